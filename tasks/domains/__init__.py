@@ -1,0 +1,79 @@
+"""What a domain tells the stages: the only place where finance or climate differ."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tasks.errors import BasinError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from tasks.parallel import Progress
+    from tasks.params import FeatureParams
+
+
+class Domain(Protocol):
+    """One module ``tasks/domains/NAME.py`` with a module-level instance ``DOMAIN``.
+
+    Tables are long: ``time`` (naive ``datetime64[ns]``) and ``series`` (str), sorted by series and time.
+    A *row* of the prepared tables is one forecast: ``series, origin, lead, time`` (of the target).
+    """
+
+    name: str
+    title: str
+    question: str
+    """What is asked, in a few plain sentences for the report."""
+    unit: str
+    """Unit of the target, e.g. ``% (100·Δlog close)``."""
+    frequency: str
+    """``B`` (trading days) or ``MS`` (months)."""
+    sources: tuple[str, ...]
+    """Entries of ``data/catalog.yaml``."""
+    columns: tuple[str, ...]
+    """Value columns of the raw table."""
+    leads: tuple[int, ...]
+    peers: tuple[str, ...]
+    """Names of the peers, strongest expected first; ``base`` is added to them."""
+    state: str
+    """Input column shown as "yesterday's state" in the landscape."""
+    reference: str
+    """The peer that the headline compares with."""
+
+    def parse(self, tables: "dict[str, pd.DataFrame]") -> "pd.DataFrame":
+        """The raw table from the catalog's tables: ``time, series`` and ``columns``."""
+        ...
+
+    def features(
+        self,
+        raw: "pd.DataFrame",
+        params: "FeatureParams",
+        start: "pd.Timestamp | None" = None,
+        progress: "Progress" = ...,
+    ) -> "tuple[pd.DataFrame, pd.DataFrame]":
+        """Point-in-time tables ``(inputs, classical)`` for origins from ``start`` (default: all).
+
+        ``inputs``: ``series, origin, lead, time, target`` (NaN where not yet known) and inputs ``x_*``;
+        the last origin of each series is there, so the forecast uses the same code. ``classical``:
+        ``series, origin, lead, model, loc, scale, eta, lam``: each classical model (``base`` among
+        them) as a Hansen skew-t, fitted only on what was known at the last refit date before the origin.
+        """
+        ...
+
+    def regimes(self, raw: "pd.DataFrame") -> "pd.DataFrame":
+        """``time, series, regime`` (str): the regimes whose balance and skill are audited."""
+        ...
+
+    def empirical(self, inputs: "pd.DataFrame", model: str, rows: "pd.DataFrame") -> "np.ndarray":
+        """Sample of a peer that has no parameters: shape ``(len(rows), sample)``."""
+        ...
+
+
+DOMAINS = ("finance", "climate")
+
+
+def get_domain(name: str) -> Any:
+    """The domain object; raises ``BasinError`` for a name that does not exist."""
+    if name not in DOMAINS:
+        raise BasinError(f"no domain `{name}`; known: {', '.join(DOMAINS)}")
+    return import_module(f"tasks.domains.{name}").DOMAIN

@@ -1,0 +1,67 @@
+"""Outputs appear whole or not at all: write beside the target, then rename."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import BasinError
+
+
+@contextmanager
+def whole(*targets: Path) -> Iterator[tuple[Path, ...]]:
+    """Yield a temporary path for each target; rename all of them into place only if the block succeeds.
+
+    A target may be a file or a folder (create the folder at the temporary path). On any exception the
+    temporaries are removed and the last good outputs stay. Raises ``BasinError`` when the disk is full
+    or a folder cannot be written to.
+    """
+    temporaries = tuple(target.with_name(f".{target.name}.{os.getpid()}.tmp") for target in targets)
+    try:
+        for target, temporary in zip(targets, temporaries, strict=True):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            remove(temporary)
+        yield temporaries
+        for target, temporary in zip(targets, temporaries, strict=True):
+            if target.is_dir():
+                old = target.with_name(f".{target.name}.{os.getpid()}.old")
+                target.rename(old)
+                temporary.rename(target)
+                shutil.rmtree(old)
+            else:
+                os.replace(temporary, target)
+    except OSError as error:
+        where = error.filename or targets[0]
+        raise BasinError(
+            f"cannot write {where}: {error.strerror or error}; free some space or make the folder "
+            "writable, then run again (the last good outputs are untouched)"
+        ) from error
+    finally:
+        for temporary in temporaries:
+            remove(temporary)
+
+
+def remove(path: Path) -> None:
+    """Delete a file or folder if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write deterministic JSON: keys in the order given, two spaces, no NaN or infinity."""
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; raises ``BasinError`` naming the stage to run when the file is missing or broken."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BasinError(f"{path} is missing; run the stage that writes it (`basin run`)") from error
+    except ValueError as error:
+        raise BasinError(f"{path} is not valid JSON ({error}); delete it and run again") from error

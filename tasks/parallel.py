@@ -1,0 +1,59 @@
+"""Ray, used in one place: run independent units, results in the order of the units."""
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Progress = Callable[[str, int, int], None]
+"""Called as ``progress(label, done, total)`` while long work goes on."""
+
+_starting = threading.Lock()
+
+
+def silent(label: str, done: int, total: int) -> None:
+    """A progress callback that shows nothing."""
+
+
+def connect() -> None:
+    """Join the cluster of ``RAY_ADDRESS``, or start a local Ray with no dashboard; safe to call again."""
+    import ray
+
+    with _starting:
+        if ray.is_initialized():
+            return
+        address = os.environ.get("RAY_ADDRESS")
+        options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+        if not address:
+            options |= {"include_dashboard": False, "num_cpus": os.cpu_count()}
+        ray.init(address=address, **options)
+
+
+def run_units(
+    function: Callable[..., Any], units: Sequence[tuple], label: str, progress: Progress = silent
+) -> list[Any]:
+    """``[function(*unit) for unit in units]`` on Ray, one thread of computation a unit.
+
+    The result of a unit depends on its arguments alone, so the number of workers never changes it.
+    On a cluster with GPUs each unit takes a quarter of one.
+    """
+    import ray
+
+    connect()
+    gpus = 0.25 if ray.cluster_resources().get("GPU", 0) else 0
+    remote = ray.remote(num_cpus=1, num_gpus=gpus)(_single_threaded)
+    pending = {remote.remote(function, unit): i for i, unit in enumerate(units)}
+    results: list[Any] = [None] * len(units)
+    progress(label, 0, len(units))
+    while pending:
+        (ready, *_), _rest = ray.wait(list(pending), num_returns=1)
+        results[pending.pop(ready)] = ray.get(ready)
+        progress(label, len(units) - len(pending), len(units))
+    return results
+
+
+def _single_threaded(function: Callable[..., Any], unit: tuple) -> Any:
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        return function(*unit)

@@ -1,0 +1,91 @@
+"""``params.yaml`` as typed models: an unknown key, a wrong type or a missing value is an error."""
+
+from datetime import date
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tasks.errors import BasinError
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class IngestParams(Strict):
+    as_of: date = Field(description="snapshot date: rows published after it are dropped")
+
+
+class AuditParams(Strict):
+    look_ahead_cuts: int = Field(ge=1, description="dates at which features are recomputed on cut data")
+    max_missing: float = Field(ge=0, le=1, description="largest share of missing values a series-year")
+    max_gap: int = Field(ge=1, description="longest run of missing periods (trading days, months)")
+    min_regime_share: float = Field(ge=0, le=1, description="smallest share of rows an evaluated regime may have")
+    min_episodes: int = Field(ge=1, description="fewest independent episodes of each regime")
+
+
+class FeatureParams(Strict):
+    refit: int = Field(ge=1, description="rows between refits of the classical models")
+    min_rows: int = Field(ge=24, description="rows before the first classical fit")
+
+
+class SplitParams(Strict):
+    walk_from: date = Field(description="first walk-forward fold; scores before test_from choose the weights")
+    test_from: date = Field(description="first target date of the test block")
+    test_to: date = Field(description="last target date of the test block")
+
+
+class TrainParams(Strict):
+    seeds: int = Field(ge=1, description="networks trained as one batch, averaged in energy")
+    hidden: int = Field(ge=1, description="hidden width of the input network a(x)")
+    features: int = Field(ge=1, description="learned features phi(y) in the bilinear energy")
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    max_steps: int = Field(ge=1, description="optimiser steps of the first fold")
+    warm_steps: int = Field(ge=1, description="optimiser steps of each later, warm-started fold")
+    validation_share: float = Field(gt=0, lt=1, description="latest share of the training rows held out for stopping")
+    seed: int = Field(ge=0)
+
+
+class ForecastParams(Strict):
+    falls: tuple[float, ...] = Field(description="falls whose probability is stated, in the domain's unit")
+
+
+class DomainParams(Strict):
+    ingest: IngestParams
+    audit: AuditParams
+    features: FeatureParams
+    split: SplitParams
+    train: TrainParams
+    forecast: ForecastParams
+
+
+def load_params(root: Path, domain: str) -> DomainParams:
+    """Read the section of ``domain`` in ``root/params.yaml``.
+
+    Raises ``BasinError`` in one line naming file, key, what was found and what is known.
+    """
+    path = root / "params.yaml"
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BasinError(f"{path} is missing; run inside a Basin project or pass --root") from error
+    except yaml.YAMLError as error:
+        raise BasinError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    known = (content or {}).get("domains")
+    if not isinstance(content, dict) or not isinstance(known, list):
+        raise BasinError(f"{path}: expected a mapping with a list `domains` and one section a domain")
+    unknown = sorted(set(content) - set(known) - {"domains"})
+    if unknown:
+        raise BasinError(f"{path}: unknown key `{unknown[0]}`; expected `domains` or one of {', '.join(known)}")
+    if domain not in known or domain not in content:
+        raise BasinError(f"{path}: no domain `{domain}`; known: {', '.join(known)}")
+    try:
+        return DomainParams.model_validate(content[domain])
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join([domain, *map(str, first["loc"])])
+        if first["type"] == "extra_forbidden":
+            raise BasinError(f"{path}: unknown key `{key}`; remove it or correct its name") from error
+        raise BasinError(f"{path}: `{key}` = {first['input']!r}: {first['msg']}") from error

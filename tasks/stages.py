@@ -1,0 +1,36 @@
+"""The stages in order, and the one way to run any of them."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import BasinError
+from tasks.parallel import Progress, silent
+from tasks.params import load_params
+from tasks.workspace import Workspace
+
+STAGES = (
+    "ingest",
+    "validate",
+    "audit",
+    "features",
+    "train",
+    "evaluate",
+    "landscape",
+    "register",
+    "forecast",
+    "report",
+)
+
+
+def run_stage(stage: str, domain: str, root: Path, progress: Progress = silent) -> dict[str, Any]:
+    """Run one stage of one domain below ``root`` and return its small, JSON-ready result.
+
+    ``tasks.STAGE`` holds one function of the same name: ``(workspace, params, progress) -> dict``.
+    """
+    if stage not in STAGES:
+        raise BasinError(f"no stage `{stage}`; the stages are {', '.join(STAGES)}")
+    params = load_params(root, domain)
+    function = getattr(import_module(f"tasks.{stage}"), stage)
+    result: dict[str, Any] = function(Workspace(root, domain), params, progress)
+    return result

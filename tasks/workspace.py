@@ -1,0 +1,104 @@
+"""Where everything of one domain lives below a project root."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The files of one domain: ``root`` is the folder that holds ``dvc.yaml`` and ``params.yaml``.
+
+    Everything under ``data/`` and ``artifacts/`` is a DVC output and reproducible byte for byte; what
+    depends on the clock or the host (``run.json``, Data Docs, TensorBoard events) lives under ``runs/``.
+    """
+
+    root: Path
+    domain: str
+
+    @property
+    def artifacts(self) -> Path:
+        return self.root / "artifacts" / self.domain
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs" / self.domain
+
+    @property
+    def catalog(self) -> Path:
+        return self.root / "data" / "catalog.yaml"
+
+    @property
+    def expectations(self) -> Path:
+        return self.root / "data" / "expectations" / f"{self.domain}.json"
+
+    @property
+    def raw(self) -> Path:
+        return self.root / "data" / "raw" / f"{self.domain}.parquet"
+
+    @property
+    def provenance(self) -> Path:
+        return self.root / "data" / "raw" / f"{self.domain}.json"
+
+    @property
+    def inputs(self) -> Path:
+        return self.root / "data" / "prepared" / self.domain / "inputs.parquet"
+
+    @property
+    def classical(self) -> Path:
+        return self.root / "data" / "prepared" / self.domain / "classical.parquet"
+
+    @property
+    def validation(self) -> Path:
+        return self.artifacts / "validation.json"
+
+    @property
+    def data_docs(self) -> Path:
+        return self.runs / "data_docs"
+
+    @property
+    def audit(self) -> Path:
+        return self.artifacts / "audit.json"
+
+    @property
+    def fits(self) -> Path:
+        return self.artifacts / "fits"
+
+    @property
+    def scores(self) -> Path:
+        return self.artifacts / "scores.json"
+
+    @property
+    def forecasts(self) -> Path:
+        return self.artifacts / "forecasts.parquet"
+
+    @property
+    def landscape(self) -> Path:
+        return self.artifacts / "landscape"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.runs / "tensorboard"
+
+    @property
+    def forecast_audit(self) -> Path:
+        return self.artifacts / "audit_forecasts.json"
+
+    @property
+    def model(self) -> Path:
+        return self.artifacts / "model"
+
+    @property
+    def model_card(self) -> Path:
+        return self.artifacts / "model_card.md"
+
+    @property
+    def forecast(self) -> Path:
+        return self.artifacts / "forecast.json"
+
+    @property
+    def report(self) -> Path:
+        return self.artifacts / "report.html"
+
+    @property
+    def run_record(self) -> Path:
+        return self.runs / "run.json"
