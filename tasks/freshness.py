@@ -1,0 +1,172 @@
+"""DVC is the one judge of what is stale: ask it, restore what it knows, run the rest, record the result.
+
+Every door that does not run ``dvc repro`` itself comes through here, and writes the same ``dvc.lock``
+that ``dvc repro`` would: a stage that one door ran is fresh for the others.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tasks.errors import BasinError
+
+if TYPE_CHECKING:
+    from dvc.repo import Repo
+    from dvc.stage import PipelineStage
+
+T = TypeVar("T")
+
+PATIENCE = 900.0
+"""Seconds to wait for files that another DVC command holds; longer than any single stage takes."""
+
+_turn = threading.Lock()
+
+
+class Verdict(StrEnum):
+    """What was done about one stage."""
+
+    FRESH = "fresh"
+    RESTORED = "restored"
+    RAN = "ran"
+
+    @property
+    def cached(self) -> bool:
+        """True when the stage's function was not called."""
+        return self is not Verdict.RAN
+
+
+def bring_up_to_date(stage: str, domain: str, root: Path, run: Callable[[], Any]) -> Verdict:
+    """Make the outputs of ``stage@domain`` in ``root/dvc.yaml`` current, calling ``run`` only if need be.
+
+    Fresh (inputs, parameters, code and outputs as ``dvc.lock`` says): nothing is touched. Known to DVC's
+    cache: outputs are restored from it. Else ``run()``, then the outputs are recorded. Nothing is locked
+    while ``run`` works; if it fails, the last good outputs and their record stay as they were.
+
+    Raises ``BasinError`` when an input is missing, when an input changes while ``run`` works, or when
+    another DVC command holds the files for longer than ``PATIENCE``; whatever ``run`` raises passes through.
+    """
+    name = f"{stage}@{domain}"
+    answer = _with_stage(root, name, _ask)
+    if isinstance(answer, Verdict):
+        return answer
+    run()
+    _with_stage(root, name, lambda repo, pipeline_stage: _record(pipeline_stage, answer))
+    return Verdict.RAN
+
+
+@contextmanager
+def one_run_at_a_time(root: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold the project for one run: a second one calls ``waiting`` and queues.
+
+    The lock belongs to the open file, so it goes when its process ends, however that ends.
+    """
+    import fcntl
+
+    path = root / ".dvc" / "tmp" / "basin.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise BasinError(f"cannot write {path}: {error.strerror}; make the project folder writable") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _ask(repo: "Repo", stage: "PipelineStage") -> "Verdict | dict[str, Any]":
+    """A verdict if nothing needs to run, else the hashes of the inputs that a run will see."""
+    from dvc.exceptions import ConfirmRemoveError
+    from dvc.stage.cache import RunCacheNotFoundError
+
+    if not stage.changed():
+        return Verdict.FRESH
+    for dep in stage.deps:
+        if not dep.exists:
+            raise BasinError(f"{stage.name}: {dep} is missing; run the stages before it (`basin run`)")
+    try:
+        repo.stage_cache.restore(stage)
+    except (RunCacheNotFoundError, ConfirmRemoveError):
+        stage.save_deps()
+        return _hashes(stage)
+    _write_down(stage)
+    return Verdict.RESTORED
+
+
+def _record(stage: "PipelineStage", seen: dict[str, Any]) -> None:
+    stage.save_deps()
+    moved = [path for path, value in _hashes(stage).items() if seen.get(path) != value]
+    if moved:
+        raise BasinError(
+            f"{stage.name}: {', '.join(moved)} changed while it ran; its outputs are not recorded, run again"
+        )
+    _write_down(stage)
+
+
+def _write_down(stage: "PipelineStage") -> None:
+    stage.save()
+    stage.commit()
+    stage.dump(update_pipeline=False)
+
+
+def _hashes(stage: "PipelineStage") -> dict[str, Any]:
+    return {str(dep): dep.hash_info.value for dep in stage.deps}
+
+
+def _with_stage(root: Path, name: str, act: "Callable[[Repo, PipelineStage], T]") -> T:
+    """``act(repo, stage)`` under DVC's lock, again and again while another DVC command holds it."""
+    from dvc.exceptions import DvcException
+    from dvc.lock import LockError
+    from dvc.repo import Repo, lock_repo
+    from dvc.stage.exceptions import StageNotFound
+
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            # A Repo is not thread-safe and remembers what it read: one at a time, each time a new one.
+            with _turn, Repo(str(root)) as repo:
+                repo.stage_cache = _stage_cache(repo)
+                with lock_repo(repo):
+                    return act(repo, repo.stage.load_one(str(root / "dvc.yaml"), name))
+        except LockError as error:
+            if time.monotonic() > deadline:
+                raise BasinError(
+                    f"{name}: another DVC command has held {root} for {PATIENCE:.0f} s; end it, then run again"
+                ) from error
+            time.sleep(0.5)
+        except StageNotFound as error:
+            raise BasinError(f"{root / 'dvc.yaml'}: no stage `{name}`; check `domains` in params.yaml") from error
+        except DvcException as error:
+            raise BasinError(f"{name}: {' '.join(str(error).split())}") from error
+
+
+def _stage_cache(repo: "Repo") -> Any:
+    """DVC's run cache, without its need that the working directory be inside the project."""
+    from dvc.stage import PipelineStage, create_stage
+    from dvc.stage.cache import StageCache
+    from dvc.stage.loader import StageLoader
+
+    class RootedStageCache(StageCache):
+        def _create_stage(self, cache: dict[str, Any], wdir: str | None = None) -> PipelineStage:
+            stage = create_stage(
+                PipelineStage,
+                repo=self.repo,
+                path=os.path.join(self.repo.root_dir, "dvc.yaml"),
+                cmd=cache["cmd"],
+                wdir=wdir or self.repo.root_dir,
+                outs=[out["path"] for out in cache["outs"]],
+            )
+            StageLoader.fill_from_lock(stage, cache)
+            return stage
+
+    return RootedStageCache(repo)

@@ -1,0 +1,30 @@
+"""What every test shares: where the project is, and where the mirror of live sources is, if anywhere."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    return ROOT
+
+
+@pytest.fixture
+def mirror() -> Path:
+    folder = os.environ.get("BASIN_DATA_MIRROR")
+    if not folder:
+        pytest.skip("BASIN_DATA_MIRROR is not set: no files of live sources on this machine")
+    return (ROOT / folder).resolve()
+
+
+@pytest.fixture
+def chromium() -> str:
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    pytest.skip("no Chromium on PATH")
