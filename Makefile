@@ -1,0 +1,56 @@
+# Everything a user or CI runs. `make run` and `make test` need git, make and Python 3.11-3.13, nothing else.
+# On Linux the index's default torch is the CUDA build, several GB; a CPU build comes from PyTorch's own
+# index:  make setup PIP_EXTRA="--extra-index-url ADDRESS-OF-THE-CPU-INDEX"
+
+PYTHON ?= $(shell for v in python3.13 python3.12 python3.11 python3; do \
+  $$v -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$v && break; done)
+PIP_EXTRA ?=
+BIN := .venv/bin
+STAMP := .venv/.ready
+
+.PHONY: setup run test test-slow lint bench tensorboard repro lock clean
+.DEFAULT_GOAL := run
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "basin: no Python 3.11-3.13 found; install one or pass PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_EXTRA) -c constraints.txt -e ".[dev]"
+	@touch $(STAMP)
+
+run: setup
+	$(BIN)/basin run
+
+test: setup
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: setup
+	$(BIN)/python -m pytest -m slow --timeout 1200
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+tensorboard: setup
+	$(BIN)/tensorboard --logdir runs --host 127.0.0.1
+
+repro: setup
+	$(BIN)/dvc repro
+
+# The lock of a fresh environment with exactly our dependencies; local build labels (+cpu) are left out.
+lock:
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet $(PIP_EXTRA) -e ".[dev]"
+	{ sed -n '/^#/p' constraints.txt; build/lock/bin/python -m pip freeze --all --exclude pip --exclude basin \
+	  | sed 's/+cpu$$//'; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt
+
+# Environment, caches and run records; data, models and DVC's cache stay.
+clean:
+	rm -rf .venv build runs *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
