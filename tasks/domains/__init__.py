@@ -64,8 +64,8 @@ class Domain(Protocol):
         """``time, series, regime`` (str): the regimes whose balance and skill are audited."""
         ...
 
-    def empirical(self, inputs: "pd.DataFrame", model: str, rows: "pd.DataFrame") -> "np.ndarray":
-        """Sample of a peer that has no parameters: shape ``(len(rows), sample)``."""
+    def empirical(self, inputs: "pd.DataFrame", raw: "pd.DataFrame", model: str) -> "np.ndarray":
+        """Sample of a peer that has no parameters, known at each origin: shape ``(len(inputs), sample)``."""
         ...
 
 

@@ -1,0 +1,40 @@
+"""Walk-forward volatility models from ``arch``: one-day-ahead densities, refitted on schedule."""
+
+import numpy as np
+import pandas as pd
+
+MODELS = ("garch-t", "gjr-skewt", "egarch-skewt")
+
+
+def one_step(model: str, returns: np.ndarray, refit_at: int, until: int) -> pd.DataFrame:
+    """Fit on ``returns[:refit_at + 1]``; forecast the next return from each origin in ``[refit_at, until)``.
+
+    ``returns`` are in per cent. Returns ``row`` (position of the origin), ``loc, scale, eta, lam`` of the
+    Hansen skew-t of the return at ``row + 1``. Nothing after the origin enters its forecast. Models:
+    GARCH(1,1)-t (Bollerslev 1987), GJR(1,1,1)-skew-t (Glosten et al. 1993), EGARCH(1,1,1)-skew-t (Nelson 1991).
+    """
+    from arch.univariate import EGARCH, GARCH, ConstantMean, SkewStudent, StudentsT
+
+    def specify(values: np.ndarray) -> ConstantMean:
+        specified = ConstantMean(values)
+        specified.volatility = {
+            "garch-t": GARCH(1, 0, 1),
+            "gjr-skewt": GARCH(1, 1, 1),
+            "egarch-skewt": EGARCH(1, 1, 1),
+        }[model]
+        specified.distribution = StudentsT() if model == "garch-t" else SkewStudent()
+        return specified
+
+    fitted = specify(returns[: refit_at + 1]).fit(disp="off", show_warning=False)
+    known = specify(returns[:until]).fix(fitted.params.to_numpy())
+    variance = known.forecast(horizon=1, start=refit_at, reindex=False).variance.to_numpy()[:, 0]
+    params = fitted.params
+    return pd.DataFrame(
+        {
+            "row": np.arange(refit_at, until),
+            "loc": params["mu"],
+            "scale": np.sqrt(variance),
+            "eta": params["nu"] if model == "garch-t" else params["eta"],
+            "lam": 0.0 if model == "garch-t" else params["lambda"],
+        }
+    )
