@@ -1,0 +1,12 @@
+"""The stages of the pipeline, one module each."""
+
+import os
+
+# No package that a stage uses may report home. These are defaults: what the user set stays.
+for _name, _value in {
+    "DO_NOT_TRACK": "1",
+    "DVC_NO_ANALYTICS": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}.items():
+    os.environ.setdefault(_name, _value)

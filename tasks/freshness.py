@@ -72,7 +72,9 @@ def one_run_at_a_time(root: Path, waiting: Callable[[], None]) -> Iterator[None]
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise BasinError(f"cannot write {path}: {error.strerror}; make the project folder writable") from error
+        raise BasinError(
+            f"cannot write {path}: {error.strerror}; make the project folder writable"
+        ) from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -145,7 +147,9 @@ def _with_stage(root: Path, name: str, act: "Callable[[Repo, PipelineStage], T]"
                 ) from error
             time.sleep(0.5)
         except StageNotFound as error:
-            raise BasinError(f"{root / 'dvc.yaml'}: no stage `{name}`; check `domains` in params.yaml") from error
+            raise BasinError(
+                f"{root / 'dvc.yaml'}: no stage `{name}`; check `domains` in params.yaml"
+            ) from error
         except DvcException as error:
             raise BasinError(f"{name}: {' '.join(str(error).split())}") from error
 

@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,7 +22,9 @@ class AuditParams(Strict):
     look_ahead_cuts: int = Field(ge=1, description="dates at which features are recomputed on cut data")
     max_missing: float = Field(ge=0, le=1, description="largest share of missing values a series-year")
     max_gap: int = Field(ge=1, description="longest run of missing periods (trading days, months)")
-    min_regime_share: float = Field(ge=0, le=1, description="smallest share of rows an evaluated regime may have")
+    min_regime_share: float = Field(
+        ge=0, le=1, description="smallest share of rows an evaluated regime may have"
+    )
     min_episodes: int = Field(ge=1, description="fewest independent episodes of each regime")
 
 
@@ -44,7 +47,9 @@ class TrainParams(Strict):
     weight_decay: float = Field(ge=0)
     max_steps: int = Field(ge=1, description="optimiser steps of the first fold")
     warm_steps: int = Field(ge=1, description="optimiser steps of each later, warm-started fold")
-    validation_share: float = Field(gt=0, lt=1, description="latest share of the training rows held out for stopping")
+    validation_share: float = Field(
+        gt=0, lt=1, description="latest share of the training rows held out for stopping"
+    )
     seed: int = Field(ge=0)
 
 
@@ -61,24 +66,19 @@ class DomainParams(Strict):
     forecast: ForecastParams
 
 
+def load_domains(root: Path) -> list[str]:
+    """The names of ``domains`` in ``root/params.yaml``; raises ``BasinError`` like `load_params`."""
+    return _read(root)["domains"]
+
+
 def load_params(root: Path, domain: str) -> DomainParams:
     """Read the section of ``domain`` in ``root/params.yaml``.
 
     Raises ``BasinError`` in one line naming file, key, what was found and what is known.
     """
     path = root / "params.yaml"
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise BasinError(f"{path} is missing; run inside a Basin project or pass --root") from error
-    except yaml.YAMLError as error:
-        raise BasinError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
-    known = (content or {}).get("domains")
-    if not isinstance(content, dict) or not isinstance(known, list):
-        raise BasinError(f"{path}: expected a mapping with a list `domains` and one section a domain")
-    unknown = sorted(set(content) - set(known) - {"domains"})
-    if unknown:
-        raise BasinError(f"{path}: unknown key `{unknown[0]}`; expected `domains` or one of {', '.join(known)}")
+    content = _read(root)
+    known = content["domains"]
     if domain not in known or domain not in content:
         raise BasinError(f"{path}: no domain `{domain}`; known: {', '.join(known)}")
     try:
@@ -89,3 +89,22 @@ def load_params(root: Path, domain: str) -> DomainParams:
         if first["type"] == "extra_forbidden":
             raise BasinError(f"{path}: unknown key `{key}`; remove it or correct its name") from error
         raise BasinError(f"{path}: `{key}` = {first['input']!r}: {first['msg']}") from error
+
+
+def _read(root: Path) -> dict[str, Any]:
+    path = root / "params.yaml"
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BasinError(f"{path} is missing; run inside a Basin project or pass --root") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BasinError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    known = content.get("domains") if isinstance(content, dict) else None
+    if not isinstance(known, list) or not known or not all(isinstance(name, str) for name in known):
+        raise BasinError(f"{path}: expected a mapping with a list `domains` and one section a domain")
+    unknown = sorted(map(str, set(content) - set(known) - {"domains"}))
+    if unknown:
+        raise BasinError(
+            f"{path}: unknown key `{unknown[0]}`; expected `domains` or one of {', '.join(known)}"
+        )
+    return content

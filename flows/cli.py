@@ -1,0 +1,140 @@
+"""The ``basin`` command line. Everything heavy is imported by the command that needs it."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tasks.errors import BasinError
+from tasks.stages import STAGES
+
+app = typer.Typer(
+    help="Energy-based forecasts of finance and climate: run the pipeline, read its forecasts and reports.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Root = Annotated[Path, typer.Option(help="Folder of dvc.yaml and params.yaml.")]
+OneDomain = Annotated[str, typer.Option("--domain", help="A domain of params.yaml.")]
+
+
+@app.command()
+def run(
+    domain: Annotated[
+        list[str] | None, typer.Option(help="A domain to run; may be repeated. Default: all.")
+    ] = None,
+    root: Root = Path(),
+) -> None:
+    """Bring every stage up to date, then show the model beside its peers, the forecast and the report."""
+    with _one_line_errors():
+        from tasks.params import load_domains, load_params
+        from tasks.workspace import Workspace
+
+        root = root.resolve()
+        domains = domain or load_domains(root)
+        for name in domains:
+            load_params(root, name)
+        console = _console()
+        console.print(f"basin: {', '.join(domains)} in {root}; starting Prefect", highlight=False)
+
+        from flows.display import Display, print_forecast, print_report_path, print_scores
+
+        # The terminal has its own display; Prefect's log lines go to its UI.
+        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+        from flows.listening import listener
+        from flows.pipeline import pipeline
+
+        with Display(console) as display:
+            before = listener.set(display)
+            try:
+                state = pipeline(root=str(root), domains=domains, return_state=True)
+            finally:
+                listener.reset(before)
+        if not state.is_completed():
+            raise BasinError(state.message or f"the run ended {state.name}")
+        for name in domains:
+            workspace = Workspace(root, name)
+            console.print()
+            print_scores(console, workspace)
+            print_forecast(console, workspace)
+            print_report_path(console, workspace, root)
+
+
+@app.command()
+def stage(
+    stage: Annotated[str, typer.Argument(help=", ".join(STAGES))],
+    domain: OneDomain,
+    root: Root = Path(),
+) -> None:
+    """Bring one stage of one domain up to date; the stages before it must have run."""
+    with _one_line_errors():
+        if stage not in STAGES:
+            raise BasinError(f"no stage `{stage}`; the stages are {', '.join(STAGES)}")
+        _bring_up_to_date((stage,), domain, root.resolve(), terse=False)
+
+
+@app.command()
+def forecast(domain: OneDomain, root: Root = Path()) -> None:
+    """Print the forecast for the steps after the last date, making it first if it is stale."""
+    with _one_line_errors():
+        from tasks.workspace import Workspace
+
+        stages = tuple(name for name in STAGES if name not in ("landscape", "report"))
+        _bring_up_to_date(stages, domain, root.resolve(), terse=True)
+        from flows.display import print_forecast
+
+        print_forecast(_console(), Workspace(root.resolve(), domain))
+
+
+@app.command()
+def report(
+    domain: OneDomain,
+    root: Root = Path(),
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser as well.")] = False,
+) -> None:
+    """Print the path of the report, making it first if it is stale."""
+    with _one_line_errors():
+        from tasks.workspace import Workspace
+
+        _bring_up_to_date(STAGES, domain, root.resolve(), terse=True)
+        path = Workspace(root.resolve(), domain).report
+        typer.echo(path)
+        if show:
+            typer.launch(path.as_uri())
+
+
+def _bring_up_to_date(stages: tuple[str, ...], domain: str, root: Path, terse: bool) -> None:
+    from flows.display import Display
+    from flows.stage import bring_stage_up_to_date
+    from tasks.freshness import one_run_at_a_time
+    from tasks.params import load_params
+
+    load_params(root, domain)
+    with Display(_console(), terse) as display, one_run_at_a_time(root, display.waiting):
+        for name in stages:
+            bring_stage_up_to_date(name, domain, root, display)
+
+
+def _console() -> "Console":  # noqa: F821  (rich is imported only when something is drawn)
+    from rich.console import Console
+
+    return Console()
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """What a user can mend ends as one line on stderr and exit code 1, never as a traceback."""
+    try:
+        yield
+    except BasinError as error:
+        for line in str(error).splitlines():
+            typer.echo(f"basin: {line}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("basin: stopped; finished stages are kept", err=True)
+        sys.exit(130)

@@ -1,0 +1,85 @@
+"""A run on the terminal: a bar a domain while it works, a line a finished stage, a closing table."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from flows.scores import forecast_lines, score_tables
+from tasks.files import read_json
+from tasks.workspace import Workspace
+
+OUTCOMES = {
+    "fresh": "[cyan]Cached[/]",
+    "restored": "[cyan]Cached[/] (restored)",
+    "ran": "[green]done[/]",
+    "failed": "[red]failed[/]",
+}
+
+
+class Display:
+    """A listener that draws; ``terse`` leaves out the stages that were cached."""
+
+    def __init__(self, console: Console, terse: bool = False) -> None:
+        self.console = console
+        self.terse = terse
+        self.bars: dict[str, TaskID] = {}
+        self.progress = Progress(
+            TextColumn("{task.fields[domain]:8}"),
+            TextColumn("{task.description:28}"),
+            BarColumn(bar_width=32),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+
+    def __enter__(self) -> "Display":
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.progress.stop()
+
+    def began(self, stage: str, domain: str) -> None:
+        self._clear(domain)
+        self.bars[domain] = self.progress.add_task(stage, total=None, domain=domain)
+
+    def progressed(self, stage: str, domain: str, label: str, done: int, total: int) -> None:
+        text = f"{stage}: {label}" if label else stage
+        self.progress.update(self.bars[domain], description=text, completed=done, total=total)
+
+    def ended(self, stage: str, domain: str, outcome: str, seconds: float) -> None:
+        self._clear(domain)
+        if not (self.terse and outcome in ("fresh", "restored")):
+            self.console.print(f"{domain:8} {stage:10} {OUTCOMES[outcome]} [dim]{seconds:.1f} s[/]")
+
+    def waiting(self) -> None:
+        self.console.print("another run is working in this project; waiting for it to end")
+
+    def _clear(self, domain: str) -> None:
+        if domain in self.bars:
+            self.progress.remove_task(self.bars.pop(domain))
+
+
+def print_scores(console: Console, workspace: Workspace) -> None:
+    """The model beside its peers, as tables."""
+    for content in score_tables(read_json(workspace.scores)):
+        table = Table(title=f"{workspace.domain}: {content.title}", title_justify="left")
+        for column in content.columns:
+            table.add_column(column, justify="left" if column == "model" else "right", no_wrap=True)
+        for row in content.rows:
+            table.add_row(*row, style="bold" if row[0] == "ebm" else "")
+        console.print(table)
+
+
+def print_forecast(console: Console, workspace: Workspace) -> None:
+    """One line a series: what the data end with, what is forecast for when."""
+    for line in forecast_lines(read_json(workspace.forecast)):
+        console.print(f"[bold]{workspace.domain}[/] {line}", highlight=False, soft_wrap=True)
+
+
+def print_report_path(console: Console, workspace: Workspace, root: Path) -> None:
+    path = workspace.report.relative_to(root) if workspace.report.is_relative_to(root) else workspace.report
+    console.print(f"[bold]{workspace.domain}[/] report: {path}", highlight=False, soft_wrap=True)

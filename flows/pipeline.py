@@ -1,0 +1,177 @@
+"""The whole pipeline as one Prefect flow: every domain's stages in order, the domains side by side."""
+
+import base64
+import platform
+import time
+import traceback
+from contextlib import suppress
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import httpx
+from prefect import flow, runtime, task
+from prefect.artifacts import (
+    create_image_artifact,
+    create_link_artifact,
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.states import Completed, Failed
+
+from flows.listening import listener
+from flows.scores import forecast_lines, score_tables
+from flows.stage import StageRecord, bring_stage_up_to_date
+from tasks.errors import BasinError
+from tasks.files import read_json, whole, write_json
+from tasks.freshness import Verdict, one_run_at_a_time
+from tasks.params import load_domains, load_params
+from tasks.stages import STAGES
+from tasks.workspace import Workspace
+
+
+def transient(_task: Any, _run: TaskRun, state: State) -> bool:
+    """Whether trying again may help: a lost connection or worker, never bad input or a bug."""
+    failure = state.data
+    # By name: importing Ray to ask would cost a cached run more than the whole question.
+    of_ray = any(kind.__module__.startswith("ray.") for kind in type(failure).__mro__)
+    task_error = any(kind.__name__ == "RayTaskError" for kind in type(failure).__mro__)
+    return isinstance(failure, ConnectionError | TimeoutError) or (of_ray and not task_error)
+
+
+@task(
+    retries=2,
+    retry_delay_seconds=[2, 10],
+    retry_condition_fn=transient,
+    task_run_name="{stage} {domain}",
+    persist_result=False,
+    result_serializer="json",
+    cache_policy=NO_CACHE,
+)
+def stage_task(stage: str, domain: str, root: str) -> Any:
+    """Bring one stage up to date; its state is *Cached* when DVC found nothing to do."""
+    record = bring_stage_up_to_date(stage, domain, Path(root), listener.get(), _UiProgress(stage, domain))
+    with suppress(httpx.HTTPError):  # the UI is a view: losing it must not lose the work
+        show_artifacts(stage, Workspace(Path(root), domain))
+    if Verdict(record.outcome).cached:
+        return Completed(name="Cached", message=f"DVC: {record.outcome}", data=record.as_dict())
+    return record.as_dict()
+
+
+@flow(name="basin", persist_result=False, result_serializer="json")
+def pipeline(root: str = ".", domains: list[str] | None = None) -> Any:
+    """Bring every stage of ``domains`` (default: all of ``params.yaml``) below ``root`` up to date.
+
+    A domain stops at its first failing stage; the others go on. Ends Failed with one line a failure.
+    """
+    folder = Path(root).resolve()
+    chosen = domains or list(load_domains(folder))
+    for domain in chosen:
+        load_params(folder, domain)
+    began, started = datetime.now(timezone.utc), time.monotonic()
+    with one_run_at_a_time(folder, listener.get().waiting):
+        chains: dict[str, list] = {domain: [] for domain in chosen}
+        for stage in STAGES:
+            for domain, chain in chains.items():
+                chain.append(
+                    stage_task.with_options(name=stage).submit(
+                        stage, domain, str(folder), wait_for=chain[-1:]
+                    )
+                )
+        failures = []
+        for domain, chain in chains.items():
+            workspace = Workspace(folder, domain)
+            records, failure = _collect(domain, chain)
+            _write_run_record(workspace, records, failure, began, time.monotonic() - started)
+            if failure:
+                failures.append(_one_line(failure, records[-1]["stage"], workspace))
+    if failures:
+        return Failed(message="\n".join(failures))
+    return {domain: str(Workspace(folder, domain).report.relative_to(folder)) for domain in chosen}
+
+
+def _collect(domain: str, chain: list) -> tuple[list[dict[str, Any]], BaseException | None]:
+    """The records of a domain's stages up to the one that failed, and its exception, if any."""
+    records: list[dict[str, Any]] = []
+    for stage, future in zip(STAGES, chain, strict=True):
+        future.wait()
+        if not future.state.is_completed():
+            records.append(StageRecord(stage, domain).as_dict())
+            return records, future.result(raise_on_failure=False)
+        records.append(future.result())
+    return records, None
+
+
+def _one_line(failure: BaseException, stage: str, workspace: Workspace) -> str:
+    where = f"{workspace.domain} {stage}"
+    if isinstance(failure, BasinError):
+        return f"{where}: {failure}"
+    text = " ".join(str(failure).split())
+    return (
+        f"{where}: {type(failure).__name__}: {text[:300]} (a bug; the traceback is in {workspace.run_record})"
+    )
+
+
+def _write_run_record(
+    workspace: Workspace,
+    records: list[dict[str, Any]],
+    failure: BaseException | None,
+    began: datetime,
+    seconds: float,
+) -> None:
+    content = {
+        "flow_run": str(runtime.flow_run.id),
+        "started": began.isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+        "host": platform.node(),
+        "status": "failed" if failure else "completed",
+        "failure": traceback.format_exception(failure) if failure else None,
+        "stages": records,
+    }
+    with whole(workspace.run_record) as (path,):
+        write_json(path, content)
+
+
+def show_artifacts(stage: str, workspace: Workspace) -> None:
+    """Put what a reader wants to see of this stage into the Prefect UI."""
+    domain = workspace.domain
+    if stage == "evaluate":
+        for table in score_tables(read_json(workspace.scores)):
+            rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+            create_table_artifact(rows, key=f"scores-{domain}", description=f"{domain}: {table.title}")
+    elif stage == "landscape":
+        for figure in read_json(workspace.landscape / "landscape.json")["figures"]:
+            image = base64.b64encode((workspace.landscape / figure["file"]).read_bytes()).decode("ascii")
+            create_image_artifact(
+                f"data:image/png;base64,{image}", key=f"landscape-{domain}", description=figure["title"]
+            )
+    elif stage == "forecast":
+        lines = forecast_lines(read_json(workspace.forecast))
+        create_markdown_artifact("\n".join(f"- {line}" for line in lines), key=f"forecast-{domain}")
+    elif stage == "report":
+        create_link_artifact(workspace.report.as_uri(), link_text=f"{domain} report", key=f"report-{domain}")
+
+
+class _UiProgress:
+    """A progress artifact of one stage, made with its first step and refreshed at most once a second."""
+
+    def __init__(self, stage: str, domain: str) -> None:
+        self.key = f"progress-{domain}-{stage}"
+        self.artifact: Any = None
+        self.shown = 0.0
+
+    def __call__(self, label: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if total < 1 or (done < total and now - self.shown < 1):
+            return
+        self.shown = now
+        percent = 100 * done / total
+        with suppress(httpx.HTTPError):
+            if self.artifact is None:
+                self.artifact = create_progress_artifact(percent, key=self.key, description=label)
+            else:
+                update_progress_artifact(self.artifact, percent, description=label)

@@ -1,0 +1,84 @@
+"""What the closing table, the forecast line and the Prefect UI say, from `scores.json` and `forecast.json`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Cells as text; the first row is the model, the others its peers."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def score_tables(scores: dict[str, Any]) -> list[ScoreTable]:
+    """One table a block: the only series, or all series pooled and then each of them.
+
+    One lead: every score of each model, and the log-score gain of ``ebm`` over it with its t. Several
+    leads: the CRPS a lead, and in brackets the t of ``ebm``'s CRPS or log-score gain over that peer.
+    """
+    if "leads" in scores:
+        return [_table("all dates", scores, scores)]
+    blocks = {"pooled": scores["pooled"], **scores["series"]}
+    return [_table(name, block, scores) for name, block in blocks.items()]
+
+
+def _table(name: str, block: dict[str, Any], scores: dict[str, Any]) -> ScoreTable:
+    first, last = scores["test"]
+    title = f"{name}, {first} to {last}, n = {block['n']}, {scores['unit']}"
+    leads = block["leads"]
+    build = _one_lead if len(leads) == 1 else _many_leads
+    columns, rows = build(leads)
+    return ScoreTable(title, columns, tuple(sorted(rows, key=lambda row: row[0] != "ebm")))
+
+
+def _one_lead(leads: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    (lead,) = leads.values()
+    rows = []
+    for model, score in lead["models"].items():
+        paired = lead["paired"].get(model)
+        rows.append(
+            (
+                model,
+                f"{score['log_score']:.4f}",
+                f"{score['crps']:.4f}",
+                f"{score['mae']:.4f}",
+                f"{100 * score['coverage']['0.9']:.1f} %",
+                f"{paired['log_score_gain']:+.4f}" if paired else "",
+                f"{paired['t']:+.1f}" if paired else "",
+            )
+        )
+    return ("model", "log score", "CRPS", "MAE", "in 90 %", "ebm gains", "t"), rows
+
+
+def _many_leads(leads: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    models = next(iter(leads.values()))["models"]
+    rows = []
+    for model in models:
+        cells = [model]
+        for lead in leads.values():
+            paired = lead["paired"].get(model)
+            cells.append(
+                f"{lead['models'][model]['crps']:.4f}" + (f" ({paired['t']:+.1f})" if paired else "")
+            )
+        rows.append(tuple(cells))
+    return ("model", *(f"CRPS lead {lead}" for lead in leads)), rows
+
+
+def forecast_lines(forecast: dict[str, Any]) -> list[str]:
+    """One line a series for its first step: both dates, mean, 90 % interval, chances of the named falls."""
+    lines = []
+    for series, content in forecast["series"].items():
+        step = content["steps"][0]
+        low, high = step["interval_90"]
+        falls = ", ".join(
+            f"P(fall > {size}) = {100 * chance:.1f} %" for size, chance in step.get("falls", {}).items()
+        )
+        lines.append(
+            f"{series}: data to {content['origin'][:10]}, forecast for {step['time'][:10]}: "
+            f"mean {step['mean']:+.2f}, 90 % within [{low:+.2f}, {high:+.2f}] {forecast['unit']}"
+            + (f"; {falls}" if falls else "")
+        )
+    return lines
