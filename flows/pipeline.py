@@ -5,7 +5,7 @@ import platform
 import time
 import traceback
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def pipeline(root: str = ".", domains: list[str] | None = None) -> Any:
     chosen = domains or list(load_domains(folder))
     for domain in chosen:
         load_params(folder, domain)
-    began, started = datetime.now(timezone.utc), time.monotonic()
+    began, started = datetime.now(UTC), time.monotonic()
     with one_run_at_a_time(folder, listener.get().waiting):
         chains: dict[str, list] = {domain: [] for domain in chosen}
         for stage in STAGES:

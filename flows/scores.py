@@ -1,4 +1,4 @@
-"""What the closing table, the forecast line and the Prefect UI say, from `scores.json` and `forecast.json`."""
+"""`scores.json` and `forecast.json` as the closing table, the forecast line and the Prefect UI say them."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -28,7 +28,7 @@ class StageRecord:
 def bring_stage_up_to_date(
     stage: str, domain: str, root: Path, hear: Listener, progress: Progress | None = None
 ) -> StageRecord:
-    """Ask DVC about the stage, run it if it is stale, and tell ``hear``; what the stage raises passes through.
+    """Ask DVC about the stage, run it if it is stale, tell ``hear``; what the stage raises passes through.
 
     ``progress`` is called beside the listener, from the same places.
     """

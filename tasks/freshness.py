@@ -143,7 +143,7 @@ def _with_stage(root: Path, name: str, act: "Callable[[Repo, PipelineStage], T]"
         except LockError as error:
             if time.monotonic() > deadline:
                 raise BasinError(
-                    f"{name}: another DVC command has held {root} for {PATIENCE:.0f} s; end it, then run again"
+                    f"{name}: another DVC command has held {root} for {PATIENCE:.0f} s; end it, run again"
                 ) from error
             time.sleep(0.5)
         except StageNotFound as error:

@@ -107,4 +107,14 @@ def _read(root: Path) -> dict[str, Any]:
         raise BasinError(
             f"{path}: unknown key `{unknown[0]}`; expected `domains` or one of {', '.join(known)}"
         )
+    _refuse_dates(path, content, ())
     return content
+
+
+def _refuse_dates(path: Path, value: Any, keys: tuple[str, ...]) -> None:
+    """DVC reads the same file and takes no YAML dates, only quoted ones."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _refuse_dates(path, inner, (*keys, str(key)))
+    elif isinstance(value, date):
+        raise BasinError(f'{path}: `{".".join(keys)}`: write the date in quotes, "{value}"')

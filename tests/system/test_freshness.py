@@ -33,7 +33,7 @@ stages:
         - "out/${{item}}/add.json"
 """
 
-TOY = '''
+TOY = """
 import sys
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def run(root, stage, domain):
 
 if __name__ == "__main__":
     run(Path(), *sys.argv[1:])
-'''
+"""
 VALUES = {"domains": ["north", "south"], "north": {"double": 1, "add": 10}, "south": {"double": 2, "add": 20}}
 
 
