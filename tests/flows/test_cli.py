@@ -1,0 +1,102 @@
+"""The `basin` command and `python -m tasks`: cheap to start, one clear line when something is wrong."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+HEAVY = {"torch", "great_expectations", "ray", "prefect", "dvc", "arch", "pandas", "numpy", "matplotlib"}
+
+
+def python(*arguments: str, root: Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=root, env=environment, capture_output=True, text=True
+    )
+
+
+def basin(*arguments: str, root: Path) -> subprocess.CompletedProcess[str]:
+    return python("-c", "from flows.cli import app; app()", *arguments, root=root)
+
+
+def test_help_names_the_commands_and_imports_nothing_heavy(project_root: Path) -> None:
+    script = (
+        "import sys; from flows.cli import app; app(standalone_mode=False)\n"
+        f"print('HEAVY', sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    done = python("-c", script, "--help", root=project_root)
+    assert done.returncode == 0, done.stderr
+    assert all(command in done.stdout for command in ("run", "stage", "forecast", "report"))
+    assert done.stdout.endswith("HEAVY []\n")
+
+
+@pytest.fixture
+def params(tmp_path: Path, project_root: Path) -> dict:
+    return yaml.safe_load((project_root / "params.yaml").read_text())
+
+
+def one_line(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 1, done
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("basin: ")
+    return line
+
+
+DOORS = pytest.mark.parametrize(
+    "door",
+    [
+        lambda root: basin("run", "--root", str(root), root=root.parent),
+        lambda root: basin("stage", "ingest", "--domain", "finance", "--root", str(root), root=root.parent),
+        lambda root: python("-m", "tasks", "ingest", "--domain", "finance", root=root),
+    ],
+    ids=["basin run", "basin stage", "python -m tasks"],
+)
+
+
+@DOORS
+def test_an_unknown_key_ends_every_door_with_one_line(tmp_path: Path, params: dict, door) -> None:
+    params["finance"]["train"]["sedes"] = 5
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    line = one_line(door(tmp_path))
+    assert f"{tmp_path / 'params.yaml'}: unknown key `finance.train.sedes`" in line
+
+
+@DOORS
+def test_a_folder_without_params_is_named(tmp_path: Path, door) -> None:
+    assert f"{tmp_path / 'params.yaml'} is missing" in one_line(door(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda p: p["finance"]["train"].update(seeds=0), "`finance.train.seeds` = 0: Input should be"),
+        (lambda p: p["finance"].pop("split"), "`finance.split`"),
+        (lambda p: p.update(domains=["climate"]), "unknown key `finance`"),
+        (lambda p: p["finance"]["ingest"].update(as_of="soon"), "`finance.ingest.as_of` = 'soon'"),
+    ],
+)
+def test_a_wrong_value_is_named(tmp_path: Path, params: dict, change, message: str) -> None:
+    change(params)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    done = basin("stage", "ingest", "--domain", "finance", "--root", str(tmp_path), root=tmp_path)
+    assert message in one_line(done)
+
+
+def test_dates_without_quotes_are_refused_since_dvc_would_not_read_them(
+    tmp_path: Path, project_root: Path
+) -> None:
+    text = (project_root / "params.yaml").read_text().replace('as_of: "2018-12-31"', "as_of: 2018-12-31")
+    (tmp_path / "params.yaml").write_text(text)
+    done = basin("stage", "ingest", "--domain", "finance", "--root", str(tmp_path), root=tmp_path)
+    assert '`finance.ingest.as_of`: write the date in quotes, "2018-12-31"' in one_line(done)
+
+
+def test_an_unknown_stage_or_domain_is_named(project_root: Path) -> None:
+    done = basin("stage", "trian", "--domain", "finance", root=project_root)
+    assert "no stage `trian`; the stages are ingest, validate" in one_line(done)
+    assert "no domain `weather`; known: finance, climate" in one_line(
+        basin("stage", "train", "--domain", "weather", root=project_root)
+    )

@@ -1,0 +1,59 @@
+"""The one-way rule: flows → tasks → ebm_core, and what each of them may import at all."""
+
+import ast
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+FORBIDDEN = {
+    "ebm_core": {"tasks", "flows", "pandas", "prefect", "ray", "dvc", "typer", "rich", "great_expectations"},
+    "tasks": {"flows", "prefect", "typer", "rich"},
+    "flows": {"ebm_core", "torch"},
+}
+
+
+def imported(source: str, package: str) -> Iterable[tuple[int, str]]:
+    """Line and full module name of every import, inside functions too; relative ones made absolute."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                yield node.lineno, name.name
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+                yield node.lineno, ".".join([*parents, node.module or ""]).rstrip(".")
+            else:
+                yield node.lineno, node.module or ""
+
+
+def violations(root: Path) -> list[str]:
+    found = []
+    for top, forbidden in FORBIDDEN.items():
+        for path in sorted((root / top).rglob("*.py")):
+            package = ".".join(path.relative_to(root).parent.parts)
+            for line, name in imported(path.read_text(encoding="utf-8"), package):
+                if name.split(".")[0] in forbidden:
+                    found.append(f"{path.relative_to(root)}:{line} imports {name}")
+    return found
+
+
+def test_nothing_imports_upwards(project_root: Path) -> None:
+    assert violations(project_root) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("ebm_core/energies.py", "import tasks.train"),
+        ("ebm_core/deep/energies.py", "def f():\n    from ...tasks import train"),
+        ("tasks/train.py", "def f():\n    from flows.cli import app"),
+        ("tasks/domains/finance.py", "import prefect as p"),
+        ("flows/cli.py", "from ebm_core.tilted import TiltedDistribution"),
+    ],
+)
+def test_the_rule_can_fail(tmp_path: Path, path: str, source: str) -> None:
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).write_text(source)
+    (found,) = violations(tmp_path)
+    assert found.startswith(path)
