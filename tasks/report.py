@@ -1,0 +1,157 @@
+"""Write one self-contained HTML page a domain: what was asked, how it was checked, how good it is, what "
+"it says."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from tasks.domains import get_domain
+from tasks.errors import BasinError
+from tasks.files import read_json, whole
+from tasks.parallel import Progress, silent
+from tasks.params import DomainParams
+from tasks.reporting import account, evidence, outlook
+from tasks.reporting.charts import text
+from tasks.reporting.page import Section, page
+from tasks.workspace import Workspace
+
+
+def report(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
+    """Write ``artifacts/DOMAIN/report.html`` from the outputs before it; the same inputs, the same bytes.
+
+    Raises ``BasinError`` when an output is missing or lacks a model that the page has to show.
+    """
+    import pandas as pd
+
+    domain = get_domain(workspace.domain)
+    provenance, scores = read_json(workspace.provenance), read_json(workspace.scores)
+    audits = [read_json(workspace.audit), read_json(workspace.forecast_audit)]
+    forecasts = pd.read_parquet(present(workspace.forecasts, "evaluate"))
+    for model in ("ebm", "base", domain.reference):
+        if model not in set(forecasts["model"]):
+            raise BasinError(
+                f"{workspace.forecasts}: no rows of model `{model}`; run `basin stage evaluate --domain "
+                f"{domain.name}`"
+            )
+    found = evidence.blocks(scores, domain.frequency)
+    first, last = forecasts["time"].min(), forecasts["time"].max()
+    dates = forecasts["time"].nunique()
+    kind = "trading days" if domain.frequency == "B" else "months"
+    unseen = f"{dates:,} {kind} it had never seen ({first.year} to {last.year})"
+    headline = evidence.headline(found, domain, unseen)
+    progress("report", 0, 1)
+
+    forecast = read_json(workspace.forecast)
+    peers = evidence.comparison(found, scores, domain)
+    sections = [
+        account.asked(domain, params.split),
+        outlook.outlook(forecast, forecasts[forecasts["model"] == "ebm"], domain),
+        Section(
+            peers.anchor,
+            peers.menu,
+            peers.title,
+            peers.content + account.how_it_works(scores, parameters(workspace.model)),
+        ),
+        evidence.calibration(found, forecasts, domain),
+        evidence.over_time(forecasts, domain),
+        account.landscape(workspace.landscape, read_json(workspace.landscape / "landscape.json")["figures"]),
+        account.data_and_checks(
+            pd.read_parquet(present(workspace.raw, "ingest")),
+            provenance,
+            read_json(workspace.validation),
+            audits,
+        ),
+        account.provenance_section(provenance, hashes(workspace), settings(params.model_dump(mode="json"))),
+        account.glossary(),
+    ]
+    html = page(
+        f"Basin: {domain.title}",
+        f"Basin · {domain.title}",
+        headline,
+        lead(forecast, domain),
+        tiles(found, domain),
+        sections,
+    )
+    with whole(workspace.report) as (target,):
+        target.write_text(html, encoding="utf-8")
+    progress("report", 1, 1)
+    return {"report": str(workspace.report.relative_to(workspace.root)), "headline": headline}
+
+
+def present(path: Path, stage: str) -> Path:
+    if not path.is_file():
+        raise BasinError(f"{path} is missing; run `basin stage {stage}` first")
+    return path
+
+
+def lead(forecast: dict[str, Any], domain: Any) -> str:
+    """The nearest forecast of each series in a sentence, with both dates."""
+    said = []
+    for name, part in forecast["series"].items():
+        step = part["steps"][0]
+        low, high = step["interval_90"]
+        said.append(
+            f"{outlook.series_name(name)}, data to {part['origin'][:10]}: for {step['time'][:10]} it expects "
+            f"{text(step['mean'])} {evidence.short_unit(domain)}, between {text(low)} and {text(high)} "
+            f"with 90 % probability."
+        )
+    return " ".join(said)
+
+
+def tiles(found: list[evidence.Block], domain: Any) -> list[tuple[str, str]]:
+    """The figures at the top of the page, for the first block: all series together, or the shortest lead."""
+    block = found[0]
+    ours, of = block.models["ebm"], "" if len(found) == 1 else f", {block.label.lower()}"
+    reference, base = block.paired[domain.reference], block.paired["base"]
+    return [
+        (
+            evidence.signed(reference["log_score_gain"]),
+            f"nats over {evidence.model_name(domain.reference)}, t = {text(reference['t'], 1)}{of}",
+        ),
+        (evidence.signed(base["log_score_gain"]), f"nats over its own base, t = {text(base['t'], 1)}{of}"),
+        (text(ours["log_score"], 3), f"mean log score{of}"),
+        (text(ours["crps"], 3), f"CRPS, {evidence.short_unit(domain)}{of}"),
+        (f"{100 * ours['coverage']['0.9']:.1f} %", f"of outcomes inside the 90 % interval{of}"),
+    ]
+
+
+def hashes(workspace: Workspace) -> list[tuple[str, str]]:
+    """Every file the page rests on, relative to the project, with its sha256."""
+    files = [workspace.raw, workspace.validation, workspace.audit, workspace.inputs, workspace.classical]
+    files += [
+        workspace.scores,
+        workspace.forecasts,
+        workspace.forecast_audit,
+        workspace.forecast,
+        workspace.model_card,
+    ]
+    files += sorted(workspace.model.iterdir())
+    return [
+        (path.relative_to(workspace.root).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in files
+        if path.is_file()
+    ]
+
+
+def settings(params: dict[str, Any]) -> list[tuple[str, str]]:
+    """Parameters as dotted keys."""
+    return [
+        (f"{section}.{key}", account.shown(value))
+        for section, keys in params.items()
+        for key, value in keys.items()
+    ]
+
+
+def parameters(folder: Path) -> int:
+    """Number of learned parameters in ``model.safetensors``."""
+    from safetensors import safe_open
+
+    with safe_open(folder / "model.safetensors", framework="np") as weights:
+        sizes = [weights.get_slice(key).get_shape() for key in weights.keys()]  # noqa: SIM118
+    total = 0
+    for shape in sizes:
+        count = 1
+        for length in shape:
+            count *= length
+        total += count
+    return total

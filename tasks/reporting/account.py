@@ -1,0 +1,195 @@
+"""What was done to earn trust: the data, the checks, the landscape pictures, the provenance."""
+
+import base64
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tasks.reporting.page import Cell, Pill, Row, Section, card, folded, paragraph, table
+from tasks.reporting.words import GLOSSARY, series_name
+
+VERDICT = {"pass": "all passed", "warn": "passed with warnings", "fail": "some failed"}
+
+
+def asked(domain: Any, split: Any) -> Section:
+    content = paragraph(domain.question, "big") + paragraph(
+        f"Unit: {domain.unit}. Everything up to {split.test_from} could be used to build and choose the "
+        f"model; the "
+        f"test dates {split.test_from} to {split.test_to} were kept for the final judgement. In between "
+        f"the model "
+        "was refitted as time went on, always on the past only."
+    )
+    return Section("asked", "Question", "What was asked", content)
+
+
+def data_and_checks(
+    raw: pd.DataFrame,
+    provenance: dict[str, Any],
+    validation: dict[str, Any],
+    audits: Sequence[dict[str, Any]],
+) -> Section:
+    """Sources, what the validation expected, and every audit check with its status."""
+    spans = raw.groupby("series", sort=False)["time"].agg(["min", "max", "size"])
+    rows = [
+        Row(
+            series_name(str(s)),
+            [Cell(f"{span['min']:%Y-%m-%d}"), Cell(f"{span['max']:%Y-%m-%d}"), Cell(f"{span['size']:,}")],
+        )
+        for s, span in spans.iterrows()
+    ]
+    content = paragraph(
+        f"Snapshot of {provenance['as_of']}: {provenance['rows']:,} rows. Sources, licences and hashes are "
+        f"under Provenance."
+    )
+    content += table("The data", ["Series", "first", "last", "rows"], rows)
+
+    met = sum(bool(e["success"]) for e in validation["expectations"])
+    total = len(validation["expectations"])
+    content += "<h3>Validation</h3>" + paragraph(
+        f"{met} of {total} expectations about the data are met"
+        + (": prices, dates and columns are what they should be." if met == total else ".")
+    )
+    rows = [
+        Row(
+            e["expectation"].removeprefix("expect_").replace("_", " "),
+            [
+                Cell(e["column"] or "table", css="words"),
+                Pill("pass" if e["success"] else "fail"),
+                Cell(str(e["failing_rows"])),
+                Cell(shown(e["observed"]), ", ".join(map(str, e["dates"][:3])), "words"),
+            ],
+        )
+        for e in validation["expectations"]
+    ]
+    columns = ["Expectation", "column", "status", "failing rows", "observed"]
+    content += folded("Every expectation", table(f"Suite {validation['suite']}", columns, rows, (1, 2, 4)))
+
+    content += "<h3>Audit</h3>" + paragraph(
+        "The audit asks what a sceptical reader would: does any input know the future, are there holes in "
+        "the data, is the "
+        "record long enough in every regime, do the forecasts behave?"
+    )
+    for title, audit in zip(
+        ("Before training: the data", "Before release: the forecasts"), audits, strict=True
+    ):
+        rows = [
+            Row(
+                c["title"],
+                [
+                    Pill(c["status"]),
+                    Cell(shown(c["measured"]), f"threshold {shown(c['threshold'])}", "words"),
+                    Cell(c["why"], faults(c), "words"),
+                ],
+                small=c["question"],
+            )
+            for c in audit["checks"]
+        ]
+        content += table(
+            f"{title}: {VERDICT.get(audit['status'], audit['status'])}",
+            ["Check", "status", "measured", "why"],
+            rows,
+            (1, 2, 3),
+        )
+    return Section("data", "Data and checks", "The data and the checks on them", content)
+
+
+def faults(check: dict[str, Any]) -> str:
+    at_fault = check.get("at_fault") or []
+    more = f" and {len(at_fault) - 4} more" if len(at_fault) > 4 else ""
+    return ", ".join(shown(f) for f in at_fault[:4]) + more
+
+
+def shown(value: Any) -> str:
+    """A measured value of unknown kind, short."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "–"}[value]
+    if isinstance(value, float):
+        return f"{value:.4g}".replace("-", "−")
+    if isinstance(value, dict):
+        return ", ".join(f"{k}: {shown(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return ", ".join(shown(v) for v in value)
+    return str(value)
+
+
+def landscape(folder: Path, figures: Sequence[dict[str, str]]) -> Section:
+    content = paragraph(
+        "The model sees every day as a place in an energy landscape. Low ground is ordinary; the higher an "
+        "outcome lies, the more it "
+        "surprises the model. Contours are closer together where the ground is nearly flat: each ring is a "
+        "constant factor higher."
+    )
+    cards = ""
+    for f in figures:
+        picture = base64.b64encode((folder / f["file"]).read_bytes()).decode("ascii")
+        cards += card(
+            f'<figure><h3 style="margin-top:0">{escape(f["title"])}</h3><img '
+            f'alt="{escape(f["title"] + ". " + f["caption"])}" '
+            f'src="data:image/png;base64,{picture}"><figcaption>{escape(f["caption"])}</figcaption></figure>'
+        )
+    return Section(
+        "landscape", "Landscape", "The energy landscape", content + f'<div class="pair plain">{cards}</div>'
+    )
+
+
+def how_it_works(scores: dict[str, Any], parameters: int) -> str:
+    """A few lines on the model, with what was chosen without the test dates."""
+    rows = [
+        Row(str(k).capitalize(), [Cell(shown(v), css="words")]) for k, v in scores.get("chosen", {}).items()
+    ]
+    rows.append(Row("Learned parameters", [Cell(f"{parameters:,}", css="words")]))
+    content = "<h3>How the model works</h3>" + paragraph(
+        "It starts from a classical forecast, its base, which has the same inputs. A small neural network "
+        "gives every outcome an energy, "
+        "and the forecast is the base times exp(−energy), rescaled to probability one. The network starts "
+        "at zero, so at first the "
+        "model is its base, and it leaves the base only where past data pay for it."
+    )
+    return content + table("Chosen on dates before the test", ["", ""], rows, (1,))
+
+
+def provenance_section(
+    provenance: dict[str, Any], hashes: Sequence[tuple[str, str]], settings: Sequence[tuple[str, str]]
+) -> Section:
+    rows = [
+        Row(
+            s["name"],
+            [
+                Cell(str(s["origin"]), f"{s['kind']}, {s['licence']}", "words"),
+                Cell(f"{s['rows']:,}"),
+                Cell(s["unit"], f"{s['frequency']}, published after {shown(s['publication_lag'])}", "words"),
+                Cell(s["sha256"][:16] + "…", css="num"),
+            ],
+        )
+        for s in provenance["sources"]
+    ]
+    content = paragraph(
+        "What this page was made from. The same data, settings and code give the same page byte for byte; "
+        "the hashes "
+        "(sha256) are how to check that."
+    )
+    content += table("Sources", ["Source", "origin and licence", "rows", "unit", "sha256"], rows, (1, 3))
+    listed = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td class="words"><code>{digest}</code></td></tr>'
+        for name, digest in hashes
+    )
+    content += folded(
+        "Files and their sha256",
+        '<div class="scroll" tabindex="0" role="region" aria-label="Files and their '
+        'sha256"><table><thead><tr>'
+        f'<th scope="col">File</th><th scope="col" '
+        f'class="words">sha256</th></tr></thead><tbody>{listed}</tbody></table></div>',
+    )
+    rows = [Row(key, [Cell(value, css="words")]) for key, value in settings]
+    content += folded("Settings (params.yaml)", table("Settings", ["Key", "value"], rows, (1,)))
+    return Section("provenance", "Provenance", "Provenance", content)
+
+
+def glossary() -> Section:
+    terms = "".join(f"<dt>{escape(term)}</dt><dd>{escape(words)}</dd>" for term, words in GLOSSARY)
+    return Section(
+        "glossary", "Glossary", "The terms, in plain words", f'<div class="card"><dl>{terms}</dl></div>'
+    )

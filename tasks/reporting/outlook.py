@@ -1,0 +1,127 @@
+"""The forecast itself: both dates, quantiles, falls, and pictures of the distribution."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from tasks.reporting import charts
+from tasks.reporting.charts import text
+from tasks.reporting.evidence import short_unit, years
+from tasks.reporting.page import Cell, Row, Section, pair, paragraph, table
+from tasks.reporting.words import series_name
+
+QUANTILES = ("0.01", "0.05", "0.25", "0.50", "0.75", "0.95", "0.99")
+HISTORY = {"B": 90, "MS": 48}
+"""Observed periods shown before the forecast."""
+
+
+def quantile(step: dict[str, Any], level: str) -> float:
+    """A stored quantile, whether written ``0.5`` or ``0.50``."""
+    found = step["quantiles"]
+    return float(found[level] if level in found else found[f"{float(level):g}"])
+
+
+def outlook(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) -> Section:
+    """``past`` has the energy model's rows of ``forecasts.parquet``."""
+    content = ""
+    unit = short_unit(domain)
+    for name, part in forecast["series"].items():
+        steps = part["steps"]
+        first = steps[0]
+        label = series_name(name)
+        content += f"<h3>{label}</h3>" + paragraph(sentence(label, part, unit), "big")
+        history = past[(past["series"] == name) & (past["lead"] == past["lead"].min())].sort_values("time")
+        history = history.tail(HISTORY.get(domain.frequency, 60))
+        xs = years(pd.DatetimeIndex(history["time"]))
+        rows = [
+            (x, float(r.observed), float(r.low), float(r.high))
+            for x, r in zip(
+                xs, history.rename(columns={"q0.05": "low", "q0.95": "high"}).itertuples(), strict=True
+            )
+        ]
+        ahead = [
+            (x, tuple(quantile(s, q) for q in ("0.05", "0.25", "0.50", "0.75", "0.95")))
+            for x, s in zip(years(pd.DatetimeIndex([s["time"] for s in steps])), steps, strict=True)
+        ]
+        dates = [*history["time"], *(pd.Timestamp(s["time"]) for s in steps)]
+        fan = charts.figure(
+            charts.fan(rows, ahead, short_unit(domain), date_marks(dates)),
+            "The line is what happened; the grey band is the 90 % interval the model had given for each "
+            "date beforehand. Right of the "
+            "dotted line, the forecast: its middle 50 % (darker) and 90 %.",
+            f"{label}: recent values with the intervals given beforehand, and the forecast",
+            [
+                ("observed", "observed"),
+                ("band", "90 % interval given before"),
+                ("fan2", "forecast 50 %"),
+                ("fan1", "forecast 90 %"),
+            ],
+        )
+        worst = sorted(first["falls"], key=float)[0]
+        curve = charts.figure(
+            charts.density(
+                first["density"]["y"], first["density"]["p"], float(worst), f"{unit}, {first['time'][:10]}"
+            ),
+            "How likely is each outcome? The coloured tail is the probability of a fall beyond "
+            f"{float(worst):g}: {percent(first['falls'][worst])}.",
+            f"{label}: forecast density for {first['time'][:10]}",
+        )
+        content += pair(fan, curve) + forecast_table(label, steps, unit)
+    return Section("forecast", "Forecast", "The forecast", content)
+
+
+def sentence(label: str, part: dict[str, Any], unit: str) -> str:
+    """Both dates, the middle, the 90 % interval and the falls of the nearest step in one breath."""
+    step = part["steps"][0]
+    low, high = step["interval_90"]
+    falls = "; ".join(
+        f"beyond {float(k):g}: {percent(step['falls'][k])}" for k in sorted(step["falls"], key=float)
+    )
+    return (
+        f"Data end on {part['origin'][:10]}. For {step['time'][:10]} the model expects "
+        f"{text(step['mean'])} {unit}, and with 90 % "
+        f"probability between {text(low)} and {text(high)}. Probability of a fall {falls}."
+    )
+
+
+def percent(p: float) -> str:
+    if p < 0.0005:
+        return "< 0.1 %"
+    return f"{100 * p:.1f} %"
+
+
+def forecast_table(label: str, steps: list[dict[str, Any]], unit: str) -> str:
+    falls = sorted(steps[0]["falls"], key=float)
+    rows = [
+        Row(
+            s["time"][:10],
+            [
+                Cell(text(s["mean"])),
+                *(Cell(text(quantile(s, q))) for q in QUANTILES),
+                *(Cell(percent(s["falls"][f])) for f in falls),
+            ],
+        )
+        for s in steps
+    ]
+    columns = [
+        "For",
+        "mean",
+        *(f"{100 * float(q):g} %" for q in QUANTILES),
+        *(f"fall > {float(f):g}" for f in falls),
+    ]
+    return table(f"{label}: quantiles in {unit}, and the probability of falls", columns, rows)
+
+
+def date_marks(dates: list[pd.Timestamp]) -> Callable[[int], list[tuple[float, str]]]:
+    """A few dates spread evenly, the last one always among them."""
+
+    def marks(width: int) -> list[tuple[float, str]]:
+        count = 6 if width == charts.WIDE else 4 if width == charts.HALF else 3
+        step = max(1, (len(dates) - 1) // (count - 1))
+        chosen = dates[::-1][::step][:count][::-1]
+        same_year = len({d.year for d in dates}) == 1
+        shown = "%d %b" if same_year or (dates[-1] - dates[0]).days < 400 else "%b %Y"
+        return list(zip(years(pd.DatetimeIndex(chosen)), (d.strftime(shown) for d in chosen), strict=True))
+
+    return marks

@@ -1,0 +1,222 @@
+"""Artifacts of a small made-up project, in the stages' own formats: for what only reads them."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from tasks.files import write_json
+from tasks.workspace import Workspace
+
+LEVELS = np.arange(1, 100) / 100
+PEERS = {
+    "finance": ("egarch-skewt", "gjr-skewt", "garch-t", "historical-simulation", "mdn"),
+    "climate": ("seasonal-ridge", "damped-persistence", "persistence", "climatology", "mdn"),
+}
+SERIES = {"finance": ("sp500", "nasdaq"), "climate": ("nino",)}
+LEADS = {"finance": (1,), "climate": (1, 3, 6, 9, 12)}
+
+
+def project(root: Path, domain: str, rows: int = 500) -> Workspace:
+    """Everything that ``report`` reads, with every model a normal whose scale is a little off."""
+    workspace = Workspace(root, domain)
+    for folder in (workspace.raw.parent, workspace.landscape, workspace.model):
+        folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(7)
+    freq, start = ("B", "2014-01-02") if domain == "finance" else ("MS", "1990-01-01")
+    times = pd.date_range(start, periods=rows, freq=freq).as_unit("ns")
+    raw = pd.concat(
+        [pd.DataFrame({"time": times, "series": s, "close": rng.uniform(1, 2, rows)}) for s in SERIES[domain]]
+    )
+    raw.reset_index(drop=True).to_parquet(workspace.raw)
+    forecasts = make_forecasts(domain, times, rng)
+    forecasts.to_parquet(workspace.forecasts)
+    write_json(workspace.scores, make_scores(domain, forecasts))
+    write_json(workspace.provenance, make_provenance(domain, len(raw)))
+    write_json(workspace.validation, VALIDATION)
+    write_json(workspace.audit, AUDIT)
+    write_json(workspace.forecast_audit, AUDIT)
+    write_json(workspace.forecast, make_forecast(domain, times))
+    workspace.model_card.write_text("# A model\n")
+    from safetensors.numpy import save_file
+
+    save_file({"layer": np.zeros((5, 4, 3))}, workspace.model / "model.safetensors")
+    write_json(workspace.model / "config.json", {"seeds": 5})
+    (workspace.landscape / "map.png").write_bytes(png(8, 4))
+    figures = [{"file": "map.png", "title": "A map", "caption": "Nothing is on it."}]
+    write_json(workspace.landscape / "landscape.json", {"figures": figures})
+    return workspace
+
+
+def make_forecasts(domain: str, times: pd.DatetimeIndex, rng: np.random.Generator) -> pd.DataFrame:
+    parts = []
+    models = ("ebm", "base", *PEERS[domain])
+    for series in SERIES[domain]:
+        for lead in LEADS[domain]:
+            scale = np.exp(0.4 * np.sin(np.arange(len(times)) / 40)) * (0.6 + 0.05 * lead)
+            observed = scale * rng.standard_normal(len(times))
+            for k, model in enumerate(models):
+                law = stats.norm(0, scale * (1 + 0.08 * k))
+                table = pd.DataFrame({"series": series, "origin": times, "lead": lead, "time": times})
+                table["observed"], table["model"] = observed, model
+                table["log_density"] = law.logpdf(observed)
+                table["crps"], table["pit"] = np.abs(observed) * (1 + 0.01 * k) / 2, law.cdf(observed)
+                quantiles = pd.DataFrame({f"q{u:.2f}": law.ppf(u) for u in LEVELS})
+                parts.append(pd.concat([table, quantiles], axis=1))
+    return pd.concat(parts, ignore_index=True)
+
+
+def make_scores(domain: str, forecasts: pd.DataFrame) -> dict:
+    def part(rows: pd.DataFrame) -> dict:
+        leads = {}
+        for lead, table in rows.groupby("lead"):
+            density = table.pivot_table(index=["series", "time"], columns="model", values="log_density")
+            models, paired = {}, {}
+            for model, one in table.groupby("model", sort=False):
+                inside = [one["pit"].sub(0.5).abs().le(c / 2).mean() for c in (0.5, 0.9)]
+                models[model] = {
+                    "log_score": one["log_density"].mean(),
+                    "crps": one["crps"].mean(),
+                    "mae": one["observed"].abs().mean(),
+                    "coverage": {"0.5": inside[0], "0.9": inside[1]},
+                }
+                if domain == "finance":
+                    models[model]["var"] = {
+                        level: {
+                            "hits": int((one["pit"] < float(level)).sum()),
+                            "kupiec_p": 0.41,
+                            "christoffersen_p": 0.03,
+                            "fz0": 1.25,
+                        }
+                        for level in ("0.01", "0.025", "0.05")
+                    }
+                if model != "ebm":
+                    gain = density["ebm"] - density[model]
+                    se = gain.std() / np.sqrt(len(gain))
+                    t = gain.mean() / se
+                    paired[model] = {
+                        "log_score_gain": gain.mean(),
+                        "se": se,
+                        "t": t,
+                        "p": float(2 * stats.norm.sf(abs(t))),
+                        "crps_gain_pct": 0.4,
+                    }
+            leads[str(lead)] = {"models": models, "paired": paired}
+        return {"n": len(rows[rows["model"] == "ebm"]) // len(leads), "leads": leads}
+
+    scores = part(forecasts)
+    if domain == "finance":
+        pooled = scores
+        scores = {"n": pooled["n"], "pooled": pooled}
+        scores["series"] = {s: part(forecasts[forecasts["series"] == s]) for s in SERIES[domain]}
+    return {
+        **scores,
+        "unit": "%",
+        "test": ["2014-01-01", "2018-12-31"],
+        "normaliser_error": 3.1e-7,
+        "chosen": {"base": "base", "capacity": 1.0, "weights": {"tilt": 0.7, "base": 0.3}},
+    }
+
+
+def make_forecast(domain: str, times: pd.DatetimeIndex) -> dict:
+    step = times.freq
+    series = {}
+    for name in SERIES[domain]:
+        steps = []
+        for lead in range(1, 2 if domain == "finance" else 13):
+            law = stats.norm(0.3, 0.6 + 0.05 * lead)
+            y = np.linspace(-4, 4, 161)
+            steps.append(
+                {
+                    "time": f"{times[-1] + lead * step:%Y-%m-%d}",
+                    "lead": lead,
+                    "mean": 0.3,
+                    "quantiles": {f"{u:.2f}": law.ppf(u) for u in LEVELS},
+                    "falls": {str(f): law.cdf(-f) for f in (2, 3, 5)},
+                    "interval_90": [law.ppf(0.05), law.ppf(0.95)],
+                    "density": {"y": y.tolist(), "p": law.pdf(y).tolist()},
+                }
+            )
+        series[name] = {"origin": f"{times[-1]:%Y-%m-%d}", "steps": steps}
+    return {"unit": "%", "series": series}
+
+
+def make_provenance(domain: str, rows: int) -> dict:
+    source = {
+        "kind": "library",
+        "origin": "a package",
+        "sha256": "ab" * 32,
+        "rows": rows // len(SERIES[domain]),
+        "licence": "open",
+        "unit": "index points",
+        "frequency": "B",
+        "publication_lag": 0,
+    }
+    sources = [{"name": s, **source} for s in SERIES[domain]]
+    return {"as_of": "2018-12-31", "rows": rows, "sha256": "cd" * 32, "sources": sources}
+
+
+VALIDATION = {
+    "success": True,
+    "suite": "suite",
+    "expectations": [
+        {
+            "expectation": "expect_column_values_to_not_be_null",
+            "column": "close",
+            "success": True,
+            "observed": None,
+            "failing_rows": 0,
+            "dates": [],
+        }
+    ],
+}
+AUDIT = {
+    "status": "warn",
+    "checks": [
+        {
+            "id": "look-ahead",
+            "title": "Look-ahead",
+            "question": "Does any input know the future?",
+            "method": "recompute on cut data",
+            "reference": "",
+            "measured": 0.0,
+            "threshold": 0.0,
+            "status": "pass",
+            "why": "No difference.",
+            "at_fault": [],
+        },
+        {
+            "id": "gaps",
+            "title": "Coverage gaps",
+            "question": "Are there holes?",
+            "method": "longest run of missing periods",
+            "reference": "",
+            "measured": 4,
+            "threshold": 5,
+            "status": "warn",
+            "why": "September 2001 <closed>.",
+            "at_fault": ["2001-09-11"],
+        },
+    ],
+}
+
+
+def png(width: int, height: int) -> bytes:
+    """A white picture."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    lines = b"".join(b"\0" + b"\xff" * (3 * width) for _ in range(height))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(lines))
+        + chunk(b"IEND", b"")
+    )
