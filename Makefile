@@ -39,8 +39,9 @@ bench: setup
 tensorboard: setup
 	$(BIN)/tensorboard --logdir runs --host 127.0.0.1
 
+# dvc.yaml says `python`: outside an activated environment it must find ours.
 repro: setup
-	$(BIN)/dvc repro
+	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
 
 # The lock of a fresh environment with exactly our dependencies; local build labels (+cpu) are left out.
 lock:
