@@ -5,12 +5,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tasks.errors import BasinError
 from tasks.stages import STAGES
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from flows.display import Display
 
 app = typer.Typer(
     help="Energy-based forecasts of finance and climate: run the pipeline, read its forecasts and reports.",
@@ -40,29 +45,40 @@ def run(
         for name in domains:
             load_params(root, name)
         console = _console()
-        console.print(f"basin: {', '.join(domains)} in {root}; starting Prefect", highlight=False)
 
         from flows.display import Display, print_forecast, print_report_path, print_scores
-
-        # The terminal has its own display; Prefect's log lines go to its UI.
-        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-        from flows.listening import listener
-        from flows.pipeline import pipeline
+        from tasks.freshness import nothing_to_do
 
         with Display(console) as display:
-            before = listener.set(display)
-            try:
-                state = pipeline(root=str(root), domains=domains, return_state=True)
-            finally:
-                listener.reset(before)
-        if not state.is_completed():
-            raise BasinError(state.message or f"the run ended {state.name}")
+            # With nothing to do and no Prefect server to tell, a server of our own would only cost its start.
+            if not os.environ.get("PREFECT_API_URL") and nothing_to_do(root, domains, STAGES):
+                for name in domains:
+                    for step in STAGES:
+                        display.ended(step, name, "fresh", 0)
+            else:
+                _run_flow(root, domains, display)
         for name in domains:
             workspace = Workspace(root, name)
             console.print()
             print_scores(console, workspace)
             print_forecast(console, workspace)
             print_report_path(console, workspace, root)
+
+
+def _run_flow(root: Path, domains: list[str], display: "Display") -> None:
+    display.console.print(f"basin: {', '.join(domains)} in {root}; starting Prefect", highlight=False)
+    # The terminal has its own display; Prefect's log lines go to its UI.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    from flows.listening import listener
+    from flows.pipeline import pipeline
+
+    before = listener.set(display)
+    try:
+        state = pipeline(root=str(root), domains=domains, return_state=True)
+    finally:
+        listener.reset(before)
+    if not state.is_completed():
+        raise BasinError(state.message or f"the run ended {state.name}")
 
 
 @app.command()
@@ -120,7 +136,7 @@ def _bring_up_to_date(stages: tuple[str, ...], domain: str, root: Path, terse: b
             bring_stage_up_to_date(name, domain, root, display)
 
 
-def _console() -> "Console":  # noqa: F821  (rich is imported only when something is drawn)
+def _console() -> "Console":
     from rich.console import Console
 
     return Console()

@@ -7,7 +7,7 @@ that ``dvc repro`` would: a stage that one door ran is fresh for the others.
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -51,12 +51,18 @@ def bring_up_to_date(stage: str, domain: str, root: Path, run: Callable[[], Any]
     another DVC command holds the files for longer than ``PATIENCE``; whatever ``run`` raises passes through.
     """
     name = f"{stage}@{domain}"
-    answer = _with_stage(root, name, _ask)
+    answer = _with_repo(root, name, lambda repo: _ask(repo, _stage(repo, name)))
     if isinstance(answer, Verdict):
         return answer
     run()
-    _with_stage(root, name, lambda repo, pipeline_stage: _record(pipeline_stage, answer))
+    _with_repo(root, name, lambda repo: _record(_stage(repo, name), answer))
     return Verdict.RAN
+
+
+def nothing_to_do(root: Path, domains: Sequence[str], stages: Sequence[str]) -> bool:
+    """True when every one of these stages is fresh for every one of these domains; touches nothing."""
+    names = [f"{stage}@{domain}" for stage in stages for domain in domains]
+    return _with_repo(root, names[0], lambda repo: not any(_stage(repo, name).changed() for name in names))
 
 
 @contextmanager
@@ -125,8 +131,12 @@ def _hashes(stage: "PipelineStage") -> dict[str, Any]:
     return {str(dep): dep.hash_info.value for dep in stage.deps}
 
 
-def _with_stage(root: Path, name: str, act: "Callable[[Repo, PipelineStage], T]") -> T:
-    """``act(repo, stage)`` under DVC's lock, again and again while another DVC command holds it."""
+def _stage(repo: "Repo", name: str) -> "PipelineStage":
+    return repo.stage.load_one(os.path.join(repo.root_dir, "dvc.yaml"), name)
+
+
+def _with_repo(root: Path, name: str, act: "Callable[[Repo], T]") -> T:
+    """``act(repo)`` under DVC's lock, again and again while another DVC command holds it."""
     from dvc.exceptions import DvcException
     from dvc.lock import LockError
     from dvc.repo import Repo, lock_repo
@@ -139,7 +149,7 @@ def _with_stage(root: Path, name: str, act: "Callable[[Repo, PipelineStage], T]"
             with _turn, Repo(str(root)) as repo:
                 repo.stage_cache = _stage_cache(repo)
                 with lock_repo(repo):
-                    return act(repo, repo.stage.load_one(str(root / "dvc.yaml"), name))
+                    return act(repo)
         except LockError as error:
             if time.monotonic() > deadline:
                 raise BasinError(
@@ -147,9 +157,8 @@ def _with_stage(root: Path, name: str, act: "Callable[[Repo, PipelineStage], T]"
                 ) from error
             time.sleep(0.5)
         except StageNotFound as error:
-            raise BasinError(
-                f"{root / 'dvc.yaml'}: no stage `{name}`; check `domains` in params.yaml"
-            ) from error
+            path = root / "dvc.yaml"
+            raise BasinError(f"{path}: no stage `{name}`; check `domains` in params.yaml") from error
         except DvcException as error:
             raise BasinError(f"{name}: {' '.join(str(error).split())}") from error
 

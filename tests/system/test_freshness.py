@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tasks.errors import BasinError
-from tasks.freshness import Verdict, bring_up_to_date, one_run_at_a_time
+from tasks.freshness import Verdict, bring_up_to_date, nothing_to_do, one_run_at_a_time
 
 PIPELINE = f"""
 stages:
@@ -129,7 +129,10 @@ def test_flow_and_repro_write_the_same_lock_and_each_skips_what_the_other_ran(tm
 
 def test_only_the_domain_whose_parameters_changed_runs(toy: Path) -> None:
     flow(toy)
+    assert nothing_to_do(toy, ["north", "south"], ["double", "add"])
     set_params(toy, VALUES | {"south": {"double": 3, "add": 20}})
+    assert not nothing_to_do(toy, ["north", "south"], ["double", "add"])
+    assert nothing_to_do(toy, ["north"], ["double", "add"])
     assert flow(toy) == {
         "double@north": Verdict.FRESH,
         "add@north": Verdict.FRESH,
