@@ -1,0 +1,113 @@
+"""The three doors on the real pipeline with smoke parameters, each in a clean clone of its own."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+
+def clone(project_root: Path, target: Path) -> Path:
+    """The files that git knows or would take, as a repository of their own with nothing run in it."""
+    names = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=project_root,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    for name in names:
+        if (project_root / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(project_root / name, target / name)
+    (target / "dvc.lock").unlink(missing_ok=True)
+    params = yaml.safe_load((target / "params.yaml").read_text())
+    (target / "params.yaml").write_text(yaml.safe_dump(shrink(params)))
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "clone"]):
+        git = ["git", "-c", "user.name=Test", "-c", "user.email=test@localhost", *command]
+        subprocess.run(git, cwd=target, check=True)
+    return target
+
+
+def shrink(params: dict[str, Any]) -> dict[str, Any]:
+    """Every stage works, on few refits, folds and steps."""
+    params["finance"]["features"]["refit"] = 500
+    params["finance"]["split"] |= {"walk_from": "2014-01-01", "test_from": "2016-01-01"}
+    params["climate"]["features"]["refit"] = 60
+    params["climate"]["split"] |= {"walk_from": "1995-01-01", "test_from": "2000-01-01"}
+    for domain in params["domains"]:
+        params[domain]["audit"]["look_ahead_cuts"] = 1
+        params[domain]["train"] |= {"seeds": 2, "max_steps": 20, "warm_steps": 5}
+    return params
+
+
+def run(root: Path, *arguments: str, code: int = 0) -> str:
+    """Run Python in the clone, with a home, Prefect store and PATH of its own."""
+    home = root.parent / "home"
+    home.mkdir(exist_ok=True)
+    environment = os.environ | {
+        "HOME": str(home),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PREFECT_HOME": str(home / "prefect"),
+        "PYTHONPATH": str(root),
+        "RAY_AUTH_MODE": "disabled",
+        "COLUMNS": "160",
+    }
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=root, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == code, done.stdout[-4000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+def basin(root: Path, *arguments: str) -> str:
+    return run(root, "-c", "from flows.cli import app; app()", *arguments)
+
+
+def dvc(root: Path, *arguments: str) -> str:
+    return run(root, "-m", "dvc", *arguments)
+
+
+def lock(root: Path) -> Any:
+    return yaml.safe_load((root / "dvc.lock").read_text())["stages"]
+
+
+def test_flow_and_repro_agree_byte_for_byte_and_nothing_runs_twice(
+    project_root: Path, tmp_path: Path
+) -> None:
+    by_flow, by_repro = clone(project_root, tmp_path / "flow"), clone(project_root, tmp_path / "repro")
+    first = basin(by_flow, "run")
+    dvc(by_repro, "repro")
+
+    # The flow ran the two domains at once in one process, `dvc repro` one stage after the other.
+    in_flow, in_repro = lock(by_flow), lock(by_repro)
+    assert in_flow.keys() == in_repro.keys()
+    assert {name for name in in_flow if in_flow[name] != in_repro[name]} == set()
+
+    for text in ("CRPS", "forecast for", "artifacts/finance/report.html", "artifacts/climate/report.html"):
+        assert text in first
+    again = basin(by_repro, "run")
+    assert again.count("Cached") == 20
+    assert "Running stage" not in dvc(by_flow, "repro")
+    assert "up to date" in dvc(by_flow, "status")
+    status = subprocess.run(["git", "status", "--porcelain"], cwd=by_flow, capture_output=True, text=True)
+    assert status.stdout.split() == ["??", "dvc.lock"]
+
+    # The third door: one stage, restored when its output is gone.
+    (by_flow / "artifacts/climate/report.html").unlink()
+    assert "Cached" in basin(by_flow, "stage", "report", "--domain", "climate")
+    assert (by_flow / "artifacts/climate/report.html").is_file()
+
+    # A change that touches one domain runs that domain's stages only, from where it matters.
+    params = yaml.safe_load((by_flow / "params.yaml").read_text())
+    params["climate"]["forecast"]["falls"] = [0.25]
+    (by_flow / "params.yaml").write_text(yaml.safe_dump(params))
+    lines = basin(by_flow, "run").splitlines()
+    ran = {tuple(line.split()[:2]) for line in lines if " done " in line}
+    assert ran == {("climate", "forecast"), ("climate", "report")}
