@@ -22,28 +22,6 @@ def slice_energy(log_prob: Callable[[Tensor], Tensor], outcomes: Array) -> Array
     return energy
 
 
-def expected_energy(log_prob: Callable[[Tensor], Tensor], outcomes: Array) -> Array:
-    """E_p[−log p(y | x_i)] in nats, shape ``(n,)``: the entropy, how uncertain the outcome is in state x_i.
-
-    −∫ p log p dy by Simpson's rule on the even grid ``outcomes``, shape ``(m,)`` or ``(m, n)``, m odd, which
-    has to reach far enough into both tails.
-    """
-    y = np.asarray(outcomes, dtype=np.float64)
-    y = y[:, None] if y.ndim == 1 else y
-    if len(y) % 2 == 0:
-        raise ValueError(f"outcomes: {len(y)} points; Simpson's rule expects an odd number")
-    with no_grad():
-        log_p = log_prob(as_tensor(y)).numpy()
-    weight = np.full((len(y), 1), 2.0)
-    weight[1::2] = 4.0
-    weight[[0, -1]] = 1.0
-    step = (y[-1] - y[0]) / (len(y) - 1)
-    # p log p → 0 far out, where log p may be −inf
-    integrand = np.where(log_p > -700, np.exp(log_p) * log_p, 0.0)
-    entropy: Array = -(weight * integrand).sum(0) * step / 3
-    return entropy
-
-
 def contour_levels(energy: Array, count: int = 14, floor: float = 0.05) -> Array:
     """``count`` levels above the lowest energy, evenly spaced in the logarithm of the height.
 

@@ -106,7 +106,7 @@ def tiles(found: list[evidence.Block], domain: Any) -> list[tuple[str, str]]:
     return [
         (
             evidence.signed(reference["log_score_gain"]),
-            f"nats over {evidence.model_name(domain.reference)}, t = {text(reference['t'], 1)}{of}",
+            f"nats over {evidence.in_sentence(domain.reference)}, t = {text(reference['t'], 1)}{of}",
         ),
         (evidence.signed(base["log_score_gain"]), f"nats over its own base, t = {text(base['t'], 1)}{of}"),
         (text(ours["log_score"], 3), f"mean log score{of}"),

@@ -69,6 +69,41 @@ def make_forecasts(domain: str, times: pd.DatetimeIndex, rng: np.random.Generato
     return pd.concat(parts, ignore_index=True)
 
 
+def make_inputs(workspace: Workspace, state: str) -> None:
+    """Inputs and ``base`` rows for the forecasts that are there, and a random energy as every fold's "
+    "model."""
+    import torch
+    from safetensors.torch import save_file
+
+    from ebm_core import BilinearEnergy
+    from tasks.tilts import TiltConfig, TiltedModel, tensors
+
+    tested = pd.read_parquet(workspace.forecasts).query("model == 'ebm'").reset_index(drop=True)
+    rng = np.random.default_rng(1)
+    inputs = tested[["series", "origin", "lead", "time"]].assign(target=tested["observed"])
+    log_scale = np.log(tested["q0.84"])
+    inputs[state] = tested["observed"].shift(1, fill_value=0.0)
+    inputs["x_log_scale"], inputs["x_noise"] = log_scale, rng.standard_normal(len(inputs))
+    workspace.inputs.parent.mkdir(parents=True, exist_ok=True)
+    inputs.to_parquet(workspace.inputs)
+    base = inputs[["series", "origin", "lead"]].assign(
+        model="base", loc=0.0, scale=np.exp(log_scale), eta=8.0, lam=-0.1
+    )
+    base.to_parquet(workspace.classical)
+    columns = tuple(c for c in inputs if c.startswith("x_"))
+    energy = BilinearEnergy(len(columns), 4, 4, 2, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for parameter in energy.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
+    values = inputs[list(columns)]
+    config = TiltConfig(columns, tuple(values.mean()), tuple(values.std()), 4, 4, 2, 0.8)
+    model = TiltedModel(config, energy)
+    workspace.fits.mkdir(parents=True, exist_ok=True)
+    save_file(tensors(model, "final/"), workspace.fits / "fits.safetensors")
+    fold = {"fold": "final", "loss": [1.4, 1.3], "validation": [1.5, 1.45], "weight": 0.8, "capacity": 4}
+    write_json(workspace.fits / "fits.json", {"folds": [{**fold, "tilt": vars(config)}]})
+
+
 def make_scores(domain: str, forecasts: pd.DataFrame) -> dict:
     def part(rows: pd.DataFrame) -> dict:
         leads = {}

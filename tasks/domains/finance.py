@@ -13,7 +13,14 @@ from tasks.params import FeatureParams
 WINDOWS = (1, 5, 22, 66)
 """Rows over which realised measures are averaged: a day, a week, a month, a quarter."""
 
-SCALE_INPUTS = ("egarch", "gjr", *(f"{m}{k}" for m in ("rms", "gk", "pk") for k in WINDOWS), "z", "z_minus", "z_5")
+SCALE_INPUTS = (
+    "egarch",
+    "gjr",
+    *(f"{m}{k}" for m in ("rms", "gk", "pk") for k in WINDOWS),
+    "z",
+    "z_minus",
+    "z_5",
+)
 """Inputs of the base's log scale, all known at the origin."""
 
 LOC_INPUTS = ("z", "z_5", "z_22")
@@ -44,7 +51,10 @@ class Finance:
     leads = (1,)
     peers = ("egarch-skewt", "gjr-skewt", "garch-t", "historical-simulation", "mdn")
     reference = "egarch-skewt"
+    base = "scale-regression"
+    returns = True
     state = "x_z"
+    state_title = "last return, in the standard deviations that EGARCH had predicted"
 
     def parse(self, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         """Stack the index tables (``time`` and OHLCV) into one long table."""
@@ -68,16 +78,16 @@ class Finance:
         progress: Progress = silent,
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Inputs known at each close and the classical one-day densities, see :class:`tasks.domains.Domain`."""
-        groups = {str(name): group.reset_index(drop=True) for name, group in raw.groupby("series", sort=False)}
+        groups = {
+            str(name): group.reset_index(drop=True) for name, group in raw.groupby("series", sort=False)
+        }
         for name, group in groups.items():
             if len(group) <= 2 * params.min_rows:
                 raise BasinError(
                     f"{name}: {len(group)} rows, but features need more than {2 * params.min_rows} "
                     "(2 x features.min_rows); give a longer history or lower features.min_rows in params.yaml"
                 )
-        units = [
-            (model, _returns(group), params) for group in groups.values() for model in volatility.MODELS
-        ]
+        units = [(model, _returns(group), params) for group in groups.values() for model in volatility.MODELS]
         forecasts = iter(run_units(_volatility, units, "volatility models", progress))
         prepared = {name: {m: next(forecasts) for m in volatility.MODELS} for name in groups}
         bases = run_units(
@@ -91,7 +101,9 @@ class Finance:
             rows = base["row"].to_numpy()
             keys = _keys(name, group, rows)
             x = measures.loc[rows, [c for c in measures if c.startswith("x_")]].reset_index(drop=True)
-            inputs.append(pd.concat([keys, x.assign(x_log_scale=np.log(base["scale"]), x_loc=base["loc"])], axis=1))
+            inputs.append(
+                pd.concat([keys, x.assign(x_log_scale=np.log(base["scale"]), x_loc=base["loc"])], axis=1)
+            )
             for model, table in {"base": base, **prepared[name]}.items():
                 chosen = table.set_index("row").loc[rows].reset_index(drop=True)
                 classical.append(
@@ -150,7 +162,11 @@ def _measures(group: pd.DataFrame, models: dict[str, pd.DataFrame]) -> pd.DataFr
     table = pd.DataFrame(index=group.index)
     for name, model in (("egarch", "egarch-skewt"), ("gjr", "gjr-skewt")):
         table[name] = np.log(models[model].set_index("row")["scale"]).reindex(group.index)
-    for name, measure, floor in (("rms", returns**2, 0.02), ("gk", garman_klass, 0.005), ("pk", parkinson, 0.005)):
+    for name, measure, floor in (
+        ("rms", returns**2, 0.02),
+        ("gk", garman_klass, 0.005),
+        ("pk", parkinson, 0.005),
+    ):
         for window in WINDOWS:
             # A mean of each window on its own, not a running sum: its value must not depend on history.
             mean = _window_mean(measure.to_numpy(), window)
@@ -158,7 +174,12 @@ def _measures(group: pd.DataFrame, models: dict[str, pd.DataFrame]) -> pd.DataFr
     z = (returns / np.exp(table["egarch"].shift())).clip(-6, 6)
     table["z"], table["z_minus"] = z, z.clip(upper=0)
     table["z_5"], table["z_22"] = 5 * _window_mean(z.to_numpy(), 5), 22 * _window_mean(z.to_numpy(), 22)
-    table["x_z"], table["x_z_previous"], table["x_z_5"], table["x_z_22"] = z, z.shift(), table["z_5"], table["z_22"]
+    table["x_z"], table["x_z_previous"], table["x_z_5"], table["x_z_22"] = (
+        z,
+        z.shift(),
+        table["z_5"],
+        table["z_22"],
+    )
     table["x_log_egarch"] = table["egarch"]
     for name in ("rms5", "rms22", "rms66", "gk1", "gk5", "pk22"):
         table[f"x_{name}_to_egarch"] = table[name] - table["egarch"]
@@ -207,7 +228,13 @@ def _base(
         base = fit.distribution(x_loc[at:until], x_scale[at:until])
         parts.append(
             pd.DataFrame(
-                {"row": np.arange(at, until), "loc": base.loc, "scale": base.scale, "eta": fit.eta, "lam": fit.lam}
+                {
+                    "row": np.arange(at, until),
+                    "loc": base.loc,
+                    "scale": base.scale,
+                    "eta": fit.eta,
+                    "lam": fit.lam,
+                }
             )
         )
     table = pd.concat(parts, ignore_index=True)
@@ -230,7 +257,9 @@ def _next_session(time: Any) -> np.datetime64:
     import exchange_calendars
 
     day = pd.Timestamp(time)
-    calendar = exchange_calendars.get_calendar("XNYS", start=day - pd.Timedelta(days=10), end=day + pd.Timedelta(days=20))
+    calendar = exchange_calendars.get_calendar(
+        "XNYS", start=day - pd.Timedelta(days=10), end=day + pd.Timedelta(days=20)
+    )
     following: pd.Timestamp = calendar.sessions[calendar.sessions > day][0]
     return following.to_datetime64()
 

@@ -172,17 +172,8 @@ def provenance_section(
         "(sha256) are how to check that."
     )
     content += table("Sources", ["Source", "origin and licence", "rows", "unit", "sha256"], rows, (1, 3))
-    listed = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td class="words"><code>{digest}</code></td></tr>'
-        for name, digest in hashes
-    )
-    content += folded(
-        "Files and their sha256",
-        '<div class="scroll" tabindex="0" role="region" aria-label="Files and their '
-        'sha256"><table><thead><tr>'
-        f'<th scope="col">File</th><th scope="col" '
-        f'class="words">sha256</th></tr></thead><tbody>{listed}</tbody></table></div>',
-    )
+    rows = [Row(name, [Cell(digest, css="words code")]) for name, digest in hashes]
+    content += folded("Files and their sha256", table("Files", ["File", "sha256"], rows, (1,)))
     rows = [Row(key, [Cell(value, css="words")]) for key, value in settings]
     content += folded("Settings (params.yaml)", table("Settings", ["Key", "value"], rows, (1,)))
     return Section("provenance", "Provenance", "Provenance", content)

@@ -51,7 +51,7 @@ def clear(difference: dict[str, float]) -> str:
 
 
 def row_class(model: str, reference: str) -> str:
-    return {"ebm": "ebm", "base": "base", reference: "reference"}.get(model, "")
+    return "model " + {"ebm": "ebm", "base": "base", reference: "reference"}.get(model, "peer")
 
 
 def headline(found: Sequence[Block], domain: Any, unseen: str) -> str:
@@ -229,7 +229,7 @@ def calibration(found: Sequence[Block], forecasts: pd.DataFrame, domain: Any) ->
             [float(c) * bins / len(ours) for c in counts],
             (max(0, 1 - half), 1 + half),
             "frequency (1 = as expected)",
-            "probability that the model gave to less than what happened",
+            "probability given to less than what happened",
         ),
         "If the model's probabilities are right, all bars are near one. Grey: where 95 % of the bars of a "
         "perfect model lie, "

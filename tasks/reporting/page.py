@@ -7,7 +7,7 @@ from html import escape
 
 from tasks.reporting.style import CSS
 
-BOUND = re.compile(r"\d %|\b[tpn] = (?=[−\d])|\d nats|\d °C")
+BOUND = re.compile(r"\d %|< \d|\b[tpn] = (?=[−\d])|\d nats|\d °C")
 """What must not be torn apart at the end of a line."""
 
 
@@ -43,7 +43,7 @@ class Row:
     small: str = ""
 
     def html(self) -> str:
-        small = f"<small>{escape(self.small)}</small>" if self.small else ""
+        small = f'<small class="note">{escape(self.small)}</small>' if self.small else ""
         cells = "".join(cell.html() for cell in self.cells)
         return f'<tr class="{self.css}"><th scope="row">{escape(self.head)}{small}</th>{cells}</tr>'
 
@@ -55,9 +55,11 @@ def table(caption: str, columns: Sequence[str], rows: Sequence[Row], words: Sequ
         for i, name in enumerate(columns)
     )
     body = "".join(row.html() for row in rows)
+    name = escape(caption)
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table>'
-        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="box"><p class="caption">{name}</p><div class="scroll" tabindex="0" role="region" '
+        f'aria-label="{name}">'
+        f'<table aria-label="{name}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></div>'
     )
 
 

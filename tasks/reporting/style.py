@@ -42,18 +42,19 @@ h2{font-size:24px;line-height:1.3;margin:0 0 6px;letter-spacing:-.01em}
 h3{font-size:17px;margin:28px 0 4px}
 p,li{max-width:46em}
 section>p:first-of-type{margin-top:0}
-.soft,figcaption,caption{color:var(--soft)}
+.soft,figcaption{color:var(--soft)}
 .card{background:var(--card);border:1px solid var(--line);border-radius:14px;padding:20px;margin:16px 0}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:16px}
 .pair>.card{margin:0;min-width:0}
 .pair{margin:16px 0}
-.scroll{overflow-x:auto;border:1px solid var(--line);border-radius:12px;background:var(--card);margin:14px 0}
-.scroll:focus-visible{outline:2px solid var(--ebm);outline-offset:2px}
+.box{border:1px solid var(--line);border-radius:12px;background:var(--card);margin:14px 0;overflow:hidden}
+.scroll{overflow-x:auto}
+.caption{margin:0;padding:12px 14px 9px;font-size:14px;color:var(--soft);max-width:none}
+.scroll:focus-visible{outline:2px solid var(--ebm);outline-offset:-2px}
 table{border-collapse:collapse;width:100%;font-size:14.5px;font-variant-numeric:tabular-nums}
-caption{caption-side:top;text-align:left;padding:12px 14px 8px;font-size:14px}
 th,td{padding:8px 14px;text-align:right;border-top:1px solid var(--line);vertical-align:top}
 thead th{color:var(--soft);font-weight:550;font-size:13px;white-space:nowrap;border-top:0}
-caption+thead th{border-top:1px solid var(--line)}
+.caption+.scroll thead th{border-top:1px solid var(--line)}
 th:first-child,td.words,th.words{text-align:left}
 tbody th{font-weight:500;min-width:10em}
 td.words{min-width:12em}
@@ -97,18 +98,19 @@ stroke-dasharray:5 4}
 .danger{fill:var(--bad);opacity:.85}
 details{border:1px solid var(--line);border-radius:12px;background:var(--card);margin:14px 0}
 summary{cursor:pointer;padding:11px 16px;font-weight:550}
-details .scroll{border:0;border-top:1px solid var(--line);border-radius:0;margin:0}
+details .box{border-width:1px 0 0;border-radius:0;margin:0}
 dl{display:grid;grid-template-columns:minmax(9em,13em) 1fr;gap:10px 24px}
 dt{font-weight:620}dd{margin:0;max-width:44em}
-code{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;word-break:break-all}
+td.code{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;word-break:break-all}
 footer{padding:20px 24px 48px;color:var(--soft);font-size:14px}
 @media(max-width:640px){
 body{font-size:15.5px}header.top{padding:30px 16px 24px}main{padding:4px 16px 20px}nav ul{padding:10px 16px}
 footer{padding:16px 16px 40px}
-.tiles{grid-template-columns:1fr 1fr}.tile{padding:12px}.tile b{font-size:20px}
+.tiles{grid-template-columns:1fr 1fr}.tile:last-child:nth-child(odd){grid-column:1/-1}
+tr.model small.note{display:none}.tile{padding:12px}.tile b{font-size:20px}
 .card{padding:14px 12px}h2{font-size:21px}dl{grid-template-columns:1fr;gap:2px}dd{margin-bottom:12px}
 svg.wide{display:none}svg.narrow{display:block}
 th,td{padding:7px 10px}tbody th{min-width:8em}}
 @media print{nav{display:none}header.top{background:none;color:inherit}.tile{background:none}
-.card,.scroll{break-inside:avoid}}
+.card,.box{break-inside:avoid}}
 """

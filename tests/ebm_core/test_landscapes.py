@@ -7,26 +7,18 @@ import torch
 from ebm_core.landscapes import (
     PrincipalPlane,
     contour_levels,
-    expected_energy,
     local_mean,
     near_data,
     slice_energy,
 )
 
 
-def test_slice_and_expected_energy_of_a_normal():
+def test_a_slice_of_a_normal_is_its_parabola():
     loc, scale = torch.tensor([0.0, 1.5], dtype=torch.float64), torch.tensor([1.0, 2.0], dtype=torch.float64)
     normal = torch.distributions.Normal(loc, scale)
     energy = slice_energy(normal.log_prob, np.array([-1.0, 0.0, 4.0]))
     assert energy.shape == (3, 2)
     assert energy[2, 1] == pytest.approx(0.5 * np.log(2 * np.pi * 4) + 0.5 * (2.5 / 2) ** 2, abs=1e-12)
-    entropy = expected_energy(normal.log_prob, np.linspace(-40, 40, 801))
-    np.testing.assert_allclose(entropy, 0.5 * np.log(2 * np.pi * np.e * np.array([1.0, 4.0])), atol=1e-9)
-
-
-def test_even_number_of_outcomes_is_refused():
-    with pytest.raises(ValueError, match="odd"):
-        expected_energy(torch.distributions.Normal(0.0, 1.0).log_prob, np.linspace(-1, 1, 10))
 
 
 def test_plane_recovers_two_known_directions_and_lifts_back():

@@ -1,0 +1,296 @@
+"""Draw the learned energy as contour maps with the data on top: PNGs for the report, TensorBoard for the "
+"curious."""
+
+import io
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ebm_core import SkewT
+from ebm_core.landscapes import PrincipalPlane, contour_levels, local_mean, near_data, slice_energy
+from tasks.domains import get_domain
+from tasks.errors import BasinError
+from tasks.files import read_json, whole, write_json
+from tasks.parallel import Progress, silent
+from tasks.params import DomainParams
+from tasks.tilts import TiltedModel, load_fold, model_rows
+from tasks.workspace import Workspace
+
+ENERGY = "energy −log p, nats"
+CEILING = 14.0
+"""Nats above the lowest energy at which the colours end."""
+COLOURS = ("#0e3b37", "#1d7a70", "#7fbfae", "#f1ead2", "#e6a15f", "#b42318")
+DOTS_PER_INCH = 150
+BATCH = 600
+"""States evaluated at once: bounds the memory of the quadrature."""
+
+_drawing = threading.Lock()
+"""Two domains run as threads and matplotlib's caches are shared: one draws at a time."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One series at one lead: its inputs (standardised by the model), bases, and scored test rows."""
+
+    name: str
+    title: str
+    inputs: pd.DataFrame
+    base: pd.DataFrame
+    tested: pd.DataFrame
+    model: TiltedModel
+
+    def bases_at(self, at: np.ndarray, points: np.ndarray, bandwidth: float) -> SkewT:
+        """The base that is typical at each place: kernel means of location and log scale, latest shape."""
+        values = np.column_stack([self.base["loc"], np.log(self.base["scale"])])
+        mean = local_mean(at, points, values, bandwidth)
+        last = self.base.iloc[-1]
+        return SkewT(
+            *(torch.as_tensor(v) for v in (mean[:, 0], np.exp(mean[:, 1]), last["eta"], last["lam"]))
+        )
+
+
+def landscape(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
+    """Write ``landscape/``: for each series (or a short and a middle lead) the two maps of the final model.
+
+    Map (a): −log p(y | x) over (the last state, the outcome), all else typical of that state. Map (b): the
+    mean energy of the outcome, E_p[−log p(y | x)], over the principal plane of the inputs, blank where there
+    are no data. Points are test dates with the energy that the model of their time gave to what happened.
+    Images and training curves also go to TensorBoard below ``runs/``, which is no output.
+    """
+    domain = get_domain(workspace.domain)
+    inputs = pd.read_parquet(workspace.inputs)
+    if domain.state not in inputs:
+        raise BasinError(
+            f"{workspace.inputs}: no column {domain.state}; set `state` in tasks/domains/{domain.name}.py"
+        )
+    classical, forecasts = pd.read_parquet(workspace.classical), pd.read_parquet(workspace.forecasts)
+    model = load_fold(workspace.fits, "final")
+    scenes = make_scenes(domain, inputs, classical, forecasts[forecasts["model"] == "ebm"], model)
+    figures, pictures = [], {}
+    maps: tuple[Callable[[Scene, Any], tuple[Any, str, str]], ...] = (state_map, plane_map)
+    for i, scene in enumerate(scenes):
+        for j, draw in enumerate(maps):
+            with _drawing:
+                picture, title, caption = draw(scene, domain)
+            name = f"{draw.__name__.removesuffix('_map')}-{scene.name}.png"
+            pictures[name] = picture
+            figures.append({"file": name, "title": title, "caption": caption})
+            progress("landscape", 2 * i + j + 1, 2 * len(scenes))
+    with whole(workspace.landscape) as (folder,):
+        folder.mkdir()
+        for name, picture in pictures.items():
+            (folder / name).write_bytes(picture)
+        write_json(folder / "landscape.json", {"figures": figures})
+    log_to_tensorboard(workspace, pictures)
+    return {"figures": [f["file"] for f in figures]}
+
+
+def make_scenes(
+    domain: Any, inputs: pd.DataFrame, classical: pd.DataFrame, tested: pd.DataFrame, model: TiltedModel
+) -> list[Scene]:
+    """Each series at the shortest lead, and at the middle one where there are several."""
+    from tasks.reporting.words import periods, series_name
+
+    leads = sorted({domain.leads[0], domain.leads[len(domain.leads) // 2]})
+    scenes = []
+    for series in inputs["series"].unique():
+        for lead in leads:
+            rows = inputs[(inputs["series"] == series) & (inputs["lead"] == lead)].reset_index(drop=True)
+            title = series_name(series)
+            if len(leads) > 1:
+                title += f", {periods(domain.frequency, lead)} ahead"
+            scenes.append(
+                Scene(
+                    name=f"{series}-{lead}",
+                    title=title,
+                    inputs=rows,
+                    base=model_rows(classical, "base", rows),
+                    tested=tested[(tested["series"] == series) & (tested["lead"] == lead)].merge(
+                        rows.drop(columns="time"), on=["series", "origin", "lead"], validate="1:1"
+                    ),
+                    model=model,
+                )
+            )
+    return scenes
+
+
+def state_map(scene: Scene, domain: Any) -> tuple[bytes, str, str]:
+    """Map (a): total energy over (state, outcome); every column is a density that integrates to one."""
+    state = scene.inputs[domain.state].to_numpy(float)
+    low, high = np.quantile(state, [0.003, 0.997])
+    reach = np.abs(scene.tested["observed"]).max() * 1.08
+    across, up = np.linspace(low, high, 140), np.linspace(-reach, reach, 161)
+    bandwidth = 0.25 * state.std()
+    columns = list(scene.model.config.columns)
+    thin = every(len(state), 4000)
+    rows = pd.DataFrame(
+        local_mean(
+            across[:, None], state[thin, None], scene.inputs[columns].to_numpy(float)[thin], bandwidth
+        ),
+        columns=columns,
+    ).assign(**{domain.state: across})
+    base = scene.bases_at(across[:, None], state[:, None], bandwidth)
+    energy = slice_energy(scene.model.distribution(rows, base).log_prob, up)
+    figure, axes = canvas()
+    paint(figure, axes, across, up, energy)
+    points(axes, scene.tested[domain.state], scene.tested["observed"], scene.tested)
+    axes.set(xlim=(low, high), ylim=(-reach, reach))
+    axes.set_xlabel(domain.state_title)
+    axes.set_ylabel(f"outcome, {domain.unit}")
+    title = f"{scene.title}: the last state and what follows"
+    caption = (
+        "Across: the state before the forecast. Up: the outcome. Dark green is where the model expects the "
+        "outcome to fall; "
+        "each contour is a constant factor higher than the one before. Dots are the test dates; the most "
+        "surprising are "
+        "dated. All other inputs are at what is typical for the state."
+    )
+    return png(figure), title, caption
+
+
+def plane_map(scene: Scene, domain: Any) -> tuple[bytes, str, str]:
+    """Map (b): E_p[−log p] over the plane of the two largest principal components of the model's inputs."""
+    columns = list(scene.model.config.columns)
+    x = scene.model.inputs(scene.inputs).numpy()
+    plane = PrincipalPlane.of(x)
+    where = plane.project(x)
+    tested = plane.project(scene.model.inputs(scene.tested).numpy())
+    low, high = np.quantile(np.vstack([where, tested]), [0.001, 0.999], axis=0)
+    pad = 0.06 * (high - low)
+    across, up = (np.linspace(a, b, 90) for a, b in zip(low - pad, high + pad, strict=True))
+    grid = np.stack(np.meshgrid(across, up), -1).reshape(-1, 2)
+    thin = every(len(where), 1500)
+    near = near_data(grid, where, radius=float(0.06 * np.hypot(*(high - low))))
+    energy = np.full(len(grid), np.nan)
+    # the plane is of standardised inputs; the model standardises again
+    center, spread = np.array(scene.model.config.center), np.array(scene.model.config.spread)
+    rows = pd.DataFrame(plane.lift(grid[near]) * spread + center, columns=columns)
+    typical = Scene(**{**vars(scene), "base": scene.base.iloc[thin]})
+    base = typical.bases_at(grid[near], where[thin], 0.35)
+    energy[near] = mean_energy(scene.model, rows, base)
+    figure, axes = canvas()
+    levels = np.linspace(np.nanmin(energy), np.nanmax(energy) + 1e-9, 22)
+    label = "mean energy of the outcome, nats"
+    paint(figure, axes, across, up, energy.reshape(len(up), len(across)), label, levels)
+    points(axes, tested[:, 0], tested[:, 1], scene.tested, coloured=True, figure=figure)
+    axes.set(xlim=(across[0], across[-1]), ylim=(up[0], up[-1]))
+    for side, axis, share in zip(plane.axes, (axes.set_xlabel, axes.set_ylabel), plane.share, strict=True):
+        largest = [columns[k].removeprefix("x_") for k in np.argsort(-np.abs(side))[:3]]
+        axis(f"{', '.join(largest)}  ({100 * share:.0f} % of variance)")
+    title = f"{scene.title}: calm and dangerous states"
+    caption = (
+        "Each place is a state of the inputs, on the plane along which they vary most (axes: the inputs "
+        "that weigh most). The "
+        "ground shows how uncertain the model is about what follows: red states are dangerous. Dots are "
+        "test dates, larger "
+        "and darker the more surprising the outcome was; the most surprising are dated. Blank: no data, no "
+        "claim."
+    )
+    return png(figure), title, caption
+
+
+def every(count: int, most: int) -> np.ndarray:
+    """At most ``most`` evenly spaced row numbers, the last one among them."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+
+
+def mean_energy(model: TiltedModel, rows: pd.DataFrame, base: SkewT) -> np.ndarray:
+    """The entropy of the forecast in each state, ``(len(rows),)``, in batches."""
+    parts = []
+    for at in range(0, len(rows), BATCH):
+        part = slice(at, at + BATCH)
+        bases = SkewT(base.loc[part], base.scale[part], base.eta[part], base.lam[part])
+        parts.append(model.distribution(rows.iloc[part], bases).entropy().numpy())
+    return np.concatenate(parts)
+
+
+def canvas() -> tuple[Any, Any]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 5.2), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def paint(
+    figure: Any,
+    axes: Any,
+    across: np.ndarray,
+    up: np.ndarray,
+    energy: np.ndarray,
+    label: str = ENERGY,
+    levels: np.ndarray | None = None,
+) -> None:
+    """Filled contours with a colour bar: log-spaced unless ``levels`` says otherwise."""
+    from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
+
+    shown = np.minimum(energy, np.nanmin(energy) + CEILING)
+    levels = contour_levels(shown, 16) if levels is None else levels
+    colours = LinearSegmentedColormap.from_list("basin", COLOURS)
+    norm = BoundaryNorm(levels, colours.N)
+    filled = axes.contourf(across, up, np.ma.masked_invalid(shown), levels=levels, cmap=colours, norm=norm)
+    axes.contour(
+        across, up, np.ma.masked_invalid(shown), levels=levels, colors="white", linewidths=0.35, alpha=0.6
+    )
+    bar = figure.colorbar(
+        filled, ax=axes, pad=0.02, aspect=32, ticks=levels[:: max(1, len(levels) // 6)], format="%.2f"
+    )
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+
+
+def points(
+    axes: Any, across: Any, up: Any, tested: pd.DataFrame, coloured: bool = False, figure: Any = None
+) -> None:
+    """The test dates, and the dates of the five least expected outcomes."""
+    across, up = np.asarray(across, float), np.asarray(up, float)
+    energy = -tested["log_density"].to_numpy()
+    order = np.argsort(energy, kind="stable")
+    if coloured:
+        height = np.clip((energy - np.quantile(energy, 0.5)) / np.ptp(energy), 0, 1)[order]
+        axes.scatter(
+            across[order], up[order], s=5 + 70 * height, c=height, cmap="Greys", vmin=-0.35, vmax=0.7,
+            edgecolors="#1c2321", linewidths=0.3, alpha=0.85,
+        )  # fmt: skip
+    else:
+        axes.scatter(across, up, s=7, c="#1c2321", edgecolors="white", linewidths=0.25, alpha=0.6)
+    shown = "%Y-%m-%d" if pd.Series(tested["time"]).dt.day.nunique() > 1 else "%Y-%m"
+    for i in order[::-1][:5]:
+        axes.annotate(
+            f"{tested['time'].iloc[i]:{shown}}", (across[i], up[i]), xytext=(6, 5), textcoords="offset "
+                                                                                               "points",
+            fontsize=7.5, color="#1c2321",
+            bbox={"boxstyle": "round,pad=0.18", "facecolor": "white", "edgecolor": "none", "alpha": 0.78},
+        )  # fmt: skip
+
+
+def png(figure: Any) -> bytes:
+    """The picture with no date and no version in it: the same figure, the same bytes."""
+    memory = io.BytesIO()
+    figure.savefig(memory, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    return memory.getvalue()
+
+
+def log_to_tensorboard(workspace: Workspace, pictures: dict[str, bytes]) -> None:
+    """The maps, and the training and validation loss of each fold, for ``make tensorboard``."""
+    from matplotlib.image import imread
+    from torch.utils.tensorboard import SummaryWriter
+
+    shutil.rmtree(workspace.tensorboard, ignore_errors=True)
+    with SummaryWriter(str(workspace.tensorboard)) as writer:
+        for name, picture in pictures.items():
+            image = imread(io.BytesIO(picture), format="png")[..., :3]
+            writer.add_image(f"landscape/{name.removesuffix('.png')}", image, dataformats="HWC")
+        for fold in read_json(workspace.fits / "fits.json")["folds"]:
+            for kind in ("loss", "validation"):
+                for step, value in enumerate(fold[kind]):
+                    writer.add_scalar(f"{kind}/{fold['fold']}", value, step)
