@@ -204,3 +204,25 @@ def test_a_lost_connection_is_tried_again(toy: Path, monkeypatch: pytest.MonkeyP
     state, _ = run(toy, domains=["finance"])
     assert state.is_completed(), state.message
     assert calls[:3] == ["ingest", "ingest", "validate"]
+
+
+def test_a_second_run_waits_for_the_first(toy: Path) -> None:
+    from tasks.freshness import one_run_at_a_time
+
+    outcome: list[Any] = []
+    recorder = Recorder()
+
+    def second() -> None:
+        from flows.pipeline import pipeline
+
+        listener.set(recorder)
+        outcome.append(pipeline(root=str(toy), domains=["climate"], return_state=True))
+
+    with one_run_at_a_time(toy, lambda: None):
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert recorder.waited.wait(60)
+        assert not recorder.outcomes
+    thread.join(120)
+    assert outcome[0].is_completed()
+    assert set(recorder.outcomes.values()) == {"ran"}
