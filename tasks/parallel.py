@@ -16,17 +16,35 @@ def silent(label: str, done: int, total: int) -> None:
 
 
 def connect() -> None:
-    """Join the cluster of ``RAY_ADDRESS``, or start a local Ray with no dashboard; safe to call again."""
+    """Join the cluster of ``RAY_ADDRESS``, or start a local Ray with no dashboard; safe to call again.
+
+    Linux ends Ray's processes with the *thread* that started them, and the threads of a flow come and go.
+    So a thread of its own starts Ray, and stays.
+    """
     import ray
 
-    with _starting:
-        if ray.is_initialized():
-            return
+    failures: list[Exception] = []
+    started = threading.Event()
+
+    def host() -> None:
         address = os.environ.get("RAY_ADDRESS")
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if not address:
             options |= {"include_dashboard": False, "num_cpus": os.cpu_count()}
-        ray.init(address=address, **options)
+        try:
+            ray.init(address=address, **options)
+        except Exception as failure:
+            failures.append(failure)
+        started.set()
+        threading.Event().wait()
+
+    with _starting:
+        if ray.is_initialized():
+            return
+        threading.Thread(target=host, name="ray", daemon=True).start()
+        started.wait()
+    if failures:
+        raise failures[0]
 
 
 def run_units(
@@ -47,7 +65,10 @@ def run_units(
     progress(label, 0, len(units))
     while pending:
         (ready, *_), _rest = ray.wait(list(pending), num_returns=1)
-        results[pending.pop(ready)] = ray.get(ready)
+        try:
+            results[pending.pop(ready)] = ray.get(ready)
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None
         progress(label, len(units) - len(pending), len(units))
     return results
 
