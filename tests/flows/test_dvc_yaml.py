@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from tasks.stages import STAGES
+from tasks.workspace import Workspace
 
 PLUMBING = {
     f"tasks/{name}.py"
@@ -71,3 +72,38 @@ def test_every_stage_of_the_registry_is_in_the_pipeline_in_order(project_root: P
     assert tuple(content["stages"]) == STAGES
     for stage, entry in content["stages"].items():
         assert entry["do"]["cmd"] == f"python -m tasks {stage} --domain ${{item}}"
+
+
+GATES = {"features": {"artifacts/${item}/validation.json"}}
+"""Not read, but they must be there: data that failed their suite go no further."""
+NOT_OUTPUTS = {"root", "domain", "artifacts", "runs", "data_docs", "tensorboard", "run_record"}
+
+
+def attributes(root: Path, stage: str, owner: str) -> set[str]:
+    """Every ``owner.ATTRIBUTE`` in the stage's module (and, for the report, its package)."""
+    paths = [root / f"tasks/{stage}.py"]
+    if stage == "report":
+        paths += (root / "tasks/reporting").glob("*.py")
+    return {
+        node.attr
+        for path in paths
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == owner
+    }
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_files_and_parameters_are_exactly_those_that_the_stage_names(project_root: Path, stage: str) -> None:
+    do = yaml.safe_load((project_root / "dvc.yaml").read_text(encoding="utf-8"))["stages"][stage]["do"]
+    workspace = Workspace(Path(), "${item}")
+    named = {
+        str(getattr(workspace, name)) for name in attributes(project_root, stage, "workspace") - NOT_OUTPUTS
+    }
+    files = {*do.get("deps", []), *do["outs"], *do.get("metrics", [])}
+    assert {path for path in files if not path.startswith(("tasks/", "ebm_core/"))} == named | GATES.get(
+        stage, set()
+    )
+
+    sections = attributes(project_root, stage, "params")
+    expected = {"${item}"} if "model_dump" in sections else {f"${{item}}.{name}" for name in sections}
+    assert set(do.get("params", [])) == expected
