@@ -4,6 +4,7 @@ Every door that does not run ``dvc repro`` itself comes through here, and writes
 that ``dvc repro`` would: a stage that one door ran is fresh for the others.
 """
 
+import logging
 import os
 import threading
 import time
@@ -142,6 +143,8 @@ def _with_repo(root: Path, name: str, act: "Callable[[Repo], T]") -> T:
     from dvc.repo import Repo, lock_repo
     from dvc.stage.exceptions import StageNotFound
 
+    # DVC tells of every lock file that it writes; here that is nobody's news.
+    logging.getLogger("dvc").setLevel(logging.WARNING)
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
