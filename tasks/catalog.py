@@ -1,0 +1,214 @@
+"""The catalog of sources: ``data/catalog.yaml`` as typed entries, and one way to read any of them."""
+
+import hashlib
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, Literal
+
+import pandas as pd
+import yaml
+from pydantic import Field, TypeAdapter, ValidationError
+
+from tasks.errors import BasinError
+from tasks.files import whole
+from tasks.parallel import Progress, silent
+from tasks.params import Strict
+
+RETRIES = 3
+"""Further attempts of a download; the pause before each grows by a second."""
+
+TIMEOUT = 30
+"""Seconds without an answer after which an attempt is given up."""
+
+
+class Entry(Strict):
+    """What every source states; the fields are explained at the top of ``data/catalog.yaml``."""
+
+    title: str
+    licence: str
+    unit: str
+    frequency: Literal["B", "MS"]
+    publication_lag: int = Field(ge=0)
+    format: Literal["csv", "table", "netcdf", "months"]
+    time: str | tuple[str, str]
+    columns: dict[str, str | tuple[str, ...]] = Field(min_length=1)
+    blank_rows: Literal["keep", "drop"] = "keep"
+    mirror: str | None = None
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+
+
+class LibrarySource(Entry):
+    """Data shipped inside an installed package; ``loader`` is the dotted name of a function."""
+
+    kind: Literal["library"]
+    package: str
+    loader: str
+
+    @property
+    def origin(self) -> str:
+        return self.loader
+
+
+class UrlSource(Entry):
+    kind: Literal["url"]
+    url: str
+
+    @property
+    def origin(self) -> str:
+        return self.url
+
+
+class FileSource(Entry):
+    """A file of the user's; ``path`` is relative to the project root."""
+
+    kind: Literal["file"]
+    path: str
+
+    @property
+    def origin(self) -> str:
+        return self.path
+
+
+Source = Annotated[LibrarySource | UrlSource | FileSource, Field(discriminator="kind")]
+
+
+@dataclass(frozen=True)
+class SourceTable:
+    """``table``: naive ``time`` and float value columns, in the order of the source; ``sha256`` is of the
+    file's bytes, or of the table as CSV where a package ships it; ``label`` names the source in messages."""
+
+    table: pd.DataFrame
+    sha256: str
+    label: str
+
+
+def load_catalog(path: Path) -> dict[str, Source]:
+    """All entries by name. Raises ``BasinError`` naming entry and key where one is unknown or wrong."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BasinError(f"cannot read {path}: {error.strerror}; restore it with `git checkout`") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BasinError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise BasinError(f"{path}: expected one mapping a source, found {type(content).__name__}")
+    adapter: TypeAdapter[Any] = TypeAdapter(Source)
+    entries = {}
+    for name, entry in content.items():
+        try:
+            entries[str(name)] = adapter.validate_python(entry)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = [str(part) for part in first["loc"] if part not in ("library", "url", "file")]
+            key = ".".join([str(name), *place])
+            if first["type"] == "extra_forbidden":
+                raise BasinError(f"{path}: unknown key `{key}`; remove it or correct its name") from error
+            raise BasinError(f"{path}: `{key}` = {first['input']!r}: {first['msg']}") from error
+    return entries
+
+
+def read_source(
+    name: str, entry: Source, root: Path, mirror: Path | None = None, progress: Progress = silent
+) -> SourceTable:
+    """Find the source (mirror first), check its sha256 where one is stated, and read it.
+
+    Rows keep their order and nothing is mended. Raises ``BasinError`` naming the file, and where it
+    applies row and value, when the source is missing, unreadable, not the stated one, lacks a column, or
+    holds a date or number that does not parse.
+    """
+    from tasks.readers import read_file, tidy
+
+    path = mirror / entry.mirror if mirror and entry.mirror else None
+    if path is None or not path.is_file():
+        if isinstance(entry, LibrarySource):
+            label = f"{name} ({entry.loader})"
+            table = tidy(label, _load(label, entry), entry)
+            return SourceTable(table, hashlib.sha256(table.to_csv(index=False).encode()).hexdigest(), label)
+        path = _download(name, entry, root, progress) if isinstance(entry, UrlSource) else root / entry.path
+    label = f"{name} ({path})"
+    found = _sha256(label, path, entry)
+    if entry.sha256 not in (None, found):
+        raise BasinError(
+            f"{label}: sha256 is {found}, expected {entry.sha256}; the file is damaged or was changed: get "
+            "it again, or if the new content is wanted state its sha256 in data/catalog.yaml"
+        )
+    table = tidy(label, read_file(label, path, entry), entry)
+    return SourceTable(table, found, label)
+
+
+def _load(label: str, entry: LibrarySource) -> pd.DataFrame:
+    module, _, function = entry.loader.rpartition(".")
+    try:
+        loaded = getattr(import_module(module), function)()
+    except (ImportError, AttributeError, ValueError) as error:
+        raise BasinError(
+            f"{label}: cannot load it ({error}); install the package {entry.package} (`make setup`) or mend "
+            "`loader` in data/catalog.yaml"
+        ) from error
+    table: pd.DataFrame = getattr(loaded, "data", loaded)
+    return table.reset_index() if table.index.name else table
+
+
+def _sha256(label: str, path: Path, entry: Source) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError as error:
+        mirrored = f", or set BASIN_DATA_MIRROR to a folder that holds {entry.mirror}" if entry.mirror else ""
+        raise BasinError(f"{label}: no such file; put it there{mirrored}") from error
+    except OSError as error:
+        raise BasinError(f"{label}: cannot read it: {error.strerror}; make it a readable file") from error
+
+
+class _Bar:
+    """What pooch expects of a progress bar, told to a progress callback."""
+
+    def __init__(self, label: str, progress: Progress) -> None:
+        self.label, self.progress, self.total, self.done = label, progress, 0, 0
+
+    def update(self, amount: int) -> None:
+        self.done += amount
+        self.progress(self.label, self.done, max(self.total, self.done))
+
+    def reset(self) -> None:
+        self.done = 0
+
+    def close(self) -> None:
+        """Nothing to close: whoever shows the progress does."""
+
+
+def _download(name: str, entry: UrlSource, root: Path, progress: Progress) -> Path:
+    """The downloaded file below ``runs/downloads``: fetched each time, unless its sha256 is stated and held."""
+    import pooch
+    import requests
+
+    target = root / "runs" / "downloads" / f"{name}.{'nc' if entry.format == 'netcdf' else 'txt'}"
+    if entry.sha256 and target.is_file() and _sha256(name, target, entry) == entry.sha256:
+        return target
+    pooch.get_logger().setLevel("ERROR")
+    with whole(target) as (temporary,), TemporaryDirectory(dir=temporary.parent) as folder:
+        store = pooch.create(
+            path=folder,
+            base_url="",
+            registry={target.name: None},
+            urls={target.name: entry.url},
+            retry_if_failed=RETRIES,
+        )
+        downloader = pooch.HTTPDownloader(progressbar=_Bar(f"download {name}", progress), timeout=TIMEOUT)
+        try:
+            Path(store.fetch(target.name, downloader=downloader)).rename(temporary)
+        except requests.RequestException as error:
+            mirrored = f", or set BASIN_DATA_MIRROR to a folder that holds {entry.mirror}" if entry.mirror else ""
+            raise BasinError(
+                f"{name}: cannot download {entry.url} in {RETRIES + 1} attempts ({_reason(error)}); check the "
+                f"connection and run again{mirrored}"
+            ) from error
+    return target
+
+
+def _reason(error: Exception) -> str:
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"HTTP status {response.status_code}"
+    return "no answer in time" if "Timeout" in type(error).__name__ else "cannot connect"
