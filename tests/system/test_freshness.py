@@ -206,6 +206,34 @@ def test_two_runs_at_once_queue(toy: Path) -> None:
     assert order == ["second waits", "first done", "second runs"]
 
 
+def test_a_killed_run_leaves_the_last_good_output_and_no_lock(toy: Path) -> None:
+    flow(toy)
+    before = lock(toy)
+    set_params(toy, VALUES | {"south": {"double": 4, "add": 20}})
+    script = f"""
+import time
+from pathlib import Path
+from tasks.freshness import bring_up_to_date, one_run_at_a_time
+
+def work():
+    print("working", flush=True)
+    time.sleep(60)
+
+root = Path({str(toy)!r})
+with one_run_at_a_time(root, lambda: None):
+    bring_up_to_date("double", "south", root, work)
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "working\n"
+        process.kill()
+    assert lock(toy) == before
+    assert (toy / "out/south/double.txt").read_text() == "4"
+    with one_run_at_a_time(toy, lambda: pytest.fail("the killed run still holds the project")):
+        assert flow(toy)["add@south"] is Verdict.RAN
+    assert (toy / "out/south/add.json").read_text() == "28"
+
+
 def test_asking_imports_no_heavy_package(toy: Path) -> None:
     flow(toy)
     script = (
