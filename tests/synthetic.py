@@ -152,7 +152,7 @@ def make_scores(domain: str, forecasts: pd.DataFrame) -> dict:
         "unit": "%",
         "test": ["2014-01-01", "2018-12-31"],
         "normaliser_error": 3.1e-7,
-        "chosen": {"base": "base", "capacity": 1.0, "weights": {"tilt": 0.7, "base": 0.3}},
+        "chosen": {"base": "base", "capacity": {"2014": 0, "2015": 8}, "weights": {"2014": 0.0, "2015": 0.8}},
     }
 
 

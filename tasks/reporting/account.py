@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from tasks.reporting.charts import text
 from tasks.reporting.page import Cell, Pill, Row, Section, card, folded, paragraph, table
 from tasks.reporting.words import GLOSSARY, series_name
 
@@ -136,19 +137,28 @@ def landscape(folder: Path, figures: Sequence[dict[str, str]]) -> Section:
 
 
 def how_it_works(scores: dict[str, Any], parameters: int) -> str:
-    """A few lines on the model, with what was chosen without the test dates."""
-    rows = [
-        Row(str(k).capitalize(), [Cell(shown(v), css="words")]) for k, v in scores.get("chosen", {}).items()
-    ]
-    rows.append(Row("Learned parameters", [Cell(f"{parameters:,}", css="words")]))
+    """A few lines on the model, with what was chosen for each fold from earlier dates alone."""
+    chosen = scores["chosen"]
+    weights = chosen["weights"]
+    tilted = sum(w > 0 for w in weights.values())
     content = "<h3>How the model works</h3>" + paragraph(
         "It starts from a classical forecast, its base, which has the same inputs. A small neural network "
-        "gives every outcome an energy, "
-        "and the forecast is the base times exp(−energy), rescaled to probability one. The network starts "
-        "at zero, so at first the "
-        "model is its base, and it leaves the base only where past data pay for it."
+        "gives every "
+        "outcome an energy, and the forecast is the base times exp(−energy), rescaled to probability one. "
+        "The "
+        "network starts at zero, so at first the model is its base, and it leaves the base only where past "
+        "data pay "
+        f"for it. In {tilted} of {len(weights)} yearly refits they did. The registered model has "
+        f"{parameters:,} "
+        "learned numbers over all its networks."
     )
-    return content + table("Chosen on dates before the test", ["", ""], rows, (1,))
+    rows = [
+        Row(fold, [Cell(str(chosen["capacity"][fold])), Cell(text(weight))])
+        for fold, weight in weights.items()
+    ]
+    columns = ["Refit", "hidden units (0: linear)", "weight of the energy (0: the base alone)"]
+    what = f"What was chosen for each refit, on earlier dates alone (base: {chosen['base']})"
+    return content + folded(what, table("Chosen capacity and weight", columns, rows))
 
 
 def provenance_section(

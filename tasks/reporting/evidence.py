@@ -91,6 +91,16 @@ def signed(value: float, digits: int = 3) -> str:
     return ("+" if value > 0 else "") + text(value, digits)
 
 
+def holm(p: dict[str, float]) -> dict[str, float]:
+    """p-values for several tests at once: the k-th smallest of n times n − k + 1, never falling. Holm "
+    "(1979)."""
+    adjusted, least = {}, 0.0
+    for k, name in enumerate(sorted(p, key=p.__getitem__)):
+        least = max(least, min(1.0, (len(p) - k) * p[name]))
+        adjusted[name] = least
+    return adjusted
+
+
 def score_table(
     found: Sequence[Block], score: str, caption: str, reference: str, digits: int, lower: bool, notes: bool
 ) -> str:
@@ -116,13 +126,14 @@ def score_table(
 
 
 def gain_table(found: Sequence[Block], reference: str) -> str:
-    """Paired gains of the energy model over each peer: nats ± standard error, t, p."""
+    """Paired gains of the energy model over each peer: nats ± standard error, t, p after Holm."""
     rows = []
+    adjusted = [holm({peer: d["p"] for peer, d in b.paired.items()}) for b in found]
     for peer in found[0].paired:
         cells = []
-        for b in found:
+        for b, chance in zip(found, adjusted, strict=True):
             d = b.paired[peer]
-            p = "p < 0.001" if d["p"] < 0.001 else f"p = {text(d['p'], 3)}"
+            p = "p < 0.001" if chance[peer] < 0.001 else f"p = {text(chance[peer], 3)}"
             cells.append(
                 Cell(
                     f"{signed(d['log_score_gain'])} ± {text(d['se'], 3)}",
@@ -132,8 +143,9 @@ def gain_table(found: Sequence[Block], reference: str) -> str:
             )
         rows.append(Row(f"over {in_sentence(peer)}", cells, row_class(peer, reference)))
     return table(
-        "Gain in log score of the energy model, nats a forecast ± one standard error. Above zero: the energy "
-        "model is better. Bold: two standard errors or more from zero.",
+        "Gain in log score of the energy model, nats a forecast ± one standard error, t, and p corrected "
+        "for the "
+        "number of peers (Holm). Above zero: the energy model is better. Bold: two standard errors or more.",
         ["", *(b.label for b in found)],
         rows,
     )
@@ -262,9 +274,8 @@ def calibration(found: Sequence[Block], forecasts: pd.DataFrame, domain: Any) ->
         content += paragraph(
             "Value at risk: on how many days was the loss beyond the one that should be exceeded on 1, 2.5 "
             "or 5 % of days? "
-            "The p-values ask whether the number of hits (Kupiec) and also their clustering "
-            "(Christoffersen) could be chance; "
-            "below 0.05 the model's tail is wrong."
+            "The p-values ask whether the number of hits (Kupiec) and their clustering (Christoffersen) "
+            "could be chance; below 0.05 the tail is doubtful."
         )
         content += (
             risk[0] + folded("Value at risk for each series", "".join(risk[1:])) if len(risk) > 1 else risk[0]

@@ -1,6 +1,7 @@
 """The forecast itself: both dates, quantiles, falls, and pictures of the distribution."""
 
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
 import pandas as pd
@@ -30,7 +31,7 @@ def outlook(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) -> Sectio
         steps = part["steps"]
         first = steps[0]
         label = series_name(name)
-        content += f"<h3>{label}</h3>" + paragraph(sentence(label, part, unit), "big")
+        content += f"<h3>{escape(label)}</h3>" + paragraph(sentence(label, part, unit), "big")
         history = past[(past["series"] == name) & (past["lead"] == past["lead"].min())].sort_values("time")
         history = history.tail(HISTORY.get(domain.frequency, 60))
         xs = years(pd.DatetimeIndex(history["time"]))

@@ -51,7 +51,7 @@ GLOSSARY = (
      "the model is calibrated, all values from 0 to 1 are equally common and the histogram is flat."),
     ("VaR hit", "A day whose outcome was worse than the value at risk, the loss that should be exceeded "
                 "only on 1, 2.5 or 5 % of days. "
-     "Kupiec's test asks whether there were too many or too few, Christoffersen's also whether they came "
+     "Kupiec's test asks whether there were too many or too few, Christoffersen's whether they came "
      "in clusters."),
     ("Rolling origin", "Each forecast uses only what was published before its date. Models are refitted as "
                        "time goes on; "

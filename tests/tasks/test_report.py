@@ -1,0 +1,172 @@
+"""The page says what the numbers say, stands alone, and is the same bytes for the same inputs."""
+
+import re
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks import report as stage
+from tasks.errors import BasinError
+from tasks.files import read_json, write_json
+from tasks.params import load_params
+from tasks.reporting import evidence
+from tasks.reporting.charts import text, ticks
+from tests.synthetic import LEADS, PEERS, project
+
+FREQUENCY = {"finance": "B", "climate": "MS"}
+REFERENCE = {"finance": "egarch-skewt", "climate": "damped-persistence"}
+
+
+def made_up(name: str) -> SimpleNamespace:
+    return SimpleNamespace(
+        name=name, title="A title", question="What <will> happen?", unit="% (100·Δlog close)",
+        frequency=FREQUENCY[name], leads=LEADS[name], peers=PEERS[name], reference=REFERENCE[name],
+    )  # fmt: skip
+
+
+@pytest.fixture(params=["finance", "climate"])
+def workspace(request, tmp_path, monkeypatch):
+    monkeypatch.setattr(stage, "get_domain", made_up)
+    return project(tmp_path, request.param, rows=300)
+
+
+def write(workspace, project_root) -> str:
+    stage.report(workspace, load_params(project_root, workspace.domain))
+    return workspace.report.read_text(encoding="utf-8")
+
+
+class Outline(HTMLParser):
+    """Open tags, ids, links and what is loaded; raises where tags do not close in order."""
+
+    VOID = frozenset({"meta", "link", "img", "br"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack, self.ids, self.links, self.loads, self.unnamed = [], [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.ids += [found["id"]] if "id" in found else []
+        self.links += [found["href"]] if tag == "a" else []
+        self.loads += [v for k, v in attrs if k in ("src", "href") and tag != "a"]
+        if (tag == "img" and not found.get("alt")) or (tag == "svg" and not found.get("aria-label")):
+            self.unnamed.append(tag)
+        if tag not in self.VOID:
+            self.stack.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+    def handle_endtag(self, tag):
+        assert self.stack.pop() == tag
+
+
+def test_the_page_is_well_formed_named_and_loads_nothing(workspace, project_root):
+    html = write(workspace, project_root)
+    outline = Outline()
+    outline.feed(html)
+    assert not outline.stack and not outline.unnamed
+    assert len(set(outline.ids)) == len(outline.ids)
+    assert {link.removeprefix("#") for link in outline.links} <= set(outline.ids)
+    assert all(value.startswith("data:") for value in outline.loads)
+    assert (
+        "<script" not in html
+        and "default-src 'none'" in html
+        and "http" not in html.replace("http-equiv", "")
+    )
+    assert "What &lt;will&gt; happen?" in html and "&lt;closed&gt;" in html
+
+
+def test_the_same_inputs_give_the_same_bytes(workspace, project_root):
+    assert write(workspace, project_root) == write(workspace, project_root)
+
+
+def test_every_model_check_date_and_hash_is_on_the_page(workspace, project_root):
+    html = write(workspace, project_root)
+    forecast = read_json(workspace.forecast)
+    for part in forecast["series"].values():
+        assert part["origin"] in html and part["steps"][0]["time"] in html
+    for model in pd.read_parquet(workspace.forecasts)["model"].unique():
+        assert evidence.model_name(model) in html
+    for words in (
+        "Look-ahead",
+        "Coverage gaps",
+        "2001-09-11",
+        "abababab",
+        "model.safetensors",
+        "split.test_from",
+    ):
+        assert words in html
+    assert not re.search(r">\s*(nan|None|inf)\s*<", html)
+
+
+@pytest.mark.parametrize(
+    ("reference", "base", "words"),
+    [
+        (
+            3.0,
+            2.5,
+            "beat EGARCH-skew-t by 0.020 nats a forecast (t = 3.0), and it is clearly better than its own",
+        ),
+        (
+            3.0,
+            0.4,
+            "beat EGARCH-skew-t by 0.020 nats a forecast (t = 3.0), but it is not clearly different from",
+        ),
+        (
+            -3.0,
+            -2.5,
+            "lost to EGARCH-skew-t by 0.020 nats a forecast (t = −3.0), but it is worse than its own",
+        ),
+        (1.0, 1.0, "was not clearly different from EGARCH-skew-t by 0.020 nats a forecast (t = 1.0), but"),
+    ],
+)
+def test_the_headline_follows_the_evidence(reference, base, words):
+    paired = {
+        "egarch-skewt": {"log_score_gain": np.sign(reference) * 0.02, "t": reference},
+        "base": {"log_score_gain": np.sign(base) * 0.01, "t": base},
+    }
+    assert words in evidence.headline([evidence.Block("", 10, {}, paired)], made_up("finance"), "10 days")
+
+
+def test_holm_against_a_worked_example():
+    adjusted = evidence.holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005})
+    assert adjusted == pytest.approx({"d": 0.02, "a": 0.03, "c": 0.06, "b": 0.06})
+
+
+def test_a_forecast_without_the_reference_is_one_clear_line(workspace, project_root):
+    forecasts = pd.read_parquet(workspace.forecasts)
+    forecasts[forecasts["model"] != REFERENCE[workspace.domain]].to_parquet(workspace.forecasts)
+    with pytest.raises(BasinError, match=f"no rows of model `{REFERENCE[workspace.domain]}`"):
+        write(workspace, project_root)
+    assert not workspace.report.exists()
+
+
+def test_a_missing_output_names_the_file(workspace, project_root):
+    workspace.forecast_audit.unlink()
+    with pytest.raises(BasinError, match=r"audit_forecasts\.json is missing"):
+        write(workspace, project_root)
+
+
+def test_markup_in_a_result_is_shown_not_obeyed(workspace, project_root):
+    forecast = read_json(workspace.forecast)
+    forecast["series"] = {"<b>x</b>": next(iter(forecast["series"].values()))}
+    write_json(workspace.forecast, forecast)
+    forecasts = pd.read_parquet(workspace.forecasts)
+    first = forecasts[forecasts["series"] == forecasts["series"].iloc[0]]
+    first.assign(series="<b>x</b>").to_parquet(workspace.forecasts)
+    assert "<b>x</b>" not in write(workspace, project_root)
+
+
+def test_numbers_have_real_minus_signs_and_no_minus_zero():
+    assert (text(-1.5), text(-0.001), text(1234.5, 0)) == ("−1.50", "0.00", "1,234")
+
+
+@pytest.mark.parametrize("low, high", [(0, 1), (-0.013, 0.12), (990, 1013), (-5, -4.2)])
+def test_ticks_are_round_and_inside(low, high):
+    marks = ticks(low, high)
+    assert 3 <= len(marks) <= 7 and low <= marks[0] and marks[-1] <= high
+    assert np.allclose(np.diff(marks), np.diff(marks)[0])
