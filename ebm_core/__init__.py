@@ -3,6 +3,6 @@
 from ebm_core.energies import BilinearEnergy
 from ebm_core.skewt import SkewT
 from ebm_core.tilted import TiltedDistribution, untilted
-from ebm_core.training import TiltFit, fit_tilt
+from ebm_core.training import Fit, fit_seeds, fit_tilt
 
-__all__ = ["BilinearEnergy", "SkewT", "TiltFit", "TiltedDistribution", "fit_tilt", "untilted"]
+__all__ = ["BilinearEnergy", "Fit", "SkewT", "TiltedDistribution", "fit_seeds", "fit_tilt", "untilted"]

@@ -17,7 +17,9 @@ class BilinearEnergy(nn.Module):
     ``(seeds, *sample, n)``.
     """
 
-    def __init__(self, inputs: int, hidden: int, features: int, seeds: int, generator: torch.Generator) -> None:
+    def __init__(
+        self, inputs: int, hidden: int, features: int, seeds: int, generator: torch.Generator
+    ) -> None:
         super().__init__()
         self.inputs, self.hidden, self.features, self.seeds = inputs, hidden, features, seeds
 
@@ -40,7 +42,9 @@ class BilinearEnergy(nn.Module):
     def basis(self, score: Tensor) -> Tensor:
         """φ(s), shape ``(seeds, *score.shape, features)``."""
         shape = (self.seeds,) + (1,) * score.dim() + (self.features,)
-        return torch.tanh(score[..., None] * self.score_weight.reshape(shape) + self.score_bias.reshape(shape))
+        return torch.tanh(
+            score[..., None] * self.score_weight.reshape(shape) + self.score_bias.reshape(shape)
+        )
 
     def forward(self, score: Tensor, x: Tensor) -> Tensor:
         coefficients, basis = self.coefficients(x), self.basis(score)

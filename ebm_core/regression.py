@@ -57,17 +57,25 @@ def fit_skewt_regression(
     def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
         theta = torch.tensor(values, requires_grad=True)
         gamma, beta, eta, lam = unpack(theta)
-        base = SkewT(loc_inputs @ gamma, torch.exp((scale_inputs @ beta).clamp(-20, 20)), eta, lam, validate_args=False)
+        base = SkewT(
+            loc_inputs @ gamma, torch.exp((scale_inputs @ beta).clamp(-20, 20)), eta, lam, validate_args=False
+        )
         loss = -base.log_prob(target).sum()
-        loss = loss + penalty_loc * ((gamma - gamma0) ** 2).sum() + penalty_scale * ((beta - beta0) ** 2).sum()
+        loss = (
+            loss + penalty_loc * ((gamma - gamma0) ** 2).sum() + penalty_scale * ((beta - beta0) ** 2).sum()
+        )
         loss.backward()
         assert theta.grad is not None
         return float(loss.detach()), theta.grad.numpy()
 
     start = np.concatenate([prior_gamma, prior_beta, [np.log(8.0), 0.0]])
     bounds = [(None, None)] * (k + m) + [(-2.0, 6.0), (-2.0, 2.0)]
-    result = optimize.minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200})
+    result = optimize.minimize(
+        objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200}
+    )
     if not np.isfinite(result.fun):
-        raise RuntimeError(f"the skew-t regression found no finite optimum ({result.message}); check the scale of y")
+        raise RuntimeError(
+            f"the skew-t regression found no finite optimum ({result.message}); check the scale of y"
+        )
     gamma, beta, eta, lam = (t.numpy() for t in unpack(torch.tensor(result.x)))
     return SkewTRegression(gamma, beta, float(eta), float(lam))

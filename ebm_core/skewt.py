@@ -1,6 +1,7 @@
 """Hansen's skewed Student t: the base distribution that energies tilt."""
 
 import math
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ class SkewT(Distribution):
     Reference: Hansen (1994), Autoregressive conditional density estimation, Int. Econ. Rev. 35(3).
     """
 
-    arg_constraints = {
+    arg_constraints: ClassVar[dict] = {
         "loc": constraints.real,
         "scale": constraints.positive,
         "eta": constraints.greater_than(2.0),
@@ -62,7 +63,12 @@ class SkewT(Distribution):
         a, b, log_c = self._constants()
         w = b * (value - self.loc) / self.scale + a
         w = w / (1 + self.lam * torch.sign(w))
-        return torch.log(b) + log_c - torch.log(self.scale) - (self.eta + 1) / 2 * torch.log1p(w**2 / (self.eta - 2))
+        return (
+            torch.log(b)
+            + log_c
+            - torch.log(self.scale)
+            - (self.eta + 1) / 2 * torch.log1p(w**2 / (self.eta - 2))
+        )
 
     def _tails(self, value: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """``(left, P(Y ≤ y) or P(Y > y))``: the tail that ``y`` lies in, without cancellation."""

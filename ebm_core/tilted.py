@@ -1,6 +1,7 @@
 """A base distribution tilted by an energy, normalised by quadrature in the base's own cdf."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ class TiltedDistribution(Distribution):
     the largest change when the panels are halved. ``base`` has batch shape ``(n,)``.
     """
 
-    arg_constraints = {}
+    arg_constraints: ClassVar[dict] = {}
     support = constraints.real
 
     def __init__(self, base: SkewT, energy: ScoreEnergy, count: int = 64) -> None:
@@ -109,7 +110,7 @@ class TiltedDistribution(Distribution):
             score = torch.where((newton >= low) & (newton <= high), newton, (low + high) / 2)
         return self.base.from_normal_score(score).reshape(value.shape)
 
-    def sample(self, sample_shape: torch.Size = torch.Size(), generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = (), generator: torch.Generator | None = None) -> Tensor:
         """Independent draws of shape ``(*sample_shape, n)`` by inverse cdf: no MCMC."""
         shape = (*sample_shape, *self.batch_shape)
         return self.icdf(torch.rand(shape, dtype=torch.float64, generator=generator).clamp(1e-12, 1 - 1e-12))

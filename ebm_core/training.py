@@ -1,10 +1,12 @@
-"""Maximum-likelihood training of a tilt: minimise E(s, x) + log Z(x) over observed scores."""
+"""Training of many seeds as one program: mini-batches, stopping on a later block, best step kept."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ebm_core.energies import BilinearEnergy
 from ebm_core.quadrature import panels
@@ -12,16 +14,78 @@ from ebm_core.quadrature import panels
 TRAINING_PANELS = 16
 """Panels of the training normaliser; forecasts are normalised on a finer rule."""
 
+BATCH = 512
+CHECK_EVERY = 20
+"""Optimiser steps between looks at the validation block."""
+
 
 @dataclass(frozen=True)
-class TiltFit:
-    """A trained energy and how it got there: ``loss`` and ``validation`` are ``(checks, seeds)`` in nats."""
+class Fit:
+    """A trained module and how it got there: ``loss`` and ``validation`` are ``(checks, seeds)`` in nats."""
 
-    energy: BilinearEnergy
+    module: Any
     steps: list[int]
     loss: Tensor
     validation: Tensor
     best_step: list[int]
+
+
+def fit_seeds(
+    module: nn.Module,
+    loss: Callable[[Any, Tensor], Tensor],
+    count: int,
+    *,
+    validation: int,
+    steps: int,
+    learning_rate: float,
+    weight_decay: float,
+    generator: torch.Generator,
+) -> Fit:
+    """Train a copy of ``module`` on ``count`` rows in time order; the last ``validation`` rows only stop it.
+
+    ``loss(module, rows)`` gives ``(seeds, len(rows))`` losses in nats; every parameter has the seed as its
+    first axis, so seeds do not touch each other. AdamW with a cosine schedule on mini-batches drawn by
+    ``generator``; each seed keeps its own best step on the validation block, the start included.
+
+    Raises ``FloatingPointError`` naming the step when training diverges.
+    """
+    module = copy.deepcopy(module)
+    fitted = count - validation
+    held_out = torch.arange(fitted, count)
+    optimiser = torch.optim.AdamW(module.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+
+    def validate() -> Tensor:
+        with torch.no_grad():
+            return loss(module, held_out).mean(1)
+
+    best = validate()
+    kept = {name: p.detach().clone() for name, p in module.named_parameters()}
+    best_step = [0] * len(best)
+    checks, losses, validations = [0], [best.clone()], [best.clone()]
+    for step in range(1, steps + 1):
+        rows = torch.randint(fitted, (min(BATCH, fitted),), generator=generator)
+        now = loss(module, rows).mean(1)
+        if not torch.isfinite(now).all():
+            raise FloatingPointError(
+                f"the negative log-likelihood of {type(module).__name__} is not finite at step {step}; try a "
+                "smaller learning_rate or a larger weight_decay"
+            )
+        optimiser.zero_grad()
+        now.sum().backward()
+        optimiser.step()
+        schedule.step()
+        if step % CHECK_EVERY == 0 or step == steps:
+            later = validate()
+            for seed in torch.nonzero(later < best).flatten().tolist():
+                best[seed], best_step[seed] = later[seed], step
+                for name, p in module.named_parameters():
+                    kept[name][seed] = p.detach()[seed]
+            checks.append(step)
+            losses.append(now.detach())
+            validations.append(later)
+    module.load_state_dict(kept)
+    return Fit(module, checks, torch.stack(losses), torch.stack(validations), best_step)
 
 
 def negative_log_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor) -> Tensor:
@@ -32,64 +96,14 @@ def negative_log_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor) -> Tenso
     return energy(score, x) + log_z
 
 
-def fit_tilt(
-    energy: BilinearEnergy,
-    score: Tensor,
-    x: Tensor,
-    *,
-    validation: int,
-    steps: int,
-    learning_rate: float,
-    weight_decay: float,
-    generator: torch.Generator,
-    batch: int = 512,
-    check_every: int = 20,
-) -> TiltFit:
-    """Train a copy of ``energy`` on rows in time order; the last ``validation`` rows only stop it.
+def fit_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor, **options: Any) -> Fit:
+    """Maximum likelihood of a tilt given the base's normal scores ``(n,)`` and inputs ``(n, inputs)``.
 
-    AdamW on mini-batches drawn by ``generator``; each seed keeps its own best step on the validation
-    block (step 0, the start, included). ``score`` is ``(n,)``, ``x`` is ``(n, inputs)``.
-
-    Raises ``ValueError`` for non-finite inputs, ``FloatingPointError`` naming the step when training
-    diverges.
+    ``options`` are those of :func:`fit_seeds`. Raises ``ValueError`` for non-finite scores or inputs.
     """
     for name, tensor in (("score", score), ("x", x)):
         if not torch.isfinite(tensor).all():
             raise ValueError(f"{name} has non-finite values; drop or mend those rows before training")
-    energy = copy.deepcopy(energy)
-    fitted = len(score) - validation
-    optimiser = torch.optim.AdamW(energy.parameters(), lr=learning_rate, weight_decay=weight_decay)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-
-    def held_out() -> Tensor:
-        with torch.no_grad():
-            return negative_log_tilt(energy, score[fitted:], x[fitted:]).mean(1)
-
-    best = held_out()
-    kept = {name: p.detach().clone() for name, p in energy.named_parameters()}
-    best_step = [0] * energy.seeds
-    checks, losses, validations = [0], [best.clone()], [best.clone()]
-    for step in range(1, steps + 1):
-        rows = torch.randint(fitted, (min(batch, fitted),), generator=generator)
-        loss = negative_log_tilt(energy, score[rows], x[rows]).mean(1)
-        if not torch.isfinite(loss).all():
-            raise FloatingPointError(
-                f"the tilt's negative log-likelihood is not finite at step {step}; try a smaller learning_rate "
-                "or a larger weight_decay"
-            )
-        optimiser.zero_grad()
-        loss.sum().backward()
-        optimiser.step()
-        schedule.step()
-        if step % check_every == 0 or step == steps:
-            now = held_out()
-            for seed in torch.nonzero(now < best).flatten().tolist():
-                best[seed] = now[seed]
-                best_step[seed] = step
-                for name, p in energy.named_parameters():
-                    kept[name][seed] = p.detach()[seed]
-            checks.append(step)
-            losses.append(loss.detach())
-            validations.append(now)
-    energy.load_state_dict(kept)
-    return TiltFit(energy, checks, torch.stack(losses), torch.stack(validations), best_step)
+    return fit_seeds(
+        energy, lambda e, rows: negative_log_tilt(e, score[rows], x[rows]), len(score), **options
+    )

@@ -41,7 +41,9 @@ class SplitParams(Strict):
 
 class TrainParams(Strict):
     seeds: int = Field(ge=1, description="networks trained as one batch, averaged in energy")
-    hidden: int = Field(ge=1, description="hidden width of the input network a(x)")
+    capacities: tuple[int, ...] = Field(
+        min_length=1, description="hidden widths of a(x), lean to large; 0 is linear in the inputs"
+    )
     features: int = Field(ge=1, description="learned features phi(y) in the bilinear energy")
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)

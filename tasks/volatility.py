@@ -10,8 +10,9 @@ def one_step(model: str, returns: np.ndarray, refit_at: int, until: int) -> pd.D
     """Fit on ``returns[:refit_at + 1]``; forecast the next return from each origin in ``[refit_at, until)``.
 
     ``returns`` are in per cent. Returns ``row`` (position of the origin), ``loc, scale, eta, lam`` of the
-    Hansen skew-t of the return at ``row + 1``. Nothing after the origin enters its forecast. Models:
-    GARCH(1,1)-t (Bollerslev 1987), GJR(1,1,1)-skew-t (Glosten et al. 1993), EGARCH(1,1,1)-skew-t (Nelson 1991).
+    Hansen skew-t of the return at ``row + 1``. Nothing after the origin enters its forecast.
+    Models: GARCH(1,1)-t (Bollerslev 1987), GJR(1,1,1)-skew-t (Glosten, Jagannathan and Runkle 1993),
+    EGARCH(1,1,1)-skew-t (Nelson 1991).
     """
     from arch.univariate import EGARCH, GARCH, ConstantMean, SkewStudent, StudentsT
 

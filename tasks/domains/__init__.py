@@ -35,8 +35,14 @@ class Domain(Protocol):
     leads: tuple[int, ...]
     peers: tuple[str, ...]
     """Names of the peers, strongest expected first; ``base`` is added to them."""
+    base: str
+    """Name of the classical model that is tilted, e.g. ``scale-regression``."""
+    returns: bool
+    """Whether the target is a return (value at risk is scored) or a seasonal anomaly (correlation is)."""
     state: str
     """Input column shown as "yesterday's state" in the landscape."""
+    state_title: str
+    """The same in words, for the axis of the map."""
     reference: str
     """The peer that the headline compares with."""
 

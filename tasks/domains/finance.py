@@ -64,8 +64,8 @@ class Finance:
             missing = [c for c in ("time", *self.columns) if c not in table]
             if missing:
                 raise BasinError(
-                    f"source {source}: no column {', '.join(missing)}; found {', '.join(map(str, table.columns))}; "
-                    "rename the file's columns or mend the catalog entry"
+                    f"source {source}: no column {', '.join(missing)}; found "
+                    f"{', '.join(map(str, table.columns))}; rename the file's columns or mend the catalog entry"
                 )
             parts.append(table[["time", *self.columns]].assign(series=source))
         return pd.concat(parts, ignore_index=True)[["time", "series", *self.columns]]
@@ -77,7 +77,7 @@ class Finance:
         start: pd.Timestamp | None = None,
         progress: Progress = silent,
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Inputs known at each close and the classical one-day densities, see :class:`tasks.domains.Domain`."""
+        """Inputs known at each close and the classical one-day densities (see ``tasks.domains.Domain``)."""
         groups = {
             str(name): group.reset_index(drop=True) for name, group in raw.groupby("series", sort=False)
         }

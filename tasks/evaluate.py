@@ -1,0 +1,163 @@
+"""Stage ``evaluate``: every model on the same dates of the test block, scored by the same rules."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import load_file
+
+from ebm_core import TiltedDistribution, untilted
+from tasks.domains import get_domain
+from tasks.errors import BasinError
+from tasks.files import read_json, whole, write_json
+from tasks.mdn import MixtureDensityNetwork
+from tasks.parallel import Progress, run_units, silent
+from tasks.params import DomainParams
+from tasks.predictive import TAIL_LEVELS, Predictive, from_mixture, from_sample, from_tilted
+from tasks.scores import model_scores, paired_test
+from tasks.tilts import FORECAST_PANELS, load_fold, model_rows, skewt, standardised
+from tasks.workspace import Workspace
+
+
+def evaluate(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
+    """Write ``scores.json`` and ``forecasts.parquet`` for the test block of ``params.split``."""
+    domain = get_domain(workspace.domain)
+    inputs = pd.read_parquet(workspace.inputs)
+    first, last = pd.Timestamp(params.split.test_from), pd.Timestamp(params.split.test_to)
+    rows = inputs[(inputs["time"] >= first) & (inputs["time"] <= last) & inputs["target"].notna()]
+    if rows.empty:
+        raise BasinError(
+            f"no rows with targets from {first:%Y-%m-%d} to {last:%Y-%m-%d}; the data end at "
+            f"{inputs['origin'].max():%Y-%m-%d}: mend split in params.yaml"
+        )
+    forecasts, errors = forecast_rows(workspace, domain, rows, progress)
+    scores = summarise(domain, forecasts)
+    listed = read_json(workspace.fits / "fits.json")["folds"]
+    scores["normaliser_error"] = max(errors)
+    scores["chosen"] = {
+        "base": domain.base,
+        "capacity": {entry["fold"]: entry["capacity"] for entry in listed},
+        "weights": {entry["fold"]: entry["weight"] for entry in listed},
+    }
+    kept = [c for c in forecasts if c != "mean" and not c.startswith(("var_", "shortfall_"))]
+    with whole(workspace.scores, workspace.forecasts) as (scores_path, forecasts_path):
+        write_json(scores_path, scores)
+        forecasts[kept].to_parquet(forecasts_path, index=False)
+    return {"n": scores["n"], "normaliser_error": scores["normaliser_error"]}
+
+
+def forecast_rows(
+    workspace: Workspace, domain: Any, rows: pd.DataFrame, progress: Progress = silent
+) -> tuple[pd.DataFrame, list[float]]:
+    """The long table of every model's forecast of ``rows``, and each fold's normaliser error in nats."""
+    classical, raw = pd.read_parquet(workspace.classical), pd.read_parquet(workspace.raw)
+    listed = read_json(workspace.fits / "fits.json")["folds"]
+    units = []
+    for entry in listed:
+        if entry["fold"] == "final":
+            continue
+        year = int(entry["fold"])
+        chosen = rows[rows["origin"].dt.year == year].reset_index(drop=True)
+        if len(chosen):
+            known = classical[classical["origin"].dt.year == year]
+            units.append((workspace.fits, entry, domain.name, chosen, known, raw))
+    results = run_units(_score_fold, units, "forecasts of the test block", progress)
+    order = ["ebm", "base", *domain.peers]
+    table = pd.concat([t for t, _ in results], ignore_index=True)
+    table["model"] = pd.Categorical(table["model"], categories=order, ordered=True)
+    table = table.sort_values(["model", "series", "lead", "time"], ignore_index=True).astype({"model": str})
+    return table, [error for _, error in results]
+
+
+def _score_fold(
+    fits: Path,
+    entry: dict[str, Any],
+    name: str,
+    rows: pd.DataFrame,
+    classical: pd.DataFrame,
+    raw: pd.DataFrame,
+) -> tuple[pd.DataFrame, float]:
+    """All models on the rows of one fold."""
+    domain = get_domain(name)
+    observed = rows["target"].to_numpy()
+    base = skewt(model_rows(classical, "base", rows))
+    tilted = load_fold(fits, entry["fold"]).distribution(rows, base)
+    parts = {"ebm": from_tilted(tilted, observed)}
+    parametric = set(classical["model"])
+    for model in ("base", *domain.peers):
+        if model in parametric:
+            density = TiltedDistribution(skewt(model_rows(classical, model, rows)), untilted, FORECAST_PANELS)
+            parts[model] = from_tilted(density, observed)
+        elif model == "mdn":
+            parts[model] = _mdn(fits, entry, rows, observed)
+        else:
+            parts[model] = from_sample(domain.empirical(rows, raw, model), observed)
+    table = pd.concat([p.table(rows, model) for model, p in parts.items()], ignore_index=True)
+    return table, tilted.log_z_error
+
+
+def _mdn(fits: Path, entry: dict[str, Any], rows: pd.DataFrame, observed: np.ndarray) -> Predictive:
+    config = entry["mdn"]
+    network = MixtureDensityNetwork(
+        len(config["columns"]), config["hidden"], config["seeds"], torch.Generator()
+    )
+    prefix = f"mdn/{entry['fold']}/"
+    parameters = load_file(fits / "fits.safetensors")
+    network.load_state_dict(
+        {k.removeprefix(prefix): v for k, v in parameters.items() if k.startswith(prefix)}
+    )
+    x = standardised(rows, config["columns"], config["center"], config["spread"]).float()
+    return from_mixture(network, x, config["target_center"], config["target_spread"], observed)
+
+
+def summarise(domain: Any, forecasts: pd.DataFrame) -> dict[str, Any]:
+    """``scores.json`` without the model's choices: by series and pooled where there are several."""
+    ours = forecasts[forecasts["model"] == "ebm"]
+    head = {
+        "n": len(ours),
+        "unit": domain.unit,
+        "test": [f"{ours['time'].min():%Y-%m-%d}", f"{ours['time'].max():%Y-%m-%d}"],
+    }
+    series = ours["series"].unique()
+    if len(series) == 1:
+        return {**head, "leads": _by_lead(domain, forecasts)}
+    each = {name: forecasts[forecasts["series"] == name] for name in series}
+    return {
+        **head,
+        "series": {name: {"n": _count(part), "leads": _by_lead(domain, part)} for name, part in each.items()},
+        "pooled": {"n": _count(forecasts), "leads": _by_lead(domain, forecasts)},
+    }
+
+
+def _count(forecasts: pd.DataFrame) -> int:
+    return int((forecasts["model"] == "ebm").sum())
+
+
+def _by_lead(domain: Any, forecasts: pd.DataFrame) -> dict[str, Any]:
+    leads = {}
+    for lead, rows in forecasts.groupby("lead"):
+        models = {str(m): part.reset_index(drop=True) for m, part in rows.groupby("model", sort=False)}
+        ours = models["ebm"]
+        scores = {}
+        for model, part in models.items():
+            tails = None
+            if domain.returns:
+                tails = {level: part[f"shortfall_{level:g}"].to_numpy() for level in TAIL_LEVELS}
+            scores[model] = model_scores(part, tails, seasonal=not domain.returns)
+        paired = {m: _paired(ours, part, int(lead)) for m, part in models.items() if m != "ebm"}
+        leads[str(lead)] = {"models": scores, "paired": paired}
+    return leads
+
+
+def _paired(ours: pd.DataFrame, theirs: pd.DataFrame, lead: int) -> dict[str, float]:
+    test = paired_test(ours["log_density"].to_numpy() - theirs["log_density"].to_numpy(), ours["time"], lead)
+    crps_gain = 1 - ours["crps"].mean() / theirs["crps"].mean()
+    return {
+        "log_score_gain": test["mean"],
+        "se": test["se"],
+        "t": test["t"],
+        "p": test["p"],
+        "crps_gain_pct": float(100 * crps_gain),
+    }

@@ -1,0 +1,33 @@
+"""Stage ``features``: point-in-time inputs and the classical forecasts, both walk-forward."""
+
+from typing import Any
+
+import pandas as pd
+
+from tasks.domains import get_domain
+from tasks.errors import BasinError
+from tasks.files import whole
+from tasks.parallel import Progress, silent
+from tasks.params import DomainParams
+from tasks.workspace import Workspace
+
+
+def features(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
+    """Write ``inputs.parquet`` and ``classical.parquet`` (see :class:`tasks.domains.Domain`).
+
+    Raises ``BasinError`` where an input is not finite, naming series, column and date.
+    """
+    domain = get_domain(workspace.domain)
+    inputs, classical = domain.features(pd.read_parquet(workspace.raw), params.features, progress=progress)
+    for column in [c for c in inputs if c.startswith("x_")]:
+        bad = inputs[inputs[column].isna() | inputs[column].abs().eq(float("inf"))]
+        if len(bad):
+            row = bad.iloc[0]
+            raise BasinError(
+                f"{workspace.raw}: input {column} of {row['series']} is not finite at "
+                f"{row['origin']:%Y-%m-%d} ({len(bad)} rows); look at the raw values up to that date"
+            )
+    with whole(workspace.inputs, workspace.classical) as (inputs_path, classical_path):
+        inputs.to_parquet(inputs_path, index=False)
+        classical.to_parquet(classical_path, index=False)
+    return {"rows": len(inputs), "inputs": sum(c.startswith("x_") for c in inputs)}

@@ -1,0 +1,152 @@
+"""What every model's forecast is reduced to before it is scored: the same numbers for all."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import special
+from torch import Tensor
+
+from ebm_core import TiltedDistribution
+from tasks.mdn import MixtureDensityNetwork
+
+LEVELS = np.arange(1, 100) / 100
+"""Levels of the quantile columns ``q0.01 … q0.99``."""
+
+TAIL_LEVELS = (0.01, 0.025, 0.05)
+"""Levels of value at risk and expected shortfall."""
+
+
+@dataclass(frozen=True)
+class Predictive:
+    """Arrays by row: ``quantiles`` is ``(n, 99)``, ``var`` and ``shortfall`` ``(n, 3)``, the rest ``(n,)``.
+
+    ``pit`` is P(Y ≤ observed); ``shortfall`` is E[Y | Y ≤ VaR], both in the unit of the target.
+    """
+
+    log_density: np.ndarray
+    crps: np.ndarray
+    pit: np.ndarray
+    mean: np.ndarray
+    quantiles: np.ndarray
+    var: np.ndarray
+    shortfall: np.ndarray
+
+    @classmethod
+    def concatenate(cls, parts: "list[Predictive]") -> "Predictive":
+        return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
+
+    def table(self, rows: pd.DataFrame, model: str) -> pd.DataFrame:
+        """Rows of ``forecasts.parquet``, with ``mean``, ``var_*`` and ``shortfall_*`` beside its columns."""
+        keys = rows[["series", "origin", "lead", "time"]].reset_index(drop=True)
+        scores = pd.DataFrame(
+            {
+                "observed": rows["target"].to_numpy(),
+                "model": model,
+                "log_density": self.log_density,
+                "crps": self.crps,
+                "pit": self.pit,
+                "mean": self.mean,
+            }
+        )
+        quantiles = pd.DataFrame(self.quantiles, columns=[f"q{level:.2f}" for level in LEVELS])
+        tails = {f"var_{level:g}": self.var[:, i] for i, level in enumerate(TAIL_LEVELS)}
+        tails |= {f"shortfall_{level:g}": self.shortfall[:, i] for i, level in enumerate(TAIL_LEVELS)}
+        return pd.concat([keys, scores, quantiles, pd.DataFrame(tails)], axis=1)
+
+
+def from_tilted(distribution: TiltedDistribution, observed: np.ndarray) -> Predictive:
+    """Score a tilted (or, with the zero energy, an untilted) distribution of batch shape ``(n,)``.
+
+    The CRPS is that of its 512 quadrature nodes as a weighted ensemble; against the closed form of a
+    Student t this is within 1e-4 of the scale.
+    """
+    import scoringrules
+
+    y = torch.tensor(observed)
+    values, weights = (t.numpy().T for t in distribution.weighted_nodes())
+    levels = torch.tensor(np.concatenate([LEVELS, TAIL_LEVELS]))[:, None]
+    quantiles = distribution.icdf(levels).numpy().T
+    return Predictive(
+        distribution.log_prob(y).numpy(),
+        np.asarray(
+            scoringrules.crps_ensemble(observed, values, ens_w=weights, estimator="qd", sorted_ensemble=True)
+        ),
+        distribution.cdf(y).numpy(),
+        (values * weights).sum(1),
+        quantiles[:, : len(LEVELS)],
+        quantiles[:, len(LEVELS) :],
+        np.stack([_shortfall(values, weights, level) for level in TAIL_LEVELS], 1),
+    )
+
+
+def from_sample(sample: np.ndarray, observed: np.ndarray) -> Predictive:
+    """Score an empirical sample ``(n, m)``; its density is a Gaussian kernel estimate (Silverman 1986)."""
+    import scoringrules
+
+    sample = np.sort(sample, axis=1)
+    n, m = sample.shape
+    spread = np.minimum(sample.std(1, ddof=1), np.subtract(*np.quantile(sample, [0.75, 0.25], axis=1)) / 1.34)
+    width = 0.9 * spread * m**-0.2
+    z = (observed[:, None] - sample) / width[:, None]
+    log_density = special.logsumexp(-0.5 * z**2, axis=1) - np.log(m * width * np.sqrt(2 * np.pi))
+    weights = np.full((n, m), 1 / m)
+    return Predictive(
+        log_density,
+        np.asarray(scoringrules.crps_ensemble(observed, sample, estimator="qd", sorted_ensemble=True)),
+        special.ndtr(z).mean(1),
+        sample.mean(1),
+        np.quantile(sample, LEVELS, axis=1).T,
+        np.quantile(sample, TAIL_LEVELS, axis=1).T,
+        np.stack([_shortfall(sample, weights, level) for level in TAIL_LEVELS], 1),
+    )
+
+
+def from_mixture(
+    network: MixtureDensityNetwork, x: Tensor, center: float, spread: float, observed: np.ndarray
+) -> Predictive:
+    """Score the equal mixture of a network's seeds, a mixture of normals in the unit of the target."""
+    import scoringrules
+
+    with torch.no_grad():
+        log_pi, loc, scale = network(x)
+    pi = (log_pi.exp() / network.seeds).permute(1, 0, 2).reshape(len(x), -1).double().numpy()
+    mu = center + spread * loc.permute(1, 0, 2).reshape(len(x), -1).double().numpy()
+    sigma = spread * scale.permute(1, 0, 2).reshape(len(x), -1).double().numpy()
+    z = (observed[:, None] - mu) / sigma
+    log_density = special.logsumexp(np.log(pi) - 0.5 * z**2 - np.log(sigma * np.sqrt(2 * np.pi)), axis=1)
+    levels = np.concatenate([LEVELS, TAIL_LEVELS])
+    quantiles = _mixture_quantiles(pi, mu, sigma, levels)
+    var = quantiles[:, len(LEVELS) :]
+    at = (var[:, :, None] - mu[:, None]) / sigma[:, None]
+    density = np.exp(-0.5 * at**2) / np.sqrt(2 * np.pi)
+    below = (pi[:, None] * (mu[:, None] * special.ndtr(at) - sigma[:, None] * density)).sum(2)
+    return Predictive(
+        log_density,
+        np.asarray(scoringrules.crps_mixnorm(observed, mu, sigma, pi)),
+        (pi * special.ndtr(z)).sum(1),
+        (pi * mu).sum(1),
+        quantiles[:, : len(LEVELS)],
+        var,
+        below / np.array(TAIL_LEVELS),
+    )
+
+
+def _mixture_quantiles(pi: np.ndarray, mu: np.ndarray, sigma: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Quantiles ``(n, levels)`` by bisection to 2⁻⁵⁰ of the bracket μ ± 12σ."""
+    low = np.broadcast_to((mu - 12 * sigma).min(1)[:, None], (len(mu), len(levels))).copy()
+    high = np.broadcast_to((mu + 12 * sigma).max(1)[:, None], (len(mu), len(levels))).copy()
+    for _ in range(50):
+        middle = (low + high) / 2
+        cdf = (pi[:, None] * special.ndtr((middle[:, :, None] - mu[:, None]) / sigma[:, None])).sum(2)
+        low, high = np.where(cdf < levels, middle, low), np.where(cdf < levels, high, middle)
+    return (low + high) / 2
+
+
+def _shortfall(values: np.ndarray, weights: np.ndarray, level: float) -> np.ndarray:
+    """E[Y | Y ≤ the ``level`` quantile] of sorted, weighted values, the boundary one taken in part."""
+    cumulative = np.cumsum(weights, axis=1)
+    counted = np.clip(weights - np.maximum(cumulative - level, 0), 0, None)
+    shortfall: np.ndarray = (counted * values).sum(1) / counted.sum(1)
+    return shortfall

@@ -1,0 +1,103 @@
+"""Scores, paired tests and value-at-risk tests, from per-date tables."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+
+def paired_test(difference: np.ndarray, time: pd.Series, horizon: int) -> dict[str, float]:
+    """Is the mean of a score difference zero? Newey–West on differences averaged by date.
+
+    Lag max(horizon − 1, ⌊n^(1/3)⌋), two-sided, normal reference; ``{"mean", "se", "t", "p"}``.
+    Reference: Newey and West (1987); Diebold and Mariano (1995).
+    """
+    import statsmodels.api as sm
+
+    by_date = pd.Series(np.asarray(difference)).groupby(np.asarray(time)).mean().to_numpy()
+    n = len(by_date)
+    if n < 3 or np.ptp(by_date) == 0:
+        return {"mean": float(np.mean(difference)), "se": 0.0, "t": 0.0, "p": 1.0}
+    lags = min(max(horizon - 1, int(n ** (1 / 3))), n - 2)
+    fit = sm.OLS(by_date, np.ones(n)).fit(cov_type="HAC", cov_kwds={"maxlags": lags})
+    return {
+        "mean": float(fit.params[0]),
+        "se": float(fit.bse[0]),
+        "t": float(fit.tvalues[0]),
+        "p": float(fit.pvalues[0]),
+    }
+
+
+def kupiec(hits: np.ndarray, level: float) -> float:
+    """p-value that hits come at rate ``level``: likelihood ratio, χ²(1). Kupiec (1995)."""
+    n, x = len(hits), int(hits.sum())
+    rate = x / n
+    ratio = 2 * (_binomial_log(x, n, rate) - _binomial_log(x, n, level))
+    return float(stats.chi2.sf(ratio, 1))
+
+
+def christoffersen(hits: np.ndarray) -> float:
+    """p-value that a hit does not depend on a hit the day before: χ²(1). Christoffersen (1998)."""
+    before, now = hits[:-1].astype(bool), hits[1:].astype(bool)
+    ratio = 0.0
+    for state in (False, True):
+        among = now[before == state]
+        if len(among):
+            ratio += _binomial_log(int(among.sum()), len(among), among.mean())
+    ratio -= _binomial_log(int(now.sum()), len(now), now.mean())
+    return float(stats.chi2.sf(max(0.0, 2 * ratio), 1))
+
+
+def _binomial_log(x: int, n: int, rate: float) -> float:
+    """x·log rate + (n − x)·log(1 − rate), with 0·log 0 = 0."""
+    hit = x * np.log(rate) if x else 0.0
+    miss = (n - x) * np.log1p(-rate) if n - x else 0.0
+    return float(hit + miss)
+
+
+def fz0(y: np.ndarray, var: np.ndarray, shortfall: np.ndarray, level: float) -> float:
+    """Mean FZ0 loss of (VaR, expected shortfall), lower is better. Patton, Ziegel and Chen (2019), eq. 6.
+
+    ``−1{y ≤ v}(v − y)/(α e) + v/e + log(−e) − 1`` with v, e < 0 in the unit of returns.
+    """
+    loss = np.where(y <= var, y - var, 0.0) / (level * shortfall) + var / shortfall + np.log(-shortfall) - 1
+    return float(loss.mean())
+
+
+def model_scores(
+    rows: pd.DataFrame, shortfalls: dict[float, np.ndarray] | None, seasonal: bool
+) -> dict[str, Any]:
+    """Scores of one model on its rows of the ``forecasts`` table, in the layout of ``scores.json``."""
+    observed = rows["observed"].to_numpy()
+    quantile = {p: rows[f"q{p:.2f}"].to_numpy() for p in (0.01, 0.05, 0.5, 0.95)}
+    scores: dict[str, Any] = {
+        "log_score": float(rows["log_density"].mean()),
+        "crps": float(rows["crps"].mean()),
+        "mae": float(np.abs(observed - quantile[0.5]).mean()),
+        "coverage": {
+            "0.5": float(((rows["q0.25"] <= observed) & (observed <= rows["q0.75"])).mean()),
+            "0.9": float(((quantile[0.05] <= observed) & (observed <= quantile[0.95])).mean()),
+        },
+    }
+    if seasonal:
+        scores["acc"] = _correlation(rows["mean"].to_numpy(), observed)
+    if shortfalls is not None:
+        scores["var"] = {}
+        for level, shortfall in shortfalls.items():
+            hits = rows["pit"].to_numpy() <= level
+            var = rows[f"var_{level}"].to_numpy()
+            scores["var"][f"{level:g}"] = {
+                "hits": int(hits.sum()),
+                "kupiec_p": kupiec(hits, level),
+                "christoffersen_p": christoffersen(hits),
+                "fz0": fz0(observed, var, shortfall, level),
+            }
+    return scores
+
+
+def _correlation(forecast: np.ndarray, observed: np.ndarray) -> float | None:
+    """Pearson correlation, None for a constant forecast."""
+    if np.ptp(forecast) < 1e-12:
+        return None
+    return float(np.corrcoef(forecast, observed)[0, 1])

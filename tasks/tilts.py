@@ -1,0 +1,134 @@
+"""Tilted models on tables: inputs to tensors, weights from past scores, saving and loading."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ebm_core import BilinearEnergy, SkewT, TiltedDistribution
+from tasks.errors import BasinError
+from tasks.files import read_json
+
+CLIP = 4.0
+"""Standardised inputs are clipped at ±CLIP: no row lies far outside what was seen in training."""
+
+FORECAST_PANELS = 128
+"""Quadrature panels of a forecast's normaliser."""
+
+SEARCH = torch.Generator().manual_seed(0)
+"""Only to build empty energies whose parameters are then loaded."""
+
+
+@dataclass(frozen=True)
+class TiltConfig:
+    """What a saved tilt needs besides its weights: ``weight`` scales the mean energy of the seeds."""
+
+    columns: tuple[str, ...]
+    center: tuple[float, ...]
+    spread: tuple[float, ...]
+    hidden: int
+    features: int
+    seeds: int
+    weight: float
+
+
+@dataclass(frozen=True)
+class TiltedModel:
+    """p(y|x) = q(y|x) · exp(−w · Ē(y, x)) / Z(x), Ē the mean energy over the seeds."""
+
+    config: TiltConfig
+    energy: BilinearEnergy
+
+    def inputs(self, rows: pd.DataFrame) -> Tensor:
+        """Standardised, clipped inputs, shape ``(len(rows), columns)``, float64."""
+        return standardised(rows, self.config.columns, self.config.center, self.config.spread)
+
+    def mean_energy(self, score: Tensor, x: Tensor) -> Tensor:
+        """Ē(s, x): ``(*sample, n)`` or ``(*sample, 1)`` scores → ``(*sample, n)`` energies."""
+        with torch.no_grad():
+            energies: Tensor = self.energy(score, x).mean(0)
+        return energies
+
+    def distribution(self, rows: pd.DataFrame, base: SkewT) -> TiltedDistribution:
+        """The forecast for each row of inputs, tilting ``base`` of batch shape ``(len(rows),)``."""
+        x = self.inputs(rows)
+        return TiltedDistribution(
+            base, lambda score: self.config.weight * self.mean_energy(score, x), count=FORECAST_PANELS
+        )
+
+
+def standardised(
+    rows: pd.DataFrame, columns: tuple[str, ...], center: tuple[float, ...], spread: tuple[float, ...]
+) -> Tensor:
+    """(x − center) / spread, clipped at ±``CLIP``."""
+    values = (rows[list(columns)].to_numpy(float) - np.array(center)) / np.array(spread)
+    return torch.as_tensor(values.clip(-CLIP, CLIP))
+
+
+def skewt(rows: pd.DataFrame) -> SkewT:
+    """The Hansen skew-t of each row of a ``classical`` table."""
+    return SkewT(*(torch.tensor(rows[name].to_numpy(float)) for name in ("loc", "scale", "eta", "lam")))
+
+
+def model_rows(classical: pd.DataFrame, model: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """The ``classical`` rows of one model, in the order of ``rows`` (by series, origin and lead)."""
+    keys = ["series", "origin", "lead"]
+    chosen = rows[keys].merge(classical[classical["model"] == model], on=keys, how="left", validate="1:1")
+    if chosen["scale"].isna().any():
+        first = chosen[chosen["scale"].isna()].iloc[0]
+        raise BasinError(
+            f"no {model} forecast for {first['series']} at {first['origin']:%Y-%m-%d}, lead {first['lead']}; "
+            "run the stage features again"
+        )
+    return chosen
+
+
+def tensors(model: TiltedModel, prefix: str = "") -> dict[str, Tensor]:
+    """The energy's parameters by name, ready for safetensors."""
+    return {prefix + name: p.detach().float().contiguous() for name, p in model.energy.state_dict().items()}
+
+
+def restore(config: dict[str, Any], parameters: dict[str, Tensor]) -> TiltedModel:
+    """A model from the JSON form of its :class:`TiltConfig` and its parameters."""
+    known = TiltConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in config.items()})
+    energy = BilinearEnergy(len(known.columns), known.hidden, known.features, known.seeds, SEARCH)
+    energy.load_state_dict(parameters)
+    return TiltedModel(known, energy.double())
+
+
+def save_model(folder: Path, model: TiltedModel, about: dict[str, Any]) -> None:
+    """Write ``model.safetensors`` and ``config.json`` (the tilt's configuration beside ``about``)."""
+    folder.mkdir(parents=True)
+    save_file(tensors(model), folder / "model.safetensors")
+    config = {**about, "tilt": asdict(model.config)}
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def load_model(folder: Path) -> TiltedModel:
+    """The model of a folder written by :func:`save_model`; raises ``BasinError`` where it is broken."""
+    config = read_json(folder / "config.json")
+    try:
+        return restore(config["tilt"], load_file(folder / "model.safetensors"))
+    except (KeyError, TypeError, RuntimeError, OSError) as error:
+        raise BasinError(f"{folder} holds no usable model ({error}); run the stage register again") from error
+
+
+def load_fold(fits: Path, fold: str) -> TiltedModel:
+    """The model chosen for one fold of ``fits/`` (``final`` for the forecast)."""
+    listed = read_json(fits / "fits.json")["folds"]
+    for entry in listed:
+        if entry["fold"] == fold:
+            parameters = load_file(fits / "fits.safetensors")
+            chosen = {
+                k.removeprefix(f"{fold}/"): v for k, v in parameters.items() if k.startswith(f"{fold}/")
+            }
+            return restore(entry["tilt"], chosen)
+    raise BasinError(
+        f"{fits}: no fold {fold}; found {', '.join(e['fold'] for e in listed)}; run the stage train again"
+    )

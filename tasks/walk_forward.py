@@ -1,0 +1,194 @@
+"""Walk-forward training: folds, chains of warm-started fits, and growth that past scores must pay for."""
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ebm_core import BilinearEnergy, fit_tilt
+from ebm_core.quadrature import panels
+from tasks.errors import BasinError
+from tasks.mdn import MixtureDensityNetwork, fit_mdn
+from tasks.params import SplitParams, TrainParams
+from tasks.scores import paired_test
+from tasks.tilts import TiltConfig, TiltedModel, skewt, standardised
+
+WEIGHTS = np.linspace(0, 1, 21)
+"""Candidate weights w of the mean energy; 0 is the base."""
+
+FEWEST = 100
+"""Training rows below which no network is trained."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Train on targets known before ``start``; forecast origins in ``[start, stop)``."""
+
+    name: str
+    start: pd.Timestamp
+    stop: pd.Timestamp
+
+
+def folds(split: SplitParams, last_origin: pd.Timestamp) -> list[Fold]:
+    """One fold a calendar year of origins from ``walk_from`` to ``test_to``, then ``final`` on everything."""
+    years = range(split.walk_from.year, split.test_to.year + 1)
+    yearly = [Fold(str(y), pd.Timestamp(y, 1, 1), pd.Timestamp(y + 1, 1, 1)) for y in years]
+    after = last_origin + pd.Timedelta(days=1)
+    return [*yearly, Fold("final", after, after)]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One capacity on one fold: its model (weight 1), fit, and gain over the base of each later row.
+
+    ``gains`` is ``(rows of the fold, len(WEIGHTS))``: log p_w − log q for each candidate weight.
+    """
+
+    model: TiltedModel
+    loss: list[float]
+    validation: list[float]
+    steps: list[int]
+    best_step: list[int]
+    rows: np.ndarray
+    gains: np.ndarray
+
+
+def choose(
+    past: list[list[Trained]], inputs: pd.DataFrame, fold: Fold
+) -> tuple[int, float, list[dict[str, Any]]]:
+    """``(capacity index, weight, growth path)`` for a fold, from the gains known before it starts."""
+    path: list[dict[str, Any]] = []
+    chosen, weight, best = 0, 0.0, None
+    for index, chain in enumerate(past):
+        if not chain:
+            break
+        rows = np.concatenate([t.rows for t in chain])
+        known = inputs["time"].iloc[rows].to_numpy() < fold.start
+        if known.sum() < FEWEST:
+            break
+        gains = np.concatenate([t.gains for t in chain])[known]
+        dated = inputs.iloc[rows[known]]
+        at = int(gains.mean(0).argmax())
+        horizon = int(dated["lead"].max())
+        step = paired_test(gains[:, at] - (0.0 if best is None else best), dated["time"], horizon)
+        kept = bool(step["mean"] > step["se"])
+        path.append(
+            {
+                "capacity": chain[0].model.config.hidden,
+                "weight": float(WEIGHTS[at]),
+                "gain": float(gains[:, at].mean()),
+                "step_gain": step["mean"],
+                "step_se": step["se"],
+                "kept": kept,
+            }
+        )
+        if kept:
+            chosen, weight, best = index, float(WEIGHTS[at]), gains[:, at]
+    return chosen, weight, path
+
+
+def _training_rows(inputs: pd.DataFrame, fold: Fold) -> tuple[pd.DataFrame, dict[str, tuple]]:
+    """Rows whose target is known before the fold, and the standardisation of their inputs."""
+    rows = inputs[(inputs["time"] < fold.start) & inputs["target"].notna()]
+    if len(rows) < FEWEST:
+        raise BasinError(
+            f"fold {fold.name}: {len(rows)} training rows before {fold.start:%Y-%m-%d}, expected at least "
+            f"{FEWEST}; set split.walk_from later or features.min_rows lower in params.yaml"
+        )
+    columns = tuple(c for c in inputs if c.startswith("x_"))
+    center, spread = rows[list(columns)].mean(), rows[list(columns)].std()
+    scaling = {
+        "columns": columns,
+        "center": tuple(map(float, center)),
+        "spread": tuple(map(float, spread.where(spread > 1e-12, 1.0))),
+    }
+    return rows, scaling
+
+
+def _options(params: TrainParams, rows: int, first: bool, generator: torch.Generator) -> dict[str, Any]:
+    return {
+        "validation": int(params.validation_share * rows),
+        "steps": params.max_steps if first else params.warm_steps,
+        "learning_rate": params.learning_rate,
+        "weight_decay": params.weight_decay,
+        "generator": generator,
+    }
+
+
+def tilt_chain(
+    hidden: int, inputs: pd.DataFrame, base: pd.DataFrame, plan: list[Fold], params: TrainParams
+) -> list[Trained]:
+    """All folds of one capacity in order, each warm-started from the one before."""
+    generator = torch.Generator().manual_seed(params.seed)
+    score = skewt(base).normal_score(torch.tensor(inputs["target"].to_numpy()))
+    energy: BilinearEnergy | None = None
+    chain = []
+    for fold in plan:
+        rows, scaling = _training_rows(inputs, fold)
+        x = standardised(rows, **scaling).float()
+        first = energy is None
+        if energy is None:
+            energy = BilinearEnergy(x.shape[1], hidden, params.features, params.seeds, generator)
+        fit = fit_tilt(energy, score[rows.index].float(), x, **_options(params, len(rows), first, generator))
+        energy = fit.module
+        config = TiltConfig(
+            **scaling, hidden=hidden, features=params.features, seeds=params.seeds, weight=1.0
+        )
+        model = TiltedModel(config, copy.deepcopy(fit.module).double())
+        later = inputs[
+            (inputs["origin"] >= fold.start) & (inputs["origin"] < fold.stop) & inputs["target"].notna()
+        ]
+        chain.append(
+            Trained(
+                model,
+                fit.loss.mean(1).tolist(),
+                fit.validation.mean(1).tolist(),
+                fit.steps,
+                fit.best_step,
+                later.index.to_numpy(),
+                _gains(model, later, score[later.index]),
+            )
+        )
+    return chain
+
+
+def _gains(model: TiltedModel, rows: pd.DataFrame, score: torch.Tensor) -> np.ndarray:
+    """log p_w(y) − log q(y) = −w·Ē(y) − log Σₖ exp(−w·Ē(sₖ))·weightₖ, for each weight w."""
+    if not len(rows):
+        return np.empty((0, len(WEIGHTS)))
+    rule = panels(64)
+    x = model.inputs(rows)
+    at_score, at_nodes = model.mean_energy(score, x), model.mean_energy(rule.score[:, None], x)
+    gains = [
+        -w * at_score - torch.logsumexp(rule.log_weight[:, None] - w * at_nodes, 0) for w in WEIGHTS.tolist()
+    ]
+    return torch.stack(gains, 1).numpy()
+
+
+def mdn_chain(inputs: pd.DataFrame, plan: list[Fold], params: TrainParams) -> list[dict[str, Any]]:
+    """The peer network on the same folds, at the largest capacity offered to the energy."""
+    generator = torch.Generator().manual_seed(params.seed)
+    hidden = max(1, *params.capacities)
+    network: MixtureDensityNetwork | None = None
+    chain = []
+    for fold in plan:
+        rows, scaling = _training_rows(inputs, fold)
+        x = standardised(rows, **scaling).float()
+        target = {"target_center": float(rows["target"].mean()), "target_spread": float(rows["target"].std())}
+        y = (rows["target"].to_numpy() - target["target_center"]) / target["target_spread"]
+        first = network is None
+        if network is None:
+            network = MixtureDensityNetwork(x.shape[1], hidden, params.seeds, generator)
+        fit = fit_mdn(network, torch.tensor(y).float(), x, **_options(params, len(rows), first, generator))
+        network = fit.module
+        parameters = {name: p.detach().clone() for name, p in network.state_dict().items()}
+        chain.append(
+            {
+                "parameters": parameters,
+                "config": {**scaling, **target, "hidden": hidden, "seeds": params.seeds},
+            }
+        )
+    return chain
