@@ -1,0 +1,168 @@
+"""Stage ``validate``: the raw table against the expectation suite of its domain, with Data Docs."""
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tasks.errors import BasinError
+from tasks.files import read_json, whole, write_json
+from tasks.parallel import Progress, silent
+from tasks.params import DomainParams
+from tasks.workspace import Workspace
+
+SHOWN = 5
+"""Dates of failing rows that are kept; their number is always the true one."""
+
+_one_at_a_time = threading.Lock()
+"""Great Expectations keeps its context in a module global; two domains may validate in one process."""
+
+
+def validate(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
+    """Run ``data/expectations/DOMAIN.json`` as a Checkpoint and write ``validation.json``.
+
+    Data Docs go to ``runs/DOMAIN/data_docs`` whether the suite passes or not. Raises ``BasinError`` naming
+    expectation, column, number of rows and first dates when one fails: ``validation.json`` is then not written.
+    """
+    suite = read_suite(workspace.expectations)
+    try:
+        raw = pd.read_parquet(workspace.raw)
+    except FileNotFoundError as error:
+        raise BasinError(f"{workspace.raw} is missing; run the stage ingest first (`basin run`)") from error
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise BasinError(f"{workspace.raw} is not readable Parquet ({reason}); run ingest again") from error
+    progress("expectations", 0, len(suite["expectations"]))
+    with _one_at_a_time:
+        found = run_suite(suite, derived(raw), workspace.data_docs)
+    progress("expectations", len(found), len(found))
+    failed = [f for f in found if not f["success"]]
+    if failed:
+        others = f" ({len(failed) - 1} more expectations failed)" if len(failed) > 1 else ""
+        raise BasinError(
+            f"{workspace.raw}: suite {suite['suite']}: {_words(failed[0])}{others}; correct the source and run "
+            f"ingest again, every row is shown in {workspace.data_docs / 'index.html'}"
+        )
+    with whole(workspace.validation) as (temporary,):
+        write_json(temporary, {"success": True, "suite": suite["suite"], "expectations": found})
+    return {"expectations": len(found), "success": True}
+
+
+def read_suite(path: Path) -> dict[str, Any]:
+    """``{"suite": name, "expectations": [{"type", "kwargs", "meta"}]}``; raises ``BasinError`` if it is not."""
+    suite: dict[str, Any] = read_json(path)
+    if not isinstance(suite, dict) or not suite.get("suite") or not suite.get("expectations"):
+        raise BasinError(f"{path}: expected `suite` (a name) and `expectations` (a list); restore the file")
+    for number, expectation in enumerate(suite["expectations"], 1):
+        if set(expectation) != {"type", "kwargs", "meta"}:
+            raise BasinError(
+                f"{path}: expectation {number}: keys {', '.join(expectation)}, expected type, kwargs, meta"
+            )
+    return suite
+
+
+def derived(raw: pd.DataFrame) -> pd.DataFrame:
+    """``raw`` with the columns that suites may also name, missing in the first row of each series:
+
+    ``days_since_previous`` (to the row above), ``day_of_month``, and with a ``close`` the
+    ``log_return`` 100·Δlog close (missing where a price is not positive: another expectation says so).
+    """
+    table = raw.copy()
+    by_series = table.groupby("series", sort=False)
+    if pd.api.types.is_datetime64_any_dtype(table["time"]):
+        table["days_since_previous"] = by_series["time"].diff().dt.total_seconds() / 86400
+        table["day_of_month"] = table["time"].dt.day
+    if "close" in table and pd.api.types.is_numeric_dtype(table["close"]):
+        log_close = np.log(table["close"].where(table["close"] > 0))
+        table["log_return"] = 100 * log_close.groupby(table["series"], sort=False).diff()
+    return table
+
+
+def run_suite(suite: dict[str, Any], table: pd.DataFrame, data_docs: Path) -> list[dict[str, Any]]:
+    """One entry an expectation, in the order of the suite: ``expectation column where success observed
+    failing_rows dates why``. Not safe to call from two threads at once."""
+    import great_expectations as gx
+    from great_expectations.checkpoint import UpdateDataDocsAction
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    context = gx.get_context(mode="ephemeral")
+    context.enable_analytics(False)
+    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+    for site in context.get_site_names():
+        context.delete_data_docs_site(site)
+    context.add_data_docs_site(
+        "data_docs",
+        {
+            "class_name": "SiteBuilder",
+            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+            "store_backend": {
+                "class_name": "TupleFilesystemStoreBackend",
+                "base_directory": str(data_docs.resolve()),
+            },
+        },
+    )
+    batch = context.data_sources.add_pandas("raw").add_dataframe_asset(suite["suite"])
+    definition = batch.add_batch_definition_whole_dataframe("all rows")
+    expectations = gx.ExpectationSuite(name=suite["suite"])
+    for position, entry in enumerate(suite["expectations"]):
+        meta = {**entry["meta"], "position": position}
+        expectations.add_expectation_configuration(
+            ExpectationConfiguration(type=entry["type"], kwargs=entry["kwargs"], meta=meta)
+        )
+    checkpoint = context.checkpoints.add(
+        gx.Checkpoint(
+            name=suite["suite"],
+            validation_definitions=[
+                context.validation_definitions.add(
+                    gx.ValidationDefinition(
+                        name=suite["suite"], data=definition, suite=context.suites.add(expectations)
+                    )
+                )
+            ],
+            actions=[UpdateDataDocsAction(name="data_docs", site_names=["data_docs"])],
+            result_format={
+                "result_format": "COMPLETE",
+                "unexpected_index_column_names": ["series", "time"],
+            },
+        )
+    )
+    outcome = checkpoint.run(batch_parameters={"dataframe": table})
+    (run,) = outcome.run_results.values()
+    return [_entry(r) for r in sorted(run.results, key=lambda r: r.expectation_config.meta["position"])]
+
+
+def _entry(result: Any) -> dict[str, Any]:
+    config = result.expectation_config
+    kwargs = config.kwargs
+    detail = json.loads(json.dumps(result.result, default=str))
+    rows = detail.get("unexpected_index_list") or []
+    pair = [kwargs[key] for key in ("column_A", "column_B") if key in kwargs]
+    column = kwargs.get("column") or ", ".join(pair or kwargs.get("column_list", [])) or None
+    observed = detail.get("observed_value")
+    if not result.success and not detail:
+        raised = list((result.exception_info or {}).values())
+        observed = next((r["exception_message"] for r in raised if isinstance(r, dict)), "it raised an error")
+    return {
+        "expectation": config.type,
+        "column": column,
+        "where": kwargs.get("row_condition"),
+        "success": bool(result.success),
+        "observed": observed,
+        "failing_rows": int(detail.get("unexpected_count", 0)),
+        "dates": [f"{row['time'][:10]} ({row['series']})" for row in rows[:SHOWN]],
+        "why": config.meta["why"],
+    }
+
+
+def _words(failure: dict[str, Any]) -> str:
+    what = failure["expectation"] + (f" on {failure['column']}" if failure["column"] else "")
+    what += f" where {failure['where']}" if failure["where"] else ""
+    if failure["failing_rows"]:
+        where = f"{failure['failing_rows']} rows, first {', '.join(failure['dates'])}"
+    else:
+        where = f"found {' '.join(str(failure['observed']).split())}"
+    return f"{what} failed: {where}; expected: {failure['why']}"
