@@ -1,7 +1,7 @@
 """Hansen's skewed Student t: the base distribution that energies tilt."""
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ class SkewT(Distribution):
     Reference: Hansen (1994), Autoregressive conditional density estimation, Int. Econ. Rev. 35(3).
     """
 
-    arg_constraints: ClassVar[dict] = {
+    arg_constraints: ClassVar[dict[str, Any]] = {
         "loc": constraints.real,
         "scale": constraints.positive,
         "eta": constraints.greater_than(2.0),

@@ -1,7 +1,7 @@
 """A base distribution tilted by an energy, normalised by quadrature in the base's own cdf."""
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ class TiltedDistribution(Distribution):
     the largest change when the panels are halved. ``base`` has batch shape ``(n,)``.
     """
 
-    arg_constraints: ClassVar[dict] = {}
+    arg_constraints: ClassVar[dict[str, Any]] = {}
     support = constraints.real
 
     def __init__(self, base: SkewT, energy: ScoreEnergy, count: int = 64) -> None:

@@ -68,17 +68,14 @@ def _many_leads(leads: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str,
 
 
 def forecast_lines(forecast: dict[str, Any]) -> list[str]:
-    """One line a series for its first step: both dates, mean, 90 % interval, chances of the named falls."""
+    """One line a series for its first step: both dates, mean, 90 % interval, chances of the named events."""
     lines = []
     for series, content in forecast["series"].items():
         step = content["steps"][0]
         low, high = step["interval_90"]
-        falls = ", ".join(
-            f"P(fall > {size}) = {100 * chance:.1f} %" for size, chance in step.get("falls", {}).items()
-        )
+        events = ", ".join(f"P({event}) = {100 * chance:.1f} %" for event, chance in step["events"].items())
         lines.append(
             f"{series}: data to {content['origin'][:10]}, forecast for {step['time'][:10]}: "
-            f"mean {step['mean']:+.2f}, 90 % within [{low:+.2f}, {high:+.2f}] {forecast['unit']}"
-            + (f"; {falls}" if falls else "")
+            f"mean {step['mean']:+.2f}, 90 % within [{low:+.2f}, {high:+.2f}] {forecast['unit']}; {events}"
         )
     return lines

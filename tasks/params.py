@@ -2,7 +2,7 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -56,7 +56,9 @@ class TrainParams(Strict):
 
 
 class ForecastParams(Strict):
-    falls: tuple[float, ...] = Field(description="falls whose probability is stated, in the domain's unit")
+    events: tuple[Annotated[str, Field(pattern=r"^(<=|>=) -?\d+(\.\d+)?$")], ...] = Field(
+        min_length=1, description="events whose probability is stated, in the domain's unit, e.g. `<= -2`"
+    )
 
 
 class DomainParams(Strict):

@@ -170,7 +170,7 @@ def make_forecast(domain: str, times: pd.DatetimeIndex) -> dict:
                     "lead": lead,
                     "mean": 0.3,
                     "quantiles": {f"{u:.2f}": law.ppf(u) for u in LEVELS},
-                    "falls": {str(f): law.cdf(-f) for f in (2, 3, 5)},
+                    "events": {f"<= -{f}": law.cdf(-f) for f in (2, 3, 5)},
                     "interval_90": [law.ppf(0.05), law.ppf(0.95)],
                     "density": {"y": y.tolist(), "p": law.pdf(y).tolist()},
                 }

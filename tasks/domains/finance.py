@@ -77,7 +77,7 @@ class Finance:
         start: pd.Timestamp | None = None,
         progress: Progress = silent,
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Inputs known at each close and the classical one-day densities (see ``tasks.domains.Domain``)."""
+        """Inputs known at each close and the classical one-day densities (``tasks.domains.Domain``)."""
         groups = {
             str(name): group.reset_index(drop=True) for name, group in raw.groupby("series", sort=False)
         }

@@ -9,15 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
+from tasks.reporting.words import text
+
 Point = tuple[float, float]
 WIDE, HALF, NARROW = 980, 470, 330
 """Drawing widths: across the page, one of a pair, and a phone."""
-
-
-def text(value: float, digits: int = 2) -> str:
-    """A number for people: a real minus sign, no minus zero."""
-    shown = f"{value:,.{digits}f}"
-    return shown.replace("-", "−") if float(shown.replace(",", "")) else shown.replace("-", "")
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
@@ -261,24 +257,26 @@ def fan(
     return draw
 
 
-def density(y: Sequence[float], p: Sequence[float], fall: float, x_title: str) -> Callable[[int], Canvas]:
-    """A density filled below its curve; the part under −``fall`` in the colour of a warning."""
+def density(y: Sequence[float], p: Sequence[float], event: str, x_title: str) -> Callable[[int], Canvas]:
+    """A density filled below its curve; the part of ``event`` (``<= x``, ``>= x``) in a warning colour."""
+    sign, edge = event.split()[0], float(event.split()[1])
+    lower = sign == "<="
 
     def draw(width: int) -> Canvas:
         canvas = Canvas(width, 260, (y[0], y[-1]), (0, max(p) * 1.08), left=30)
         points = list(zip(y, p, strict=True))
         canvas.line((y[0], 0), (y[-1], 0), "grid")
         canvas.path([(y[0], 0), *points, (y[-1], 0)], "fan2", close=True)
-        below = [q for q in points if q[0] <= -fall]
-        if len(below) > 1:
-            canvas.path([(below[0][0], 0), *below, (below[-1][0], 0)], "danger", close=True)
+        tail = [q for q in points if (q[0] <= edge if lower else q[0] >= edge)]
+        if len(tail) > 1:
+            canvas.path([(tail[0][0], 0), *tail, (tail[-1][0], 0)], "danger", close=True)
         canvas.path(points, "stroke ebm")
-        if y[0] < -fall < y[-1]:
-            canvas.line((-fall, 0), (-fall, canvas.y[1]), "now")
-            words = f"below {text(-fall, 1 if fall % 1 else 0)}"
-            left_of = canvas.at(-fall, 0)[0] > 120
+        if y[0] < edge < y[-1]:
+            canvas.line((edge, 0), (edge, canvas.y[1]), "now")
+            words = f"{'below' if lower else 'above'} {text(edge, 1 if edge % 1 else 0)}"
+            left_of = lower and canvas.at(edge, 0)[0] > 120
             canvas.label(
-                (-fall, canvas.y[1]),
+                (edge, canvas.y[1]),
                 words,
                 anchor="end" if left_of else "start",
                 dx=-6 if left_of else 6,

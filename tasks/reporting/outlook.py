@@ -1,4 +1,4 @@
-"""The forecast itself: both dates, quantiles, falls, and pictures of the distribution."""
+"""The forecast itself: both dates, quantiles, events, and pictures of the distribution."""
 
 from collections.abc import Callable
 from html import escape
@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from tasks.reporting import charts
-from tasks.reporting.charts import text
-from tasks.reporting.evidence import short_unit, years
+from tasks.reporting.evidence import years
 from tasks.reporting.page import Cell, Row, Section, pair, paragraph, table
-from tasks.reporting.words import series_name
+from tasks.reporting.standing import short_unit
+from tasks.reporting.words import series_name, text
 
 QUANTILES = ("0.01", "0.05", "0.25", "0.50", "0.75", "0.95", "0.99")
 HISTORY = {"B": 90, "MS": 48}
@@ -59,13 +59,13 @@ def outlook(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) -> Sectio
                 ("fan1", "forecast 90 %"),
             ],
         )
-        worst = sorted(first["falls"], key=float)[0]
+        event, chance = next(iter(first["events"].items()))
         curve = charts.figure(
             charts.density(
-                first["density"]["y"], first["density"]["p"], float(worst), f"{unit}, {first['time'][:10]}"
+                first["density"]["y"], first["density"]["p"], event, f"{unit}, {first['time'][:10]}"
             ),
-            "How likely is each outcome? The coloured tail is the probability of a fall beyond "
-            f"{float(worst):g}: {percent(first['falls'][worst])}.",
+            "How likely is each outcome? The coloured tail is the probability of an outcome "
+            f"{in_words(event)}: {percent(chance)}.",
             f"{label}: forecast density for {first['time'][:10]}",
         )
         content += pair(fan, curve) + forecast_table(label, steps, unit)
@@ -73,17 +73,22 @@ def outlook(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) -> Sectio
 
 
 def sentence(label: str, part: dict[str, Any], unit: str) -> str:
-    """Both dates, the middle, the 90 % interval and the falls of the nearest step in one breath."""
+    """Both dates, the middle, the 90 % interval and the events of the nearest step in one breath."""
     step = part["steps"][0]
     low, high = step["interval_90"]
-    falls = "; ".join(
-        f"beyond {float(k):g}: {percent(step['falls'][k])}" for k in sorted(step["falls"], key=float)
-    )
+    chances = "; ".join(f"{in_words(event)}: {percent(p)}" for event, p in step["events"].items())
     return (
         f"Data end on {part['origin'][:10]}. For {step['time'][:10]} the model expects "
         f"{text(step['mean'])} {unit}, and with 90 % "
-        f"probability between {text(low)} and {text(high)}. Probability of a fall {falls}."
+        f"probability between {text(low)} and {text(high)}. Probability of an outcome {chances}."
     )
+
+
+def in_words(event: str) -> str:
+    """``<= -2`` as ``of −2 or lower``."""
+    sign, threshold = event.split()
+    return f"of {text(float(threshold), 1 if float(threshold) % 1 else 0)} or "
+           f"{'lower' if sign == '<=' else 'higher'}"
 
 
 def percent(p: float) -> str:
@@ -93,14 +98,14 @@ def percent(p: float) -> str:
 
 
 def forecast_table(label: str, steps: list[dict[str, Any]], unit: str) -> str:
-    falls = sorted(steps[0]["falls"], key=float)
+    events = list(steps[0]["events"])
     rows = [
         Row(
             s["time"][:10],
             [
                 Cell(text(s["mean"])),
                 *(Cell(text(quantile(s, q))) for q in QUANTILES),
-                *(Cell(percent(s["falls"][f])) for f in falls),
+                *(Cell(percent(s["events"][e])) for e in events),
             ],
         )
         for s in steps
@@ -109,9 +114,9 @@ def forecast_table(label: str, steps: list[dict[str, Any]], unit: str) -> str:
         "For",
         "mean",
         *(f"{100 * float(q):g} %" for q in QUANTILES),
-        *(f"fall > {float(f):g}" for f in falls),
+        *(e.replace("<=", "≤").replace(">=", "≥").replace("-", "−") for e in events),
     ]
-    return table(f"{label}: quantiles in {unit}, and the probability of falls", columns, rows)
+    return table(f"{label}: quantiles in {unit}, and the probability of events", columns, rows)
 
 
 def date_marks(dates: list[pd.Timestamp]) -> Callable[[int], list[tuple[float, str]]]:

@@ -106,7 +106,7 @@ def test_flow_and_repro_agree_byte_for_byte_and_nothing_runs_twice(
 
     # A change that touches one domain runs that domain's stages only, from where it matters.
     params = yaml.safe_load((by_flow / "params.yaml").read_text())
-    params["climate"]["forecast"]["falls"] = [0.25]
+    params["climate"]["forecast"]["events"] = [">= 0.25"]
     (by_flow / "params.yaml").write_text(yaml.safe_dump(params))
     lines = basin(by_flow, "run").splitlines()
     ran = {tuple(line.split()[:2]) for line in lines if " done " in line}
