@@ -11,8 +11,9 @@ from tasks.files import read_json, whole
 from tasks.parallel import Progress, silent
 from tasks.params import DomainParams
 from tasks.reporting import account, evidence, outlook
-from tasks.reporting.charts import text
 from tasks.reporting.page import Section, page
+from tasks.reporting.standing import Block, blocks, headline, short_unit
+from tasks.reporting.words import in_sentence, series_name, signed, text
 from tasks.workspace import Workspace
 
 
@@ -33,12 +34,12 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
                 f"{workspace.forecasts}: no rows of model `{model}`; run `basin stage evaluate --domain "
                 f"{domain.name}`"
             )
-    found = evidence.blocks(scores, domain.frequency)
+    found = blocks(scores, domain.frequency)
     first, last = forecasts["time"].min(), forecasts["time"].max()
     dates = forecasts["time"].nunique()
     kind = "trading days" if domain.frequency == "B" else "months"
     unseen = f"{dates:,} {kind} it had never seen ({first.year} to {last.year})"
-    headline = evidence.headline(found, domain, unseen)
+    sentence = headline(found, domain, unseen)
     progress("report", 0, 1)
 
     forecast = read_json(workspace.forecast)
@@ -67,7 +68,7 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
     html = page(
         f"Basin: {domain.title}",
         f"Basin · {domain.title}",
-        headline,
+        sentence,
         lead(forecast, domain),
         tiles(found, domain),
         sections,
@@ -75,7 +76,7 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
     with whole(workspace.report) as (target,):
         target.write_text(html, encoding="utf-8")
     progress("report", 1, 1)
-    return {"report": str(workspace.report.relative_to(workspace.root)), "headline": headline}
+    return {"report": str(workspace.report.relative_to(workspace.root)), "headline": sentence}
 
 
 def present(path: Path, stage: str) -> Path:
@@ -91,26 +92,26 @@ def lead(forecast: dict[str, Any], domain: Any) -> str:
         step = part["steps"][0]
         low, high = step["interval_90"]
         said.append(
-            f"{outlook.series_name(name)}, data to {part['origin'][:10]}: for {step['time'][:10]} it expects "
-            f"{text(step['mean'])} {evidence.short_unit(domain)}, between {text(low)} and {text(high)} "
+            f"{series_name(name)}, data to {part['origin'][:10]}: for {step['time'][:10]} it expects "
+            f"{text(step['mean'])} {short_unit(domain)}, between {text(low)} and {text(high)} "
             f"with 90 % probability."
         )
     return " ".join(said)
 
 
-def tiles(found: list[evidence.Block], domain: Any) -> list[tuple[str, str]]:
+def tiles(found: list[Block], domain: Any) -> list[tuple[str, str]]:
     """The figures at the top of the page, for the first block: all series together, or the shortest lead."""
     block = found[0]
     ours, of = block.models["ebm"], "" if len(found) == 1 else f", {block.label.lower()}"
     reference, base = block.paired[domain.reference], block.paired["base"]
     return [
         (
-            evidence.signed(reference["log_score_gain"]),
-            f"nats over {evidence.in_sentence(domain.reference)}, t = {text(reference['t'], 1)}{of}",
+            signed(reference["log_score_gain"]),
+            f"nats over {in_sentence(domain.reference)}, t = {text(reference['t'], 1)}{of}",
         ),
-        (evidence.signed(base["log_score_gain"]), f"nats over its own base, t = {text(base['t'], 1)}{of}"),
+        (signed(base["log_score_gain"]), f"nats over its own base, t = {text(base['t'], 1)}{of}"),
         (text(ours["log_score"], 3), f"mean log score{of}"),
-        (text(ours["crps"], 3), f"CRPS, {evidence.short_unit(domain)}{of}"),
+        (text(ours["crps"], 3), f"CRPS, {short_unit(domain)}{of}"),
         (f"{100 * ours['coverage']['0.9']:.1f} %", f"of outcomes inside the 90 % interval{of}"),
     ]
 

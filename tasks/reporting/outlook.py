@@ -87,8 +87,8 @@ def sentence(label: str, part: dict[str, Any], unit: str) -> str:
 def in_words(event: str) -> str:
     """``<= -2`` as ``of −2 or lower``."""
     sign, threshold = event.split()
-    return f"of {text(float(threshold), 1 if float(threshold) % 1 else 0)} or "
-           f"{'lower' if sign == '<=' else 'higher'}"
+    edge = text(float(threshold), 1 if float(threshold) % 1 else 0)
+    return f"of {edge} or {'lower' if sign == '<=' else 'higher'}"
 
 
 def percent(p: float) -> str:

@@ -88,3 +88,21 @@ def periods(frequency: str, count: int) -> str:
     """``count`` steps of a domain's frequency in words: ``1 day``, ``6 months``."""
     unit = {"B": "trading day", "MS": "month"}.get(frequency, "step")
     return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+def text(value: float, digits: int = 2) -> str:
+    """A number for people: a real minus sign, no minus zero."""
+    shown = f"{value:,.{digits}f}"
+    return shown.replace("-", "−") if float(shown.replace(",", "")) else shown.replace("-", "")
+
+
+def signed(value: float, digits: int = 3) -> str:
+    return ("+" if value > 0 else "") + text(value, digits)
+
+
+def scientific(value: float) -> str:
+    """1.2 × 10⁻⁷ for small numbers, plain otherwise."""
+    if value == 0 or abs(value) >= 1e-3:
+        return text(value, 4)
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa} × 10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"

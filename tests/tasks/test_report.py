@@ -12,8 +12,9 @@ from tasks import report as stage
 from tasks.errors import BasinError
 from tasks.files import read_json, write_json
 from tasks.params import load_params
-from tasks.reporting import evidence
-from tasks.reporting.charts import text, ticks
+from tasks.reporting.charts import ticks
+from tasks.reporting.standing import Block, headline, holm
+from tasks.reporting.words import model_name, text
 from tests.synthetic import LEADS, PEERS, project
 
 FREQUENCY = {"finance": "B", "climate": "MS"}
@@ -90,7 +91,7 @@ def test_every_model_check_date_and_hash_is_on_the_page(workspace, project_root)
     for part in forecast["series"].values():
         assert part["origin"] in html and part["steps"][0]["time"] in html
     for model in pd.read_parquet(workspace.forecasts)["model"].unique():
-        assert evidence.model_name(model) in html
+        assert model_name(model) in html
     for words in (
         "Look-ahead",
         "Coverage gaps",
@@ -129,11 +130,11 @@ def test_the_headline_follows_the_evidence(reference, base, words):
         "egarch-skewt": {"log_score_gain": np.sign(reference) * 0.02, "t": reference},
         "base": {"log_score_gain": np.sign(base) * 0.01, "t": base},
     }
-    assert words in evidence.headline([evidence.Block("", 10, {}, paired)], made_up("finance"), "10 days")
+    assert words in headline([Block("", 10, {}, paired)], made_up("finance"), "10 days")
 
 
 def test_holm_against_a_worked_example():
-    adjusted = evidence.holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005})
+    adjusted = holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005})
     assert adjusted == pytest.approx({"d": 0.02, "a": 0.03, "c": 0.06, "b": 0.06})
 
 
