@@ -1,0 +1,127 @@
+"""Training recovers a known tilt, stops on later data, and says what went wrong."""
+
+import numpy as np
+import pytest
+import torch
+
+from ebm_core import BilinearEnergy, SkewT, TiltedDistribution, fit_tilt
+from ebm_core.regression import fit_skewt_regression
+from ebm_core.training import negative_log_tilt
+
+OPTIONS = {"validation": 800, "steps": 300, "learning_rate": 0.02, "weight_decay": 0.01}
+
+
+def shifted_scores(rows: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scores that are N(0.6·x, 1) where the base says N(0, 1)."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(rows, 1, generator=generator)
+    return 0.6 * x[:, 0] + torch.randn(rows, generator=generator), x
+
+
+def fit(score, x, seeds=2, hidden=0, **options):
+    generator = torch.Generator().manual_seed(1)
+    energy = BilinearEnergy(x.shape[1], hidden, 8, seeds, generator)
+    return fit_tilt(energy, score, x, generator=generator, **{**OPTIONS, **options})
+
+
+def test_a_known_tilt_is_recovered():
+    score, x = shifted_scores(4000)
+    energy = fit(score, x).module.double()
+    at = torch.tensor([[-1.0], [0.0], [1.5]], dtype=torch.float64)
+    with torch.no_grad():
+        law = TiltedDistribution(SkewT(torch.zeros(3), 1.0), lambda s: energy(s, at).mean(0))
+        np.testing.assert_allclose(law.mean, 0.6 * at[:, 0], atol=0.12)
+        np.testing.assert_allclose(law.variance, 1.0, atol=0.2)
+
+
+def test_held_out_likelihood_gains_what_theory_says():
+    """The gain of N(0.6x, 1) over N(0, 1) is 0.18 nats on average."""
+    score, x = shifted_scores(4000)
+    energy = fit(score, x).module
+    later, x_later = shifted_scores(4000, seed=9)
+    with torch.no_grad():
+        gain = -negative_log_tilt(energy, later, x_later).mean(1)
+    assert (gain > 0.15).all()
+    assert (gain < 0.21).all()
+
+
+def test_with_nothing_to_learn_the_model_stays_near_its_base():
+    generator = torch.Generator().manual_seed(3)
+    score, x = torch.randn(4000, generator=generator), torch.randn(4000, 3, generator=generator)
+    trained = fit(score, x, hidden=8)
+    assert trained.validation[0].abs().max() < 1e-5
+    assert (trained.validation.min(0).values > -0.01).all()
+
+
+def test_gradient_of_the_loss_is_that_of_finite_differences():
+    score, x = shifted_scores(6)
+    energy = BilinearEnergy(1, 2, 3, 1, torch.Generator().manual_seed(0)).double()
+    with torch.no_grad():
+        for parameter in energy.parameters():
+            parameter.add_(0.3)
+    names, values = zip(*energy.named_parameters(), strict=True)
+
+    def loss(*parameters):
+        swapped = dict(zip(names, parameters, strict=True))
+        rule = torch.func.functional_call
+        module = lambda s, inputs: rule(energy, swapped, (s, inputs))  # noqa: E731
+        return negative_log_tilt(module, score.double(), x.double()).mean()
+
+    assert torch.autograd.gradcheck(loss, tuple(v.detach().requires_grad_() for v in values))
+
+
+def test_seeds_do_not_touch_each_other():
+    score, x = shifted_scores(1500)
+    start = BilinearEnergy(1, 0, 4, 3, torch.Generator().manual_seed(0))
+    alone = BilinearEnergy(1, 0, 4, 1, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for name, parameter in alone.named_parameters():
+            parameter.copy_(dict(start.named_parameters())[name][1:2])
+    options = {**OPTIONS, "validation": 300, "steps": 60}
+    both = fit_tilt(start, score, x, generator=torch.Generator().manual_seed(5), **options).module
+    one = fit_tilt(alone, score, x, generator=torch.Generator().manual_seed(5), **options).module
+    np.testing.assert_allclose(both.bias[1].detach(), one.bias[0].detach(), atol=1e-5)
+
+
+def test_the_same_generator_gives_the_same_bits():
+    score, x = shifted_scores(1500)
+    first, second = (fit(score, x, validation=300, steps=40).module for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+
+
+def test_non_finite_scores_and_divergence_are_named():
+    score, x = shifted_scores(1000)
+    score[3] = float("nan")
+    with pytest.raises(ValueError, match="score has non-finite"):
+        fit(score, x, validation=200)
+    score, x = shifted_scores(1000)
+    with pytest.raises(FloatingPointError, match=r"BilinearEnergy is not finite at step \d+"):
+        fit(score, x, validation=200, learning_rate=1e30)
+
+
+def test_regression_recovers_location_scale_and_shape():
+    generator = np.random.default_rng(0)
+    n = 6000
+    x = np.column_stack([np.ones(n), generator.normal(size=n)])
+    truth = SkewT(torch.tensor(0.3 * x[:, 1]), torch.tensor(np.exp(0.2 + 0.5 * x[:, 1])), 6.0, -0.2)
+    y = truth.icdf(torch.tensor(generator.uniform(size=n))).numpy()
+    found = fit_skewt_regression(
+        y, x, x, prior_gamma=np.zeros(2), prior_beta=np.zeros(2), penalty_loc=1.0, penalty_scale=1.0
+    )
+    np.testing.assert_allclose(found.gamma, [0, 0.3], atol=0.05)
+    np.testing.assert_allclose(found.beta, [0.2, 0.5], atol=0.04)
+    assert found.eta == pytest.approx(6, rel=0.25)
+    assert found.lam == pytest.approx(-0.2, abs=0.05)
+
+
+def test_regression_refuses_non_finite_inputs():
+    with pytest.raises(ValueError, match="x_scale has non-finite"):
+        fit_skewt_regression(
+            np.zeros(5),
+            np.ones((5, 1)),
+            np.full((5, 1), np.inf),
+            prior_gamma=np.zeros(1),
+            prior_beta=np.zeros(1),
+            penalty_loc=1.0,
+            penalty_scale=1.0,
+        )

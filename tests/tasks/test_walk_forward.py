@@ -1,0 +1,115 @@
+"""Folds look only back, growth must pay, and no gain means no tilt."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.errors import BasinError
+from tasks.params import SplitParams, TrainParams
+from tasks.walk_forward import WEIGHTS, Trained, choose, folds, mdn_chain, tilt_chain
+
+SPLIT = SplitParams(walk_from=date(2001, 1, 1), test_from=date(2002, 1, 1), test_to=date(2003, 12, 31))
+TRAIN = TrainParams(
+    seeds=2,
+    capacities=(0, 4),
+    features=4,
+    learning_rate=0.02,
+    weight_decay=0.01,
+    max_steps=60,
+    warm_steps=20,
+    validation_share=0.2,
+    seed=0,
+)
+
+
+def table(rows: int = 1000, lead: int = 1) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Daily rows whose target is N(0.8·x, 1) where the base says N(0, 1)."""
+    generator = np.random.default_rng(0)
+    time = pd.bdate_range("2000-01-03", periods=rows + lead)
+    x = generator.normal(size=rows)
+    inputs = pd.DataFrame(
+        {"series": "one", "origin": time[:-lead], "lead": lead, "time": time[lead:], "x_signal": x}
+    )
+    inputs.insert(4, "target", 0.8 * x + generator.normal(size=rows))
+    base = inputs[["series", "origin", "lead"]].assign(model="base", loc=0.0, scale=1.0, eta=1e6, lam=0.0)
+    return inputs, base
+
+
+def test_folds_are_the_years_of_the_origins_then_everything():
+    inputs, _ = table()
+    plan = folds(SPLIT, inputs["origin"].max())
+    assert [f.name for f in plan] == ["2001", "2002", "2003", "final"]
+    assert plan[-1].start > inputs["origin"].max()
+
+
+def test_a_fold_does_not_see_its_own_year():
+    """Spoil everything from 2002 on: the fold that starts there must not change by a bit."""
+    inputs, base = table()
+    plan = folds(SPLIT, inputs["origin"].max())[:2]
+    spoiled = inputs.copy()
+    later = spoiled["time"] >= "2002-01-01"
+    spoiled.loc[later, ["target", "x_signal"]] = 99.0
+    for run in (
+        lambda data: tilt_chain(0, data, base, plan, TRAIN)[1].model.energy.state_dict(),
+        lambda data: mdn_chain(data, plan, TRAIN)[1]["parameters"],
+    ):
+        clean, seen = run(inputs), run(spoiled)
+        assert all((clean[name] == seen[name]).all() for name in clean)
+
+
+def test_gains_are_those_of_the_model_on_later_rows():
+    inputs, base = table()
+    trained = tilt_chain(0, inputs, base, folds(SPLIT, inputs["origin"].max()), TRAIN)
+    assert np.all(trained[0].gains[:, 0] == 0)  # weight 0 is the base
+    assert trained[1].gains[:, -1].mean() == pytest.approx(0.32, abs=0.08)  # in theory 0.8² / 2
+    years = inputs["origin"].iloc[trained[1].rows].dt.year
+    assert set(years) == {2002}
+
+
+def evidence(gain: float, capacity: int, rows: int = 500) -> list[Trained]:
+    """One past fold whose gain at weight 1 is ``gain`` ± noise."""
+    noise = np.random.default_rng(capacity).normal(0, 0.1, rows)
+    model = type("Model", (), {"config": type("Config", (), {"hidden": capacity})})
+    return [Trained(model, [], [], [], [], np.arange(rows), np.outer(gain + noise - noise.mean(), WEIGHTS))]
+
+
+def choice(*gains: float) -> tuple[int, float]:
+    inputs, _ = table()
+    fold = folds(SPLIT, inputs["origin"].max())[-1]
+    chosen, weight, _ = choose([evidence(g, i) for i, g in enumerate(gains)], inputs, fold)
+    return chosen, weight
+
+
+def test_a_larger_energy_is_taken_only_when_it_pays_beyond_one_standard_error():
+    assert choice(0.05, 0.0505) == (0, 1.0)
+    assert choice(0.05, 0.10) == (1, 1.0)
+    assert choice(0.05, 0.02, 0.10) == (2, 1.0)
+
+
+def test_without_a_gain_the_model_falls_back_to_its_base():
+    assert choice(-0.05, -0.02) == (0, 0.0)
+    assert choice(0.002, 0.001) == (0, 0.0)
+
+
+def test_scores_from_the_fold_itself_do_not_enter_its_choice():
+    inputs, _ = table()
+    early = folds(SPLIT, inputs["origin"].max())[0]  # starts in 2001: rows 261 and later are not known yet
+    assert choose([evidence(0.05, 0)], inputs, early)[2][0]["weight"] == 1.0
+    future = [
+        Trained(evidence(0.05, 0)[0].model, [], [], [], [], np.arange(400, 900), evidence(0.05, 0)[0].gains)
+    ]
+    assert choose([future], inputs, early) == (0, 0.0, [])
+
+
+def test_too_few_training_rows_are_named():
+    inputs, base = table()
+    with pytest.raises(BasinError, match=r"fold 2001: 39 training rows before 2001-01-01.*walk_from"):
+        tilt_chain(
+            0,
+            inputs.iloc[220:].reset_index(drop=True),
+            base.iloc[220:],
+            folds(SPLIT, inputs["origin"].max()),
+            TRAIN,
+        )
