@@ -179,7 +179,7 @@ class _Bar:
 
 
 def _download(name: str, entry: UrlSource, root: Path, progress: Progress) -> Path:
-    """The downloaded file below ``runs/downloads``: fetched each time, unless its sha256 is stated and held."""
+    """The file below ``runs/downloads``: fetched each time, unless its sha256 is stated and held."""
     import pooch
     import requests
 
@@ -199,10 +199,12 @@ def _download(name: str, entry: UrlSource, root: Path, progress: Progress) -> Pa
         try:
             Path(store.fetch(target.name, downloader=downloader)).rename(temporary)
         except requests.RequestException as error:
-            mirrored = f", or set BASIN_DATA_MIRROR to a folder that holds {entry.mirror}" if entry.mirror else ""
+            mirrored = (
+                f", or set BASIN_DATA_MIRROR to a folder that holds {entry.mirror}" if entry.mirror else ""
+            )
             raise BasinError(
-                f"{name}: cannot download {entry.url} in {RETRIES + 1} attempts ({_reason(error)}); check the "
-                f"connection and run again{mirrored}"
+                f"{name}: cannot download {entry.url} in {RETRIES + 1} attempts ({_reason(error)}); check "
+                f"the connection and run again{mirrored}"
             ) from error
     return target
 

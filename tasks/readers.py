@@ -75,11 +75,9 @@ def tidy(label: str, table: pd.DataFrame, entry: "Entry") -> pd.DataFrame:
 def _months(label: str, table: pd.DataFrame, entry: "Entry") -> pd.DataFrame:
     """A year and its twelve months a row, to a month a row."""
     years = _numbers(label, table[entry.time])
-    (ours, months) = next(iter(entry.columns.items()))
-    first = [
-        _parsed(label, str(entry.time), years.map("{:.0f}-01-01".format), table[entry.time]) + pd.DateOffset(months=m)
-        for m in range(12)
-    ]
+    ours, months = next(iter(entry.columns.items()))
+    january = _parsed(label, str(entry.time), years.map("{:.0f}-01-01".format), table[entry.time])
+    first = [january + pd.DateOffset(months=month) for month in range(12)]
     time = np.stack([column.to_numpy() for column in first], axis=1).ravel()
     value = np.stack([_numbers(label, table[month]).to_numpy() for month in months], axis=1).ravel()
     return pd.DataFrame({"time": time.astype("datetime64[ns]"), ours: value})

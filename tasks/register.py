@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.audit import require_pass, run_checks
+from tasks.checks import require_pass
+from tasks.checks.forecasts import check_forecasts
 from tasks.domains import get_domain
 from tasks.files import read_json, whole, write_json
 from tasks.parallel import Progress, silent
@@ -23,7 +24,7 @@ def register(workspace: Workspace, params: DomainParams, progress: Progress = si
     naming the check when a forecast check fails: nothing is registered then.
     """
     domain = get_domain(workspace.domain)
-    audit = run_checks("forecasts", workspace, params, progress)
+    audit = check_forecasts(workspace, progress)
     with whole(workspace.forecast_audit, workspace.model, workspace.model_card) as (checks, folder, card):
         write_json(checks, audit)
         require_pass(checks)

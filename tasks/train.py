@@ -22,7 +22,7 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
     capacity and weight are chosen on the out-of-sample gains of *earlier* folds alone: from lean to large,
     a step kept only if it pays by more than one standard error; no gain, no tilt.
     """
-    from tasks.audit import require_pass
+    from tasks.checks import require_pass
 
     require_pass(workspace.audit)
     inputs = pd.read_parquet(workspace.inputs).sort_values(["time", "series", "lead"], ignore_index=True)

@@ -25,7 +25,7 @@ def validate(workspace: Workspace, params: DomainParams, progress: Progress = si
     """Run ``data/expectations/DOMAIN.json`` as a Checkpoint and write ``validation.json``.
 
     Data Docs go to ``runs/DOMAIN/data_docs`` whether the suite passes or not. Raises ``BasinError`` naming
-    expectation, column, number of rows and first dates when one fails: ``validation.json`` is then not written.
+    expectation, column, number of rows and first dates when one fails: ``validation.json`` then stays.
     """
     suite = read_suite(workspace.expectations)
     try:
@@ -43,8 +43,8 @@ def validate(workspace: Workspace, params: DomainParams, progress: Progress = si
     if failed:
         others = f" ({len(failed) - 1} more expectations failed)" if len(failed) > 1 else ""
         raise BasinError(
-            f"{workspace.raw}: suite {suite['suite']}: {_words(failed[0])}{others}; correct the source and run "
-            f"ingest again, every row is shown in {workspace.data_docs / 'index.html'}"
+            f"{workspace.raw}: suite {suite['suite']}: {_words(failed[0])}{others}; correct the source and "
+            f"run ingest again, every row is shown in {workspace.data_docs / 'index.html'}"
         )
     with whole(workspace.validation) as (temporary,):
         write_json(temporary, {"success": True, "suite": suite["suite"], "expectations": found})
@@ -52,7 +52,7 @@ def validate(workspace: Workspace, params: DomainParams, progress: Progress = si
 
 
 def read_suite(path: Path) -> dict[str, Any]:
-    """``{"suite": name, "expectations": [{"type", "kwargs", "meta"}]}``; raises ``BasinError`` if it is not."""
+    """``{"suite": name, "expectations": [{"type", "kwargs", "meta"}]}``, or ``BasinError``."""
     suite: dict[str, Any] = read_json(path)
     if not isinstance(suite, dict) or not suite.get("suite") or not suite.get("expectations"):
         raise BasinError(f"{path}: expected `suite` (a name) and `expectations` (a list); restore the file")

@@ -1,0 +1,78 @@
+"""What a check of the audit is, how the checks of a phase are run, and how a failed one stops the pipeline.
+
+A check is one small object in ``CHECKS`` of its phase, ``tasks/checks/data.py`` (gates ``train``) or
+``tasks/checks/forecasts.py`` (gates ``register``): add one there, and the stage, the gate, the model card
+and the report have it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tasks.errors import BasinError
+from tasks.files import read_json
+from tasks.parallel import Progress, silent
+
+ORDER = ("pass", "warn", "fail")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a check found. ``measured`` and ``threshold`` are numbers, texts or flat mappings of them;
+    ``at_fault`` names the dates, columns, folds or leads to look at."""
+
+    measured: Any
+    threshold: Any
+    status: Literal["pass", "warn", "fail"]
+    why: str
+    at_fault: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question put to the data or the forecasts. ``run`` gets what its phase calls evidence."""
+
+    id: str
+    title: str
+    question: str
+    method: str
+    reference: str
+    run: Callable[[Any], Outcome]
+
+
+def run_checks(checks: Sequence[Check], evidence: Any, progress: Progress = silent) -> dict[str, Any]:
+    """``{"status", "checks"}``, ready for JSON; the status is that of the worst check."""
+    results = []
+    for done, check in enumerate(checks):
+        progress("audit", done, len(checks))
+        outcome = check.run(evidence)
+        results.append(
+            {
+                "id": check.id,
+                "title": check.title,
+                "question": check.question,
+                "method": check.method,
+                "reference": check.reference,
+                "measured": outcome.measured,
+                "threshold": outcome.threshold,
+                "status": outcome.status,
+                "why": outcome.why,
+                "at_fault": list(outcome.at_fault),
+            }
+        )
+    progress("audit", len(checks), len(checks))
+    return {"status": max((r["status"] for r in results), key=ORDER.index), "checks": results}
+
+
+def require_pass(path: Path) -> None:
+    """Raise ``BasinError`` naming the first failed check of an audit file; warnings pass."""
+    failed = [check for check in read_json(path)["checks"] if check["status"] == "fail"]
+    if failed:
+        first = failed[0]
+        where = f" at {', '.join(first['at_fault'][:3])}" if first["at_fault"] else ""
+        others = f" ({len(failed) - 1} more checks failed)" if len(failed) > 1 else ""
+        raise BasinError(
+            f"audit: check {first['id']} failed{where}: measured {first['measured']}, expected "
+            f"{first['threshold']}: {first['why']}{others}; mend the cause and run again"
+        )

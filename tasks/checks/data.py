@@ -1,0 +1,283 @@
+"""Checks of the data, before anything is trained: look-ahead, embargo, coverage, regime balance."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tasks.checks import Check, Outcome, run_checks
+from tasks.domains import get_domain
+from tasks.errors import BasinError
+from tasks.parallel import Progress, silent
+from tasks.params import DomainParams
+from tasks.workspace import Workspace
+
+SEED = 20_181_231
+"""Of the dates at which the past is replayed."""
+
+APART = {"B": 22, "MS": 6}
+"""Trading days or months between two episodes of a regime before they count as independent."""
+
+
+STALE = 5
+"""Rows with one unchanged close or temperature from which the feed may have stood still."""
+
+
+@dataclass(frozen=True)
+class DataEvidence:
+    """What the checks of the data look at."""
+
+    domain: Any
+    raw: pd.DataFrame
+    params: DomainParams
+    progress: Progress
+
+    @cached_property
+    def hindsight(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Inputs and classical forecasts of all folds, with the whole record at hand, and of the origins just
+        before the first fold, whose targets it trains on."""
+        dates = np.sort(self.raw["time"].unique())
+        first = dates.searchsorted(np.datetime64(self.params.split.walk_from)) - max(self.domain.leads) - 1
+        start = pd.Timestamp(dates[max(first, 0)])
+        tables: tuple[pd.DataFrame, pd.DataFrame] = self.domain.features(
+            self.raw, self.params.features, start=start, progress=self.progress
+        )
+        return tables
+
+    def dates(self, series: str) -> pd.DatetimeIndex:
+        return pd.DatetimeIndex(self.raw.loc[self.raw["series"] == series, "time"])
+
+    @property
+    def series(self) -> list[str]:
+        return list(self.raw["series"].unique())
+
+    def expected(self, first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
+        """Every period from ``first`` to ``last``: sessions of the New York Stock Exchange, or months."""
+        if self.domain.frequency == "MS":
+            return pd.date_range(first, last, freq="MS")
+        import exchange_calendars
+
+        # The calendar's edge must lie outside what is asked, or a bound on a holiday is refused.
+        margin = pd.Timedelta(days=15)
+        calendar = exchange_calendars.get_calendar("XNYS", start=first - margin, end=last + margin)
+        sessions: pd.DatetimeIndex = calendar.sessions
+        return sessions[(sessions >= first) & (sessions <= last)]
+
+
+def look_ahead(e: DataEvidence) -> Outcome:
+    """Largest difference between inputs computed at the time and with all later data at hand."""
+    inputs = e.hindsight[0]
+    first = pd.Timestamp(e.params.split.walk_from)
+    candidates = np.sort(
+        inputs.loc[(inputs["origin"] >= first) & inputs["target"].notna(), "origin"].unique()
+    )
+    size = min(e.params.audit.look_ahead_cuts, len(candidates))
+    chosen = np.random.default_rng(SEED).choice(candidates, size=size, replace=False)
+    cuts = [pd.Timestamp(cut) for cut in np.sort(chosen)]
+    worst, at_fault = 0.0, []
+    for done, cut in enumerate(cuts):
+        e.progress("look-ahead", done, len(cuts))
+        known = e.raw[e.raw["time"] <= cut].reset_index(drop=True)
+        then = e.domain.features(known, e.params.features, start=cut)
+        for past, now, keys in zip(
+            then, e.hindsight, (["series", "lead"], ["series", "lead", "model"]), strict=True
+        ):
+            for column, difference in _differences(past, now, cut, keys).items():
+                worst = max(worst, difference)
+                if difference:
+                    at_fault.append(f"{column} at {cut:%Y-%m-%d}")
+        if then[0].loc[then[0]["origin"] == cut, "target"].notna().any():
+            worst = np.inf
+            at_fault.append(f"target at {cut:%Y-%m-%d}, known at its origin")
+    e.progress("look-ahead", len(cuts), len(cuts))
+    days = ", ".join(f"{cut:%Y-%m-%d}" for cut in cuts)
+    changed = list(dict.fromkeys(at_fault))
+    return Outcome(
+        measured=float(worst) if np.isfinite(worst) else "rows that one side lacks",
+        threshold=0.0,
+        status="fail" if changed or not cuts else "pass",
+        why=f"{len(changed)} values change once later data are known (replayed on {days})"
+        if changed
+        else f"replayed on {days}: every input and classical forecast is what it was then"
+        if cuts
+        else "no origin could be replayed",
+        at_fault=tuple(changed),
+    )
+
+
+def _differences(
+    past: pd.DataFrame, now: pd.DataFrame, cut: pd.Timestamp, keys: list[str]
+) -> dict[str, float]:
+    """By column, the largest absolute difference of the rows with origin ``cut``; infinite where one side
+    has a row or value that the other lacks."""
+    values = [c for c in now if c.startswith("x_") or c in ("loc", "scale", "eta", "lam")]
+    a, b = (t[t["origin"] == cut].set_index(keys).sort_index() for t in (past, now))
+    if a.empty or not a.index.equals(b.index):
+        return {"rows": np.inf}
+    a, b = a[values], b[values]
+    apart = (a - b).abs().mask(a.isna() & b.isna() | a.eq(b), 0.0).fillna(np.inf)
+    return {str(column): float(apart[column].max()) for column in values}
+
+
+def embargo(e: DataEvidence) -> Outcome:
+    """Rows of the raw table from the last training origin to the first forecast of a fold, less the lead.
+
+    The pipeline trains on rows whose stated target date lies before the fold; the rows of the raw table
+    tell whether each target was over by then.
+    """
+    inputs = e.hindsight[0]
+    inputs = inputs[inputs["target"].notna()]
+    slack, at_fault = [], []
+    for (series, lead), rows in inputs.groupby(["series", "lead"], sort=False):
+        dates = e.dates(series)
+        for year in range(e.params.split.walk_from.year, e.params.split.test_to.year + 1):
+            start = pd.Timestamp(year, 1, 1)
+            trained = rows.loc[rows["time"] < start, "origin"]
+            forecast = rows.loc[rows["origin"] >= start, "origin"]
+            if trained.empty or forecast.empty:
+                continue
+            gap = int(dates.get_loc(forecast.min()) - dates.get_loc(trained.max()))
+            slack.append(gap - int(lead))
+            if slack[-1] < 1:
+                at_fault.append(f"{series}, fold {year}, lead {lead}: {gap} rows")
+    if not slack:
+        return Outcome("no fold", 1, "fail", "no fold has both training rows and forecasts; look at `split`")
+    good = not at_fault
+    return Outcome(
+        measured=min(slack),
+        threshold=1,
+        status="pass" if good else "fail",
+        why=f"in all {len(slack)} folds by series and lead the training targets precede the first forecast"
+        if good
+        else f"{len(at_fault)} of {len(slack)} folds train on targets not yet known at the first forecast",
+        at_fault=tuple(at_fault),
+    )
+
+
+def coverage(e: DataEvidence) -> Outcome:
+    """Missing periods by series and year, the longest gap, the longest run of one unchanged value."""
+    limits = e.params.audit
+    worst_share, longest, stale = 0.0, 0, 1
+    at_fault, warned = [], []
+    for series in e.series:
+        rows = e.raw[e.raw["series"] == series]
+        complete = pd.DatetimeIndex(rows.loc[rows[list(e.domain.columns)].notna().all(axis=1), "time"])
+        expected = e.expected(complete[0], complete[-1])
+        missing = pd.Series(~expected.isin(complete), index=expected)
+        shares = missing.groupby(missing.index.year).mean()
+        worst_share = max(worst_share, float(shares.max()))
+        at_fault += [f"{series} {y}: {s:.0%} missing" for y, s in shares[shares > limits.max_missing].items()]
+        gap, where = _longest_run(missing.to_numpy())
+        longest = max(longest, gap)
+        if gap > limits.max_gap:
+            at_fault.append(f"{series}: {gap} periods missing from {expected[where]:%Y-%m-%d}")
+        unknown = complete.difference(expected)
+        warned += [f"{series}: {day:%Y-%m-%d} is no trading day or month start" for day in unknown[:3]]
+        value = rows["close" if "close" in rows else e.domain.columns[0]].to_numpy()
+        same, where = _longest_run(value[1:] == value[:-1])
+        stale = max(stale, same + 1)
+        if same + 1 > STALE:
+            warned.append(f"{series}: one value for {same + 1} rows from {rows['time'].iloc[where]:%Y-%m-%d}")
+    return Outcome(
+        measured={"missing share": round(worst_share, 4), "longest gap": longest, "longest stale run": stale},
+        threshold={
+            "missing share": limits.max_missing,
+            "longest gap": limits.max_gap,
+            "longest stale run": STALE,
+        },
+        status="fail" if at_fault else "warn" if warned else "pass",
+        why="holes in the record"
+        if at_fault
+        else "odd dates or values that do not move"
+        if warned
+        else "no year lacks more than allowed, no gap is too long, no value stands still",
+        at_fault=tuple(at_fault + warned),
+    )
+
+
+def _longest_run(flags: np.ndarray) -> tuple[int, int]:
+    """Length and first position of the longest run of true values; ``(0, 0)`` where none is."""
+    edges = np.diff(np.concatenate([[0], flags.astype(int), [0]]))
+    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    if not len(starts):
+        return 0, 0
+    longest = int(np.argmax(ends - starts))
+    return int(ends[longest] - starts[longest]), int(starts[longest])
+
+
+def regime_balance(e: DataEvidence) -> Outcome:
+    """Each regime's share of the test block, and how many independent times it was entered there."""
+    limits, split = e.params.audit, e.params.split
+    regimes = e.domain.regimes(e.raw)
+    names = sorted(regimes["regime"].unique())
+    tested = regimes[regimes["time"].between(pd.Timestamp(split.test_from), pd.Timestamp(split.test_to))]
+    measured, at_fault = {}, []
+    for series in e.series:
+        regime = tested.loc[tested["series"] == series, "regime"].to_numpy()
+        for name in names:
+            rows = np.flatnonzero(regime == name)
+            share = len(rows) / max(len(regime), 1)
+            episodes = int((np.diff(rows) > APART[e.domain.frequency]).sum()) + (len(rows) > 0)
+            measured[f"{series} {name}"] = f"{share:.0%}, {episodes} episodes"
+            if share < limits.min_regime_share or episodes < limits.min_episodes:
+                at_fault.append(f"{series} {name}")
+    return Outcome(
+        measured=measured,
+        threshold=f"at least {limits.min_regime_share:.0%} and {limits.min_episodes} episodes",
+        status="warn" if at_fault else "pass",
+        why="scores of the regimes named rest on few independent episodes: do not read them as skill there"
+        if at_fault
+        else "every regime is met often enough on the test block",
+        at_fault=tuple(at_fault),
+    )
+
+
+CHECKS = (
+    Check(
+        id="look-ahead",
+        title="No input knows the future",
+        question="Would every input and every classical forecast have been the same on the day itself?",
+        method="Cut the raw table at seeded dates, compute the features again and compare with those "
+        "from the whole record: the largest absolute difference must be exactly 0.",
+        reference="Kaufman et al. (2012), Leakage in data mining, ACM TKDD 6(4)",
+        run=look_ahead,
+    ),
+    Check(
+        id="embargo",
+        title="Training ends before the test begins",
+        question="Was every value that a fold trains on known before the fold's first forecast?",
+        method="For each fold, series and lead: rows from the last training origin to the first forecast "
+        "origin, less the lead; at least 1.",
+        reference="López de Prado (2018), Advances in Financial Machine Learning, ch. 7",
+        run=embargo,
+    ),
+    Check(
+        id="coverage",
+        title="The record has no holes",
+        question="Are trading days or months missing, or values repeated where a feed stood still?",
+        method="Against the sessions of the New York Stock Exchange, or every month: missing share of each "
+        "year, longest gap, longest run of an unchanged value.",
+        reference="exchange_calendars, XNYS",
+        run=coverage,
+    ),
+    Check(
+        id="regime-balance",
+        title="The test block holds every regime",
+        question="Do scores rest on enough calm and enough stormy times?",
+        method=f"Share of each regime on the test block and its episodes, apart by more than {APART['B']} "
+        f"trading days or {APART['MS']} months.",
+        reference="",
+        run=regime_balance,
+    ),
+)
+
+
+def check_data(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
+    """Run every check of the data on the raw table; see :func:`tasks.checks.run_checks`."""
+    try:
+        raw = pd.read_parquet(workspace.raw)
+    except FileNotFoundError as error:
+        raise BasinError(f"{workspace.raw} is missing; run the stage ingest first (`basin run`)") from error
+    return run_checks(CHECKS, DataEvidence(get_domain(workspace.domain), raw, params, progress), progress)

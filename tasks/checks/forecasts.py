@@ -1,0 +1,147 @@
+"""Checks of the forecasts, before a model is registered: calibration, normaliser, skill over the base."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from tasks.checks import Check, Outcome, run_checks
+from tasks.errors import BasinError
+from tasks.files import read_json
+from tasks.parallel import Progress, silent
+from tasks.workspace import Workspace
+
+INTERVALS = {0.5: ("q0.25", "q0.75"), 0.9: ("q0.05", "q0.95")}
+"""Central intervals and the quantile columns that bound them."""
+
+LEVEL = 0.01
+"""Chance of any false alarm among all intervals of a domain (Bonferroni)."""
+
+NORMALISER = 1e-4
+"""Largest error of a log score through its normaliser, nats."""
+
+WORSE = -2.0
+"""t statistic of the mean log score against the base below which the tilt does harm."""
+
+
+@dataclass(frozen=True)
+class ForecastEvidence:
+    """What the checks of the forecasts look at."""
+
+    forecasts: pd.DataFrame
+    scores: dict[str, Any]
+
+
+def calibration(e: ForecastEvidence) -> Outcome:
+    """Coverage of the 50 % and 90 % intervals against exact binomial bounds.
+
+    Targets of lead h overlap, so n forecasts count as n / h independent ones.
+    """
+    from scipy.stats import binom
+
+    rows = e.forecasts[(e.forecasts["model"] == "ebm") & e.forecasts["observed"].notna()]
+    groups = list(rows.groupby(["series", "lead"], sort=False))
+    level = LEVEL / max(1, len(groups) * len(INTERVALS))
+    measured, threshold, at_fault = {}, {}, []
+    for (series, lead), group in groups:
+        n = max(1, len(group) // int(lead))
+        for nominal, (low, high) in INTERVALS.items():
+            name = f"{series} lead {lead}, {nominal:.0%}"
+            share = float(group["observed"].between(group[low], group[high]).mean())
+            bounds = [float(b) / n for b in binom.ppf([level / 2, 1 - level / 2], n, nominal)]
+            measured[name], threshold[name] = round(share, 3), f"{bounds[0]:.3f} to {bounds[1]:.3f}"
+            if not bounds[0] <= share <= bounds[1]:
+                at_fault.append(name)
+    if not measured:
+        return Outcome(
+            "no forecasts", "coverage by lead", "fail", "no forecast of the model has an observed value"
+        )
+    return Outcome(
+        measured=measured,
+        threshold=threshold,
+        status="warn" if at_fault else "pass",
+        why=f"{len(at_fault)} of {len(measured)} intervals hold more or fewer observations than chance allows"
+        if at_fault
+        else f"all {len(measured)} intervals hold as many observations as they say, within chance",
+        at_fault=tuple(at_fault),
+    )
+
+
+def normaliser(e: ForecastEvidence) -> Outcome:
+    """The largest error of log Z over the test rows, as `evaluate` measured it."""
+    error = e.scores.get("normaliser_error")
+    known = isinstance(error, int | float)
+    return Outcome(
+        measured=error if known else "not stated",
+        threshold=NORMALISER,
+        status="pass" if known and error <= NORMALISER else "fail",
+        why="log scores are exact to this error, nats",
+    )
+
+
+def skill(e: ForecastEvidence) -> Outcome:
+    """t of the paired log-score difference to the untilted base at each lead; 0 where both are the same."""
+    measured, at_fault = {}, []
+    for name, lead in _leads(e.scores):
+        paired = lead["paired"].get("base")
+        if paired is None:
+            return Outcome(
+                "no paired score", WORSE, "fail", f"scores.json has no comparison with the base at {name}"
+            )
+        t = paired["t"] or 0.0
+        measured[name] = round(t, 2)
+        if t < WORSE:
+            at_fault.append(name)
+    return Outcome(
+        measured=measured,
+        threshold=WORSE,
+        status="fail" if at_fault else "pass",
+        why="the tilt is significantly worse than the classical model under it: keep the base there"
+        if at_fault
+        else "the tilt is at no lead significantly worse than the classical model under it",
+        at_fault=tuple(at_fault),
+    )
+
+
+def _leads(scores: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """All blocks of scores: pooled over series where there are several, else the one series."""
+    for lead, block in scores.get("pooled", scores)["leads"].items():
+        yield f"lead {lead}", block
+
+
+CHECKS = (
+    Check(
+        id="calibration",
+        title="Intervals hold what they say",
+        question="Do half of the outcomes fall into the 50 % interval, nine in ten into the 90 % interval?",
+        method=f"Coverage on the test block by series and lead against exact binomial bounds, {LEVEL:.0%} "
+        "for all intervals together; n forecasts of lead h count as n/h.",
+        reference="Gneiting, Balabdaoui and Raftery (2007), JRSS B 69(2)",
+        run=calibration,
+    ),
+    Check(
+        id="normaliser",
+        title="Densities integrate to one",
+        question="Can the log scores be trusted to the last digit shown?",
+        method="Largest error of log Z against adaptive quadrature, nats.",
+        reference="",
+        run=normaliser,
+    ),
+    Check(
+        id="skill",
+        title="The tilt does no harm",
+        question="Is the energy-based model anywhere clearly worse than the classical model it tilts?",
+        method=f"Paired difference of log scores with HAC errors by lead; fails below t = {WORSE:g}.",
+        reference="Diebold and Mariano (1995), JBES 13(3)",
+        run=skill,
+    ),
+)
+
+
+def check_forecasts(workspace: Workspace, progress: Progress = silent) -> dict[str, Any]:
+    """Run every check of the forecasts on the test block; see :func:`tasks.checks.run_checks`."""
+    if not workspace.forecasts.exists():
+        raise BasinError(f"{workspace.forecasts} is missing; run the stage evaluate first (`basin run`)")
+    evidence = ForecastEvidence(pd.read_parquet(workspace.forecasts), read_json(workspace.scores))
+    return run_checks(CHECKS, evidence, progress)
