@@ -74,21 +74,26 @@ def test_every_stage_of_the_registry_is_in_the_pipeline_in_order(project_root: P
         assert entry["do"]["cmd"] == f"python -m tasks {stage} --domain ${{item}}"
 
 
-GATES = {"features": {"artifacts/${item}/validation.json"}}
+GATES = {stage: {"artifacts/${item}/validation.json"} for stage in ("audit", "features")}
 """Not read, but they must be there: data that failed their suite go no further."""
 NOT_OUTPUTS = {"root", "domain", "artifacts", "runs", "data_docs", "tensorboard", "run_record"}
+PARTS = {
+    "audit": "tasks/checks/data.py",
+    "register": "tasks/checks/forecasts.py",
+    "report": "tasks/reporting/*.py",
+}
+"""Where a stage has more modules that take the workspace or the parameters."""
 
 
 def attributes(root: Path, stage: str, owner: str) -> set[str]:
-    """Every ``owner.ATTRIBUTE`` in the stage's module (and, for the report, its package)."""
-    paths = [root / f"tasks/{stage}.py"]
-    if stage == "report":
-        paths += (root / "tasks/reporting").glob("*.py")
+    """Every ``owner.ATTRIBUTE`` (``self.owner.ATTRIBUTE``, ...) in the stage's own modules."""
+    paths = [root / f"tasks/{stage}.py", *(root.glob(PARTS[stage]) if stage in PARTS else ())]
     return {
         node.attr
         for path in paths
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == owner
+        if isinstance(node, ast.Attribute)
+        and owner in (getattr(node.value, "id", None), getattr(node.value, "attr", None))
     }
 
 
