@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ def whole(*targets: Path) -> Iterator[tuple[Path, ...]]:
             target.parent.mkdir(parents=True, exist_ok=True)
             remove(temporary)
         yield temporaries
+        for temporary in temporaries:
+            temporary.stat()  # all are there before the first is renamed
         for target, temporary in zip(targets, temporaries, strict=True):
             if target.is_dir():
                 old = target.with_name(f".{target.name}.{os.getpid()}.old")
@@ -41,7 +43,8 @@ def whole(*targets: Path) -> Iterator[tuple[Path, ...]]:
         ) from error
     finally:
         for temporary in temporaries:
-            remove(temporary)
+            with suppress(OSError):  # the reason is already on its way to the user
+                remove(temporary)
 
 
 def remove(path: Path) -> None:

@@ -1,0 +1,83 @@
+"""Outputs appear whole or not at all."""
+
+import json
+import math
+import os
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import BasinError
+from tasks.files import read_json, whole, write_json
+
+
+def test_a_failed_block_leaves_the_last_good_outputs_and_no_remains(tmp_path: Path) -> None:
+    table, folder = tmp_path / "table", tmp_path / "folder"
+    table.write_text("good")
+    folder.mkdir()
+    (folder / "model").write_text("good")
+    with pytest.raises(RuntimeError), whole(table, folder) as (new_table, new_folder):
+        new_table.write_text("half")
+        new_folder.mkdir()
+        (new_folder / "model").write_text("half")
+        raise RuntimeError("killed")
+    assert table.read_text() == (folder / "model").read_text() == "good"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "table"]
+
+
+def test_a_finished_block_replaces_files_and_folders(tmp_path: Path) -> None:
+    table, folder = tmp_path / "new" / "table", tmp_path / "folder"
+    folder.mkdir()
+    (folder / "old").write_text("old")
+    with whole(table, folder) as (new_table, new_folder):
+        new_table.write_text("new")
+        new_folder.mkdir()
+        (new_folder / "new").write_text("new")
+    assert table.read_text() == "new"
+    assert [p.name for p in folder.iterdir()] == ["new"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "new"]
+
+
+def test_nothing_is_renamed_when_one_output_was_not_written(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_text("good")
+    second.write_text("good")
+    with pytest.raises(BasinError), whole(first, second) as (new_first, _):
+        new_first.write_text("new")
+    assert first.read_text() == second.read_text() == "good"
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file where a folder should be")
+    with pytest.raises(BasinError, match=r"cannot write .*data.*make the folder writable"), whole(
+        tmp_path / "data" / "raw" / "finance.parquet"
+    ):
+        pass
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes to read-only folders")
+def test_a_read_only_folder_is_one_clear_line(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    try:
+        with pytest.raises(BasinError, match="cannot write"), whole(tmp_path / "out") as (temporary,):
+            temporary.write_text("x")
+    finally:
+        tmp_path.chmod(0o755)
+
+
+def test_json_is_the_same_bytes_each_time_and_holds_no_nan(tmp_path: Path) -> None:
+    content = {"b": [1, 0.1], "a": None}
+    write_json(tmp_path / "1.json", content)
+    write_json(tmp_path / "2.json", json.loads((tmp_path / "1.json").read_text()))
+    assert (tmp_path / "1.json").read_bytes() == (tmp_path / "2.json").read_bytes()
+    assert read_json(tmp_path / "1.json") == content
+    with pytest.raises(ValueError):
+        write_json(tmp_path / "3.json", {"score": math.nan})
+
+
+def test_a_missing_or_broken_json_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(BasinError, match=r"scores\.json is missing; run the stage"):
+        read_json(tmp_path / "scores.json")
+    (tmp_path / "scores.json").write_text('{"n": ')
+    with pytest.raises(BasinError, match=r"scores\.json is not valid JSON"):
+        read_json(tmp_path / "scores.json")

@@ -1,0 +1,54 @@
+"""``params.yaml``: every mistake is one line that names the key."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import BasinError
+from tasks.params import load_domains, load_params
+
+GOOD = (Path(__file__).resolve().parents[2] / "params.yaml").read_text(encoding="utf-8")
+
+
+def message(folder: Path, text: str, domain: str = "finance") -> str:
+    (folder / "params.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(BasinError) as caught:
+        load_params(folder, domain)
+    assert "\n" not in str(caught.value)
+    assert "params.yaml" in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_projects_own_params_load(project_root: Path) -> None:
+    assert load_domains(project_root) == ["finance", "climate"]
+    params = load_params(project_root, "climate")
+    assert params.split.walk_from < params.split.test_from < params.split.test_to
+
+
+def test_unknown_keys_are_named_at_every_depth(tmp_path: Path) -> None:
+    assert "`finance.train.sedes`" in message(tmp_path, GOOD.replace("seeds: 5", "seeds: 5, sedes: 5", 1))
+    assert "`finanse`" in message(tmp_path, GOOD + "\nfinanse: {}\n")
+
+
+def test_a_wrong_value_is_shown_with_what_was_expected(tmp_path: Path) -> None:
+    found = message(tmp_path, GOOD.replace("max_missing: 0.05", "max_missing: 5", 1))
+    assert "`finance.audit.max_missing` = 5" in found and "less than or equal to 1" in found
+    found = message(tmp_path, GOOD.replace('as_of: "2018-12-31"', 'as_of: "2018-12-32"'))
+    assert "`finance.ingest.as_of` = '2018-12-32'" in found
+
+
+def test_a_missing_value_is_named(tmp_path: Path) -> None:
+    assert "`finance.features.refit`" in message(tmp_path, GOOD.replace("refit: 63, ", "", 1))
+
+
+def test_dates_must_be_quoted_because_dvc_reads_the_same_file(tmp_path: Path) -> None:
+    found = message(tmp_path, GOOD.replace('as_of: "2018-12-31"', "as_of: 2018-12-31"))
+    assert "finance.ingest.as_of" in found and '"2018-12-31"' in found
+
+
+def test_what_is_no_params_file_is_refused(tmp_path: Path) -> None:
+    assert "not valid YAML" in message(tmp_path, "finance: [")
+    assert "expected a mapping" in message(tmp_path, "- finance\n")
+    assert "no domain `speech`; known: finance, climate" in message(tmp_path, GOOD, "speech")
+    with pytest.raises(BasinError, match="missing"):
+        load_params(tmp_path / "elsewhere", "finance")
