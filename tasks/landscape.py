@@ -26,7 +26,7 @@ ENERGY = "energy −log p, nats"
 CEILING = 14.0
 """Nats above the lowest energy at which the colours end."""
 COLOURS = ("#0e3b37", "#1d7a70", "#7fbfae", "#f1ead2", "#e6a15f", "#b42318")
-DOTS_PER_INCH = 150
+DOTS_PER_INCH = 120
 BATCH = 600
 """States evaluated at once: bounds the memory of the quadrature."""
 
@@ -139,8 +139,8 @@ def state_map(scene: Scene, domain: Any) -> tuple[bytes, str, str]:
     energy = slice_energy(scene.model.distribution(rows, base).log_prob, up)
     figure, axes = canvas()
     paint(figure, axes, across, up, energy)
-    points(axes, scene.tested[domain.state], scene.tested["observed"], scene.tested)
     axes.set(xlim=(low, high), ylim=(-reach, reach))
+    points(axes, scene.tested[domain.state], scene.tested["observed"], scene.tested)
     axes.set_xlabel(domain.state_title)
     axes.set_ylabel(f"outcome, {domain.unit}")
     title = f"{scene.title}: the last state and what follows"
@@ -178,8 +178,8 @@ def plane_map(scene: Scene, domain: Any) -> tuple[bytes, str, str]:
     levels = np.linspace(np.nanmin(energy), np.nanmax(energy) + 1e-9, 22)
     label = "mean energy of the outcome, nats"
     paint(figure, axes, across, up, energy.reshape(len(up), len(across)), label, levels)
-    points(axes, tested[:, 0], tested[:, 1], scene.tested, coloured=True, figure=figure)
     axes.set(xlim=(across[0], across[-1]), ylim=(up[0], up[-1]))
+    points(axes, tested[:, 0], tested[:, 1], scene.tested, coloured=True)
     for side, axis, share in zip(plane.axes, (axes.set_xlabel, axes.set_ylabel), plane.share, strict=True):
         largest = [columns[k].removeprefix("x_") for k in np.argsort(-np.abs(side))[:3]]
         axis(f"{', '.join(largest)}  ({100 * share:.0f} % of variance)")
@@ -248,9 +248,7 @@ def paint(
     bar.outline.set_visible(False)
 
 
-def points(
-    axes: Any, across: Any, up: Any, tested: pd.DataFrame, coloured: bool = False, figure: Any = None
-) -> None:
+def points(axes: Any, across: Any, up: Any, tested: pd.DataFrame, coloured: bool = False) -> None:
     """The test dates, and the dates of the five least expected outcomes."""
     across, up = np.asarray(across, float), np.asarray(up, float)
     energy = -tested["log_density"].to_numpy()
@@ -264,13 +262,19 @@ def points(
     else:
         axes.scatter(across, up, s=7, c="#1c2321", edgecolors="white", linewidths=0.25, alpha=0.6)
     shown = "%Y-%m-%d" if pd.Series(tested["time"]).dt.day.nunique() > 1 else "%Y-%m"
+    middle = sum(axes.get_xlim()) / 2
     for i in order[::-1][:5]:
+        rightwards = across[i] < middle
         axes.annotate(
-            f"{tested['time'].iloc[i]:{shown}}", (across[i], up[i]), xytext=(6, 5), textcoords="offset "
-                                                                                               "points",
-            fontsize=7.5, color="#1c2321",
+            f"{tested['time'].iloc[i]:{shown}}",
+            (across[i], up[i]),
+            xytext=(6 if rightwards else -6, 5),
+            ha="left" if rightwards else "right",
+            textcoords="offset points",
+            fontsize=7.5,
+            color="#1c2321",
             bbox={"boxstyle": "round,pad=0.18", "facecolor": "white", "edgecolor": "none", "alpha": 0.78},
-        )  # fmt: skip
+        )
 
 
 def png(figure: Any) -> bytes:

@@ -80,8 +80,8 @@ def data_and_checks(
                 c["title"],
                 [
                     Pill(c["status"]),
-                    Cell(shown(c["measured"]), f"threshold {shown(c['threshold'])}", "words"),
                     Cell(c["why"], faults(c), "words"),
+                    Cell(shown(c["measured"]), f"threshold {shown(c['threshold'])}", "words"),
                 ],
                 small=c["question"],
             )
@@ -89,7 +89,7 @@ def data_and_checks(
         ]
         content += table(
             f"{title}: {VERDICT.get(audit['status'], audit['status'])}",
-            ["Check", "status", "measured", "why"],
+            ["Check", "status", "finding", "measured"],
             rows,
             (1, 2, 3),
         )
@@ -126,12 +126,12 @@ def landscape(folder: Path, figures: Sequence[dict[str, str]]) -> Section:
     for f in figures:
         picture = base64.b64encode((folder / f["file"]).read_bytes()).decode("ascii")
         cards += card(
-            f'<figure><h3 style="margin-top:0">{escape(f["title"])}</h3><img '
-            f'alt="{escape(f["title"] + ". " + f["caption"])}" '
-            f'src="data:image/png;base64,{picture}"><figcaption>{escape(f["caption"])}</figcaption></figure>'
+            f'<figure><h3>{escape(f["title"])}</h3><div class="map" tabindex="0"><img '
+            f'alt="{escape(f["title"] + ". " + f["caption"])}" src="data:image/png;base64,{picture}"></div>'
+            f"<figcaption>{escape(f['caption'])}</figcaption></figure>"
         )
     return Section(
-        "landscape", "Landscape", "The energy landscape", content + f'<div class="pair plain">{cards}</div>'
+        "landscape", "Landscape", "The energy landscape", content + f'<div class="pair">{cards}</div>'
     )
 
 

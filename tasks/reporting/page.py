@@ -32,7 +32,7 @@ class Pill:
 
     def html(self) -> str:
         css = self.status if self.status in ("pass", "warn", "fail") else "fail"
-        return f'<td class="words"><span class="pill {css}">{escape(self.status)}</span></td>'
+        return f'<td class="words status"><span class="pill {css}">{escape(self.status)}</span></td>'
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ thead th{color:var(--soft);font-weight:550;font-size:13px;white-space:nowrap;bor
 .caption+.scroll thead th{border-top:1px solid var(--line)}
 th:first-child,td.words,th.words{text-align:left}
 tbody th{font-weight:500;min-width:10em}
-td.words{min-width:12em}
+td.words{min-width:12em}td.status{min-width:0}
 td.num{white-space:nowrap}
 tr.ebm th{color:var(--ebm);font-weight:650}
 tr.ebm td,tr.ebm th{background:var(--tint)}
@@ -69,11 +69,11 @@ white-space:nowrap}
 .pass{background:var(--okbg);color:var(--ok)} .warn{background:var(--warnbg);color:var(--warn)}
 .fail{background:var(--badbg);color:var(--bad)}
 .big{font-size:19px;line-height:1.5}
-figure{margin:0}
+figure{margin:0}figure h3{margin:0 0 10px}
 svg{display:block;width:100%;height:auto;font:12.5px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 svg.narrow{display:none}
 figcaption{font-size:14px;line-height:1.5;margin-top:10px;max-width:52em}
-figure img{display:block;width:100%;height:auto;border-radius:10px;background:#fff}
+.map{overflow-x:auto}figure img{display:block;width:100%;height:auto;border-radius:10px;background:#fff}
 .legend{display:flex;flex-wrap:wrap;gap:4px 18px;font-size:13.5px;margin-bottom:8px}
 .key{display:inline-flex;align-items:center;gap:7px}
 .swatch{width:18px;height:0;border-top:3px solid var(--peer);border-radius:2px}
@@ -107,7 +107,8 @@ footer{padding:20px 24px 48px;color:var(--soft);font-size:14px}
 body{font-size:15.5px}header.top{padding:30px 16px 24px}main{padding:4px 16px 20px}nav ul{padding:10px 16px}
 footer{padding:16px 16px 40px}
 .tiles{grid-template-columns:1fr 1fr}.tile:last-child:nth-child(odd){grid-column:1/-1}
-tr.model small.note{display:none}.tile{padding:12px}.tile b{font-size:20px}
+tr.model small.note{display:none}.map img{width:540px;max-width:none}.tile{padding:12px}
+.tile b{font-size:20px}
 .card{padding:14px 12px}h2{font-size:21px}dl{grid-template-columns:1fr;gap:2px}dd{margin-bottom:12px}
 svg.wide{display:none}svg.narrow{display:block}
 th,td{padding:7px 10px}tbody th{min-width:8em}}

@@ -1,0 +1,76 @@
+"""Only forecasts that pass their checks are registered, and all of the registration appears or none of it."""
+
+import re
+from types import SimpleNamespace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tasks import register as stage
+from tasks.errors import BasinError
+from tasks.files import read_json
+from tasks.params import load_params
+from tasks.tilts import load_model
+from tests.synthetic import AUDIT, make_inputs, project
+from tests.tasks.test_report import made_up
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    workspace = project(tmp_path, "finance", rows=120)
+    make_inputs(workspace, "x_z")
+    domain = SimpleNamespace(**vars(made_up("finance")), base="scale-regression")
+    monkeypatch.setattr(stage, "get_domain", lambda name: domain)
+    return workspace
+
+
+def outputs(workspace):
+    files = [workspace.forecast_audit, workspace.model_card, *sorted(workspace.model.iterdir())]
+    return {f.name: f.read_bytes() for f in files}
+
+
+def checks(monkeypatch, status: str) -> None:
+    found = {**AUDIT, "checks": [{**c, "status": status} for c in AUDIT["checks"]]}
+    monkeypatch.setattr(stage, "check_forecasts", lambda *arguments: found)
+
+
+def test_the_final_fold_is_saved_loads_and_is_the_same_bytes_again(workspace, project_root, monkeypatch):
+    checks(monkeypatch, "warn")
+    params = load_params(project_root, "finance")
+    stage.register(workspace, params)
+    first = outputs(workspace)
+    trained = load_file(workspace.fits / "fits.safetensors")
+    registered = load_model(workspace.model).energy.state_dict()
+    assert {f"final/{name}" for name in registered} == set(trained)
+    assert all(torch.equal(value.float(), trained[f"final/{name}"]) for name, value in registered.items())
+    about = read_json(workspace.model / "config.json")
+    assert about["base"] == "scale-regression" and about["as_of"] == "2018-12-31"
+    stage.register(workspace, params)
+    assert outputs(workspace) == first
+
+
+def test_the_card_names_use_scores_limits_and_hashes(workspace, project_root, monkeypatch):
+    checks(monkeypatch, "pass")
+    stage.register(workspace, load_params(project_root, "finance"))
+    card = workspace.model_card.read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.*)$", card, re.M)
+    assert [h.split(" ")[0] for h in headings] == [
+        "Model", "What", "Model", "Data", "Audit", "Scores", "Calibration", "Where", "Provenance",
+    ]  # fmt: skip
+    ours = read_json(workspace.scores)["pooled"]["leads"]["1"]["models"]["ebm"]
+    assert f"−{-ours['log_score']:.4f} / {ours['crps']:.4f}" in card
+    assert "Not intended" in card and "cd" * 32 in card
+    widths = [line.count("|") for line in card.splitlines() if line.startswith("|")]
+    assert min(widths) >= 3
+
+
+def test_a_failed_check_registers_nothing_and_leaves_the_last_good_model(
+    workspace, project_root, monkeypatch
+):
+    before = outputs(workspace)
+    checks(monkeypatch, "fail")
+    with pytest.raises(BasinError, match="check look-ahead failed"):
+        stage.register(workspace, load_params(project_root, "finance"))
+    assert outputs(workspace) == before
+    assert not list(workspace.artifacts.glob(".*"))
