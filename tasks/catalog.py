@@ -105,7 +105,8 @@ def load_catalog(path: Path) -> dict[str, Source]:
             key = ".".join([str(name), *place])
             if first["type"] == "extra_forbidden":
                 raise BasinError(f"{path}: unknown key `{key}`; remove it or correct its name") from error
-            raise BasinError(f"{path}: `{key}` = {first['input']!r}: {first['msg']}") from error
+            found = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
+            raise BasinError(f"{path}: `{key}`{found}: {first['msg']}") from error
     return entries
 
 
@@ -213,4 +214,4 @@ def _reason(error: Exception) -> str:
     response = getattr(error, "response", None)
     if response is not None:
         return f"HTTP status {response.status_code}"
-    return "no answer in time" if "Timeout" in type(error).__name__ else "cannot connect"
+    return "no answer in time" if "Timeout" in type(error).__name__ else "no connection, or it broke"

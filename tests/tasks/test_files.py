@@ -49,8 +49,9 @@ def test_nothing_is_renamed_when_one_output_was_not_written(tmp_path: Path) -> N
 
 def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file where a folder should be")
-    with pytest.raises(BasinError, match=r"cannot write .*data.*make the folder writable"), whole(
-        tmp_path / "data" / "raw" / "finance.parquet"
+    with (
+        pytest.raises(BasinError, match=r"cannot write .*data.*make the folder writable"),
+        whole(tmp_path / "data" / "raw" / "finance.parquet"),
     ):
         pass
 
