@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -66,9 +67,11 @@ class Display:
 def print_scores(console: Console, workspace: Workspace) -> None:
     """The model beside its peers, as tables."""
     for content in score_tables(read_json(workspace.scores)):
-        table = Table(title=f"{workspace.domain}: {content.title}", title_justify="left")
+        # Plain rules and one blank between columns: all of it fits a terminal of 80 columns.
+        console.print(f"[bold]{workspace.domain}[/] {content.title}", highlight=False, soft_wrap=True)
+        table = Table(box=box.SIMPLE_HEAD, padding=0, collapse_padding=True)
         for column in content.columns:
-            table.add_column(column, justify="left" if column == "model" else "right", no_wrap=True)
+            table.add_column(column, justify="left" if column == "model" else "right")
         for row in content.rows:
             table.add_row(*row, style="bold" if row[0] == "ebm" else "")
         console.print(table)

@@ -17,7 +17,7 @@ def score_tables(scores: dict[str, Any]) -> list[ScoreTable]:
     """One table a block: the only series, or all series pooled and then each of them.
 
     One lead: every score of each model, and the log-score gain of ``ebm`` over it with its t. Several
-    leads: the CRPS a lead, and in brackets the t of ``ebm``'s CRPS or log-score gain over that peer.
+    leads: the CRPS a lead, and in brackets the t of ``ebm``'s log-score gain over that peer.
     """
     if "leads" in scores:
         return [_table("all dates", scores, scores)]
@@ -60,11 +60,10 @@ def _many_leads(leads: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str,
         cells = [model]
         for lead in leads.values():
             paired = lead["paired"].get(model)
-            cells.append(
-                f"{lead['models'][model]['crps']:.4f}" + (f" ({paired['t']:+.1f})" if paired else "")
-            )
+            crps = f"{lead['models'][model]['crps']:.3f}"
+            cells.append(f"{crps} ({paired['t']:+.1f})" if paired else f"{crps}       ")
         rows.append(tuple(cells))
-    return ("model", *(f"CRPS lead {lead}" for lead in leads)), rows
+    return ("model", *(f"CRPS, lead {lead}" for lead in leads)), rows
 
 
 def forecast_lines(forecast: dict[str, Any]) -> list[str]:
