@@ -263,7 +263,7 @@ def density(y: Sequence[float], p: Sequence[float], event: str, x_title: str) ->
     lower = sign == "<="
 
     def draw(width: int) -> Canvas:
-        canvas = Canvas(width, 260, (y[0], y[-1]), (0, max(p) * 1.08), left=30)
+        canvas = Canvas(width, 320, (y[0], y[-1]), (0, max(p) * 1.08), left=30)
         points = list(zip(y, p, strict=True))
         canvas.line((y[0], 0), (y[-1], 0), "grid")
         canvas.path([(y[0], 0), *points, (y[-1], 0)], "fan2", close=True)
@@ -284,8 +284,7 @@ def density(y: Sequence[float], p: Sequence[float], event: str, x_title: str) ->
             )
         canvas.x_axis(x_title)
         canvas.parts.append(
-            '<text class="axis" x="14" y="120" text-anchor="middle" transform="rotate(-90 14 '
-            '120)">density</text>'
+            '<text class="axis" transform="translate(14 150) rotate(-90)" text-anchor="middle">density</text>'
         )
         return canvas
 
