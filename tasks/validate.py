@@ -142,6 +142,7 @@ def _entry(result: Any) -> dict[str, Any]:
     rows = detail.get("unexpected_index_list") or []
     pair = [kwargs[key] for key in ("column_A", "column_B") if key in kwargs]
     column = kwargs.get("column") or ", ".join(pair or kwargs.get("column_list", [])) or None
+    at = kwargs.get("row_condition")
     observed = detail.get("observed_value")
     if not result.success and not detail:
         raised = list((result.exception_info or {}).values())
@@ -149,7 +150,7 @@ def _entry(result: Any) -> dict[str, Any]:
     return {
         "expectation": config.type,
         "column": column,
-        "where": kwargs.get("row_condition"),
+        "where": f"{at['column']['name']} {at['operator']} {at['parameter']}" if at else None,
         "success": bool(result.success),
         "observed": observed,
         "failing_rows": int(detail.get("unexpected_count", 0)),

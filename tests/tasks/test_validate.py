@@ -1,0 +1,111 @@
+"""Validate: the suites hold for the real data, a failure stops the stage, two domains do not mix."""
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tasks.errors import BasinError
+from tasks.stages import run_stage
+from tasks.validate import derived, read_suite
+from tasks.workspace import Workspace
+
+
+@pytest.fixture(scope="module")
+def root(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both domains ingested from the packages that ship them."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "data" / "expectations").mkdir(parents=True)
+    for name in (
+        "params.yaml",
+        "data/catalog.yaml",
+        "data/expectations/finance.json",
+        "data/expectations/climate.json",
+    ):
+        (folder / name).write_bytes((project_root / name).read_bytes())
+    for domain in ("finance", "climate"):
+        run_stage("ingest", domain, folder)
+    return folder
+
+
+def test_two_domains_validate_at_once_and_each_gets_its_own_record(root: Path) -> None:
+    environment, folder = dict(os.environ), Path.cwd()
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda d: run_stage("validate", d, root), ("finance", "climate")))
+    assert all(result["success"] for result in results)
+    assert (dict(os.environ), Path.cwd()) == (environment, folder)
+    for domain, column in (("finance", "close"), ("climate", "sst")):
+        workspace = Workspace(root, domain)
+        record = json.loads(workspace.validation.read_text())
+        suite = read_suite(workspace.expectations)
+        assert record["success"] is True and record["suite"] == domain
+        assert [e["expectation"] for e in record["expectations"]] == [
+            e["type"] for e in suite["expectations"]
+        ]
+        assert column in {e["column"] for e in record["expectations"]}
+        assert all(e["success"] and e["failing_rows"] == 0 for e in record["expectations"])
+        assert (workspace.data_docs / "index.html").is_file()
+
+
+def test_the_record_is_the_same_bytes_each_time(root: Path) -> None:
+    path = Workspace(root, "climate").validation
+    run_stage("validate", "climate", root)
+    first = path.read_bytes()
+    run_stage("validate", "climate", root)
+    assert path.read_bytes() == first and str(root) not in first.decode()
+
+
+def test_a_failure_leaves_the_record_and_shows_every_row_in_data_docs(root: Path) -> None:
+    workspace = Workspace(root, "climate")
+    run_stage("validate", "climate", root)
+    good, raw = workspace.validation.read_bytes(), workspace.raw.read_bytes()
+    table = pd.read_parquet(workspace.raw)
+    table.loc[[10, 700], "sst"] = 99.5
+    table.to_parquet(workspace.raw, index=False)
+    try:
+        with pytest.raises(BasinError) as caught:
+            run_stage("validate", "climate", root)
+    finally:
+        workspace.raw.write_bytes(raw)
+    message = str(caught.value)
+    assert "expect_column_values_to_be_between on sst failed: 2 rows" in message
+    assert "first 1950-11-01 (nino), 2008-05-01 (nino)" in message and "\n" not in message
+    assert workspace.validation.read_bytes() == good
+    assert any("99.5" in page.read_text() for page in workspace.data_docs.rglob("validations/**/*.html"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"suite": "climate"}', "expected `suite`"),
+        (
+            '{"suite": "c", "expectations": [{"type": "expect_column_to_exist"}]}',
+            "expectation 1: keys type, ",
+        ),
+        ("{", "not valid JSON"),
+    ],
+)
+def test_a_broken_suite_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "climate.json").write_text(text)
+    with pytest.raises(BasinError, match=r"climate\.json") as caught:
+        read_suite(tmp_path / "climate.json")
+    assert words in str(caught.value)
+
+
+def test_derived_columns_start_anew_with_each_series() -> None:
+    raw = pd.DataFrame(
+        {
+            "time": pd.to_datetime(["2018-12-28", "2018-12-31", "1999-01-04", "1999-01-04"]),
+            "series": ["a", "a", "b", "b"],
+            "close": [100.0, 110.0, 5.0, 0.0],
+        }
+    )
+    table = derived(raw)
+    assert table["days_since_previous"].tolist()[1::2] == [3.0, 0.0]
+    assert table["days_since_previous"].isna().tolist() == [True, False, True, False]
+    assert table["log_return"].iloc[1] == pytest.approx(9.531018, abs=1e-6)
+    assert table["log_return"].isna().tolist() == [True, False, True, True]
+    assert list(raw) == ["time", "series", "close"]
