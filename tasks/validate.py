@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.errors import BasinError
-from tasks.files import read_json, whole, write_json
+from tasks.files import read_json, remove, whole, write_json
 from tasks.parallel import Progress, silent
 from tasks.params import DomainParams
 from tasks.workspace import Workspace
@@ -87,8 +87,10 @@ def run_suite(suite: dict[str, Any], table: pd.DataFrame, data_docs: Path) -> li
     import great_expectations as gx
     from great_expectations.checkpoint import UpdateDataDocsAction
     from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.exceptions import GreatExpectationsError
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
+    remove(data_docs)
     context = gx.get_context(mode="ephemeral")
     context.enable_analytics(False)
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
@@ -110,9 +112,15 @@ def run_suite(suite: dict[str, Any], table: pd.DataFrame, data_docs: Path) -> li
     expectations = gx.ExpectationSuite(name=suite["suite"])
     for position, entry in enumerate(suite["expectations"]):
         meta = {**entry["meta"], "position": position}
-        expectations.add_expectation_configuration(
-            ExpectationConfiguration(type=entry["type"], kwargs=entry["kwargs"], meta=meta)
-        )
+        try:
+            expectations.add_expectation_configuration(
+                ExpectationConfiguration(type=entry["type"], kwargs=entry["kwargs"], meta=meta)
+            )
+        except (GreatExpectationsError, ValueError) as error:  # pydantic's errors are ValueErrors
+            raise BasinError(
+                f"suite {suite['suite']}: expectation {position + 1} ({entry['type']}) is none that Great "
+                f"Expectations knows: {' '.join(str(error).split())}; correct its type or kwargs"
+            ) from error
     checkpoint = context.checkpoints.add(
         gx.Checkpoint(
             name=suite["suite"],

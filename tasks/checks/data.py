@@ -10,6 +10,7 @@ import pandas as pd
 from tasks.checks import Check, Outcome, run_checks
 from tasks.domains import get_domain
 from tasks.errors import BasinError
+from tasks.files import read_json
 from tasks.parallel import Progress, silent
 from tasks.params import DomainParams
 from tasks.workspace import Workspace
@@ -31,6 +32,7 @@ class DataEvidence:
 
     domain: Any
     raw: pd.DataFrame
+    as_of: pd.Timestamp
     params: DomainParams
     progress: Progress
 
@@ -157,9 +159,10 @@ def embargo(e: DataEvidence) -> Outcome:
 
 
 def coverage(e: DataEvidence) -> Outcome:
-    """Missing periods by series and year, the longest gap, the longest run of one unchanged value."""
+    """Missing periods by series and year, the longest gap, the longest run of one unchanged value, and the
+    periods from the last row to the snapshot date."""
     limits = e.params.audit
-    worst_share, longest, stale = 0.0, 0, 1
+    worst_share, longest, stale, behind = 0.0, 0, 1, 0
     at_fault, warned = [], []
     for series in e.series:
         rows = e.raw[e.raw["series"] == series]
@@ -175,22 +178,32 @@ def coverage(e: DataEvidence) -> Outcome:
             at_fault.append(f"{series}: {gap} periods missing from {expected[where]:%Y-%m-%d}")
         unknown = complete.difference(expected)
         warned += [f"{series}: {day:%Y-%m-%d} is no trading day or month start" for day in unknown[:3]]
+        late = len(e.expected(complete[-1], max(e.as_of, complete[-1]))) - 1
+        behind = max(behind, late)
+        if late > limits.max_gap:
+            warned.append(f"{series}: ends {complete[-1]:%Y-%m-%d}, {late} periods before {e.as_of:%Y-%m-%d}")
         value = rows["close" if "close" in rows else e.domain.columns[0]].to_numpy()
         same, where = _longest_run(value[1:] == value[:-1])
         stale = max(stale, same + 1)
         if same + 1 > STALE:
             warned.append(f"{series}: one value for {same + 1} rows from {rows['time'].iloc[where]:%Y-%m-%d}")
     return Outcome(
-        measured={"missing share": round(worst_share, 4), "longest gap": longest, "longest stale run": stale},
+        measured={
+            "missing share": round(worst_share, 4),
+            "longest gap": longest,
+            "longest stale run": stale,
+            "periods to the snapshot": behind,
+        },
         threshold={
             "missing share": limits.max_missing,
             "longest gap": limits.max_gap,
             "longest stale run": STALE,
+            "periods to the snapshot": limits.max_gap,
         },
         status="fail" if at_fault else "warn" if warned else "pass",
         why="holes in the record"
         if at_fault
-        else "odd dates or values that do not move"
+        else "odd dates, values that do not move, or a record that ends early"
         if warned
         else "no year lacks more than allowed, no gap is too long, no value stands still",
         at_fault=tuple(at_fault + warned),
@@ -258,7 +271,7 @@ CHECKS = (
         title="The record has no holes",
         question="Are trading days or months missing, or values repeated where a feed stood still?",
         method="Against the sessions of the New York Stock Exchange, or every month: missing share of each "
-        "year, longest gap, longest run of an unchanged value.",
+        "year, longest gap, longest run of an unchanged value, periods from the last row to the snapshot.",
         reference="exchange_calendars, XNYS",
         run=coverage,
     ),
@@ -276,8 +289,10 @@ CHECKS = (
 
 def check_data(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
     """Run every check of the data on the raw table; see :func:`tasks.checks.run_checks`."""
+    as_of = pd.Timestamp(read_json(workspace.provenance)["as_of"])
     try:
         raw = pd.read_parquet(workspace.raw)
     except FileNotFoundError as error:
         raise BasinError(f"{workspace.raw} is missing; run the stage ingest first (`basin run`)") from error
-    return run_checks(CHECKS, DataEvidence(get_domain(workspace.domain), raw, params, progress), progress)
+    evidence = DataEvidence(get_domain(workspace.domain), raw, as_of, params, progress)
+    return run_checks(CHECKS, evidence, progress)

@@ -74,7 +74,8 @@ def made(params: DomainParams, fault: str = "", keep: slice | np.ndarray | None 
     # A cycle of 37 months, incommensurate with the year, keeps every value distinct.
     sst = 1.5 * np.sin(np.arange(len(time)) / 37 * 2 * np.pi) + 0.1 * np.cos(np.arange(len(time)))
     raw = pd.DataFrame({"time": time, "series": "toy", "sst": sst})
-    return DataEvidence(Toy(fault), raw if keep is None else raw[keep].reset_index(drop=True), params, silent)
+    raw = raw if keep is None else raw[keep].reset_index(drop=True)
+    return DataEvidence(Toy(fault), raw, pd.Timestamp("2011-01-31"), params, silent)
 
 
 def test_an_honest_domain_passes_every_check(params: DomainParams) -> None:
@@ -127,6 +128,13 @@ def test_coverage_warns_of_a_feed_that_stood_still(params: DomainParams) -> None
     outcome = data_checks.coverage(evidence)
     assert outcome.status == "warn" and outcome.measured["longest stale run"] == 8
     assert outcome.at_fault == ("toy: one value for 8 rows from 1958-05-01",)
+
+
+def test_coverage_warns_of_a_record_that_ends_long_before_the_snapshot(params: DomainParams) -> None:
+    stopped = dataclasses.replace(made(params), as_of=pd.Timestamp("2011-03-15"))
+    outcome = data_checks.coverage(stopped)
+    assert outcome.status == "warn" and outcome.measured["periods to the snapshot"] == 3
+    assert outcome.at_fault == ("toy: ends 2010-12-01, 3 periods before 2011-03-15",)
 
 
 def test_trading_days_are_those_of_the_exchange(params: DomainParams) -> None:

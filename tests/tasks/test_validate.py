@@ -10,7 +10,7 @@ import pytest
 
 from tasks.errors import BasinError
 from tasks.stages import run_stage
-from tasks.validate import derived, read_suite
+from tasks.validate import derived, read_suite, run_suite
 from tasks.workspace import Workspace
 
 
@@ -93,6 +93,19 @@ def test_a_broken_suite_is_refused(tmp_path: Path, text: str, words: str) -> Non
     with pytest.raises(BasinError, match=r"climate\.json") as caught:
         read_suite(tmp_path / "climate.json")
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"type": "expect_columns_to_be_nice", "kwargs": {}},
+        {"type": "expect_column_values_to_be_between", "kwargs": {"columns": "sst"}},
+    ],
+)
+def test_an_expectation_that_does_not_exist_is_named(tmp_path: Path, entry: dict) -> None:
+    suite = {"suite": "climate", "expectations": [{**entry, "meta": {"why": ""}}]}
+    with pytest.raises(BasinError, match=rf"suite climate: expectation 1 \({entry['type']}\)"):
+        run_suite(suite, pd.DataFrame({"sst": [20.0]}), tmp_path / "docs")
 
 
 def test_derived_columns_start_anew_with_each_series() -> None:
