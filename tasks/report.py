@@ -13,7 +13,7 @@ from tasks.params import DomainParams
 from tasks.reporting import account, evidence, outlook
 from tasks.reporting.page import Section, page
 from tasks.reporting.standing import Block, blocks, headline, short_unit
-from tasks.reporting.words import in_sentence, series_name, signed, text
+from tasks.reporting.words import dated, in_sentence, series_name, signed, text
 from tasks.workspace import Workspace
 
 
@@ -92,7 +92,8 @@ def lead(forecast: dict[str, Any], domain: Any) -> str:
         step = part["steps"][0]
         low, high = step["interval_90"]
         said.append(
-            f"{series_name(name)}, data to {part['origin'][:10]}: for {step['time'][:10]} it expects "
+            f"{series_name(name)}, data to {dated(part['origin'], domain.frequency)}: for "
+            f"{dated(step['time'], domain.frequency)} it expects "
             f"{text(step['mean'])} {short_unit(domain)}, between {text(low)} and {text(high)} "
             f"with 90 % probability."
         )
@@ -102,7 +103,9 @@ def lead(forecast: dict[str, Any], domain: Any) -> str:
 def tiles(found: list[Block], domain: Any) -> list[tuple[str, str]]:
     """The figures at the top of the page, for the first block: all series together, or the shortest lead."""
     block = found[0]
-    ours, of = block.models["ebm"], "" if len(found) == 1 else f", {block.label.lower()}"
+    ours, of = block.models["ebm"], ""
+    if len(found) > 1:
+        of = f", {block.label.lower()}" + (" ahead" if len(domain.leads) > 1 else "")
     reference, base = block.paired[domain.reference], block.paired["base"]
     return [
         (

@@ -175,7 +175,7 @@ def intervals(rows: Sequence[tuple[str, str, float, float]], x_title: str) -> Ca
 
     def draw(width: int) -> Canvas:
         reach = spread([v + s * e for _, _, v, e in rows for s in (-1, 1)] + [0.0])
-        narrow = width == NARROW
+        narrow = width < WIDE
         step = 46 if narrow else 34
         canvas = Canvas(
             width, 52 + step * len(rows), reach, (len(rows), 0), left=14 if narrow else 230, right=22, top=8

@@ -52,15 +52,16 @@ def gain_table(found: Sequence[Block], reference: str) -> str:
             cells.append(
                 Cell(
                     f"{signed(d['log_score_gain'])} ± {text(d['se'], 3)}",
-                    f"t = {text(d['t'], 1)}, {p}",
+                    f"t = {text(d['t'], 1)}, {p}; CRPS {signed(-d['crps_gain_pct'], 1)} %",
                     "num best" if abs(d["t"]) >= CLEAR else "num",
                 )
             )
         rows.append(Row(f"over {in_sentence(peer)}", cells, row_class(peer, reference)))
     return table(
-        "Gain in log score of the energy model, nats a forecast ± one standard error, t, and p corrected "
-        "for the "
-        "number of peers (Holm). Above zero: the energy model is better. Bold: two standard errors or more.",
+        "Gain in log score of the energy model, nats a forecast ± one standard error: above zero it is "
+        "better, bold "
+        "beyond two standard errors; t, and p corrected for the number of peers (Holm); change of CRPS: "
+        "below zero it is better.",
         ["", *(b.label for b in found)],
         rows,
     )

@@ -10,7 +10,7 @@ from tasks.reporting import charts
 from tasks.reporting.evidence import years
 from tasks.reporting.page import Cell, Row, Section, pair, paragraph, table
 from tasks.reporting.standing import short_unit
-from tasks.reporting.words import series_name, text
+from tasks.reporting.words import dated, series_name, text
 
 QUANTILES = ("0.01", "0.05", "0.25", "0.50", "0.75", "0.95", "0.99")
 HISTORY = {"B": 90, "MS": 48}
@@ -31,7 +31,7 @@ def outlook(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) -> Sectio
         steps = part["steps"]
         first = steps[0]
         label = series_name(name)
-        content += f"<h3>{escape(label)}</h3>" + paragraph(sentence(label, part, unit), "big")
+        content += f"<h3>{escape(label)}</h3>" + paragraph(sentence(part, domain), "big")
         history = past[(past["series"] == name) & (past["lead"] == past["lead"].min())].sort_values("time")
         history = history.tail(HISTORY.get(domain.frequency, 60))
         xs = years(pd.DatetimeIndex(history["time"]))
@@ -59,29 +59,40 @@ def outlook(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) -> Sectio
                 ("fan1", "forecast 90 %"),
             ],
         )
-        event, chance = next(iter(first["events"].items()))
+        event = in_sight(first)
+        chance = first["events"][event]
         curve = charts.figure(
             charts.density(
-                first["density"]["y"], first["density"]["p"], event, f"{unit}, {first['time'][:10]}"
+                first["density"]["y"],
+                first["density"]["p"],
+                event,
+                f"{unit}, {dated(first['time'], domain.frequency)}",
             ),
             "How likely is each outcome? The coloured tail is the probability of an outcome "
             f"{in_words(event)}: {percent(chance)}.",
-            f"{label}: forecast density for {first['time'][:10]}",
+            f"{label}: forecast density for {dated(first['time'], domain.frequency)}",
         )
-        content += pair(fan, curve) + forecast_table(label, steps, unit)
+        content += pair(fan, curve) + forecast_table(label, steps, domain)
     return Section("forecast", "Forecast", "The forecast", content)
 
 
-def sentence(label: str, part: dict[str, Any], unit: str) -> str:
+def sentence(part: dict[str, Any], domain: Any) -> str:
     """Both dates, the middle, the 90 % interval and the events of the nearest step in one breath."""
     step = part["steps"][0]
     low, high = step["interval_90"]
     chances = "; ".join(f"{in_words(event)}: {percent(p)}" for event, p in step["events"].items())
     return (
-        f"Data end on {part['origin'][:10]}. For {step['time'][:10]} the model expects "
-        f"{text(step['mean'])} {unit}, and with 90 % "
+        f"Data end: {dated(part['origin'], domain.frequency)}. For {dated(step['time'], domain.frequency)} "
+        f"the model expects "
+        f"{text(step['mean'])} {short_unit(domain)}, and with 90 % "
         f"probability between {text(low)} and {text(high)}. Probability of an outcome {chances}."
     )
+
+
+def in_sight(step: dict[str, Any]) -> str:
+    """The first event whose threshold lies where the density is drawn."""
+    y = step["density"]["y"]
+    return next((e for e in step["events"] if y[0] < float(e.split()[1]) < y[-1]), next(iter(step["events"])))
 
 
 def in_words(event: str) -> str:
@@ -97,11 +108,11 @@ def percent(p: float) -> str:
     return f"{100 * p:.1f} %"
 
 
-def forecast_table(label: str, steps: list[dict[str, Any]], unit: str) -> str:
+def forecast_table(label: str, steps: list[dict[str, Any]], domain: Any) -> str:
     events = list(steps[0]["events"])
     rows = [
         Row(
-            s["time"][:10],
+            dated(s["time"], domain.frequency),
             [
                 Cell(text(s["mean"])),
                 *(Cell(text(quantile(s, q))) for q in QUANTILES),
@@ -116,7 +127,7 @@ def forecast_table(label: str, steps: list[dict[str, Any]], unit: str) -> str:
         *(f"{100 * float(q):g} %" for q in QUANTILES),
         *(e.replace("<=", "≤").replace(">=", "≥").replace("-", "−") for e in events),
     ]
-    return table(f"{label}: quantiles in {unit}, and the probability of events", columns, rows)
+    return table(f"{label}: quantiles in {short_unit(domain)}, and the probability of events", columns, rows)
 
 
 def date_marks(dates: list[pd.Timestamp]) -> Callable[[int], list[tuple[float, str]]]:

@@ -48,33 +48,37 @@ def headline(found: Sequence[Block], domain: Any, unseen: str) -> str:
     """One sentence: did the energy model beat the reference, by how much, and is it better than its base."""
     reference, base = in_sentence(domain.reference), "its own untilted base"
     if len(domain.leads) == 1:
-        paired = found[0].paired
-        against = paired[domain.reference]
+        against, own = found[0].paired[domain.reference], found[0].paired["base"]
         verb = {"better": "beat", "worse": "lost to", "no clear difference": "was not clearly different from"}
-        amount = f"by {text(abs(against['log_score_gain']), 3)} nats a forecast (t = {text(against['t'], 1)})"
-        own = paired["base"]
-        improved = {
-            "better": f"and it is clearly better than {base}",
-            "worse": f"but it is worse than {base}",
-            "no clear difference": f"but it is not clearly different from {base}",
-        }[clear(own)]
-        return (
-            f"On {unseen} the energy model {verb[clear(against)]} {reference} {amount}, {improved} "
-            f"({signed(own['log_score_gain'])} nats, t = {text(own['t'], 1)})."
+        joined = "and" if clear(against) == clear(own) else "but"
+        second = {"better": "clearly better than", "worse": "worse than"}.get(
+            clear(own), "not clearly different from"
         )
-
-    def count(peer: str) -> str:
-        outcome = [clear(b.paired[peer]) for b in found]
-        words = f"clearly better at {outcome.count('better')} of {len(found)} leads"
-        return words + (f" and worse at {outcome.count('worse')}" if "worse" in outcome else "")
-
+        return (
+            f"On {unseen} the energy model {verb[clear(against)]} {reference} ({amount(against)}), "
+            f"{joined} it is {second} {base} ({amount(own)})."
+        )
     best = max(found, key=lambda b: b.paired[domain.reference]["t"])
-    gain = best.paired[domain.reference]
     return (
-        f"On {unseen} the energy model was {count(domain.reference)} than {reference}, at best by "
-        f"{text(gain['log_score_gain'], 2)} nats a forecast {best.label} ahead (t = {text(gain['t'], 1)}); "
-        f"against {base} it was {count('base')}."
+        f"On {unseen} the energy model was {over_leads(found, domain.reference)} {reference} (most clearly "
+        f"{best.label} ahead: {amount(best.paired[domain.reference])}), and {over_leads(found, 'base')} "
+        f"{base}."
     )
+
+
+def amount(difference: dict[str, float]) -> str:
+    return f"{signed(difference['log_score_gain'])} nats a forecast, t = {text(difference['t'], 1)}"
+
+
+def over_leads(found: Sequence[Block], peer: str) -> str:
+    """``clearly better at 3 of 5 leads than``, or what else the leads say together."""
+    outcome = [clear(b.paired[peer]) for b in found]
+    better, worse = outcome.count("better"), outcome.count("worse")
+    if not better and not worse:
+        return f"at none of {len(found)} leads clearly different from"
+    first = f"clearly better at {better}" if better else ""
+    last = f"clearly worse at {worse}" if worse else ""
+    return f"{' and '.join(filter(None, (first, last)))} of {len(found)} leads than"
 
 
 def holm(p: dict[str, float]) -> dict[str, float]:

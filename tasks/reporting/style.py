@@ -22,7 +22,7 @@ header.top{background:var(--head);color:var(--headink);padding:44px 24px 36px}
 .inner{max-width:1032px;margin:0 auto}main,footer{max-width:1080px;margin:0 auto}
 main{padding:8px 24px 24px}
 .eyebrow{margin:0 0 10px;font-size:13px;letter-spacing:.08em;text-transform:uppercase;opacity:.8}
-h1{margin:0;font-size:clamp(23px,3.2vw,36px);line-height:1.25;font-weight:650;letter-spacing:-.012em;
+h1{margin:0;font-size:clamp(22px,2.6vw,31px);line-height:1.25;font-weight:650;letter-spacing:-.012em;
 text-wrap:balance;max-width:32em}
 .lead{margin:16px 0 0;max-width:46em;opacity:.92;font-size:17px}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:1px;margin:28px 0 0;

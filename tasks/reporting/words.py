@@ -1,5 +1,7 @@
 """Names and plain words: what each model and each term means to a reader who has not seen the code."""
 
+from datetime import date
+
 MODELS = {
     "ebm": ("Energy model", "the model of this page: its base, tilted by a learned energy"),
     "base": ("Its own base", "the classical forecaster, with the same inputs, before the energy tilts it"),
@@ -88,6 +90,12 @@ def periods(frequency: str, count: int) -> str:
     """``count`` steps of a domain's frequency in words: ``1 day``, ``6 months``."""
     unit = {"B": "trading day", "MS": "month"}.get(frequency, "step")
     return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+def dated(time: str, frequency: str) -> str:
+    """A date as its frequency asks: ``2019-01-02`` for days, ``January 2011`` for months."""
+    day = date.fromisoformat(time[:10])
+    return f"{day:%B %Y}" if frequency == "MS" else day.isoformat()
 
 
 def text(value: float, digits: int = 2) -> str:

@@ -14,7 +14,7 @@ from tasks.files import read_json, write_json
 from tasks.params import load_params
 from tasks.reporting.charts import ticks
 from tasks.reporting.standing import Block, headline, holm
-from tasks.reporting.words import model_name, text
+from tasks.reporting.words import dated, model_name, text
 from tests.synthetic import LEADS, PEERS, project
 
 FREQUENCY = {"finance": "B", "climate": "MS"}
@@ -89,7 +89,8 @@ def test_every_model_check_date_and_hash_is_on_the_page(workspace, project_root)
     html = write(workspace, project_root)
     forecast = read_json(workspace.forecast)
     for part in forecast["series"].values():
-        assert part["origin"] in html and part["steps"][0]["time"] in html
+        for time in (part["origin"], *(step["time"] for step in part["steps"])):
+            assert dated(time, FREQUENCY[workspace.domain]) in html
     for model in pd.read_parquet(workspace.forecasts)["model"].unique():
         assert model_name(model) in html
     for words in (
@@ -104,33 +105,50 @@ def test_every_model_check_date_and_hash_is_on_the_page(workspace, project_root)
     assert not re.search(r">\s*(nan|None|inf)\s*<", html)
 
 
+BEAT = "beat EGARCH-skew-t (+0.020 nats a forecast, t = 3.0), "
+LOST = "lost to EGARCH-skew-t (−0.020 nats a forecast, t = −3.0), "
+LEVEL = "was not clearly different from EGARCH-skew-t (+0.020 nats a forecast, t = 1.0), "
+
+
 @pytest.mark.parametrize(
     ("reference", "base", "words"),
     [
-        (
-            3.0,
-            2.5,
-            "beat EGARCH-skew-t by 0.020 nats a forecast (t = 3.0), and it is clearly better than its own",
-        ),
-        (
-            3.0,
-            0.4,
-            "beat EGARCH-skew-t by 0.020 nats a forecast (t = 3.0), but it is not clearly different from",
-        ),
-        (
-            -3.0,
-            -2.5,
-            "lost to EGARCH-skew-t by 0.020 nats a forecast (t = −3.0), but it is worse than its own",
-        ),
-        (1.0, 1.0, "was not clearly different from EGARCH-skew-t by 0.020 nats a forecast (t = 1.0), but"),
+        (3.0, 2.5, BEAT + "and it is clearly better than its own untilted base (+0.010"),
+        (3.0, 0.4, BEAT + "but it is not clearly different from its own untilted base (+0.010"),
+        (-3.0, -2.5, LOST + "and it is worse than its own untilted base (−0.010"),
+        (1.0, 1.0, LEVEL + "and it is not clearly different from its own untilted base"),
     ],
 )
 def test_the_headline_follows_the_evidence(reference, base, words):
-    paired = {
-        "egarch-skewt": {"log_score_gain": np.sign(reference) * 0.02, "t": reference},
+    found = [Block("", 10, {}, paired("egarch-skewt", reference, base))]
+    assert words in headline(found, made_up("finance"), "10 days")
+
+
+@pytest.mark.parametrize(
+    ("t", "words"),
+    [
+        (
+            (3, 3, 1, 1, 1),
+            "was clearly better at 2 of 5 leads than damped persistence (most clearly 0 ahead:",
+        ),
+        (
+            (3, 3, 1, 1, -3),
+            "was clearly better at 2 and clearly worse at 1 of 5 leads than damped persistence",
+        ),
+        ((1, 1, 1, 1, 1), "was at none of 5 leads clearly different from damped persistence"),
+        ((1, 1, 1, 1, -3), "was clearly worse at 1 of 5 leads than damped persistence"),
+    ],
+)
+def test_the_headline_counts_leads(t, words):
+    found = [Block(str(i), 10, {}, paired("damped-persistence", one, 0.1)) for i, one in enumerate(t)]
+    assert words in headline(found, made_up("climate"), "10 months")
+
+
+def paired(peer: str, reference: float, base: float) -> dict[str, dict[str, float]]:
+    return {
+        peer: {"log_score_gain": np.sign(reference) * 0.02, "t": reference},
         "base": {"log_score_gain": np.sign(base) * 0.01, "t": base},
     }
-    assert words in headline([Block("", 10, {}, paired)], made_up("finance"), "10 days")
 
 
 def test_holm_against_a_worked_example():
