@@ -65,7 +65,7 @@ class Finance:
             if missing:
                 raise BasinError(
                     f"source {source}: no column {', '.join(missing)}; found "
-                    f"{', '.join(map(str, table.columns))}; rename the file's columns or mend the catalog entry"
+                    f"{', '.join(map(str, table.columns))}; rename its columns or mend the catalog entry"
                 )
             parts.append(table[["time", *self.columns]].assign(series=source))
         return pd.concat(parts, ignore_index=True)[["time", "series", *self.columns]]

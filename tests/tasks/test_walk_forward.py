@@ -83,9 +83,15 @@ def choice(*gains: float) -> tuple[int, float]:
 
 
 def test_a_larger_energy_is_taken_only_when_it_pays_beyond_one_standard_error():
-    assert choice(0.05, 0.0505) == (0, 1.0)
-    assert choice(0.05, 0.10) == (1, 1.0)
-    assert choice(0.05, 0.02, 0.10) == (2, 1.0)
+    assert choice(0.05, 0.0505)[0] == 0
+    assert choice(0.05, 0.10)[0] == 1
+    assert choice(0.05, 0.02, 0.10)[0] == 2
+
+
+def test_the_weight_shrinks_with_the_evidence():
+    """By 1 − 1/t²: noise of 0.1 over 500 rows is a standard error of about 0.0045."""
+    assert choice(0.05)[1] == pytest.approx(1 - (0.0045 / 0.05) ** 2, abs=0.003)
+    assert choice(0.009)[1] == pytest.approx(0.75, abs=0.1)
 
 
 def test_without_a_gain_the_model_falls_back_to_its_base():

@@ -1,0 +1,229 @@
+"""Climate: El Niño sea-surface temperature 1 to 12 months ahead, from its own monthly history."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from tasks.errors import BasinError
+from tasks.parallel import Progress, run_units, silent
+from tasks.params import FeatureParams
+from tasks.seasonal import (
+    Fit,
+    climatology,
+    damped_persistence,
+    damped_ridge,
+    near,
+    persistence,
+    seasonal_ridge,
+)
+
+NORMAL_YEARS = 30
+"""Years of the climatology that anomalies refer to, as the WMO's normals; those before the refit."""
+
+BLOCKS = 8
+"""Contiguous blocks of the cross-validation from which every model's spread is taken."""
+
+LAGS = (0, 1, 3, 6)
+"""Lags in months of the base's ridge, chosen with its penalty on targets of 1970-1989."""
+
+PENALTY, RIDGE_PENALTY = 100.0, 10.0
+"""Of the base's ridge on the residuals of damped persistence; of the peer ``seasonal-ridge``."""
+
+BARRIER = 9
+"""From this lead on the base is averaged with climatology: beyond the spring barrier little is known."""
+
+EARLIEST = 12
+"""Months of history an origin needs before it enters a fit."""
+
+MODELS: dict[str, Fit] = {
+    "base": damped_ridge(LAGS, PENALTY, BARRIER),
+    "damped-persistence": damped_persistence,
+    "seasonal-ridge": seasonal_ridge((0, 1, 2), RIDGE_PENALTY),
+    "climatology": climatology,
+    "persistence": persistence,
+}
+
+
+class Climate:
+    """Monthly sea-surface temperature of the eastern equatorial Pacific, 1950-2010, from statsmodels."""
+
+    name = "climate"
+    title = "El Niño: sea-surface temperature, 1 to 12 months ahead"
+    question = (
+        "At the end of each month: how much warmer or colder than normal will the sea surface of the "
+        "eastern equatorial Pacific be 1, 3, 6, 9 and 12 months later? The answer is a whole probability "
+        "distribution, so that it also says how likely El Niño is. An energy-based model tilts the "
+        "strongest classical forecast; both are judged, beside climatology, persistence and ridge "
+        "regression, on months none of them had seen when they were fitted."
+    )
+    unit = "°C anomaly"
+    frequency = "MS"
+    sources = ("elnino",)
+    columns = ("sst",)
+    leads = (1, 3, 6, 9, 12)
+    peers = ("damped-persistence", "seasonal-ridge", "climatology", "persistence", "mdn")
+    reference = "damped-persistence"
+    base = "damped persistence with ridge"
+    returns = False
+    state = "x_anomaly"
+    state_title = "anomaly of the last month, °C"
+
+    def parse(self, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+        """``time, series, sst`` from the table ``elnino`` (``time, sst``)."""
+        table = tables["elnino"]
+        missing = [c for c in ("time", *self.columns) if c not in table]
+        if missing:
+            raise BasinError(
+                f"source elnino: no column {', '.join(missing)}; found "
+                f"{', '.join(map(str, table.columns))}; rename the file's columns or mend the catalog entry"
+            )
+        return table[["time", *self.columns]].assign(series="nino")[["time", "series", *self.columns]]
+
+    def features(
+        self,
+        raw: pd.DataFrame,
+        params: FeatureParams,
+        start: pd.Timestamp | None = None,
+        progress: Progress = silent,
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Inputs known at each month and the classical densities (``tasks.domains.Domain``).
+
+        The target is the temperature minus the climatology known at the last refit, the same for every
+        model, so that scores compare.
+        """
+        series = raw.reset_index(drop=True)
+        expected = pd.date_range(series["time"].iloc[0], series["time"].iloc[-1], freq="MS")
+        absent = expected.difference(pd.DatetimeIndex(series["time"]))
+        if len(absent) or len(expected) != len(series):
+            first = f"{absent[0]:%Y-%m}" if len(absent) else f"{series['time'].iloc[0]:%Y-%m}"
+            raise BasinError(
+                f"nino: {len(series)} rows where {expected[0]:%Y-%m} to {expected[-1]:%Y-%m} has "
+                f"{len(expected)} months (first trouble: {first}); fill the gap or cut the series before it"
+            )
+        least = params.min_rows + max(self.leads)
+        if len(series) <= least:
+            raise BasinError(
+                f"nino: {len(series)} months, but features need more than {least} (features.min_rows + the "
+                "longest lead); give a longer history or lower features.min_rows in params.yaml"
+            )
+        refits = range(params.min_rows - 1, len(series), params.refit)
+        units = [
+            (series, at, params.refit)
+            for at in refits
+            if start is None or series["time"].iloc[min(at + params.refit, len(series)) - 1] >= start
+        ]
+        # A refit takes a fraction of a second: a few units of several refits each cost less to hand out.
+        chunks = [units[i::4] for i in range(4)]
+        done = run_units(_refits, [(chunk,) for chunk in chunks if chunk], "classical models", progress)
+        inputs = pd.concat([i for part in done for i, _ in part])
+        classical = pd.concat([c for part in done for _, c in part])
+        if start is not None:
+            inputs, classical = inputs[inputs["origin"] >= start], classical[classical["origin"] >= start]
+        keys = ["series", "origin", "lead"]
+        return (
+            inputs.sort_values(keys, ignore_index=True),
+            classical.sort_values(["model", *keys], ignore_index=True),
+        )
+
+    def regimes(self, raw: pd.DataFrame) -> pd.DataFrame:
+        """El Niño, neutral, La Niña: 3-month mean anomaly (whole record) ≥ 0.5, between, ≤ −0.5 °C."""
+        anomaly = raw["sst"] - raw.groupby(raw["time"].dt.month)["sst"].transform("mean")
+        smooth = anomaly.rolling(3, min_periods=1).mean()
+        regime = np.select([smooth >= 0.5, smooth <= -0.5], ["el-nino", "la-nina"], "neutral")
+        return pd.DataFrame({"time": raw["time"], "series": raw["series"], "regime": regime})
+
+    def empirical(self, inputs: pd.DataFrame, raw: pd.DataFrame, model: str) -> np.ndarray:
+        """Climate has no peer without parameters."""
+        raise ValueError(f"climate has no empirical peer {model}")
+
+
+@dataclass(frozen=True)
+class _Density:
+    """Location and spread by origin of one model at one lead, and its standardised residuals."""
+
+    loc: np.ndarray
+    scale: np.ndarray
+    residual: np.ndarray
+
+
+def _refits(units: list[tuple[pd.DataFrame, int, int]]) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    return [_refit(*unit) for unit in units]
+
+
+def _refit(series: pd.DataFrame, at: int, refit: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fit everything on rows up to ``at``; tables for origins in ``[at, at + refit)``."""
+    sst, time = series["sst"].to_numpy(), pd.DatetimeIndex(series["time"])
+    phase = time[0].month - 1
+    month = (np.arange(len(sst)) + phase) % 12
+    recent = np.arange(len(sst)) <= at
+    recent &= np.arange(len(sst)) > at - 12 * NORMAL_YEARS
+    normal = np.array([sst[recent & (month == m)].mean() for m in range(12)])
+    anomaly = sst - normal[month]
+    origins = np.arange(at, min(at + refit, len(sst)))
+    inputs, classical = [], []
+    for lead in Climate.leads:
+        ahead = [time[o] + pd.DateOffset(months=lead) for o in origins]
+        target = np.array([anomaly[o + lead] if o + lead < len(sst) else np.nan for o in origins])
+        keys = pd.DataFrame({"series": series["series"].iloc[0], "origin": time[origins], "lead": lead})
+        known = anomaly[: at + 1]
+        densities = {
+            name: _density(fit, known, anomaly, origins, lead, phase) for name, fit in MODELS.items()
+        }
+        for name, density in densities.items():
+            eta, lam = _shape(density.residual) if name == "base" else (1e6, 0.0)
+            table = keys.assign(model=name, loc=density.loc, scale=density.scale, eta=eta, lam=lam)
+            classical.append(table)
+        season = 2 * np.pi * ((origins + lead + phase) % 12) / 12
+        inputs.append(
+            keys.assign(
+                time=ahead,
+                target=target,
+                x_anomaly=anomaly[origins],
+                x_change_3=anomaly[origins] - anomaly[origins - 3],
+                x_change_12=anomaly[origins] - anomaly[origins - 12],
+                x_mean_12=np.array([anomaly[o - 11 : o + 1].mean() for o in origins]),
+                x_cos=np.cos(season),
+                x_sin=np.sin(season),
+                x_lead=lead / 12,
+                x_loc=densities["base"].loc,
+                x_log_scale=np.log(densities["base"].scale),
+            )
+        )
+    return pd.concat(inputs, ignore_index=True), pd.concat(classical, ignore_index=True)
+
+
+def _density(
+    fit: Fit, known: np.ndarray, anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int
+) -> _Density:
+    """One spread rule for all models: block-cross-validated residuals, ±1 month around the target's."""
+    training = np.arange(EARLIEST, len(known) - lead)
+    loc = fit(known, training, lead, phase)(anomaly, origins)
+    residual = np.empty(len(training))
+    gap = EARLIEST + lead
+    for block in np.array_split(training, BLOCKS):
+        kept = training[(training < block[0] - gap) | (training > block[-1] + gap)]
+        residual[block - EARLIEST] = known[block + lead] - fit(known, kept, lead, phase)(known, block)
+    month = (training + lead + phase) % 12
+    spread = np.array([np.sqrt(np.mean(residual[near(month, m)] ** 2)) for m in range(12)])
+    return _Density(loc, spread[(origins + lead + phase) % 12], residual / spread[month])
+
+
+def _shape(residual: np.ndarray) -> tuple[float, float]:
+    """Degrees of freedom and skewness of standardised residuals."""
+    from ebm_core.regression import fit_skewt_regression
+
+    ones = np.ones((len(residual), 1))
+    fit = fit_skewt_regression(
+        residual,
+        np.empty((len(residual), 0)),
+        ones,
+        prior_gamma=np.empty(0),
+        prior_beta=np.zeros(1),
+        penalty_loc=0.0,
+        penalty_scale=1e6,  # the spread rule is the common one: only the shape is fitted here
+    )
+    return fit.eta, fit.lam
+
+
+DOMAIN = Climate()

@@ -1,0 +1,89 @@
+"""Classical seasonal forecasts of monthly anomalies: each fits some origins and predicts at others."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""``predict(anomaly, origins)``: expected anomaly ``lead`` months after each origin."""
+
+Fit = Callable[[np.ndarray, np.ndarray, int, int], Predict]
+"""``fit(anomaly, origins, lead, phase)``, where ``phase`` is the calendar month (0-11) of row 0.
+
+A fit looks at rows up to ``origins.max() + lead``; a prediction at rows up to its origin.
+"""
+
+
+def climatology(anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int) -> Predict:
+    """No anomaly."""
+    return lambda values, at: np.zeros(len(at))
+
+
+def persistence(anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int) -> Predict:
+    """Today's anomaly stays."""
+    return lambda values, at: values[at]
+
+
+def damped_persistence(anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int) -> Predict:
+    """a(t + h) = b(m)·a(t), b fitted by least squares on target months m − 1, m, m + 1."""
+    target = (origins + lead + phase) % 12
+    now, later = anomaly[origins], anomaly[origins + lead]
+    slope = np.array(
+        [
+            (now[near(target, m)] * later[near(target, m)]).sum() / (now[near(target, m)] ** 2).sum()
+            for m in range(12)
+        ]
+    )
+    return lambda values, at: slope[(at + lead + phase) % 12] * values[at]
+
+
+def seasonal_ridge(lags: tuple[int, ...], penalty: float) -> Fit:
+    """Ridge on lagged anomalies times two harmonics of the target month, shrunk to zero."""
+    return _ridge(climatology, lags, penalty, harmonics=2)
+
+
+def damped_ridge(lags: tuple[int, ...], penalty: float, barrier: int) -> Fit:
+    """Ridge on lagged anomalies, the same in all seasons, shrunk to damped persistence, which is not.
+
+    From lead ``barrier`` on it is averaged with climatology.
+    """
+    ridge = _ridge(damped_persistence, lags, penalty, harmonics=0)
+
+    def fit(anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int) -> Predict:
+        predict = ridge(anomaly, origins, lead, phase)
+        share = 1.0 if lead < barrier else 0.5
+        return lambda values, at: share * predict(values, at)
+
+    return fit
+
+
+def near(month: np.ndarray, centre: int) -> np.ndarray:
+    """Which months are ``centre`` or next to it."""
+    close: np.ndarray = np.minimum((month - centre) % 12, (centre - month) % 12) <= 1
+    return close
+
+
+def _ridge(prior: Fit, lags: tuple[int, ...], penalty: float, harmonics: int) -> Fit:
+    def fit(anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int) -> Predict:
+        first = prior(anomaly, origins, lead, phase)
+        x = _design(anomaly, origins, lags, lead + phase, harmonics)
+        residual = anomaly[origins + lead] - first(anomaly, origins)
+        weights = np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ residual)
+        # Row sums rather than a BLAS product, whose last bit depends on how many rows there are.
+        return lambda values, at: (
+            first(values, at) + (_design(values, at, lags, lead + phase, harmonics) * weights).sum(1)
+        )
+
+    return fit
+
+
+def _design(
+    anomaly: np.ndarray, at: np.ndarray, lags: tuple[int, ...], ahead: int, harmonics: int
+) -> np.ndarray:
+    """Lagged anomalies times 1 and ``harmonics`` pairs of the target month, ``at + ahead`` months on."""
+    season = 2 * np.pi * ((at + ahead) % 12) / 12
+    waves = [f(k * season) for k in range(1, harmonics + 1) for f in (np.cos, np.sin)]
+    seasonal = np.column_stack([np.ones(len(at)), *waves])
+    lagged = np.column_stack([anomaly[at - lag] for lag in lags])
+    design: np.ndarray = (lagged[:, :, None] * seasonal[:, None, :]).reshape(len(at), -1)
+    return design
