@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import pandas as pd
 import yaml
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from tasks.errors import BasinError
 from tasks.files import whole
@@ -21,6 +21,10 @@ RETRIES = 3
 
 TIMEOUT = 30
 """Seconds without an answer after which an attempt is given up."""
+
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Sums = Annotated[tuple[Sha256, ...], BeforeValidator(lambda sums: (sums,) if isinstance(sums, str) else sums)]
 
 
 class Entry(Strict):
@@ -36,7 +40,11 @@ class Entry(Strict):
     columns: dict[str, str | tuple[str, ...]] = Field(min_length=1)
     blank_rows: Literal["keep", "drop"] = "keep"
     mirror: str | None = None
-    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    sha256: Sums | None = None
+
+    def accepts(self, sha256: str) -> bool:
+        """Whether the catalog states this sum, or none."""
+        return self.sha256 is None or sha256 in self.sha256
 
 
 class LibrarySource(Entry):
@@ -130,9 +138,9 @@ def read_source(
         path = _download(name, entry, root, progress) if isinstance(entry, UrlSource) else root / entry.path
     label = f"{name} ({path})"
     found = _sha256(label, path, entry)
-    if entry.sha256 not in (None, found):
+    if not entry.accepts(found):
         raise BasinError(
-            f"{label}: sha256 is {found}, expected {entry.sha256}; the file is damaged or was changed: get "
+            f"{label}: sha256 is {found}, expected {' or '.join(entry.sha256 or ())}; the file is damaged or was changed: get "
             "it again, or if the new content is wanted state its sha256 in data/catalog.yaml"
         )
     table = tidy(label, read_file(label, path, entry), entry)
@@ -185,7 +193,7 @@ def _download(name: str, entry: UrlSource, root: Path, progress: Progress) -> Pa
     import requests
 
     target = root / "runs" / "downloads" / f"{name}.{'nc' if entry.format == 'netcdf' else 'txt'}"
-    if entry.sha256 and target.is_file() and _sha256(name, target, entry) == entry.sha256:
+    if entry.sha256 and target.is_file() and entry.accepts(_sha256(name, target, entry)):
         return target
     pooch.get_logger().setLevel("ERROR")
     with whole(target) as (temporary,), TemporaryDirectory(dir=temporary.parent) as folder:
