@@ -109,7 +109,7 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}".replace("-", "−")
     if isinstance(value, dict):
-        return ", ".join(f"{k}: {shown(v)}" for k, v in value.items())
+        return "; ".join(f"{k}: {shown(v)}" for k, v in value.items())
     if isinstance(value, list):
         return ", ".join(shown(v) for v in value)
     return str(value)
@@ -165,11 +165,17 @@ def provenance_section(
 ) -> Section:
     rows = [
         Row(
-            s["name"],
+            series_name(s["name"]),
             [
                 Cell(str(s["origin"]), f"{s['kind']}, {s['licence']}", "words"),
                 Cell(f"{s['rows']:,}"),
-                Cell(s["unit"], f"{s['frequency']}, published after {shown(s['publication_lag'])}", "words"),
+                Cell(
+                    s["unit"],
+                    f"published {s['publication_lag']} days later"
+                    if s["publication_lag"]
+                    else "published the same day",
+                    "words",
+                ),
                 Cell(s["sha256"][:16] + "…", css="num"),
             ],
         )
@@ -181,7 +187,8 @@ def provenance_section(
         "(sha256) are how to check that."
     )
     content += table("Sources", ["Source", "origin and licence", "rows", "unit", "sha256"], rows, (1, 3))
-    rows = [Row(name, [Cell(digest, css="words code")]) for name, digest in hashes]
+    named = [*((f"source {s['name']}", s["sha256"]) for s in provenance["sources"]), *hashes]
+    rows = [Row(name, [Cell(digest, css="words code")]) for name, digest in named]
     content += folded("Files and their sha256", table("Files", ["File", "sha256"], rows, (1,)))
     rows = [Row(key, [Cell(value, css="words")]) for key, value in settings]
     content += folded("Settings (params.yaml)", table("Settings", ["Key", "value"], rows, (1,)))

@@ -155,7 +155,8 @@ def lines(
     def draw(width: int) -> Canvas:
         xs = [p[0] for _, points in series for p in points]
         ys = [p[1] for _, points in series for p in points] + ([0.0] if zero else [])
-        canvas = Canvas(width, height, spread(xs, 0.04) if dots else (min(xs), max(xs)), spread(ys))
+        across = spread(xs, 0.04) if dots else (min(xs), max(xs))
+        canvas = Canvas(width, height, across, spread(ys), bottom=40 if x_title else 24)
         canvas.y_axis(y_title)
         if zero:
             canvas.line((canvas.x[0], 0), (canvas.x[1], 0), "zero")
@@ -231,7 +232,7 @@ def fan(
         xs = [h[0] for h in history] + [s[0] for s in steps]
         ys = [v for h in history for v in h[1:]] + [v for s in steps for v in s[1]]
         gap = (max(xs) - min(xs)) * 0.02
-        canvas = Canvas(width, 320, (min(xs), max(xs) + gap), spread(ys))
+        canvas = Canvas(width, 320, (min(xs), max(xs) + gap), spread(ys), bottom=24)
         canvas.y_axis(y_title)
         banded = [h for h in history if math.isfinite(h[2])]
         if banded:

@@ -57,7 +57,7 @@ thead th{color:var(--soft);font-weight:550;font-size:13px;white-space:nowrap;bor
 .caption+.scroll thead th{border-top:1px solid var(--line)}
 th:first-child,td.words,th.words{text-align:left}
 tbody th{font-weight:500;min-width:10em}
-td.words{min-width:12em}td.status{min-width:0}
+td.words{min-width:12em}td.status{min-width:0}td.words:last-child{min-width:20em}
 td.num{white-space:nowrap}
 tr.ebm th{color:var(--ebm);font-weight:650}
 tr.ebm td,tr.ebm th{background:var(--tint)}
@@ -99,7 +99,7 @@ stroke-dasharray:5 4}
 details{border:1px solid var(--line);border-radius:12px;background:var(--card);margin:14px 0}
 summary{cursor:pointer;padding:11px 16px;font-weight:550}
 details .box{border-width:1px 0 0;border-radius:0;margin:0}
-dl{display:grid;grid-template-columns:minmax(9em,13em) 1fr;gap:10px 24px}
+dl{margin:0;display:grid;grid-template-columns:minmax(9em,13em) 1fr;gap:10px 24px}
 dt{font-weight:620}dd{margin:0;max-width:44em}
 td.code{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;word-break:break-all}
 footer{padding:20px 24px 48px;color:var(--soft);font-size:14px}
