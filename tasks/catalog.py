@@ -141,7 +141,8 @@ def read_source(
     if not entry.accepts(found):
         raise BasinError(
             f"{label}: sha256 is {found}, expected {' or '.join(entry.sha256 or ())}; the file "
-            "is damaged or was changed: get it again, or if the new content is wanted state its sha256 in data/catalog.yaml"
+            "is damaged or was changed: get it again, or if the new content is wanted state its sum in "
+            "data/catalog.yaml"
         )
     table = tidy(label, read_file(label, path, entry), entry)
     return SourceTable(table, found, label)
