@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import pandas as pd
 import yaml
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from tasks.errors import BasinError
 from tasks.files import whole
@@ -41,6 +41,17 @@ class Entry(Strict):
     blank_rows: Literal["keep", "drop"] = "keep"
     mirror: str | None = None
     sha256: Sums | None = None
+
+    @model_validator(mode="after")
+    def _layout(self) -> "Entry":
+        lists = [names for names in self.columns.values() if not isinstance(names, str)]
+        if self.format == "months" and not (len(self.columns) == 1 and lists and len(lists[0]) == 12):
+            raise ValueError("format months needs one column, as the list of its twelve months")
+        if self.format != "months" and lists:
+            raise ValueError(f"format {self.format} takes one name a column, a list is for format months")
+        if self.format != "table" and self.format != "csv" and not isinstance(self.time, str):
+            raise ValueError(f"format {self.format} takes one name in `time`")
+        return self
 
     def accepts(self, sha256: str) -> bool:
         """Whether the catalog states this sum, or none."""

@@ -93,17 +93,17 @@ def _dates(label: str, table: pd.DataFrame, entry: "Entry") -> pd.Series:
 
 
 def _parsed(label: str, column: str, text: pd.Series, written: pd.Series) -> pd.Series:
-    if pd.api.types.is_datetime64_any_dtype(text):
-        parsed = text
-    else:
-        parsed = pd.to_datetime(text.astype(str), errors="coerce", format="ISO8601")
-        bad = np.flatnonzero(parsed.isna())
-        if len(bad):
-            raise BasinError(
-                f"{label}: column {column}, row {bad[0] + 1}: {written.iloc[bad[0]]!r} is no date, expected "
-                f"YYYY-MM-DD ({len(bad)} such rows); correct the file"
-            )
-    return parsed.astype("datetime64[ns]")
+    if not pd.api.types.is_datetime64_any_dtype(text):
+        text = pd.to_datetime(text.astype(str), errors="coerce", format="ISO8601", utc=True).dt.tz_localize(
+            None
+        )
+    bad = np.flatnonzero(text.isna())
+    if len(bad):
+        raise BasinError(
+            f"{label}: column {column}, row {bad[0] + 1}: {written.iloc[bad[0]]!r} is no date, expected "
+            f"YYYY-MM-DD ({len(bad)} such rows); correct the file"
+        )
+    return text.astype("datetime64[ns]")
 
 
 def _numbers(label: str, column: pd.Series) -> pd.Series:

@@ -176,6 +176,23 @@ def test_netcdf_gives_its_variables_by_time_and_no_grids(tmp_path: Path, server:
     assert "not a readable netcdf file" in refused(tmp_path, **url(server, content[:200], **change))
 
 
+def test_dates_with_a_time_zone_become_naive_utc(tmp_path: Path, server: Server) -> None:
+    text = "observation_date,SP500\n2018-12-24T21:00:00Z,1\n2018-12-25T23:00:00-02:00,2\n"
+    assert read(tmp_path, **url(server, text))["time"].dt.strftime("%dT%H").tolist() == ["24T21", "26T01"]
+
+
+def test_a_year_of_months_becomes_twelve_rows(tmp_path: Path, server: Server) -> None:
+    months = [f"M{m}" for m in range(1, 13)]
+    text = (
+        " ".join(["YEAR", *months]) + "\n1950 " + " ".join(map(str, range(12))) + "\n19x1" + " 0" * 12 + "\n"
+    )
+    change = {"format": "months", "time": "YEAR", "columns": {"sst": months}, "frequency": "MS"}
+    assert "column YEAR, row 2: '19x1' is no number" in refused(tmp_path, **url(server, text, **change))
+    table = read(tmp_path, **url(server, text.replace("19x1", "1951").replace(" 11\n", " NaN\n"), **change))
+    assert table["time"].tolist() == pd.date_range("1950-01-01", periods=24, freq="MS").tolist()
+    np.testing.assert_array_equal(table["sst"], [*range(11), np.nan, *[0] * 12])
+
+
 # Downloads
 
 
@@ -260,6 +277,8 @@ def test_a_mirror_without_the_file_falls_back(tmp_path: Path) -> None:
         ({"publication_lag": -1}, "`it.publication_lag` = -1"),
         ({"sha256": "abc"}, "`it.sha256.0` = 'abc'"),
         ({"licence": None}, "`it.licence`"),
+        ({"format": "months"}, "`it`: Value error, format months needs one column"),
+        ({"columns": {"close": ["JAN", "FEB"]}}, "`it`: Value error, format csv takes one name a column"),
     ],
 )
 def test_a_mistake_in_the_catalog_is_named(tmp_path: Path, change: dict[str, object], words: str) -> None:
