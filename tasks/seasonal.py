@@ -28,12 +28,10 @@ def damped_persistence(anomaly: np.ndarray, origins: np.ndarray, lead: int, phas
     """a(t + h) = b(m)·a(t), b fitted by least squares on target months m − 1, m, m + 1."""
     target = (origins + lead + phase) % 12
     now, later = anomaly[origins], anomaly[origins + lead]
-    slope = np.array(
-        [
-            (now[near(target, m)] * later[near(target, m)]).sum() / (now[near(target, m)] ** 2).sum()
-            for m in range(12)
-        ]
-    )
+    slope = np.empty(12)
+    for m in range(12):
+        season = near(target, m, 1)
+        slope[m] = (now[season] * later[season]).sum() / (now[season] ** 2).sum()
     return lambda values, at: slope[(at + lead + phase) % 12] * values[at]
 
 
@@ -42,24 +40,54 @@ def seasonal_ridge(lags: tuple[int, ...], penalty: float) -> Fit:
     return _ridge(climatology, lags, penalty, harmonics=2)
 
 
-def damped_ridge(lags: tuple[int, ...], penalty: float, barrier: int) -> Fit:
-    """Ridge on lagged anomalies, the same in all seasons, shrunk to damped persistence, which is not.
+def damped_ridge(lags: tuple[int, ...], penalty: float) -> Fit:
+    """Ridge on lagged anomalies, the same in all seasons, shrunk to damped persistence, which is not."""
+    return _ridge(damped_persistence, lags, penalty, harmonics=0)
 
-    From lead ``barrier`` on it is averaged with climatology.
+
+def kernel_ridge(lags: tuple[int, ...], penalty: float, width: float) -> Fit:
+    """Ridge in the space of a Gaussian kernel over lagged anomalies (in σ) and the target's season.
+
+    Its forecast returns to climatology where the past holds nothing alike. Saunders et al. (1998).
     """
-    ridge = _ridge(damped_persistence, lags, penalty, harmonics=0)
 
     def fit(anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int) -> Predict:
-        predict = ridge(anomaly, origins, lead, phase)
-        share = 1.0 if lead < barrier else 0.5
-        return lambda values, at: share * predict(values, at)
+        sigma = anomaly[origins].std()
+
+        def place(values: np.ndarray, at: np.ndarray) -> np.ndarray:
+            season = 2 * np.pi * ((at + lead + phase) % 12) / 12
+            lagged = [values[at - lag] / sigma for lag in lags]
+            return np.column_stack([*lagged, np.cos(season), np.sin(season)])
+
+        known = place(anomaly, origins)
+
+        def alike(places: np.ndarray) -> np.ndarray:
+            distance = ((places[:, None] - known) ** 2).sum(axis=2)
+            kernel: np.ndarray = np.exp(-distance / (2 * width**2))
+            return kernel
+
+        weights = np.linalg.solve(alike(known) + penalty * np.eye(len(known)), anomaly[origins + lead])
+        return lambda values, at: (alike(place(values, at)) * weights).sum(axis=1)
 
     return fit
 
 
-def near(month: np.ndarray, centre: int) -> np.ndarray:
-    """Which months are ``centre`` or next to it."""
-    close: np.ndarray = np.minimum((month - centre) % 12, (centre - month) % 12) <= 1
+def averaged_from(barrier: int, first: Fit, second: Fit) -> Fit:
+    """``first`` at leads before ``barrier``, the mean of both from there on."""
+
+    def fit(anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int) -> Predict:
+        predict = first(anomaly, origins, lead, phase)
+        if lead < barrier:
+            return predict
+        other = second(anomaly, origins, lead, phase)
+        return lambda values, at: (predict(values, at) + other(values, at)) / 2
+
+    return fit
+
+
+def near(month: np.ndarray, centre: int, reach: int) -> np.ndarray:
+    """Which months are at most ``reach`` calendar months from ``centre``."""
+    close: np.ndarray = np.minimum((month - centre) % 12, (centre - month) % 12) <= reach
     return close
 
 

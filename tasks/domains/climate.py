@@ -10,9 +10,11 @@ from tasks.parallel import Progress, run_units, silent
 from tasks.params import FeatureParams
 from tasks.seasonal import (
     Fit,
+    averaged_from,
     climatology,
     damped_persistence,
     damped_ridge,
+    kernel_ridge,
     near,
     persistence,
     seasonal_ridge,
@@ -24,20 +26,25 @@ NORMAL_YEARS = 30
 BLOCKS = 8
 """Contiguous blocks of the cross-validation from which every model's spread is taken."""
 
-LAGS = (0, 1, 3, 6)
-"""Lags in months of the base's ridge, chosen with its penalty on targets of 1970-1989."""
+LAGS = (0, 2, 6, 12)
+"""Lags in months of the base, chosen with all below on targets of 1970-1989."""
 
-PENALTY, RIDGE_PENALTY = 100.0, 10.0
-"""Of the base's ridge on the residuals of damped persistence; of the peer ``seasonal-ridge``."""
+PENALTY, RIDGE_PENALTY, KERNEL_PENALTY, KERNEL_WIDTH = 100.0, 10.0, 10.0, 3.0
+"""Of the base's ridge, of the peer ``seasonal-ridge``, and of the base's kernel ridge (width in σ)."""
 
-BARRIER = 9
-"""From this lead on the base is averaged with climatology: beyond the spring barrier little is known."""
+BARRIER = 6
+"""From this lead on the base averages ridge and kernel ridge: beyond spring, only what is alike helps."""
+
+REACH = 2
+"""Months on either side of a target month that share its spread."""
 
 EARLIEST = 12
 """Months of history an origin needs before it enters a fit."""
 
 MODELS: dict[str, Fit] = {
-    "base": damped_ridge(LAGS, PENALTY, BARRIER),
+    "base": averaged_from(
+        BARRIER, damped_ridge(LAGS, PENALTY), kernel_ridge(LAGS, KERNEL_PENALTY, KERNEL_WIDTH)
+    ),
     "damped-persistence": damped_persistence,
     "seasonal-ridge": seasonal_ridge((0, 1, 2), RIDGE_PENALTY),
     "climatology": climatology,
@@ -64,7 +71,7 @@ class Climate:
     leads = (1, 3, 6, 9, 12)
     peers = ("damped-persistence", "seasonal-ridge", "climatology", "persistence", "mdn")
     reference = "damped-persistence"
-    base = "damped persistence with ridge"
+    base = "damped ridge, with kernel ridge from lead 6"
     returns = False
     state = "x_anomaly"
     state_title = "anomaly of the last month, °C"
@@ -171,7 +178,7 @@ def _refit(series: pd.DataFrame, at: int, refit: int) -> tuple[pd.DataFrame, pd.
             name: _density(fit, known, anomaly, origins, lead, phase) for name, fit in MODELS.items()
         }
         for name, density in densities.items():
-            eta, lam = _shape(density.residual) if name == "base" else (1e6, 0.0)
+            eta, lam = _shape(density.residual)
             table = keys.assign(model=name, loc=density.loc, scale=density.scale, eta=eta, lam=lam)
             classical.append(table)
         season = 2 * np.pi * ((origins + lead + phase) % 12) / 12
@@ -196,7 +203,7 @@ def _refit(series: pd.DataFrame, at: int, refit: int) -> tuple[pd.DataFrame, pd.
 def _density(
     fit: Fit, known: np.ndarray, anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int
 ) -> _Density:
-    """One spread rule for all models: block-cross-validated residuals, ±1 month around the target's."""
+    """One rule of spread and shape for all models: block-cross-validated residuals, by season."""
     training = np.arange(EARLIEST, len(known) - lead)
     loc = fit(known, training, lead, phase)(anomaly, origins)
     residual = np.empty(len(training))
@@ -205,7 +212,7 @@ def _density(
         kept = training[(training < block[0] - gap) | (training > block[-1] + gap)]
         residual[block - EARLIEST] = known[block + lead] - fit(known, kept, lead, phase)(known, block)
     month = (training + lead + phase) % 12
-    spread = np.array([np.sqrt(np.mean(residual[near(month, m)] ** 2)) for m in range(12)])
+    spread = np.array([np.sqrt(np.mean(residual[near(month, m, REACH)] ** 2)) for m in range(12)])
     return _Density(loc, spread[(origins + lead + phase) % 12], residual / spread[month])
 
 

@@ -26,6 +26,9 @@ SCALE_INPUTS = (
 LOC_INPUTS = ("z", "z_5", "z_22")
 """Inputs of the base's location."""
 
+SHOCK = 3.0
+"""Bound of standardised shocks, in standard deviations."""
+
 PRIOR_SCALE = {"egarch": 0.5, "gjr": 0.5}
 """Before data speak, the base's log scale is the mean of the two log volatilities."""
 
@@ -171,15 +174,13 @@ def _measures(group: pd.DataFrame, models: dict[str, pd.DataFrame]) -> pd.DataFr
             # A mean of each window on its own, not a running sum: its value must not depend on history.
             mean = _window_mean(measure.to_numpy(), window)
             table[f"{name}{window}"] = 0.5 * np.log(mean + floor)
-    z = (returns / np.exp(table["egarch"].shift())).clip(-6, 6)
-    table["z"], table["z_minus"] = z, z.clip(upper=0)
-    table["z_5"], table["z_22"] = 5 * _window_mean(z.to_numpy(), 5), 22 * _window_mean(z.to_numpy(), 22)
-    table["x_z"], table["x_z_previous"], table["x_z_5"], table["x_z_22"] = (
-        z,
-        z.shift(),
-        table["z_5"],
-        table["z_22"],
-    )
+    z = returns / np.exp(table["egarch"].shift())
+    # Shocks of a day, a week and a month, each in its own standard deviations and bounded: a base that is
+    # linear in them must not be carried off by one rare run of days.
+    for name, window in (("z", 1), ("z_5", 5), ("z_22", 22)):
+        shock = pd.Series(np.sqrt(window) * _window_mean(z.to_numpy(), window)).clip(-SHOCK, SHOCK)
+        table[name] = table[f"x_{name}"] = shock
+    table["z_minus"], table["x_z_previous"] = table["z"].clip(upper=0), table["z"].shift()
     table["x_log_egarch"] = table["egarch"]
     for name in ("rms5", "rms22", "rms66", "gk1", "gk5", "pk22"):
         table[f"x_{name}_to_egarch"] = table[name] - table["egarch"]

@@ -7,7 +7,15 @@ import pytest
 from tasks.domains.climate import DOMAIN, MODELS
 from tasks.errors import BasinError
 from tasks.params import FeatureParams
-from tasks.seasonal import climatology, damped_persistence, damped_ridge, persistence, seasonal_ridge
+from tasks.seasonal import (
+    averaged_from,
+    climatology,
+    damped_persistence,
+    damped_ridge,
+    kernel_ridge,
+    persistence,
+    seasonal_ridge,
+)
 
 PARAMS = FeatureParams(refit=12, min_rows=240)
 
@@ -88,21 +96,31 @@ def test_ridges_recover_a_seasonal_autoregression_and_shrink_where_they_say():
     values = damped_series(slope)
     training, origins = np.arange(12, 11000), np.arange(11100, 11200)
     exact = slope[(origins + 1) % 12] * values[origins]
-    for fit in (seasonal_ridge((0, 1), 10.0), damped_ridge((0, 1), 10.0, barrier=9)):
+    for fit in (seasonal_ridge((0, 1), 10.0), damped_ridge((0, 1), 10.0)):
         assert np.abs(fit(values, training, 1, 0)(values, origins) - exact).max() < 0.25
     harsh = seasonal_ridge((0, 1), 1e12)(values, training, 1, 0)(values, origins)
     np.testing.assert_allclose(harsh, climatology(values, training, 1, 0)(values, origins), atol=1e-4)
-    harsh = damped_ridge((0, 1), 1e12, barrier=9)(values, training, 1, 0)(values, origins)
+    harsh = damped_ridge((0, 1), 1e12)(values, training, 1, 0)(values, origins)
     np.testing.assert_allclose(harsh, damped_persistence(values, training, 1, 0)(values, origins), atol=1e-4)
 
 
-def test_beyond_the_barrier_the_base_is_halved():
+def test_kernel_ridge_recovers_the_conditional_mean_and_returns_to_climatology():
+    values = damped_series(np.full(12, 0.8), 1500)
+    training, origins = np.arange(12, 1200), np.arange(1300, 1400)
+    predict = kernel_ridge((0,), 1.0, 2.0)(values, training, 1, 0)
+    error = predict(values, origins) - 0.8 * values[origins]
+    assert np.sqrt((error**2).mean()) < 0.2
+    far = values.copy()
+    far[1300] = 100.0
+    assert predict(far, np.array([1300]))[0] == pytest.approx(0, abs=1e-6)
+
+
+def test_before_the_barrier_one_model_after_it_the_mean_of_two():
     values = damped_series(np.full(12, 0.9))
     training, origins = np.arange(12, 11000), np.arange(11100, 11110)
-    full = damped_ridge((0, 3), 10.0, barrier=99)(values, training, 9, 0)(values, origins)
-    half = damped_ridge((0, 3), 10.0, barrier=9)(values, training, 9, 0)(values, origins)
-    np.testing.assert_allclose(half, full / 2)
-    np.testing.assert_array_equal(persistence(values, training, 9, 0)(values, origins), values[origins])
+    both = averaged_from(6, persistence, climatology)
+    np.testing.assert_array_equal(both(values, training, 3, 0)(values, origins), values[origins])
+    np.testing.assert_array_equal(both(values, training, 6, 0)(values, origins), values[origins] / 2)
 
 
 def test_gaps_and_short_records_are_named(raw):
