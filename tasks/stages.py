@@ -12,8 +12,8 @@ from tasks.workspace import Workspace
 STAGES = (
     "ingest",
     "validate",
-    "audit",
     "features",
+    "audit",
     "train",
     "evaluate",
     "landscape",

@@ -1,7 +1,6 @@
 """Checks of the data, before anything is trained: look-ahead, embargo, coverage, regime balance."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,21 +31,11 @@ class DataEvidence:
 
     domain: Any
     raw: pd.DataFrame
+    inputs: pd.DataFrame
+    classical: pd.DataFrame
     as_of: pd.Timestamp
     params: DomainParams
     progress: Progress
-
-    @cached_property
-    def hindsight(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Inputs and classical forecasts of all folds, with the whole record at hand, and of the origins just
-        before the first fold, whose targets it trains on."""
-        dates = np.sort(self.raw["time"].unique())
-        first = dates.searchsorted(np.datetime64(self.params.split.walk_from)) - max(self.domain.leads) - 1
-        start = pd.Timestamp(dates[max(first, 0)])
-        tables: tuple[pd.DataFrame, pd.DataFrame] = self.domain.features(
-            self.raw, self.params.features, start=start, progress=self.progress
-        )
-        return tables
 
     def dates(self, series: str) -> pd.DatetimeIndex:
         return pd.DatetimeIndex(self.raw.loc[self.raw["series"] == series, "time"])
@@ -69,12 +58,10 @@ class DataEvidence:
 
 
 def look_ahead(e: DataEvidence) -> Outcome:
-    """Largest difference between inputs computed at the time and with all later data at hand."""
-    inputs = e.hindsight[0]
+    """Largest difference between the prepared tables and the same features computed on data cut at a date."""
     first = pd.Timestamp(e.params.split.walk_from)
-    candidates = np.sort(
-        inputs.loc[(inputs["origin"] >= first) & inputs["target"].notna(), "origin"].unique()
-    )
+    known = (e.inputs["origin"] >= first) & e.inputs["target"].notna()
+    candidates = np.sort(e.inputs.loc[known, "origin"].unique())
     size = min(e.params.audit.look_ahead_cuts, len(candidates))
     chosen = np.random.default_rng(SEED).choice(candidates, size=size, replace=False)
     cuts = [pd.Timestamp(cut) for cut in np.sort(chosen)]
@@ -84,7 +71,10 @@ def look_ahead(e: DataEvidence) -> Outcome:
         known = e.raw[e.raw["time"] <= cut].reset_index(drop=True)
         then = e.domain.features(known, e.params.features, start=cut)
         for past, now, keys in zip(
-            then, e.hindsight, (["series", "lead"], ["series", "lead", "model"]), strict=True
+            then,
+            (e.inputs, e.classical),
+            (["series", "lead"], ["series", "lead", "model"]),
+            strict=True,
         ):
             for column, difference in _differences(past, now, cut, keys).items():
                 worst = max(worst, difference)
@@ -129,8 +119,7 @@ def embargo(e: DataEvidence) -> Outcome:
     The pipeline trains on rows whose stated target date lies before the fold; the rows of the raw table
     tell whether each target was over by then.
     """
-    inputs = e.hindsight[0]
-    inputs = inputs[inputs["target"].notna()]
+    inputs = e.inputs[e.inputs["target"].notna()]
     slack, at_fault = [], []
     for (series, lead), rows in inputs.groupby(["series", "lead"], sort=False):
         dates = e.dates(series)
@@ -253,7 +242,7 @@ CHECKS = (
         title="No input knows the future",
         question="Would every input and every classical forecast have been the same on the day itself?",
         method="Cut the raw table at seeded dates, compute the features again and compare with those "
-        "from the whole record: the largest absolute difference must be exactly 0.",
+        "prepared from the whole record: the largest absolute difference must be exactly 0.",
         reference="Kaufman et al. (2012), Leakage in data mining, ACM TKDD 6(4)",
         run=look_ahead,
     ),
@@ -288,11 +277,13 @@ CHECKS = (
 
 
 def check_data(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
-    """Run every check of the data on the raw table; see :func:`tasks.checks.run_checks`."""
+    """Run every check of the data on the raw and prepared tables; see :func:`tasks.checks.run_checks`."""
     as_of = pd.Timestamp(read_json(workspace.provenance)["as_of"])
     try:
-        raw = pd.read_parquet(workspace.raw)
+        tables = [pd.read_parquet(path) for path in (workspace.raw, workspace.inputs, workspace.classical)]
     except FileNotFoundError as error:
-        raise BasinError(f"{workspace.raw} is missing; run the stage ingest first (`basin run`)") from error
-    evidence = DataEvidence(get_domain(workspace.domain), raw, as_of, params, progress)
+        raise BasinError(
+            f"{error.filename} is missing; run the stage features first (`basin run`)"
+        ) from error
+    evidence = DataEvidence(get_domain(workspace.domain), *tables, as_of, params, progress)
     return run_checks(CHECKS, evidence, progress)

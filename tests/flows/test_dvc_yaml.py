@@ -74,7 +74,7 @@ def test_every_stage_of_the_registry_is_in_the_pipeline_in_order(project_root: P
         assert entry["do"]["cmd"] == f"python -m tasks {stage} --domain ${{item}}"
 
 
-GATES = {stage: {"artifacts/${item}/validation.json"} for stage in ("audit", "features")}
+GATES = {stage: {"artifacts/${item}/validation.json"} for stage in ("features",)}
 """Not read, but they must be there: data that failed their suite go no further."""
 NOT_OUTPUTS = {"root", "domain", "artifacts", "runs", "data_docs", "tensorboard", "run_record"}
 PARTS = {

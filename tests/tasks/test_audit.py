@@ -75,7 +75,10 @@ def made(params: DomainParams, fault: str = "", keep: slice | np.ndarray | None 
     sst = 1.5 * np.sin(np.arange(len(time)) / 37 * 2 * np.pi) + 0.1 * np.cos(np.arange(len(time)))
     raw = pd.DataFrame({"time": time, "series": "toy", "sst": sst})
     raw = raw if keep is None else raw[keep].reset_index(drop=True)
-    return DataEvidence(Toy(fault), raw, pd.Timestamp("2011-01-31"), params, silent)
+    toy = Toy(fault)
+    return DataEvidence(
+        toy, raw, *toy.features(raw, params.features), pd.Timestamp("2011-01-31"), params, silent
+    )
 
 
 def test_an_honest_domain_passes_every_check(params: DomainParams) -> None:
