@@ -13,7 +13,6 @@ from ebm_core.quadrature import panels
 from tasks.errors import BasinError
 from tasks.mdn import MixtureDensityNetwork, fit_mdn
 from tasks.params import SplitParams, TrainParams
-from tasks.scores import paired_test
 from tasks.tilts import TiltConfig, TiltedModel, skewt, standardised
 
 WEIGHTS = np.linspace(0, 1, 21)
@@ -21,6 +20,9 @@ WEIGHTS = np.linspace(0, 1, 21)
 
 FEWEST = 100
 """Training rows below which no network is trained."""
+
+FEWEST_YEARS = 5
+"""Years of past gains below which the base is not tilted."""
 
 
 @dataclass(frozen=True)
@@ -61,40 +63,43 @@ def choose(
 ) -> tuple[int, float, list[dict[str, Any]]]:
     """``(capacity index, weight, growth path)`` for a fold, from the gains known before it starts.
 
-    The weight of the best past score is shrunk by 1 − 1/t², t its mean gain over the base in standard
-    errors (the positive-part rule of James and Stein): weak evidence tilts little, none not at all.
+    From lean to large, a capacity is kept only where it gains more than one standard error over the one
+    kept so far (at first the base). Each year counts once: errors are those of the yearly means, because the
+    days of one crash or the months of one El Niño are a single piece of evidence. The weight of the best
+    past score is then shrunk by 1 − 1/t², t its gain over the base in standard errors (the positive-part
+    rule of James and Stein): weak evidence tilts little, none not at all.
     """
     path: list[dict[str, Any]] = []
-    chosen, weight, best = 0, 0.0, None
+    chosen, weight, best = 0, 0.0, np.zeros(0)
     for index, chain in enumerate(past):
-        if not chain:
+        known = [t.gains[inputs["time"].iloc[t.rows].to_numpy() < fold.start] for t in chain]
+        yearly = np.array([gains.mean(0) for gains in known if len(gains)])
+        if len(yearly) < FEWEST_YEARS:
             break
-        rows = np.concatenate([t.rows for t in chain])
-        known = inputs["time"].iloc[rows].to_numpy() < fold.start
-        if known.sum() < FEWEST:
-            break
-        gains = np.concatenate([t.gains for t in chain])[known]
-        dated = inputs.iloc[rows[known]]
-        at = int(gains.mean(0).argmax())
-        horizon = int(dated["lead"].max())
-        step = paired_test(gains[:, at] - (0.0 if best is None else best), dated["time"], horizon)
-        kept = bool(step["mean"] > step["se"])
+        at = int(yearly.mean(0).argmax())
+        kept_so_far = best if len(best) else np.zeros(len(yearly))
+        gain, error = _mean_and_error(yearly[:, at] - kept_so_far)
+        kept = gain > error
         path.append(
             {
                 "capacity": chain[0].model.config.hidden,
                 "weight": float(WEIGHTS[at]),
-                "gain": float(gains[:, at].mean()),
-                "step_gain": step["mean"],
-                "step_se": step["se"],
+                "gain": float(yearly[:, at].mean()),
+                "step_gain": gain,
+                "step_se": error,
                 "kept": kept,
             }
         )
         if kept:
-            chosen, weight, best = index, float(WEIGHTS[at]), gains[:, at]
-    if best is not None:
-        total = paired_test(best, dated["time"], horizon)
-        weight *= max(0.0, 1 - (total["se"] / total["mean"]) ** 2) if total["mean"] > 0 else 0.0
+            chosen, weight, best = index, float(WEIGHTS[at]), yearly[:, at]
+    if len(best):
+        gain, error = _mean_and_error(best)
+        weight *= max(0.0, 1 - (error / gain) ** 2)
     return chosen, weight, path
+
+
+def _mean_and_error(values: np.ndarray) -> tuple[float, float]:
+    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
 def _training_rows(inputs: pd.DataFrame, fold: Fold) -> tuple[pd.DataFrame, dict[str, tuple]]:

@@ -68,45 +68,56 @@ def test_gains_are_those_of_the_model_on_later_rows():
     assert set(years) == {2002}
 
 
-def evidence(gain: float, capacity: int, rows: int = 500) -> list[Trained]:
-    """One past fold whose gain at weight 1 is ``gain`` ± noise."""
-    noise = np.random.default_rng(capacity).normal(0, 0.1, rows)
+def evidence(gain: float, capacity: int, years: int = 8, spread: float = 0.004) -> list[Trained]:
+    """Past years of 60 rows whose mean gains at weight 1 have mean ``gain`` and deviation ``spread``."""
+    noise = np.random.default_rng(capacity).normal(size=years)
+    yearly = gain + spread * (noise - noise.mean()) / noise.std(ddof=1)
     model = type("Model", (), {"config": type("Config", (), {"hidden": capacity})})
-    return [Trained(model, [], [], [], [], np.arange(rows), np.outer(gain + noise - noise.mean(), WEIGHTS))]
+    return [
+        Trained(model, [], [], [], [], np.arange(60 * k, 60 * k + 60), np.outer(np.full(60, g), WEIGHTS))
+        for k, g in enumerate(yearly)
+    ]
 
 
-def choice(*gains: float) -> tuple[int, float]:
+def choice(*chains: list[Trained]) -> tuple[int, float]:
     inputs, _ = table()
-    fold = folds(SPLIT, inputs["origin"].max())[-1]
-    chosen, weight, _ = choose([evidence(g, i) for i, g in enumerate(gains)], inputs, fold)
+    chosen, weight, _ = choose(list(chains), inputs, folds(SPLIT, inputs["origin"].max())[-1])
     return chosen, weight
 
 
 def test_a_larger_energy_is_taken_only_when_it_pays_beyond_one_standard_error():
-    assert choice(0.05, 0.0505)[0] == 0
-    assert choice(0.05, 0.10)[0] == 1
-    assert choice(0.05, 0.02, 0.10)[0] == 2
+    assert choice(evidence(0.05, 0), evidence(0.0505, 1))[0] == 0
+    assert choice(evidence(0.05, 0), evidence(0.10, 1))[0] == 1
+    assert choice(evidence(0.05, 0), evidence(0.02, 1), evidence(0.10, 2))[0] == 2
 
 
 def test_the_weight_shrinks_with_the_evidence():
-    """By 1 − 1/t²: noise of 0.1 over 500 rows is a standard error of about 0.0045."""
-    assert choice(0.05)[1] == pytest.approx(1 - (0.0045 / 0.05) ** 2, abs=0.003)
-    assert choice(0.009)[1] == pytest.approx(0.75, abs=0.1)
+    """By 1 − 1/t²: eight years with deviation 0.02 give a standard error of 0.0071."""
+    assert choice(evidence(0.0141, 0, spread=0.02))[1] == pytest.approx(0.75, abs=0.01)
+    assert choice(evidence(0.0283, 0, spread=0.02))[1] == pytest.approx(1 - 1 / 16, abs=0.01)
 
 
-def test_without_a_gain_the_model_falls_back_to_its_base():
-    assert choice(-0.05, -0.02) == (0, 0.0)
-    assert choice(0.002, 0.001) == (0, 0.0)
+def test_one_good_year_is_no_evidence():
+    """All of the gain in one of eight years: t over years is 1, whatever the rows within it say."""
+    chain = evidence(0.0, 0, spread=0.0)
+    chain[3].gains[:] = np.outer(np.full(60, 0.5), WEIGHTS)
+    assert choice(chain) == (0, 0.0)
 
 
-def test_scores_from_the_fold_itself_do_not_enter_its_choice():
+def test_without_a_gain_or_with_few_years_the_model_falls_back_to_its_base():
+    assert choice(evidence(-0.05, 0), evidence(-0.02, 1)) == (0, 0.0)
+    assert choice(evidence(0.05, 0, years=4)) == (0, 0.0)
+
+
+def test_scores_not_known_when_the_fold_starts_do_not_enter_its_choice():
     inputs, _ = table()
-    early = folds(SPLIT, inputs["origin"].max())[0]  # starts in 2001: rows 261 and later are not known yet
-    assert choose([evidence(0.05, 0)], inputs, early)[2][0]["weight"] == 1.0
-    future = [
-        Trained(evidence(0.05, 0)[0].model, [], [], [], [], np.arange(400, 900), evidence(0.05, 0)[0].gains)
-    ]
-    assert choose([future], inputs, early) == (0, 0.0, [])
+    early = folds(SPLIT, inputs["origin"].max())[0]  # starts in 2001: rows from 260 on are not known yet
+    assert choose([evidence(0.05, 0)[1:]], inputs, early) == (0, 0.0, [])  # 4 of these 7 years began
+    spoiled = evidence(0.05, 0)
+    for year in spoiled[5:]:
+        year.gains[:] = -1.0
+    late = folds(SPLIT, inputs["origin"].max())[1]  # starts in 2002: all rows to 479 are known
+    assert choose([spoiled], inputs, late)[1] == 0.0
 
 
 def test_too_few_training_rows_are_named():
