@@ -39,7 +39,7 @@ def evaluate(workspace: Workspace, params: DomainParams, progress: Progress = si
     scores["chosen"] = {
         "base": domain.base,
         "capacity": {entry["fold"]: entry["capacity"] for entry in listed},
-        "weights": {entry["fold"]: entry["weight"] for entry in listed},
+        "weights": {entry["fold"]: entry["weights"] for entry in listed},
     }
     kept = [c for c in forecasts if c != "mean" and not c.startswith(("var_", "shortfall_"))]
     with whole(workspace.scores, workspace.forecasts) as (scores_path, forecasts_path):

@@ -134,7 +134,7 @@ def state_map(scene: Scene, domain: Any) -> tuple[bytes, str, str]:
             across[:, None], state[thin, None], scene.inputs[columns].to_numpy(float)[thin], bandwidth
         ),
         columns=columns,
-    ).assign(**{domain.state: across})
+    ).assign(**{domain.state: across, "lead": scene.inputs["lead"].iloc[0]})
     base = scene.bases_at(across[:, None], state[:, None], bandwidth)
     energy = slice_energy(scene.model.distribution(rows, base).log_prob, up)
     figure, axes = canvas()
@@ -171,6 +171,7 @@ def plane_map(scene: Scene, domain: Any) -> tuple[bytes, str, str]:
     # the plane is of standardised inputs; the model standardises again
     center, spread = np.array(scene.model.config.center), np.array(scene.model.config.spread)
     rows = pd.DataFrame(plane.lift(grid[near]) * spread + center, columns=columns)
+    rows["lead"] = scene.inputs["lead"].iloc[0]
     typical = Scene(**{**vars(scene), "base": scene.base.iloc[thin]})
     base = typical.bases_at(grid[near], where[thin], 0.35)
     energy[near] = mean_energy(scene.model, rows, base)

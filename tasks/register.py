@@ -114,9 +114,10 @@ def model_card(
 def about_model(domain: Any, model: TiltedModel, rows: int) -> str:
     config = model.config
     parameters = sum(p.numel() for p in model.energy.parameters())
+    weights = ", ".join(f"{weight:.2g} at {lead}" for lead, weight in config.weights.items())
     tilt = (
-        f"The energy is weighted by {config.weight:g}, chosen on dates before the test."
-        if config.weight
+        f"The energy's weight by lead, from past scores: {weights}."
+        if any(config.weights.values())
         else "The energy's weight is 0: past data did not pay for a tilt, so the forecast equals its base."
     )
     return (

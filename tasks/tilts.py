@@ -27,7 +27,7 @@ SEARCH = torch.Generator().manual_seed(0)
 
 @dataclass(frozen=True)
 class TiltConfig:
-    """What a saved tilt needs besides its weights: ``weight`` scales the mean energy of the seeds."""
+    """What a saved tilt needs besides its parameters: ``weights`` scale the mean energy, by lead."""
 
     columns: tuple[str, ...]
     center: tuple[float, ...]
@@ -35,12 +35,12 @@ class TiltConfig:
     hidden: int
     features: int
     seeds: int
-    weight: float
+    weights: dict[str, float]
 
 
 @dataclass(frozen=True)
 class TiltedModel:
-    """p(y|x) = q(y|x) · exp(−w · Ē(y, x)) / Z(x), Ē the mean energy over the seeds."""
+    """p(y|x) = q(y|x) · exp(−w · Ē(y, x)) / Z(x), Ē the mean energy over the seeds, w that of the lead."""
 
     config: TiltConfig
     energy: BilinearEnergy
@@ -56,10 +56,11 @@ class TiltedModel:
         return energies
 
     def distribution(self, rows: pd.DataFrame, base: SkewT) -> TiltedDistribution:
-        """The forecast for each row of inputs, tilting ``base`` of batch shape ``(len(rows),)``."""
+        """The forecast for each row (inputs and ``lead``), tilting ``base`` of shape ``(len(rows),)``."""
         x = self.inputs(rows)
+        weight = torch.tensor([self.config.weights[str(lead)] for lead in rows["lead"]], dtype=torch.float64)
         return TiltedDistribution(
-            base, lambda score: self.config.weight * self.mean_energy(score, x), count=FORECAST_PANELS
+            base, lambda score: weight * self.mean_energy(score, x), count=FORECAST_PANELS
         )
 
 

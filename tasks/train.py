@@ -32,21 +32,21 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
     *chains, network = run_units(
         _run, [*units, (mdn_chain, inputs, plan, params.train)], "energy models and peer network", progress
     )
-    entries, weights = [], {}
+    entries, parameters = [], {}
     for i, fold in enumerate(plan):
         past = [[chain[j] for j in range(i)] for chain in chains]
-        chosen, weight, path = choose(past, inputs, fold)
+        chosen, weights, path = choose(past, inputs, fold)
         trained: Trained = chains[chosen][i]
-        config = replace(trained.model.config, weight=weight)
-        weights |= tensors(trained.model, f"{fold.name}/")
-        weights |= {f"mdn/{fold.name}/{name}": value for name, value in network[i]["parameters"].items()}
+        config = replace(trained.model.config, weights=weights)
+        parameters |= tensors(trained.model, f"{fold.name}/")
+        parameters |= {f"mdn/{fold.name}/{name}": value for name, value in network[i]["parameters"].items()}
         entries.append(
             {
                 "fold": fold.name,
                 "origins_from": f"{fold.start:%Y-%m-%d}",
                 "training_rows": int((inputs["time"] < fold.start).sum()),
                 "capacity": config.hidden,
-                "weight": weight,
+                "weights": weights,
                 "path": path,
                 "steps": trained.steps,
                 "loss": trained.loss,
@@ -58,10 +58,10 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
         )
     with whole(workspace.fits) as (folder,):
         folder.mkdir()
-        save_file(weights, folder / "fits.safetensors")
+        save_file(parameters, folder / "fits.safetensors")
         (folder / "fits.json").write_text(json.dumps({"folds": entries}, indent=2) + "\n", encoding="utf-8")
     final = entries[-1]
-    return {"folds": len(entries), "capacity": final["capacity"], "weight": final["weight"]}
+    return {"folds": len(entries), "capacity": final["capacity"], "weights": final["weights"]}
 
 
 def _run(function: Any, *arguments: Any) -> Any:

@@ -60,25 +60,23 @@ class Trained:
 
 def choose(
     past: list[list[Trained]], inputs: pd.DataFrame, fold: Fold
-) -> tuple[int, float, list[dict[str, Any]]]:
-    """``(capacity index, weight, growth path)`` for a fold, from the gains known before it starts.
+) -> tuple[int, dict[str, float], list[dict[str, Any]]]:
+    """``(capacity index, weight by lead, growth path)`` for a fold, from gains known before it starts.
 
     From lean to large, a capacity is kept only where it gains more than one standard error over the one
     kept so far (at first the base). Each year counts once: errors are those of the yearly means, because the
-    days of one crash or the months of one El Niño are a single piece of evidence. The weight of the best
-    past score is then shrunk by 1 − 1/t², t its gain over the base in standard errors (the positive-part
-    rule of James and Stein): weak evidence tilts little, none not at all.
+    days of one crash or the months of one El Niño are a single piece of evidence. Each lead then gets the
+    weight of its best past score, shrunk by 1 − 1/t², t its gain over the base in standard errors (the
+    positive-part rule of James and Stein): weak evidence tilts little, none not at all.
     """
     path: list[dict[str, Any]] = []
-    chosen, weight, best = 0, 0.0, np.zeros(0)
+    chosen, best = 0, None
     for index, chain in enumerate(past):
-        known = [t.gains[inputs["time"].iloc[t.rows].to_numpy() < fold.start] for t in chain]
-        yearly = np.array([gains.mean(0) for gains in known if len(gains)])
+        yearly = _yearly(chain, inputs, fold, None)
         if len(yearly) < FEWEST_YEARS:
             break
         at = int(yearly.mean(0).argmax())
-        kept_so_far = best if len(best) else np.zeros(len(yearly))
-        gain, error = _mean_and_error(yearly[:, at] - kept_so_far)
+        gain, error = _mean_and_error(yearly[:, at] - (0.0 if best is None else best))
         kept = gain > error
         path.append(
             {
@@ -91,11 +89,29 @@ def choose(
             }
         )
         if kept:
-            chosen, weight, best = index, float(WEIGHTS[at]), yearly[:, at]
-    if len(best):
-        gain, error = _mean_and_error(best)
-        weight *= max(0.0, 1 - (error / gain) ** 2)
-    return chosen, weight, path
+            chosen, best = index, yearly[:, at]
+    weights = dict.fromkeys(map(str, sorted(inputs["lead"].unique())), 0.0)
+    if best is not None:
+        for lead in weights:
+            yearly = _yearly(past[chosen], inputs, fold, int(lead))
+            at = int(yearly.mean(0).argmax())
+            gain, error = _mean_and_error(yearly[:, at])
+            if gain > error:
+                weights[lead] = float(WEIGHTS[at]) * (1 - (error / gain) ** 2)
+    return chosen, weights, path
+
+
+def _yearly(chain: list[Trained], inputs: pd.DataFrame, fold: Fold, lead: int | None) -> np.ndarray:
+    """Mean gains ``(years, len(WEIGHTS))`` of the rows known before ``fold``, at one lead or at all."""
+    means = []
+    for trained in chain:
+        rows = inputs.iloc[trained.rows]
+        known = (rows["time"] < fold.start).to_numpy()
+        if lead is not None:
+            known &= (rows["lead"] == lead).to_numpy()
+        if known.any():
+            means.append(trained.gains[known].mean(0))
+    return np.array(means)
 
 
 def _mean_and_error(values: np.ndarray) -> tuple[float, float]:
@@ -147,7 +163,7 @@ def tilt_chain(
         fit = fit_tilt(energy, score[rows.index].float(), x, **_options(params, len(rows), first, generator))
         energy = fit.module
         config = TiltConfig(
-            **scaling, hidden=hidden, features=params.features, seeds=params.seeds, weight=1.0
+            **scaling, hidden=hidden, features=params.features, seeds=params.seeds, weights={}
         )
         model = TiltedModel(config, copy.deepcopy(fit.module).double())
         later = inputs[

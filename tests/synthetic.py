@@ -96,11 +96,12 @@ def make_inputs(workspace: Workspace, state: str) -> None:
         for parameter in energy.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
     values = inputs[list(columns)]
-    config = TiltConfig(columns, tuple(values.mean()), tuple(values.std()), 4, 4, 2, 0.8)
+    weights = {str(lead): 0.8 for lead in inputs["lead"].unique()}
+    config = TiltConfig(columns, tuple(values.mean()), tuple(values.std()), 4, 4, 2, weights)
     model = TiltedModel(config, energy)
     workspace.fits.mkdir(parents=True, exist_ok=True)
     save_file(tensors(model, "final/"), workspace.fits / "fits.safetensors")
-    fold = {"fold": "final", "loss": [1.4, 1.3], "validation": [1.5, 1.45], "weight": 0.8, "capacity": 4}
+    fold = {"fold": "final", "loss": [1.4, 1.3], "validation": [1.5, 1.45], "weights": weights, "capacity": 4}
     write_json(workspace.fits / "fits.json", {"folds": [{**fold, "tilt": vars(config)}]})
 
 
@@ -152,7 +153,11 @@ def make_scores(domain: str, forecasts: pd.DataFrame) -> dict:
         "unit": "%",
         "test": ["2014-01-01", "2018-12-31"],
         "normaliser_error": 3.1e-7,
-        "chosen": {"base": "base", "capacity": {"2014": 0, "2015": 8}, "weights": {"2014": 0.0, "2015": 0.8}},
+        "chosen": {
+            "base": "base",
+            "capacity": {"2014": 0, "2015": 8},
+            "weights": {"2014": {"1": 0.0}, "2015": {"1": 0.8}},
+        },
     }
 
 

@@ -139,7 +139,7 @@ def how_it_works(scores: dict[str, Any], parameters: int) -> str:
     """A few lines on the model, with what was chosen for each fold from earlier dates alone."""
     chosen = scores["chosen"]
     weights = chosen["weights"]
-    tilted = sum(w > 0 for w in weights.values())
+    tilted = sum(any(by_lead.values()) for by_lead in weights.values())
     content = "<h3>How the model works</h3>" + paragraph(
         "It starts from a classical forecast, its base, which has the same inputs. A small neural network "
         "gives every "
@@ -152,11 +152,15 @@ def how_it_works(scores: dict[str, Any], parameters: int) -> str:
         "learned numbers over all its networks."
     )
     rows = [
-        Row(fold, [Cell(str(chosen["capacity"][fold])), Cell(text(weight))])
-        for fold, weight in weights.items()
+        Row(fold, [Cell(str(chosen["capacity"][fold])), *(Cell(text(w)) for w in by_lead.values())])
+        for fold, by_lead in weights.items()
     ]
-    columns = ["Refit", "hidden units (0: linear)", "weight of the energy (0: the base alone)"]
-    what = f"What was chosen for each refit, on earlier dates alone (base: {chosen['base']})"
+    leads = next(iter(weights.values()))
+    columns = ["Refit", "hidden units (0: linear)", *(f"weight at lead {lead}" for lead in leads)]
+    what = (
+        "What was chosen for each refit, on earlier dates alone; weight 0 is the base alone (base: "
+        f"{chosen['base']})"
+    )
     return content + folded(what, table("Chosen capacity and weight", columns, rows))
 
 

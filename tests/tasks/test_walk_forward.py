@@ -81,8 +81,8 @@ def evidence(gain: float, capacity: int, years: int = 8, spread: float = 0.004) 
 
 def choice(*chains: list[Trained]) -> tuple[int, float]:
     inputs, _ = table()
-    chosen, weight, _ = choose(list(chains), inputs, folds(SPLIT, inputs["origin"].max())[-1])
-    return chosen, weight
+    chosen, weights, _ = choose(list(chains), inputs, folds(SPLIT, inputs["origin"].max())[-1])
+    return chosen, weights["1"]
 
 
 def test_a_larger_energy_is_taken_only_when_it_pays_beyond_one_standard_error():
@@ -109,15 +109,27 @@ def test_without_a_gain_or_with_few_years_the_model_falls_back_to_its_base():
     assert choice(evidence(0.05, 0, years=4)) == (0, 0.0)
 
 
+def test_each_lead_has_its_own_weight():
+    """A tilt that gains at lead 1 and loses at lead 2 is kept where it gains."""
+    inputs, _ = table()
+    inputs["lead"] = 1 + inputs.index % 2
+    chain = evidence(0.05, 0)
+    for year in chain:
+        year.gains[1::2] *= -0.2
+    _, weights, _ = choose([chain], inputs, folds(SPLIT, inputs["origin"].max())[-1])
+    assert weights["1"] > 0.9
+    assert weights["2"] == 0.0
+
+
 def test_scores_not_known_when_the_fold_starts_do_not_enter_its_choice():
     inputs, _ = table()
     early = folds(SPLIT, inputs["origin"].max())[0]  # starts in 2001: rows from 260 on are not known yet
-    assert choose([evidence(0.05, 0)[1:]], inputs, early) == (0, 0.0, [])  # 4 of these 7 years began
+    assert choose([evidence(0.05, 0)[1:]], inputs, early) == (0, {"1": 0.0}, [])  # 4 of these 7 years began
     spoiled = evidence(0.05, 0)
     for year in spoiled[5:]:
         year.gains[:] = -1.0
     late = folds(SPLIT, inputs["origin"].max())[1]  # starts in 2002: all rows to 479 are known
-    assert choose([spoiled], inputs, late)[1] == 0.0
+    assert choose([spoiled], inputs, late)[1] == {"1": 0.0}
 
 
 def test_too_few_training_rows_are_named():
