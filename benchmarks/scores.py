@@ -1,0 +1,81 @@
+"""The quality of this workspace's artifacts (`make run` first) against the floors asked for."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import integrate, stats
+
+from benchmarks.row import Row
+from tasks.files import read_json
+from tasks.params import load_params
+from tasks.tilts import load_fold, model_rows, skewt
+from tasks.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parents[1]
+
+DAMPED_PERSISTENCE = {"1": 0.2575, "3": 0.4745, "6": 0.5742, "9": 0.6013, "12": 0.6094}
+"""CRPS of damped persistence by season on the same targets, measured elsewhere; climatology is .597."""
+
+CEILING = 0.597 + 0.005
+
+
+def scores_of(domain: str) -> dict[str, Any]:
+    scores: dict[str, Any] = read_json(Workspace(ROOT, domain).scores)
+    return scores
+
+
+def sp500() -> Iterator[Row]:
+    block = scores_of("finance")["series"]["sp500"]["leads"]["1"]
+    ours, paired = block["models"]["ebm"], block["paired"]
+    name = "S&P 500, one day, 2014-2018"
+    yield Row(f"{name}: log score", "≥ -1.030", f"{ours['log_score']:.4f}", ours["log_score"] >= -1.030)
+    yield Row(f"{name}: CRPS", "≤ .4180", f"{ours['crps']:.4f}", ours["crps"] <= 0.4180)
+    t = paired["egarch-skewt"]["t"]
+    gain = paired["egarch-skewt"]["log_score_gain"]
+    yield Row(f"{name}: over EGARCH-skew-t", "t ≥ 2", f"{gain:+.4f}, t {t:.2f}", t >= 2)
+    base = paired["base"]
+    yield Row(f"{name}: over its base", "shown", f"{base['log_score_gain']:+.4f}, t {base['t']:.2f}", True)
+
+
+def elnino() -> Iterator[Row]:
+    for lead, block in scores_of("climate")["leads"].items():
+        crps, floor = block["models"]["ebm"]["crps"], DAMPED_PERSISTENCE[lead]
+        here = block["models"]["damped-persistence"]["crps"]
+        yield Row(
+            f"El Niño 1990-2010, lead {lead}: CRPS",
+            f"< {floor:.4f} and ≤ {CEILING:.3f}",
+            f"{crps:.4f} (damped persistence in this run {here:.4f})",
+            crps < floor and crps <= CEILING,
+        )
+
+
+def normaliser() -> Iterator[Row]:
+    """log Z against adaptive quadrature on 50 random and the 20 most extreme rows of each test block."""
+    worst = 0.0
+    for domain in ("finance", "climate"):
+        workspace = Workspace(ROOT, domain)
+        split = load_params(ROOT, domain).split
+        inputs, classical = pd.read_parquet(workspace.inputs), pd.read_parquet(workspace.classical)
+        tested = inputs[inputs["time"].between(pd.Timestamp(split.test_from), pd.Timestamp(split.test_to))]
+        columns = [c for c in inputs if c.startswith("x_")]
+        reach = ((tested[columns] - tested[columns].mean()) / tested[columns].std()).abs().max(axis=1)
+        chosen = tested.loc[reach.nlargest(20).index.union(tested.sample(50, random_state=0).index)]
+        for year, rows in chosen.groupby(chosen["origin"].dt.year):
+            rows = rows.reset_index(drop=True)
+            base = skewt(model_rows(classical, "base", rows))
+            law = load_fold(workspace.fits, str(year)).distribution(rows, base)
+            for i in range(len(rows)):
+
+                def integrand(s: float, i: int = i, law: Any = law) -> float:
+                    energy = law.energy(torch.full((1, *law.batch_shape), s, dtype=torch.float64))
+                    return float(np.exp(-energy[0, i]) * stats.norm.pdf(s))
+
+                exact = integrate.quad(integrand, -12, 12, points=[-3, 0, 3], epsabs=1e-13, limit=400)[0]
+                worst = max(worst, abs(float(law.log_z[i]) - float(np.log(exact))))
+    stated = max(scores_of(d)["normaliser_error"] for d in ("finance", "climate"))
+    seen = f"{worst:.1e} by adaptive quadrature, {stated:.1e} stated"
+    yield Row("normaliser of every log score, nats", "≤ 1e-4", seen, worst <= 1e-4 and stated <= 1e-4)

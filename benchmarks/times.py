@@ -1,0 +1,133 @@
+"""How long the doors take, in clones of this commit; medians of three where a run is short."""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from benchmarks.row import Row
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@contextmanager
+def clone() -> Iterator[Path]:
+    """A clean clone of HEAD in a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="basin-bench-") as folder:
+        target = Path(folder) / "basin"
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(target)], check=True)
+        yield target
+
+
+def timed(command: list[str], folder: Path) -> tuple[float, str]:
+    """Seconds and output of a command run in ``folder`` with this environment's programs first on PATH."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(folder)}
+    began = time.monotonic()
+    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    seconds = time.monotonic() - began
+    if run.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{run.stdout[-2000:]}\n{run.stderr[-2000:]}")
+    return seconds, run.stdout
+
+
+def basin(*arguments: str) -> list[str]:
+    return [sys.executable, "-c", "from flows.cli import app; app()", *arguments]
+
+
+def hashes(folder: Path) -> dict[str, list[str]]:
+    """Output hashes by stage, from ``dvc.lock``."""
+    stages = yaml.safe_load((folder / "dvc.lock").read_text())["stages"]
+    return {name: [out["md5"] for out in stage["outs"]] for name, stage in sorted(stages.items())}
+
+
+def help_page() -> Iterator[Row]:
+    seconds = statistics.median(timed(basin("--help"), ROOT)[0] for _ in range(3))
+    yield Row("basin --help", "≤ 1 s", f"{seconds:.2f} s", seconds <= 1)
+
+
+def cold() -> Iterator[Row]:
+    """The whole of `make run`, environment included."""
+    with clone() as folder:
+        seconds, _ = timed(["make", "run"], folder)
+    yield Row(
+        "make run on a clean clone, installs included", "≤ 10 min", f"{seconds / 60:.1f} min", seconds <= 600
+    )
+
+
+def ready() -> Iterator[Row]:
+    with clone() as folder:
+        seconds, _ = timed(basin("run"), folder)
+    yield Row(
+        "the same, environment ready, no artifacts", "≤ 6 min", f"{seconds / 60:.1f} min", seconds <= 360
+    )
+
+
+def cached() -> Iterator[Row]:
+    with clone() as folder:
+        timed(basin("run"), folder)
+        again = [timed(basin("run"), folder) for _ in range(3)]
+        seconds = statistics.median(s for s, _ in again)
+        fresh = all("done" not in out.split("log score")[0] for _, out in again)
+        clean = "up to date" in timed(["dvc", "status"], folder)[1]
+    met = seconds <= 20 and fresh and clean
+    seen = f"{seconds:.1f} s, {'every stage Cached' if fresh else 'some stages ran'}, dvc status "
+    yield Row(
+        "the same again, nothing changed",
+        "≤ 20 s, all Cached, dvc status clean",
+        seen + ("clean" if clean else "dirty"),
+        met,
+    )
+
+
+def repro() -> Iterator[Row]:
+    with clone() as by_flow, clone() as by_dvc:
+        timed(basin("run"), by_flow)
+        timed(["dvc", "repro"], by_dvc)
+        same = hashes(by_flow) == hashes(by_dvc)
+        seconds = statistics.median(timed(["dvc", "repro"], by_dvc)[0] for _ in range(3))
+    yield Row("dvc repro on a clean clone", "same hashes as the flow", "same" if same else "differ", same)
+    yield Row("dvc repro with nothing to do", "≤ 5 s", f"{seconds:.1f} s", seconds <= 5)
+
+
+def one_domain() -> Iterator[Row]:
+    with clone() as folder:
+        timed(basin("run"), folder)
+        params = yaml.safe_load((folder / "params.yaml").read_text())
+        params["climate"]["train"]["seed"] = 1
+        (folder / "params.yaml").write_text(yaml.safe_dump(params))
+        timed(basin("run"), folder)
+        ran = {
+            domain: [
+                s["stage"]
+                for s in json.loads((folder / f"runs/{domain}/run.json").read_text())["stages"]
+                if s["outcome"] == "ran"
+            ]
+            for domain in ("finance", "climate")
+        }
+    met = not ran["finance"] and ran["climate"][:1] == ["train"]
+    yield Row(
+        "a change of climate.train.seed",
+        "only climate's stages run",
+        f"finance {ran['finance'] or 'none'}, climate {ran['climate']}",
+        met,
+    )
+
+
+def tests() -> Iterator[Row]:
+    with clone() as folder:
+        shutil.copytree(ROOT / "tests", folder / "tests", dirs_exist_ok=True)
+        for name, marks, limit in (("make test", "not slow", 12), ("make test-slow", "slow", 20)):
+            seconds, _ = timed(
+                [sys.executable, "-m", "pytest", "-q", "-m", marks, "--timeout", "1200"], folder
+            )
+            yield Row(name, f"≤ {limit} min", f"{seconds / 60:.1f} min", seconds <= 60 * limit)
