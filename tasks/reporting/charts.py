@@ -275,7 +275,7 @@ def density(y: Sequence[float], p: Sequence[float], event: str, x_title: str) ->
         if y[0] < edge < y[-1]:
             canvas.line((edge, 0), (edge, canvas.y[1]), "now")
             words = f"{'below' if lower else 'above'} {text(edge, 1 if edge % 1 else 0)}"
-            left_of = lower and canvas.at(edge, 0)[0] > 120
+            left_of = canvas.at(edge, 0)[0] > (120 if lower else width - 120)
             canvas.label(
                 (edge, canvas.y[1]),
                 words,
