@@ -88,7 +88,8 @@ def load_params(root: Path, domain: str) -> DomainParams:
     try:
         return DomainParams.model_validate(content[domain])
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelt key is both unknown and missing: its name is the better clue.
+        first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
         key = ".".join([domain, *map(str, first["loc"])])
         if first["type"] == "extra_forbidden":
             raise BasinError(f"{path}: unknown key `{key}`; remove it or correct its name") from error

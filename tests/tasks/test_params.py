@@ -27,6 +27,8 @@ def test_the_projects_own_params_load(project_root: Path) -> None:
 
 def test_unknown_keys_are_named_at_every_depth(tmp_path: Path) -> None:
     assert "`finance.train.sedes`" in message(tmp_path, GOOD.replace("seeds: 5", "seeds: 5, sedes: 5", 1))
+    misspelt = message(tmp_path, GOOD.replace("refit: 63", "refti: 63", 1))
+    assert "unknown key `finance.features.refti`" in misspelt
     assert "`finanse`" in message(tmp_path, GOOD + "\nfinanse: {}\n")
 
 
