@@ -13,10 +13,8 @@ ROWS = {
     "sp500": scores.sp500,
     "normaliser": scores.normaliser,
     "elnino": scores.elnino,
-    "cached": times.cached,
-    "one-domain": times.one_domain,
+    "runs": times.runs,
     "repro": times.repro,
-    "ready": times.ready,
     "cold": times.cold,
     "tests": times.tests,
 }

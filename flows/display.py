@@ -70,8 +70,8 @@ def print_scores(console: Console, workspace: Workspace) -> None:
         # Plain rules and one blank between columns: all of it fits a terminal of 80 columns.
         console.print(f"[bold]{workspace.domain}[/] {content.title}", highlight=False, soft_wrap=True)
         table = Table(box=box.SIMPLE_HEAD, padding=0, collapse_padding=True)
-        for column in content.columns:
-            table.add_column(column, justify="left" if column == "model" else "right")
+        for i, column in enumerate(content.columns):
+            table.add_column(column, justify="right" if i else "left")
         for row in content.rows:
             table.add_row(*row, style="bold" if row[0] == "ebm" else "")
         console.print(table)
