@@ -40,18 +40,20 @@ def fit_seeds(
     learning_rate: float,
     weight_decay: float,
     generator: torch.Generator,
+    device: torch.device | str = "cpu",
 ) -> Fit:
     """Train a copy of ``module`` on ``count`` rows in time order; the last ``validation`` rows only stop it.
 
     ``loss(module, rows)`` gives ``(seeds, len(rows))`` losses in nats; every parameter has the seed as its
     first axis, so seeds do not touch each other. AdamW with a cosine schedule on mini-batches drawn by
-    ``generator``; each seed keeps its own best step on the validation block, the start included.
+    ``generator`` (on the CPU); each seed keeps its own best step on the validation block, the start included.
+    Training happens on ``device``, where the tensors of ``loss`` must be; the result comes back to the CPU.
 
     Raises ``FloatingPointError`` naming the step when training diverges.
     """
-    module = copy.deepcopy(module)
+    module = copy.deepcopy(module).to(device)
     fitted = count - validation
-    held_out = torch.arange(fitted, count)
+    held_out = torch.arange(fitted, count, device=device)
     optimiser = torch.optim.AdamW(module.parameters(), lr=learning_rate, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
 
@@ -64,7 +66,7 @@ def fit_seeds(
     best_step = [0] * len(best)
     checks, losses, validations = [0], [best.clone()], [best.clone()]
     for step in range(1, steps + 1):
-        rows = torch.randint(fitted, (min(BATCH, fitted),), generator=generator)
+        rows = torch.randint(fitted, (min(BATCH, fitted),), generator=generator).to(device)
         now = loss(module, rows).mean(1)
         if not torch.isfinite(now).all():
             raise FloatingPointError(
@@ -85,25 +87,28 @@ def fit_seeds(
             losses.append(now.detach())
             validations.append(later)
     module.load_state_dict(kept)
-    return Fit(module, checks, torch.stack(losses), torch.stack(validations), best_step)
+    return Fit(module.cpu(), checks, torch.stack(losses).cpu(), torch.stack(validations).cpu(), best_step)
 
 
 def negative_log_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor) -> Tensor:
     """E(sᵢ, xᵢ) + log Z(xᵢ) = −log p(yᵢ|xᵢ) + log q(yᵢ|xᵢ), shape ``(seeds, n)``; 0 for a zero energy."""
     rule = panels(TRAINING_PANELS)
-    nodes = rule.score.to(x.dtype)[:, None]
-    log_z = torch.logsumexp(rule.log_weight.to(x.dtype)[:, None] - energy(nodes, x), dim=1)
+    nodes = rule.score.to(x)[:, None]
+    log_z = torch.logsumexp(rule.log_weight.to(x)[:, None] - energy(nodes, x), dim=1)
     return energy(score, x) + log_z
 
 
 def fit_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor, **options: Any) -> Fit:
     """Maximum likelihood of a tilt given the base's normal scores ``(n,)`` and inputs ``(n, inputs)``.
 
-    ``options`` are those of :func:`fit_seeds`. Raises ``ValueError`` for non-finite scores or inputs.
+    ``options`` are those of :func:`fit_seeds`; training happens where ``x`` is. Raises ``ValueError`` for
+    non-finite scores or inputs.
     """
     for name, tensor in (("score", score), ("x", x)):
         if not torch.isfinite(tensor).all():
             raise ValueError(f"{name} has non-finite values; drop or mend those rows before training")
-    return fit_seeds(
-        energy, lambda e, rows: negative_log_tilt(e, score[rows], x[rows]), len(score), **options
-    )
+
+    def loss(module: BilinearEnergy, rows: Tensor) -> Tensor:
+        return negative_log_tilt(module, score[rows], x[rows])
+
+    return fit_seeds(energy, loss, len(score), device=x.device, **options)

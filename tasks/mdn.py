@@ -46,4 +46,6 @@ class MixtureDensityNetwork(nn.Module):
 
 def fit_mdn(network: MixtureDensityNetwork, y: Tensor, x: Tensor, **options: Any) -> Fit:
     """Maximum likelihood with ``ebm_core.fit_seeds``, so optimiser, batches and stopping are the tilt's."""
-    return fit_seeds(network, lambda n, rows: -n.log_prob(y[rows], x[rows]), len(y), **options)
+    return fit_seeds(
+        network, lambda n, rows: -n.log_prob(y[rows], x[rows]), len(y), device=x.device, **options
+    )

@@ -48,18 +48,22 @@ def connect() -> None:
 
 
 def run_units(
-    function: Callable[..., Any], units: Sequence[tuple], label: str, progress: Progress = silent
+    function: Callable[..., Any],
+    units: Sequence[tuple],
+    label: str,
+    progress: Progress = silent,
+    gpus: float = 0.0,
 ) -> list[Any]:
     """``[function(*unit) for unit in units]`` on Ray, one thread of computation a unit.
 
     The result of a unit depends on its arguments alone, so the number of workers never changes it.
-    On a cluster with GPUs each unit takes a quarter of one.
+    ``gpus`` is the share of a GPU that each unit takes where the cluster has any.
     """
     import ray
 
     connect()
-    gpus = 0.25 if ray.cluster_resources().get("GPU", 0) else 0
-    remote = ray.remote(num_cpus=1, num_gpus=gpus)(_single_threaded)
+    available = ray.cluster_resources().get("GPU", 0)
+    remote = ray.remote(num_cpus=1, num_gpus=gpus if available else 0)(_single_threaded)
     pending = {remote.remote(function, unit): i for i, unit in enumerate(units)}
     results: list[Any] = [None] * len(units)
     progress(label, 0, len(units))

@@ -30,7 +30,11 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
     plan = folds(params.split, inputs["origin"].max())
     units = [(tilt_chain, hidden, inputs, base, plan, params.train) for hidden in params.train.capacities]
     *chains, network = run_units(
-        _run, [*units, (mdn_chain, inputs, plan, params.train)], "energy models and peer network", progress
+        _run,
+        [*units, (mdn_chain, inputs, plan, params.train)],
+        "energy models and peer network",
+        progress,
+        gpus=0.25,
     )
     entries, parameters = [], {}
     for i, fold in enumerate(plan):

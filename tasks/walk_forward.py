@@ -146,11 +146,16 @@ def _options(params: TrainParams, rows: int, first: bool, generator: torch.Gener
     }
 
 
+def training_device() -> torch.device:
+    """The GPU that Ray gave this worker, or the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def tilt_chain(
     hidden: int, inputs: pd.DataFrame, base: pd.DataFrame, plan: list[Fold], params: TrainParams
 ) -> list[Trained]:
     """All folds of one capacity in order, each warm-started from the one before."""
-    generator = torch.Generator().manual_seed(params.seed)
+    generator, device = torch.Generator().manual_seed(params.seed), training_device()
     score = skewt(base).normal_score(torch.tensor(inputs["target"].to_numpy()))
     energy: BilinearEnergy | None = None
     chain = []
@@ -160,7 +165,8 @@ def tilt_chain(
         first = energy is None
         if energy is None:
             energy = BilinearEnergy(x.shape[1], hidden, params.features, params.seeds, generator)
-        fit = fit_tilt(energy, score[rows.index].float(), x, **_options(params, len(rows), first, generator))
+        known = score[rows.index].float().to(device)
+        fit = fit_tilt(energy, known, x.to(device), **_options(params, len(rows), first, generator))
         energy = fit.module
         config = TiltConfig(
             **scaling, hidden=hidden, features=params.features, seeds=params.seeds, weights={}
@@ -198,7 +204,7 @@ def _gains(model: TiltedModel, rows: pd.DataFrame, score: torch.Tensor) -> np.nd
 
 def mdn_chain(inputs: pd.DataFrame, plan: list[Fold], params: TrainParams) -> list[dict[str, Any]]:
     """The peer network on the same folds, at the largest capacity offered to the energy."""
-    generator = torch.Generator().manual_seed(params.seed)
+    generator, device = torch.Generator().manual_seed(params.seed), training_device()
     hidden = max(1, *params.capacities)
     network: MixtureDensityNetwork | None = None
     chain = []
@@ -210,7 +216,8 @@ def mdn_chain(inputs: pd.DataFrame, plan: list[Fold], params: TrainParams) -> li
         first = network is None
         if network is None:
             network = MixtureDensityNetwork(x.shape[1], hidden, params.seeds, generator)
-        fit = fit_mdn(network, torch.tensor(y).float(), x, **_options(params, len(rows), first, generator))
+        known = torch.tensor(y).float().to(device)
+        fit = fit_mdn(network, known, x.to(device), **_options(params, len(rows), first, generator))
         network = fit.module
         parameters = {name: p.detach().clone() for name, p in network.state_dict().items()}
         chain.append(

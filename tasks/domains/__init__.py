@@ -75,6 +75,16 @@ class Domain(Protocol):
         ...
 
 
+def require_columns(source: str, table: "pd.DataFrame", columns: tuple[str, ...]) -> None:
+    """Raise ``BasinError`` naming the columns that a source lacks."""
+    missing = [name for name in columns if name not in table]
+    if missing:
+        raise BasinError(
+            f"source {source}: no column {', '.join(missing)}; found {', '.join(map(str, table.columns))}; "
+            "rename the file's columns or mend the catalog entry"
+        )
+
+
 DOMAINS = ("finance", "climate")
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from tasks.domains import require_columns
 from tasks.errors import BasinError
 from tasks.parallel import Progress, run_units, silent
 from tasks.params import FeatureParams
@@ -79,12 +80,7 @@ class Climate:
     def parse(self, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         """``time, series, sst`` from the table ``elnino`` (``time, sst``)."""
         table = tables["elnino"]
-        missing = [c for c in ("time", *self.columns) if c not in table]
-        if missing:
-            raise BasinError(
-                f"source elnino: no column {', '.join(missing)}; found "
-                f"{', '.join(map(str, table.columns))}; rename the file's columns or mend the catalog entry"
-            )
+        require_columns("elnino", table, ("time", *self.columns))
         return table[["time", *self.columns]].assign(series="nino")[["time", "series", *self.columns]]
 
     def features(

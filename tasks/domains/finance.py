@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tasks import volatility
+from tasks.domains import require_columns
 from tasks.errors import BasinError
 from tasks.parallel import Progress, run_units, silent
 from tasks.params import FeatureParams
@@ -64,12 +65,7 @@ class Finance:
         parts = []
         for source in self.sources:
             table = tables[source]
-            missing = [c for c in ("time", *self.columns) if c not in table]
-            if missing:
-                raise BasinError(
-                    f"source {source}: no column {', '.join(missing)}; found "
-                    f"{', '.join(map(str, table.columns))}; rename its columns or mend the catalog entry"
-                )
+            require_columns(source, table, ("time", *self.columns))
             parts.append(table[["time", *self.columns]].assign(series=source))
         return pd.concat(parts, ignore_index=True)[["time", "series", *self.columns]]
 

@@ -125,3 +125,12 @@ def test_regression_refuses_non_finite_inputs():
             penalty_loc=1.0,
             penalty_scale=1.0,
         )
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+def test_training_on_a_gpu_agrees_with_the_cpu():
+    score, x = shifted_scores(2000)
+    on_cpu = fit(score, x, validation=400, steps=40).module
+    on_gpu = fit(score.cuda(), x.cuda(), validation=400, steps=40).module
+    for a, b in zip(on_cpu.parameters(), on_gpu.parameters(), strict=True):
+        np.testing.assert_allclose(a.detach(), b.detach(), atol=1e-3)
