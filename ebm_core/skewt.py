@@ -80,10 +80,20 @@ class SkewT(Distribution):
         tail = side * special.stdtr(eta, -np.abs(w) / side * np.sqrt(eta / (eta - 2)))
         return left, tail, w
 
+    def __getitem__(self, part: slice) -> "SkewT":
+        """The distributions of some rows of the batch."""
+        return SkewT(self.loc[part], self.scale[part], self.eta[part], self.lam[part])
+
+    def tails(self, value: Tensor) -> tuple[Tensor, Tensor]:
+        """``(P(Y ≤ value), P(Y > value))``, the smaller one without cancellation."""
+        left, tail, _ = self._tails(value)
+        return torch.as_tensor(np.where(left, tail, 1 - tail)), torch.as_tensor(
+            np.where(left, 1 - tail, tail)
+        )
+
     def cdf(self, value: Tensor) -> Tensor:
         """P(Y ≤ value)."""
-        left, tail, _ = self._tails(value)
-        return torch.as_tensor(np.where(left, tail, 1 - tail))
+        return self.tails(value)[0]
 
     def normal_score(self, value: Tensor) -> Tensor:
         """s = Φ⁻¹(P(Y ≤ value)), accurate in both tails; standard normal under this distribution."""

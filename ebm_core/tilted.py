@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+from ebm_core.pool import LinearPool
 from ebm_core.quadrature import NODES, REACH, legendre, log_normal_density, panels
 from ebm_core.skewt import SkewT
 
@@ -25,7 +26,7 @@ class TiltedDistribution(Distribution):
     arg_constraints: ClassVar[dict[str, Any]] = {}
     support = constraints.real
 
-    def __init__(self, base: SkewT, energy: ScoreEnergy, count: int = 64) -> None:
+    def __init__(self, base: SkewT | LinearPool, energy: ScoreEnergy, count: int = 64) -> None:
         super().__init__(base.batch_shape, validate_args=False)
         self.base = base
         self.energy = energy

@@ -40,6 +40,7 @@ def evaluate(workspace: Workspace, params: DomainParams, progress: Progress = si
         "base": domain.base,
         "capacity": {entry["fold"]: entry["capacity"] for entry in listed},
         "weights": {entry["fold"]: entry["weights"] for entry in listed},
+        "pool": {entry["fold"]: entry["pool"] for entry in listed},
     }
     kept = [c for c in forecasts if c != "mean" and not c.startswith(("var_", "shortfall_"))]
     with whole(workspace.scores, workspace.forecasts) as (scores_path, forecasts_path):
@@ -82,19 +83,23 @@ def _score_fold(
     """All models on the rows of one fold."""
     domain = get_domain(name)
     observed = rows["target"].to_numpy()
-    base = skewt(model_rows(classical, "base", rows))
-    tilted = load_fold(fits, entry["fold"]).distribution(rows, base)
-    parts = {"ebm": from_tilted(tilted, observed)}
+    model = load_fold(fits, entry["fold"])
+    base = model.base(classical, rows)
+    tilted = model.distribution(rows, base)
+    parts = {
+        "ebm": from_tilted(tilted, observed),
+        "base": from_tilted(TiltedDistribution(base, untilted, FORECAST_PANELS), observed),
+    }
     parametric = set(classical["model"])
-    for model in ("base", *domain.peers):
-        if model in parametric:
-            density = TiltedDistribution(skewt(model_rows(classical, model, rows)), untilted, FORECAST_PANELS)
-            parts[model] = from_tilted(density, observed)
-        elif model == "mdn":
-            parts[model] = _mdn(fits, entry, rows, observed)
+    for peer in domain.peers:
+        if peer in parametric:
+            density = TiltedDistribution(skewt(model_rows(classical, peer, rows)), untilted, FORECAST_PANELS)
+            parts[peer] = from_tilted(density, observed)
+        elif peer == "mdn":
+            parts[peer] = _mdn(fits, entry, rows, observed)
         else:
-            parts[model] = from_sample(domain.empirical(rows, raw, model), observed)
-    table = pd.concat([p.table(rows, model) for model, p in parts.items()], ignore_index=True)
+            parts[peer] = from_sample(domain.empirical(rows, raw, peer), observed)
+    table = pd.concat([p.table(rows, name) for name, p in parts.items()], ignore_index=True)
     return table, tilted.log_z_error
 
 

@@ -12,7 +12,7 @@ from tasks.files import whole, write_json
 from tasks.parallel import Progress, silent
 from tasks.params import DomainParams
 from tasks.predictive import LEVELS
-from tasks.tilts import load_model, model_rows, skewt
+from tasks.tilts import load_model
 from tasks.workspace import Workspace
 
 DENSITY_POINTS = 161
@@ -32,7 +32,7 @@ def forecast(workspace: Workspace, params: DomainParams, progress: Progress = si
         raise BasinError(
             f"{workspace.inputs}: no origin with an unknown target; run the stage features again"
         )
-    distribution = model.distribution(rows, skewt(model_rows(classical, "base", rows)))
+    distribution = model.distribution(rows, model.base(classical, rows))
     steps = describe(distribution, params.forecast.events)
     series: dict[str, Any] = {}
     for i, row in rows.iterrows():

@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ebm_core import SkewT
+from ebm_core import LinearPool, SkewT
 from ebm_core.landscapes import PrincipalPlane, contour_levels, local_mean, near_data, slice_energy
 from tasks.domains import get_domain
 from tasks.errors import BasinError
 from tasks.files import read_json, whole, write_json
 from tasks.parallel import Progress, silent
 from tasks.params import DomainParams
-from tasks.tilts import TiltedModel, load_fold, model_rows
+from tasks.tilts import TiltedModel, load_fold
 from tasks.workspace import Workspace
 
 ENERGY = "energy −log p, nats"
@@ -41,18 +41,21 @@ class Scene:
     name: str
     title: str
     inputs: pd.DataFrame
-    base: pd.DataFrame
+    base: LinearPool
     tested: pd.DataFrame
     model: TiltedModel
 
-    def bases_at(self, at: np.ndarray, points: np.ndarray, bandwidth: float) -> SkewT:
-        """The base that is typical at each place: kernel means of location and log scale, latest shape."""
-        values = np.column_stack([self.base["loc"], np.log(self.base["scale"])])
-        mean = local_mean(at, points, values, bandwidth)
-        last = self.base.iloc[-1]
-        return SkewT(
-            *(torch.as_tensor(v) for v in (mean[:, 0], np.exp(mean[:, 1]), last["eta"], last["lam"]))
-        )
+    def bases_at(self, at: np.ndarray, points: np.ndarray, bandwidth: float, thin: Any) -> LinearPool:
+        """The base that is typical at each place, from the rows ``thin`` that lie at ``points``.
+
+        Its members have kernel means of location and log scale, and their latest shape and weight.
+        """
+        members = []
+        for m in self.base.members:
+            values = np.column_stack([m.loc[thin], m.scale[thin].log()])
+            mean = torch.as_tensor(local_mean(at, points, values, bandwidth))
+            members.append(SkewT(mean[:, 0], mean[:, 1].exp(), m.eta[-1], m.lam[-1]))
+        return LinearPool(members, self.base.weights[:, -1:].expand(-1, len(at)))
 
 
 def landscape(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
@@ -110,7 +113,7 @@ def make_scenes(
                     name=f"{series}-{lead}",
                     title=title,
                     inputs=rows,
-                    base=model_rows(classical, "base", rows),
+                    base=model.base(classical, rows),
                     tested=tested[(tested["series"] == series) & (tested["lead"] == lead)].merge(
                         rows.drop(columns="time"), on=["series", "origin", "lead"], validate="1:1"
                     ),
@@ -135,7 +138,7 @@ def state_map(scene: Scene, domain: Any) -> tuple[bytes, str, str]:
         ),
         columns=columns,
     ).assign(**{domain.state: across, "lead": scene.inputs["lead"].iloc[0]})
-    base = scene.bases_at(across[:, None], state[:, None], bandwidth)
+    base = scene.bases_at(across[:, None], state[thin, None], bandwidth, thin)
     energy = slice_energy(scene.model.distribution(rows, base).log_prob, up)
     figure, axes = canvas()
     paint(figure, axes, across, up, energy)
@@ -172,8 +175,7 @@ def plane_map(scene: Scene, domain: Any) -> tuple[bytes, str, str]:
     center, spread = np.array(scene.model.config.center), np.array(scene.model.config.spread)
     rows = pd.DataFrame(plane.lift(grid[near]) * spread + center, columns=columns)
     rows["lead"] = scene.inputs["lead"].iloc[0]
-    typical = Scene(**{**vars(scene), "base": scene.base.iloc[thin]})
-    base = typical.bases_at(grid[near], where[thin], 0.35)
+    base = scene.bases_at(grid[near], where[thin], 0.35, thin)
     energy[near] = mean_energy(scene.model, rows, base)
     figure, axes = canvas()
     levels = np.linspace(np.nanmin(energy), np.nanmax(energy) + 1e-9, 22)
@@ -201,13 +203,12 @@ def every(count: int, most: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
-def mean_energy(model: TiltedModel, rows: pd.DataFrame, base: SkewT) -> np.ndarray:
+def mean_energy(model: TiltedModel, rows: pd.DataFrame, base: LinearPool) -> np.ndarray:
     """The entropy of the forecast in each state, ``(len(rows),)``, in batches."""
     parts = []
     for at in range(0, len(rows), BATCH):
         part = slice(at, at + BATCH)
-        bases = SkewT(base.loc[part], base.scale[part], base.eta[part], base.lam[part])
-        parts.append(model.distribution(rows.iloc[part], bases).entropy().numpy())
+        parts.append(model.distribution(rows.iloc[part], base[part]).entropy().numpy())
     return np.concatenate(parts)
 
 

@@ -45,13 +45,15 @@ def damped_ridge(lags: tuple[int, ...], penalty: float) -> Fit:
     return _ridge(damped_persistence, lags, penalty, harmonics=0)
 
 
-def kernel_ridge(lags: tuple[int, ...], penalty: float, width: float) -> Fit:
+def kernel_ridge(prior: Fit, lags: tuple[int, ...], penalty: float, width: float) -> Fit:
     """Ridge in the space of a Gaussian kernel over lagged anomalies (in σ) and the target's season.
 
-    Its forecast returns to climatology where the past holds nothing alike. Saunders et al. (1998).
+    It models what ``prior`` leaves over, and returns to ``prior`` where the past holds nothing alike.
+    Saunders et al. (1998).
     """
 
     def fit(anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int) -> Predict:
+        first = prior(anomaly, origins, lead, phase)
         sigma = anomaly[origins].std()
 
         def place(values: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -66,8 +68,9 @@ def kernel_ridge(lags: tuple[int, ...], penalty: float, width: float) -> Fit:
             kernel: np.ndarray = np.exp(-distance / (2 * width**2))
             return kernel
 
-        weights = np.linalg.solve(alike(known) + penalty * np.eye(len(known)), anomaly[origins + lead])
-        return lambda values, at: (alike(place(values, at)) * weights).sum(axis=1)
+        residual = anomaly[origins + lead] - first(anomaly, origins)
+        weights = np.linalg.solve(alike(known) + penalty * np.eye(len(known)), residual)
+        return lambda values, at: first(values, at) + (alike(place(values, at)) * weights).sum(axis=1)
 
     return fit
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ebm_core import BilinearEnergy, SkewT, TiltedDistribution
+from ebm_core import BilinearEnergy, LinearPool, SkewT, TiltedDistribution
 from tasks.errors import BasinError
 from tasks.files import read_json
 
@@ -27,7 +27,11 @@ SEARCH = torch.Generator().manual_seed(0)
 
 @dataclass(frozen=True)
 class TiltConfig:
-    """What a saved tilt needs besides its parameters: ``weights`` scale the mean energy, by lead."""
+    """What a saved tilt needs besides its parameters.
+
+    ``weights`` scale the mean energy, by lead; ``pool`` holds the weight of each classical model in the
+    base, by lead.
+    """
 
     columns: tuple[str, ...]
     center: tuple[float, ...]
@@ -36,6 +40,7 @@ class TiltConfig:
     features: int
     seeds: int
     weights: dict[str, float]
+    pool: dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,11 @@ class TiltedModel:
             energies: Tensor = self.energy(score, x).mean(0)
         return energies
 
-    def distribution(self, rows: pd.DataFrame, base: SkewT) -> TiltedDistribution:
+    def base(self, classical: pd.DataFrame, rows: pd.DataFrame) -> LinearPool:
+        """The base of each row, pooled from the table ``classical``."""
+        return pooled(classical, rows, self.config.pool)
+
+    def distribution(self, rows: pd.DataFrame, base: LinearPool) -> TiltedDistribution:
         """The forecast for each row (inputs and ``lead``), tilting ``base`` of shape ``(len(rows),)``."""
         x = self.inputs(rows)
         weight = torch.tensor([self.config.weights[str(lead)] for lead in rows["lead"]], dtype=torch.float64)
@@ -88,6 +97,16 @@ def model_rows(classical: pd.DataFrame, model: str, rows: pd.DataFrame) -> pd.Da
             "run the stage features again"
         )
     return chosen
+
+
+def pooled(classical: pd.DataFrame, rows: pd.DataFrame, weights: dict[str, dict[str, float]]) -> LinearPool:
+    """The linear pool of the ``classical`` models that ``weights`` names, by lead, for each row."""
+    members = list(next(iter(weights.values())))
+    share = [[weights[str(lead)][name] for lead in rows["lead"]] for name in members]
+    return LinearPool(
+        [skewt(model_rows(classical, name, rows)) for name in members],
+        torch.tensor(share, dtype=torch.float64),
+    )
 
 
 def tensors(model: TiltedModel, prefix: str = "") -> dict[str, Tensor]:

@@ -7,10 +7,12 @@ from typing import Any
 import pandas as pd
 from safetensors.torch import save_file
 
+from tasks.domains import get_domain
 from tasks.files import whole
 from tasks.parallel import Progress, run_units, silent
 from tasks.params import DomainParams
-from tasks.tilts import model_rows, tensors
+from tasks.pooling import PastScores
+from tasks.tilts import tensors
 from tasks.walk_forward import Trained, choose, folds, mdn_chain, tilt_chain
 from tasks.workspace import Workspace
 
@@ -26,9 +28,11 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
 
     require_pass(workspace.audit)
     inputs = pd.read_parquet(workspace.inputs).sort_values(["time", "series", "lead"], ignore_index=True)
-    base = model_rows(pd.read_parquet(workspace.classical), "base", inputs)
+    domain = get_domain(workspace.domain)
+    past_scores = PastScores(inputs, pd.read_parquet(workspace.classical), domain.pool)
+    score = past_scores.normal_scores()
     plan = folds(params.split, inputs["origin"].max())
-    units = [(tilt_chain, hidden, inputs, base, plan, params.train) for hidden in params.train.capacities]
+    units = [(tilt_chain, hidden, inputs, score, plan, params.train) for hidden in params.train.capacities]
     *chains, network = run_units(
         _run,
         [*units, (mdn_chain, inputs, plan, params.train)],
@@ -41,7 +45,8 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
         past = [[chain[j] for j in range(i)] for chain in chains]
         chosen, weights, path = choose(past, inputs, fold)
         trained: Trained = chains[chosen][i]
-        config = replace(trained.model.config, weights=weights)
+        pool = past_scores.weights(fold.start)
+        config = replace(trained.model.config, weights=weights, pool=pool)
         parameters |= tensors(trained.model, f"{fold.name}/")
         parameters |= {f"mdn/{fold.name}/{name}": value for name, value in network[i]["parameters"].items()}
         entries.append(
@@ -51,6 +56,7 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
                 "training_rows": int((inputs["time"] < fold.start).sum()),
                 "capacity": config.hidden,
                 "weights": weights,
+                "pool": pool,
                 "path": path,
                 "steps": trained.steps,
                 "loss": trained.loss,

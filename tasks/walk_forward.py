@@ -13,7 +13,7 @@ from ebm_core.quadrature import panels
 from tasks.errors import BasinError
 from tasks.mdn import MixtureDensityNetwork, fit_mdn
 from tasks.params import SplitParams, TrainParams
-from tasks.tilts import TiltConfig, TiltedModel, skewt, standardised
+from tasks.tilts import TiltConfig, TiltedModel, standardised
 
 WEIGHTS = np.linspace(0, 1, 21)
 """Candidate weights w of the mean energy; 0 is the base."""
@@ -152,11 +152,13 @@ def training_device() -> torch.device:
 
 
 def tilt_chain(
-    hidden: int, inputs: pd.DataFrame, base: pd.DataFrame, plan: list[Fold], params: TrainParams
+    hidden: int, inputs: pd.DataFrame, score: torch.Tensor, plan: list[Fold], params: TrainParams
 ) -> list[Trained]:
-    """All folds of one capacity in order, each warm-started from the one before."""
+    """All folds of one capacity in order, each warm-started from the one before.
+
+    ``score`` holds the normal score of each row's target under its base, shape ``(len(inputs),)``.
+    """
     generator, device = torch.Generator().manual_seed(params.seed), training_device()
-    score = skewt(base).normal_score(torch.tensor(inputs["target"].to_numpy()))
     energy: BilinearEnergy | None = None
     chain = []
     for fold in plan:
@@ -169,7 +171,7 @@ def tilt_chain(
         fit = fit_tilt(energy, known, x.to(device), **_options(params, len(rows), first, generator))
         energy = fit.module
         config = TiltConfig(
-            **scaling, hidden=hidden, features=params.features, seeds=params.seeds, weights={}
+            **scaling, hidden=hidden, features=params.features, seeds=params.seeds, weights={}, pool={}
         )
         model = TiltedModel(config, copy.deepcopy(fit.module).double())
         later = inputs[

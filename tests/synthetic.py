@@ -70,8 +70,7 @@ def make_forecasts(domain: str, times: pd.DatetimeIndex, rng: np.random.Generato
 
 
 def make_inputs(workspace: Workspace, state: str) -> None:
-    """Inputs and ``base`` rows for the forecasts that are there, and a random energy as every fold's "
-    "model."""
+    """Inputs, a classical model and a random energy as every fold's model, for the forecasts there are."""
     import torch
     from safetensors.torch import save_file
 
@@ -87,7 +86,7 @@ def make_inputs(workspace: Workspace, state: str) -> None:
     workspace.inputs.parent.mkdir(parents=True, exist_ok=True)
     inputs.to_parquet(workspace.inputs)
     base = inputs[["series", "origin", "lead"]].assign(
-        model="base", loc=0.0, scale=np.exp(log_scale), eta=8.0, lam=-0.1
+        model="classic", loc=0.0, scale=np.exp(log_scale), eta=8.0, lam=-0.1
     )
     base.to_parquet(workspace.classical)
     columns = tuple(c for c in inputs if c.startswith("x_"))
@@ -97,7 +96,8 @@ def make_inputs(workspace: Workspace, state: str) -> None:
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
     values = inputs[list(columns)]
     weights = {str(lead): 0.8 for lead in inputs["lead"].unique()}
-    config = TiltConfig(columns, tuple(values.mean()), tuple(values.std()), 4, 4, 2, weights)
+    pool = {lead: {"classic": 1.0} for lead in weights}
+    config = TiltConfig(columns, tuple(values.mean()), tuple(values.std()), 4, 4, 2, weights, pool)
     model = TiltedModel(config, energy)
     workspace.fits.mkdir(parents=True, exist_ok=True)
     save_file(tensors(model, "final/"), workspace.fits / "fits.safetensors")

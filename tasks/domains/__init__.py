@@ -36,7 +36,9 @@ class Domain(Protocol):
     peers: tuple[str, ...]
     """Names of the peers, strongest expected first; ``base`` is added to them."""
     base: str
-    """Name of the classical model that is tilted, e.g. ``scale-regression``."""
+    """The classical forecast that is tilted, in words."""
+    pool: tuple[str, ...]
+    """The classical models whose linear pool it is."""
     returns: bool
     """Whether the target is a return (value at risk is scored) or a seasonal anomaly (correlation is)."""
     state: str
@@ -61,8 +63,9 @@ class Domain(Protocol):
 
         ``inputs``: ``series, origin, lead, time, target`` (NaN where not yet known) and inputs ``x_*``;
         the last origin of each series is there, so the forecast uses the same code. ``classical``:
-        ``series, origin, lead, model, loc, scale, eta, lam``: each classical model (``base`` among
-        them) as a Hansen skew-t, fitted only on what was known at the last refit date before the origin.
+        ``series, origin, lead, model, loc, scale, eta, lam``: each classical model (those of
+        ``pool`` among them) as a Hansen skew-t, fitted only on what was known at the last refit date before
+        the origin.
         """
         ...
 

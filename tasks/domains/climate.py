@@ -30,11 +30,14 @@ BLOCKS = 8
 LAGS = (0, 2, 6, 12)
 """Lags in months of the base, chosen with all below on targets of 1970-1989."""
 
-PENALTY, RIDGE_PENALTY, KERNEL_PENALTY, KERNEL_WIDTH = 100.0, 10.0, 10.0, 3.0
-"""Of the base's ridge, of the peer ``seasonal-ridge``, and of the base's kernel ridge (width in σ)."""
+PENALTY, RIDGE_PENALTY, KERNEL_PENALTY = 100.0, 10.0, 10.0
+"""Of the base's ridge, of the peer ``seasonal-ridge``, and of the base's kernel ridges."""
+
+NARROW, WIDE = 2.0, 3.0
+"""Kernel widths in σ: of the correction to the ridge, and of the kernel ridge about climatology."""
 
 BARRIER = 6
-"""From this lead on the base averages ridge and kernel ridge: beyond spring, only what is alike helps."""
+"""From this lead on the base averages both: beyond spring, only what is alike helps."""
 
 REACH = 2
 """Months on either side of a target month that share its spread."""
@@ -43,8 +46,10 @@ EARLIEST = 12
 """Months of history an origin needs before it enters a fit."""
 
 MODELS: dict[str, Fit] = {
-    "base": averaged_from(
-        BARRIER, damped_ridge(LAGS, PENALTY), kernel_ridge(LAGS, KERNEL_PENALTY, KERNEL_WIDTH)
+    "lagged-ridge": averaged_from(
+        BARRIER,
+        kernel_ridge(damped_ridge(LAGS, PENALTY), LAGS, KERNEL_PENALTY, NARROW),
+        kernel_ridge(climatology, LAGS, KERNEL_PENALTY, WIDE),
     ),
     "damped-persistence": damped_persistence,
     "seasonal-ridge": seasonal_ridge((0, 1, 2), RIDGE_PENALTY),
@@ -72,7 +77,8 @@ class Climate:
     leads = (1, 3, 6, 9, 12)
     peers = ("damped-persistence", "seasonal-ridge", "climatology", "persistence", "mdn")
     reference = "damped-persistence"
-    base = "damped ridge, with kernel ridge from lead 6"
+    base = "lagged ridge with kernel correction, averaged with kernel ridge from lead 6"
+    pool = ("lagged-ridge",)
     returns = False
     state = "x_anomaly"
     state_title = "anomaly of the last month, °C"
@@ -189,8 +195,8 @@ def _refit(series: pd.DataFrame, at: int, refit: int) -> tuple[pd.DataFrame, pd.
                 x_cos=np.cos(season),
                 x_sin=np.sin(season),
                 x_lead=lead / 12,
-                x_loc=densities["base"].loc,
-                x_log_scale=np.log(densities["base"].scale),
+                x_loc=densities["lagged-ridge"].loc,
+                x_log_scale=np.log(densities["lagged-ridge"].scale),
             )
         )
     return pd.concat(inputs, ignore_index=True), pd.concat(classical, ignore_index=True)

@@ -27,6 +27,13 @@ SCALE_INPUTS = (
 LOC_INPUTS = ("z", "z_5", "z_22")
 """Inputs of the base's location."""
 
+LEVEL_INPUTS = tuple(name for name in SCALE_INPUTS if not name.startswith("z"))
+"""Inputs that are log volatilities themselves."""
+
+FLOOR = 0.05
+"""Quantile of its past below which a log volatility counts no further: a calm rise can starve every
+measure of range at once, and the base must not follow a straight line out of what it has seen."""
+
 SHOCK = 3.0
 """Bound of standardised shocks, in standard deviations."""
 
@@ -53,9 +60,10 @@ class Finance:
     sources = ("sp500", "nasdaq")
     columns = ("open", "high", "low", "close", "volume")
     leads = (1,)
-    peers = ("egarch-skewt", "gjr-skewt", "garch-t", "historical-simulation", "mdn")
+    peers = ("scale-regression", "egarch-skewt", "gjr-skewt", "garch-t", "historical-simulation", "mdn")
     reference = "egarch-skewt"
-    base = "scale-regression"
+    base = "pool of scale regression and EGARCH-skew-t"
+    pool = ("scale-regression", "egarch-skewt")
     returns = True
     state = "x_z"
     state_title = "last return, in the standard deviations that EGARCH had predicted"
@@ -103,7 +111,7 @@ class Finance:
             inputs.append(
                 pd.concat([keys, x.assign(x_log_scale=np.log(base["scale"]), x_loc=base["loc"])], axis=1)
             )
-            for model, table in {"base": base, **prepared[name]}.items():
+            for model, table in {"scale-regression": base, **prepared[name]}.items():
                 chosen = table.set_index("row").loc[rows].reset_index(drop=True)
                 classical.append(
                     pd.concat([keys[["series", "origin", "lead"]].assign(model=model), chosen], axis=1)
@@ -202,7 +210,6 @@ def _base(
     target = np.append(_returns(group), np.nan)
     usable = measures[[*SCALE_INPUTS, *LOC_INPUTS]].notna().all(axis=1).to_numpy()
     ones = np.ones((len(group), 1))
-    x_scale = np.hstack([ones, measures[list(SCALE_INPUTS)].to_numpy()])
     x_loc = np.hstack([ones, measures[list(LOC_INPUTS)].to_numpy()])
     prior = np.array([0.0, *(PRIOR_SCALE.get(name, 0.0) for name in SCALE_INPUTS)])
     first = params.min_rows + 1 + params.refit * -(-params.min_rows // params.refit)
@@ -213,6 +220,10 @@ def _base(
             continue
         fitted = usable.copy()
         fitted[at:] = False
+        floored = measures[list(SCALE_INPUTS)].copy()
+        for name in LEVEL_INPUTS:
+            floored[name] = floored[name].clip(lower=floored.loc[fitted, name].quantile(FLOOR))
+        x_scale = np.hstack([ones, floored.to_numpy()])
         fit = fit_skewt_regression(
             target[fitted],
             x_loc[fitted],

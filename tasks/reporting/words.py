@@ -5,6 +5,10 @@ from datetime import date
 MODELS = {
     "ebm": ("Energy model", "the model of this page: its base, tilted by a learned energy"),
     "base": ("Its own base", "the classical forecaster, with the same inputs, before the energy tilts it"),
+    "scale-regression": (
+        "Scale regression",
+        "log volatility from EGARCH, GJR, realised measures and the daily range; skewed heavy tails",
+    ),
     "historical-simulation": ("Historical simulation", "the last 1000 outcomes, each as likely as the other"),
     "garch-t": ("GARCH-t", "volatility clusters; symmetric heavy tails"),
     "gjr-skewt": ("GJR-skew-t", "falls raise volatility more than rises; skewed heavy tails"),

@@ -107,7 +107,7 @@ def test_ridges_recover_a_seasonal_autoregression_and_shrink_where_they_say():
 def test_kernel_ridge_recovers_the_conditional_mean_and_returns_to_climatology():
     values = damped_series(np.full(12, 0.8), 1500)
     training, origins = np.arange(12, 1200), np.arange(1300, 1400)
-    predict = kernel_ridge((0,), 1.0, 2.0)(values, training, 1, 0)
+    predict = kernel_ridge(climatology, (0,), 1.0, 2.0)(values, training, 1, 0)
     error = predict(values, origins) - 0.8 * values[origins]
     assert np.sqrt((error**2).mean()) < 0.2
     far = values.copy()
