@@ -12,7 +12,7 @@ from scipy import integrate, stats
 from benchmarks.row import Row
 from tasks.files import read_json
 from tasks.params import load_params
-from tasks.tilts import load_fold, model_rows, skewt
+from tasks.tilts import load_fold
 from tasks.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,8 +66,8 @@ def normaliser() -> Iterator[Row]:
         chosen = tested.loc[reach.nlargest(20).index.union(tested.sample(50, random_state=0).index)]
         for year, rows in chosen.groupby(chosen["origin"].dt.year):
             rows = rows.reset_index(drop=True)
-            base = skewt(model_rows(classical, "base", rows))
-            law = load_fold(workspace.fits, str(year)).distribution(rows, base)
+            model = load_fold(workspace.fits, str(year))
+            law = model.distribution(rows, model.base(classical, rows))
             for i in range(len(rows)):
 
                 def integrand(s: float, i: int = i, law: Any = law) -> float:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tasks.checks.data import check_data
-from tasks.files import whole, write_json
+from tasks.files import sha256, whole, write_json
 from tasks.parallel import Progress, silent
 from tasks.params import DomainParams
 from tasks.workspace import Workspace
@@ -15,6 +15,7 @@ def audit(workspace: Workspace, params: DomainParams, progress: Progress = silen
     A failed check stops `train`, which calls :func:`tasks.checks.require_pass`.
     """
     result = check_data(workspace, params, progress)
+    result["inputs_sha256"] = sha256(workspace.inputs)
     with whole(workspace.audit) as (temporary,):
         write_json(temporary, result)
     return {"status": result["status"], "checks": len(result["checks"])}

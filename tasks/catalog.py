@@ -80,10 +80,10 @@ class UrlSource(Entry):
 
 
 class FileSource(Entry):
-    """A file of the user's; ``path`` is relative to the project root."""
+    """A file of the user's below ``data/local/``, the folder that DVC watches for the stage ``ingest``."""
 
     kind: Literal["file"]
-    path: str
+    path: str = Field(pattern=r"^data/local/([^./][^/]*/)*[^./][^/]*$")
 
     @property
     def origin(self) -> str:

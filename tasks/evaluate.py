@@ -55,6 +55,13 @@ def forecast_rows(
     """The long table of every model's forecast of ``rows``, and each fold's normaliser error in nats."""
     classical, raw = pd.read_parquet(workspace.classical), pd.read_parquet(workspace.raw)
     listed = read_json(workspace.fits / "fits.json")["folds"]
+    years = {int(entry["fold"]) for entry in listed if entry["fold"] != "final"}
+    without = rows[~rows["origin"].dt.year.isin(years)]
+    if len(without):
+        raise BasinError(
+            f"no fold forecasts from {without['origin'].min():%Y-%m-%d} ({len(without)} rows of the test "
+            f"block, lead {int(without['lead'].max())}); set split.walk_from earlier or split.test_from later"
+        )
     units = []
     for entry in listed:
         if entry["fold"] == "final":
@@ -141,6 +148,8 @@ def _count(forecasts: pd.DataFrame) -> int:
 
 
 def _by_lead(domain: Any, forecasts: pd.DataFrame) -> dict[str, Any]:
+    """Scores by lead. Tests of the hits are for one series: those of several are not independent."""
+    alone = forecasts["series"].nunique() == 1
     leads = {}
     for lead, rows in forecasts.groupby("lead"):
         models = {str(m): part.reset_index(drop=True) for m, part in rows.groupby("model", sort=False)}
@@ -150,7 +159,7 @@ def _by_lead(domain: Any, forecasts: pd.DataFrame) -> dict[str, Any]:
             tails = None
             if domain.returns:
                 tails = {level: part[f"shortfall_{level:g}"].to_numpy() for level in TAIL_LEVELS}
-            scores[model] = model_scores(part, tails, seasonal=not domain.returns)
+            scores[model] = model_scores(part, tails, seasonal=not domain.returns, test_hits=alone)
         paired = {m: _paired(ours, part, int(lead)) for m, part in models.items() if m != "ebm"}
         leads[str(lead)] = {"models": scores, "paired": paired}
     return leads

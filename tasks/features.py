@@ -6,7 +6,7 @@ import pandas as pd
 
 from tasks.domains import get_domain
 from tasks.errors import BasinError
-from tasks.files import whole
+from tasks.files import read_json, sha256, whole
 from tasks.parallel import Progress, silent
 from tasks.params import DomainParams
 from tasks.workspace import Workspace
@@ -15,9 +15,15 @@ from tasks.workspace import Workspace
 def features(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
     """Write ``inputs.parquet`` and ``classical.parquet`` (see :class:`tasks.domains.Domain`).
 
-    Raises ``BasinError`` where an input is not finite, naming series, column and date.
+    Raises ``BasinError`` where the raw table is not the one that its suite has passed, or an input is not
+    finite, naming series, column and date.
     """
     domain = get_domain(workspace.domain)
+    if read_json(workspace.validation).get("raw_sha256") != sha256(workspace.raw):
+        raise BasinError(
+            f"{workspace.raw} is not the table that passed its suite; run the stage validate "
+            "(it names what fails)"
+        )
     inputs, classical = domain.features(pd.read_parquet(workspace.raw), params.features, progress=progress)
     for column in [c for c in inputs if c.startswith("x_")]:
         bad = inputs[inputs[column].isna() | inputs[column].abs().eq(float("inf"))]

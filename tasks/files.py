@@ -1,5 +1,6 @@
 """Outputs appear whole or not at all: write beside the target, then rename."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -16,8 +17,8 @@ def whole(*targets: Path) -> Iterator[tuple[Path, ...]]:
     """Yield a temporary path for each target; rename all of them into place only if the block succeeds.
 
     A target may be a file or a folder (create the folder at the temporary path). On any exception the
-    temporaries are removed and the last good outputs stay. Raises ``BasinError`` when the disk is full
-    or a folder cannot be written to.
+    temporaries are removed and the last good outputs stay; a kill between two renames leaves each target
+    whole, old or new. Raises ``BasinError`` when the disk is full or a folder cannot be written to.
     """
     temporaries = tuple(target.with_name(f".{target.name}.{os.getpid()}.tmp") for target in targets)
     try:
@@ -31,10 +32,18 @@ def whole(*targets: Path) -> Iterator[tuple[Path, ...]]:
             if target.is_dir():
                 old = target.with_name(f".{target.name}.{os.getpid()}.old")
                 target.rename(old)
-                temporary.rename(target)
+                try:
+                    temporary.rename(target)
+                except OSError:
+                    old.rename(target)
+                    raise
                 shutil.rmtree(old)
             else:
                 os.replace(temporary, target)
+    except FileNotFoundError as error:
+        raise BasinError(
+            f"{error.filename} is missing; run the stage that writes it (`basin run`)"
+        ) from error
     except OSError as error:
         where = error.filename or targets[0]
         raise BasinError(
@@ -45,6 +54,14 @@ def whole(*targets: Path) -> Iterator[tuple[Path, ...]]:
         for temporary in temporaries:
             with suppress(OSError):  # the reason is already on its way to the user
                 remove(temporary)
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal sha256 of a file; raises ``BasinError`` where there is none."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError as error:
+        raise BasinError(f"{path} is missing; run the stage that writes it (`basin run`)") from error
 
 
 def remove(path: Path) -> None:

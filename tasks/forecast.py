@@ -50,9 +50,10 @@ def describe(distribution: TiltedDistribution, events: tuple[str, ...]) -> list[
     grid = low + (high - low) * torch.linspace(0, 1, DENSITY_POINTS, dtype=torch.float64)[:, None]
     density = distribution.log_prob(grid).exp()
     chances = {event: _chance(distribution, event) for event in events}
+    mean = distribution.mean
     return [
         {
-            "mean": float(distribution.mean[i]),
+            "mean": float(mean[i]),
             "quantiles": {f"{p:.2f}": float(q) for p, q in zip(LEVELS, quantiles[1:-1, i], strict=True)},
             "interval_90": [float(quantiles[5, i]), float(quantiles[95, i])],
             "events": {event: float(chance[i]) for event, chance in chances.items()},

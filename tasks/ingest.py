@@ -1,9 +1,7 @@
 """Stage ``ingest``: the sources of a domain as they were known on a date, with where they came from."""
 
-import hashlib
 import os
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,7 +9,7 @@ import pandas as pd
 from tasks.catalog import Entry, load_catalog, read_source
 from tasks.domains import get_domain
 from tasks.errors import BasinError
-from tasks.files import whole, write_json
+from tasks.files import sha256, whole, write_json
 from tasks.parallel import Progress, silent
 from tasks.params import DomainParams
 from tasks.workspace import Workspace
@@ -66,7 +64,7 @@ def ingest(workspace: Workspace, params: DomainParams, progress: Progress = sile
         provenance = {
             "as_of": params.ingest.as_of.isoformat(),
             "rows": len(raw),
-            "sha256": _sha256(table_path),
+            "sha256": sha256(table_path),
             "sources": sources,
         }
         write_json(provenance_path, provenance)
@@ -83,7 +81,3 @@ def known_on(table: pd.DataFrame, entry: Entry, as_of: date, label: str) -> pd.D
             "as_of in params.yaml or give an older file"
         )
     return known.reset_index(drop=True)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -298,5 +298,5 @@ def log_to_tensorboard(workspace: Workspace, pictures: dict[str, bytes]) -> None
             writer.add_image(f"landscape/{name.removesuffix('.png')}", image, dataformats="HWC")
         for fold in read_json(workspace.fits / "fits.json")["folds"]:
             for kind in ("loss", "validation"):
-                for step, value in enumerate(fold[kind]):
+                for step, value in zip(fold["steps"], fold[kind], strict=True):
                     writer.add_scalar(f"{kind}/{fold['fold']}", value, step)

@@ -1,9 +1,12 @@
 """Ray, used in one place: run independent units, results in the order of the units."""
 
 import os
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from tasks.errors import BasinError
 
 Progress = Callable[[str, int, int], None]
 """Called as ``progress(label, done, total)`` while long work goes on."""
@@ -23,15 +26,16 @@ def connect() -> None:
     """
     import ray
 
+    address = os.environ.get("RAY_ADDRESS")
     failures: list[Exception] = []
     started = threading.Event()
 
     def host() -> None:
-        address = os.environ.get("RAY_ADDRESS")
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if not address:
             options |= {"include_dashboard": False, "num_cpus": os.cpu_count()}
         try:
+            _knock(address)
             ray.init(address=address, **options)
         except Exception as failure:
             failures.append(failure)
@@ -44,7 +48,18 @@ def connect() -> None:
         threading.Thread(target=host, name="ray", daemon=True).start()
         started.wait()
     if failures:
-        raise failures[0]
+        where = address or "this machine"
+        reason = " ".join(str(failures[0]).split())[:200]
+        raise BasinError(
+            f"cannot use Ray at {where}: {reason}; check RAY_ADDRESS, or unset it to start Ray here"
+        ) from failures[0]
+
+
+def _knock(address: str | None) -> None:
+    """Raise ``OSError`` where nobody answers at HOST:PORT: Ray itself would wait for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdigit() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def run_units(
@@ -72,6 +87,8 @@ def run_units(
         try:
             results[pending.pop(ready)] = ray.get(ready)
         except ray.exceptions.RayTaskError as error:
+            for reference in pending:
+                ray.cancel(reference, force=True)
             raise error.cause from None
         progress(label, len(units) - len(pending), len(units))
     return results

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tasks.errors import BasinError
 
@@ -37,6 +37,17 @@ class SplitParams(Strict):
     walk_from: date = Field(description="first walk-forward fold; scores before test_from choose the weights")
     test_from: date = Field(description="first target date of the test block")
     test_to: date = Field(description="last target date of the test block")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "SplitParams":
+        if (self.walk_from.month, self.walk_from.day) != (1, 1):
+            raise ValueError(f"walk_from = {self.walk_from} must be a 1 January: folds are calendar years")
+        if not self.walk_from < self.test_from <= self.test_to:
+            raise ValueError(
+                f"expected walk_from < test_from <= test_to, found {self.walk_from}, {self.test_from}, "
+                f"{self.test_to}"
+            )
+        return self
 
 
 class TrainParams(Strict):
@@ -93,7 +104,8 @@ def load_params(root: Path, domain: str) -> DomainParams:
         key = ".".join([domain, *map(str, first["loc"])])
         if first["type"] == "extra_forbidden":
             raise BasinError(f"{path}: unknown key `{key}`; remove it or correct its name") from error
-        raise BasinError(f"{path}: `{key}` = {first['input']!r}: {first['msg']}") from error
+        found = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
+        raise BasinError(f"{path}: `{key}`{found}: {first['msg']}") from error
 
 
 def _read(root: Path) -> dict[str, Any]:

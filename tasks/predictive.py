@@ -1,6 +1,6 @@
 """What every model's forecast is reduced to before it is scored: the same numbers for all."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -32,10 +32,6 @@ class Predictive:
     quantiles: np.ndarray
     var: np.ndarray
     shortfall: np.ndarray
-
-    @classmethod
-    def concatenate(cls, parts: "list[Predictive]") -> "Predictive":
-        return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
 
     def table(self, rows: pd.DataFrame, model: str) -> pd.DataFrame:
         """Rows of ``forecasts.parquet``, with ``mean``, ``var_*`` and ``shortfall_*`` beside its columns."""

@@ -125,7 +125,7 @@ def about_model(domain: Any, model: TiltedModel, rows: int) -> str:
         f"the mean energy of "
         f"{config.seeds} small networks. {tilt} Inputs: {len(config.columns)}. Training cost: "
         f"{parameters:,} parameters over "
-        f"all networks, fitted to {rows:,} past outcomes on a CPU."
+        f"all networks, fitted to {rows:,} past outcomes."
     )
 
 

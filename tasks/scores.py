@@ -18,8 +18,8 @@ def paired_test(difference: np.ndarray, time: pd.Series, horizon: int) -> dict[s
     by_date = pd.Series(np.asarray(difference)).groupby(np.asarray(time)).mean().to_numpy()
     n = len(by_date)
     if n < 3 or np.ptp(by_date) == 0:
-        return {"mean": float(np.mean(difference)), "se": 0.0, "t": 0.0, "p": 1.0}
-    lags = min(max(horizon - 1, int(n ** (1 / 3))), n - 2)
+        return {"mean": float(by_date.mean()), "se": 0.0, "t": 0.0, "p": 1.0}
+    lags = min(max(horizon - 1, int(np.cbrt(n))), n - 2)
     fit = sm.OLS(by_date, np.ones(n)).fit(cov_type="HAC", cov_kwds={"maxlags": lags})
     return {
         "mean": float(fit.params[0]),
@@ -66,7 +66,7 @@ def fz0(y: np.ndarray, var: np.ndarray, shortfall: np.ndarray, level: float) -> 
 
 
 def model_scores(
-    rows: pd.DataFrame, shortfalls: dict[float, np.ndarray] | None, seasonal: bool
+    rows: pd.DataFrame, shortfalls: dict[float, np.ndarray] | None, seasonal: bool, test_hits: bool
 ) -> dict[str, Any]:
     """Scores of one model on its rows of the ``forecasts`` table, in the layout of ``scores.json``."""
     observed = rows["observed"].to_numpy()
@@ -85,12 +85,12 @@ def model_scores(
     if shortfalls is not None:
         scores["var"] = {}
         for level, shortfall in shortfalls.items():
-            hits = rows["pit"].to_numpy() <= level
             var = rows[f"var_{level}"].to_numpy()
+            hits = observed <= var
+            tests = {"kupiec_p": kupiec(hits, level), "christoffersen_p": christoffersen(hits)}
             scores["var"][f"{level:g}"] = {
                 "hits": int(hits.sum()),
-                "kupiec_p": kupiec(hits, level),
-                "christoffersen_p": christoffersen(hits),
+                **(tests if test_hits else {}),
                 "fz0": fz0(observed, var, shortfall, level),
             }
     return scores

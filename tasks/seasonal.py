@@ -75,17 +75,37 @@ def kernel_ridge(prior: Fit, lags: tuple[int, ...], penalty: float, width: float
     return fit
 
 
-def averaged_from(barrier: int, first: Fit, second: Fit) -> Fit:
-    """``first`` at leads before ``barrier``, the mean of both from there on."""
+def slow_ridge(penalty: float) -> Fit:
+    """Ridge on the anomaly, its changes over 3 and 12 months and its mean of 12, the same in all seasons."""
+
+    def place(values: np.ndarray, at: np.ndarray) -> np.ndarray:
+        now = values[at]
+        year = np.lib.stride_tricks.sliding_window_view(values, 12).mean(axis=1)[at - 11]
+        return np.column_stack([now, now - values[at - 3], now - values[at - 12], year])
 
     def fit(anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int) -> Predict:
-        predict = first(anomaly, origins, lead, phase)
-        if lead < barrier:
-            return predict
-        other = second(anomaly, origins, lead, phase)
-        return lambda values, at: (predict(values, at) + other(values, at)) / 2
+        x = place(anomaly, origins)
+        weights = np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ anomaly[origins + lead])
+        return lambda values, at: (place(values, at) * weights).sum(axis=1)
 
     return fit
+
+
+def averaged(first: Fit, second: Fit) -> Fit:
+    """The mean of two forecasts."""
+
+    def fit(anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int) -> Predict:
+        one, other = first(anomaly, origins, lead, phase), second(anomaly, origins, lead, phase)
+        return lambda values, at: (one(values, at) + other(values, at)) / 2
+
+    return fit
+
+
+def switched(barrier: int, before: Fit, beyond: Fit) -> Fit:
+    """``before`` at leads below ``barrier``, ``beyond`` from there on."""
+    return lambda anomaly, origins, lead, phase: (before if lead < barrier else beyond)(
+        anomaly, origins, lead, phase
+    )
 
 
 def near(month: np.ndarray, centre: int, reach: int) -> np.ndarray:

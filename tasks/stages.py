@@ -26,11 +26,19 @@ STAGES = (
 def run_stage(stage: str, domain: str, root: Path, progress: Progress = silent) -> dict[str, Any]:
     """Run one stage of one domain below ``root`` and return its small, JSON-ready result.
 
-    ``tasks.STAGE`` holds one function of the same name: ``(workspace, params, progress) -> dict``.
+    ``tasks.STAGE`` holds one function of the same name: ``(workspace, params, progress) -> dict``. Raises
+    ``BasinError`` for what a user can mend.
     """
     if stage not in STAGES:
         raise BasinError(f"no stage `{stage}`; the stages are {', '.join(STAGES)}")
     params = load_params(root, domain)
     function = getattr(import_module(f"tasks.{stage}"), stage)
-    result: dict[str, Any] = function(Workspace(root, domain), params, progress)
+    try:
+        result: dict[str, Any] = function(Workspace(root, domain), params, progress)
+    except FileNotFoundError as error:
+        raise BasinError(
+            f"{error.filename or error} is missing; run the stages before {stage} (`basin run`)"
+        ) from error
+    except FloatingPointError as error:
+        raise BasinError(f"{domain} {stage}: {error}") from error
     return result

@@ -21,9 +21,6 @@ CLIP = 4.0
 FORECAST_PANELS = 128
 """Quadrature panels of a forecast's normaliser."""
 
-SEARCH = torch.Generator().manual_seed(0)
-"""Only to build empty energies whose parameters are then loaded."""
-
 
 @dataclass(frozen=True)
 class TiltConfig:
@@ -117,7 +114,8 @@ def tensors(model: TiltedModel, prefix: str = "") -> dict[str, Tensor]:
 def restore(config: dict[str, Any], parameters: dict[str, Tensor]) -> TiltedModel:
     """A model from the JSON form of its :class:`TiltConfig` and its parameters."""
     known = TiltConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in config.items()})
-    energy = BilinearEnergy(len(known.columns), known.hidden, known.features, known.seeds, SEARCH)
+    shape = (len(known.columns), known.hidden, known.features, known.seeds)
+    energy = BilinearEnergy(*shape, torch.Generator())  # its random parameters are replaced at once
     energy.load_state_dict(parameters)
     return TiltedModel(known, energy.double())
 

@@ -8,7 +8,8 @@ import pandas as pd
 from safetensors.torch import save_file
 
 from tasks.domains import get_domain
-from tasks.files import whole
+from tasks.errors import BasinError
+from tasks.files import read_json, sha256, whole
 from tasks.parallel import Progress, run_units, silent
 from tasks.params import DomainParams
 from tasks.pooling import PastScores
@@ -27,6 +28,8 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
     from tasks.checks import require_pass
 
     require_pass(workspace.audit)
+    if read_json(workspace.audit).get("inputs_sha256") != sha256(workspace.inputs):
+        raise BasinError(f"{workspace.inputs} is not the table that was audited; run the stage audit")
     inputs = pd.read_parquet(workspace.inputs).sort_values(["time", "series", "lead"], ignore_index=True)
     domain = get_domain(workspace.domain)
     past_scores = PastScores(inputs, pd.read_parquet(workspace.classical), domain.pool)

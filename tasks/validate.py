@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.errors import BasinError
-from tasks.files import read_json, remove, whole, write_json
+from tasks.files import read_json, remove, sha256, whole, write_json
 from tasks.parallel import Progress, silent
 from tasks.params import DomainParams
 from tasks.workspace import Workspace
@@ -47,7 +47,15 @@ def validate(workspace: Workspace, params: DomainParams, progress: Progress = si
             f"run ingest again, every row is shown in {workspace.data_docs / 'index.html'}"
         )
     with whole(workspace.validation) as (temporary,):
-        write_json(temporary, {"success": True, "suite": suite["suite"], "expectations": found})
+        write_json(
+            temporary,
+            {
+                "success": True,
+                "suite": suite["suite"],
+                "raw_sha256": sha256(workspace.raw),
+                "expectations": found,
+            },
+        )
     return {"expectations": len(found), "success": True}
 
 

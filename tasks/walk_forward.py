@@ -94,6 +94,8 @@ def choose(
     if best is not None:
         for lead in weights:
             yearly = _yearly(past[chosen], inputs, fold, int(lead))
+            if len(yearly) < FEWEST_YEARS:
+                continue
             at = int(yearly.mean(0).argmax())
             gain, error = _mean_and_error(yearly[:, at])
             if gain > error:
@@ -138,7 +140,7 @@ def _training_rows(inputs: pd.DataFrame, fold: Fold) -> tuple[pd.DataFrame, dict
 
 def _options(params: TrainParams, rows: int, first: bool, generator: torch.Generator) -> dict[str, Any]:
     return {
-        "validation": int(params.validation_share * rows),
+        "validation": min(rows - 1, max(1, int(params.validation_share * rows))),
         "steps": params.max_steps if first else params.warm_steps,
         "learning_rate": params.learning_rate,
         "weight_decay": params.weight_decay,

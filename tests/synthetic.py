@@ -101,7 +101,14 @@ def make_inputs(workspace: Workspace, state: str) -> None:
     model = TiltedModel(config, energy)
     workspace.fits.mkdir(parents=True, exist_ok=True)
     save_file(tensors(model, "final/"), workspace.fits / "fits.safetensors")
-    fold = {"fold": "final", "loss": [1.4, 1.3], "validation": [1.5, 1.45], "weights": weights, "capacity": 4}
+    fold = {
+        "fold": "final",
+        "steps": [10, 20],
+        "loss": [1.4, 1.3],
+        "validation": [1.5, 1.45],
+        "weights": weights,
+        "capacity": 4,
+    }
     write_json(workspace.fits / "fits.json", {"folds": [{**fold, "tilt": vars(config)}]})
 
 
@@ -155,8 +162,8 @@ def make_scores(domain: str, forecasts: pd.DataFrame) -> dict:
         "normaliser_error": 3.1e-7,
         "chosen": {
             "base": "base",
-            "capacity": {"2014": 0, "2015": 8},
-            "weights": {"2014": {"1": 0.0}, "2015": {"1": 0.8}},
+            "capacity": {"2014": 0, "final": 8},
+            "weights": {"2014": {"1": 0.0}, "final": {"1": 0.8}},
         },
     }
 

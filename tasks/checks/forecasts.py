@@ -22,7 +22,7 @@ NORMALISER = 1e-4
 """Largest error of a log score through its normaliser, nats."""
 
 WORSE = 0.0228
-"""Chance of a false alarm over all leads together; for one lead it is t < −2."""
+"""Chance of a false alarm over all series and leads together; for one it is t < −2."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,10 @@ def skill(e: ForecastEvidence) -> Outcome:
 
 
 def _leads(scores: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """All blocks of scores: pooled over series where there are several, else the one series."""
-    for lead, block in scores.get("pooled", scores)["leads"].items():
-        yield f"lead {lead}", block
+    """The blocks of scores of each series at each lead."""
+    for series, part in scores.get("series", {"": scores}).items():
+        for lead, block in part["leads"].items():
+            yield f"{series} lead {lead}".strip(), block
 
 
 CHECKS = (
@@ -137,8 +138,8 @@ CHECKS = (
         id="skill",
         title="The tilt does no harm",
         question="Is the energy-based model anywhere clearly worse than the classical model it tilts?",
-        method=f"Paired difference of log scores with HAC errors by lead; the chance that any lead fails "
-        f"without cause is {WORSE:.1%} (Bonferroni).",
+        method=f"Paired difference of log scores with HAC errors by series and lead; the chance that any "
+        f"of them fails without cause is {WORSE:.1%} (Bonferroni).",
         reference="Diebold and Mariano (1995), JBES 13(3)",
         run=skill,
     ),

@@ -11,7 +11,7 @@ from tasks.parallel import Progress, run_units, silent
 from tasks.params import FeatureParams
 from tasks.seasonal import (
     Fit,
-    averaged_from,
+    averaged,
     climatology,
     damped_persistence,
     damped_ridge,
@@ -19,6 +19,8 @@ from tasks.seasonal import (
     near,
     persistence,
     seasonal_ridge,
+    slow_ridge,
+    switched,
 )
 
 NORMAL_YEARS = 30
@@ -30,14 +32,14 @@ BLOCKS = 8
 LAGS = (0, 2, 6, 12)
 """Lags in months of the base, chosen with all below on targets of 1970-1989."""
 
-PENALTY, RIDGE_PENALTY, KERNEL_PENALTY = 100.0, 10.0, 10.0
-"""Of the base's ridge, of the peer ``seasonal-ridge``, and of the base's kernel ridges."""
+PENALTY, SLOW_PENALTY, RIDGE_PENALTY, KERNEL_PENALTY = 100.0, 30.0, 10.0, 10.0
+"""Of the base's two ridges, of the peer ``seasonal-ridge``, and of the base's kernel ridges."""
 
 NARROW, WIDE = 2.0, 3.0
 """Kernel widths in σ: of the correction to the ridge, and of the kernel ridge about climatology."""
 
 BARRIER = 6
-"""From this lead on the base averages both: beyond spring, only what is alike helps."""
+"""From this lead on, beyond spring, the base drops the seasonal damping: what is slow or alike helps."""
 
 REACH = 2
 """Months on either side of a target month that share its spread."""
@@ -46,10 +48,10 @@ EARLIEST = 12
 """Months of history an origin needs before it enters a fit."""
 
 MODELS: dict[str, Fit] = {
-    "lagged-ridge": averaged_from(
+    "lagged-ridge": switched(
         BARRIER,
-        kernel_ridge(damped_ridge(LAGS, PENALTY), LAGS, KERNEL_PENALTY, NARROW),
-        kernel_ridge(climatology, LAGS, KERNEL_PENALTY, WIDE),
+        before=kernel_ridge(damped_ridge(LAGS, PENALTY), LAGS, KERNEL_PENALTY, NARROW),
+        beyond=averaged(slow_ridge(SLOW_PENALTY), kernel_ridge(climatology, LAGS, KERNEL_PENALTY, WIDE)),
     ),
     "damped-persistence": damped_persistence,
     "seasonal-ridge": seasonal_ridge((0, 1, 2), RIDGE_PENALTY),
@@ -77,7 +79,7 @@ class Climate:
     leads = (1, 3, 6, 9, 12)
     peers = ("damped-persistence", "seasonal-ridge", "climatology", "persistence", "mdn")
     reference = "damped-persistence"
-    base = "lagged ridge with kernel correction, averaged with kernel ridge from lead 6"
+    base = "lagged ridge with kernel correction; from lead 6, slow ridge averaged with kernel ridge"
     pool = ("lagged-ridge",)
     returns = False
     state = "x_anomaly"

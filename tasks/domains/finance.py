@@ -89,10 +89,11 @@ class Finance:
             str(name): group.reset_index(drop=True) for name, group in raw.groupby("series", sort=False)
         }
         for name, group in groups.items():
-            if len(group) <= 2 * params.min_rows:
+            if len(group) <= _first_base(params):
                 raise BasinError(
-                    f"{name}: {len(group)} rows, but features need more than {2 * params.min_rows} "
-                    "(2 x features.min_rows); give a longer history or lower features.min_rows in params.yaml"
+                    f"{name}: {len(group)} rows, but features need more than {_first_base(params)} (twice "
+                    "features.min_rows, in steps of features.refit); give a longer history or lower "
+                    "features.min_rows in params.yaml"
                 )
         units = [(model, _returns(group), params) for group in groups.values() for model in volatility.MODELS]
         forecasts = iter(run_units(_volatility, units, "volatility models", progress))
@@ -135,6 +136,11 @@ class Finance:
         for name, rows in inputs.groupby("series", sort=False):
             group = raw[raw["series"] == name]
             position = pd.Index(group["time"]).get_indexer(rows["origin"])
+            if position.min() < 1000:
+                raise BasinError(
+                    f"{name}: historical simulation needs 1000 returns before its first forecast, but "
+                    f"{rows['origin'].min():%Y-%m-%d} has {position.min()}; set split.test_from later"
+                )
             windows = np.lib.stride_tricks.sliding_window_view(_returns(group), 1000)
             samples[inputs.index.get_indexer(rows.index)] = windows[position - 1000]
         return samples
@@ -144,6 +150,11 @@ def _returns(group: pd.DataFrame) -> np.ndarray:
     """100·Δlog close: element i is the return of row i + 1."""
     returns: np.ndarray = 100 * np.diff(np.log(group["close"].to_numpy()))
     return returns
+
+
+def _first_base(params: FeatureParams) -> int:
+    """Row of the first base: the first refit of the volatility models with ``min_rows`` forecasts behind."""
+    return params.min_rows + 1 + params.refit * -(-params.min_rows // params.refit)
 
 
 def _volatility(model: str, returns: np.ndarray, params: FeatureParams) -> pd.DataFrame:
@@ -202,7 +213,7 @@ def _base(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scale regression refitted on schedule: ``(measures, row loc scale eta lam)``.
 
-    A refit at row r uses targets up to row r; the first comes at ``2 * min_rows``.
+    A refit at row r uses targets up to row r.
     """
     from ebm_core.regression import fit_skewt_regression
 
@@ -212,9 +223,8 @@ def _base(
     ones = np.ones((len(group), 1))
     x_loc = np.hstack([ones, measures[list(LOC_INPUTS)].to_numpy()])
     prior = np.array([0.0, *(PRIOR_SCALE.get(name, 0.0) for name in SCALE_INPUTS)])
-    first = params.min_rows + 1 + params.refit * -(-params.min_rows // params.refit)
     parts = []
-    for at in range(first, len(group), params.refit):
+    for at in range(_first_base(params), len(group), params.refit):
         until = min(at + params.refit, len(group))
         if start is not None and group["time"].iloc[until - 1] < start:
             continue

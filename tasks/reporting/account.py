@@ -140,6 +140,9 @@ def how_it_works(scores: dict[str, Any], parameters: int) -> str:
     chosen = scores["chosen"]
     weights = chosen["weights"]
     tilted = sum(any(by_lead.values()) for by_lead in weights.values())
+    registered = f"The registered model has {parameters:,} learned numbers over all its networks."
+    if not any(weights["final"].values()):
+        registered = "In the last they did not: the forecast on this page is that of the base, untilted."
     content = "<h3>How the model works</h3>" + paragraph(
         "It starts from a classical forecast, its base, which has the same inputs. A small neural network "
         "gives every "
@@ -147,9 +150,7 @@ def how_it_works(scores: dict[str, Any], parameters: int) -> str:
         "The "
         "network starts at zero, so at first the model is its base, and it leaves the base only where past "
         "data pay "
-        f"for it. In {tilted} of {len(weights)} yearly refits they did. The registered model has "
-        f"{parameters:,} "
-        "learned numbers over all its networks."
+        f"for it. In {tilted} of {len(weights)} yearly refits they did. {registered}"
     )
     rows = [
         Row(fold, [Cell(str(chosen["capacity"][fold])), *(Cell(text(w)) for w in by_lead.values())])

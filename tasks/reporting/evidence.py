@@ -43,12 +43,12 @@ def score_table(
 def gain_table(found: Sequence[Block], reference: str) -> str:
     """Paired gains of the energy model over each peer: nats ± standard error, t, p after Holm."""
     rows = []
-    adjusted = [holm({peer: d["p"] for peer, d in b.paired.items()}) for b in found]
+    chance = holm({(b.label, peer): d["p"] for b in found for peer, d in b.paired.items()})
     for peer in found[0].paired:
         cells = []
-        for b, chance in zip(found, adjusted, strict=True):
-            d = b.paired[peer]
-            p = "p < 0.001" if chance[peer] < 0.001 else f"p = {text(chance[peer], 3)}"
+        for b in found:
+            d, p_value = b.paired[peer], chance[b.label, peer]
+            p = "p < 0.001" if p_value < 0.001 else f"p = {text(p_value, 3)}"
             cells.append(
                 Cell(
                     f"{signed(d['log_score_gain'])} ± {text(d['se'], 3)}",
@@ -225,8 +225,10 @@ def var_table(block: Block, reference: str) -> str:
         cells = []
         for level in levels:
             v = score["var"][level]
-            p, c = v["kupiec_p"], v["christoffersen_p"]
-            cells.append(Cell(f"{v['hits']:.0f}", f"p {text(p, 2)} / {text(c, 2)}, FZ₀ {text(v['fz0'], 3)}"))
+            note = f"FZ₀ {text(v['fz0'], 3)}"
+            if "kupiec_p" in v:
+                note = f"p {text(v['kupiec_p'], 2)} / {text(v['christoffersen_p'], 2)}, {note}"
+            cells.append(Cell(f"{v['hits']:.0f}", note))
         rows.append(Row(model_name(m), cells, row_class(m, reference)))
     expected = [f"{100 * float(lv):g} %: {text(block.n * float(lv), 1)} expected" for lv in levels]
     return table(

@@ -38,7 +38,7 @@ def clone(project_root: Path, target: Path) -> Path:
 def shrink(params: dict[str, Any]) -> dict[str, Any]:
     """Every stage works, on few refits, folds and steps."""
     params["finance"]["features"]["refit"] = 500
-    params["finance"]["split"] |= {"walk_from": "2014-01-01", "test_from": "2016-01-01"}
+    params["finance"]["split"] |= {"walk_from": "2010-01-01", "test_from": "2016-01-01"}
     params["climate"]["features"]["refit"] = 60
     params["climate"]["split"] |= {"walk_from": "1995-01-01", "test_from": "2000-01-01"}
     for domain in params["domains"]:

@@ -205,8 +205,9 @@ def test_skill_fails_only_where_the_tilt_does_significant_harm() -> None:
 
     assert forecast_checks.skill(ForecastEvidence(pd.DataFrame(), scores(3.0, -1.9))).status == "pass"
     assert forecast_checks.skill(ForecastEvidence(pd.DataFrame(), scores(None, 0.0))).status == "pass"
-    harmed = forecast_checks.skill(ForecastEvidence(pd.DataFrame(), {"pooled": scores(3.0, -2.4)}))
-    assert (harmed.status, harmed.at_fault) == ("fail", ("lead 3",))
+    both = {"series": {"good": scores(3.0, 0.0), "bad": scores(3.0, -2.6)}, "pooled": scores(3.0, 0.0)}
+    harmed = forecast_checks.skill(ForecastEvidence(pd.DataFrame(), both))
+    assert (harmed.status, harmed.at_fault) == ("fail", ("bad lead 3",))
 
 
 # The gate

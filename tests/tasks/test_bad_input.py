@@ -203,6 +203,24 @@ def test_a_broken_raw_table_stops_validate(project: Path, capsys: pytest.Capture
     refused(project, "validate", capsys, ("finance.parquet is missing",))
 
 
+def test_features_refuse_a_table_that_its_suite_has_not_passed(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The record of an older, good table must not let a newer, bad one through."""
+    (project / "artifacts" / "finance" / "validation.json").write_text('{"raw_sha256": "of another table"}')
+    assert run(project, "features") == 1
+    assert "not the table that passed its suite; run the stage validate" in capsys.readouterr().err
+
+
+def test_a_stage_without_its_inputs_names_the_missing_file(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for stage in ("audit", "evaluate", "landscape", "report"):
+        assert run(project, stage) == 1
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1 and "is missing; run the stage" in error
+
+
 def test_a_full_disk_stops_ingest(project: Path, project_root: Path) -> None:
     before = outputs(project, "ingest")
     done = subprocess.run(

@@ -8,13 +8,15 @@ from tasks.domains.climate import DOMAIN, MODELS
 from tasks.errors import BasinError
 from tasks.params import FeatureParams
 from tasks.seasonal import (
-    averaged_from,
+    averaged,
     climatology,
     damped_persistence,
     damped_ridge,
     kernel_ridge,
     persistence,
     seasonal_ridge,
+    slow_ridge,
+    switched,
 )
 
 PARAMS = FeatureParams(refit=12, min_rows=240)
@@ -115,12 +117,24 @@ def test_kernel_ridge_recovers_the_conditional_mean_and_returns_to_climatology()
     assert predict(far, np.array([1300]))[0] == pytest.approx(0, abs=1e-6)
 
 
-def test_before_the_barrier_one_model_after_it_the_mean_of_two():
+def test_before_the_barrier_one_model_beyond_it_the_mean_of_two():
     values = damped_series(np.full(12, 0.9))
     training, origins = np.arange(12, 11000), np.arange(11100, 11110)
-    both = averaged_from(6, persistence, climatology)
+    both = switched(6, persistence, averaged(persistence, climatology))
     np.testing.assert_array_equal(both(values, training, 3, 0)(values, origins), values[origins])
     np.testing.assert_array_equal(both(values, training, 6, 0)(values, origins), values[origins] / 2)
+
+
+def test_slow_ridge_recovers_what_drives_the_anomaly():
+    """a(t + 1) = 0.6·a(t) − 0.3·(mean of 12 months), the same in all seasons."""
+    generator = np.random.default_rng(0)
+    values = np.zeros(12000)
+    for t in range(12, len(values)):
+        values[t] = 0.6 * values[t - 1] - 0.3 * values[t - 12 : t].mean() + generator.normal()
+    training, origins = np.arange(12, 11000), np.arange(11100, 11200)
+    slow = np.array([values[o - 11 : o + 1].mean() for o in origins])
+    found = slow_ridge(1.0)(values, training, 1, 0)(values, origins)
+    np.testing.assert_allclose(found, 0.6 * values[origins] - 0.3 * slow, atol=0.06)
 
 
 def test_gaps_and_short_records_are_named(raw):

@@ -105,12 +105,19 @@ def test_historical_simulation_is_the_returns_up_to_the_origin(raw, prepared):
     np.testing.assert_allclose(sample[1], known)
 
 
+def test_historical_simulation_without_a_thousand_returns_behind_it_is_refused(raw, prepared):
+    inputs, _ = prepared
+    early = inputs[inputs["series"] == "sp500"].head(1).assign(origin=pd.Timestamp("2002-12-09"))
+    with pytest.raises(BasinError, match=r"sp500: historical simulation needs 1000 returns.*2002-12-09"):
+        DOMAIN.empirical(early, raw, "historical-simulation")
+
+
 def test_regimes_cover_calm_and_turbulent_days(raw):
     assert set(DOMAIN.regimes(raw)["regime"]) >= {"normal", "turbulent"}
 
 
 def test_short_history_and_missing_columns_are_named(raw):
-    with pytest.raises(BasinError, match=r"sp500: 500 rows.*600.*min_rows"):
+    with pytest.raises(BasinError, match=r"sp500: 500 rows.*more than 701.*min_rows"):
         DOMAIN.features(raw.iloc[:500], PARAMS)
     with pytest.raises(BasinError, match="source sp500: no column high"):
         DOMAIN.parse({"sp500": raw.drop(columns=["series", "high"]), "nasdaq": raw})

@@ -33,7 +33,7 @@ def entry(frequency: str, lag: int) -> FileSource:
     return FileSource(
         kind="file",
         title="",
-        path="",
+        path="data/local/it.csv",
         licence="",
         unit="",
         frequency=frequency,

@@ -1,0 +1,53 @@
+"""Ray as the units see it: results in order, failures as they were raised, strangers kept out."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tasks.errors import BasinError
+from tasks.parallel import run_units
+
+
+def divide(a: int, b: int) -> float:
+    return a / b
+
+
+def test_results_come_in_the_order_of_the_units():
+    assert run_units(divide, [(6, 2), (1, 4), (0, 5)], "divisions") == [3.0, 0.25, 0.0]
+
+
+def test_what_a_unit_raises_is_raised_here():
+    with pytest.raises(ZeroDivisionError):
+        run_units(divide, [(1, 1), (1, 0)], "divisions")
+
+
+def test_a_cluster_that_is_not_there_is_named(tmp_path):
+    code = "from tasks.parallel import connect; connect()"
+    environment = {"RAY_ADDRESS": "no.such.host:1", "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    environment["PYTHONPATH"] = ":".join(sys.path)
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert found.returncode == 1
+    assert f"{BasinError.__name__}: cannot use Ray at no.such.host:1" in found.stderr
+
+
+def test_ray_lets_nobody_in_without_the_token(tmp_path):
+    """Its processes listen beyond loopback, so the token is what keeps others out."""
+    import ray
+
+    run_units(divide, [(1, 1)], "divisions")
+    address = ray.get_runtime_context().gcs_address
+    code = f"import ray; ray.init(address='{address}', log_to_driver=False); print('let in')"
+    environment = {"RAY_AUTH_MODE": "disabled", "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    with pytest.raises((subprocess.CalledProcessError, subprocess.TimeoutExpired)) as refused:
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=25,
+        )
+    assert b"let in" not in str(refused.value.stdout or "").encode()
