@@ -1,11 +1,14 @@
 """The ``basin`` command line. Everything heavy is imported by the command that needs it."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,11 +21,28 @@ if TYPE_CHECKING:
     from flows.display import Display
 
 app = typer.Typer(
-    help="Energy-based forecasts of finance and climate: run the pipeline, read its forecasts and reports.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("basin"))
+        raise typer.Exit
+
+
+@app.callback()
+def basin(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Energy-based forecasts of finance and climate: run the pipeline, read its forecasts and reports."""
+
 
 Root = Annotated[Path, typer.Option(help="Folder of dvc.yaml and params.yaml.")]
 OneDomain = Annotated[str, typer.Option("--domain", help="A domain of params.yaml.")]
@@ -74,7 +94,10 @@ def _run_flow(root: Path, domains: list[str], display: "Display") -> None:
 
     before = listener.set(display)
     try:
-        state = pipeline(root=str(root), domains=domains, return_state=True)
+        # In a thread of its own, where Prefect leaves the signals to us.
+        run = copy_context().run
+        with ThreadPoolExecutor(1) as thread:
+            state = thread.submit(run, pipeline, root=str(root), domains=domains, return_state=True).result()
     finally:
         listener.reset(before)
     if not state.is_completed():
@@ -145,12 +168,27 @@ def _console() -> "Console":
 @contextmanager
 def _one_line_errors() -> Iterator[None]:
     """What a user can mend ends as one line on stderr and exit code 1, never as a traceback."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     try:
         yield
     except BasinError as error:
         for line in str(error).splitlines():
             typer.echo(f"basin: {line}", err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("basin: stopped; finished stages are kept", err=True)
-        sys.exit(130)
+
+
+def _stop(number: int, _frame: Any) -> None:
+    """End at once, with the processes that this one started: outputs appear whole or not at all."""
+    import psutil
+
+    # Prefect and Ray would otherwise wait for servers that the same Ctrl-C has ended.
+    children = psutil.Process().children(recursive=True)
+    for child in children:
+        with suppress(psutil.NoSuchProcess):
+            child.terminate()
+    for child in psutil.wait_procs(children, timeout=3)[1]:
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+    os.write(2, b"\nbasin: stopped; finished stages are kept\n")
+    os._exit(128 + number)

@@ -1,6 +1,7 @@
 """The whole pipeline as one Prefect flow: every domain's stages in order, the domains side by side."""
 
 import base64
+import os
 import platform
 import time
 import traceback
@@ -74,6 +75,8 @@ def pipeline(root: str = ".", domains: list[str] | None = None) -> Any:
         load_params(folder, domain)
     began, started = datetime.now(UTC), time.monotonic()
     with one_run_at_a_time(folder, listener.get().waiting):
+        for domain in chosen:
+            _write_run_record(Workspace(folder, domain), began)
         chains: dict[str, list] = {domain: [] for domain in chosen}
         for stage in STAGES:
             for domain, chain in chains.items():
@@ -86,7 +89,14 @@ def pipeline(root: str = ".", domains: list[str] | None = None) -> Any:
         for domain, chain in chains.items():
             workspace = Workspace(folder, domain)
             records, failure = _collect(domain, chain)
-            _write_run_record(workspace, records, failure, began, time.monotonic() - started)
+            _write_run_record(
+                workspace,
+                began,
+                status="failed" if failure else "completed",
+                seconds=round(time.monotonic() - started, 3),
+                failure=traceback.format_exception(failure) if failure else None,
+                stages=records,
+            )
             if failure:
                 failures.append(_one_line(failure, records[-1]["stage"], workspace))
     if failures:
@@ -116,21 +126,15 @@ def _one_line(failure: BaseException, stage: str, workspace: Workspace) -> str:
     )
 
 
-def _write_run_record(
-    workspace: Workspace,
-    records: list[dict[str, Any]],
-    failure: BaseException | None,
-    began: datetime,
-    seconds: float,
-) -> None:
+def _write_run_record(workspace: Workspace, began: datetime, status: str = "running", **more: Any) -> None:
+    """``run.json``: `running` until the run has ended, so one that was killed says so for good."""
     content = {
         "flow_run": str(runtime.flow_run.id),
         "started": began.isoformat(timespec="seconds"),
-        "seconds": round(seconds, 3),
         "host": platform.node(),
-        "status": "failed" if failure else "completed",
-        "failure": traceback.format_exception(failure) if failure else None,
-        "stages": records,
+        "process": os.getpid(),
+        "status": status,
+        **more,
     }
     with whole(workspace.run_record) as (path,):
         write_json(path, content)

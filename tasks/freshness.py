@@ -164,6 +164,11 @@ def _with_repo(root: Path, name: str, act: "Callable[[Repo], T]") -> T:
             raise BasinError(f"{path}: no stage `{name}`; check `domains` in params.yaml") from error
         except DvcException as error:
             raise BasinError(f"{name}: {' '.join(str(error).split())}") from error
+        except OSError as error:
+            raise BasinError(
+                f"{name}: DVC cannot use {error.filename or root}: {error.strerror or error}; free some "
+                "space or make the project folder writable"
+            ) from error
 
 
 def _stage_cache(repo: "Repo") -> Any:

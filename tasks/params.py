@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from tasks.domains import DOMAINS
 from tasks.errors import BasinError
 
 
@@ -93,9 +94,11 @@ def load_params(root: Path, domain: str) -> DomainParams:
     """
     path = root / "params.yaml"
     content = _read(root)
-    known = content["domains"]
-    if domain not in known or domain not in content:
-        raise BasinError(f"{path}: no domain `{domain}`; known: {', '.join(known)}")
+    listed = content["domains"]
+    if domain not in listed:
+        raise BasinError(f"{path}: `domains` does not list `{domain}`; it lists {', '.join(listed)}")
+    if domain not in content:
+        raise BasinError(f"{path}: `domains` lists `{domain}`, but there is no section `{domain}`; add one")
     try:
         return DomainParams.model_validate(content[domain])
     except ValidationError as error:
@@ -116,9 +119,10 @@ def _read(root: Path) -> dict[str, Any]:
         raise BasinError(f"{path} is missing; run inside a Basin project or pass --root") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BasinError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
-    known = content.get("domains") if isinstance(content, dict) else None
-    if not isinstance(known, list) or not known or not all(isinstance(name, str) for name in known):
+    listed = content.get("domains") if isinstance(content, dict) else None
+    if not isinstance(listed, list) or not listed or not all(isinstance(name, str) for name in listed):
         raise BasinError(f"{path}: expected a mapping with a list `domains` and one section a domain")
+    known = dict.fromkeys([*listed, *DOMAINS])
     unknown = sorted(map(str, set(content) - set(known) - {"domains"}))
     if unknown:
         raise BasinError(

@@ -1,6 +1,7 @@
 """What a domain tells the stages: the only place where finance or climate differ."""
 
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks.errors import BasinError
@@ -88,7 +89,8 @@ def require_columns(source: str, table: "pd.DataFrame", columns: tuple[str, ...]
         )
 
 
-DOMAINS = ("finance", "climate")
+DOMAINS = tuple(sorted(module.name for module in iter_modules(__path__)))
+"""Every domain there is a module of."""
 
 
 def get_domain(name: str) -> Any:

@@ -1,14 +1,20 @@
 """The three doors on the real pipeline with smoke parameters, each in a clean clone of its own."""
 
+import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
+
+BASIN = ("-c", "from flows.cli import app; app()")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -47,11 +53,11 @@ def shrink(params: dict[str, Any]) -> dict[str, Any]:
     return params
 
 
-def run(root: Path, *arguments: str, code: int = 0) -> str:
-    """Run Python in the clone, with a home, Prefect store and PATH of its own."""
+def surroundings(root: Path) -> dict[str, str]:
+    """An environment for the clone: a home, Prefect store and PATH of its own."""
     home = root.parent / "home"
     home.mkdir(exist_ok=True)
-    environment = os.environ | {
+    return os.environ | {
         "HOME": str(home),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PREFECT_HOME": str(home / "prefect"),
@@ -59,15 +65,19 @@ def run(root: Path, *arguments: str, code: int = 0) -> str:
         "RAY_AUTH_MODE": "disabled",
         "COLUMNS": "160",
     }
+
+
+def run(root: Path, *arguments: str, code: int = 0) -> str:
+    """Run Python in the clone."""
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=root, env=environment, capture_output=True, text=True
+        [sys.executable, *arguments], cwd=root, env=surroundings(root), capture_output=True, text=True
     )
     assert done.returncode == code, done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout
 
 
 def basin(root: Path, *arguments: str) -> str:
-    return run(root, "-c", "from flows.cli import app; app()", *arguments)
+    return run(root, *BASIN, *arguments)
 
 
 def dvc(root: Path, *arguments: str) -> str:
@@ -111,3 +121,34 @@ def test_flow_and_repro_agree_byte_for_byte_and_nothing_runs_twice(
     lines = basin(by_flow, "run").splitlines()
     ran = {tuple(line.split()[:2]) for line in lines if " done " in line}
     assert ran == {("climate", "forecast"), ("climate", "report")}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_ends_at_once_with_all_its_processes(
+    project_root: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    root = clone(project_root, tmp_path / "clone")
+    running = subprocess.Popen(
+        [sys.executable, *BASIN, "run"],
+        cwd=root,
+        env=surroundings(root),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 300
+    while not (root / "data/raw/finance.parquet").exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    started = psutil.Process(running.pid).children(recursive=True)
+    assert started, "Prefect's server at least"
+    if number == signal.SIGINT:
+        os.killpg(running.pid, number)  # as a terminal does
+    else:
+        running.send_signal(number)
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == 128 + number
+    assert said.strip().splitlines()[-1] == "basin: stopped; finished stages are kept"
+    assert psutil.wait_procs(started, timeout=10)[1] == []
+    assert json.loads((root / "runs/finance/run.json").read_text())["status"] == "running"
+    assert not list((root / "data").rglob("*.tmp"))
