@@ -23,7 +23,7 @@ from tasks.workspace import Workspace
 
 def evaluate(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
     """Write ``scores.json`` and ``forecasts.parquet`` for the test block of ``params.split``."""
-    domain = get_domain(workspace.domain)
+    domain = get_domain(workspace)
     inputs = pd.read_parquet(workspace.inputs)
     first, last = pd.Timestamp(params.split.test_from), pd.Timestamp(params.split.test_to)
     rows = inputs[(inputs["time"] >= first) & (inputs["time"] <= last) & inputs["target"].notna()]
@@ -70,7 +70,7 @@ def forecast_rows(
         chosen = rows[rows["origin"].dt.year == year].reset_index(drop=True)
         if len(chosen):
             known = classical[classical["origin"].dt.year == year]
-            units.append((workspace.fits, entry, domain.name, chosen, known, raw))
+            units.append((workspace.fits, entry, domain, chosen, known, raw))
     results = run_units(_score_fold, units, "forecasts of the test block", progress)
     order = ["ebm", "base", *domain.peers]
     table = pd.concat([t for t, _ in results], ignore_index=True)
@@ -82,13 +82,12 @@ def forecast_rows(
 def _score_fold(
     fits: Path,
     entry: dict[str, Any],
-    name: str,
+    domain: Any,
     rows: pd.DataFrame,
     classical: pd.DataFrame,
     raw: pd.DataFrame,
 ) -> tuple[pd.DataFrame, float]:
     """All models on the rows of one fold."""
-    domain = get_domain(name)
     observed = rows["target"].to_numpy()
     model = load_fold(fits, entry["fold"])
     base = model.base(classical, rows)

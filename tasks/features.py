@@ -18,7 +18,7 @@ def features(workspace: Workspace, params: DomainParams, progress: Progress = si
     Raises ``BasinError`` where the raw table is not the one that its suite has passed, or an input is not
     finite, naming series, column and date.
     """
-    domain = get_domain(workspace.domain)
+    domain = get_domain(workspace)
     if read_json(workspace.validation).get("raw_sha256") != sha256(workspace.raw):
         raise BasinError(
             f"{workspace.raw} is not the table that passed its suite; run the stage validate "

@@ -23,7 +23,7 @@ def forecast(workspace: Workspace, params: DomainParams, progress: Progress = si
 
     The model is the registered one; the inputs are those of each series' last origin.
     """
-    domain = get_domain(workspace.domain)
+    domain = get_domain(workspace)
     model = load_model(workspace.model)
     inputs, classical = pd.read_parquet(workspace.inputs), pd.read_parquet(workspace.classical)
     last = inputs.groupby("series", sort=False)["origin"].transform("max")

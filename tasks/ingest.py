@@ -29,7 +29,7 @@ def ingest(workspace: Workspace, params: DomainParams, progress: Progress = sile
     values are for `validate` to judge. Raises ``BasinError`` where a source cannot be read or nothing
     was public on that date.
     """
-    domain = get_domain(workspace.domain)
+    domain = get_domain(workspace)
     catalog = load_catalog(workspace.catalog)
     folder = os.environ.get("BASIN_DATA_MIRROR")
     mirror = workspace.root / folder if folder else None

@@ -66,7 +66,7 @@ def landscape(workspace: Workspace, params: DomainParams, progress: Progress = s
     are no data. Points are test dates with the energy that the model of their time gave to what happened.
     Images and training curves also go to TensorBoard below ``runs/``, which is no output.
     """
-    domain = get_domain(workspace.domain)
+    domain = get_domain(workspace)
     inputs = pd.read_parquet(workspace.inputs)
     if domain.state not in inputs:
         raise BasinError(

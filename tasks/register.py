@@ -23,7 +23,7 @@ def register(workspace: Workspace, params: DomainParams, progress: Progress = si
     The model is that of the fold ``final``, fitted on everything up to the snapshot. Raises ``BasinError``
     naming the check when a forecast check fails: nothing is registered then.
     """
-    domain = get_domain(workspace.domain)
+    domain = get_domain(workspace)
     audit = check_forecasts(workspace, progress)
     with whole(workspace.forecast_audit, workspace.model, workspace.model_card) as (checks, folder, card):
         write_json(checks, audit)

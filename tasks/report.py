@@ -24,7 +24,7 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
     """
     import pandas as pd
 
-    domain = get_domain(workspace.domain)
+    domain = get_domain(workspace)
     provenance, scores = read_json(workspace.provenance), read_json(workspace.scores)
     audits = [read_json(workspace.audit), read_json(workspace.forecast_audit)]
     forecasts = pd.read_parquet(present(workspace.forecasts, "evaluate"))

@@ -31,7 +31,7 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
     if read_json(workspace.audit).get("inputs_sha256") != sha256(workspace.inputs):
         raise BasinError(f"{workspace.inputs} is not the table that was audited; run the stage audit")
     inputs = pd.read_parquet(workspace.inputs).sort_values(["time", "series", "lead"], ignore_index=True)
-    domain = get_domain(workspace.domain)
+    domain = get_domain(workspace)
     past_scores = PastScores(inputs, pd.read_parquet(workspace.classical), domain.pool)
     score = past_scores.normal_scores()
     plan = folds(params.split, inputs["origin"].max())

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,8 @@ class Workspace:
 
     root: Path
     domain: str
+    own: Any = None
+    """The domain object of a user's own file; the project's domains are found by name."""
 
     @property
     def artifacts(self) -> Path:

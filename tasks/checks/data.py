@@ -285,5 +285,5 @@ def check_data(workspace: Workspace, params: DomainParams, progress: Progress = 
         raise BasinError(
             f"{error.filename} is missing; run the stage features first (`basin run`)"
         ) from error
-    evidence = DataEvidence(get_domain(workspace.domain), *tables, as_of, params, progress)
+    evidence = DataEvidence(get_domain(workspace), *tables, as_of, params, progress)
     return run_checks(CHECKS, evidence, progress)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from tasks.parallel import Progress
     from tasks.params import FeatureParams
+    from tasks.workspace import Workspace
 
 
 class Domain(Protocol):
@@ -93,8 +94,10 @@ DOMAINS = tuple(sorted(module.name for module in iter_modules(__path__)))
 """Every domain there is a module of."""
 
 
-def get_domain(name: str) -> Any:
-    """The domain object; raises ``BasinError`` for a name that does not exist."""
-    if name not in DOMAINS:
-        raise BasinError(f"no domain `{name}`; known: {', '.join(DOMAINS)}")
-    return import_module(f"tasks.domains.{name}").DOMAIN
+def get_domain(workspace: "Workspace") -> Any:
+    """The domain of a workspace; raises ``BasinError`` for a name that does not exist."""
+    if workspace.own is not None:
+        return workspace.own
+    if workspace.domain not in DOMAINS:
+        raise BasinError(f"no domain `{workspace.domain}`; known: {', '.join(DOMAINS)}")
+    return import_module(f"tasks.domains.{workspace.domain}").DOMAIN

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.domains.finance import DOMAIN, _measures
+from tasks.domains.finance import DOMAIN
 from tasks.errors import BasinError
+from tasks.families.returns import measures
 from tasks.params import FeatureParams
 from tasks.volatility import MODELS, one_step
 
@@ -46,9 +47,7 @@ def test_the_last_origin_asks_for_the_next_new_york_session(prepared):
 
 
 def test_holidays_are_skipped():
-    from tasks.domains.finance import _next_session
-
-    assert _next_session(pd.Timestamp("2018-12-31")) == np.datetime64("2019-01-02")
+    assert DOMAIN.following(pd.Timestamp("2018-12-31")) == np.datetime64("2019-01-02")
 
 
 def test_features_on_data_cut_at_a_date_are_the_same_to_the_bit(raw, prepared):
@@ -90,10 +89,10 @@ def test_measures_use_the_origins_day_and_earlier_only(raw):
     models = {
         m: pd.DataFrame({"row": np.arange(len(group)), "scale": 1.0}) for m in ("egarch-skewt", "gjr-skewt")
     }
-    full = _measures(group, models)
+    full = measures(DOMAIN, group, models)
     spoiled = group.copy()
     spoiled.loc[900:, ["open", "high", "low", "close"]] *= 3
-    pd.testing.assert_frame_equal(full.iloc[:900], _measures(spoiled, models).iloc[:900])
+    pd.testing.assert_frame_equal(full.iloc[:900], measures(DOMAIN, spoiled, models).iloc[:900])
 
 
 def test_historical_simulation_is_the_returns_up_to_the_origin(raw, prepared):

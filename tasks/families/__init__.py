@@ -1,0 +1,1 @@
+"""Families of series: what domains and users' own files share, by what is forecast."""

@@ -1,0 +1,290 @@
+"""Returns of prices and changes of rates, one step ahead: scale regression and volatility models."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from tasks import volatility
+from tasks.errors import BasinError
+from tasks.parallel import Progress, run_units, silent
+from tasks.params import FeatureParams
+
+WINDOWS = (1, 5, 22, 66)
+"""Rows over which realised measures are averaged: a day, a week, a month, a quarter."""
+
+SHOCK_INPUTS = ("z", "z_minus", "z_5")
+"""Last standardised returns in the base's log scale: news that has not reached the volatilities yet."""
+
+LOC_INPUTS = ("z", "z_5", "z_22")
+"""Inputs of the base's location."""
+
+FLOOR = 0.05
+"""Quantile of its past below which a log volatility counts no further: a calm rise can starve every
+measure of range at once, and the base must not follow a straight line out of what it has seen."""
+
+SHOCK = 3.0
+"""Bound of standardised shocks, in standard deviations."""
+
+PRIOR_SCALE = {"egarch": 0.5, "gjr": 0.5}
+"""Before data speak, the base's log scale is the mean of the two log volatilities."""
+
+PENALTY_LOC, PENALTY_SCALE = 200.0, 20.0
+"""Ridge penalties of the base, chosen on 2008-2013."""
+
+HISTORY = 1000
+"""Outcomes of the peer ``historical-simulation``."""
+
+
+class Returns:
+    """What every domain of returns shares (``tasks.domains.Domain``); its raw table has a ``close``.
+
+    ``ohlc`` says whether it has ``open, high, low`` too, ``exog`` which other columns are inputs, all
+    known at the origin. The target is 100·Δlog close, or Δclose where ``kind`` is ``rate``.
+    """
+
+    ohlc: bool = False
+    exog: tuple[str, ...] = ()
+    logged: tuple[str, ...] = ()
+    """Those of ``exog`` that are positive and enter as logarithms."""
+    kind: str = "price"
+    leads = (1,)
+    peers: tuple[str, ...] = (
+        "scale-regression",
+        "egarch-skewt",
+        "gjr-skewt",
+        "garch-t",
+        "historical-simulation",
+        "mdn",
+    )
+    reference = "egarch-skewt"
+    base = "pool of scale regression and EGARCH-skew-t"
+    pool: ClassVar[tuple[str, ...]] = ("scale-regression", "egarch-skewt")
+    returns = True
+    state = "x_z"
+    state_title = "last return, in the standard deviations that EGARCH had predicted"
+
+    def following(self, time: Any) -> np.datetime64:
+        """When the step after the last row ends."""
+        raise NotImplementedError
+
+    def features(
+        self,
+        raw: pd.DataFrame,
+        params: FeatureParams,
+        start: pd.Timestamp | None = None,
+        progress: Progress = silent,
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Inputs known at each close and the classical one-step densities (``tasks.domains.Domain``)."""
+        groups = {
+            str(name): group.reset_index(drop=True) for name, group in raw.groupby("series", sort=False)
+        }
+        for name, group in groups.items():
+            if len(group) <= first_base(params):
+                raise BasinError(
+                    f"{name}: {len(group)} rows, but features need more than {first_base(params)} (twice "
+                    "features.min_rows, in steps of features.refit); give a longer history or lower "
+                    "features.min_rows in params.yaml"
+                )
+        units = [
+            (model, self.steps(group), params) for group in groups.values() for model in volatility.MODELS
+        ]
+        forecasts = iter(run_units(_volatility, units, "volatility models", progress))
+        prepared = {name: {m: next(forecasts) for m in volatility.MODELS} for name in groups}
+        bases = run_units(
+            _base,
+            [(self, group, prepared[name], params, start) for name, group in groups.items()],
+            "base models",
+            progress,
+        )
+        inputs, classical = [], []
+        for (name, group), (measures, base) in zip(groups.items(), bases, strict=True):
+            rows = base["row"].to_numpy()
+            keys = self._keys(name, group, rows)
+            x = measures.loc[rows, [c for c in measures if c.startswith("x_")]].reset_index(drop=True)
+            inputs.append(
+                pd.concat([keys, x.assign(x_log_scale=np.log(base["scale"]), x_loc=base["loc"])], axis=1)
+            )
+            for model, table in {"scale-regression": base, **prepared[name]}.items():
+                chosen = table.set_index("row").loc[rows].reset_index(drop=True)
+                classical.append(
+                    pd.concat([keys[["series", "origin", "lead"]].assign(model=model), chosen], axis=1)
+                )
+        return pd.concat(inputs, ignore_index=True), pd.concat(classical, ignore_index=True)
+
+    def empirical(self, inputs: pd.DataFrame, raw: pd.DataFrame, model: str) -> np.ndarray:
+        """Historical simulation: the last ``HISTORY`` returns at each origin, ``(len(inputs), HISTORY)``."""
+        if model != "historical-simulation":
+            raise ValueError(f"no empirical peer {model}")
+        samples = np.empty((len(inputs), HISTORY))
+        for name, rows in inputs.groupby("series", sort=False):
+            group = raw[raw["series"] == name]
+            position = pd.Index(group["time"]).get_indexer(rows["origin"])
+            if position.min() < HISTORY:
+                raise BasinError(
+                    f"{name}: historical simulation needs {HISTORY} returns before its first forecast, but "
+                    f"{rows['origin'].min():%Y-%m-%d} has {position.min()}; set split.test_from later"
+                )
+            windows = np.lib.stride_tricks.sliding_window_view(self.steps(group), HISTORY)
+            samples[inputs.index.get_indexer(rows.index)] = windows[position - HISTORY]
+        return samples
+
+    def steps(self, group: pd.DataFrame) -> np.ndarray:
+        """The target of each row but the last: element i is the return of row i + 1."""
+        close = group["close"].to_numpy()
+        returns: np.ndarray = np.diff(close) if self.kind == "rate" else 100 * np.diff(np.log(close))
+        return returns
+
+    def _keys(self, name: str, group: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
+        times = group["time"].to_numpy()
+        following = np.append(times[1:], self.following(times[-1]))
+        target = np.append(self.steps(group), np.nan)
+        return pd.DataFrame(
+            {
+                "series": name,
+                "origin": times[rows],
+                "lead": 1,
+                "time": following[rows],
+                "target": target[rows],
+            }
+        )
+
+
+def first_base(params: FeatureParams) -> int:
+    """Row of the first base: the first refit of the volatility models with ``min_rows`` forecasts behind."""
+    return params.min_rows + 1 + params.refit * -(-params.min_rows // params.refit)
+
+
+def _volatility(model: str, returns: np.ndarray, params: FeatureParams) -> pd.DataFrame:
+    """Every scheduled refit of one model on one series; ``row`` is the origin's row of the raw table."""
+    first = params.min_rows
+    parts = [
+        volatility.one_step(model, returns, at, min(at + params.refit, len(returns)))
+        for at in range(first, len(returns), params.refit)
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    return table.assign(row=table["row"] + 1)
+
+
+def measures(domain: Returns, group: pd.DataFrame, models: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Base inputs and ``x_*`` inputs by row of the raw table; each uses that row and earlier ones only."""
+    returns = pd.Series(np.concatenate([[np.nan], domain.steps(group)]), index=group.index)
+    table = pd.DataFrame(index=group.index)
+    for name, model in (("egarch", "egarch-skewt"), ("gjr", "gjr-skewt")):
+        table[name] = np.log(models[model].set_index("row")["scale"]).reindex(group.index)
+    realised = [("rms", returns**2, 0.02)]
+    if domain.ohlc:
+        log = {c: 100 * np.log(group[c]) for c in ("open", "high", "low", "close")}
+        spread = log["high"] - log["low"]
+        # Garman and Klass (1980), plus the overnight move that the day's range does not see.
+        intraday = 0.5 * spread**2 - (2 * np.log(2) - 1) * (log["close"] - log["open"]) ** 2
+        garman_klass = intraday.clip(lower=0) + (log["open"] - log["close"].shift()) ** 2
+        realised += [("gk", garman_klass, 0.005), ("pk", spread**2 / (4 * np.log(2)), 0.005)]
+    for name, measure, floor in realised:
+        for window in WINDOWS:
+            # A mean of each window on its own, not a running sum: its value must not depend on history.
+            mean = _window_mean(measure.to_numpy(), window)
+            table[f"{name}{window}"] = 0.5 * np.log(mean + floor)
+    z = returns / np.exp(table["egarch"].shift())
+    # Shocks of a day, a week and a month, each in its own standard deviations and bounded: a base that is
+    # linear in them must not be carried off by one rare run of days.
+    for name, window in (("z", 1), ("z_5", 5), ("z_22", 22)):
+        shock = pd.Series(np.sqrt(window) * _window_mean(z.to_numpy(), window)).clip(-SHOCK, SHOCK)
+        table[name] = table[f"x_{name}"] = shock
+    table["z_minus"], table["x_z_previous"] = table["z"].clip(upper=0), table["z"].shift()
+    table["x_log_egarch"] = table["egarch"]
+    for name in ("rms5", "rms22", "rms66", *(("gk1", "gk5", "pk22") if domain.ohlc else ())):
+        table[f"x_{name}_to_egarch"] = table[name] - table["egarch"]
+    for column in domain.exog:
+        value = np.log(group[column]) if column in domain.logged else group[column]
+        table[f"exog_{column}"] = table[f"x_{column}"] = value
+        table[f"exog_{column}_5"] = table[f"x_{column}_5"] = value - value.shift(5)
+    return table
+
+
+def scale_inputs(domain: Returns) -> tuple[str, ...]:
+    """Inputs of the base's log scale, all known at the origin."""
+    realised = ("rms", "gk", "pk") if domain.ohlc else ("rms",)
+    return (
+        "egarch",
+        "gjr",
+        *(f"{m}{k}" for m in realised for k in WINDOWS),
+        *SHOCK_INPUTS,
+        *(f"exog_{column}{change}" for column in domain.exog for change in ("", "_5")),
+    )
+
+
+def _window_mean(values: np.ndarray, window: int) -> np.ndarray:
+    mean = np.full(len(values), np.nan)
+    mean[window - 1 :] = np.lib.stride_tricks.sliding_window_view(values, window).mean(axis=1)
+    return mean
+
+
+def _base(
+    domain: Returns,
+    group: pd.DataFrame,
+    models: dict[str, pd.DataFrame],
+    params: FeatureParams,
+    start: pd.Timestamp | None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scale regression refitted on schedule: ``(measures, row loc scale eta lam)``.
+
+    A refit at row r uses targets up to row r.
+    """
+    from ebm_core.regression import fit_skewt_regression
+
+    names = scale_inputs(domain)
+    table = measures(domain, group, models)
+    target = np.append(domain.steps(group), np.nan)
+    usable = table[[*names, *LOC_INPUTS]].notna().all(axis=1).to_numpy()
+    ones = np.ones((len(group), 1))
+    x_loc = np.hstack([ones, table[list(LOC_INPUTS)].to_numpy()])
+    prior = np.array([0.0, *(PRIOR_SCALE.get(name, 0.0) for name in names)])
+    parts = []
+    for at in range(first_base(params), len(group), params.refit):
+        until = min(at + params.refit, len(group))
+        if start is not None and group["time"].iloc[until - 1] < start:
+            continue
+        fitted = usable.copy()
+        fitted[at:] = False
+        x_scale = np.hstack([ones, _bounded(table, names, fitted)])
+        fit = fit_skewt_regression(
+            target[fitted],
+            x_loc[fitted],
+            x_scale[fitted],
+            prior_gamma=np.zeros(x_loc.shape[1]),
+            prior_beta=prior,
+            penalty_loc=PENALTY_LOC,
+            penalty_scale=PENALTY_SCALE,
+        )
+        base = fit.distribution(x_loc[at:until], x_scale[at:until])
+        parts.append(
+            pd.DataFrame(
+                {
+                    "row": np.arange(at, until),
+                    "loc": base.loc,
+                    "scale": base.scale,
+                    "eta": fit.eta,
+                    "lam": fit.lam,
+                }
+            )
+        )
+    regression = pd.concat(parts, ignore_index=True)
+    if start is not None:
+        regression = regression[group["time"].iloc[regression["row"]].to_numpy() >= start]
+    return table, regression.reset_index(drop=True)
+
+
+def _bounded(table: pd.DataFrame, names: Sequence[str], fitted: np.ndarray) -> np.ndarray:
+    """Inputs of the log scale: volatilities floored; exogenous ones in standard deviations of their past,
+    bounded like shocks."""
+    bounded = table[list(names)].copy()
+    for name in names:
+        past = bounded.loc[fitted, name]
+        if name.startswith("exog_"):
+            spread = max(float(past.std()), 1e-12)
+            bounded[name] = ((bounded[name] - past.mean()) / spread).clip(-SHOCK, SHOCK)
+        elif name not in SHOCK_INPUTS:
+            bounded[name] = bounded[name].clip(lower=past.quantile(FLOOR))
+    return bounded.to_numpy()
