@@ -5,6 +5,9 @@ import pandas as pd
 
 MODELS = ("garch-t", "gjr-skewt", "egarch-skewt")
 
+DEGENERATE = 0.9
+"""Skewness |λ| from which a fit has run into the corner of its likelihood instead of a maximum."""
+
 
 def one_step(model: str, returns: np.ndarray, refit_at: int, until: int) -> pd.DataFrame:
     """Fit on ``returns[:refit_at + 1]``; forecast the next return from each origin in ``[refit_at, until)``.
@@ -26,7 +29,12 @@ def one_step(model: str, returns: np.ndarray, refit_at: int, until: int) -> pd.D
         specified.distribution = StudentsT() if model == "garch-t" else SkewStudent()
         return specified
 
-    fitted = specify(returns[: refit_at + 1]).fit(disp="off", show_warning=False)
+    known_returns = returns[: refit_at + 1]
+    fitted = specify(known_returns).fit(disp="off", show_warning=False)
+    if abs(fitted.params.get("lambda", 0.0)) > DEGENERATE:
+        fitted = specify(known_returns).fit(
+            disp="off", show_warning=False, starting_values=_plain_start(model, known_returns)
+        )
     known = specify(returns[:until]).fix(fitted.params.to_numpy())
     variance = known.forecast(horizon=1, start=refit_at, reindex=False).variance.to_numpy()[:, 0]
     params = fitted.params
@@ -39,3 +47,13 @@ def one_step(model: str, returns: np.ndarray, refit_at: int, until: int) -> pd.D
             "lam": 0.0 if model == "garch-t" else params["lambda"],
         }
     )
+
+
+def _plain_start(model: str, returns: np.ndarray) -> np.ndarray:
+    """Persistent volatility around the sample variance, heavy tails, no skew: a start for fits that strayed."""
+    variance = float(returns.var())
+    if model == "egarch-skewt":
+        dynamics = [0.02 * np.log(variance), 0.1, -0.05, 0.98]
+    else:
+        dynamics = [0.02 * variance, 0.03, 0.08, 0.92]
+    return np.array([returns.mean(), *dynamics, 8.0, 0.0])

@@ -1,0 +1,46 @@
+"""Basin for notebooks: energy-based forecasts of your own series, judged beside the classical models."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tasks.own.question import Question
+from tasks.own.run import Backtest
+from tasks.own.run import backtest as _backtest
+
+__all__ = ["Backtest", "backtest"]
+
+
+def backtest(
+    data: pd.DataFrame | str | Path,
+    *,
+    time: str,
+    target: str,
+    out: str | Path,
+    exog: Sequence[str] = (),
+    leads: Sequence[int] = (1,),
+    test_from: str | date | None = None,
+    test_to: str | date | None = None,
+    peers: Sequence[str] | None = None,
+    **options: Any,
+) -> Backtest:
+    """Forecast every date of a test block from the past alone and score it beside the classical models.
+
+    ``data`` is a frame or the path of a CSV, Parquet or NetCDF file; ``options`` are ``series, kind, freq,
+    refit, seeds, dev, on_bad_row`` of ``basin backtest --help``. The folder ``out`` gets ``scores.json``,
+    ``forecasts.parquet``, ``report.html`` and ``model/``. Raises ``tasks.errors.BasinError`` in one line.
+    """
+    question = Question(
+        time=time,
+        target=target,
+        exog=tuple(exog),
+        leads=tuple(leads),
+        test_from=None if test_from is None else pd.Timestamp(test_from).date(),
+        test_to=None if test_to is None else pd.Timestamp(test_to).date(),
+        peers=None if peers is None else tuple(peers),
+        **options,
+    )
+    return _backtest(data if isinstance(data, pd.DataFrame) else Path(data), question, Path(out))

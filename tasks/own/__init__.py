@@ -1,0 +1,1 @@
+"""A user's own file: read, described, and taken through the pipeline's stages."""

@@ -1,0 +1,95 @@
+"""Domains made for one file: what the stages need to know about a user's own series."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tasks.families.returns import Returns
+
+PERIODS = {"B": "trading day", "D": "day", "W": "week", "MS": "month", "h": "hour"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnReturns(Returns):
+    """Prices or rates of a user's file, one step ahead."""
+
+    name: str
+    title: str
+    frequency: str
+    kind: str
+    ohlc: bool
+    exog: tuple[str, ...]
+    logged: tuple[str, ...]
+    peers: tuple[str, ...]
+    calm: float
+    wild: float
+    """Root mean square of 22 returns up to which a day is calm, from which it is turbulent."""
+    sources: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return ("close", *self.exog, *(("open", "high", "low") if self.ohlc else ()))
+
+    @property
+    def unit(self) -> str:
+        return "change" if self.kind == "rate" else "% (100·Δlog)"
+
+    @property
+    def question(self) -> str:
+        return (
+            f"After each {PERIODS[self.frequency]}: how will the value move until the next? The answer is a "
+            "whole probability distribution. An energy-based model tilts the strongest classical forecast; "
+            "both are judged, beside the models that practitioners use, on dates not used in fitting."
+        )
+
+    def regimes(self, raw: pd.DataFrame) -> pd.DataFrame:
+        """Calm, normal, turbulent, by the root mean square of the last 22 returns."""
+        parts = []
+        for name, group in raw.groupby("series", sort=False):
+            squared = pd.Series(np.append(np.nan, self.steps(group)) ** 2, index=group.index)
+            rms = np.sqrt(squared.rolling(22).mean())
+            regime = pd.cut(
+                rms, [-np.inf, self.calm, self.wild, np.inf], labels=["calm", "normal", "turbulent"]
+            )
+            parts.append(pd.DataFrame({"time": group["time"], "series": name, "regime": regime}).dropna())
+        return pd.concat(parts, ignore_index=True).astype({"regime": str})
+
+    def following(self, time: Any) -> np.datetime64:
+        """The next period of the frequency; holidays to come are not known."""
+        offset = {"h": pd.Timedelta(hours=1), "W": pd.Timedelta(days=7)}.get(self.frequency)
+        after = pd.Timestamp(time) + (offset or pd.tseries.frequencies.to_offset(self.frequency))
+        return after.to_datetime64()
+
+
+def suite(domain: Any) -> dict[str, Any]:
+    """The expectation suite of a user's file: what every stage relies on."""
+
+    def expect(kind: str, why: str, **kwargs: Any) -> dict[str, Any]:
+        return {"type": kind, "kwargs": kwargs, "meta": {"why": why}}
+
+    numbers = [
+        expect("expect_column_values_to_not_be_null", "no gaps filled in silently", column=column)
+        for column in ("time", "series", *domain.columns)
+    ]
+    positive = [
+        expect("expect_column_values_to_be_between", "prices are positive", column="close", min_value=0,
+               strict_min=True)
+    ]  # fmt: skip
+    return {
+        "suite": domain.name,
+        "expectations": [
+            expect(
+                "expect_table_columns_to_match_set",
+                "the columns that every stage reads",
+                column_set=["time", "series", *domain.columns],
+                exact_match=False,
+            ),
+            *numbers,
+            expect("expect_compound_columns_to_be_unique", "one row a date", column_list=["series", "time"]),
+            expect("expect_column_values_to_be_between", "dates strictly increase",
+                   column="days_since_previous", min_value=0, strict_min=True),
+            *(positive if getattr(domain, "kind", "level") == "price" else []),
+        ],
+    }  # fmt: skip

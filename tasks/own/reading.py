@@ -1,0 +1,335 @@
+"""A user's file or frame as a long table: read, understood, its bad rows named."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tasks.errors import BasinError
+from tasks.own.question import Question
+
+SHOWN = 3
+"""Bad rows that a message names."""
+
+STEP_DAYS = {"B": 1, "D": 1, "W": 7, "MS": 30.4, "h": 1 / 24}
+
+LONGEST_GAP = {"B": 20, "D": 3, "W": 21, "MS": 31.5, "h": 96 / 24}
+"""Days between neighbouring rows beyond which a record has a hole: markets close for weeks at most."""
+
+MISSING = ("", ".", "NA", "NaN", "nan", "NULL", "null", "None", "-")
+
+CARRIED = 5
+"""Rows for which an input's last value stands in where it is missing: what one would have known."""
+
+OHLC = ("open", "high", "low")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The long table ``time, series``, the value under ``close``, inputs under their names; and what was
+    inferred: ``kind``, ``freq``, ``ohlc``, ``exog``, and ``said``, a sentence for each choice made."""
+
+    table: pd.DataFrame
+    kind: str
+    freq: str
+    ohlc: bool
+    exog: tuple[str, ...]
+    said: tuple[str, ...]
+
+
+def load(path: Path, question: Question) -> pd.DataFrame:
+    """The columns that are asked for (and a daily range beside them), values still as written.
+
+    CSV (comma, semicolon, tab; compressed too), Parquet or NetCDF. Raises ``BasinError`` in one line.
+    """
+    if not path.is_file():
+        raise BasinError(f"{path}: no such file; give the path of a CSV, Parquet or NetCDF file")
+    suffix = next((s for s in reversed(path.suffixes) if s not in (".gz", ".bz2", ".xz", ".zip", ".zst")), "")
+    try:
+        if suffix in (".parquet", ".pq"):
+            return pd.read_parquet(path)
+        if suffix in (".nc", ".nc4", ".netcdf", ".h5"):
+            return _netcdf(path, question)
+        return _csv(path)
+    except BasinError:
+        raise
+    except Exception as error:  # pandas, pyarrow and h5netcdf raise what they like
+        reason = " ".join(str(error).split())[:200]
+        raise BasinError(
+            f"{path}: not readable as {suffix or 'CSV'} ({reason}); expected CSV, Parquet or NetCDF"
+        ) from error
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    first = pd.read_csv(path, nrows=1, header=None, sep="\x00", dtype=str, engine="python", quoting=3)
+    header = str(first.iloc[0, 0])
+    separator = max(";\t,", key=header.count)
+    return pd.read_csv(
+        path, sep=separator, dtype=str, keep_default_na=False, na_values=list(MISSING), skipinitialspace=True
+    )
+
+
+def _netcdf(path: Path, question: Question) -> pd.DataFrame:
+    import xarray as xr
+
+    with xr.open_dataset(path, engine="h5netcdf") as data:
+        if question.target not in data.variables:
+            raise BasinError(
+                f"{path}: no variable {question.target}; found {', '.join(map(str, data.variables))}"
+            )
+        wanted = [n for n in (question.target, *question.exog) if n in data.variables]
+        held = data[wanted]
+        if question.time not in held.dims:
+            raise BasinError(
+                f"{path}: {question.target} has dimensions {', '.join(map(str, held.dims))}, not "
+                f"{question.time}; give its time dimension as --time"
+            )
+        frame: pd.DataFrame = held.to_dataframe().reset_index()
+        return frame
+
+
+def understand(frame: pd.DataFrame, question: Question, label: str) -> Reading:
+    """The long table of ``frame``; raises ``BasinError`` naming the rows that are bad.
+
+    With ``on_bad_row="drop"`` rows without a usable value, second rows of a date and weekend rows of a
+    business-day series are left out, and their number is said.
+    """
+    said: list[str] = []
+    _require(frame, question, label)
+    lower = {str(c).lower(): c for c in frame.columns}
+    table = pd.DataFrame({"time": _times(frame[question.time], label, said)})
+    table["series"] = frame[question.series].astype(str).to_numpy() if question.series else question.target
+    table["close"] = _numbers(frame[question.target], label, said)
+    theirs = [c for c in question.exog if str(c).lower() not in OHLC]
+    for column in theirs:
+        table[column] = _numbers(frame[column], label, said)
+    has_range = all(name in lower for name in OHLC) and question.target not in [lower[n] for n in OHLC]
+    if has_range:
+        for name in OHLC:
+            table[name] = _numbers(frame[lower[name]], label, said)
+    if table.empty:
+        raise BasinError(f"{label}: no rows below the header; give a file with data")
+    table.index = pd.RangeIndex(1, len(table) + 1)
+    table = _in_order(table, said)
+    freq = question.freq or _frequency(table, label, said)
+    if freq == "MS":
+        table["time"] = table["time"].dt.to_period("M").dt.to_timestamp()
+    kind = question.kind or _kind(table, freq, question.target, said)
+    for column in theirs:
+        table[column] = _carried(table, column, said)
+    table = _without_bad_rows(table, kind, freq, theirs, question.on_bad_row, label, said)
+    table, ohlc = _range(table, kind, has_range, said)
+    constant = [str(n) for n, g in table.groupby("series", sort=False) if g["close"].nunique() < 2]
+    if constant:
+        raise BasinError(
+            f"{label}: {constant[0]} has one value only, {table['close'].iloc[0]:g}; a forecast "
+            "needs a series that moves"
+        )
+    columns = ["time", "series", "close", *theirs, *(OHLC if ohlc else ())]
+    return Reading(table[columns].reset_index(drop=True), kind, freq, ohlc, tuple(theirs), tuple(said))
+
+
+def _require(frame: pd.DataFrame, question: Question, label: str) -> None:
+    wanted = [question.time, question.target, *question.exog, *([question.series] if question.series else [])]
+    absent = [name for name in wanted if name not in frame.columns]
+    if absent:
+        raise BasinError(
+            f"{label}: no column {', '.join(absent)}; found {', '.join(map(str, frame.columns))}"
+        )
+
+
+def _times(written: pd.Series, label: str, said: list[str]) -> np.ndarray:
+    if pd.api.types.is_numeric_dtype(written):
+        written = written.astype("Int64").astype(str)
+    if pd.api.types.is_datetime64_any_dtype(written):
+        times = written
+    else:
+        text = written.astype(str).str.strip()
+        times = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
+        if times.isna().all():
+            times = _local_dates(text, label, said)
+    bad = np.flatnonzero(times.isna())
+    if len(bad):
+        raise BasinError(
+            f"{label}: column {written.name}, row {bad[0] + 1}: {written.iloc[bad[0]]!r} is no date "
+            f"({len(bad)} such rows); expected YYYY-MM-DD"
+        )
+    zone = getattr(times.dt, "tz", None)
+    if zone is not None:
+        if written.astype(str).str.contains(r"(?:[+-]\d\d:?\d\d|Z)$").any() or str(zone) != "UTC":
+            said.append("dates carry a time zone: taken in UTC")
+        times = times.dt.tz_convert("UTC").dt.tz_localize(None)
+    return times.astype("datetime64[ns]").to_numpy()
+
+
+def _local_dates(text: pd.Series, label: str, said: list[str]) -> pd.Series:
+    """Dates such as 31/12/2018 or 12/31/2018; which of the two must follow from the file."""
+    for separator in "/.-":
+        day_first = pd.to_datetime(text, errors="coerce", format=f"%d{separator}%m{separator}%Y", utc=True)
+        month_first = pd.to_datetime(text, errors="coerce", format=f"%m{separator}%d{separator}%Y", utc=True)
+        right = [not day_first.isna().any(), not month_first.isna().any()]
+        if right == [True, True]:
+            raise BasinError(
+                f"{label}: dates such as {text.iloc[0]!r} may begin with day or month and the file "
+                "does not tell which; write YYYY-MM-DD"
+            )
+        if any(right):
+            said.append(f"dates such as {text.iloc[0]} begin with the {'day' if right[0] else 'month'}")
+            return day_first if right[0] else month_first
+    return pd.to_datetime(text, errors="coerce", format="mixed", utc=True)
+
+
+def _numbers(column: pd.Series, label: str, said: list[str]) -> np.ndarray:
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(float)
+    text = column.astype(str).where(column.notna())
+    numbers = pd.to_numeric(text, errors="coerce")
+    bad = numbers.isna() & text.notna()
+    if bad.any():
+        written = text[bad]
+        plain = written.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+        commas = pd.to_numeric(plain, errors="coerce")
+        grouped = written.str.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?")
+        if grouped.all():
+            if not written.str.contains(".", regex=False).any() and written.str.count(",").max() == 1:
+                raise BasinError(
+                    f"{label}: column {column.name}: {written.iloc[0]!r} may be thousands or a "
+                    "decimal comma; write a decimal point and no separators"
+                )
+            numbers[bad] = pd.to_numeric(written.str.replace(",", "", regex=False))
+        elif commas.notna().all():
+            said.append(f"column {column.name}: comma is the decimal mark")
+            numbers[bad] = commas
+        else:
+            row = int(np.flatnonzero(bad)[0])
+            raise BasinError(
+                f"{label}: column {column.name}, row {row + 1}: {text.iloc[row]!r} is no number "
+                f"({int(bad.sum())} such rows); leave a missing value empty"
+            )
+    return numbers.to_numpy(float)
+
+
+def _in_order(table: pd.DataFrame, said: list[str]) -> pd.DataFrame:
+    ordered = table.sort_values(["series", "time"], kind="stable")
+    by_series = table.groupby("series", sort=False)["time"]
+    if by_series.apply(
+        lambda t: len(t) > 1 and t.is_monotonic_decreasing and not t.is_monotonic_increasing
+    ).any():
+        said.append("newest rows came first: put in order of time")
+    elif not by_series.apply(lambda t: t.is_monotonic_increasing).all():
+        said.append("rows were not in order of time: sorted")
+    return ordered
+
+
+def _frequency(table: pd.DataFrame, label: str, said: list[str]) -> str:
+    steps = table.groupby("series", sort=False)["time"].diff().dt.total_seconds().dropna() / 86400
+    steps = steps[steps > 0]
+    if steps.empty:
+        raise BasinError(
+            f"{label}: {len(table)} row{'s' * (len(table) > 1)} with one date; a forecast needs a history"
+        )
+    usual = float(steps.median())
+    if usual < 0.9:
+        freq = "h"
+    elif usual < 3:
+        freq = "D" if (table["time"].dt.dayofweek >= 5).mean() > 0.1 else "B"
+    elif usual < 15:
+        freq = "W"
+    else:
+        freq = "MS"
+    expected = STEP_DAYS[freq]
+    if not 0.6 < usual / expected < 1.6:
+        raise BasinError(
+            f"{label}: rows are {usual:.3g} days apart; known frequencies are B, D, W, MS and h: "
+            "resample the file to one of them"
+        )
+    said.append(f"frequency {freq}: rows are {usual:.3g} days apart")
+    return freq
+
+
+def _kind(table: pd.DataFrame, freq: str, name: str, said: list[str]) -> str:
+    value = table["close"].dropna()
+    named = any(word in name.lower() for word in ("close", "price", "adj", "index", "last", "settle"))
+    if freq in ("B", "h", "D") and (value > 0).all() and (named or freq == "B"):
+        kind = "price"
+        said.append("kind price: positive values by trading day; the forecast is of 100·Δlog, in per cent")
+    elif freq == "B":
+        kind = "rate"
+        said.append(
+            "kind rate: values by trading day that are not all positive; the forecast is of the change"
+        )
+    else:
+        kind = "level"
+        said.append("kind level: the forecast is of the value itself, as an anomaly from its season")
+    return kind
+
+
+def _carried(table: pd.DataFrame, column: str, said: list[str]) -> pd.Series:
+    missing = table[column].isna()
+    filled = table.groupby("series", sort=False)[column].ffill(limit=CARRIED)
+    done = missing & filled.notna()
+    if done.any():
+        rows = ", ".join(f"{t:%Y-%m-%d}" for t in table.loc[done, "time"].head(SHOWN))
+        more = " ..." if done.sum() > SHOWN else ""
+        said.append(f"{column} is missing in {int(done.sum())} rows ({rows}{more}): its last value stands in")
+    return filled
+
+
+def _without_bad_rows(
+    table: pd.DataFrame, kind: str, freq: str, exog: list[str], act: str, label: str, said: list[str]
+) -> pd.DataFrame:
+    faults = {
+        "no value": table["close"].isna(),
+        "an infinite value": np.isinf(table["close"]),
+        "no value of an input": table[exog].isna().any(axis=1) | np.isinf(table[exog]).any(axis=1),
+        "a date that was there before": table.duplicated(["series", "time"]),
+    }
+    if kind == "price":
+        faults["a price that is not positive"] = table["close"] <= 0
+    if freq == "B":
+        faults["a weekend date in a business-day series"] = table["time"].dt.dayofweek >= 5
+    bad = pd.Series(False, index=table.index)
+    for what, flags in faults.items():
+        found = table[flags & ~bad]
+        if found.empty:
+            continue
+        bad |= flags
+        where = ", ".join(f"row {i} ({t:%Y-%m-%d})" for i, t in found["time"].head(SHOWN).items())
+        if act == "stop":
+            raise BasinError(
+                f"{label}: {what} in {where}"
+                + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
+                + "; correct the file, or pass --on-bad-row drop to leave such rows out"
+            )
+        said.append(f"{len(found)} rows left out with {what}: {where}{' ...' if len(found) > SHOWN else ''}")
+    kept = table[~bad]
+    if kept.empty:
+        raise BasinError(f"{label}: no usable row is left; look at the column of --target")
+    gaps = kept.groupby("series", sort=False)["time"].diff().dt.total_seconds() / 86400
+    holes = gaps[gaps > LONGEST_GAP[freq]]
+    if len(holes):
+        row = int(holes.index[0])
+        where = f"{holes.iloc[0]:.0f} days without rows before row {row} ({kept.loc[row, 'time']:%Y-%m-%d})"
+        if act == "stop":
+            raise BasinError(
+                f"{label}: a gap: {where} ({len(holes)} in all); fill it, or pass --on-bad-row drop "
+                "to go on across it"
+            )
+        said.append(f"gaps are crossed as if they were one step: {where} ({len(holes)} in all)")
+    return kept
+
+
+def _range(table: pd.DataFrame, kind: str, has_range: bool, said: list[str]) -> tuple[pd.DataFrame, bool]:
+    if not has_range or kind != "price":
+        return table, False
+    day = table[list(OHLC)]
+    whole = day.notna().all(axis=1) & (day > 0).all(axis=1)
+    inside = (table["low"] <= table["close"] * 1.0001) & (table["close"] <= table["high"] * 1.0001)
+    if (whole & inside).all():
+        said.append("open, high and low are there: the daily range is an input")
+        return table, True
+    said.append(
+        f"open, high and low are not used: {int((~(whole & inside)).sum())} rows lack them or close outside"
+    )
+    return table, False

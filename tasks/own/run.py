@@ -1,0 +1,138 @@
+"""A user's file through the pipeline's stages, with everything written below one folder."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tasks.errors import BasinError
+from tasks.files import read_json, sha256, whole, write_json
+from tasks.own.domains import suite
+from tasks.own.plan import planned
+from tasks.own.question import Question
+from tasks.own.reading import Reading, load, understand
+from tasks.parallel import Progress, silent
+from tasks.params import DomainParams
+from tasks.workspace import Workspace
+
+BACKTEST = (
+    "validate",
+    "features",
+    "audit",
+    "train",
+    "evaluate",
+    "landscape",
+    "register",
+    "forecast",
+    "report",
+)
+
+
+@dataclass(frozen=True)
+class OwnWorkspace(Workspace):
+    """Results lie in the folder itself, what leads to them below its ``data``."""
+
+    @property
+    def artifacts(self) -> Path:
+        return self.root
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What a backtest found: ``scores`` and ``forecasts`` as in its folder, ``said`` what was inferred."""
+
+    folder: Path
+    scores: dict[str, Any]
+    forecasts: pd.DataFrame
+    said: tuple[str, ...]
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+
+Stages = Callable[[str, Callable[[Progress], Any]], None]
+"""Runs a named stage: called as ``stages(name, run)`` where ``run(progress)`` does the work."""
+
+
+def plainly(name: str, run: Callable[[Progress], Any]) -> None:
+    """Run a stage with nothing to show for it."""
+    run(silent)
+
+
+def backtest(data: Path | pd.DataFrame, question: Question, out: Path, stages: Stages = plainly) -> Backtest:
+    """Every stage on the user's data; ``out`` gets ``scores.json forecasts.parquet report.html model/``.
+
+    Raises ``BasinError`` in one line for bad data or an impossible question.
+    """
+    workspace, params, said = prepare(data, question, out)
+    run_stages(BACKTEST, workspace, params, stages)
+    return Backtest(out, read_json(workspace.scores), pd.read_parquet(workspace.forecasts), said)
+
+
+def prepare(
+    data: Path | pd.DataFrame, question: Question, out: Path
+) -> tuple[OwnWorkspace, DomainParams, tuple[str, ...]]:
+    """Read the data, decide what is open, write the raw table, its provenance and its suite."""
+    label = str(data) if isinstance(data, Path) else "the frame"
+    frame = load(data, question) if isinstance(data, Path) else data
+    reading = understand(frame, question, label)
+    name = data.name.split(".")[0] if isinstance(data, Path) else question.target
+    domain, params, reading = planned(reading, question, name)
+    if out.exists() and not out.is_dir():
+        raise BasinError(f"--out {out} is a file; give a folder")
+    workspace = OwnWorkspace(out, "own", domain)
+    source = {
+        "name": name,
+        "kind": "file",
+        "origin": label,
+        "sha256": sha256(data) if isinstance(data, Path) else _hash(frame),
+        "rows": len(reading.table),
+        "licence": "the user's own",
+        "unit": question.target,
+        "frequency": reading.freq,
+        "publication_lag": 0,
+    }
+    _write(workspace, params, reading, source, suite(domain))
+    return workspace, params, reading.said
+
+
+def _hash(frame: pd.DataFrame) -> str:
+    return hashlib.sha256(pd.util.hash_pandas_object(frame).to_numpy().tobytes()).hexdigest()
+
+
+def _write(
+    workspace: OwnWorkspace,
+    params: DomainParams,
+    reading: Reading,
+    source: dict[str, Any],
+    expectations: dict[str, Any],
+) -> None:
+    with whole(workspace.raw, workspace.provenance, workspace.expectations) as (table, record, suite_path):
+        reading.table.to_parquet(table, index=False)
+        write_json(
+            record,
+            {
+                "as_of": params.ingest.as_of.isoformat(),
+                "rows": len(reading.table),
+                "sha256": sha256(table),
+                "sources": [source],
+                "said": list(reading.said),
+            },
+        )
+        write_json(suite_path, expectations)
+
+
+def run_stages(names: tuple[str, ...], workspace: OwnWorkspace, params: DomainParams, stages: Stages) -> None:
+    """The stages' own functions, in order, on the workspace of the file."""
+    for name in names:
+        function = getattr(import_module(f"tasks.{name}"), name)
+
+        def run(progress: Progress, function: Any = function) -> Any:
+            return function(workspace, params, progress)
+
+        stages(name, run)
