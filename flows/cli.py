@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows import own
 from tasks.errors import BasinError
 from tasks.stages import STAGES
 
@@ -67,6 +68,7 @@ def run(
         console = _console()
 
         from flows.display import Display, print_forecast, print_report_path, print_scores
+        from tasks.files import read_json
         from tasks.freshness import nothing_to_do
 
         with Display(console) as display:
@@ -80,7 +82,7 @@ def run(
         for name in domains:
             workspace = Workspace(root, name)
             console.print()
-            print_scores(console, workspace)
+            print_scores(console, name, read_json(workspace.scores))
             print_forecast(console, workspace)
             print_report_path(console, workspace, root)
 
@@ -145,6 +147,49 @@ def report(
         typer.echo(path)
         if show:
             typer.launch(path.as_uri())
+
+
+@app.command(cls=own.ListsOfWords)
+def backtest(
+    data: own.Data,
+    time: own.Time,
+    target: own.Target,
+    out: own.Out,
+    exog: own.Exog = None,
+    series: own.Series = None,
+    kind: own.Kind = None,
+    freq: own.Freq = None,
+    horizon: Annotated[int | None, typer.Option(help="Forecast 1 to this many steps ahead.")] = None,
+    leads: Annotated[str | None, typer.Option(help="Steps ahead, e.g. 1,3,6.  [default: 1]")] = None,
+    test_from: own.TestFrom = None,
+    test_to: own.TestTo = None,
+    refit: own.Refit = None,
+    peers: own.Peers = None,
+    seeds: own.Seeds = 5,
+    dev: own.Dev = False,
+    on_bad_row: own.BadRow = "stop",
+) -> None:
+    """Forecast the dates of a test block of your own file from their past, and score it beside the peers."""
+    with _one_line_errors():
+        from tasks.own.question import Question
+
+        question = Question(
+            time=time,
+            target=target,
+            exog=tuple(exog or ()),
+            series=series,
+            kind=kind,
+            freq=freq,
+            leads=own.leads(horizon, leads),
+            test_from=own.day("--test-from", test_from),
+            test_to=own.day("--test-to", test_to),
+            refit=refit,
+            peers=None if peers in (None, ["auto"]) else tuple(peers),
+            seeds=seeds,
+            dev=dev,
+            on_bad_row=on_bad_row,
+        )
+        own.backtest(data, question, out)
 
 
 def _bring_up_to_date(stages: tuple[str, ...], domain: str, root: Path, terse: bool) -> None:

@@ -1,6 +1,7 @@
 """A run on the terminal: a bar a domain while it works, a line a finished stage, a closing table."""
 
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -64,11 +65,11 @@ class Display:
             self.progress.remove_task(self.bars.pop(domain))
 
 
-def print_scores(console: Console, workspace: Workspace) -> None:
+def print_scores(console: Console, name: str, scores: dict[str, Any]) -> None:
     """The model beside its peers, as tables."""
-    for content in score_tables(read_json(workspace.scores)):
+    for content in score_tables(scores):
         # Plain rules and one blank between columns: all of it fits a terminal of 80 columns.
-        console.print(f"[bold]{workspace.domain}[/] {content.title}", highlight=False, soft_wrap=True)
+        console.print(f"[bold]{name}[/] {content.title}", highlight=False, soft_wrap=True)
         table = Table(box=box.SIMPLE_HEAD, padding=0, collapse_padding=True)
         for i, column in enumerate(content.columns):
             table.add_column(column, justify="right" if i else "left")

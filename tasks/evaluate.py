@@ -17,6 +17,7 @@ from tasks.parallel import Progress, run_units, silent
 from tasks.params import DomainParams
 from tasks.predictive import TAIL_LEVELS, Predictive, from_mixture, from_sample, from_tilted
 from tasks.scores import model_scores, paired_test
+from tasks.tails import recalibrated_levels
 from tasks.tilts import FORECAST_PANELS, load_fold, model_rows, skewt, standardised
 from tasks.workspace import Workspace
 
@@ -62,21 +63,55 @@ def forecast_rows(
             f"no fold forecasts from {without['origin'].min():%Y-%m-%d} ({len(without)} rows of the test "
             f"block, lead {int(without['lead'].max())}); set split.walk_from earlier or split.test_from later"
         )
+    tails = _tails(workspace, classical, rows, progress) if domain.returns else None
     units = []
     for entry in listed:
         if entry["fold"] == "final":
             continue
-        year = int(entry["fold"])
-        chosen = rows[rows["origin"].dt.year == year].reset_index(drop=True)
-        if len(chosen):
-            known = classical[classical["origin"].dt.year == year]
-            units.append((workspace.fits, entry, domain, chosen, known, raw))
+        in_fold = rows["origin"].dt.year == int(entry["fold"])
+        if in_fold.any():
+            chosen = rows[in_fold].reset_index(drop=True)
+            known = classical[classical["origin"].dt.year == int(entry["fold"])]
+            levels = None if tails is None else tails[in_fold.to_numpy()]
+            units.append((workspace.fits, entry, domain, chosen, known, raw, levels))
     results = run_units(_score_fold, units, "forecasts of the test block", progress)
     order = ["ebm", "base", *domain.peers]
     table = pd.concat([t for t, _ in results], ignore_index=True)
     table["model"] = pd.Categorical(table["model"], categories=order, ordered=True)
     table = table.sort_values(["model", "series", "lead", "time"], ignore_index=True).astype({"model": str})
     return table, [error for _, error in results]
+
+
+def _tails(
+    workspace: Workspace, classical: pd.DataFrame, rows: pd.DataFrame, progress: Progress
+) -> np.ndarray:
+    """The levels of value at risk for ``rows``, from the model's forecasts of all folds before each."""
+    inputs = pd.read_parquet(workspace.inputs)
+    past = inputs[inputs["target"].notna() & (inputs["time"] <= rows["time"].max())]
+    folds = [entry["fold"] for entry in read_json(workspace.fits / "fits.json")["folds"]]
+    years = [(fold, past[past["origin"].dt.year == int(fold)]) for fold in folds if fold != "final"]
+    units = [
+        (workspace.fits, fold, part, classical[classical["origin"].dt.year == int(fold)])
+        for fold, part in years
+        if len(part)
+    ]
+    known = pd.concat(run_units(_pit, units, "calibration so far", progress)).sort_values("time")
+    levels = pd.DataFrame(0.0, index=rows.index, columns=list(TAIL_LEVELS))
+    for (series, lead), part in rows.groupby(["series", "lead"], sort=False):
+        of = known[(known["series"] == series) & (known["lead"] == lead)]
+        # What a forecast may know of its forerunners: those whose target had come by its origin.
+        count = np.searchsorted(of["time"].to_numpy(), of["origin"].to_numpy(), side="right")
+        found = pd.DataFrame(recalibrated_levels(of["pit"].to_numpy(), TAIL_LEVELS, count), index=of.index)
+        levels.loc[part.index] = found.loc[part.index].to_numpy()
+    return levels.to_numpy()
+
+
+def _pit(fits: Path, fold: str, rows: pd.DataFrame, classical: pd.DataFrame) -> pd.DataFrame:
+    """P(Y ≤ observed) of the model's own forecasts in one fold, beside the keys of ``rows``."""
+    model = load_fold(fits, fold)
+    distribution = model.distribution(rows, model.base(classical, rows))
+    pit = distribution.cdf(torch.tensor(rows["target"].to_numpy())).numpy()
+    return rows[["series", "origin", "lead", "time"]].assign(pit=pit)
 
 
 def _score_fold(
@@ -86,14 +121,15 @@ def _score_fold(
     rows: pd.DataFrame,
     classical: pd.DataFrame,
     raw: pd.DataFrame,
+    tails: np.ndarray | None,
 ) -> tuple[pd.DataFrame, float]:
-    """All models on the rows of one fold."""
+    """All models on the rows of one fold; ``tails`` are the levels of our value at risk."""
     observed = rows["target"].to_numpy()
     model = load_fold(fits, entry["fold"])
     base = model.base(classical, rows)
     tilted = model.distribution(rows, base)
     parts = {
-        "ebm": from_tilted(tilted, observed),
+        "ebm": from_tilted(tilted, observed, tails),
         "base": from_tilted(TiltedDistribution(base, untilted, FORECAST_PANELS), observed),
     }
     parametric = set(classical["model"])

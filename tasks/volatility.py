@@ -50,7 +50,7 @@ def one_step(model: str, returns: np.ndarray, refit_at: int, until: int) -> pd.D
 
 
 def _plain_start(model: str, returns: np.ndarray) -> np.ndarray:
-    """Persistent volatility around the sample variance, heavy tails, no skew: a start for fits that strayed."""
+    """Persistent volatility around the sample variance, heavy tails, no skew: a second start for a fit."""
     variance = float(returns.var())
     if model == "egarch-skewt":
         dynamics = [0.02 * np.log(variance), 0.1, -0.05, 0.98]

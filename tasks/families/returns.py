@@ -80,6 +80,10 @@ class Returns:
         groups = {
             str(name): group.reset_index(drop=True) for name, group in raw.groupby("series", sort=False)
         }
+        short = [name for name, group in groups.items() if len(group) <= first_base(params)]
+        if start is not None and len(short) < len(groups):
+            # A replay of the past: what was too young then had no forecasts.
+            groups = {name: group for name, group in groups.items() if name not in short}
         for name, group in groups.items():
             if len(group) <= first_base(params):
                 raise BasinError(
@@ -102,16 +106,19 @@ class Returns:
         for (name, group), (measures, base) in zip(groups.items(), bases, strict=True):
             rows = base["row"].to_numpy()
             keys = self._keys(name, group, rows)
-            x = measures.loc[rows, [c for c in measures if c.startswith("x_")]].reset_index(drop=True)
-            inputs.append(
-                pd.concat([keys, x.assign(x_log_scale=np.log(base["scale"]), x_loc=base["loc"])], axis=1)
-            )
+            inputs.append(pd.concat([keys, self.energy_inputs(measures, base)], axis=1))
             for model, table in {"scale-regression": base, **prepared[name]}.items():
                 chosen = table.set_index("row").loc[rows].reset_index(drop=True)
                 classical.append(
                     pd.concat([keys[["series", "origin", "lead"]].assign(model=model), chosen], axis=1)
                 )
         return pd.concat(inputs, ignore_index=True), pd.concat(classical, ignore_index=True)
+
+    def energy_inputs(self, table: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
+        """What the energy sees at the rows of ``base``: the ``x_*`` of all ``measures`` of the series, and the
+        base's own location and log scale."""
+        x = table.loc[base["row"], [c for c in table if c.startswith("x_")]].reset_index(drop=True)
+        return x.assign(x_log_scale=np.log(base["scale"]), x_loc=base["loc"])
 
     def empirical(self, inputs: pd.DataFrame, raw: pd.DataFrame, model: str) -> np.ndarray:
         """Historical simulation: the last ``HISTORY`` returns at each origin, ``(len(inputs), HISTORY)``."""

@@ -44,6 +44,17 @@ class OwnReturns(Returns):
             "both are judged, beside the models that practitioners use, on dates not used in fitting."
         )
 
+    def energy_inputs(self, table: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
+        """All in the market's own measure, so that one energy serves markets of any volatility: the EGARCH
+        volatility against its past mean, the base's against EGARCH's, its location in its own scale."""
+        x = super().energy_inputs(table, base)
+        past = table["egarch"].expanding().mean()[base["row"]].to_numpy()
+        return x.assign(
+            x_log_egarch=x["x_log_egarch"] - past,
+            x_log_scale=x["x_log_scale"] - x["x_log_egarch"],
+            x_loc=base["loc"] / base["scale"],
+        )
+
     def regimes(self, raw: pd.DataFrame) -> pd.DataFrame:
         """Calm, normal, turbulent, by the root mean square of the last 22 returns."""
         parts = []
