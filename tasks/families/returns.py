@@ -115,7 +115,7 @@ class Returns:
         return pd.concat(inputs, ignore_index=True), pd.concat(classical, ignore_index=True)
 
     def energy_inputs(self, table: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
-        """What the energy sees at the rows of ``base``: the ``x_*`` of all ``measures`` of the series, and the
+        """What the energy sees at the rows of ``base``: the ``x_*`` of the series' ``measures``, and the
         base's own location and log scale."""
         x = table.loc[base["row"], [c for c in table if c.startswith("x_")]].reset_index(drop=True)
         return x.assign(x_log_scale=np.log(base["scale"]), x_loc=base["loc"])

@@ -97,6 +97,8 @@ def understand(frame: pd.DataFrame, question: Question, label: str) -> Reading:
     """
     said: list[str] = []
     _require(frame, question, label)
+    if frame.empty:
+        raise BasinError(f"{label}: no rows below the header; give a file with data")
     lower = {str(c).lower(): c for c in frame.columns}
     table = pd.DataFrame({"time": _times(frame[question.time], label, said)})
     table["series"] = frame[question.series].astype(str).to_numpy() if question.series else question.target
@@ -108,8 +110,6 @@ def understand(frame: pd.DataFrame, question: Question, label: str) -> Reading:
     if has_range:
         for name in OHLC:
             table[name] = _numbers(frame[lower[name]], label, said)
-    if table.empty:
-        raise BasinError(f"{label}: no rows below the header; give a file with data")
     table.index = pd.RangeIndex(1, len(table) + 1)
     table = _in_order(table, said)
     freq = question.freq or _frequency(table, label, said)

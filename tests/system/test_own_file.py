@@ -1,0 +1,93 @@
+"""`basin backtest` as a user types it, on a spreadsheet of prices."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pandas as pd
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+BASIN = (sys.executable, "-c", "from flows.cli import app; app()")
+
+
+@pytest.fixture(scope="module")
+def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from arch.data import nasdaq
+
+    table = nasdaq.load().iloc[:1900].reset_index()[["Date", "Adj Close", "Volume"]]
+    path = tmp_path_factory.mktemp("data") / "prices.csv"
+    table.to_csv(path, index=False)
+    return path
+
+
+def backtest(project_root: Path, prices: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    asked = ["--data", str(prices), "--time", "Date", "--target", "Adj Close", "--out", str(out)]
+    return subprocess.run(
+        [*BASIN, "backtest", *asked, "--seeds", "2", "--refit", "300", *more],
+        cwd=project_root,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_backtest_leaves_scores_forecasts_report_and_model(
+    project_root: Path, prices: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    done = backtest(project_root, prices, out, "--exog", "Volume", "--test-from", "2005-06-01")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    for said in ("kind price", "frequency B", "test block 2005-06-01", "egarch-skewt", "report.html"):
+        assert said in done.stdout
+    scores = json.loads((out / "scores.json").read_text())
+    schema = json.loads((project_root / "docs/scores.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(scores)
+    assert scores["test"][0] == "2005-06-01"
+    forecasts = pd.read_parquet(out / "forecasts.parquet")
+    wanted = {
+        "series",
+        "origin",
+        "lead",
+        "time",
+        "observed",
+        "model",
+        "log_density",
+        "crps",
+        "q0.01",
+        "q0.99",
+    }
+    assert wanted <= set(forecasts)
+    assert forecasts.groupby("model").size().nunique() == 1
+    assert (forecasts["origin"] < forecasts["time"]).all()
+    for name in ("report.html", "model/model.safetensors", "model/config.json"):
+        assert (out / name).is_file()
+
+
+def test_dev_reads_nothing_of_the_test_block(project_root: Path, prices: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.csv"
+    table = pd.read_csv(prices)
+    table.loc[table["Date"] >= "2005-06-01", "Adj Close"] *= 7
+    table.to_csv(cut, index=False)
+    scores = []
+    for name, path in (("a", prices), ("b", cut)):
+        done = backtest(project_root, path, tmp_path / name, "--test-from", "2005-06-01", "--dev")
+        assert done.returncode == 0, done.stderr
+        scores.append((tmp_path / name / "scores.json").read_text())
+    assert scores[0] == scores[1]
+
+
+def test_bad_data_end_in_one_line_and_leave_the_folder_as_it_was(
+    project_root: Path, prices: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.csv"
+    table = pd.read_csv(prices)
+    table.loc[99, "Adj Close"] = -1.0
+    table.to_csv(bad, index=False)
+    done = backtest(project_root, bad, tmp_path / "out", "--kind", "price")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "a price that is not positive in row 100" in line
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,166 @@
+"""A user's file: what is inferred is said, what is bad is named in one line."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.errors import BasinError
+from tasks.own.question import Question
+from tasks.own.reading import load, understand
+
+ASKED = Question(time="date", target="close")
+
+
+def prices(rows: int = 60) -> pd.DataFrame:
+    days = pd.bdate_range("2018-01-01", periods=rows)
+    walk = 100 * np.exp(np.cumsum(np.random.default_rng(0).normal(0, 0.01, rows)))
+    return pd.DataFrame({"date": days.strftime("%Y-%m-%d"), "close": walk.round(2)})
+
+
+def refusal(frame: pd.DataFrame, question: Question = ASKED) -> str:
+    with pytest.raises(BasinError) as caught:
+        understand(frame, question, "prices.csv")
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("prices.csv: ")
+    return str(caught.value)
+
+
+def test_what_is_left_open_is_inferred_and_said() -> None:
+    reading = understand(prices(), ASKED, "prices.csv")
+    assert (reading.kind, reading.freq, reading.ohlc) == ("price", "B", False)
+    assert any(s.startswith("frequency B") for s in reading.said)
+    assert any(s.startswith("kind price") for s in reading.said)
+    assert list(reading.table.columns) == ["time", "series", "close"]
+
+
+@pytest.mark.parametrize(("text", "freq"), [("MS", "MS"), ("W-MON", "W"), ("h", "h"), ("D", "D")])
+def test_frequencies_are_recognised(text: str, freq: str) -> None:
+    frame = prices().assign(date=pd.date_range("2018-01-01", periods=60, freq=text).astype(str))
+    assert understand(frame, ASKED, "x").freq == freq
+
+
+@pytest.mark.parametrize(
+    ("row", "value", "said"),
+    [
+        (7, np.nan, "no value in row 8"),
+        (7, np.inf, "an infinite value in row 8"),
+        (7, -3.0, "a price that is not positive in row 8"),
+        (0, 0.0, "a price that is not positive in row 1"),
+    ],
+)
+def test_bad_rows_are_named_and_refused_or_dropped_and_said(row: int, value: float, said: str) -> None:
+    frame = prices()
+    frame.loc[row, "close"] = value
+    asked = replace(ASKED, kind="price", freq="B")
+    assert said in refusal(frame, asked) and "--on-bad-row drop" in refusal(frame, asked)
+    reading = understand(frame, replace(asked, on_bad_row="drop"), "x")
+    assert len(reading.table) == 59
+    assert any("1 rows left out" in s for s in reading.said)
+
+
+def test_duplicates_weekends_and_gaps_are_named() -> None:
+    twice = pd.concat([prices(), prices().iloc[[5]]])
+    assert "a date that was there before in row 61 (2018-01-08)" in refusal(twice)
+    weekend = pd.concat([prices(), pd.DataFrame({"date": ["2018-01-06"], "close": [100.0]})])
+    assert "a weekend date in a business-day series in row 61 (2018-01-06)" in refusal(weekend)
+    gap = prices().drop(index=range(20, 45))
+    assert "a gap: 38 days without rows before row 21" in refusal(gap.reset_index(drop=True))
+
+
+def test_an_input_that_is_missing_is_carried_forward_and_said() -> None:
+    frame = prices().assign(vix=20.0)
+    frame.loc[9, "vix"], frame.loc[8, "vix"] = np.nan, 33.0
+    reading = understand(frame, replace(ASKED, exog=("vix",)), "x")
+    assert reading.table["vix"].iloc[9] == 33.0
+    assert any(s.startswith("vix is missing in 1 rows") for s in reading.said)
+    frame.loc[20:40, "vix"] = np.nan
+    assert "no value of an input in row 26" in refusal(frame, replace(ASKED, exog=("vix",)))
+
+
+@pytest.mark.parametrize("columns", [("Date", "close"), ("date", "price")])
+def test_missing_columns_are_named_beside_those_found(columns: tuple[str, str]) -> None:
+    question = Question(time=columns[0], target=columns[1])
+    assert "found date, close" in refusal(prices(), question)
+
+
+def test_backwards_order_time_zones_and_local_dates_are_understood() -> None:
+    plain = understand(prices(), ASKED, "x").table
+    backwards = understand(prices().iloc[::-1], ASKED, "x")
+    pd.testing.assert_frame_equal(backwards.table, plain)
+    assert any("newest rows came first" in s for s in backwards.said)
+    zoned = prices()
+    zoned["date"] += "T00:00:00+00:00"
+    pd.testing.assert_frame_equal(understand(zoned, ASKED, "x").table, plain)
+    local = prices()
+    local["date"] = pd.to_datetime(local["date"]).dt.strftime("%d/%m/%Y")
+    pd.testing.assert_frame_equal(understand(local, ASKED, "x").table, plain)
+    ambiguous = prices(5).assign(date=["01/02/2018", "01/03/2018", "01/04/2018", "01/05/2018", "01/08/2018"])
+    assert "may begin with day or month" in refusal(ambiguous)
+    assert "'soon' is no date" in refusal(prices().assign(date=["soon", *prices()["date"][1:]]))
+
+
+def test_comma_as_decimal_mark_semicolons_and_compression(tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv.gz"
+    prices().to_csv(path, sep=";", decimal=",", index=False)
+    reading = understand(load(path, ASKED), ASKED, "x")
+    assert any("comma is the decimal mark" in s for s in reading.said)
+    np.testing.assert_allclose(reading.table["close"], prices()["close"])
+    assert "is no number" in refusal(prices().assign(close=["soft", *prices()["close"][1:].astype(str)]))
+
+
+def test_parquet_and_netcdf_are_read(tmp_path: Path) -> None:
+    prices().to_parquet(tmp_path / "p.parquet")
+    assert len(load(tmp_path / "p.parquet", ASKED)) == 60
+    import xarray as xr
+
+    data = xr.Dataset(
+        {"nino": ("time", np.arange(24.0))}, {"time": pd.date_range("2000-01-01", periods=24, freq="MS")}
+    )
+    data.to_netcdf(tmp_path / "n.nc", engine="h5netcdf")
+    question = Question(time="time", target="nino")
+    reading = understand(load(tmp_path / "n.nc", question), question, "x")
+    assert (reading.freq, reading.kind) == ("MS", "level")
+    with pytest.raises(BasinError, match="no variable sst; found"):
+        load(tmp_path / "n.nc", Question(time="time", target="sst"))
+
+
+def test_what_is_no_file_or_no_series_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(BasinError, match="no such file"):
+        load(tmp_path / "none.csv", ASKED)
+    (tmp_path / "bad.parquet").write_text("no parquet")
+    with pytest.raises(BasinError, match=r"not readable as \.parquet"):
+        load(tmp_path / "bad.parquet", ASKED)
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(BasinError, match="not readable"):
+        load(tmp_path / "empty.csv", ASKED)
+    assert "one value only" in refusal(prices().assign(close=5.0))
+    assert "no rows" in refusal(prices().iloc[:0])
+    assert "with one date" in refusal(prices().iloc[:1])
+
+
+def test_the_daily_range_is_used_where_it_fits() -> None:
+    frame = prices()
+    frame["Open"] = frame["close"]
+    frame["High"], frame["Low"] = frame["close"] * 1.01, frame["close"] * 0.99
+    assert understand(frame, ASKED, "x").ohlc
+    frame.loc[3, "High"] = frame.loc[3, "close"] * 0.5
+    reading = understand(frame, ASKED, "x")
+    assert not reading.ohlc and any("not used: 1 rows" in s for s in reading.said)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"kind": "stock"}, "--kind stock"),
+        ({"freq": "Q"}, "--freq Q"),
+        ({"leads": (0,)}, "--leads 0"),
+        ({"exog": ("close",)}, "column close is named twice"),
+        ({"dev": True}, "give --test-from"),
+    ],
+)
+def test_questions_without_an_answer_are_refused(options: dict, said: str) -> None:
+    with pytest.raises(BasinError, match=said):
+        replace(ASKED, **options)
