@@ -67,14 +67,21 @@ def _many_leads(leads: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str,
 
 
 def forecast_lines(forecast: dict[str, Any]) -> list[str]:
-    """One line a series for its first step: both dates, mean, 90 % interval, chances of the named events."""
+    """One line a step: both dates, mean, 90 % interval, chances of the named events, and where the past did
+    not pay for a tilt."""
     lines = []
     for series, content in forecast["series"].items():
-        step = content["steps"][0]
-        low, high = step["interval_90"]
-        events = ", ".join(f"P({event}) = {100 * chance:.1f} %" for event, chance in step["events"].items())
-        lines.append(
-            f"{series}: data to {content['origin'][:10]}, forecast for {step['time'][:10]}: "
-            f"mean {step['mean']:+.2f}, 90 % within [{low:+.2f}, {high:+.2f}] {forecast['unit']}; {events}"
-        )
+        for step in content["steps"]:
+            low, high = step["interval_90"]
+            events = ", ".join(f"P({event}) {_percent(chance)}" for event, chance in step["events"].items())
+            plain = "" if step["tilt_weight"] else " (no tilt at this lead: the base's forecast)"
+            lines.append(
+                f"{series}: data to {content['origin'][:10]}, forecast for {step['time'][:10]}: "
+                f"mean {step['mean']:+.2f}, 90 % within [{low:+.2f}, {high:+.2f}] {forecast['unit']}; "
+                f"{events}{plain}"
+            )
     return lines
+
+
+def _percent(chance: float) -> str:
+    return "< 0.1 %" if chance < 0.0005 else f"= {100 * chance:.1f} %"

@@ -19,7 +19,8 @@ DENSITY_POINTS = 161
 
 
 def forecast(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
-    """Write ``forecast.json``: by series and lead quantiles, density and the probability of each event.
+    """Write ``forecast.json``: by series and lead quantiles, density and the probability of each event, and
+    the weight of the tilt (0: the base's own forecast).
 
     The model is the registered one; the inputs are those of each series' last origin.
     """
@@ -37,7 +38,14 @@ def forecast(workspace: Workspace, params: DomainParams, progress: Progress = si
     series: dict[str, Any] = {}
     for i, row in rows.iterrows():
         entry = series.setdefault(row["series"], {"origin": f"{row['origin']:%Y-%m-%d}", "steps": []})
-        entry["steps"].append({"time": f"{row['time']:%Y-%m-%d}", "lead": int(row["lead"]), **steps[i]})
+        entry["steps"].append(
+            {
+                "time": f"{row['time']:%Y-%m-%d}",
+                "lead": int(row["lead"]),
+                "tilt_weight": model.config.weights[str(row["lead"])],
+                **steps[i],
+            }
+        )
     with whole(workspace.forecast) as (path,):
         write_json(path, {"unit": domain.unit, "series": series})
     return {name: f"{part['origin']} -> {part['steps'][0]['time']}" for name, part in series.items()}

@@ -91,7 +91,7 @@ def model_card(
                 for c in audit["checks"]
             ],
         ),
-        f"## Scores on {scores['test'][0]} to {scores['test'][1]}, never seen in fitting",
+        f"## Scores on {scores['test'][0]} to {scores['test'][1]}, not used in fitting",
         "Mean log score in nats (higher is better) / mean CRPS (lower is better).",
         score_table(found),
         "Gain in log score of the energy model ± one HAC standard error (t).",

@@ -38,7 +38,7 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
     first, last = forecasts["time"].min(), forecasts["time"].max()
     dates = forecasts["time"].nunique()
     kind = "trading days" if domain.frequency == "B" else "months"
-    unseen = f"{dates:,} {kind} it had never seen ({first.year} to {last.year})"
+    unseen = f"{dates:,} {kind} not used in fitting ({first.year} to {last.year})"
     sentence = headline(found, domain, unseen)
     progress("report", 0, 1)
 

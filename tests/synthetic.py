@@ -180,6 +180,7 @@ def make_forecast(domain: str, times: pd.DatetimeIndex) -> dict:
                 {
                     "time": f"{times[-1] + lead * step:%Y-%m-%d}",
                     "lead": lead,
+                    "tilt_weight": 0.0 if lead == 3 else 0.8,
                     "mean": 0.3,
                     "quantiles": {f"{u:.2f}": law.ppf(u) for u in LEVELS},
                     "events": {f"<= -{f}": law.cdf(-f) for f in (2, 3, 5)},

@@ -17,10 +17,14 @@ VERDICT = {"pass": "all passed", "warn": "passed with warnings", "fail": "some f
 def asked(domain: Any, split: Any) -> Section:
     content = paragraph(domain.question, "big") + paragraph(
         f"Unit: {domain.unit}. Everything up to {split.test_from} could be used to build and choose the "
-        f"model; the "
-        f"test dates {split.test_from} to {split.test_to} were kept for the final judgement. In between "
-        f"the model "
-        "was refitted as time went on, always on the past only."
+        f"model; it is judged on the dates {split.test_from} to {split.test_to}. In between the model was "
+        "refitted as time went on, always on the past only."
+        + (
+            " While Basin was built these dates were scored more than once: every time is listed in "
+            "benchmarks/OPENINGS.md, so they are out of sample but not untouched."
+            if domain.sources
+            else ""
+        )
     )
     return Section("asked", "Question", "What was asked", content)
 
@@ -50,7 +54,7 @@ def data_and_checks(
     total = len(validation["expectations"])
     content += "<h3>Validation</h3>" + paragraph(
         f"{met} of {total} expectations about the data are met"
-        + (": prices, dates and columns are what they should be." if met == total else ".")
+        + (": values, dates and columns are what they should be." if met == total else ".")
     )
     rows = [
         Row(

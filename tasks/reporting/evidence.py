@@ -8,8 +8,11 @@ import pandas as pd
 
 from tasks.reporting import charts
 from tasks.reporting.page import Cell, Row, Section, folded, pair, paragraph, table
-from tasks.reporting.standing import CLEAR, Block, holm, short_unit
+from tasks.reporting.standing import Block, holm, short_unit
 from tasks.reporting.words import in_sentence, model_name, model_note, scientific, signed, text
+
+CERTAIN = 0.05
+"""Adjusted p-value below which a gain is shown in bold."""
 
 
 def row_class(model: str, reference: str) -> str:
@@ -53,15 +56,14 @@ def gain_table(found: Sequence[Block], reference: str) -> str:
                 Cell(
                     f"{signed(d['log_score_gain'])} ± {text(d['se'], 3)}",
                     f"t = {text(d['t'], 1)}, {p}; CRPS {signed(-d['crps_gain_pct'], 1)} %",
-                    "num best" if abs(d["t"]) >= CLEAR else "num",
+                    "num best" if p_value < CERTAIN else "num",
                 )
             )
         rows.append(Row(f"over {in_sentence(peer)}", cells, row_class(peer, reference)))
     return table(
         "Gain in log score of the energy model, nats a forecast ± one standard error: above zero it is "
-        "better, bold "
-        "beyond two standard errors; t, and p corrected for the number of peers (Holm); change of CRPS: "
-        "below zero it is better.",
+        "better; t, and p corrected for the number of tests in this table (Holm), bold below 5 %; "
+        "change of CRPS: below zero it is better.",
         ["", *(b.label for b in found)],
         rows,
     )

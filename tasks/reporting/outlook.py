@@ -86,7 +86,19 @@ def sentence(part: dict[str, Any], domain: Any) -> str:
         f"the model expects "
         f"{text(step['mean'])} {short_unit(domain)}, and with 90 % "
         f"probability between {text(low)} and {text(high)}. Probability of an outcome {chances}."
+        + untilted(part["steps"])
     )
+
+
+def untilted(steps: list[dict[str, Any]]) -> str:
+    """Says at which leads the forecast is the base's own, because the past did not pay for a tilt."""
+    plain = [str(step["lead"]) for step in steps if not step["tilt_weight"]]
+    if not plain:
+        return ""
+    if len(plain) == len(steps):
+        return " The past did not pay for a tilt: this is the forecast of the base."
+    leads = f"lead {plain[0]}" if len(plain) == 1 else f"leads {', '.join(plain[:-1])} and {plain[-1]}"
+    return f" At {leads} the past did not pay for a tilt: there this is the forecast of the base."
 
 
 def in_sight(step: dict[str, Any]) -> str:

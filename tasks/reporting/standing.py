@@ -56,14 +56,25 @@ def headline(found: Sequence[Block], domain: Any, unseen: str) -> str:
         )
         return (
             f"On {unseen} the energy model {verb[clear(against)]} {reference} ({amount(against)}), "
-            f"{joined} it is {second} {base} ({amount(own)})."
+            f"{joined} it is {second} {base} ({amount(own)}).{losses(found[1:], domain)}"
         )
     best = max(found, key=lambda b: b.paired[domain.reference]["t"])
     return (
         f"On {unseen} the energy model was {over_leads(found, domain.reference)} {reference} (most clearly "
         f"{best.label} ahead: {amount(best.paired[domain.reference])}), and {over_leads(found, 'base')} "
-        f"{base}."
+        f"{base}.{losses(found, domain)}"
     )
+
+
+def losses(found: Sequence[Block], domain: Any) -> str:
+    """The series or leads at which it clearly loses, by name; nothing where there are none."""
+    lost = [
+        f"{b.label}, to {words} ({amount(b.paired[peer])})"
+        for b in found
+        for peer, words in ((domain.reference, in_sentence(domain.reference)), ("base", "its own base"))
+        if clear(b.paired[peer]) == "worse"
+    ]
+    return f" It loses at {'; '.join(lost)}." if lost else ""
 
 
 def amount(difference: dict[str, float]) -> str:

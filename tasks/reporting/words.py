@@ -83,7 +83,7 @@ def model_note(model: str) -> str:
     return MODELS.get(model, ("", ""))[1]
 
 
-SERIES = {"sp500": "S&P 500", "nasdaq": "NASDAQ", "nino": "El Niño index"}
+SERIES = {"sp500": "S&P 500", "nasdaq": "NASDAQ", "nino": "Niño 1+2 index"}
 
 
 def series_name(series: str) -> str:

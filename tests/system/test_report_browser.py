@@ -11,7 +11,7 @@ import pytest
 from tasks import report as stage
 from tasks.params import load_params
 from tests.synthetic import project
-from tests.tasks.test_report import made_up
+from tests.tasks.test_report import domain_of
 
 pytestmark = pytest.mark.browser
 
@@ -100,7 +100,7 @@ def tab(chromium, tmp_path):
 
 
 def test_the_reports_in_a_browser(tab, tmp_path, project_root, monkeypatch):
-    monkeypatch.setattr(stage, "get_domain", made_up)
+    monkeypatch.setattr(stage, "get_domain", domain_of)
     for domain in ("finance", "climate"):
         workspace = project(tmp_path / domain, domain, rows=200)
         stage.report(workspace, load_params(project_root, domain))

@@ -21,16 +21,21 @@ FREQUENCY = {"finance": "B", "climate": "MS"}
 REFERENCE = {"finance": "egarch-skewt", "climate": "damped-persistence"}
 
 
+def domain_of(workspace) -> SimpleNamespace:
+    return made_up(workspace.domain)
+
+
 def made_up(name: str) -> SimpleNamespace:
     return SimpleNamespace(
         name=name, title="A title", question="What <will> happen?", unit="% (100·Δlog close)",
         frequency=FREQUENCY[name], leads=LEADS[name], peers=PEERS[name], reference=REFERENCE[name],
+        sources=("a",),
     )  # fmt: skip
 
 
 @pytest.fixture(params=["finance", "climate"])
 def workspace(request, tmp_path, monkeypatch):
-    monkeypatch.setattr(stage, "get_domain", made_up)
+    monkeypatch.setattr(stage, "get_domain", domain_of)
     return project(tmp_path, request.param, rows=300)
 
 
@@ -142,6 +147,20 @@ def test_the_headline_follows_the_evidence(reference, base, words):
 def test_the_headline_counts_leads(t, words):
     found = [Block(str(i), 10, {}, paired("damped-persistence", one, 0.1)) for i, one in enumerate(t)]
     assert words in headline(found, made_up("climate"), "10 months")
+
+
+def test_the_headline_names_what_it_loses():
+    found = [
+        Block("Both together", 10, {}, paired("egarch-skewt", 3.0, 2.5)),
+        Block("NASDAQ", 5, {}, paired("egarch-skewt", 3.0, -2.5)),
+    ]
+    said = headline(found, made_up("finance"), "10 days")
+    assert said.endswith("It loses at NASDAQ, to its own base (−0.010 nats a forecast, t = −2.5).")
+
+
+def test_leads_without_a_tilt_are_said(workspace, project_root):
+    said = "At lead 3 the past did not pay for a tilt"
+    assert (said in write(workspace, project_root)) == (workspace.domain == "climate")
 
 
 def paired(peer: str, reference: float, base: float) -> dict[str, dict[str, float]]:
