@@ -8,7 +8,7 @@ PIP_EXTRA ?=
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup run test test-slow lint bench tensorboard repro lock clean
+.PHONY: setup run test test-slow lint bench bench-forecast tensorboard repro lock clean
 .DEFAULT_GOAL := run
 
 setup: $(STAMP)
@@ -35,6 +35,9 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+bench-forecast: setup
+	$(BIN)/python -m benchmarks forecast
 
 tensorboard: setup
 	$(BIN)/tensorboard --logdir runs --host 127.0.0.1

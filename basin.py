@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 
 from tasks.own.question import Question
-from tasks.own.run import Backtest
+from tasks.own.run import Backtest, Forecast
 from tasks.own.run import backtest as _backtest
+from tasks.own.run import forecast as _forecast
 
-__all__ = ["Backtest", "backtest"]
+__all__ = ["Backtest", "Forecast", "backtest", "forecast"]
 
 
 def backtest(
@@ -44,3 +45,24 @@ def backtest(
         **options,
     )
     return _backtest(data if isinstance(data, pd.DataFrame) else Path(data), question, Path(out))
+
+
+def forecast(
+    data: pd.DataFrame | str | Path,
+    *,
+    time: str,
+    target: str,
+    out: str | Path,
+    exog: Sequence[str] = (),
+    leads: Sequence[int] = (1,),
+    model: str | Path | None = None,
+    **options: Any,
+) -> Forecast:
+    """The distribution of the steps after the last row of ``data``.
+
+    ``options`` are ``series, kind, freq, refit, seeds, on_bad_row``. With ``model``, the ``model/`` that a
+    backtest or forecast left, nothing is refitted. Raises ``tasks.errors.BasinError`` in one line.
+    """
+    question = Question(time=time, target=target, exog=tuple(exog), leads=tuple(leads), **options)
+    source = data if isinstance(data, pd.DataFrame) else Path(data)
+    return _forecast(source, question, Path(out), None if model is None else Path(model))

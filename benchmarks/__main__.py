@@ -1,14 +1,17 @@
-"""``python -m benchmarks [ROW ...]``: run the named rows, or all; exit code 1 if any falls short."""
+"""``python -m benchmarks [ROW ...] [--dev]``: run the named rows, or all; exit code 1 if any falls short.
+
+``pipeline`` and ``forecast`` name groups of rows. ``--dev`` scores forecasts before their test blocks.
+"""
 
 import sys
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import scores, times
+from benchmarks import forecast, scores, times
 from benchmarks.row import Row
 
-ROWS = {
+PIPELINE = {
     "help": times.help_page,
     "sp500": scores.sp500,
     "normaliser": scores.normaliser,
@@ -18,10 +21,13 @@ ROWS = {
     "cold": times.cold,
     "tests": times.tests,
 }
+ROWS = {**PIPELINE, **forecast.ROWS}
+GROUPS = {"pipeline": list(PIPELINE), "forecast": list(forecast.ROWS)}
 
 
 def main() -> int:
-    chosen = sys.argv[1:] or list(ROWS)
+    asked = [name for name in sys.argv[1:] if name != "--dev"] or list(GROUPS)
+    chosen = [row for name in asked for row in GROUPS.get(name, [name])]
     unknown = [name for name in chosen if name not in ROWS]
     if unknown:
         print(f"benchmarks: no row {unknown[0]}; the rows are {', '.join(ROWS)}", file=sys.stderr)

@@ -119,17 +119,63 @@ def stage(
         _bring_up_to_date((stage,), domain, root.resolve(), terse=False)
 
 
-@app.command()
-def forecast(domain: OneDomain, root: Root = Path()) -> None:
-    """Print the forecast for the steps after the last date, making it first if it is stale."""
+@app.command(cls=own.ListsOfWords)
+def forecast(
+    domain: Annotated[str | None, typer.Option(help="A domain of params.yaml; or give --data.")] = None,
+    root: Root = Path(),
+    data: Annotated[Path | None, typer.Option(help="Your own CSV, Parquet or NetCDF file.")] = None,
+    time: Annotated[str, typer.Option(help="Column of the dates.")] = "",
+    target: Annotated[str, typer.Option(help="Column to forecast.")] = "",
+    out: Annotated[Path | None, typer.Option(help="Folder for the results.")] = None,
+    exog: own.Exog = None,
+    series: own.Series = None,
+    kind: own.Kind = None,
+    freq: own.Freq = None,
+    horizon: own.Horizon = None,
+    leads: own.Leads = None,
+    model: Annotated[Path | None, typer.Option(help="A model/ to use as it is: nothing is refitted.")] = None,
+    refit: own.Refit = None,
+    seeds: own.Seeds = 5,
+    on_bad_row: own.BadRow = "stop",
+) -> None:
+    """Forecast the dates after the last row: of a domain, or of your own file."""
     with _one_line_errors():
-        from tasks.workspace import Workspace
+        if (domain is None) == (data is None):
+            raise BasinError("give either --domain, for the project's data, or --data with your own file")
+        if data is None:
+            assert domain is not None
+            _forecast_domain(domain, root.resolve())
+            return
+        for option, value in (("--time", time), ("--target", target), ("--out", out)):
+            if not value:
+                raise BasinError(f"--data needs {option}")
+        from tasks.own.question import Question
 
-        stages = tuple(name for name in STAGES if name not in ("landscape", "report"))
-        _bring_up_to_date(stages, domain, root.resolve(), terse=True)
-        from flows.display import print_forecast
+        assert out is not None
+        question = Question(
+            time=time,
+            target=target,
+            exog=tuple(exog or ()),
+            series=series,
+            kind=kind,
+            freq=freq,
+            leads=own.leads(horizon, leads),
+            refit=refit,
+            seeds=seeds,
+            on_bad_row=on_bad_row,
+        )
+        own.forecast(data, question, out, model)
 
-        print_forecast(_console(), Workspace(root.resolve(), domain))
+
+def _forecast_domain(domain: str, root: Path) -> None:
+    """Print the forecast of a domain, making it first if it is stale."""
+    from tasks.workspace import Workspace
+
+    stages = tuple(name for name in STAGES if name not in ("landscape", "report"))
+    _bring_up_to_date(stages, domain, root, terse=True)
+    from flows.display import print_forecast
+
+    print_forecast(_console(), Workspace(root, domain))
 
 
 @app.command()
@@ -159,8 +205,8 @@ def backtest(
     series: own.Series = None,
     kind: own.Kind = None,
     freq: own.Freq = None,
-    horizon: Annotated[int | None, typer.Option(help="Forecast 1 to this many steps ahead.")] = None,
-    leads: Annotated[str | None, typer.Option(help="Steps ahead, e.g. 1,3,6.  [default: 1]")] = None,
+    horizon: own.Horizon = None,
+    leads: own.Leads = None,
     test_from: own.TestFrom = None,
     test_to: own.TestTo = None,
     refit: own.Refit = None,

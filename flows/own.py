@@ -1,4 +1,4 @@
-"""``basin backtest``: a user's own file on the command line."""
+"""``basin backtest`` and ``basin forecast``: a user's own file on the command line."""
 
 import time
 from collections.abc import Callable
@@ -44,6 +44,8 @@ Exog = Annotated[list[str] | None, typer.Option("--exog", help="Further columns 
 Series = Annotated[str | None, typer.Option("--series", help="Column that tells many series apart.")]
 Kind = Annotated[str | None, typer.Option("--kind", help="price, level or rate.  [default: inferred]")]
 Freq = Annotated[str | None, typer.Option("--freq", help="B, D, W, MS or h.  [default: inferred]")]
+Horizon = Annotated[int | None, typer.Option("--horizon", help="Forecast 1 to this many steps ahead.")]
+Leads = Annotated[str | None, typer.Option("--leads", help="Steps ahead, e.g. 1,3,6.  [default: 1]")]
 TestFrom = Annotated[
     str | None, typer.Option("--test-from", help="First date to score.  [default: the last fifth]")
 ]
@@ -90,6 +92,22 @@ def backtest(data: Path, question: "Question", out: Path) -> None:
         console.print(f"- {sentence}", highlight=False, soft_wrap=True)
     print_scores(console, data.name.split(".")[0], result.scores)
     console.print(f"report: {result.report}", highlight=False, soft_wrap=True)
+
+
+def forecast(data: Path, question: "Question", out: Path, model: Path | None) -> None:
+    """Fit (or take the model given) and print the distribution of the steps after the last row."""
+    from flows.display import Display
+    from flows.scores import forecast_lines
+    from tasks.own.run import forecast as run
+
+    console = _console()
+    with Display(console) as display:
+        result = run(data, question, out, model, shown(display, data.name.split(".")[0]))
+    for sentence in result.said:
+        console.print(f"- {sentence}", highlight=False, soft_wrap=True)
+    for line in forecast_lines(result.steps):
+        console.print(line, highlight=False, soft_wrap=True)
+    console.print(f"quantiles, density and events: {result.folder / 'forecast.json'}", soft_wrap=True)
 
 
 def shown(display: "Display", name: str) -> Callable[[str, Callable[..., Any]], None]:

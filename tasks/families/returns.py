@@ -1,6 +1,7 @@
 """Returns of prices and changes of rates, one step ahead: scale regression and volatility models."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -105,7 +106,7 @@ class Returns:
         inputs, classical = [], []
         for (name, group), (measures, base) in zip(groups.items(), bases, strict=True):
             rows = base["row"].to_numpy()
-            keys = self._keys(name, group, rows)
+            keys = self.keys(name, group, rows)
             inputs.append(pd.concat([keys, self.energy_inputs(measures, base)], axis=1))
             for model, table in {"scale-regression": base, **prepared[name]}.items():
                 chosen = table.set_index("row").loc[rows].reset_index(drop=True)
@@ -143,7 +144,8 @@ class Returns:
         returns: np.ndarray = np.diff(close) if self.kind == "rate" else 100 * np.diff(np.log(close))
         return returns
 
-    def _keys(self, name: str, group: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
+    def keys(self, name: str, group: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
+        """``series origin lead time target`` of some rows of a series' raw table."""
         times = group["time"].to_numpy()
         following = np.append(times[1:], self.following(times[-1]))
         target = np.append(self.steps(group), np.nan)
@@ -228,6 +230,78 @@ def _window_mean(values: np.ndarray, window: int) -> np.ndarray:
     return mean
 
 
+@dataclass(frozen=True)
+class ScaleRegression:
+    """The base fitted at one date: its coefficients, and how its inputs are bounded, by name.
+
+    A volatility is floored at ``floors``; an exogenous input is taken in standard deviations of its past,
+    ``exog`` (mean, deviation), and bounded like a shock.
+    """
+
+    gamma: tuple[float, ...]
+    beta: tuple[float, ...]
+    eta: float
+    lam: float
+    floors: dict[str, float]
+    exog: dict[str, tuple[float, float]]
+
+    def rows(self, table: pd.DataFrame, names: Sequence[str], rows: slice) -> pd.DataFrame:
+        """``row loc scale eta lam`` of the next return at some rows of the measures."""
+        from ebm_core.regression import SkewTRegression
+
+        fit = SkewTRegression(np.array(self.gamma), np.array(self.beta), self.eta, self.lam)
+        bounded = bound(table[list(names)], self.floors, self.exog)
+        ones = np.ones((len(table), 1))
+        x_loc = np.hstack([ones, table[list(LOC_INPUTS)].to_numpy()])
+        base = fit.distribution(x_loc[rows], np.hstack([ones, bounded])[rows])
+        at = np.arange(len(table))[rows]
+        return pd.DataFrame(
+            {"row": at, "loc": base.loc, "scale": base.scale, "eta": self.eta, "lam": self.lam}
+        )
+
+
+def bound(inputs: pd.DataFrame, floors: dict[str, float], exog: dict[str, tuple[float, float]]) -> np.ndarray:
+    """Inputs of the log scale, held to what the base has seen."""
+    bounded = inputs.copy()
+    for name, floor in floors.items():
+        bounded[name] = bounded[name].clip(lower=floor)
+    for name, (mean, spread) in exog.items():
+        bounded[name] = ((bounded[name] - mean) / spread).clip(-SHOCK, SHOCK)
+    return bounded.to_numpy()
+
+
+def fit_scale(domain: Returns, table: pd.DataFrame, target: np.ndarray, at: int) -> ScaleRegression:
+    """Fit the base on the targets known at row ``at`` of the measures."""
+    from ebm_core.regression import fit_skewt_regression
+
+    names = scale_inputs(domain)
+    fitted = table[[*names, *LOC_INPUTS]].notna().all(axis=1).to_numpy().copy()
+    fitted[at:] = False
+    past = table.loc[fitted, list(names)]
+    exogenous = [name for name in names if name.startswith("exog_")]
+    floors = {
+        name: float(past[name].quantile(FLOOR))
+        for name in names
+        if name not in SHOCK_INPUTS and name not in exogenous
+    }
+    exog = {name: (float(past[name].mean()), max(float(past[name].std()), 1e-12)) for name in exogenous}
+    ones = np.ones((len(table), 1))
+    x_loc = np.hstack([ones, table[list(LOC_INPUTS)].to_numpy()])
+    x_scale = np.hstack([ones, bound(table[list(names)], floors, exog)])
+    fit = fit_skewt_regression(
+        target[fitted],
+        x_loc[fitted],
+        x_scale[fitted],
+        prior_gamma=np.zeros(x_loc.shape[1]),
+        prior_beta=np.array([0.0, *(PRIOR_SCALE.get(name, 0.0) for name in names)]),
+        penalty_loc=PENALTY_LOC,
+        penalty_scale=PENALTY_SCALE,
+    )
+    return ScaleRegression(
+        tuple(fit.gamma.tolist()), tuple(fit.beta.tolist()), fit.eta, fit.lam, floors, exog
+    )
+
+
 def _base(
     domain: Returns,
     group: pd.DataFrame,
@@ -239,59 +313,15 @@ def _base(
 
     A refit at row r uses targets up to row r.
     """
-    from ebm_core.regression import fit_skewt_regression
-
-    names = scale_inputs(domain)
-    table = measures(domain, group, models)
+    names, table = scale_inputs(domain), measures(domain, group, models)
     target = np.append(domain.steps(group), np.nan)
-    usable = table[[*names, *LOC_INPUTS]].notna().all(axis=1).to_numpy()
-    ones = np.ones((len(group), 1))
-    x_loc = np.hstack([ones, table[list(LOC_INPUTS)].to_numpy()])
-    prior = np.array([0.0, *(PRIOR_SCALE.get(name, 0.0) for name in names)])
     parts = []
     for at in range(first_base(params), len(group), params.refit):
         until = min(at + params.refit, len(group))
         if start is not None and group["time"].iloc[until - 1] < start:
             continue
-        fitted = usable.copy()
-        fitted[at:] = False
-        x_scale = np.hstack([ones, _bounded(table, names, fitted)])
-        fit = fit_skewt_regression(
-            target[fitted],
-            x_loc[fitted],
-            x_scale[fitted],
-            prior_gamma=np.zeros(x_loc.shape[1]),
-            prior_beta=prior,
-            penalty_loc=PENALTY_LOC,
-            penalty_scale=PENALTY_SCALE,
-        )
-        base = fit.distribution(x_loc[at:until], x_scale[at:until])
-        parts.append(
-            pd.DataFrame(
-                {
-                    "row": np.arange(at, until),
-                    "loc": base.loc,
-                    "scale": base.scale,
-                    "eta": fit.eta,
-                    "lam": fit.lam,
-                }
-            )
-        )
+        parts.append(fit_scale(domain, table, target, at).rows(table, names, slice(at, until)))
     regression = pd.concat(parts, ignore_index=True)
     if start is not None:
         regression = regression[group["time"].iloc[regression["row"]].to_numpy() >= start]
     return table, regression.reset_index(drop=True)
-
-
-def _bounded(table: pd.DataFrame, names: Sequence[str], fitted: np.ndarray) -> np.ndarray:
-    """Inputs of the log scale: volatilities floored; exogenous ones in standard deviations of their past,
-    bounded like shocks."""
-    bounded = table[list(names)].copy()
-    for name in names:
-        past = bounded.loc[fitted, name]
-        if name.startswith("exog_"):
-            spread = max(float(past.std()), 1e-12)
-            bounded[name] = ((bounded[name] - past.mean()) / spread).clip(-SHOCK, SHOCK)
-        elif name not in SHOCK_INPUTS:
-            bounded[name] = bounded[name].clip(lower=past.quantile(FLOOR))
-    return bounded.to_numpy()

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from tasks.errors import BasinError
+from tasks.families.frozen import freeze, thaw
 from tasks.files import read_json, sha256, whole, write_json
 from tasks.own.domains import suite
 from tasks.own.plan import planned
@@ -17,7 +18,10 @@ from tasks.own.question import Question
 from tasks.own.reading import Reading, load, understand
 from tasks.parallel import Progress, silent
 from tasks.params import DomainParams
+from tasks.tilts import load_fold, save_model
 from tasks.workspace import Workspace
+
+FIT = ("validate", "features", "audit", "train")
 
 BACKTEST = (
     "validate",
@@ -36,9 +40,16 @@ BACKTEST = (
 class OwnWorkspace(Workspace):
     """Results lie in the folder itself, what leads to them below its ``data``."""
 
+    given: Path | None = None
+    """Folder of a registered model to forecast with, in place of one fitted here."""
+
     @property
     def artifacts(self) -> Path:
         return self.root
+
+    @property
+    def model(self) -> Path:
+        return self.given or self.root / "model"
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,15 @@ class Backtest:
     @property
     def report(self) -> Path:
         return self.folder / "report.html"
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The distribution of the steps after the last row, as in ``forecast.json``; ``said`` as before."""
+
+    folder: Path
+    steps: dict[str, Any]
+    said: tuple[str, ...]
 
 
 Stages = Callable[[str, Callable[[Progress], Any]], None]
@@ -71,11 +91,67 @@ def backtest(data: Path | pd.DataFrame, question: Question, out: Path, stages: S
     """
     workspace, params, said = prepare(data, question, out)
     run_stages(BACKTEST, workspace, params, stages)
+    _freeze(workspace, params)
     return Backtest(out, read_json(workspace.scores), pd.read_parquet(workspace.forecasts), said)
 
 
+def forecast(
+    data: Path | pd.DataFrame,
+    question: Question,
+    out: Path,
+    model: Path | None = None,
+    stages: Stages = plainly,
+) -> Forecast:
+    """The dates after the last row; ``out`` gets ``forecast.json`` and, unless one is given, ``model/``.
+
+    With ``model``, a folder that a backtest or forecast left, nothing is refitted. Raises ``BasinError``.
+    """
+    workspace, params, said = prepare(data, question, out, model)
+    if model is None:
+        run_stages(FIT, workspace, params, stages)
+        with whole(workspace.model) as (folder,):
+            save_model(folder, load_fold(workspace.fits, "final"), {"unit": workspace.own.unit})
+        _freeze(workspace, params)
+    else:
+        run_stages(("validate",), workspace, params, stages)
+        _thaw(workspace, model)
+    run_stages(("forecast",), workspace, params, stages)
+    return Forecast(out, read_json(workspace.forecast), said)
+
+
+def _freeze(workspace: OwnWorkspace, params: DomainParams) -> None:
+    domain = workspace.own
+    with whole(workspace.model / "classical.json") as (path,):
+        raw, classical = pd.read_parquet(workspace.raw), pd.read_parquet(workspace.classical)
+        fitted = freeze(domain, raw, classical, params.features)
+        write_json(path, {"inputs": _inputs_of(domain), "series": fitted})
+
+
+def _thaw(workspace: OwnWorkspace, model: Path) -> None:
+    kept = read_json(model / "classical.json")
+    if kept["inputs"] != _inputs_of(workspace.own):
+        raise BasinError(
+            f"--model {model} was fitted to other inputs: {kept['inputs']}, the file has "
+            f"{_inputs_of(workspace.own)}; give the same columns, or leave --model out"
+        )
+    inputs, classical = thaw(workspace.own, pd.read_parquet(workspace.raw), kept["series"])
+    with whole(workspace.inputs, workspace.classical) as (inputs_path, classical_path):
+        inputs.to_parquet(inputs_path, index=False)
+        classical.to_parquet(classical_path, index=False)
+
+
+def _inputs_of(domain: Any) -> dict[str, Any]:
+    return {
+        "kind": domain.kind,
+        "frequency": domain.frequency,
+        "range": domain.ohlc,
+        "exog": list(domain.exog),
+        "logged": list(domain.logged),
+    }
+
+
 def prepare(
-    data: Path | pd.DataFrame, question: Question, out: Path
+    data: Path | pd.DataFrame, question: Question, out: Path, model: Path | None = None
 ) -> tuple[OwnWorkspace, DomainParams, tuple[str, ...]]:
     """Read the data, decide what is open, write the raw table, its provenance and its suite."""
     label = str(data) if isinstance(data, Path) else "the frame"
@@ -85,7 +161,7 @@ def prepare(
     domain, params, reading = planned(reading, question, name)
     if out.exists() and not out.is_dir():
         raise BasinError(f"--out {out} is a file; give a folder")
-    workspace = OwnWorkspace(out, "own", domain)
+    workspace = OwnWorkspace(out, "own", domain, model)
     source = {
         "name": name,
         "kind": "file",

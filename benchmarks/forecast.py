@@ -1,0 +1,187 @@
+"""Forecasts of users' files against the best classical models: every row is a ``basin backtest``."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.row import Row
+from tasks.errors import BasinError
+from tasks.own.question import Question
+from tasks.own.run import Backtest, backtest
+from tasks.reporting.standing import holm
+from tasks.scores import paired_test
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build" / "benchmarks"
+MARKETS = ("sp500", "nasdaq", "dj", "cac", "smi", "wti", "brent")
+DEV = "--dev" in sys.argv
+"""Score a block before each test block instead, reading nothing later."""
+
+
+def mirrored(name: str) -> Path:
+    """A file of the data mirror."""
+    folder = ROOT / os.environ.get("BASIN_DATA_MIRROR", "../shared/data")
+    if not (folder / name).is_file():
+        raise BasinError(f"{folder / name} is not there; set BASIN_DATA_MIRROR to a folder that has {name}")
+    return folder / name
+
+
+@cache
+def closes(market: str) -> Path:
+    """``date, close`` of one market as a user would have it."""
+    path = BUILD / f"{market}.csv"
+    BUILD.mkdir(parents=True, exist_ok=True)
+    if market in ("sp500", "nasdaq"):
+        from arch.data import nasdaq, sp500
+
+        table = {"sp500": sp500, "nasdaq": nasdaq}[market].load()["Adj Close"]
+        table.rename_axis("date").rename("close").reset_index().to_csv(path, index=False)
+    else:
+        table = pd.read_csv(mirrored(f"finance/{market}_daily.csv"))
+        table[["date", "close"]].to_csv(path, index=False)
+    return path
+
+
+def ran(name: str, data: Path, **asked: Any) -> Backtest:
+    """One backtest of a file, below ``build/benchmarks``."""
+    asked = {"time": "date", "target": "close", "dev": DEV, **asked}
+    for option in ("test_from", "test_to"):
+        if option in asked:
+            asked[option] = pd.Timestamp(asked[option]).date()
+    print(f"  {name}: {data.name} ...", flush=True)
+    return backtest(data, Question(**asked), BUILD / name)
+
+
+def alone(result: Backtest) -> dict[str, Any]:
+    """The scores of the only series at lead 1."""
+    block: dict[str, Any] = result.scores["leads"]["1"]
+    return block
+
+
+def gain(block: dict[str, Any], peer: str) -> str:
+    return f"{block['paired'][peer]['log_score_gain']:+.4f}, t {block['paired'][peer]['t']:.2f}"
+
+
+def ohlc() -> Iterator[Row]:
+    from arch.data import sp500
+
+    BUILD.mkdir(parents=True, exist_ok=True)
+    path = BUILD / "sp500_ohlc.csv"
+    sp500.load().reset_index().to_csv(path, index=False)
+    began = time.monotonic()
+    block = alone(
+        ran("ohlc", path, time="Date", target="Close", test_from="2014-01-01", test_to="2018-12-31")
+    )
+    seconds = time.monotonic() - began
+    ours, name = block["models"]["ebm"], "S&P 500 with OHLC, one day, 2014-2018"
+    yield Row(f"{name}: log score", "≥ -1.025", f"{ours['log_score']:.4f}", ours["log_score"] >= -1.025)
+    yield Row(f"{name}: CRPS", "≤ .4165", f"{ours['crps']:.4f}", ours["crps"] <= 0.4165)
+    t = block["paired"]["egarch-skewt"]["t"]
+    yield Row(f"{name}: over EGARCH-skew-t", "t ≥ 3", gain(block, "egarch-skewt"), t >= 3)
+    over = block["paired"]["scale-regression"]["log_score_gain"]
+    yield Row(f"{name}: over scale regression", "≥ 0", gain(block, "scale-regression"), over >= 0)
+    yield Row(f"{name}: time, all peers", "≤ 180 s", f"{seconds:.0f} s", seconds <= 180)
+
+
+def vix() -> Iterator[Row]:
+    data = mirrored("finance/sp500_vix_daily.csv")
+    block = alone(ran("vix", data, exog=("vix",), test_from="2005-01-01", test_to="2018-12-31"))
+    egarch, scale = block["paired"]["egarch-skewt"], block["paired"]["scale-regression"]
+    met = egarch["log_score_gain"] >= 0.023 and egarch["t"] >= 5
+    name = "S&P 500 close and VIX, one day, 2005-2018"
+    yield Row(f"{name}: over EGARCH-skew-t", "≥ .023, t ≥ 5", gain(block, "egarch-skewt"), met)
+    met = scale["log_score_gain"] > 0 and scale["t"] >= 2
+    yield Row(f"{name}: over scale regression", "> 0, t ≥ 2", gain(block, "scale-regression"), met)
+
+
+@cache
+def own_runs() -> dict[str, Backtest]:
+    return {m: ran(f"own-{m}", closes(m), test_from="2008-01-01") for m in MARKETS}
+
+
+@cache
+def panel_run() -> Backtest:
+    table = pd.concat([pd.read_csv(closes(m)).assign(market=m) for m in MARKETS])
+    path = BUILD / "markets.csv"
+    table.to_csv(path, index=False)
+    return ran("markets", path, series="market", test_from="2008-01-01")
+
+
+def against(forecasts: pd.DataFrame, peer: str) -> tuple[dict[str, float], dict[str, float]]:
+    """The pooled paired test over ``peer``, clustered by day, and the gain of each series."""
+    keys = ["series", "time"]
+    ours, theirs = (forecasts[forecasts["model"] == m].set_index(keys)["log_density"] for m in ("ebm", peer))
+    difference = (ours - theirs).reset_index()
+    pooled = paired_test(difference["log_density"].to_numpy(), difference["time"], 1)
+    return pooled, difference.groupby("series", sort=False)["log_density"].mean().to_dict()
+
+
+def closes_alone() -> Iterator[Row]:
+    forecasts = pd.concat([r.forecasts.assign(series=m) for m, r in own_runs().items()], ignore_index=True)
+    yield from _markets("own nets", forecasts, 0.006, 4.0)
+
+
+def closes_together() -> Iterator[Row]:
+    yield from _markets("one net over all", panel_run().forecasts, 0.010, 5.0)
+
+
+def _markets(what: str, forecasts: pd.DataFrame, least: float, t: float) -> Iterator[Row]:
+    pooled, each = against(forecasts, "egarch-skewt")
+    name = f"closes of seven markets, one day, from 2008, {what}"
+    met = pooled["mean"] >= least and pooled["t"] >= t
+    seen = f"{pooled['mean']:+.4f}, t {pooled['t']:.2f}"
+    yield Row(f"{name}: over EGARCH-skew-t", f"≥ {least:.3f}, t ≥ {t:g}", seen, met)
+    worst = min(each, key=lambda m: each[m])
+    yield Row(f"{name}: worst market", "≥ -.001", f"{worst} {each[worst]:+.4f}", each[worst] >= -0.001)
+
+
+def value_at_risk() -> Iterator[Row]:
+    """Kupiec and Christoffersen at 1 and 5 % over the markets' own files, Holm over all of them."""
+    p = {}
+    for market, result in own_runs().items():
+        for level in ("0.01", "0.05"):
+            hits = alone(result)["models"]["ebm"]["var"][level]
+            p |= {f"{market} {level} {test}": hits[f"{test}_p"] for test in ("kupiec", "christoffersen")}
+    adjusted = holm(p)
+    worst = min(adjusted, key=lambda name: adjusted[name])
+    yield Row(
+        f"value at risk 1 % and 5 %, {len(p)} tests: smallest p after Holm",
+        "≥ 5 %",
+        f"{worst}: {adjusted[worst]:.3f} ({p[worst]:.4f} before)",
+        adjusted[worst] >= 0.05,
+    )
+
+
+def fz0() -> Iterator[Row]:
+    data = mirrored("finance/sp500_vix_daily.csv")
+    asked = {"test_from": "2000-01-01", "test_to": "2016-12-31"}
+    for what, exog, floors in (
+        ("with VIX", ("vix",), (0.790, 0.953)),
+        ("closes only", (), (0.823, 0.991)),
+    ):
+        models = alone(ran(f"fz0-{len(exog)}", data, exog=exog, **asked))["models"]
+        seen = [models["ebm"]["var"][level]["fz0"] for level in ("0.05", "0.025")]
+        gjr = [models["gjr-skewt"]["var"][level]["fz0"] for level in ("0.05", "0.025")]
+        yield Row(
+            f"FZ0, S&P 500 2000-2016, 5 % / 2.5 %, {what}",
+            f"≤ {floors[0]:.3f} / {floors[1]:.3f}",
+            f"{seen[0]:.4f} / {seen[1]:.4f} (GJR-skew-t {gjr[0]:.4f} / {gjr[1]:.4f})",
+            bool((np.array(seen) <= floors).all()),
+        )
+
+
+ROWS = {
+    "ohlc": ohlc,
+    "vix": vix,
+    "closes": closes_alone,
+    "markets": closes_together,
+    "var": value_at_risk,
+    "fz0": fz0,
+}

@@ -1,0 +1,82 @@
+"""Classical models of returns as they stood at their last refit: stored, and applied to later rows."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tasks import volatility
+from tasks.errors import BasinError
+from tasks.families.returns import (
+    Returns,
+    ScaleRegression,
+    first_base,
+    fit_scale,
+    measures,
+    scale_inputs,
+)
+from tasks.params import FeatureParams
+
+NEEDED = 100
+"""Rows of history that inputs of the last origin look back on, with room to spare."""
+
+
+def freeze(
+    domain: Returns, raw: pd.DataFrame, classical: pd.DataFrame, params: FeatureParams
+) -> dict[str, Any]:
+    """Every classical model of each series, fitted at the last date of its schedule; ready for JSON.
+
+    ``classical`` has the walk-forward forecasts, from which the scale regression learns as it did there.
+    """
+    frozen = {}
+    for name, group in raw.groupby("series", sort=False):
+        group = group.reset_index(drop=True)
+        returns = domain.steps(group)
+        at = range(params.min_rows, len(returns), params.refit)[-1]
+        fitted = {model: volatility.fit(model, returns[: at + 1]) for model in volatility.MODELS}
+        past = classical[classical["series"] == name]
+        rows = group.index[pd.Index(group["time"]).get_indexer(past["origin"])]
+        known = dict(iter(past.assign(row=rows).groupby("model")))
+        table = measures(domain, group, known)
+        target = np.append(returns, np.nan)
+        last = range(first_base(params), len(group), params.refit)[-1]
+        scale = fit_scale(domain, table, target, last)
+        frozen[str(name)] = {**fitted, "scale-regression": asdict(scale)}
+    return frozen
+
+
+def thaw(domain: Returns, raw: pd.DataFrame, frozen: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """``(inputs, classical)`` of each series' last origin, nothing refitted (``tasks.domains.Domain``).
+
+    Raises ``BasinError`` for a series that was not there, or one too short to compute its inputs.
+    """
+    inputs, classical = [], []
+    for name, group in raw.groupby("series", sort=False):
+        if name not in frozen:
+            raise BasinError(f"the model knows no series {name}; it knows {', '.join(frozen)}")
+        if len(group) < NEEDED:
+            raise BasinError(
+                f"{name}: {len(group)} rows, but its inputs look back on {NEEDED}; give more history"
+            )
+        group = group.reset_index(drop=True)
+        kept = dict(frozen[str(name)])
+        scale = ScaleRegression(**kept.pop("scale-regression"))
+        filtered = _filtered(kept, domain.steps(group))
+        table = measures(domain, group, filtered)
+        last = len(group) - 1
+        base = scale.rows(table, scale_inputs(domain), slice(last, last + 1))
+        keys = domain.keys(str(name), group, np.array([last]))
+        inputs.append(pd.concat([keys, domain.energy_inputs(table, base)], axis=1))
+        for model, rows in {"scale-regression": base, **filtered}.items():
+            chosen = rows.set_index("row").loc[[last]].reset_index(drop=True)
+            classical.append(
+                pd.concat([keys[["series", "origin", "lead"]].assign(model=model), chosen], axis=1)
+            )
+    return pd.concat(inputs, ignore_index=True), pd.concat(classical, ignore_index=True)
+
+
+def _filtered(fitted: dict[str, dict[str, float]], returns: np.ndarray) -> dict[str, pd.DataFrame]:
+    """Forecasts from every row with parameters as they are; ``row`` is the origin's row of the raw table."""
+    tables = {model: volatility.forecasts(model, params, returns, 0) for model, params in fitted.items()}
+    return {model: table.assign(row=table["row"] + 1) for model, table in tables.items()}
