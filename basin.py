@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from tasks.own.question import Question
-from tasks.own.run import Backtest, Forecast
+from tasks.own.results import Backtest, Forecast
 from tasks.own.run import backtest as _backtest
 from tasks.own.run import forecast as _forecast
 

@@ -14,7 +14,8 @@ import pandas as pd
 from benchmarks.row import Row
 from tasks.errors import BasinError
 from tasks.own.question import Question
-from tasks.own.run import Backtest, backtest
+from tasks.own.results import Backtest
+from tasks.own.run import backtest
 from tasks.reporting.standing import holm
 from tasks.scores import paired_test
 

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from flows.scores import forecast_lines, score_tables
 from tasks.files import read_json
+from tasks.reporting.tables import forecast_lines, score_tables
 from tasks.workspace import Workspace
 
 OUTCOMES = {

@@ -97,8 +97,8 @@ def backtest(data: Path, question: "Question", out: Path) -> None:
 def forecast(data: Path, question: "Question", out: Path, model: Path | None) -> None:
     """Fit (or take the model given) and print the distribution of the steps after the last row."""
     from flows.display import Display
-    from flows.scores import forecast_lines
     from tasks.own.run import forecast as run
+    from tasks.reporting.tables import forecast_lines
 
     console = _console()
     with Display(console) as display:

@@ -25,12 +25,12 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed, Failed
 
 from flows.listening import listener
-from flows.scores import forecast_lines, score_tables
 from flows.stage import StageRecord, bring_stage_up_to_date
 from tasks.errors import BasinError
 from tasks.files import read_json, whole, write_json
 from tasks.freshness import Verdict, one_run_at_a_time
 from tasks.params import load_domains, load_params
+from tasks.reporting.tables import forecast_lines, score_tables
 from tasks.stages import STAGES
 from tasks.workspace import Workspace
 

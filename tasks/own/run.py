@@ -16,6 +16,7 @@ from tasks.own.domains import suite
 from tasks.own.plan import planned
 from tasks.own.question import Question
 from tasks.own.reading import Reading, load, understand
+from tasks.own.results import Backtest, Forecast
 from tasks.parallel import Progress, silent
 from tasks.params import DomainParams
 from tasks.tilts import load_fold, save_model
@@ -52,29 +53,6 @@ class OwnWorkspace(Workspace):
         return self.given or self.root / "model"
 
 
-@dataclass(frozen=True)
-class Backtest:
-    """What a backtest found: ``scores`` and ``forecasts`` as in its folder, ``said`` what was inferred."""
-
-    folder: Path
-    scores: dict[str, Any]
-    forecasts: pd.DataFrame
-    said: tuple[str, ...]
-
-    @property
-    def report(self) -> Path:
-        return self.folder / "report.html"
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """The distribution of the steps after the last row, as in ``forecast.json``; ``said`` as before."""
-
-    folder: Path
-    steps: dict[str, Any]
-    said: tuple[str, ...]
-
-
 Stages = Callable[[str, Callable[[Progress], Any]], None]
 """Runs a named stage: called as ``stages(name, run)`` where ``run(progress)`` does the work."""
 
@@ -92,7 +70,8 @@ def backtest(data: Path | pd.DataFrame, question: Question, out: Path, stages: S
     workspace, params, said = prepare(data, question, out)
     run_stages(BACKTEST, workspace, params, stages)
     _freeze(workspace, params)
-    return Backtest(out, read_json(workspace.scores), pd.read_parquet(workspace.forecasts), said)
+    forecasts = pd.read_parquet(workspace.forecasts)
+    return Backtest(out, read_json(workspace.scores), forecasts, said, workspace.own.reference)
 
 
 def forecast(
