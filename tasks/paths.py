@@ -16,6 +16,13 @@ Kind = Literal["price", "level"]
 SCORED_LEVELS = np.arange(1, 20) / 20
 """Quantiles .05, .10 … .95 of GluonTS's evaluator."""
 
+TREND, DAMPING = (120, 250), 0.25
+"""Rows of the past mean move and the part of it that is expected to go on; chosen on exchange rates
+before the benchmark's windows."""
+
+THETA_ROWS = 1000
+"""Rows that AutoTheta is fitted to: its cost grows with them and its trend should not be older."""
+
 SHORTEST = 60
 """Rows below which no volatility can be filtered."""
 
@@ -80,6 +87,9 @@ class Volatility:
         return sigma
 
 
+VOLATILITY = Volatility()
+
+
 def filtered_bootstrap(
     values: Array,
     horizon: int,
@@ -87,7 +97,7 @@ def filtered_bootstrap(
     rng: np.random.Generator,
     *,
     kind: Kind = "price",
-    volatility: Volatility = Volatility(),
+    volatility: Volatility = VOLATILITY,
     history: int | None = None,
 ) -> Array:
     """Joint filtered historical simulation: ``(samples, horizon, series)`` in the unit of ``values``.
@@ -125,6 +135,38 @@ def random_walk_bootstrap(
     return follow(values[-1], np.concatenate([steps, -steps])[:samples], kind)
 
 
+def damped_drift(change: Array) -> Array:
+    """``DAMPING`` times the mean move of the last ``TREND`` rows, per step: ``(series,)``.
+
+    Reference: Moskowitz, Ooi and Pedersen (2012), Time series momentum, J. Financial Economics 104(2).
+    """
+    drift: Array = DAMPING * np.mean([change[-rows:].mean(axis=0) for rows in TREND], axis=0)
+    return drift
+
+
+def pooled_bootstrap(
+    values: Array,
+    horizon: int,
+    samples: int,
+    rng: np.random.Generator,
+    *,
+    kind: Kind = "price",
+    volatility: Volatility = VOLATILITY,
+) -> Array:
+    """The base: an equal pool of filtered and unfiltered bootstrap about a damped drift.
+
+    Half of the paths believe that today's volatility stays, half that the long run returns at once. Shape
+    ``(samples, horizon, series)``, in random order, in the unit of ``values``.
+    """
+    half = -(-samples // 2)
+    filtered = filtered_bootstrap(values, horizon, half, rng, kind=kind, volatility=volatility)
+    path = np.concatenate([filtered, random_walk_bootstrap(values, horizon, half, rng, kind=kind)])
+    drift = damped_drift(moves(values, kind)) * np.arange(1, horizon + 1)[:, None]
+    path = path * np.exp(drift) if kind == "price" else path + drift
+    pooled: Array = path[rng.permutation(len(path))[:samples]]
+    return pooled
+
+
 def random_walk(
     values: Array, horizon: int, samples: int, rng: np.random.Generator, *, kind: Kind = "price"
 ) -> Array:
@@ -154,7 +196,7 @@ def auto_theta(
     normal = (total - total.mean(0)) / np.maximum(total.std(0), 1e-12)
     path = np.empty_like(normal)
     for series in range(values.shape[1]):
-        found = AutoTheta(season_length=1).forecast(values[:, series], h=horizon, level=[68])
+        found = AutoTheta(season_length=1).forecast(values[-THETA_ROWS:, series], h=horizon, level=[68])
         sigma = (found["hi-68"] - found["lo-68"]) / (2 * 0.994457883209753)
         path[..., series] = found["mean"] + sigma * normal[..., series]
     return path
