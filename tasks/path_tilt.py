@@ -1,0 +1,166 @@
+"""The joint tilt of sample paths: what an energy sees of a path and of its origin, and its training."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from ebm_core.joint import JointEnergy, JointTilt, fit_ranking, ranking_loss
+from tasks import paths
+from tasks.paths import VOLATILITY, Array, Kind, Volatility
+
+MOMENTUM = (20, 60, 250)
+"""Rows over which past moves are summed: a month, a quarter, a year of trading days."""
+
+BOUND = 4.0
+"""Bound of standardised inputs and features."""
+
+
+@dataclass(frozen=True)
+class TiltParams:
+    """Training of the tilt: origins every ``stride`` rows, ``proposals`` draws of the base for each."""
+
+    stride: int = 10
+    first: int = 500
+    proposals: int = 64
+    hidden: int = 4
+    basis: int = 6
+    seeds: int = 5
+    steps: int = 120
+    learning_rate: float = 0.003
+    weight_decay: float = 1.0
+    validation: float = 0.3
+
+
+PARAMS = TiltParams()
+
+
+def with_common(standard: Array) -> Array:
+    """Append the common factor: the mean over series, the last axis, times the root of their number."""
+    common = standard.mean(axis=-1, keepdims=True) * np.sqrt(standard.shape[-1])
+    both: Array = np.concatenate([standard, common], axis=-1)
+    return both
+
+
+def origin_inputs(values: Array, kind: Kind, volatility: Volatility) -> Array:
+    """What is known at the last row: ``(members, inputs)``, one member a series and one their common factor.
+
+    Momentum over ``MOMENTUM`` rows in standard deviations, own and common; the log ratio of fast to slow
+    volatility; whether the member is the common factor. Needs more rows than the longest momentum.
+    """
+    change = paths.moves(values, kind)
+    fast, slow = volatility.filtered(change)
+    past = change[-max(MOMENTUM) :] / volatility.blend(fast[:-1], slow[:-1])[-max(MOMENTUM) :]
+    past = with_common(past)
+    momentum = np.stack([past[-k:].sum(axis=0) / np.sqrt(k) for k in MOMENTUM], axis=1)
+    ratio = np.clip(0.5 * np.log((fast[-1] + 1e-24) / (slow[-1] + 1e-24)), -1, 1)
+    members = len(momentum)
+    inputs = np.column_stack(
+        [
+            momentum,
+            np.broadcast_to(momentum[-1], momentum.shape),
+            np.append(ratio, ratio.mean()),
+            np.arange(members) == members - 1,
+        ]
+    )
+    bounded: Array = np.clip(inputs, -BOUND, BOUND)
+    return bounded
+
+
+def path_features(path: Array, values: Array, kind: Kind, volatility: Volatility) -> Array:
+    """Mean and end of each path in standard deviations of a random walk: ``(samples, members, 2)``.
+
+    ``path`` is ``(samples, horizon, series)`` and starts after the last row of ``values``.
+    """
+    change = paths.moves(values, kind)
+    fast, slow = volatility.filtered(change)
+    sigma = volatility.blend(fast[-1], slow[-1])
+    horizon = path.shape[1]
+    total = (np.log(path / values[-1]) if kind == "price" else path - values[-1]) / sigma
+    mean = with_common(total.mean(axis=1) / np.sqrt(horizon / 3))
+    end = with_common(total[:, -1] / np.sqrt(horizon))
+    features: Array = np.clip(np.stack([mean, end], axis=-1), -BOUND, BOUND)
+    return features
+
+
+@dataclass(frozen=True)
+class PathTilt:
+    """A trained joint tilt of :func:`tasks.paths.pooled_bootstrap`; ``weight`` 0 is the base exactly."""
+
+    energy: JointEnergy
+    kind: Kind
+    volatility: Volatility
+    weight: float
+
+    def of(self, path: Array, values: Array) -> JointTilt:
+        """The tilt of the base's ``path`` drawn at the last row of ``values``: weights, Z and its error."""
+        features = path_features(path, values, self.kind, self.volatility)[None]
+        x = origin_inputs(values, self.kind, self.volatility)[None]
+        with torch.no_grad():
+            energy = self.energy(torch.as_tensor(features), torch.as_tensor(x)).mean(0)[0]
+        return JointTilt(self.weight * energy)
+
+    def sample(self, values: Array, horizon: int, samples: int, seed: int) -> tuple[Array, JointTilt]:
+        """``samples`` tilted paths ``(samples, horizon, series)`` and the tilt of the draws behind them.
+
+        Four times as many paths of the base are drawn and resampled systematically.
+        """
+        rng = np.random.default_rng(seed)
+        count = samples if self.weight == 0 else 4 * samples
+        path = paths.pooled_bootstrap(values, horizon, count, rng, kind=self.kind, volatility=self.volatility)
+        tilt = self.of(path, values)
+        rows = tilt.resample(samples, torch.Generator().manual_seed(seed))
+        return path[rows.numpy()], tilt
+
+
+def fit_path_tilt(
+    values: Array,
+    horizon: int,
+    *,
+    seed: int,
+    kind: Kind = "price",
+    volatility: Volatility = VOLATILITY,
+    params: TiltParams = PARAMS,
+) -> tuple[PathTilt, dict[str, Any]]:
+    """Train on origins whose whole horizon lies within ``values``; the last part of them judges the tilt.
+
+    The tilt is used only where its gain over the base on later origins than it was trained on exceeds
+    one standard error, taken over blocks of one horizon; otherwise its weight is 0: the base itself.
+    Returns the tilt and ``{"gain", "se", "origins"}``, the mean gain in nats an origin.
+    """
+    origins = np.arange(max(params.first, max(MOMENTUM) + 2), len(values) - horizon + 1, params.stride)
+    truth, proposals, x = [], [], []
+    for origin in origins:
+        known = values[:origin]
+        rng = np.random.default_rng([seed, int(origin)])
+        draws = paths.pooled_bootstrap(
+            known, horizon, params.proposals, rng, kind=kind, volatility=volatility
+        )
+        truth.append(path_features(values[None, origin : origin + horizon], known, kind, volatility)[0])
+        proposals.append(path_features(draws, known, kind, volatility))
+        x.append(origin_inputs(known, kind, volatility))
+    tensors = [torch.as_tensor(np.stack(part)) for part in (truth, proposals, x)]
+    # Blocks in time: fit, stop, judge; no outcome that trained or stopped the tilt reaches the last.
+    gap = -(-horizon // params.stride)
+    later = int(params.validation * len(origins))
+    fitted, judged = len(origins) - later, slice(len(origins) - later + gap, None)
+    generator = torch.Generator().manual_seed(seed)
+    features, inputs = tensors[1].shape[3], tensors[2].shape[2]
+    energy = JointEnergy(features, inputs, params.hidden, params.basis, params.seeds, generator).double()
+    fit = fit_ranking(
+        energy,
+        *(t[:fitted] for t in tensors),
+        validation=later,
+        steps=params.steps,
+        learning_rate=params.learning_rate,
+        weight_decay=params.weight_decay,
+        generator=generator,
+    )
+    with torch.no_grad():
+        candidates = torch.cat([tensors[0][judged][:, None], tensors[1][judged]], 1)
+        gains = -ranking_loss(fit.module(candidates, tensors[2][judged]).mean(0)).numpy()
+    blocks = [part.mean() for part in np.array_split(gains, max(2, len(gains) * params.stride // horizon))]
+    gain, error = float(gains.mean()), float(np.std(blocks, ddof=1) / np.sqrt(len(blocks)))
+    tilt = PathTilt(fit.module, kind, volatility, 1.0 if gain > error else 0.0)
+    return tilt, {"gain": gain, "se": error, "origins": len(origins), "best_step": fit.best_step}
