@@ -114,6 +114,13 @@ class PathTilt:
         return path[rows.numpy()], tilt
 
 
+def untrained(seed: int, params: TiltParams = PARAMS) -> JointEnergy:
+    """The energy before training: zero, so that its tilt is the base."""
+    generator = torch.Generator().manual_seed(seed)
+    inputs = len(MOMENTUM) * 2 + 2
+    return JointEnergy(2, inputs, params.hidden, params.basis, params.seeds, generator).double()
+
+
 def fit_path_tilt(
     values: Array,
     horizon: int,
@@ -146,10 +153,8 @@ def fit_path_tilt(
     later = int(params.validation * len(origins))
     fitted, judged = len(origins) - later, slice(len(origins) - later + gap, None)
     generator = torch.Generator().manual_seed(seed)
-    features, inputs = tensors[1].shape[3], tensors[2].shape[2]
-    energy = JointEnergy(features, inputs, params.hidden, params.basis, params.seeds, generator).double()
     fit = fit_ranking(
-        energy,
+        untrained(seed, params),
         *(t[:fitted] for t in tensors),
         validation=later,
         steps=params.steps,

@@ -90,7 +90,9 @@ def from_sample(sample: np.ndarray, observed: np.ndarray) -> Predictive:
 
     sample = np.sort(sample, axis=1)
     n, m = sample.shape
-    spread = np.minimum(sample.std(1, ddof=1), np.subtract(*np.quantile(sample, [0.75, 0.25], axis=1)) / 1.34)
+    deviation, middle = sample.std(1, ddof=1), np.subtract(*np.quantile(sample, [0.75, 0.25], axis=1)) / 1.34
+    # A series that mostly stands still has no middle half; one that never moved has no spread at all.
+    spread = np.where(middle > 0, np.minimum(deviation, middle), deviation).clip(1e-9)
     width = 0.9 * spread * m**-0.2
     z = (observed[:, None] - sample) / width[:, None]
     log_density = special.logsumexp(-0.5 * z**2, axis=1) - np.log(m * width * np.sqrt(2 * np.pi))

@@ -13,6 +13,8 @@ from tasks.errors import BasinError
 from tasks.families.frozen import freeze, thaw
 from tasks.files import read_json, sha256, whole, write_json
 from tasks.own.domains import suite
+from tasks.own.paths import domain_of, evaluate_paths, forecast_paths, load_tilt, save_tilt
+from tasks.own.paths_report import write_report
 from tasks.own.plan import planned
 from tasks.own.question import Question
 from tasks.own.reading import Reading, load, understand
@@ -67,6 +69,10 @@ def backtest(data: Path | pd.DataFrame, question: Question, out: Path, stages: S
 
     Raises ``BasinError`` in one line for bad data or an impossible question.
     """
+    if max(question.leads) > 1:
+        reading, name = read(data, question)
+        if reading.kind != "level":
+            return _backtest_paths(reading, question, name, out, stages)
     workspace, params, said = prepare(data, question, out)
     run_stages(BACKTEST, workspace, params, stages)
     _freeze(workspace, params)
@@ -85,6 +91,10 @@ def forecast(
 
     With ``model``, a folder that a backtest or forecast left, nothing is refitted. Raises ``BasinError``.
     """
+    if max(question.leads) > 1:
+        reading, _ = read(data, question)
+        if reading.kind != "level":
+            return _forecast_paths(reading, question, out, model, stages)
     workspace, params, said = prepare(data, question, out, model)
     if model is None:
         run_stages(FIT, workspace, params, stages)
@@ -129,14 +139,44 @@ def _inputs_of(domain: Any) -> dict[str, Any]:
     }
 
 
+def read(data: Path | pd.DataFrame, question: Question) -> tuple[Reading, str]:
+    """The data understood, and a short name for them."""
+    label = str(data) if isinstance(data, Path) else "the frame"
+    frame = load(data, question) if isinstance(data, Path) else data
+    return understand(frame, question, label), label.split("/")[-1].split(".")[0]
+
+
+def _backtest_paths(reading: Reading, question: Question, name: str, out: Path, stages: Stages) -> Backtest:
+    domain, said = domain_of(reading, question, name), list(reading.said)
+    found: list[Any] = []
+    stages(
+        "evaluate", lambda progress: found.extend(evaluate_paths(reading, question, domain, said, progress))
+    )
+    forecasts, scores, tilt = found
+    out.mkdir(parents=True, exist_ok=True)
+    with whole(out / "scores.json", out / "forecasts.parquet", out / "model") as (first, second, folder):
+        write_json(first, scores)
+        forecasts.to_parquet(second, index=False)
+        save_tilt(folder, tilt)
+    stages("report", lambda _: write_report(out / "report.html", domain, scores, forecasts, said))
+    return Backtest(out, scores, forecasts, tuple(said), domain.reference)
+
+
+def _forecast_paths(
+    reading: Reading, question: Question, out: Path, model: Path | None, stages: Stages
+) -> Forecast:
+    said, found = list(reading.said), {}
+    tilt = None if model is None else load_tilt(model)
+    out.mkdir(parents=True, exist_ok=True)
+    stages("forecast", lambda _: found.update(forecast_paths(reading, question, tilt, out, said)))
+    return Forecast(out, found, tuple(said))
+
+
 def prepare(
     data: Path | pd.DataFrame, question: Question, out: Path, model: Path | None = None
 ) -> tuple[OwnWorkspace, DomainParams, tuple[str, ...]]:
     """Read the data, decide what is open, write the raw table, its provenance and its suite."""
-    label = str(data) if isinstance(data, Path) else "the frame"
-    frame = load(data, question) if isinstance(data, Path) else data
-    reading = understand(frame, question, label)
-    name = data.name.split(".")[0] if isinstance(data, Path) else question.target
+    reading, name = read(data, question)
     domain, params, reading = planned(reading, question, name)
     if out.exists() and not out.is_dir():
         raise BasinError(f"--out {out} is a file; give a folder")
@@ -144,8 +184,8 @@ def prepare(
     source = {
         "name": name,
         "kind": "file",
-        "origin": label,
-        "sha256": sha256(data) if isinstance(data, Path) else _hash(frame),
+        "origin": str(data) if isinstance(data, Path) else "a frame",
+        "sha256": sha256(data) if isinstance(data, Path) else _hash(data),
         "rows": len(reading.table),
         "licence": "the user's own",
         "unit": question.target,

@@ -1,0 +1,278 @@
+"""Several steps of one or many prices or rates: joint sample paths, scored window by window."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from safetensors.torch import load_file, save_file
+from scipy import stats
+
+from tasks import paths
+from tasks.errors import BasinError
+from tasks.evaluate import summarise
+from tasks.files import read_json, whole, write_json
+from tasks.own.question import Question
+from tasks.own.reading import Reading
+from tasks.parallel import Progress
+from tasks.path_tilt import PARAMS, PathTilt, fit_path_tilt, untrained
+from tasks.predictive import LEVELS, from_sample
+
+SAMPLES = 2000
+"""Paths a window and model."""
+
+FEWEST = 800
+"""Rows before the first window: the tilt trains on them."""
+
+EVENTS = (-10.0, -5.0, -2.0)
+"""Moves in per cent whose probability a forecast states."""
+
+
+@dataclass(frozen=True)
+class OwnPaths:
+    """What reports and scores need to know (``tasks.domains.Domain``)."""
+
+    name: str
+    title: str
+    question: str
+    unit: str
+    frequency: str
+    leads: tuple[int, ...]
+    peers: tuple[str, ...] = tuple(paths.PEERS)
+    reference: str = "random-walk-bootstrap"
+    base: str = "pool of filtered and unfiltered joint bootstraps about a damped drift"
+    returns: bool = True
+    sources: tuple[str, ...] = ()
+
+
+def domain_of(reading: Reading, question: Question, name: str) -> OwnPaths:
+    unit = "% from the origin (100·Δlog)" if reading.kind == "price" else "change from the origin"
+    return OwnPaths(
+        name,
+        f"{name}: the next {max(question.leads)} steps",
+        f"How will the series move, together, over the next {max(question.leads)} steps? The answer is a set "
+        "of joint sample paths, so that sums, extremes and drawdowns have probabilities too.",
+        unit,
+        reading.freq,
+        question.leads,
+    )
+
+
+def together(reading: Reading, said: list[str]) -> tuple[pd.DatetimeIndex, list[str], np.ndarray]:
+    """Dates on which every series has a value, the series, and their values ``(dates, series)``."""
+    wide = reading.table.pivot(index="time", columns="series", values="close")
+    wide = wide[list(reading.table["series"].unique())]
+    whole_rows = wide.dropna()
+    if len(whole_rows) < len(wide):
+        said.append(f"{len(wide) - len(whole_rows)} dates left out on which not every series has a value")
+    return pd.DatetimeIndex(whole_rows.index), list(map(str, whole_rows.columns)), whole_rows.to_numpy(float)
+
+
+def windows(times: pd.DatetimeIndex, question: Question, said: list[str]) -> tuple[list[int], int]:
+    """First rows of the test windows, without overlap, and how many rows may be read at all."""
+    horizon, end = max(question.leads), len(times)
+    if question.test_to:
+        end = int(times.searchsorted(pd.Timestamp(question.test_to) + pd.Timedelta(days=1)))
+    start = int(0.8 * end)
+    if question.test_from:
+        start = int(times.searchsorted(pd.Timestamp(question.test_from)))
+    else:
+        said.append("test block: the last 20% of the dates")
+    if question.dev:
+        length = min(end - start, int(0.4 * start))
+        said.append(f"--dev: nothing from {times[start]:%Y-%m-%d} on is read; the test block lies before it")
+        start, end = start - length, start
+    starts = list(range(start, end - horizon + 1, horizon))
+    if not starts:
+        raise BasinError(f"{end - start} dates in the test block, fewer than the horizon of {horizon} steps")
+    if start < FEWEST:
+        raise BasinError(f"{start} dates before the test block; paths need {FEWEST}: test later or give more")
+    said.append(
+        f"{len(starts)} windows of {horizon} steps without overlap, {times[starts[0]]:%Y-%m-%d} to "
+        f"{times[starts[-1] + horizon - 1]:%Y-%m-%d}; the tilt is trained on the dates before the first"
+    )
+    return starts, end
+
+
+def moved(reading: Reading, path: np.ndarray, origin: np.ndarray) -> np.ndarray:
+    """Paths as moves from the origin, in the unit of the scores."""
+    if reading.kind == "price":
+        move: np.ndarray = 100 * np.log(path / origin)
+        return move
+    return path - origin
+
+
+def evaluate_paths(
+    reading: Reading,
+    question: Question,
+    domain: OwnPaths,
+    said: list[str],
+    progress: Progress,
+) -> tuple[pd.DataFrame, dict[str, Any], PathTilt]:
+    """``(forecasts, scores, tilt)`` of every model on the same windows."""
+    times, names, values = together(reading, said)
+    starts, _ = windows(times, question, said)
+    horizon = max(question.leads)
+    kind: paths.Kind = "price" if reading.kind == "price" else "level"
+    tilt, evidence = fit_path_tilt(values[: starts[0]], horizon, seed=0, kind=kind)
+    verdict = "is used" if tilt.weight else "did not pay: the base's paths are the forecast"
+    said.append(f"joint tilt: {evidence['gain']:+.3f} ± {evidence['se']:.3f} nats a path: it {verdict}")
+    drawn: dict[str, list[np.ndarray]] = {}
+    losses: dict[str, list[paths.PathLoss]] = {}
+    normaliser = 0.0
+    for done, start in enumerate(starts):
+        progress("windows", done, len(starts))
+        known, truth = values[:start], values[start : start + horizon]
+        sample, tilted = tilt.sample(known, horizon, SAMPLES, seed=start)
+        normaliser = max(normaliser, float(tilted.log_z_error))
+        samples = {"ebm": sample}
+        for model, peer in {"base": paths.pooled_bootstrap, **paths.PEERS}.items():
+            rng = np.random.default_rng([start, 1])
+            samples[model] = peer(known, horizon, SAMPLES, rng, kind=kind)
+        for model, path in samples.items():
+            drawn.setdefault(model, []).append(moved(reading, path, known[-1]).astype(np.float32))
+            losses.setdefault(model, []).append(paths.path_loss(path, truth))
+    progress("windows", len(starts), len(starts))
+    observed = np.stack([moved(reading, values[s : s + horizon], values[s - 1]) for s in starts])
+    forecasts = pd.concat(
+        [
+            _rows(model, np.stack(found), observed, names, times, starts, domain)
+            for model, found in drawn.items()
+        ],
+        ignore_index=True,
+    )
+    scores = summarise(domain, forecasts)
+    scores["normaliser_error"] = normaliser
+    scores["chosen"] = {
+        "base": domain.base,
+        "capacity": {"final": PARAMS.hidden},
+        "weights": {"final": {str(lead): tilt.weight for lead in domain.leads}},
+    }
+    scores["joint"] = _joint(losses)
+    kept = [c for c in forecasts if c != "mean" and not c.startswith(("var_", "shortfall_"))]
+    return forecasts[kept], scores, tilt
+
+
+def _rows(
+    model: str,
+    drawn: np.ndarray,
+    observed: np.ndarray,
+    names: list[str],
+    times: pd.DatetimeIndex,
+    starts: list[int],
+    domain: OwnPaths,
+) -> pd.DataFrame:
+    """Rows of ``forecasts.parquet`` from samples ``(windows, samples, horizon, series)``."""
+    parts = []
+    for i, name in enumerate(names):
+        for lead in domain.leads:
+            truth = observed[:, lead - 1, i]
+            keys = pd.DataFrame(
+                {
+                    "series": name,
+                    "origin": [times[s - 1] for s in starts],
+                    "lead": lead,
+                    "time": [times[s + lead - 1] for s in starts],
+                    "target": truth,
+                }
+            )
+            parts.append(from_sample(drawn[:, :, lead - 1, i].astype(float), truth).table(keys, model))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _joint(losses: dict[str, list[paths.PathLoss]]) -> dict[str, Any]:
+    """CRPS and CRPS_sum as GluonTS has them, and gains by paired block bootstrap over the windows."""
+    paired = {}
+    for model in losses:
+        if model == "ebm":
+            continue
+        rng = np.random.default_rng(0)
+        paired[model] = {
+            name: paths.paired_bootstrap(
+                np.array([getattr(w, field) for w in losses["ebm"]]),
+                np.array([getattr(w, field) for w in losses[model]]),
+                rng,
+            )
+            for name, field in (("crps", "loss"), ("crps_sum", "sum_loss"))
+        }
+    return {"models": {m: paths.pooled_scores(found) for m, found in losses.items()}, "paired": paired}
+
+
+def save_tilt(folder: Path, tilt: PathTilt) -> None:
+    """``model.safetensors`` and ``config.json`` of a joint tilt."""
+    folder.mkdir(parents=True)
+    state = {name: p.detach().float().contiguous() for name, p in tilt.energy.state_dict().items()}
+    save_file(state, folder / "model.safetensors")
+    write_json(
+        folder / "config.json",
+        {"kind": tilt.kind, "weight": tilt.weight, "volatility": asdict(tilt.volatility), "joint": True},
+    )
+
+
+def load_tilt(folder: Path) -> PathTilt:
+    """The tilt of a folder written by :func:`save_tilt`; raises ``BasinError`` where it is none."""
+    config = read_json(folder / "config.json")
+    if not config.get("joint"):
+        raise BasinError(f"--model {folder} is not a model of joint paths; leave --model or --horizon out")
+    energy = untrained(seed=0)
+    energy.load_state_dict(load_file(folder / "model.safetensors"))
+    return PathTilt(
+        energy.double(), config["kind"], paths.Volatility(**config["volatility"]), config["weight"]
+    )
+
+
+def forecast_paths(
+    reading: Reading, question: Question, tilt: PathTilt | None, out: Path, said: list[str]
+) -> dict[str, Any]:
+    """Write ``forecast.json`` and ``paths.parquet`` (``sample step series value``) for the steps to come."""
+    times, names, values = together(reading, said)
+    horizon = max(question.leads)
+    kind: paths.Kind = "price" if reading.kind == "price" else "level"
+    if len(values) < FEWEST:
+        raise BasinError(f"{len(values)} dates on which all series have values; paths need {FEWEST}")
+    fitted = tilt or fit_path_tilt(values, horizon, seed=0, kind=kind)[0]
+    path, _ = fitted.sample(values, horizon, SAMPLES, seed=len(values))
+    domain = domain_of(reading, question, "forecast")
+    moves = moved(reading, path, values[-1])
+    after = pd.date_range(times[-1], periods=horizon + 1, freq=reading.freq)
+    ahead = after[after > times[-1]]
+    series = {}
+    for i, name in enumerate(names):
+        steps = [
+            {
+                "time": f"{ahead[lead - 1]:%Y-%m-%d}" if lead <= len(ahead) else "",
+                "lead": lead,
+                "tilt_weight": fitted.weight,
+                **_described(moves[:, lead - 1, i]),
+            }
+            for lead in question.leads
+        ]
+        series[name] = {"origin": f"{times[-1]:%Y-%m-%d}", "steps": steps}
+    found = {"unit": domain.unit, "series": series}
+    long = pd.DataFrame(
+        path.reshape(len(path) * horizon, len(names)),
+        columns=names,
+        index=pd.MultiIndex.from_product([range(len(path)), range(1, horizon + 1)], names=["sample", "step"]),
+    )
+    with whole(out / "forecast.json", out / "paths.parquet") as (json_path, paths_path):
+        write_json(json_path, found)
+        long.reset_index().to_parquet(paths_path, index=False)
+    if tilt is None:
+        with whole(out / "model") as (folder,):
+            save_tilt(folder, fitted)
+    return found
+
+
+def _described(sample: np.ndarray) -> dict[str, Any]:
+    quantiles = np.quantile(sample, LEVELS)
+    low, high = np.quantile(sample, [0.001, 0.999])
+    grid = np.linspace(low, high, 161)
+    density = stats.gaussian_kde(sample)(grid) if np.ptp(sample) else np.zeros_like(grid)
+    return {
+        "mean": float(sample.mean()),
+        "quantiles": {f"{p:.2f}": float(q) for p, q in zip(LEVELS, quantiles, strict=True)},
+        "interval_90": [float(q) for q in np.quantile(sample, [0.05, 0.95])],
+        "events": {f"<= {edge:g}": float((sample <= edge).mean()) for edge in EVENTS},
+        "density": {"y": grid.tolist(), "p": density.tolist()},
+    }
