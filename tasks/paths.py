@@ -261,9 +261,9 @@ def paired_bootstrap(
     start = rng.integers(n, size=(draws, -(-n // block)))
     rows = ((start[..., None] + np.arange(block)) % n).reshape(draws, -1)[:, :n]
     gains = 100 * (1 - loss[rows].sum(1) / reference[rows].sum(1))
-    below = float((gains <= 0).mean())
+    below, above = (1 + np.sum(gains <= 0)) / (1 + draws), (1 + np.sum(gains >= 0)) / (1 + draws)
     return {
         "gain_pct": float(100 * (1 - loss.sum() / reference.sum())),
         "interval": [float(g) for g in np.quantile(gains, [0.025, 0.975])],
-        "p": min(1.0, 2 * min(below, 1 - below)),
+        "p": float(min(1.0, 2 * min(below, above))),
     }

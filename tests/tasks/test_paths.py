@@ -77,3 +77,4 @@ def test_paired_bootstrap_finds_a_gain_and_its_sign():
     assert better["gain_pct"] == pytest.approx(5) and better["interval"] == pytest.approx([5, 5])
     assert better["p"] < 0.01
     assert paths.paired_bootstrap(reference, 0.95 * reference, rng)["gain_pct"] < 0
+    assert paths.paired_bootstrap(reference, reference, rng)["p"] == 1
