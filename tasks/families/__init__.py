@@ -1,0 +1,1 @@
+"""Families of classical models for users' own series, each with the contract of ``Domain.features``."""

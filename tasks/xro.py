@@ -1,0 +1,51 @@
+"""The extended recharge oscillator (XRO) of El Niño, and the same equations for any cycle."""
+
+import numpy as np
+
+from tasks.linear_models import Locations, harmonics
+
+SUBSTEPS = 10
+"""Euler steps between two rows; a forecast is their mean, as in the package XRO."""
+
+BOUND = 10.0
+"""Standardised anomalies are held within ±BOUND, so that a quadratic term cannot run away."""
+
+
+def xro(
+    state: np.ndarray, known: int, season: np.ndarray, period: int, leads: tuple[int, ...]
+) -> Locations:
+    """dx/dt = L(s)·x, and for the target b(s)·T² + c(s)·T·H beside, all with two harmonics of the cycle.
+
+    T is the target and H the first exogenous series (for El Niño, the warm water volume). Fitted to forward
+    differences by least squares and integrated by :data:`SUBSTEPS` Euler steps a row: the fit of the package
+    ``XRO`` with ``maskNT=["T2", "TH"]``, vectorised over origins. Arguments and result as in
+    :mod:`tasks.linear_models`. Zhao et al. (2024), Explainable El Niño predictability from climate mode
+    interactions, Nature 630.
+    """
+    waves = harmonics(np.arange(period), period, min(2, (period - 1) // 2))
+    coefficients = []
+    for equation in range(state.shape[1]):
+        terms = _terms(state, equation)[: known - 1]
+        design = (terms[:, :, None] * waves[season[: known - 1], None, :]).reshape(known - 1, -1)
+        change = np.diff(state[:known, equation])
+        fitted = np.linalg.lstsq(design, change, rcond=None)[0].reshape(terms.shape[1], -1)
+        coefficients.append(fitted @ waves.T)
+    now, forecast = state, {}
+    for h in range(max(leads)):
+        phase = (season + h) % period
+        mean = np.zeros_like(now)
+        for _ in range(SUBSTEPS):
+            change = [
+                (_terms(now, i) * fitted[:, phase].T).sum(axis=1) for i, fitted in enumerate(coefficients)
+            ]
+            now = np.clip(now + np.column_stack(change) / SUBSTEPS, -BOUND, BOUND)
+            mean = mean + now / SUBSTEPS
+        forecast[h + 1] = mean[:, 0]
+    return np.column_stack([forecast[lead] for lead in leads])
+
+
+def _terms(state: np.ndarray, equation: int) -> np.ndarray:
+    """Right-hand side of one equation: the state, and for the target its quadratic terms."""
+    if equation:
+        return state
+    return np.column_stack([state, state[:, :1] * state[:, :2]])
