@@ -36,9 +36,7 @@ def seasonal(inputs: np.ndarray, season: np.ndarray, period: int, count: int) ->
     return product
 
 
-def ridge(
-    x: np.ndarray, target: np.ndarray, known: int, leads: tuple[int, ...], penalty: float
-) -> Locations:
+def ridge(x: np.ndarray, target: np.ndarray, known: int, leads: tuple[int, ...], penalty: float) -> Locations:
     """argmin Σ (y(t + h) − x(t)·β)² + ``penalty``·‖β‖², one β a lead.
 
     ``target`` is ``(rows,)``, or ``(rows, leads)`` where each origin's target is given directly, as for the
@@ -110,7 +108,8 @@ def lim(
     """Cyclostationary linear inverse model: x(t + 1) = G(s)·x(t), forecasts by products of propagators.
 
     G(s) is fitted by ridge on rows at most ``reach`` from the season s, shrunk to the propagator of all
-    seasons, as if ``penalty`` further rows of unit variance had obeyed that. Penland and Sardeshmukh (1995), J. Climate 8; Shin et al. (2021), cyclostationary LIM.
+    seasons, as if ``penalty`` further rows of unit variance had obeyed that. Penland and Sardeshmukh
+    (1995), J. Climate 8; OrtizBeviá (1997), J. Geophys. Res. 102, for the cycle.
     """
     now, later, past = state[: known - 1], state[1:known], season[: known - 1]
     eye = np.eye(state.shape[1])

@@ -12,13 +12,19 @@ BOUND = 10.0
 
 
 def xro(
-    state: np.ndarray, known: int, season: np.ndarray, period: int, leads: tuple[int, ...]
+    state: np.ndarray,
+    known: int,
+    season: np.ndarray,
+    period: int,
+    leads: tuple[int, ...],
+    penalty: float = 0.0,
 ) -> Locations:
     """dx/dt = L(s)·x, and for the target b(s)·T² + c(s)·T·H beside, all with two harmonics of the cycle.
 
     T is the target and H the first exogenous series (for El Niño, the warm water volume). Fitted to forward
     differences by least squares and integrated by :data:`SUBSTEPS` Euler steps a row: the fit of the package
-    ``XRO`` with ``maskNT=["T2", "TH"]``, vectorised over origins. Arguments and result as in
+    ``XRO`` with ``maskNT=["T2", "TH"]``, vectorised over origins; a ``penalty`` shrinks L, b and c to zero
+    (persistence), which short records need. Arguments and result as in
     :mod:`tasks.linear_models`. Zhao et al. (2024), Explainable El Niño predictability from climate mode
     interactions, Nature 630.
     """
@@ -28,7 +34,8 @@ def xro(
         terms = _terms(state, equation)[: known - 1]
         design = (terms[:, :, None] * waves[season[: known - 1], None, :]).reshape(known - 1, -1)
         change = np.diff(state[:known, equation])
-        fitted = np.linalg.lstsq(design, change, rcond=None)[0].reshape(terms.shape[1], -1)
+        gram = design.T @ design + penalty * np.eye(design.shape[1])
+        fitted = np.linalg.lstsq(gram, design.T @ change, rcond=None)[0].reshape(terms.shape[1], -1)
         coefficients.append(fitted @ waves.T)
     now, forecast = state, {}
     for h in range(max(leads)):
