@@ -28,24 +28,27 @@ def xro(
     :mod:`tasks.linear_models`. Zhao et al. (2024), Explainable El Niño predictability from climate mode
     interactions, Nature 630.
     """
-    waves = harmonics(np.arange(period), period, min(2, (period - 1) // 2))
+    count = min(2, (period - 1) // 2)
+    waves = harmonics(season[: known - 1], period, count)
+    # The package evaluates its operator half a row before that of the forward difference.
+    within = harmonics(np.arange(period) - 0.5, period, count)
     coefficients = []
     for equation in range(state.shape[1]):
         terms = _terms(state, equation)[: known - 1]
-        design = (terms[:, :, None] * waves[season[: known - 1], None, :]).reshape(known - 1, -1)
+        design = (terms[:, :, None] * waves[:, None, :]).reshape(known - 1, -1)
         change = np.diff(state[:known, equation])
         gram = design.T @ design + penalty * np.eye(design.shape[1])
         fitted = np.linalg.lstsq(gram, design.T @ change, rcond=None)[0].reshape(terms.shape[1], -1)
-        coefficients.append(fitted @ waves.T)
+        coefficients.append(fitted @ within.T)
     now, forecast = state, {}
     for h in range(max(leads)):
         phase = (season + h) % period
         mean = np.zeros_like(now)
         for _ in range(SUBSTEPS):
-            change = [
+            tendency = [
                 (_terms(now, i) * fitted[:, phase].T).sum(axis=1) for i, fitted in enumerate(coefficients)
             ]
-            now = np.clip(now + np.column_stack(change) / SUBSTEPS, -BOUND, BOUND)
+            now = np.clip(now + np.column_stack(tendency) / SUBSTEPS, -BOUND, BOUND)
             mean = mean + now / SUBSTEPS
         forecast[h + 1] = mean[:, 0]
     return np.column_stack([forecast[lead] for lead in leads])

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from pandas.tseries.frequencies import to_offset
 
 from tasks.errors import BasinError
 from tasks.linear_models import (
@@ -175,13 +176,13 @@ class SeasonalLevels:
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         whole = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
         at = whole["origin"].astype(int)
-        step = pd.tseries.frequencies.to_offset(self.freq or pd.infer_freq(times[-10:]))
+        step = to_offset(self.freq or pd.infer_freq(times[-10:]) or "D")
         inputs, classical = [], []
         for i, lead in enumerate(self.leads):
             keys = pd.DataFrame({"series": name, "origin": times[at], "lead": lead})
             wave = harmonics((season[at] + lead) % period, period, 1)
             table = keys.assign(
-                time=times[at] + lead * step,
+                time=[time + lead * step for time in times[at]],
                 target=whole["target"][:, i],
                 x_anomaly=whole["state"][:, 0],
                 x_change=whole["change"],
