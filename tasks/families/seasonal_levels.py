@@ -1,0 +1,291 @@
+"""Seasonal levels: a user's monthly, weekly, daily or hourly series, with exogenous series or none."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from pandas.tseries.frequencies import to_offset
+
+from tasks.errors import BasinError
+from tasks.linear_models import (
+    damped_persistence,
+    harmonics,
+    kernel_ridge,
+    lagged,
+    lim,
+    near,
+    ridge,
+    seasonal,
+)
+from tasks.parallel import Progress, silent
+from tasks.params import FeatureParams
+from tasks.xro import xro
+
+PERIODS = {"MS": 12, "ME": 12, "QS": 4, "QE": 4, "W": 52, "D": 7, "h": 24}
+"""Rows of a cycle by pandas frequency."""
+
+CYCLES = 30
+"""Cycles of the climatology that anomalies refer to; those before the refit."""
+
+WARM_UP = 3
+"""Cycles of out-of-sample errors before the first forecast is given."""
+
+PEERS = ("seasonal-ridge", "lim", "xro", "damped-persistence", "climatology", "persistence")
+MEMBERS = ("lim", "xro-ridge", "xro-kernel", "seasonal-ridge", "smooth-ridge", "quadratic-ridge")
+BASE = "ensemble"
+
+RIDGE_PENALTY, SMOOTH_PENALTY, QUADRATIC_PENALTY, RESIDUAL_PENALTY = 100.0, 100.0, 120.0, 200.0
+KERNEL_PENALTY, KERNEL_WIDTH = 3.0, 1.5
+LIM_PENALTY, XRO_PENALTY = 30.0, 30.0
+"""All chosen on Niño 3.4 targets of 1990-1999, the peer's at its best there too; XRO itself has none."""
+
+HALF_LIFE = 10
+"""Cycles after which an error counts half in a weight."""
+
+PRIOR_CYCLES = 10
+"""Cycles of errors for which the members' mean squared error counts in that of each: weights move slowly."""
+
+PRIOR_ERRORS = 30
+"""Errors that the spread over all seasons counts for in the spread of one."""
+
+
+def period_of(times: pd.DatetimeIndex, series: str, freq: str | None = None) -> int:
+    """Rows of a cycle of a complete, ascending index; ``BasinError`` names a gap or an unknown frequency."""
+    found = freq or pd.infer_freq(times[:10]) or pd.infer_freq(times[-10:])
+    name = (found or "").split("-")[0]
+    if found is None or name not in PERIODS:
+        raise BasinError(
+            f"{series}: found frequency {found}, expected one of {', '.join(PERIODS)}; "
+            "mend the dates or give the frequency"
+        )
+    absent = pd.date_range(times[0], times[-1], freq=found).difference(times)
+    if len(absent):
+        raise BasinError(f"{series}: {len(absent)} {found} rows absent, first {absent[0]}; fill or cut them")
+    return PERIODS[name]
+
+
+def locations(
+    state: np.ndarray, known: int, season: np.ndarray, period: int, leads: tuple[int, ...]
+) -> dict[str, np.ndarray]:
+    """Every model's expected target ``(rows, leads)`` (``tasks.linear_models``), in σ of the target."""
+    target = state[:, 0]
+    x = lagged(state)
+    flat = np.zeros((len(state), len(leads)))
+    dynamic = xro(state, known, season, period, leads, XRO_PENALTY)
+    error = np.full_like(flat, np.nan)
+    for i, lead in enumerate(leads):
+        error[: known - lead, i] = target[lead:known] - dynamic[: known - lead, i]
+    two = seasonal(x, season, period, min(2, (period - 1) // 2))
+    one = seasonal(x, season, period, 1)
+    square = np.column_stack([one, seasonal(state[:, :1] * state, season, period, 1)])
+    place = np.column_stack([x, 2 * harmonics(season, period, 1)[:, 1:]])
+    return {
+        "climatology": flat,
+        "persistence": flat + target[:, None],
+        "damped-persistence": damped_persistence(target, known, season, period, leads),
+        "seasonal-ridge": ridge(two, target, known, leads, RIDGE_PENALTY),
+        "smooth-ridge": ridge(one, target, known, leads, SMOOTH_PENALTY),
+        "quadratic-ridge": ridge(square, target, known, leads, QUADRATIC_PENALTY),
+        "lim": lim(state, known, season, period, leads, LIM_PENALTY, max(1, period // 12)),
+        "xro": xro(state, known, season, period, leads),
+        "xro-ridge": dynamic + ridge(one, error, known, leads, RESIDUAL_PENALTY),
+        "xro-kernel": dynamic + kernel_ridge(place, error, known, leads, KERNEL_PENALTY, KERNEL_WIDTH),
+    }
+
+
+@dataclass(frozen=True)
+class SeasonalLevels:
+    """Classical densities of ``target`` from its own past and that of ``exog``, anomalies in its unit.
+
+    ``freq`` is a pandas frequency of :data:`PERIODS`; ``None`` infers it from the dates. ``leads`` are rows.
+    """
+
+    target: str
+    exog: tuple[str, ...] = ()
+    leads: tuple[int, ...] = (1, 3, 6, 12)
+    freq: str | None = None
+
+    peers = PEERS
+    pool = (BASE,)
+    base = "mean of ridges, linear inverse model and recharge oscillator, weighted by past errors"
+
+    def features(
+        self,
+        raw: pd.DataFrame,
+        params: FeatureParams,
+        start: pd.Timestamp | None = None,
+        progress: Progress = silent,
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """``(inputs, classical)`` as in ``tasks.domains.Domain``: refits every ``params.refit`` rows.
+
+        Climatology (of the last :data:`CYCLES` cycles), standardisation, coefficients, weights of the
+        ensemble and spreads at a refit are of rows up to it. Raises ``BasinError`` for gaps, missing values
+        and too few rows.
+        """
+        done = [self._one(str(name), table, params) for name, table in raw.groupby("series", sort=True)]
+        inputs, classical = (pd.concat(part, ignore_index=True) for part in zip(*done, strict=True))
+        if start is not None:
+            inputs, classical = inputs[inputs["origin"] >= start], classical[classical["origin"] >= start]
+        keys = ["series", "origin", "lead"]
+        return (
+            inputs.sort_values(keys, ignore_index=True),
+            classical.sort_values(["model", *keys], ignore_index=True),
+        )
+
+    def _one(
+        self, name: str, table: pd.DataFrame, params: FeatureParams
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        times = pd.DatetimeIndex(table["time"])
+        least = params.min_rows + max(self.leads)
+        if len(table) <= least:
+            raise BasinError(
+                f"{name}: {len(table)} rows, more than {least} needed for one fit (features.min_rows "
+                "+ the longest lead); give a longer history or lower features.min_rows"
+            )
+        period = period_of(times, name, self.freq)
+        first_origin = params.min_rows - 1 + WARM_UP * period + max(self.leads)
+        if params.min_rows < 3 * period + max(self.leads) or len(table) <= first_origin:
+            raise BasinError(
+                f"{name}: {len(table)} rows and features.min_rows = {params.min_rows}; a cycle of {period} "
+                f"rows and lead {max(self.leads)} need min_rows ≥ {3 * period + max(self.leads)} and more "
+                f"than {first_origin} rows"
+            )
+        values = table[[self.target, *self.exog]].to_numpy(float)
+        if not np.isfinite(values).all():
+            row, column = np.argwhere(~np.isfinite(values))[0]
+            raise BasinError(
+                f"{name}: {[self.target, *self.exog][column]} is missing at {times[row]}; fill or cut it"
+            )
+        phase = times[0].month - 1 if period == 12 else 0
+        walk = _Walk(self.leads, period, (np.arange(len(values)) + phase) % period)
+        parts = []
+        for at in range(params.min_rows - 1, len(values), params.refit):
+            origins = np.arange(at, min(at + params.refit, len(values)))
+            part = walk.refit(values, at, origins)
+            kept = part["origin"] >= first_origin
+            parts.append({key: value[kept] for key, value in part.items()})
+        return self._tables(name, times, period, walk.season, parts)
+
+    def _tables(
+        self,
+        name: str,
+        times: pd.DatetimeIndex,
+        period: int,
+        season: np.ndarray,
+        parts: list[dict[str, np.ndarray]],
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        whole = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+        at = whole["origin"].astype(int)
+        step = to_offset(self.freq or pd.infer_freq(times[-10:]) or "D")
+        inputs, classical = [], []
+        for i, lead in enumerate(self.leads):
+            keys = pd.DataFrame({"series": name, "origin": times[at], "lead": lead})
+            wave = harmonics((season[at] + lead) % period, period, 1)
+            table = keys.assign(
+                time=[time + lead * step for time in times[at]],
+                target=whole["target"][:, i],
+                x_anomaly=whole["state"][:, 0],
+                x_change=whole["change"],
+                x_cos=wave[:, 1],
+                x_sin=wave[:, 2],
+                x_lead=lead / max(self.leads),
+                x_loc=whole["loc"][:, i, -1],
+                x_log_scale=np.log(whole["scale"][:, i, -1]),
+                x_disagreement=whole["loc"][:, i, :-1].std(axis=1),
+            )
+            for j, column in enumerate(self.exog):
+                table[f"x_{column}"] = whole["state"][:, j + 1]
+            inputs.append(table)
+            for k, model in enumerate(_MODELS):
+                classical.append(
+                    keys.assign(
+                        model=model,
+                        loc=whole["loc"][:, i, k],
+                        scale=whole["scale"][:, i, k],
+                        eta=1e6,
+                        lam=0.0,
+                    )
+                )
+        return pd.concat(inputs, ignore_index=True), pd.concat(classical, ignore_index=True)
+
+
+_SINGLE = tuple(dict.fromkeys((*PEERS, *MEMBERS)))
+_MODELS = (*_SINGLE, BASE)
+
+
+class _Walk:
+    """The walk forward through one series: it keeps every model's out-of-sample errors."""
+
+    def __init__(self, leads: tuple[int, ...], period: int, season: np.ndarray) -> None:
+        self.leads, self.period, self.season = leads, period, season
+        self.error = np.full((len(season), len(leads), len(_MODELS)), np.nan)
+
+    def refit(self, values: np.ndarray, at: int, origins: np.ndarray) -> dict[str, np.ndarray]:
+        """Fit on rows up to ``at``; locations, spreads and inputs of ``origins``, in the target's unit."""
+        recent = np.arange(max(0, at + 1 - CYCLES * self.period), at + 1)
+        normal = np.array([values[recent[self.season[recent] == s]].mean(axis=0) for s in range(self.period)])
+        anomaly = values - normal[self.season]
+        sigma = np.maximum(anomaly[: at + 1].std(axis=0), 1e-9)
+        # Rows after the last origin are unknown to every one of them.
+        seen = (anomaly / sigma)[: origins[-1] + 1]
+        fitted = locations(seen, at + 1, self.season[: len(seen)], self.period, self.leads)
+        loc = np.stack([fitted[name][origins] for name in _SINGLE], axis=2) * sigma[0]
+        mean = (loc[:, :, _members()] * self._weights(at)).sum(axis=2)
+        loc = np.concatenate([loc, mean[:, :, None]], axis=2)
+        scale = self._spread(at, origins, sigma[0])
+        target = np.full((len(origins), len(self.leads)), np.nan)
+        for i, lead in enumerate(self.leads):
+            ahead = origins + lead
+            inside = ahead < len(values)
+            target[inside, i] = anomaly[ahead[inside], 0]
+        self.error[origins] = target[:, :, None] - loc
+        change = anomaly[origins, 0] - anomaly[origins - max(1, self.period // 4), 0]
+        return {
+            "origin": origins,
+            "loc": loc,
+            "scale": scale,
+            "target": target,
+            "state": np.column_stack([anomaly[origins, 0], seen[origins, 1:]]),
+            "change": change,
+        }
+
+    def _past(self, at: int, i: int) -> np.ndarray:
+        """Origins whose error at lead number ``i`` is known at ``at``."""
+        return np.flatnonzero(np.isfinite(self.error[: max(0, at + 1 - self.leads[i]), i, 0]))
+
+    def _weights(self, at: int) -> np.ndarray:
+        """Weights ``(leads, members)`` by inverse past squared error; equal where there are none."""
+        weights = np.ones((len(self.leads), len(MEMBERS)))
+        for i in range(len(self.leads)):
+            past = self._past(at, i)
+            if len(past):
+                discount = 0.5 ** ((at - past) / (HALF_LIFE * self.period))
+                square = self.error[past, i][:, _members()] ** 2
+                total, prior = (discount[:, None] * square).sum(axis=0), PRIOR_CYCLES * self.period
+                weights[i] = 1 / (total + prior * total.mean() / discount.sum())
+        share: np.ndarray = weights / weights.sum(axis=1, keepdims=True)
+        return share
+
+    def _spread(self, at: int, origins: np.ndarray, sigma: float) -> np.ndarray:
+        """σ ``(origins, leads, models)``: root mean squared past errors about the target's season.
+
+        Shrunk, in variance, to that of all seasons, as if :data:`PRIOR_ERRORS` more had been seen;
+        the climatological ``sigma`` where there are none.
+        """
+        spread = np.full((len(origins), len(self.leads), len(_MODELS)), sigma)
+        reach = max(1, self.period // 6)
+        for i, lead in enumerate(self.leads):
+            past = self._past(at, i)
+            if not len(past):
+                continue
+            square, phase = self.error[past, i] ** 2, (self.season[past] + lead) % self.period
+            overall = square.mean(axis=0)
+            for row, origin in enumerate(origins):
+                close = near(phase, (self.season[origin] + lead) % self.period, reach, self.period)
+                total = square[close].sum(axis=0) + PRIOR_ERRORS * overall
+                spread[row, i] = np.sqrt(total / (close.sum() + PRIOR_ERRORS))
+        return np.maximum(spread, 1e-6 * sigma + 1e-12)
+
+
+def _members() -> list[int]:
+    return [_SINGLE.index(name) for name in MEMBERS]

@@ -1,0 +1,104 @@
+"""Seasonal levels: models recover what they assume, nothing looks ahead, bad tables end in one line."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.errors import BasinError
+from tasks.families.seasonal_levels import BASE, PEERS, SeasonalLevels
+from tasks.linear_models import kernel_ridge, lim, ridge
+from tasks.params import FeatureParams
+from tasks.xro import xro
+
+
+def _var(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    step = np.array([[0.9, -0.2], [0.2, 0.8]])
+    generator = np.random.default_rng(seed)
+    x = np.zeros((rows, 2))
+    for t in range(1, rows):
+        x[t] = step @ x[t - 1] + generator.normal(size=2)
+    return x, step
+
+
+def _table(rows: int, freq: str = "MS", seed: int = 0) -> pd.DataFrame:
+    x, _ = _var(rows, seed)
+    time = pd.date_range("1960-01-01", periods=rows, freq=freq)
+    return pd.DataFrame({"time": time, "series": "a", "y": x[:, 0] + 10, "w": x[:, 1]})
+
+
+def test_lim_recovers_a_known_var() -> None:
+    x, step = _var(30_000)
+    forecast = lim(x, len(x), np.arange(len(x)) % 12, 12, (1, 5), 1e6, 1)
+    for column, lead in enumerate((1, 5)):
+        expected = x @ np.linalg.matrix_power(step, lead)[0]
+        assert np.abs(forecast[:, column] - expected).max() < 0.15
+
+
+def test_lim_follows_propagators_that_change_with_the_season() -> None:
+    generator, season = np.random.default_rng(1), np.arange(24_000) % 12
+    damping = 0.5 + 0.4 * np.cos(2 * np.pi * season / 12)
+    x = np.zeros((len(season), 1))
+    for t in range(1, len(x)):
+        x[t] = damping[t - 1] * x[t - 1] + generator.normal()
+    forecast = lim(x, len(x), season, 12, (1,), 0.0, 0)
+    assert np.abs(forecast[:, 0] / x[:, 0] - damping)[1:].max() < 0.1
+
+
+def test_ridge_and_kernel_ridge_have_their_closed_forms() -> None:
+    x, y = np.array([[1.0], [2.0], [3.0]]), np.array([0.0, 2.0, 4.0])
+    # Two pairs at lead 1: (1, 2) and (2, 4): β = (2 + 8) / (1 + 4 + 5).
+    assert ridge(x, y, 3, (1,), 5.0)[:, 0] == pytest.approx([1.0, 2.0, 3.0])
+    # One pair at lead 2, (1, 4): 4·k(p, 1) / (1 + penalty).
+    kernel = kernel_ridge(x, y, 3, (2,), 1.0, 1.0)[:, 0]
+    assert kernel == pytest.approx(2 * np.exp(-np.array([0.0, 1.0, 4.0]) / 2))
+
+
+def test_xro_agrees_with_the_package() -> None:
+    package = pytest.importorskip("XRO.core")
+    xarray = pytest.importorskip("xarray")
+    x, _ = _var(480)
+    x /= x.std(axis=0)
+    time = pd.date_range("1980-01-01", periods=len(x), freq="MS")
+    data = xarray.Dataset({"T": ("time", x[:, 0]), "H": ("time", x[:, 1])}, coords={"time": time})
+    model = package.XRO(ncycle=12, ac_order=2, is_forward=True)
+    fit = model.fit_matrix(data, maskNT=["T2", "TH"])
+    theirs = model.reforecast(fit, data.isel(time=slice(0, 24)), n_month=6, ncopy=1, noise_type="zero")
+    ours = xro(x, len(x), np.arange(len(x)) % 12, 12, (1, 6))[:24]
+    assert ours == pytest.approx(theirs["T"].transpose("init", "lead").values[:, [1, 6]], abs=1e-6)
+
+
+@pytest.mark.parametrize("exog", [(), ("w",)])
+def test_features_of_a_cut_table_are_identical(exog: tuple[str, ...]) -> None:
+    family, params = SeasonalLevels("y", exog, (1, 6)), FeatureParams(refit=12, min_rows=60)
+    raw = _table(180)
+    inputs, classical = family.features(raw, params)
+    for cut in (150, 157):
+        fewer, models = family.features(raw.iloc[:cut], params)
+        last = raw["time"].iloc[cut - 1]
+        same = inputs[inputs["origin"] <= last].reset_index(drop=True)
+        pd.testing.assert_frame_equal(same.drop(columns="target"), fewer.drop(columns="target"))
+        before = classical[classical["origin"] <= last].reset_index(drop=True)
+        pd.testing.assert_frame_equal(before, models)
+        assert fewer["target"].notna().equals(fewer["time"] <= last)
+
+
+@pytest.mark.parametrize("freq", ["MS", "W-SUN", "D", "h"])
+def test_every_frequency_gives_every_model_for_every_lead(freq: str) -> None:
+    family = SeasonalLevels("y", (), (1, 4))
+    inputs, classical = family.features(_table(420, freq), FeatureParams(refit=26, min_rows=200))
+    assert {*PEERS, BASE} <= set(classical["model"])
+    assert (classical.groupby("model").size() == len(inputs)).all()
+    assert np.isfinite(classical[["loc", "scale"]].to_numpy()).all() and (classical["scale"] > 0).all()
+    assert inputs["origin"].max() == _table(420, freq)["time"].max()
+
+
+def test_bad_tables_end_in_one_line() -> None:
+    family, params = SeasonalLevels("y", ("w",), (1, 6)), FeatureParams(refit=12, min_rows=60)
+    with pytest.raises(BasinError, match="50 rows, more than 66 needed"):
+        family.features(_table(50), params)
+    with pytest.raises(BasinError, match="1 MS rows absent, first 1968-05"):
+        family.features(_table(180).drop(index=100), params)
+    missing = _table(180)
+    missing.loc[70, "w"] = np.nan
+    with pytest.raises(BasinError, match="w is missing at 1965-11"):
+        family.features(missing, params)
