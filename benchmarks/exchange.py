@@ -1,17 +1,12 @@
-"""Eight exchange rates jointly, 30 days: python -m benchmarks.exchange FILE [--dev], a JSON line a block.
+"""Eight exchange rates jointly, 30 days: every model on windows of 30 rows without overlap.
 
-Windows of 30 rows without overlap: the 5 official ones at the end of the file, the 40 before them, or with
-``--dev`` the 40 before those. Five seeds; losses are averaged over seeds before they are pooled.
+Five seeds; losses are averaged over seeds before they are pooled.
 """
 
-import argparse
-import json
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
-import torch
 
 from tasks import paths
 from tasks.path_tilt import fit_path_tilt
@@ -37,7 +32,7 @@ def bootstrap(sampler: Callable[..., np.ndarray]) -> Sampler:
     return lambda known, seed: sampler(known, HORIZON, SAMPLES, np.random.default_rng([seed, len(known)]))
 
 
-def block_scores(values: np.ndarray, starts: list[int]) -> dict[str, object]:
+def block_scores(values: np.ndarray, starts: list[int]) -> dict[str, Any]:
     """Every model on the windows at ``starts``; the tilt is fitted once, on rows before the first."""
     tilt, evidence = fit_path_tilt(values[: starts[0]], HORIZON, seed=0)
     samplers: dict[str, Sampler] = {
@@ -67,25 +62,3 @@ def block_scores(values: np.ndarray, starts: list[int]) -> dict[str, object]:
         "models": models,
         "gain": gains,
     }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--dev", action="store_true", help="only windows before the two test blocks")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    values = pd.read_csv(arguments.file).drop(columns="day").to_numpy()
-    official = len(values) - OFFICIAL * HORIZON
-    earlier = official - EARLIER * HORIZON
-    blocks = (
-        {"dev": earlier - EARLIER * HORIZON} if arguments.dev else {"earlier": earlier, "official": official}
-    )
-    for name, first in blocks.items():
-        count = OFFICIAL if name == "official" else EARLIER
-        starts = [first + HORIZON * i for i in range(count)]
-        print(json.dumps({"block": name, "scores": block_scores(values, starts)}), flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -45,14 +45,17 @@ class DataEvidence:
         return list(self.raw["series"].unique())
 
     def expected(self, first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
-        """Every period from ``first`` to ``last``: sessions of the New York Stock Exchange, or months."""
-        if self.domain.frequency == "MS":
-            return pd.date_range(first, last, freq="MS")
+        """Every period from ``first`` to ``last``: sessions of the exchange, or plain periods."""
+        if self.domain.calendar is None:
+            step = pd.Timedelta(days=7) if self.domain.frequency == "W" else self.domain.frequency
+            return pd.date_range(first, last, freq=step)
         import exchange_calendars
 
         # The calendar's edge must lie outside what is asked, or a bound on a holiday is refused.
         margin = pd.Timedelta(days=15)
-        calendar = exchange_calendars.get_calendar("XNYS", start=first - margin, end=last + margin)
+        calendar = exchange_calendars.get_calendar(
+            self.domain.calendar, start=first - margin, end=last + margin
+        )
         sessions: pd.DatetimeIndex = calendar.sessions
         return sessions[(sessions >= first) & (sessions <= last)]
 
@@ -221,7 +224,9 @@ def regime_balance(e: DataEvidence) -> Outcome:
         for name in names:
             rows = np.flatnonzero(regime == name)
             share = len(rows) / max(len(regime), 1)
-            episodes = int((np.diff(rows) > APART[e.domain.frequency]).sum()) + (len(rows) > 0)
+            episodes = int((np.diff(rows) > APART.get(e.domain.frequency, APART["B"])).sum()) + (
+                len(rows) > 0
+            )
             measured[f"{series} {name}"] = f"{share:.0%}, {episodes} episodes"
             if share < limits.min_regime_share or episodes < limits.min_episodes:
                 at_fault.append(f"{series} {name}")

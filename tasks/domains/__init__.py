@@ -29,7 +29,9 @@ class Domain(Protocol):
     unit: str
     """Unit of the target, e.g. ``% (100·Δlog close)``."""
     frequency: str
-    """``B`` (trading days) or ``MS`` (months)."""
+    """``B`` (trading days) or ``MS`` (months); a user's own file may have ``D``, ``W`` or ``h``."""
+    calendar: str | None
+    """The exchange whose sessions are expected, by its name in exchange_calendars."""
     sources: tuple[str, ...]
     """Entries of ``data/catalog.yaml``."""
     columns: tuple[str, ...]

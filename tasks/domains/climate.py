@@ -74,6 +74,7 @@ class Climate:
     )
     unit = "°C anomaly"
     frequency = "MS"
+    calendar = None
     sources = ("elnino",)
     columns = ("sst",)
     leads = (1, 3, 6, 9, 12)

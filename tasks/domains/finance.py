@@ -22,6 +22,7 @@ class Finance(Returns):
     )
     unit = "% (100·Δlog close)"
     frequency = "B"
+    calendar = "XNYS"
     sources = ("sp500", "nasdaq")
     columns = ("open", "high", "low", "close", "volume")
     ohlc = True

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
+from scipy import stats
 
 from tasks.errors import BasinError
 from tasks.linear_models import (
@@ -26,6 +27,9 @@ PERIODS = {"MS": 12, "ME": 12, "QS": 4, "QE": 4, "W": 52, "D": 7, "h": 24}
 
 CYCLES = 30
 """Cycles of the climatology that anomalies refer to; those before the refit."""
+
+SEASONAL = 0.01
+"""p-value below which the seasons of a column differ and its climatology is taken out."""
 
 WARM_UP = 3
 """Cycles of out-of-sample errors before the first forecast is given."""
@@ -143,12 +147,12 @@ class SeasonalLevels:
                 "+ the longest lead); give a longer history or lower features.min_rows"
             )
         period = period_of(times, name, self.freq)
-        first_origin = params.min_rows - 1 + WARM_UP * period + max(self.leads)
-        if params.min_rows < 3 * period + max(self.leads) or len(table) <= first_origin:
+        first = first_origin(period, self.leads, params)
+        if params.min_rows < 3 * period + max(self.leads) or len(table) <= first:
             raise BasinError(
                 f"{name}: {len(table)} rows and features.min_rows = {params.min_rows}; a cycle of {period} "
                 f"rows and lead {max(self.leads)} need min_rows ≥ {3 * period + max(self.leads)} and more "
-                f"than {first_origin} rows"
+                f"than {first} rows"
             )
         values = table[[self.target, *self.exog]].to_numpy(float)
         if not np.isfinite(values).all():
@@ -157,12 +161,13 @@ class SeasonalLevels:
                 f"{name}: {[self.target, *self.exog][column]} is missing at {times[row]}; fill or cut it"
             )
         phase = times[0].month - 1 if period == 12 else 0
-        walk = _Walk(self.leads, period, (np.arange(len(values)) + phase) % period)
+        season = (np.arange(len(values)) + phase) % period
+        walk = _Walk(self.leads, period, season, _cycles(values[: params.min_rows], season))
         parts = []
         for at in range(params.min_rows - 1, len(values), params.refit):
             origins = np.arange(at, min(at + params.refit, len(values)))
             part = walk.refit(values, at, origins)
-            kept = part["origin"] >= first_origin
+            kept = part["origin"] >= first
             parts.append({key: value[kept] for key, value in part.items()})
         return self._tables(name, times, period, walk.season, parts)
 
@@ -216,14 +221,15 @@ _MODELS = (*_SINGLE, BASE)
 class _Walk:
     """The walk forward through one series: it keeps every model's out-of-sample errors."""
 
-    def __init__(self, leads: tuple[int, ...], period: int, season: np.ndarray) -> None:
-        self.leads, self.period, self.season = leads, period, season
+    def __init__(self, leads: tuple[int, ...], period: int, season: np.ndarray, cycles: np.ndarray) -> None:
+        self.leads, self.period, self.season, self.cycles = leads, period, season, cycles
         self.error = np.full((len(season), len(leads), len(_MODELS)), np.nan)
 
     def refit(self, values: np.ndarray, at: int, origins: np.ndarray) -> dict[str, np.ndarray]:
         """Fit on rows up to ``at``; locations, spreads and inputs of ``origins``, in the target's unit."""
         recent = np.arange(max(0, at + 1 - CYCLES * self.period), at + 1)
         normal = np.array([values[recent[self.season[recent] == s]].mean(axis=0) for s in range(self.period)])
+        normal[:, ~self.cycles] = 0.0
         anomaly = values - normal[self.season]
         sigma = np.maximum(anomaly[: at + 1].std(axis=0), 1e-9)
         # Rows after the last origin are unknown to every one of them.
@@ -285,6 +291,21 @@ class _Walk:
                 total = square[close].sum(axis=0) + PRIOR_ERRORS * overall
                 spread[row, i] = np.sqrt(total / (close.sum() + PRIOR_ERRORS))
         return np.maximum(spread, 1e-6 * sigma + 1e-12)
+
+
+def first_origin(period: int, leads: tuple[int, ...], params: FeatureParams) -> int:
+    """Row of the first forecast: after ``WARM_UP`` cycles of out-of-sample errors at the longest lead."""
+    return params.min_rows - 1 + WARM_UP * period + max(leads)
+
+
+def _cycles(values: np.ndarray, season: np.ndarray) -> np.ndarray:
+    """Which columns have a cycle to take out, by one-way analysis of variance on the first rows.
+
+    A column whose seasons do not differ is an anomaly already: normals of a few years would only add noise.
+    """
+    groups = [values[season[: len(values)] == s] for s in np.unique(season[: len(values)])]
+    p: np.ndarray = np.atleast_1d(stats.f_oneway(*groups).pvalue)
+    return p < SEASONAL
 
 
 def _members() -> list[int]:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.families.returns import Returns
+from tasks.families.seasonal_levels import SeasonalLevels
 
 PERIODS = {"B": "trading day", "D": "day", "W": "week", "MS": "month", "h": "hour"}
 
@@ -27,6 +28,8 @@ class OwnReturns(Returns):
     wild: float
     """Root mean square of 22 returns up to which a day is calm, from which it is turbulent."""
     sources: tuple[str, ...] = ()
+
+    calendar = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -72,6 +75,56 @@ class OwnReturns(Returns):
         offset = {"h": pd.Timedelta(hours=1), "W": pd.Timedelta(days=7)}.get(self.frequency)
         after = pd.Timestamp(time) + (offset or pd.tseries.frequencies.to_offset(self.frequency))
         return after.to_datetime64()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnLevels(SeasonalLevels):
+    """Levels with a cycle, of a user's file: their anomalies several steps ahead."""
+
+    name: str
+    title: str
+    frequency: str
+    shown: str
+    """The target's own name."""
+    peers: tuple[str, ...]
+    low: float
+    high: float
+    """Levels below and above which a row counts as low or high."""
+    sources: tuple[str, ...] = ()
+
+    reference = "seasonal-ridge"
+    returns = False
+    calendar = None
+    state = "x_anomaly"
+    state_title = "anomaly at the origin"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return ("close", *self.exog)
+
+    @property
+    def unit(self) -> str:
+        return f"{self.shown} (anomaly)"
+
+    @property
+    def question(self) -> str:
+        steps = ", ".join(map(str, self.leads))
+        return (
+            f"At each {PERIODS[self.frequency]}: how far from its season will the value be {steps} steps "
+            "later? The answer is a whole probability distribution. An energy-based model tilts the "
+            "strongest classical forecast; both are judged, beside the models that practitioners use, on "
+            "dates not used in fitting."
+        )
+
+    def regimes(self, raw: pd.DataFrame) -> pd.DataFrame:
+        """Low, middle, high: thirds of the values before the test block."""
+        regime = pd.cut(
+            raw["close"], [-np.inf, self.low, self.high, np.inf], labels=["low", "middle", "high"]
+        )
+        return raw[["time", "series"]].assign(regime=regime.astype(str))
+
+    def empirical(self, inputs: pd.DataFrame, raw: pd.DataFrame, model: str) -> np.ndarray:
+        raise ValueError(f"no empirical peer {model}")
 
 
 def suite(domain: Any) -> dict[str, Any]:

@@ -8,7 +8,9 @@ import pandas as pd
 
 from tasks.errors import BasinError
 from tasks.families.returns import HISTORY, first_base
-from tasks.own.domains import OwnReturns
+from tasks.families.seasonal_levels import PERIODS as CYCLE
+from tasks.families.seasonal_levels import first_origin
+from tasks.own.domains import OwnLevels, OwnReturns
 from tasks.own.question import Question
 from tasks.own.reading import Reading
 from tasks.params import DomainParams, FeatureParams
@@ -28,32 +30,16 @@ MIN_ROWS = (100, 500)
 
 def planned(reading: Reading, question: Question, name: str) -> tuple[Any, DomainParams, Reading]:
     """``(domain, params, reading)``: the reading cut to its test block, with what was decided said."""
-    if reading.kind == "level" or question.leads != (1,):
-        raise BasinError("only one step ahead of a price or rate can be forecast so far: leave --leads out")
     said = list(reading.said)
     table, split = _split(reading.table, question, said)
-    sizes = table.groupby("series", sort=False).size()
-    refit = question.refit or REFIT[reading.freq] * (2 if sizes.max() > LONG else 1)
-    features = _features(table, pd.Timestamp(split["test_from"]), refit)
-    split["walk_from"] = _walk_from(table, features, pd.Timestamp(split["test_from"]))
-    positive = tuple(c for c in reading.exog if (table[c] > 0).all())
-    before = table[table["time"] < pd.Timestamp(split["test_from"])]
-    domain = OwnReturns(
-        name=name,
-        title=f"{name}: the next step",
-        frequency=reading.freq,
-        kind=reading.kind,
-        ohlc=reading.ohlc,
-        exog=reading.exog,
-        logged=positive,
-        peers=OwnReturns.peers,
-        calm=0.0,
-        wild=0.0,
-    )
-    rms = np.sqrt(pd.Series(domain.steps(before) ** 2).rolling(22).mean())
-    calm, wild = (float(q) for q in rms.quantile([1 / 3, 2 / 3]))
-    domain = replace(domain, calm=calm, wild=wild, peers=_peers(domain, before, question, said))
-    split["test_from"], split["test_to"] = str(split["test_from"]), str(split["test_to"])
+    first = pd.Timestamp(split["test_from"])
+    plan = _levels if reading.kind == "level" else _returns
+    domain, features, train, events = plan(replace(reading, table=table), question, name, first, said)
+    if reading.kind == "level":
+        at = first_origin(CYCLE[reading.freq], domain.leads, features)
+    else:
+        at = first_base(features)
+    needed = at + -(-FEWEST // len(domain.leads)) + max(domain.leads)
     params = DomainParams.model_validate(
         {
             "ingest": {"as_of": f"{table['time'].max():%Y-%m-%d}"},
@@ -65,26 +51,114 @@ def planned(reading: Reading, question: Question, name: str) -> tuple[Any, Domai
                 "min_episodes": 5,
             },
             "features": features.model_dump(),
-            "split": split,
+            "split": {
+                "walk_from": _walk_from(table, needed, _earliest(table, first, max(domain.leads))),
+                "test_from": str(split["test_from"]),
+                "test_to": str(split["test_to"]),
+            },
             "train": {
                 "seeds": question.seeds,
                 "capacities": (0, 8, 32),
                 "features": 8,
-                "learning_rate": 0.01,
-                "weight_decay": 0.05,
-                "max_steps": 1500,
-                "warm_steps": 500,
-                "validation_share": 0.2,
                 "seed": 0,
+                **train,
             },
-            "forecast": {"events": ("<= -2", "<= -3", "<= -5") if reading.kind == "price" else ("<= 0",)},
+            "forecast": {"events": events},
         }
     )
     said.append(
         f"test block {params.split.test_from} to {params.split.test_to}; walk-forward from "
-        f"{params.split.walk_from}; classical models refitted every {refit} rows, networks every year"
+        f"{params.split.walk_from}; classical models refitted every {features.refit} rows, networks yearly"
     )
     return domain, params, replace(reading, table=table, said=tuple(said))
+
+
+Plan = tuple[Any, FeatureParams, dict[str, Any], tuple[str, ...]]
+"""``(domain, features, train, events)``."""
+
+
+def _returns(reading: Reading, question: Question, name: str, first: pd.Timestamp, said: list[str]) -> Plan:
+    table = reading.table
+    sizes = table.groupby("series", sort=False).size()
+    refit = question.refit or REFIT[reading.freq] * (2 if sizes.max() > LONG else 1)
+    features = _features(table, first, refit)
+    before = table[table["time"] < first]
+    domain = OwnReturns(
+        name=name,
+        title=f"{name}: the next step",
+        frequency=reading.freq,
+        kind=reading.kind,
+        ohlc=reading.ohlc,
+        exog=reading.exog,
+        logged=tuple(c for c in reading.exog if (table[c] > 0).all()),
+        peers=OwnReturns.peers,
+        calm=0.0,
+        wild=0.0,
+    )
+    rms = np.sqrt(pd.Series(domain.steps(before) ** 2).rolling(22).mean())
+    calm, wild = (float(q) for q in rms.quantile([1 / 3, 2 / 3]))
+    peers = _chosen_peers(OwnReturns.peers, OwnReturns.reference, question)
+    fewest = before.groupby("series", sort=False).size().min()
+    if fewest <= HISTORY and "historical-simulation" in peers:
+        said.append(f"no historical simulation: it needs {HISTORY} rows before the test block")
+        peers = tuple(peer for peer in peers if peer != "historical-simulation")
+    train = {
+        "learning_rate": 0.01,
+        "weight_decay": 0.05,
+        "max_steps": 1500,
+        "warm_steps": 500,
+        "validation_share": 0.2,
+    }
+    events = ("<= -2", "<= -3", "<= -5") if reading.kind == "price" else ("<= 0",)
+    return replace(domain, calm=calm, wild=wild, peers=peers), features, train, events
+
+
+def _levels(reading: Reading, question: Question, name: str, first: pd.Timestamp, said: list[str]) -> Plan:
+    period, furthest = CYCLE[reading.freq], max(question.leads)
+    before = reading.table[reading.table["time"] < first]
+    rows = int(before.groupby("series", sort=False).size().min()) if len(before) else 0
+    least = 3 * period + furthest
+    if rows < 2 * least + 3 * period:
+        raise BasinError(
+            f"{rows} rows before {first:%Y-%m-%d}; forecasts {furthest} steps ahead of a series with a cycle "
+            f"of {period} rows need {2 * least + 3 * period}: give a longer history or a later --test-from"
+        )
+    features = FeatureParams(
+        refit=question.refit or REFIT[reading.freq], min_rows=max(least, 24, min(240, rows // 3))
+    )
+    low, high = (float(q) for q in before["close"].quantile([1 / 3, 2 / 3]))
+    domain = OwnLevels(
+        target="close",
+        exog=reading.exog,
+        leads=question.leads,
+        freq=None if reading.freq == "W" else reading.freq,
+        name=name,
+        title=f"{name}: {', '.join(map(str, question.leads))} steps ahead",
+        frequency=reading.freq,
+        shown=question.target,
+        peers=_chosen_peers((*OwnLevels.peers, "mdn"), OwnLevels.reference, question),
+        low=low,
+        high=high,
+    )
+    train = {
+        "learning_rate": 0.003,
+        "weight_decay": 1.0,
+        "max_steps": 100,
+        "warm_steps": 40,
+        "validation_share": 0.4,
+    }
+    spread = float(before["close"].std())
+    events = tuple(f"{sign} {edge:.4f}" for sign, edge in ((">=", spread), ("<=", -spread)))
+    return domain, features, train, events
+
+
+def _chosen_peers(known: tuple[str, ...], reference: str, question: Question) -> tuple[str, ...]:
+    if question.peers is None:
+        return known
+    unknown = [name for name in question.peers if name not in known]
+    if unknown:
+        raise BasinError(f"--peers {unknown[0]}: known for this file: {', '.join(known)}")
+    return tuple(dict.fromkeys((reference, *question.peers)))
 
 
 def _split(table: pd.DataFrame, question: Question, said: list[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -105,7 +179,7 @@ def _split(table: pd.DataFrame, question: Question, said: list[str]) -> tuple[pd
     if question.dev:
         tested = int(((times >= first.to_datetime64()) & (times <= last.to_datetime64())).sum())
         earlier = times[times < first.to_datetime64()]
-        length = min(tested, int(0.4 * len(earlier)))
+        length = min(tested, len(earlier) // 3)
         said.append(f"--dev: nothing from {first:%Y-%m-%d} on is read; the test block lies before it")
         table = table[table["time"] < first]
         first, last = pd.Timestamp(earlier[-length]), pd.Timestamp(earlier[-1])
@@ -134,22 +208,21 @@ def _features(table: pd.DataFrame, first: pd.Timestamp, refit: int) -> FeaturePa
     return FeatureParams(refit=refit, min_rows=min_rows)
 
 
-def _walk_from(table: pd.DataFrame, features: FeatureParams, first: pd.Timestamp) -> str:
-    at = first_base(features) + FEWEST
-    starts = [g["time"].iloc[at] for _, g in table.groupby("series", sort=False) if len(g) > at]
-    year = min(min(starts).year + 1, first.year - (first.month == 1 and first.day == 1))
+def _earliest(table: pd.DataFrame, first: pd.Timestamp, lead: int) -> pd.Timestamp:
+    """The origin of the first test date at the longest lead."""
+    times = np.sort(table["time"].unique())
+    at = max(0, int(np.searchsorted(times, first.to_datetime64())) - lead)
+    return pd.Timestamp(times[at])
+
+
+def _walk_from(table: pd.DataFrame, needed: int, first: pd.Timestamp) -> str:
+    """The first 1 January by which a series has the rows ``needed``, not after the year of ``first``."""
+    starts = [g["time"].iloc[needed] for _, g in table.groupby("series", sort=False) if len(g) > needed]
+    year = min([start.year + 1 for start in starts] or [first.year])
+    latest = first.year
+    if year > latest:
+        raise BasinError(
+            f"too few rows before {first:%Y-%m-%d}: training can start in {year}; give a longer history or a "
+            "later --test-from"
+        )
     return f"{year}-01-01"
-
-
-def _peers(domain: OwnReturns, before: pd.DataFrame, question: Question, said: list[str]) -> tuple[str, ...]:
-    known = OwnReturns.peers
-    if question.peers is not None:
-        unknown = [name for name in question.peers if name not in known]
-        if unknown:
-            raise BasinError(f"--peers {unknown[0]}: known for {domain.kind}: {', '.join(known)}")
-        known = tuple(dict.fromkeys((domain.reference, *question.peers)))
-    fewest = before.groupby("series", sort=False).size().min()
-    if fewest <= HISTORY and "historical-simulation" in known:
-        said.append(f"no historical simulation: it needs {HISTORY} rows before the test block")
-        known = tuple(name for name in known if name != "historical-simulation")
-    return known

@@ -110,6 +110,8 @@ def forecast(
 
 def _freeze(workspace: OwnWorkspace, params: DomainParams) -> None:
     domain = workspace.own
+    if not domain.returns:
+        return
     with whole(workspace.model / "classical.json") as (path,):
         raw, classical = pd.read_parquet(workspace.raw), pd.read_parquet(workspace.classical)
         fitted = freeze(domain, raw, classical, params.features)
@@ -117,6 +119,8 @@ def _freeze(workspace: OwnWorkspace, params: DomainParams) -> None:
 
 
 def _thaw(workspace: OwnWorkspace, model: Path) -> None:
+    if not workspace.own.returns:
+        raise BasinError("--model is for prices and rates; leave it out for levels, which fit in seconds")
     kept = read_json(model / "classical.json")
     if kept["inputs"] != _inputs_of(workspace.own):
         raise BasinError(

@@ -53,7 +53,15 @@ def _one_lead(leads: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, .
     return ("model", "log score", "CRPS", "MAE", "in 90 %", "ebm gains", "t"), rows
 
 
+COLUMNS = 6
+"""Leads that a table shows: the first, the last and some between."""
+
+
 def _many_leads(leads: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    names = list(leads)
+    if len(names) > COLUMNS:
+        chosen = dict.fromkeys(round(i * (len(names) - 1) / (COLUMNS - 1)) for i in range(COLUMNS))
+        leads = {names[i]: leads[names[i]] for i in chosen}
     models = next(iter(leads.values()))["models"]
     rows = []
     for model in models:

@@ -30,6 +30,7 @@ class Toy:
 
     fault: str = ""
     frequency = "MS"
+    calendar = None
     columns = ("sst",)
     leads = LEADS
 
@@ -143,6 +144,7 @@ def test_coverage_warns_of_a_record_that_ends_long_before_the_snapshot(params: D
 def test_trading_days_are_those_of_the_exchange(params: DomainParams) -> None:
     class Market(Toy):
         frequency = "B"
+        calendar = "XNYS"
 
     evidence = dataclasses.replace(made(params), domain=Market())
     days = evidence.expected(pd.Timestamp("2001-09-07"), pd.Timestamp("2001-09-18"))
