@@ -7,12 +7,14 @@ from typing import Any
 
 import pandas as pd
 
+from tasks.own.alarm import Alarm
 from tasks.own.question import Question
 from tasks.own.results import Backtest, Forecast
+from tasks.own.run import alarm as _alarm
 from tasks.own.run import backtest as _backtest
 from tasks.own.run import forecast as _forecast
 
-__all__ = ["Backtest", "Forecast", "backtest", "forecast"]
+__all__ = ["Alarm", "Backtest", "Forecast", "alarm", "backtest", "forecast"]
 
 
 def backtest(
@@ -66,3 +68,33 @@ def forecast(
     question = Question(time=time, target=target, exog=tuple(exog), leads=tuple(leads), **options)
     source = data if isinstance(data, pd.DataFrame) else Path(data)
     return _forecast(source, question, Path(out), None if model is None else Path(model))
+
+
+def alarm(
+    data: pd.DataFrame | str | Path,
+    *,
+    time: str,
+    target: str,
+    event: str,
+    out: str | Path,
+    exog: Sequence[str] = (),
+    max_false_alarms_per_year: float = 2.0,
+    test_from: str | date | None = None,
+    test_to: str | date | None = None,
+    **options: Any,
+) -> Alarm:
+    """The probability of an event such as ``min<=-0.08@21`` day by day, and alarms within a budget.
+
+    ``options`` are ``freq, dev, on_bad_row``. Raises ``tasks.errors.BasinError`` in one line.
+    """
+    question = Question(
+        time=time,
+        target=target,
+        exog=tuple(exog),
+        kind="price",
+        test_from=None if test_from is None else pd.Timestamp(test_from).date(),
+        test_to=None if test_to is None else pd.Timestamp(test_to).date(),
+        **options,
+    )
+    source = data if isinstance(data, pd.DataFrame) else Path(data)
+    return _alarm(source, question, event, max_false_alarms_per_year, Path(out))

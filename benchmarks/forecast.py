@@ -16,7 +16,7 @@ from benchmarks.row import Row
 from tasks.errors import BasinError
 from tasks.own.question import Question
 from tasks.own.results import Backtest
-from tasks.own.run import backtest
+from tasks.own.run import alarm, backtest
 from tasks.reporting.standing import holm
 from tasks.scores import paired_test
 
@@ -237,6 +237,37 @@ def exchange_rates() -> Iterator[Row]:
         )
 
 
+def alarms() -> Iterator[Row]:
+    event = "min<=-0.08@21"
+    question = Question(
+        time="date",
+        target="close",
+        exog=("vix",),
+        test_from=pd.Timestamp("2005-01-01").date(),
+        test_to=pd.Timestamp("2018-12-31").date(),
+        kind="price",
+        dev=DEV,
+    )
+    found = alarm(mirrored("finance/sp500_vix_daily.csv"), question, event, 2.0, BUILD / "alarm").found
+    ours, gjr = found["models"]["ebm"], found["models"]["gjr-filtered-simulation"]
+    name = "S&P 500 falls 8 % within 21 days, 2005-2018"
+    for key, least in (("auroc", 0.770), ("ap", 0.310), ("brier_skill", 0.140), ("calm_auroc", 0.675)):
+        low, high = ours[f"{key}_interval"]
+        gain = found["paired"]["gjr-filtered-simulation"][key]
+        yield Row(
+            f"{name}: {key}",
+            f"≥ {least:.3f}",
+            f"{ours[key]:.3f} [{low:.3f}, {high:.3f}] (GJR simulation {gjr[key]:.3f}; gain "
+            f"{gain[0]:+.3f} to {gain[1]:+.3f})",
+            ours[key] >= least,
+        )
+    rate = found["false_alarms_per_year"]
+    yield Row(f"{name}: false alarms a year, budget 2", "≤ 2.5", f"{rate:.2f}", rate <= 2.5)
+    caught, theirs = len(found["caught"]), len(found["peers"]["vix"]["caught"])
+    of = caught + len(found["missed"])
+    yield Row(f"{name}: events caught", "≥ VIX", f"{caught} of {of}, VIX {theirs}", caught >= theirs)
+
+
 ROWS = {
     "ohlc": ohlc,
     "vix": vix,
@@ -246,4 +277,5 @@ ROWS = {
     "fz0": fz0,
     "nino": nino,
     "exchange": exchange_rates,
+    "alarm": alarms,
 }

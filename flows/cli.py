@@ -178,6 +178,39 @@ def _forecast_domain(domain: str, root: Path) -> None:
     print_forecast(_console(), Workspace(root, domain))
 
 
+@app.command(cls=own.ListsOfWords)
+def alarm(
+    data: own.Data,
+    time: own.Time,
+    target: own.Target,
+    event: Annotated[str, typer.Option(help="min|max|sum|end, <= or >=, a return, @ steps: min<=-0.08@21")],
+    out: own.Out,
+    exog: own.Exog = None,
+    max_false_alarms_per_year: Annotated[float, typer.Option(help="Budget that sets the threshold.")] = 2.0,
+    freq: own.Freq = None,
+    test_from: own.TestFrom = None,
+    test_to: own.TestTo = None,
+    dev: own.Dev = False,
+    on_bad_row: own.BadRow = "stop",
+) -> None:
+    """How likely is an event within so many steps? Alarms of the past judged, and whether today is one."""
+    with _one_line_errors():
+        from tasks.own.question import Question
+
+        question = Question(
+            time=time,
+            target=target,
+            exog=tuple(exog or ()),
+            kind="price",
+            freq=freq,
+            test_from=own.day("--test-from", test_from),
+            test_to=own.day("--test-to", test_to),
+            dev=dev,
+            on_bad_row=on_bad_row,
+        )
+        own.alarm(data, question, event, max_false_alarms_per_year, out)
+
+
 @app.command()
 def report(
     domain: OneDomain,

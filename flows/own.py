@@ -110,6 +110,18 @@ def forecast(data: Path, question: "Question", out: Path, model: Path | None) ->
     console.print(f"quantiles, density and events: {result.folder / 'forecast.json'}", soft_wrap=True)
 
 
+def alarm(data: Path, question: "Question", event: str, budget: float, out: Path) -> None:
+    """Judge the alarms of the past and say whether today is one."""
+    from flows.display import Display
+    from tasks.own.run import alarm as run
+
+    console = _console()
+    with Display(console) as display:
+        result = run(data, question, event, budget, out, shown(display, data.name.split(".")[0]))
+    console.print(result.summary(), highlight=False, soft_wrap=True)
+    console.print(f"by date: {out / 'alarm.parquet'}, picture: {out / 'alarm.png'}", soft_wrap=True)
+
+
 def shown(display: "Display", name: str) -> Callable[[str, Callable[..., Any]], None]:
     """Stages that tell the display what they do."""
 

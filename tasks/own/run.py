@@ -10,8 +10,11 @@ from typing import Any
 import pandas as pd
 
 from tasks.errors import BasinError
+from tasks.events import parse
 from tasks.families.frozen import freeze, thaw
 from tasks.files import read_json, sha256, whole, write_json
+from tasks.own.alarm import Alarm
+from tasks.own.alarm import alarm as raise_alarms
 from tasks.own.domains import suite
 from tasks.own.paths import domain_of, evaluate_paths, forecast_paths, load_tilt, save_tilt
 from tasks.own.paths_report import write_report
@@ -141,6 +144,27 @@ def _inputs_of(domain: Any) -> dict[str, Any]:
         "exog": list(domain.exog),
         "logged": list(domain.logged),
     }
+
+
+def alarm(
+    data: Path | pd.DataFrame,
+    question: Question,
+    event: str,
+    budget: float,
+    out: Path,
+    stages: Stages = plainly,
+) -> Alarm:
+    """Alarms for an event on the path of one price; ``out`` gets ``alarm.json alarm.parquet alarm.png``."""
+    wanted = parse(event)
+    if budget < 0:
+        raise BasinError(f"--max-false-alarms-per-year {budget:g}: expected 0 or more")
+    reading, _ = read(data, question)
+    found: list[Alarm] = []
+    stages(
+        "alarm",
+        lambda progress: found.append(raise_alarms(reading, question, wanted, event, budget, out, progress)),
+    )
+    return found[0]
 
 
 def read(data: Path | pd.DataFrame, question: Question) -> tuple[Reading, str]:

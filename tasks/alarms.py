@@ -1,0 +1,113 @@
+"""Alarms judged: discrimination, calibration, thresholds within a budget, episodes and events."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+QUIET = 21
+"""Rows below the threshold after which an episode is over."""
+
+BLOCK, DRAWS = 63, 400
+"""Rows of a block, and draws, of the bootstrap of intervals."""
+
+YEAR = 365.25
+
+
+def scores(probability: Array, label: Flags, running: Array, calm: Flags) -> dict[str, float]:
+    """``auroc ap brier_skill calm_auroc``: of all rows, and of the calm ones alone.
+
+    Brier skill is 1 − Σ(p − y)² / Σ(b − y)² against the ``running`` base rate b that was known each day.
+    """
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    def auroc(chosen: Flags) -> float:
+        both = label[chosen].any() and not label[chosen].all()
+        return float(roc_auc_score(label[chosen], probability[chosen])) if both else float("nan")
+
+    everywhere = np.ones_like(label)
+    return {
+        "auroc": auroc(everywhere),
+        "ap": float(average_precision_score(label, probability)) if label.any() else float("nan"),
+        "brier_skill": float(1 - ((probability - label) ** 2).sum() / ((running - label) ** 2).sum()),
+        "calm_auroc": auroc(calm),
+    }
+
+
+def intervals(
+    models: dict[str, Array], label: Flags, running: Array, calm: Flags, seed: int = 0
+) -> tuple[dict[str, dict[str, list[float]]], dict[str, dict[str, list[float]]]]:
+    """95 % intervals of each model's scores, and of the gain of ``ebm`` over each other one.
+
+    Circular block bootstrap of the rows, the same blocks for all models. Politis and Romano (1992).
+    """
+    from arch.bootstrap import CircularBlockBootstrap
+
+    rows = CircularBlockBootstrap(BLOCK, np.arange(len(label)), seed=seed)
+    drawn: dict[str, list[list[float]]] = {name: [] for name in models}
+    for (chosen,), _ in rows.bootstrap(DRAWS):
+        for name, probability in models.items():
+            found = scores(probability[chosen], label[chosen], running[chosen], calm[chosen])
+            drawn[name].append(list(found.values()))
+    names = ("auroc", "ap", "brier_skill", "calm_auroc")
+    arrays = {name: np.array(values) for name, values in drawn.items()}
+
+    def between(values: Array) -> dict[str, list[float]]:
+        low, high = np.nanquantile(values, [0.025, 0.975], axis=0)
+        return {name: [float(low[i]), float(high[i])] for i, name in enumerate(names)}
+
+    alone = {name: between(values) for name, values in arrays.items()}
+    gains = {name: between(arrays["ebm"] - values) for name, values in arrays.items() if name != "ebm"}
+    return alone, gains
+
+
+def episodes(alarm: Flags) -> list[tuple[int, int]]:
+    """``(first, last alarm)`` rows of each episode: it ends after ``QUIET`` rows without an alarm."""
+    found: list[tuple[int, int]] = []
+    for row in np.flatnonzero(alarm):
+        if found and row - found[-1][1] <= QUIET:
+            found[-1] = (found[-1][0], int(row))
+        else:
+            found.append((int(row), int(row)))
+    return found
+
+
+def false_alarms(alarm: Flags, label: Flags) -> int:
+    """Episodes during which no day was followed by the event within its horizon."""
+    return sum(not label[first : last + 1].any() for first, last in episodes(alarm))
+
+
+def threshold(probability: Array, label: Flags, years: float, budget: float) -> float:
+    """The lowest threshold whose past false alarms keep within ``budget`` a year; infinite if none does."""
+    best = np.inf
+    for level in np.quantile(probability, 1 - np.geomspace(1 / len(probability), 0.5, 200)):
+        if false_alarms(probability >= level, label) > budget * years:
+            break
+        best = float(level)
+    return best
+
+
+def events(label: Flags, steps: int) -> list[tuple[int, int]]:
+    """Runs ``(first, last)`` of rows from which the event happened, those within ``steps`` rows as one."""
+    found: list[tuple[int, int]] = []
+    for row in np.flatnonzero(label):
+        if found and row - found[-1][1] <= steps:
+            found[-1] = (found[-1][0], int(row))
+        else:
+            found.append((int(row), int(row)))
+    return found
+
+
+def caught(alarm: Flags, label: Flags, steps: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Events with an alarm on a day from which they happened, and those without: rows ``first, alarm``."""
+    hit, missed = [], []
+    for first, last in events(label, steps):
+        days = np.flatnonzero(alarm[first : last + 1] & label[first : last + 1])
+        if len(days):
+            hit.append({"first": first, "alarm": first + int(days[0])})
+        else:
+            missed.append({"first": first})
+    return hit, missed

@@ -1,0 +1,250 @@
+"""``basin alarm``: the probability of an event on the path, day by day, and alarms within a budget."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from tasks import alarms, drawdowns
+from tasks.errors import BasinError
+from tasks.events import Event
+from tasks.files import whole, write_json
+from tasks.own.question import Question
+from tasks.own.reading import Reading
+from tasks.parallel import Progress, silent
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TEST_SHARE = 0.5
+"""Of the rows with a probability, the latest, where no test block is asked for."""
+
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """``found`` as in ``alarm.json``; ``history`` by date: ``probability threshold alarm label``."""
+
+    folder: Path
+    found: dict[str, Any]
+    history: pd.DataFrame
+    said: tuple[str, ...]
+
+    def summary(self) -> str:
+        """The models beside each other, what was caught and missed, and whether today is an alarm."""
+        names = ("auroc", "ap", "brier_skill", "calm_auroc")
+        rows = {
+            model: [
+                f"{scores[n]:.3f} [{scores[f'{n}_interval'][0]:.3f}, {scores[f'{n}_interval'][1]:.3f}]"
+                if scores[n] is not None
+                else "-"
+                for n in names
+            ]
+            for model, scores in self.found["models"].items()
+        }
+        table = pd.DataFrame(rows, index=list(names)).T.to_string()
+        found, today = self.found, self.found["today"]
+        return "\n".join(
+            [
+                f"{found['event']}: {found['test'][0]} to {found['test'][1]}, base rate "
+                f"{found['base_rate']:.3f}, {found['episodes']} events",
+                table,
+                f"alarms: {len(found['caught'])} events caught, {len(found['missed'])} missed, "
+                f"{found['false_alarms_per_year']:.2f} false alarms a year, on {found['alarm_days']:.0%} of "
+                "days",
+                f"{today['date']}: probability {today['probability']:.3f}: "
+                + ("ALARM" if today["alarm"] else "no alarm")
+                + (f", threshold {today['threshold']:.3f}" if today["threshold"] is not None else ""),
+                *(f"- {sentence}" for sentence in self.said),
+            ]
+        )
+
+    def plot(self) -> "Figure":
+        """Probability and threshold over time; alarm days in red, days before an event shaded."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(11, 4), layout="constrained")
+        axes, table = figure.subplots(), self.history
+        top = max(0.05, float(table["probability"].max()) * 1.05)
+        axes.fill_between(
+            table["time"], 0, top, where=table["label"], color="0.85", label="followed by the event"
+        )
+        axes.plot(table["time"], table["probability"], color="black", linewidth=0.8, label="probability")
+        axes.plot(table["time"], table["threshold"], color="C0", linewidth=0.8, label="threshold")
+        days = table[table["alarm"]]
+        axes.plot(days["time"], days["probability"], ".", color="C3", markersize=4, label="alarm")
+        axes.set_ylim(0, top)
+        axes.set_ylabel(f"P({self.found['event']})")
+        axes.legend(frameon=False, ncols=4, loc="upper left")
+        return figure
+
+
+def alarm(
+    reading: Reading,
+    question: Question,
+    event: Event,
+    text: str,
+    budget: float,
+    out: Path,
+    progress: Progress = silent,
+) -> Alarm:
+    """Write ``alarm.json``, ``alarm.parquet`` and ``alarm.png``; in the folder ``out``.
+
+    Every probability is of its day: models are refitted on the first row of each year on outcomes that were
+    known by then, thresholds too. Raises ``BasinError`` for levels, many series or too few rows.
+    """
+    said = list(reading.said)
+    if reading.kind != "price" or reading.table["series"].nunique() > 1:
+        raise BasinError("alarms are for one series of prices; choose one series and --kind price")
+    table = reading.table
+    if question.dev:
+        table = table[table["time"] < pd.Timestamp(question.test_from)].reset_index(drop=True)
+        said.append(f"--dev: nothing from {question.test_from} on is read")
+    if question.test_to:
+        table = table[table["time"] <= pd.Timestamp(question.test_to)].reset_index(drop=True)
+    times, close = table["time"], table["close"].to_numpy(float)
+    needed = drawdowns.FEWEST + 3 * event.steps
+    if len(close) < needed:
+        raise BasinError(f"{len(close)} rows; an alarm {event.steps} steps ahead needs {needed}")
+    years = times.dt.year.to_numpy()
+    exog = {name: table[name].to_numpy(float) for name in reading.exog}
+    progress("simulated paths", 0, 3)
+    found = drawdowns.origins(close, event, years, exog, SEED)
+    start = (
+        int(np.flatnonzero(np.isfinite(found.probability))[0]) if np.isfinite(found.probability).any() else 0
+    )
+    progress("tilt and peers", 1, 3)
+    ours, used = drawdowns.tilted(found, years, start, SEED)
+    ours = np.where(np.isfinite(ours), ours, found.probability)
+    models = {"ebm": ours, "base": found.probability}
+    models["gjr-filtered-simulation"] = drawdowns.simulate(close, event, years, {}, SEED)[0]
+    for name, values in exog.items():
+        level = np.log(values) if (values > 0).all() else values
+        models[name] = drawdowns.logit(found, pd.DataFrame({name: level}), years, start)
+    models["logit"] = drawdowns.logit(found, found.inputs, years, start)
+    first = _first_tested(times, question, start, said)
+    running = drawdowns.running_rate(found, event.steps)
+    tested = np.arange(first, len(close) - event.steps)
+    if len(tested) < 2 * event.steps:
+        raise BasinError(
+            f"{len(tested)} rows to test on from {times[first]:%Y-%m-%d}; test from an earlier date"
+        )
+    calm = _calm(close)
+    label = found.label
+    models = {name: np.where(np.isfinite(p), p, running) for name, p in models.items()}
+    progress("intervals", 2, 3)
+    part = {name: p[tested] for name, p in models.items()}
+    inside, gains = alarms.intervals(part, label[tested], running[tested], calm[tested], SEED)
+    scored = {}
+    for name, p in part.items():
+        scores = alarms.scores(p, label[tested], running[tested], calm[tested])
+        scored[name] = {
+            **{key: _number(value) for key, value in scores.items()},
+            **{f"{key}_interval": [_number(v) for v in interval] for key, interval in inside[name].items()},
+        }
+    outcome = {name: _alarms(p, label, times, start, event, budget, tested) for name, p in models.items()}
+    history = outcome["ebm"].pop("history")
+    for other in outcome.values():
+        other.pop("history", None)
+    runs = alarms.events(label[tested], event.steps)
+    today = history.iloc[-1]
+    result = {
+        "event": text,
+        "test": [f"{times[first]:%Y-%m-%d}", f"{times[tested[-1]]:%Y-%m-%d}"],
+        "models": scored,
+        "paired": {
+            name: {key: [_number(v) for v in interval] for key, interval in gain.items()}
+            for name, gain in gains.items()
+        },
+        "budget": budget,
+        **outcome["ebm"],
+        "peers": {name: part for name, part in outcome.items() if name != "ebm"},
+        "base_rate": float(label[tested].mean()),
+        "episodes": len(runs),
+        "tilt": {str(year): weight for year, weight in used.items()},
+        "today": {
+            "date": f"{today['time']:%Y-%m-%d}",
+            "probability": float(today["probability"]),
+            "threshold": _number(float(today["threshold"])),
+            "alarm": bool(today["alarm"]),
+        },
+    }
+    answer = Alarm(out, result, history[history["time"] >= times[first]].reset_index(drop=True), tuple(said))
+    out.mkdir(parents=True, exist_ok=True)
+    with whole(out / "alarm.json", out / "alarm.parquet", out / "alarm.png") as (first_path, second, picture):
+        write_json(first_path, result)
+        answer.history.to_parquet(second, index=False)
+        answer.plot().savefig(picture, dpi=150, format="png")
+    progress("intervals", 3, 3)
+    return answer
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _first_tested(times: pd.Series, question: Question, start: int, said: list[str]) -> int:
+    if question.test_from and not question.dev:
+        first = int(np.searchsorted(times.to_numpy(), np.datetime64(question.test_from)))
+        if first < start:
+            raise BasinError(
+                f"--test-from {question.test_from}: the first simulation is of {times[start]:%Y-%m-%d}; "
+                "test later or give a longer history"
+            )
+        return min(first, len(times) - 1)
+    first = start + int((1 - TEST_SHARE) * (len(times) - start))
+    said.append(f"tested from {times[first]:%Y-%m-%d}, the later half of the dates with a probability")
+    return first
+
+
+def _calm(close: np.ndarray) -> np.ndarray:
+    """Rows whose volatility of 22 returns lies below the median of all volatilities until then."""
+    returns = pd.Series(np.append(np.nan, np.diff(np.log(close))))
+    volatility = (returns**2).rolling(22).mean()
+    calm: np.ndarray = (volatility < volatility.expanding().median()).to_numpy()
+    return calm
+
+
+def _alarms(
+    probability: np.ndarray,
+    label: np.ndarray,
+    times: pd.Series,
+    start: int,
+    event: Event,
+    budget: float,
+    tested: np.ndarray,
+) -> dict[str, Any]:
+    """Thresholds of each year from the years before it, and what the alarms caught within the test block."""
+    years = times.dt.year.to_numpy()
+    level = np.full(len(years), np.inf)
+    for year in np.unique(years[start:]):
+        now = np.flatnonzero(years == year)
+        past = np.arange(start, max(start, now[0] - event.steps))
+        if len(past) > 250:
+            length = len(past) / (len(years) / max(1e-9, (times.iloc[-1] - times.iloc[0]).days / alarms.YEAR))
+            level[now] = alarms.threshold(probability[past], label[past], length, budget)
+    alarm = probability >= level
+    hit, missed = alarms.caught(alarm[tested], label[tested], event.steps)
+    span = (times[tested[-1]] - times[tested[0]]).days / alarms.YEAR
+    wrong = alarms.false_alarms(alarm[tested], label[tested])
+
+    def told(found: dict[str, int]) -> dict[str, Any]:
+        row = int(tested[found["first"]])
+        date = times.iloc[min(row + event.steps, len(times) - 1)]
+        entry = {"from": f"{times.iloc[row]:%Y-%m-%d}", "by": f"{date:%Y-%m-%d}"}
+        if "alarm" in found:
+            entry["alarm"] = f"{times.iloc[int(tested[found['alarm']])]:%Y-%m-%d}"
+        return entry
+
+    return {
+        "false_alarms_per_year": wrong / span,
+        "alarm_days": float(alarm[tested].mean()),
+        "caught": [told(found) for found in hit],
+        "missed": [told(found) for found in missed],
+        "history": pd.DataFrame(
+            {"time": times, "probability": probability, "threshold": level, "alarm": alarm, "label": label}
+        ),
+    }

@@ -1,0 +1,74 @@
+"""Events, alarms and episodes, counted by hand."""
+
+import numpy as np
+import pytest
+
+from tasks.alarms import caught, episodes, events, false_alarms, scores, threshold
+from tasks.errors import BasinError
+from tasks.events import parse
+
+
+def flags(size: int, *rows: int) -> np.ndarray:
+    found = np.zeros(size, dtype=bool)
+    found[list(rows)] = True
+    return found
+
+
+def test_statistics_of_a_path_by_hand() -> None:
+    path = np.array([[-0.1, 0.1, 0.21]])
+    assert parse("min<=-0.08@3").statistic(path) == pytest.approx([-0.1])
+    assert parse("max>=0.2@3").statistic(path) == pytest.approx([0.21])
+    assert parse("end>=0.2@3").statistic(path) == pytest.approx([0.21])
+    assert parse("sum>=0.1@3").statistic(path) == pytest.approx([-0.1 + 0.2 / 0.9 + 0.1])
+
+
+def test_labels_know_the_whole_horizon_or_nothing() -> None:
+    event = parse("min<=-0.08@2")
+    observed = event.observed(np.array([100.0, 99.0, 90.0, 95.0, 96.0]))
+    np.testing.assert_allclose(observed[:3], [-0.1, -0.0909091, 5 / 90], atol=1e-6)
+    assert np.isnan(observed[3:]).all()
+    assert list(event.happened(observed)) == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    "text", ["min<-0.08@21", "low<=-0.1@5", "min<=-0.08", "min<=-0.08@0", "min<=0.08@21", "max>=-0.1@5"]
+)
+def test_what_is_no_event_is_one_line(text: str) -> None:
+    with pytest.raises(BasinError, match="--event"):
+        parse(text)
+
+
+def test_an_episode_ends_after_21_quiet_rows() -> None:
+    assert episodes(flags(100, 5, 26, 48, 90)) == [(5, 26), (48, 48), (90, 90)]
+
+
+def test_an_episode_is_false_only_if_no_day_of_it_saw_the_event_follow() -> None:
+    alarm = flags(100, 5, 20, 60)
+    assert false_alarms(alarm, flags(100, 15)) == 1
+    assert false_alarms(alarm, flags(100, 15, 60)) == 0
+    assert false_alarms(alarm, flags(100)) == 2
+
+
+def test_the_threshold_is_the_lowest_within_the_budget() -> None:
+    rng = np.random.default_rng(0)
+    probability, label = rng.uniform(size=2000), np.zeros(2000, dtype=bool)
+    level = threshold(probability, label, 8.0, 1.0)
+    assert false_alarms(probability >= level, label) <= 8
+    assert false_alarms(probability >= level - 0.02, label) > 8
+    assert threshold(probability, label, 8.0, 0.0) == np.inf
+
+
+def test_events_are_caught_by_an_alarm_on_a_day_they_followed() -> None:
+    label = flags(100, 10, 11, 12, 50, 51)
+    assert events(label, 21) == [(10, 12), (50, 51)]
+    hit, missed = caught(flags(100, 12, 40), label, 21)
+    assert hit == [{"first": 10, "alarm": 12}] and missed == [{"first": 50}]
+
+
+def test_scores_of_a_perfect_and_of_a_constant_forecast() -> None:
+    label = flags(10, 1, 4)
+    half, everywhere = np.full(10, 0.2), np.ones(10, dtype=bool)
+    perfect = scores(label.astype(float), label, half, everywhere)
+    assert perfect == {"auroc": 1.0, "ap": 1.0, "brier_skill": 1.0, "calm_auroc": 1.0}
+    assert scores(half, label, half, everywhere)["brier_skill"] == 0.0
+    assert scores(half, label, half, everywhere)["auroc"] == 0.5
