@@ -31,7 +31,14 @@ SCORES = {
         }
     },
 }
-STEP = {"time": "2019-01-02", "lead": 1, "mean": 0.1, "interval_90": [-2, 2], "events": {"<= -2": 0.05}}
+STEP = {
+    "time": "2019-01-02",
+    "lead": 1,
+    "tilt_weight": 0.5,
+    "mean": 0.1,
+    "interval_90": [-2, 2],
+    "events": {"<= -2": 0.05},
+}
 FORECAST = {"unit": "%", "series": {"sp500": {"origin": "2018-12-31", "steps": [STEP]}}}
 
 
