@@ -69,7 +69,7 @@ def _many_leads(leads: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str,
         for lead in leads.values():
             paired = lead["paired"].get(model)
             crps = f"{lead['models'][model]['crps']:.3f}"
-            cells.append(f"{crps} ({paired['t']:+.1f})" if paired else f"{crps}       ")
+            cells.append(f"{crps}({paired['t']:+.1f})" if paired else f"{crps}      ")
         rows.append(tuple(cells))
     return ("CRPS (t)", *(f"lead {lead}" for lead in leads)), rows
 
