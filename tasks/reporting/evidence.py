@@ -9,7 +9,7 @@ import pandas as pd
 from tasks.reporting import charts
 from tasks.reporting.page import Cell, Row, Section, folded, pair, paragraph, table
 from tasks.reporting.standing import Block, holm, short_unit
-from tasks.reporting.words import in_sentence, model_name, model_note, scientific, signed, text
+from tasks.reporting.words import in_sentence, model_name, model_note, periods, scientific, signed, text
 
 CERTAIN = 0.05
 """Adjusted p-value below which a gain is shown in bold."""
@@ -86,7 +86,13 @@ def comparison(found: Sequence[Block], scores: dict[str, Any], domain: Any) -> S
             for m, css in kept
         ]
         by_lead = charts.figure(
-            charts.lines(series, f"CRPS, {short_unit(domain)}", "lead, months", dots=True, height=290),
+            charts.lines(
+                series,
+                f"CRPS, {short_unit(domain)}",
+                f"lead, {periods(domain.frequency, 2)[2:]}",
+                dots=True,
+                height=290,
+            ),
             "Forecast error by lead: lower is better.",
             "CRPS of the energy model, its base and the reference at each lead",
             [(css, model_name(m)) for m, css in kept],

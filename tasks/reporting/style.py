@@ -82,7 +82,7 @@ figcaption{font-size:14px;line-height:1.5;margin-top:10px;max-width:52em}
 .swatch.observed{border-color:var(--ink)}.swatch.ideal{border-top-style:dashed}
 .swatch.band,.swatch.fan1,.swatch.fan2,.swatch.danger{height:12px;border:0;background:var(--band)}
 .swatch.fan1{background:var(--fan1)}.swatch.fan2{background:var(--fan2)}.swatch.danger{background:var(--bad)}
-.tick,.axis{fill:var(--soft)}.row{fill:var(--ink);font-size:13.5px}
+.tick,.axis{fill:var(--soft)}.row{fill:var(--ink);font-size:13.5px;paint-order:stroke;stroke:var(--card);stroke-width:5px}
 .grid{stroke:var(--line);stroke-width:1}.zero{stroke:var(--soft);stroke-width:1.2;stroke-dasharray:5 4}
 .now{stroke:var(--soft);stroke-width:1;stroke-dasharray:2 4}
 .stroke{fill:none;stroke:var(--peer);stroke-width:2;stroke-linejoin:round}
