@@ -1,4 +1,4 @@
-"""`basin backtest` as a user types it, on a spreadsheet of prices."""
+"""`basin backtest`, `forecast` and `alarm` as a user types them, on a spreadsheet of prices."""
 
 import json
 import subprocess
@@ -24,14 +24,15 @@ def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def backtest(project_root: Path, prices: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
+def basin(
+    project_root: Path, command: str, prices: Path, out: Path, *more: str
+) -> subprocess.CompletedProcess[str]:
     asked = ["--data", str(prices), "--time", "Date", "--target", "Adj Close", "--out", str(out)]
-    return subprocess.run(
-        [*BASIN, "backtest", *asked, "--seeds", "2", "--refit", "300", *more],
-        cwd=project_root,
-        capture_output=True,
-        text=True,
-    )
+    return subprocess.run([*BASIN, command, *asked, *more], cwd=project_root, capture_output=True, text=True)
+
+
+def backtest(project_root: Path, prices: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    return basin(project_root, "backtest", prices, out, "--seeds", "2", "--refit", "300", *more)
 
 
 def test_a_backtest_leaves_scores_forecasts_report_and_model(
@@ -91,3 +92,44 @@ def test_bad_data_end_in_one_line_and_leave_the_folder_as_it_was(
     (line,) = done.stderr.splitlines()
     assert "a price that is not positive in row 100" in line
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_is_given_forecasts_the_next_rows_without_a_fit(
+    project_root: Path, prices: Path, tmp_path: Path
+) -> None:
+    first = basin(project_root, "forecast", prices, tmp_path / "a", "--seeds", "2", "--refit", "300")
+    assert first.returncode == 0, first.stderr
+    again = basin(project_root, "forecast", prices, tmp_path / "b", "--model", str(tmp_path / "a/model"))
+    assert again.returncode == 0, again.stderr
+    assert "features" not in again.stdout and not (tmp_path / "b/fits").exists()
+    steps = [
+        json.loads((tmp_path / name / "forecast.json").read_text())["series"]["Adj Close"]["steps"][0]
+        for name in ("a", "b")
+    ]
+    widths = [high - low for low, high in (step["interval_90"] for step in steps)]
+    assert widths[1] == pytest.approx(widths[0], rel=0.1)
+    other = basin(
+        project_root,
+        "forecast",
+        prices,
+        tmp_path / "c",
+        "--model",
+        str(tmp_path / "a/model"),
+        "--exog",
+        "Volume",
+    )
+    assert other.returncode == 1 and "was fitted to other inputs" in other.stderr
+
+
+def test_paths_of_a_horizon_and_an_alarm(project_root: Path, prices: Path, tmp_path: Path) -> None:
+    done = basin(project_root, "forecast", prices, tmp_path / "paths", "--horizon", "5")
+    assert done.returncode == 0, done.stderr
+    paths = pd.read_parquet(tmp_path / "paths/paths.parquet")
+    assert set(paths["step"]) == {1, 2, 3, 4, 5} and paths["sample"].nunique() >= 1000
+    done = basin(project_root, "alarm", prices, tmp_path / "alarm", "--event", "min<=-0.05@10")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "alarm/alarm.json").read_text())
+    assert {"ebm", "base", "gjr-filtered-simulation"} <= set(found["models"])
+    assert isinstance(found["today"]["alarm"], bool)
+    history = pd.read_parquet(tmp_path / "alarm/alarm.parquet")
+    assert {"time", "probability", "threshold", "alarm"} <= set(history)
