@@ -24,6 +24,9 @@ LONG = 6000
 TEST_SHARE = 0.2
 """Of the rows, the latest, where no test block is asked for."""
 
+MOST_ROWS = {"level": 6000, "price": 30000, "rate": 30000}
+"""Rows of a series beyond which refits on the whole past would take hours."""
+
 MIN_ROWS = (100, 500)
 """Fewest and most rows before the first classical fit."""
 
@@ -31,6 +34,13 @@ MIN_ROWS = (100, 500)
 def planned(reading: Reading, question: Question, name: str) -> tuple[Any, DomainParams, Reading]:
     """``(domain, params, reading)``: the reading cut to its test block, with what was decided said."""
     said = list(reading.said)
+    sizes = reading.table.groupby("series", sort=False).size()
+    most = MOST_ROWS[reading.kind]
+    if sizes.max() > most:
+        raise BasinError(
+            f"series {sizes.idxmax()}: {sizes.max():,} rows, more than the {most:,} that a {reading.kind} is "
+            "fitted to; give the latest rows, or resample to a lower frequency"
+        )
     table, split = _split(reading.table, question, said)
     first = pd.Timestamp(split["test_from"])
     plan = _levels if reading.kind == "level" else _returns
