@@ -42,6 +42,7 @@ def evaluate(workspace: Workspace, params: DomainParams, progress: Progress = si
         "capacity": {entry["fold"]: entry["capacity"] for entry in listed},
         "weights": {entry["fold"]: entry["weights"] for entry in listed},
         "pool": {entry["fold"]: entry["pool"] for entry in listed},
+        "prior": {entry["fold"]: prior_weights(entry["tilt"]) for entry in listed},
     }
     kept = [c for c in forecasts if c != "mean" and not c.startswith(("var_", "shortfall_"))]
     with whole(workspace.scores, workspace.forecasts) as (scores_path, forecasts_path):
@@ -157,6 +158,12 @@ def _mdn(fits: Path, entry: dict[str, Any], rows: pd.DataFrame, observed: np.nda
     )
     x = standardised(rows, config["columns"], config["center"], config["spread"]).float()
     return from_mixture(network, x, config["target_center"], config["target_spread"], observed)
+
+
+def prior_weights(tilt: dict[str, Any]) -> dict[str, float]:
+    """Weight by lead of the tilt learned on other series that a stored one was fitted onto; none, 0."""
+    prior = tilt["prior"]
+    return dict.fromkeys(tilt["weights"], 0.0) if prior is None else dict(prior["weights"])
 
 
 def summarise(domain: Any, forecasts: pd.DataFrame) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def forecast(workspace: Workspace, params: DomainParams, progress: Progress = si
             {
                 "time": f"{row['time']:%Y-%m-%d}",
                 "lead": int(row["lead"]),
-                "tilt_weight": model.config.weights[str(row["lead"])],
+                "tilt_weight": model.weight(row["lead"]),
                 **steps[i],
             }
         )

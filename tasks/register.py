@@ -118,8 +118,11 @@ def about_model(domain: Any, model: TiltedModel, rows: int) -> str:
     tilt = (
         f"The energy's weight by lead, from past scores: {weights}."
         if any(config.weights.values())
-        else "The energy's weight is 0: past data did not pay for a tilt, so the forecast equals its base."
+        else "The energy's weight is 0: past data of this series did not pay for a tilt of its own."
     )
+    if config.prior is not None:
+        inherited = ", ".join(f"{weight:.2g} at {lead}" for lead, weight in config.prior.weights.items())
+        tilt += f" It is fitted onto an energy learned on seven other markets, of weight {inherited}."
     return (
         f"p(y | x) = q(y | x) · exp(−w·E(y, x)) / Z(x): the classical forecast q ({domain.base}) tilted by "
         f"the mean energy of "

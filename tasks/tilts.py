@@ -1,6 +1,7 @@
 """Tilted models on tables: inputs to tensors, weights from past scores, saving and loading."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,16 @@ CLIP = 4.0
 FORECAST_PANELS = 128
 """Quadrature panels of a forecast's normaliser."""
 
+PRIOR = "prior/"
+"""Prefix of the names of a prior's parameters."""
+
 
 @dataclass(frozen=True)
 class TiltConfig:
     """What a saved tilt needs besides its parameters.
 
     ``weights`` scale the mean energy, by lead; ``pool`` holds the weight of each classical model in the
-    base, by lead.
+    base, by lead. ``prior`` is the configuration of a tilt learned elsewhere that this one is fitted onto.
     """
 
     columns: tuple[str, ...]
@@ -38,14 +42,19 @@ class TiltConfig:
     seeds: int
     weights: dict[str, float]
     pool: dict[str, dict[str, float]]
+    prior: "TiltConfig | None" = None
 
 
 @dataclass(frozen=True)
 class TiltedModel:
-    """p(y|x) = q(y|x) · exp(−w · Ē(y, x)) / Z(x), Ē the mean energy over the seeds, w that of the lead."""
+    """p(y|x) = q(y|x) · exp(−w · Ē(y, x)) / Z(x), Ē the mean energy over the seeds, w that of the lead.
+
+    With a ``prior``, another tilt of the same base, its weighted energy is added to this one's.
+    """
 
     config: TiltConfig
     energy: BilinearEnergy
+    prior: "TiltedModel | None" = None
 
     def inputs(self, rows: pd.DataFrame) -> Tensor:
         """Standardised, clipped inputs, shape ``(len(rows), columns)``, float64."""
@@ -57,17 +66,30 @@ class TiltedModel:
             energies: Tensor = self.energy(score, x).mean(0)
         return energies
 
+    def weight(self, lead: int) -> float:
+        """w of a lead, with that of the prior; 0 is the base's own forecast."""
+        own = self.config.weights[str(lead)]
+        return own if self.prior is None else own + self.prior.weight(lead)
+
     def base(self, classical: pd.DataFrame, rows: pd.DataFrame) -> LinearPool:
         """The base of each row, pooled from the table ``classical``."""
         return pooled(classical, rows, self.config.pool)
 
-    def distribution(self, rows: pd.DataFrame, base: LinearPool) -> TiltedDistribution:
-        """The forecast for each row (inputs and ``lead``), tilting ``base`` of shape ``(len(rows),)``."""
+    def total_energy(self, rows: pd.DataFrame) -> Callable[[Tensor], Tensor]:
+        """w · Ē(·, x) of each row (inputs and ``lead``), the prior's included, as a function of scores."""
         x = self.inputs(rows)
         weight = torch.tensor([self.config.weights[str(lead)] for lead in rows["lead"]], dtype=torch.float64)
-        return TiltedDistribution(
-            base, lambda score: weight * self.mean_energy(score, x), count=FORECAST_PANELS
-        )
+        prior = None if self.prior is None else self.prior.total_energy(rows)
+
+        def energy(score: Tensor) -> Tensor:
+            own = weight * self.mean_energy(score, x)
+            return own if prior is None else own + prior(score)
+
+        return energy
+
+    def distribution(self, rows: pd.DataFrame, base: LinearPool) -> TiltedDistribution:
+        """The forecast for each row (inputs and ``lead``), tilting ``base`` of shape ``(len(rows),)``."""
+        return TiltedDistribution(base, self.total_energy(rows), count=FORECAST_PANELS)
 
 
 def standardised(
@@ -107,17 +129,27 @@ def pooled(classical: pd.DataFrame, rows: pd.DataFrame, weights: dict[str, dict[
 
 
 def tensors(model: TiltedModel, prefix: str = "") -> dict[str, Tensor]:
-    """The energy's parameters by name, ready for safetensors."""
-    return {prefix + name: p.detach().float().contiguous() for name, p in model.energy.state_dict().items()}
+    """The parameters of the energy, and of its prior's, by name, ready for safetensors."""
+    own = {prefix + name: p.detach().float().contiguous() for name, p in model.energy.state_dict().items()}
+    return own if model.prior is None else own | tensors(model.prior, f"{prefix}{PRIOR}")
 
 
 def restore(config: dict[str, Any], parameters: dict[str, Tensor]) -> TiltedModel:
     """A model from the JSON form of its :class:`TiltConfig` and its parameters."""
-    known = TiltConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in config.items()})
+    prior = None
+    if config.get("prior") is not None:
+        prior = restore(config["prior"], below(parameters, PRIOR))
+    values = {**config, "prior": None if prior is None else prior.config}
+    known = TiltConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
     shape = (len(known.columns), known.hidden, known.features, known.seeds)
     energy = BilinearEnergy(*shape, torch.Generator())  # its random parameters are replaced at once
-    energy.load_state_dict(parameters)
-    return TiltedModel(known, energy.double())
+    energy.load_state_dict({name: p for name, p in parameters.items() if not name.startswith(PRIOR)})
+    return TiltedModel(known, energy.double(), prior)
+
+
+def below(parameters: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those of ``parameters`` whose names start with ``prefix``, without it."""
+    return {name.removeprefix(prefix): p for name, p in parameters.items() if name.startswith(prefix)}
 
 
 def save_model(folder: Path, model: TiltedModel, about: dict[str, Any]) -> None:
@@ -143,10 +175,7 @@ def load_fold(fits: Path, fold: str) -> TiltedModel:
     for entry in listed:
         if entry["fold"] == fold:
             parameters = load_file(fits / "fits.safetensors")
-            chosen = {
-                k.removeprefix(f"{fold}/"): v for k, v in parameters.items() if k.startswith(f"{fold}/")
-            }
-            return restore(entry["tilt"], chosen)
+            return restore(entry["tilt"], below(parameters, f"{fold}/"))
     raise BasinError(
         f"{fits}: no fold {fold}; found {', '.join(e['fold'] for e in listed)}; run the stage train again"
     )

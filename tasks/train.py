@@ -12,9 +12,10 @@ from tasks.errors import BasinError
 from tasks.files import read_json, sha256, whole
 from tasks.parallel import Progress, run_units, silent
 from tasks.params import DomainParams
-from tasks.pooling import PastScores
-from tasks.tilts import tensors
-from tasks.walk_forward import Trained, choose, folds, mdn_chain, tilt_chain
+from tasks.pooling import PastScores, PoolWeights
+from tasks.prior import prior_tilts
+from tasks.tilts import TiltedModel, tensors
+from tasks.walk_forward import Choice, Trained, choose, folds, mdn_chain, tilt_chain
 from tasks.workspace import Workspace
 
 
@@ -23,7 +24,8 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
 
     Every capacity is one unit on Ray: a chain of folds, each warm-started from the one before. For a fold,
     capacity and weight are chosen on the out-of-sample gains of *earlier* folds alone: from lean to large,
-    a step kept only if it pays by more than one standard error; no gain, no tilt.
+    a step kept only if it pays by more than one standard error; no gain, no tilt. Where the domain has a
+    ``prior``, a tilt learned on other series, the energy is fitted onto that.
     """
     from tasks.checks import require_pass
 
@@ -35,7 +37,12 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
     past_scores = PastScores(inputs, pd.read_parquet(workspace.classical), domain.pool)
     score = past_scores.normal_scores()
     plan = folds(params.split, inputs["origin"].max())
-    units = [(tilt_chain, hidden, inputs, score, plan, params.train) for hidden in params.train.capacities]
+    priors, prior_gains = [None] * len(plan), [0.0] * len(plan)
+    if domain.prior is not None:
+        priors, prior_gains = prior_tilts(domain.prior, plan)
+    units = [
+        (tilt_chain, hidden, inputs, score, plan, params.train, priors) for hidden in params.train.capacities
+    ]
     *chains, network = run_units(
         _run,
         [*units, (mdn_chain, inputs, plan, params.train)],
@@ -46,11 +53,11 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
     entries, parameters = [], {}
     for i, fold in enumerate(plan):
         past = [[chain[j] for j in range(i)] for chain in chains]
-        chosen, weights, path = choose(past, inputs, fold)
-        trained: Trained = chains[chosen][i]
-        pool = past_scores.weights(fold.start)
-        config = replace(trained.model.config, weights=weights, pool=pool)
-        parameters |= tensors(trained.model, f"{fold.name}/")
+        choice = choose(past, inputs, fold, prior_gains[i])
+        model = weighted(chains[choice.capacity][i].model, choice, past_scores.weights(fold.start))
+        config = model.config
+        trained: Trained = chains[choice.capacity][i]
+        parameters |= tensors(model, f"{fold.name}/")
         parameters |= {f"mdn/{fold.name}/{name}": value for name, value in network[i]["parameters"].items()}
         entries.append(
             {
@@ -58,9 +65,9 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
                 "origins_from": f"{fold.start:%Y-%m-%d}",
                 "training_rows": int((inputs["time"] < fold.start).sum()),
                 "capacity": config.hidden,
-                "weights": weights,
-                "pool": pool,
-                "path": path,
+                "weights": config.weights,
+                "pool": config.pool,
+                "path": choice.path,
                 "steps": trained.steps,
                 "loss": trained.loss,
                 "validation": trained.validation,
@@ -75,6 +82,22 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
         (folder / "fits.json").write_text(json.dumps({"folds": entries}, indent=2) + "\n", encoding="utf-8")
     final = entries[-1]
     return {"folds": len(entries), "capacity": final["capacity"], "weights": final["weights"]}
+
+
+def weighted(model: TiltedModel, choice: Choice, pool: PoolWeights) -> TiltedModel:
+    """The model with the weights chosen for its fold, those of its prior included."""
+    prior = model.prior
+    if prior is not None:
+        earned = prior.config.weights
+        shares = {lead: share * earned[lead] for lead, share in choice.shares.items()}
+        prior = replace(prior, config=replace(prior.config, weights=shares))
+    config = replace(
+        model.config,
+        weights=choice.weights,
+        pool=pool,
+        prior=None if prior is None else prior.config,
+    )
+    return TiltedModel(config, model.energy, prior)
 
 
 def _run(function: Any, *arguments: Any) -> Any:

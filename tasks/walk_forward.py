@@ -1,6 +1,7 @@
 """Walk-forward training: folds, chains of warm-started fits, and growth that past scores must pay for."""
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,12 @@ from tasks.tilts import TiltConfig, TiltedModel, standardised
 
 WEIGHTS = np.linspace(0, 1, 21)
 """Candidate weights w of the mean energy; 0 is the base."""
+
+SHARES = np.linspace(0, 1, 6)
+"""Candidate shares v of the weight that a prior tilt had earned elsewhere."""
+
+PRIOR_YEARS = 5
+"""Years of its own evidence that a file must set against what a prior tilt had shown elsewhere."""
 
 FEWEST = 100
 """Training rows below which no network is trained."""
@@ -44,9 +51,10 @@ def folds(split: SplitParams, last_origin: pd.Timestamp) -> list[Fold]:
 
 @dataclass(frozen=True)
 class Trained:
-    """One capacity on one fold: its model (weight 1), fit, and gain over the base of each later row.
+    """One capacity on one fold: its model (weight 1), fit, and gain of each later row.
 
-    ``gains`` is ``(rows of the fold, len(WEIGHTS))``: log p_w − log q for each candidate weight.
+    ``gains`` is ``(rows of the fold, len(SHARES), len(WEIGHTS))``: log p − log q for each candidate share of
+    the prior tilt (all the same without one) and weight of its own energy.
     """
 
     model: TiltedModel
@@ -58,16 +66,29 @@ class Trained:
     gains: np.ndarray
 
 
-def choose(
-    past: list[list[Trained]], inputs: pd.DataFrame, fold: Fold
-) -> tuple[int, dict[str, float], list[dict[str, Any]]]:
-    """``(capacity index, weight by lead, growth path)`` for a fold, from gains known before it starts.
+@dataclass(frozen=True)
+class Choice:
+    """What past gains chose for a fold: index of the capacity, by lead the weight of its energy and the
+    share of the prior tilt, and the growth path."""
+
+    capacity: int
+    weights: dict[str, float]
+    shares: dict[str, float]
+    path: list[dict[str, Any]]
+
+
+def choose(past: list[list[Trained]], inputs: pd.DataFrame, fold: Fold, prior_gain: float = 0.0) -> Choice:
+    """Capacity, weights and the share of the prior for a fold, from gains known before it starts.
 
     From lean to large, a capacity is kept only where it gains more than one standard error over the one
-    kept so far (at first the base). Each year counts once: errors are those of the yearly means, because the
-    days of one crash or the months of one El Niño are a single piece of evidence. Each lead then gets the
-    weight of its best past score, shrunk by 1 − 1/t², t its gain over the base in standard errors (the
+    kept so far (at first the base with its prior). Each year counts once: errors are those of the yearly
+    means, because the days of one crash or the months of one El Niño are a single piece of evidence. Each
+    lead then gets the weight of its best past score, shrunk by 1 − 1/t², t its gain in standard errors (the
     positive-part rule of James and Stein): weak evidence tilts little, none not at all.
+
+    A prior tilt starts at its full weight: ``prior_gain``, the yearly gain that it had shown elsewhere,
+    counts as ``PRIOR_YEARS`` years of evidence prior_gain·(1 − (1 − v)²) for its share v. Share and weight
+    are chosen together, so an energy that has learned the same from the file takes its place.
     """
     path: list[dict[str, Any]] = []
     chosen, best = 0, None
@@ -75,45 +96,53 @@ def choose(
         yearly = _yearly(chain, inputs, fold, None)
         if len(yearly) < FEWEST_YEARS:
             break
-        at = int(yearly.mean(0).argmax())
-        gain, error = _mean_and_error(yearly[:, at] - (0.0 if best is None else best))
+        at, without = _best(yearly, prior_gain)
+        gain, error = _mean_and_error(yearly[:, *at] - (yearly[:, *without] if best is None else best))
         kept = gain > error
         path.append(
             {
                 "capacity": chain[0].model.config.hidden,
-                "weight": float(WEIGHTS[at]),
-                "gain": float(yearly[:, at].mean()),
+                "weight": float(WEIGHTS[at[1]]),
+                "gain": float(yearly[:, *at].mean()),
                 "step_gain": gain,
                 "step_se": error,
                 "kept": kept,
             }
         )
         if kept:
-            chosen, best = index, yearly[:, at]
-    weights = dict.fromkeys(map(str, sorted(inputs["lead"].unique())), 0.0)
-    if best is not None:
-        for lead in weights:
-            yearly = _yearly(past[chosen], inputs, fold, int(lead))
-            if len(yearly) < FEWEST_YEARS:
-                continue
-            at = int(yearly.mean(0).argmax())
-            gain, error = _mean_and_error(yearly[:, at])
-            if gain > error:
-                weights[lead] = float(WEIGHTS[at]) * (1 - (error / gain) ** 2)
-    return chosen, weights, path
+            chosen, best = index, yearly[:, *at]
+    weights, shares = {}, {}
+    for lead in map(str, sorted(inputs["lead"].unique())):
+        yearly = _yearly(past[chosen], inputs, fold, int(lead))
+        at, without = _best(yearly, prior_gain)
+        sure = 0.0
+        if best is not None and len(yearly) >= FEWEST_YEARS:
+            gain, error = _mean_and_error(yearly[:, *at] - yearly[:, *without])
+            sure = 1 - (error / gain) ** 2 if gain > error else 0.0
+        weights[lead] = float(WEIGHTS[at[1]]) * sure
+        shares[lead] = float(sure * SHARES[at[0]] + (1 - sure) * SHARES[without[0]])
+    return Choice(chosen, weights, shares, path)
+
+
+def _best(yearly: np.ndarray, prior_gain: float) -> tuple[tuple[int, int], tuple[int, int]]:
+    """``(share, weight)`` of the best past score, as indices, and the best without an energy of its own."""
+    score = yearly.sum(0) + PRIOR_YEARS * prior_gain * (1 - (1 - SHARES[:, None]) ** 2)
+    share, weight = np.unravel_index(score.argmax(), score.shape)
+    return (int(share), int(weight)), (int(score[:, 0].argmax()), 0)
 
 
 def _yearly(chain: list[Trained], inputs: pd.DataFrame, fold: Fold, lead: int | None) -> np.ndarray:
-    """Mean gains ``(years, len(WEIGHTS))`` of the rows known before ``fold``, at one lead or at all."""
-    means = []
+    """Mean gains ``(years, len(SHARES), len(WEIGHTS))`` of the rows known before ``fold``, at one lead or
+    at all."""
+    means = np.empty((0, len(SHARES), len(WEIGHTS)))
     for trained in chain:
         rows = inputs.iloc[trained.rows]
         known = (rows["time"] < fold.start).to_numpy()
         if lead is not None:
             known &= (rows["lead"] == lead).to_numpy()
         if known.any():
-            means.append(trained.gains[known].mean(0))
-    return np.array(means)
+            means = np.concatenate([means, trained.gains[known].mean(0, keepdims=True)])
+    return means
 
 
 def _mean_and_error(values: np.ndarray) -> tuple[float, float]:
@@ -154,16 +183,22 @@ def training_device() -> torch.device:
 
 
 def tilt_chain(
-    hidden: int, inputs: pd.DataFrame, score: torch.Tensor, plan: list[Fold], params: TrainParams
+    hidden: int,
+    inputs: pd.DataFrame,
+    score: torch.Tensor,
+    plan: list[Fold],
+    params: TrainParams,
+    priors: Sequence[TiltedModel | None] | None = None,
 ) -> list[Trained]:
     """All folds of one capacity in order, each warm-started from the one before.
 
-    ``score`` holds the normal score of each row's target under its base, shape ``(len(inputs),)``.
+    ``score`` holds the normal score of each row's target under its base, shape ``(len(inputs),)``;
+    ``priors`` the tilt learned elsewhere that each fold's energy may be joined by.
     """
     generator, device = torch.Generator().manual_seed(params.seed), training_device()
     energy: BilinearEnergy | None = None
     chain = []
-    for fold in plan:
+    for fold, prior in zip(plan, priors or [None] * len(plan), strict=True):
         rows, scaling = _training_rows(inputs, fold)
         x = standardised(rows, **scaling).float()
         first = energy is None
@@ -173,9 +208,15 @@ def tilt_chain(
         fit = fit_tilt(energy, known, x.to(device), **_options(params, len(rows), first, generator))
         energy = fit.module
         config = TiltConfig(
-            **scaling, hidden=hidden, features=params.features, seeds=params.seeds, weights={}, pool={}
+            **scaling,
+            hidden=hidden,
+            features=params.features,
+            seeds=params.seeds,
+            weights={},
+            pool={},
+            prior=None if prior is None else prior.config,
         )
-        model = TiltedModel(config, copy.deepcopy(fit.module).double())
+        model = TiltedModel(config, copy.deepcopy(fit.module).double(), prior)
         later = inputs[
             (inputs["origin"] >= fold.start) & (inputs["origin"] < fold.stop) & inputs["target"].notna()
         ]
@@ -194,16 +235,27 @@ def tilt_chain(
 
 
 def _gains(model: TiltedModel, rows: pd.DataFrame, score: torch.Tensor) -> np.ndarray:
-    """log p_w(y) − log q(y) = −w·Ē(y) − log Σₖ exp(−w·Ē(sₖ))·weightₖ, for each weight w."""
+    """log p(y) − log q(y) = −E(y) − log Σₖ exp(−E(sₖ))·weightₖ with E = v·P + w·Ē, P the prior's energy and Ē
+    the model's own, for each share v and weight w."""
     if not len(rows):
-        return np.empty((0, len(WEIGHTS)))
-    rule = panels(64)
-    x = model.inputs(rows)
-    at_score, at_nodes = model.mean_energy(score, x), model.mean_energy(rule.score[:, None], x)
-    gains = [
-        -w * at_score - torch.logsumexp(rule.log_weight[:, None] - w * at_nodes, 0) for w in WEIGHTS.tolist()
-    ]
-    return torch.stack(gains, 1).numpy()
+        return np.empty((0, len(SHARES), len(WEIGHTS)))
+    rule = panels(32)
+    x, nodes = model.inputs(rows), rule.score[:, None]
+    own = model.mean_energy(score, x), model.mean_energy(nodes, x)
+    gains = np.empty((len(rows), len(SHARES), len(WEIGHTS)))
+    prior = None if model.prior is None else model.prior.total_energy(rows)
+    fixed = (torch.zeros_like(own[0]), torch.zeros_like(own[1]))
+    if prior is not None:
+        fixed = prior(score), prior(nodes)
+    for i, v in enumerate(SHARES.tolist()):
+        if prior is None and i:
+            gains[:, i] = gains[:, 0]
+            continue
+        mass = rule.log_weight[:, None] - v * fixed[1]
+        for j, w in enumerate(WEIGHTS.tolist()):
+            log_z = torch.logsumexp(mass - w * own[1], 0)
+            gains[:, i, j] = (-v * fixed[0] - w * own[0] - log_z).numpy()
+    return gains
 
 
 def mdn_chain(inputs: pd.DataFrame, plan: list[Fold], params: TrainParams) -> list[dict[str, Any]]:

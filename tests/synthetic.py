@@ -164,6 +164,7 @@ def make_scores(domain: str, forecasts: pd.DataFrame) -> dict:
             "base": "base",
             "capacity": {"2014": 0, "final": 8},
             "weights": {"2014": {"1": 0.0}, "final": {"1": 0.8}},
+            "prior": {"2014": {"1": 0.0}, "final": {"1": 0.0}},
         },
     }
 

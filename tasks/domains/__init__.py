@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tasks.errors import BasinError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import pandas as pd
 
@@ -43,6 +45,8 @@ class Domain(Protocol):
     """The classical forecast that is tilted, in words."""
     pool: tuple[str, ...]
     """The classical models whose linear pool it is."""
+    prior: "Path | None"
+    """Fits of a tilt learned on other series, onto which the energy is fitted (``tasks.prior``)."""
     returns: bool
     """Whether the target is a return (value at risk is scored) or a seasonal anomaly (correlation is)."""
     state: str

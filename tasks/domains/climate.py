@@ -82,6 +82,7 @@ class Climate:
     reference = "damped-persistence"
     base = "lagged ridge with kernel correction; from lead 6, slow ridge averaged with kernel ridge"
     pool = ("lagged-ridge",)
+    prior = None
     returns = False
     state = "x_anomaly"
     state_title = "anomaly of the last month, °C"

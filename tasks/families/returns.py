@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,6 +35,9 @@ PRIOR_SCALE = {"egarch": 0.5, "gjr": 0.5}
 PENALTY_LOC, PENALTY_SCALE = 200.0, 20.0
 """Ridge penalties of the base, chosen on 2008-2013."""
 
+GLOBAL_TILT = Path(__file__).parent / "global_tilt"
+"""Yearly tilts learned on seven markets together (``benchmarks/global_tilt.py``)."""
+
 HISTORY = 1000
 """Outcomes of the peer ``historical-simulation``."""
 
@@ -62,6 +66,7 @@ class Returns:
     reference = "egarch-skewt"
     base = "pool of scale regression and EGARCH-skew-t"
     pool: ClassVar[tuple[str, ...]] = ("scale-regression", "egarch-skewt")
+    prior: Path | None = None
     returns = True
     state = "x_z"
     state_title = "last return, in the standard deviations that EGARCH had predicted"

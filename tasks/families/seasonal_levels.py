@@ -111,6 +111,7 @@ class SeasonalLevels:
 
     peers = PEERS
     pool = (BASE,)
+    prior = None
     base = "mean of ridges, linear inverse model and recharge oscillator, weighted by past errors"
 
     def features(

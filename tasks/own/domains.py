@@ -1,12 +1,13 @@
 """Domains made for one file: what the stages need to know about a user's own series."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tasks.families.returns import Returns
+from tasks.families.returns import GLOBAL_TILT, Returns
 from tasks.families.seasonal_levels import SeasonalLevels
 
 PERIODS = {"B": "trading day", "D": "day", "W": "week", "MS": "month", "h": "hour"}
@@ -28,6 +29,7 @@ class OwnReturns(Returns):
     wild: float
     """Root mean square of 22 returns up to which a day is calm, from which it is turbulent."""
     sources: tuple[str, ...] = ()
+    prior: Path | None = GLOBAL_TILT
 
     calendar = None
 

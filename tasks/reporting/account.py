@@ -142,10 +142,12 @@ def landscape(folder: Path, figures: Sequence[dict[str, str]]) -> Section:
 def how_it_works(scores: dict[str, Any], parameters: int) -> str:
     """A few lines on the model, with what was chosen for each fold from earlier dates alone."""
     chosen = scores["chosen"]
-    weights = chosen["weights"]
+    weights, prior = chosen["weights"], chosen["prior"]
     tilted = sum(any(by_lead.values()) for by_lead in weights.values())
     registered = f"The registered model has {parameters:,} learned numbers over all its networks."
-    if not any(weights["final"].values()):
+    inherited = any(any(by_lead.values()) for by_lead in prior.values())
+    learned = any(weights["final"].values())
+    if not learned and not any(prior["final"].values()):
         registered = "In the last they did not: the forecast on this page is that of the base, untilted."
     content = "<h3>How the model works</h3>" + paragraph(
         "It starts from a classical forecast, its base, which has the same inputs. A small neural network "
@@ -156,12 +158,26 @@ def how_it_works(scores: dict[str, Any], parameters: int) -> str:
         "data pay "
         f"for it. In {tilted} of {len(weights)} yearly refits they did. {registered}"
     )
+    if inherited:
+        content += paragraph(
+            "Before it learns from this file, the forecast is tilted by an energy learned on seven other "
+            "markets, each year on earlier dates alone, with the weight that it had earned there; where the "
+            "file's own past speaks against that energy, it is left out."
+        )
     rows = [
-        Row(fold, [Cell(str(chosen["capacity"][fold])), *(Cell(text(w)) for w in by_lead.values())])
+        Row(
+            fold,
+            [
+                Cell(str(chosen["capacity"][fold])),
+                *(Cell(text(w)) for w in by_lead.values()),
+                *(Cell(text(w)) for w in prior[fold].values() if inherited),
+            ],
+        )
         for fold, by_lead in weights.items()
     ]
     leads = next(iter(weights.values()))
     columns = ["Refit", "hidden units (0: linear)", *(f"weight at lead {lead}" for lead in leads)]
+    columns += [f"of the markets' energy at lead {lead}" for lead in leads if inherited]
     what = (
         "What was chosen for each refit, on earlier dates alone; weight 0 is the base alone (base: "
         f"{chosen['base']})"

@@ -1,0 +1,51 @@
+"""``python -m benchmarks.global_tilt``: learn the tilt that users' files of prices start from, and store it.
+
+Seven markets' closes together, through the stages of ``basin backtest``. A fold of year Y has seen targets
+before Y alone, so it may serve any forecast made from then on, of these markets or of others.
+"""
+
+import json
+from dataclasses import replace
+
+import pandas as pd
+from safetensors.torch import load_file, save_file
+
+from benchmarks.forecast import BUILD, MARKETS, closes, mirrored
+from tasks.families.returns import GLOBAL_TILT
+from tasks.files import read_json, whole, write_json
+from tasks.own.question import Question
+from tasks.own.run import FIT, plainly, prepare, run_stages
+
+SINCE = "2000-01-01"
+"""Where the runs's test block begins; the yearly fits begin as early as the data allow."""
+
+
+def main() -> None:
+    tables = {market: pd.read_csv(closes(market)) for market in MARKETS}
+    # Nine more years than the same index has with `arch`.
+    tables["sp500"] = pd.read_csv(mirrored("finance/sp500_vix_daily.csv"))[["date", "close"]]
+    table = pd.concat([rows.assign(market=market) for market, rows in tables.items()])
+    question = Question(
+        time="date", target="close", series="market", kind="price", test_from=pd.Timestamp(SINCE).date()
+    )
+    workspace, params, said = prepare(table, question, BUILD / "global")
+    print("\n".join(said))
+    workspace = replace(workspace, own=replace(workspace.own, prior=None))
+    run_stages(FIT, workspace, params, plainly)
+    folds = read_json(workspace.fits / "fits.json")["folds"]
+    learned = load_file(workspace.fits / "fits.safetensors")
+    kept = {name: value for name, value in learned.items() if not name.startswith("mdn/")}
+    with whole(GLOBAL_TILT) as (folder,):
+        folder.mkdir()
+        save_file(kept, folder / "fits.safetensors")
+        shipped = ("fold", "origins_from", "training_rows", "path", "tilt")
+        about = {market: [rows["date"].min(), rows["date"].max()] for market, rows in tables.items()}
+        write_json(
+            folder / "fits.json",
+            {"markets": about, "folds": [{key: fold[key] for key in shipped} for fold in folds]},
+        )
+    print(json.dumps({fold["fold"]: [fold["capacity"], fold["weights"]["1"]] for fold in folds}))
+
+
+if __name__ == "__main__":
+    main()
