@@ -3,11 +3,13 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ebm_core.checkpoints import load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
 from ebm_core.energies import BilinearEnergy
 from ebm_core.quadrature import panels
 
@@ -41,6 +43,7 @@ def fit_seeds(
     weight_decay: float,
     generator: torch.Generator,
     device: torch.device | str = "cpu",
+    checkpoint: Path | None = None,
 ) -> Fit:
     """Train a copy of ``module`` on ``count`` rows in time order; the last ``validation`` rows only stop it.
 
@@ -49,13 +52,19 @@ def fit_seeds(
     ``generator`` (on the CPU); each seed keeps its own best step on the validation block, the start included.
     Training happens on ``device``, where the tensors of ``loss`` must be; the result comes back to the CPU.
 
-    Raises ``FloatingPointError`` naming the step when training diverges.
+    With a ``checkpoint`` file the whole state is stored at every look at the validation block, and a fit
+    that was killed goes on from there, to the same bits. It belongs to one fit: give another a file of its
+    own, or delete it.
+
+    Raises ``FloatingPointError`` naming the step when training diverges, ``ValueError`` for a checkpoint of
+    a fit with other numbers.
     """
     module = copy.deepcopy(module).to(device)
     fitted = count - validation
     held_out = torch.arange(fitted, count, device=device)
     optimiser = torch.optim.AdamW(module.parameters(), lr=learning_rate, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    asked = [count, validation, steps, learning_rate, weight_decay]
 
     def validate() -> Tensor:
         with torch.no_grad():
@@ -65,7 +74,19 @@ def fit_seeds(
     kept = {name: p.detach().clone() for name, p in module.named_parameters()}
     best_step = [0] * len(best)
     checks, losses, validations = [0], [best.clone()], [best.clone()]
-    for step in range(1, steps + 1):
+    done = 0
+    saved = None if checkpoint is None else load_checkpoint(checkpoint)
+    if saved is not None:
+        if saved["asked"] != asked:
+            raise ValueError(f"{checkpoint} is of another fit: {saved['asked']}, not {asked}; delete it")
+        module.load_state_dict(saved["module"])
+        restore_optimiser(optimiser, saved["optimiser"])
+        schedule.load_state_dict(saved["schedule"])
+        generator.set_state(saved["generator"])
+        best, kept = saved["best"].to(device), {name: p.to(device) for name, p in saved["kept"].items()}
+        checks, best_step, done = saved["checks"], saved["best_step"], saved["checks"][-1]
+        losses, validations = (list(saved[name].to(device)) for name in ("losses", "validations"))
+    for step in range(done + 1, steps + 1):
         rows = torch.randint(fitted, (min(BATCH, fitted),), generator=generator).to(device)
         now = loss(module, rows).mean(1)
         if not torch.isfinite(now).all():
@@ -77,15 +98,31 @@ def fit_seeds(
         now.sum().backward()
         optimiser.step()
         schedule.step()
-        if step % CHECK_EVERY == 0 or step == steps:
-            later = validate()
-            for seed in torch.nonzero(later < best).flatten().tolist():
-                best[seed], best_step[seed] = later[seed], step
-                for name, p in module.named_parameters():
-                    kept[name][seed] = p.detach()[seed]
-            checks.append(step)
-            losses.append(now.detach())
-            validations.append(later)
+        if step % CHECK_EVERY and step != steps:
+            continue
+        later = validate()
+        for seed in torch.nonzero(later < best).flatten().tolist():
+            best[seed], best_step[seed] = later[seed], step
+            for name, p in module.named_parameters():
+                kept[name][seed] = p.detach()[seed]
+        checks.append(step)
+        losses.append(now.detach())
+        validations.append(later)
+        if checkpoint is not None:
+            state = {
+                "asked": asked,
+                "module": module.state_dict(),
+                "optimiser": optimiser_state(optimiser),
+                "schedule": schedule.state_dict(),
+                "generator": generator.get_state(),
+                "best": best,
+                "kept": kept,
+                "checks": checks,
+                "best_step": best_step,
+                "losses": torch.stack(losses),
+                "validations": torch.stack(validations),
+            }
+            save_checkpoint(checkpoint, state)
     module.load_state_dict(kept)
     return Fit(module.cpu(), checks, torch.stack(losses).cpu(), torch.stack(validations).cpu(), best_step)
 

@@ -89,6 +89,67 @@ def test_the_same_generator_gives_the_same_bits():
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
 
 
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("after", [1, 57, 120])
+def test_a_killed_fit_goes_on_to_the_same_bits(tmp_path, monkeypatch, after):
+    score, x = shifted_scores(1500)
+    options = {"hidden": 4, "validation": 300, "steps": 120, "checkpoint": tmp_path / "fit.safetensors"}
+    whole = fit(score, x, **{**options, "checkpoint": None})
+    step, taken = torch.optim.AdamW.step, []
+
+    def dying(optimiser, *arguments):
+        taken.append(1)
+        if len(taken) == after:
+            raise Killed
+        return step(optimiser, *arguments)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", dying)
+    with pytest.raises(Killed):
+        fit(score, x, **options)
+    monkeypatch.undo()
+    resumed = fit(score, x, **options)
+    assert all(map(torch.equal, whole.module.parameters(), resumed.module.parameters()))
+    assert torch.equal(whole.validation, resumed.validation)
+    assert (whole.steps, whole.best_step) == (resumed.steps, resumed.best_step)
+    assert [p.name for p in tmp_path.iterdir()] == ["fit.safetensors"]
+
+
+def test_a_checkpoint_of_another_fit_is_refused(tmp_path):
+    score, x = shifted_scores(1500)
+    at = tmp_path / "fit.safetensors"
+    fit(score, x, validation=300, steps=20, checkpoint=at)
+    with pytest.raises(ValueError, match="is of another fit"):
+        fit(score, x, validation=300, steps=40, checkpoint=at)
+    at.write_bytes(b"half a file")
+    with pytest.raises(ValueError, match="is no checkpoint"):
+        fit(score, x, validation=300, steps=20, checkpoint=at)
+
+
+def test_single_and_double_precision_agree():
+    score, x = shifted_scores(1500)
+    single = fit(score, x, hidden=4, validation=300, steps=60).module
+    double = fit_tilt(
+        BilinearEnergy(1, 4, 8, 2, torch.Generator().manual_seed(1)).double(),
+        score.double(),
+        x.double(),
+        generator=advanced(4),
+        **{**OPTIONS, "validation": 300, "steps": 60},
+    ).module
+    at, there = torch.linspace(-3, 3, 7)[:, None], x[:20]
+    with torch.no_grad():
+        np.testing.assert_allclose(single(at, there), double(at.double(), there.double()), atol=2e-4)
+
+
+def advanced(hidden: int) -> torch.Generator:
+    """The generator of :func:`fit` after it has drawn the start of the energy."""
+    generator = torch.Generator().manual_seed(1)
+    BilinearEnergy(1, hidden, 8, 2, generator)
+    return generator
+
+
 def test_non_finite_scores_and_divergence_are_named():
     score, x = shifted_scores(1000)
     score[3] = float("nan")
