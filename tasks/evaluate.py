@@ -16,7 +16,7 @@ from tasks.mdn import MixtureDensityNetwork
 from tasks.parallel import Progress, run_units, silent
 from tasks.params import DomainParams
 from tasks.predictive import TAIL_LEVELS, Predictive, from_mixture, from_sample, from_tilted
-from tasks.scores import model_scores, paired_test
+from tasks.scores import confidence_set, model_scores, paired_test
 from tasks.tails import recalibrated_levels
 from tasks.tilts import FORECAST_PANELS, load_fold, model_rows, skewt, standardised
 from tasks.workspace import Workspace
@@ -202,6 +202,9 @@ def _by_lead(domain: Any, forecasts: pd.DataFrame) -> dict[str, Any]:
             if domain.returns:
                 tails = {level: part[f"shortfall_{level:g}"].to_numpy() for level in TAIL_LEVELS}
             scores[model] = model_scores(part, tails, seasonal=not domain.returns, test_hits=alone)
+        losses = -rows.pivot_table(index="time", columns="model", values="log_density", sort=False)
+        for model, chance in confidence_set(losses, int(lead)).items():
+            scores[model]["mcs_p"] = chance
         paired = {m: _paired(ours, part, int(lead)) for m, part in models.items() if m != "ebm"}
         leads[str(lead)] = {"models": scores, "paired": paired}
     return leads

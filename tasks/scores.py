@@ -29,6 +29,34 @@ def paired_test(difference: np.ndarray, time: pd.Series, horizon: int) -> dict[s
     }
 
 
+CONFIDENCE_RESAMPLES = 1000
+
+
+def confidence_set(losses: pd.DataFrame, horizon: int) -> dict[str, float]:
+    """p-value of each column (a model) in the model confidence set; those of .1 or more form the 90 % set.
+
+    ``losses`` has one row a date, lower is better. Range statistic, stationary bootstrap with mean block of
+    max(2·horizon, √n) dates, a fixed seed. Models with equal losses share a value; one with a loss that is
+    not finite has 0. Reference: Hansen, Lunde and Nason (2011), The model confidence set, Econometrica 79(2).
+    """
+    from arch.bootstrap import MCS
+
+    finite = losses.loc[:, np.isfinite(losses).all()]
+    distinct = finite.loc[:, ~finite.T.round(12).duplicated()]
+    values = dict.fromkeys(losses.columns, 0.0)
+    if distinct.shape[1] == 1:
+        found = pd.Series(1.0, index=distinct.columns)
+    else:
+        block = max(2 * horizon, int(np.sqrt(len(losses))))
+        test = MCS(distinct, size=0.1, reps=CONFIDENCE_RESAMPLES, block_size=block, method="R", seed=0)
+        test.compute()
+        found = test.pvalues["Pvalue"]
+    for name in finite:
+        same = next(m for m in distinct if np.allclose(finite[m], finite[name], rtol=0, atol=1e-11))
+        values[name] = float(found[same])
+    return values
+
+
 def kupiec(hits: np.ndarray, level: float) -> float:
     """p-value that hits come at rate ``level``: likelihood ratio, χ²(1). Kupiec (1995)."""
     n, x = len(hits), int(hits.sum())

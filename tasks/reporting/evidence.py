@@ -11,6 +11,9 @@ from tasks.reporting.page import Cell, Row, Section, folded, pair, paragraph, ta
 from tasks.reporting.standing import Block, holm, short_unit
 from tasks.reporting.words import in_sentence, model_name, model_note, periods, scientific, signed, text
 
+IN_SET = 0.1
+"""p-value from which a model is in the 90 % model confidence set."""
+
 CERTAIN = 0.05
 """Adjusted p-value below which a gain is shown in bold."""
 
@@ -32,7 +35,11 @@ def score_table(
         Row(
             model_name(m),
             [
-                Cell(text(b.models[m][score], digits), css="num best" if m == top else "num")
+                Cell(
+                    text(b.models[m][score], digits),
+                    "in the set" if notes and b.models[m].get("mcs_p", 0.0) >= IN_SET else "",
+                    "num best" if m == top else "num",
+                )
                 for b, top in zip(found, best, strict=True)
             ],
             row_class(m, reference),
@@ -112,7 +119,14 @@ def comparison(found: Sequence[Block], scores: dict[str, Any], domain: Any) -> S
         content += f'<div class="card">{gain_figure(bars, charts.WIDE)}</div>'
     content += gain_table(found, reference)
     content += score_table(
-        found, "log_score", "Mean log score, nats: higher is better. Bold: best.", reference, 4, False, True
+        found,
+        "log_score",
+        "Mean log score, nats: higher is better. Bold: best. In the set: in the model confidence set at "
+        "90 %, the models that none of the others clearly beats.",
+        reference,
+        4,
+        False,
+        True,
     )
     content += score_table(
         found,

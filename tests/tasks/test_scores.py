@@ -10,7 +10,7 @@ from scipy import stats
 from ebm_core import SkewT, TiltedDistribution, untilted
 from tasks.mdn import MixtureDensityNetwork
 from tasks.predictive import LEVELS, TAIL_LEVELS, from_mixture, from_sample, from_tilted
-from tasks.scores import christoffersen, fz0, kupiec, paired_test
+from tasks.scores import christoffersen, confidence_set, fz0, kupiec, paired_test
 
 OBSERVED = np.array([-2.3, -0.4, 0.0, 0.9, 3.1])
 
@@ -101,3 +101,15 @@ def test_fz0_is_least_at_the_true_value_at_risk_and_shortfall():
     best = fz0(y, np.full_like(y, var), np.full_like(y, shortfall), 0.05)
     for v, e in ((1.2 * var, 1.2 * shortfall), (0.8 * var, 0.8 * shortfall), (var, 1.3 * shortfall)):
         assert fz0(y, np.full_like(y, v), np.full_like(y, e), 0.05) > best
+
+
+def test_the_confidence_set_leaves_out_what_is_clearly_beaten_and_keeps_what_is_alike():
+    noise = np.random.default_rng(0).normal(size=(600, 3))
+    losses = pd.DataFrame({"best": noise[:, 0], "alike": noise[:, 1] + 0.02, "worse": noise[:, 2] + 0.4})
+    losses["twin"], losses["broken"] = losses["best"], losses["worse"].where(losses.index > 0, np.inf)
+    chance = confidence_set(losses, 1)
+    assert chance["best"] == chance["twin"] >= 0.1
+    assert chance["alike"] >= 0.1
+    assert chance["worse"] < 0.01
+    assert chance["broken"] == 0
+    assert confidence_set(losses, 1) == chance
