@@ -105,6 +105,7 @@ def test_fz0_is_least_at_the_true_value_at_risk_and_shortfall():
 
 def test_the_confidence_set_leaves_out_what_is_clearly_beaten_and_keeps_what_is_alike():
     noise = np.random.default_rng(0).normal(size=(600, 3))
+    noise -= noise.mean(0)
     losses = pd.DataFrame({"best": noise[:, 0], "alike": noise[:, 1] + 0.02, "worse": noise[:, 2] + 0.4})
     losses["twin"], losses["broken"] = losses["best"], losses["worse"].where(losses.index > 0, np.inf)
     chance = confidence_set(losses, 1)
