@@ -9,6 +9,7 @@ import pandas as pd
 from tasks import volatility
 from tasks.errors import BasinError
 from tasks.families.returns import (
+    REGRESSIONS,
     Returns,
     ScaleRegression,
     first_base,
@@ -41,8 +42,11 @@ def freeze(
         table = measures(domain, group, known)
         target = np.append(returns, np.nan)
         last = range(first_base(params), len(group), params.refit)[-1]
-        scale = fit_scale(domain, table, target, last)
-        frozen[str(name)] = {**fitted, "scale-regression": asdict(scale)}
+        scales = {
+            model: asdict(fit_scale(domain, table, target, last, window))
+            for model, window in REGRESSIONS.items()
+        }
+        frozen[str(name)] = {**fitted, **scales}
     return frozen
 
 
@@ -61,14 +65,16 @@ def thaw(domain: Returns, raw: pd.DataFrame, frozen: dict[str, Any]) -> tuple[pd
             )
         group = group.reset_index(drop=True)
         kept = dict(frozen[str(name)])
-        scale = ScaleRegression(**kept.pop("scale-regression"))
+        scales = {model: ScaleRegression(**kept.pop(model)) for model in REGRESSIONS}
         filtered = _filtered(kept, domain.steps(group))
         table = measures(domain, group, filtered)
         last = len(group) - 1
-        base = scale.rows(table, scale_inputs(domain), slice(last, last + 1))
+        at, names = slice(last, last + 1), scale_inputs(domain)
+        regressions = {model: scale.rows(table, names, at) for model, scale in scales.items()}
+        base = regressions["scale-regression"]
         keys = domain.keys(str(name), group, np.array([last]))
         inputs.append(pd.concat([keys, domain.energy_inputs(table, base)], axis=1))
-        for model, rows in {"scale-regression": base, **filtered}.items():
+        for model, rows in {**regressions, **filtered}.items():
             chosen = rows.set_index("row").loc[[last]].reset_index(drop=True)
             classical.append(
                 pd.concat([keys[["series", "origin", "lead"]].assign(model=model), chosen], axis=1)

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.domains.finance import DOMAIN
 from tasks.errors import BasinError
-from tasks.families.returns import measures
+from tasks.families.returns import REGRESSIONS, measures
 from tasks.params import FeatureParams
 from tasks.volatility import MODELS, one_step
 
@@ -66,7 +66,7 @@ def test_features_on_data_cut_at_a_date_are_the_same_to_the_bit(raw, prepared):
 def test_every_model_has_a_density_for_every_row(prepared):
     inputs, classical = prepared
     counts = classical.groupby("model").size()
-    assert set(counts.index) == {"scale-regression", *MODELS}
+    assert set(counts.index) == {*REGRESSIONS, *MODELS}
     assert (counts == len(inputs)).all()
     assert (classical["scale"] > 0).all()
     assert (classical["eta"] > 2).all()
