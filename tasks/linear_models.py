@@ -1,4 +1,4 @@
-"""Seasonal linear forecasts of one anomaly from several: ridge, kernel ridge, cyclostationary LIM.
+"""Seasonal linear forecasts of one anomaly from several: ridges about a first guess, cyclostationary LIM.
 
 Every function takes ``state`` (rows, series), standardised anomalies with the target first; ``known``, the
 number of rows that may be fitted on; ``season`` (rows,), the phase of each row in its cycle of ``period``
@@ -15,6 +15,14 @@ Locations = np.ndarray
 LAGS = (1, 2)
 """Earlier values of the target among the inputs of the ridges."""
 
+MODULATION = 0.5
+"""Prior size of a coefficient's harmonics, or of that of a product, against its mean over the cycle.
+
+A short record tells the mean response well and its course through the year badly, so that the same penalty
+holds harmonics back 1 / ``MODULATION``² times as much. Against 1 it takes 4 to 7 % off a ridge's error at a
+lead of 3 months on Niño 3.4 before 2000, 1 % on Pacific temperatures of 1920-1989.
+"""
+
 
 def harmonics(season: np.ndarray, period: int, count: int) -> np.ndarray:
     """1 and ``count`` pairs of cosine and sine of the cycle, shape ``(rows, 1 + 2·count)``."""
@@ -23,16 +31,29 @@ def harmonics(season: np.ndarray, period: int, count: int) -> np.ndarray:
     return np.column_stack([np.ones(len(season)), *waves])
 
 
+def waves(season: np.ndarray, period: int, count: int) -> np.ndarray:
+    """Harmonics for coefficients under a penalty: the pairs of :func:`harmonics` times :data:`MODULATION`."""
+    product: np.ndarray = harmonics(season, period, count)
+    product[:, 1:] *= MODULATION
+    return product
+
+
 def lagged(state: np.ndarray, lags: tuple[int, ...] = LAGS) -> np.ndarray:
     """``state`` and earlier values of its first column; NaN in the first rows."""
     earlier = [np.concatenate([np.full(lag, np.nan), state[:-lag, 0]]) for lag in lags]
     return np.column_stack([state, *earlier])
 
 
+def changes(state: np.ndarray, rows: int) -> np.ndarray:
+    """``state`` and the changes of its first two columns over ``rows`` rows; NaN in the first of them."""
+    before = np.concatenate([np.full((rows, min(2, state.shape[1])), np.nan), state[:-rows, :2]])
+    return np.column_stack([state, state[:, :2] - before])
+
+
 def seasonal(inputs: np.ndarray, season: np.ndarray, period: int, count: int) -> np.ndarray:
-    """Each input times each harmonic, shape ``(rows, inputs · (1 + 2·count))``."""
-    waves = harmonics(season, period, count)
-    product: np.ndarray = (inputs[:, :, None] * waves[:, None, :]).reshape(len(inputs), -1)
+    """Each input times each of :func:`waves`, shape ``(rows, inputs · (1 + 2·count))``."""
+    wave = waves(season, period, count)
+    product: np.ndarray = (inputs[:, :, None] * wave[:, None, :]).reshape(len(inputs), -1)
     return product
 
 
@@ -54,24 +75,14 @@ def ridge(x: np.ndarray, target: np.ndarray, known: int, leads: tuple[int, ...],
     return np.column_stack(columns)
 
 
-def kernel_ridge(
-    places: np.ndarray, target: np.ndarray, known: int, leads: tuple[int, ...], penalty: float, width: float
+def corrected(
+    first: Locations, x: np.ndarray, target: np.ndarray, known: int, leads: tuple[int, ...], penalty: float
 ) -> Locations:
-    """Ridge in the space of the kernel exp(−‖p − p'‖² / (2·``width``²·inputs)). Saunders et al. (1998).
-
-    ``target`` as in :func:`ridge`. Forecasts return to zero where the past holds nothing alike.
-    """
-    first = int(np.isfinite(places).all(axis=1).argmax())
-    past = places[first : known - min(leads)]
-    distance = ((places[:, None] - past) ** 2).sum(axis=2)
-    alike = np.exp(-distance / (2 * width**2 * places.shape[1]))
-    columns = []
+    """``first`` plus a :func:`ridge` of its error on ``x``: a ridge shrunk to a first guess, not to zero."""
+    error = np.full_like(first, np.nan)
     for i, lead in enumerate(leads):
-        count = known - lead - first
-        y = target[first + lead : known] if target.ndim == 1 else target[first : known - lead, i]
-        gram = alike[first : first + count, :count] + penalty * np.eye(count)
-        columns.append((alike[:, :count] * linalg.solve(gram, y, assume_a="pos")).sum(axis=1))
-    return np.column_stack(columns)
+        error[: known - lead, i] = target[lead:known] - first[: known - lead, i]
+    return first + ridge(x, error, known, leads, penalty)
 
 
 def near(season: np.ndarray, centre: int, reach: int, period: int) -> np.ndarray:
@@ -103,22 +114,24 @@ def lim(
     period: int,
     leads: tuple[int, ...],
     penalty: float,
+    seasonal_penalty: float,
     reach: int,
 ) -> Locations:
     """Cyclostationary linear inverse model: x(t + 1) = G(s)·x(t), forecasts by products of propagators.
 
     G(s) is fitted by ridge on rows at most ``reach`` from the season s, shrunk to the propagator of all
-    seasons, as if ``penalty`` further rows of unit variance had obeyed that. Penland and Sardeshmukh
-    (1995), J. Climate 8; OrtizBeviá (1997), J. Geophys. Res. 102, for the cycle.
+    seasons, as if ``seasonal_penalty`` further rows of unit variance had obeyed that; that one is shrunk to
+    zero as if ``penalty`` rows had found no memory. Penland and Sardeshmukh (1995), J. Climate 8; OrtizBeviá
+    (1997), J. Geophys. Res. 102, for the cycle.
     """
     now, later, past = state[: known - 1], state[1:known], season[: known - 1]
     eye = np.eye(state.shape[1])
-    overall = linalg.solve(now.T @ now + 1e-6 * eye, now.T @ later, assume_a="pos")
+    overall = linalg.solve(now.T @ now + (penalty + 1e-6) * eye, now.T @ later, assume_a="pos")
     steps = np.empty((period, *eye.shape))
     for s in range(period):
         close = near(past, s, reach, period)
         a, b = now[close], later[close] - now[close] @ overall
-        steps[s] = overall + linalg.solve(a.T @ a + (penalty + 1e-6) * eye, a.T @ b, assume_a="pos")
+        steps[s] = overall + linalg.solve(a.T @ a + (seasonal_penalty + 1e-6) * eye, a.T @ b, assume_a="pos")
     ahead, forecast = state, {}
     for h in range(max(leads)):
         step = steps[(season + h) % period]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.linear_models import Locations, harmonics
+from tasks.linear_models import Locations, seasonal, waves
 
 SUBSTEPS = 10
 """Euler steps between two rows; a forecast is their mean, as in the package XRO."""
@@ -24,18 +24,17 @@ def xro(
     T is the target and H the first exogenous series (for El Niño, the warm water volume). Fitted to forward
     differences by least squares and integrated by :data:`SUBSTEPS` Euler steps a row: the fit of the package
     ``XRO`` with ``maskNT=["T2", "TH"]``, vectorised over origins; a ``penalty`` shrinks L, b and c to zero
-    (persistence), which short records need. Arguments and result as in
+    (persistence), their harmonics most, which short records need. Arguments and result as in
     :mod:`tasks.linear_models`. Zhao et al. (2024), Explainable El Niño predictability from climate mode
     interactions, Nature 630.
     """
     count = min(2, (period - 1) // 2)
-    waves = harmonics(season[: known - 1], period, count)
     # The package evaluates its operator half a row before that of the forward difference.
-    within = harmonics(np.arange(period) - 0.5, period, count)
+    within = waves(np.arange(period) - 0.5, period, count)
     coefficients = []
     for equation in range(state.shape[1]):
         terms = _terms(state, equation)[: known - 1]
-        design = (terms[:, :, None] * waves[:, None, :]).reshape(known - 1, -1)
+        design = seasonal(terms, season[: known - 1], period, count)
         change = np.diff(state[:known, equation])
         gram = design.T @ design + penalty * np.eye(design.shape[1])
         fitted = np.linalg.lstsq(gram, design.T @ change, rcond=None)[0].reshape(terms.shape[1], -1)

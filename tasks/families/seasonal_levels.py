@@ -8,19 +8,10 @@ from pandas.tseries.frequencies import to_offset
 from scipy import stats
 
 from tasks.errors import BasinError
-from tasks.linear_models import (
-    damped_persistence,
-    harmonics,
-    kernel_ridge,
-    lagged,
-    lim,
-    near,
-    ridge,
-    seasonal,
-)
+from tasks.linear_models import harmonics, near
 from tasks.parallel import Progress, silent
 from tasks.params import FeatureParams
-from tasks.xro import xro
+from tasks.seasonal_models import MEMBERS, PEERS, UNLEARNT, locations
 
 PERIODS = {"MS": 12, "ME": 12, "QS": 4, "QE": 4, "W": 52, "D": 7, "h": 24}
 """Rows of a cycle by pandas frequency."""
@@ -34,14 +25,7 @@ SEASONAL = 0.01
 WARM_UP = 3
 """Cycles of out-of-sample errors before the first forecast is given."""
 
-PEERS = ("seasonal-ridge", "lim", "xro", "damped-persistence", "climatology", "persistence")
-MEMBERS = ("lim", "xro-ridge", "xro-kernel", "seasonal-ridge", "smooth-ridge", "quadratic-ridge")
 BASE = "ensemble"
-
-RIDGE_PENALTY, SMOOTH_PENALTY, QUADRATIC_PENALTY, RESIDUAL_PENALTY = 100.0, 100.0, 120.0, 200.0
-KERNEL_PENALTY, KERNEL_WIDTH = 3.0, 1.5
-LIM_PENALTY, XRO_PENALTY = 30.0, 30.0
-"""All chosen on Niño 3.4 targets of 1990-1999, the peer's at its best there too; XRO itself has none."""
 
 HALF_LIFE = 10
 """Cycles after which an error counts half in a weight."""
@@ -51,6 +35,10 @@ PRIOR_CYCLES = 10
 
 PRIOR_ERRORS = 30
 """Errors that the spread over all seasons counts for in the spread of one."""
+
+LEARNING = 0.8
+"""Cycles of rows, for each series among the inputs, on which a fit adds as much to its squared error as the
+target's own noise does."""
 
 
 def period_of(times: pd.DatetimeIndex, series: str, freq: str | None = None) -> int:
@@ -68,35 +56,6 @@ def period_of(times: pd.DatetimeIndex, series: str, freq: str | None = None) -> 
     return PERIODS[name]
 
 
-def locations(
-    state: np.ndarray, known: int, season: np.ndarray, period: int, leads: tuple[int, ...]
-) -> dict[str, np.ndarray]:
-    """Every model's expected target ``(rows, leads)`` (``tasks.linear_models``), in σ of the target."""
-    target = state[:, 0]
-    x = lagged(state)
-    flat = np.zeros((len(state), len(leads)))
-    dynamic = xro(state, known, season, period, leads, XRO_PENALTY)
-    error = np.full_like(flat, np.nan)
-    for i, lead in enumerate(leads):
-        error[: known - lead, i] = target[lead:known] - dynamic[: known - lead, i]
-    two = seasonal(x, season, period, min(2, (period - 1) // 2))
-    one = seasonal(x, season, period, 1)
-    square = np.column_stack([one, seasonal(state[:, :1] * state, season, period, 1)])
-    place = np.column_stack([x, 2 * harmonics(season, period, 1)[:, 1:]])
-    return {
-        "climatology": flat,
-        "persistence": flat + target[:, None],
-        "damped-persistence": damped_persistence(target, known, season, period, leads),
-        "seasonal-ridge": ridge(two, target, known, leads, RIDGE_PENALTY),
-        "smooth-ridge": ridge(one, target, known, leads, SMOOTH_PENALTY),
-        "quadratic-ridge": ridge(square, target, known, leads, QUADRATIC_PENALTY),
-        "lim": lim(state, known, season, period, leads, LIM_PENALTY, max(1, period // 12)),
-        "xro": xro(state, known, season, period, leads),
-        "xro-ridge": dynamic + ridge(one, error, known, leads, RESIDUAL_PENALTY),
-        "xro-kernel": dynamic + kernel_ridge(place, error, known, leads, KERNEL_PENALTY, KERNEL_WIDTH),
-    }
-
-
 @dataclass(frozen=True)
 class SeasonalLevels:
     """Classical densities of ``target`` from its own past and that of ``exog``, anomalies in its unit.
@@ -112,7 +71,7 @@ class SeasonalLevels:
     peers = PEERS
     pool = (BASE,)
     prior = None
-    base = "mean of ridges, linear inverse model and recharge oscillator, weighted by past errors"
+    base = "mean of ridges about damped persistence, inverse model and oscillator, weighted by past errors"
 
     def features(
         self,
@@ -197,7 +156,7 @@ class SeasonalLevels:
                 x_lead=lead / max(self.leads),
                 x_loc=whole["loc"][:, i, -1],
                 x_log_scale=np.log(whole["scale"][:, i, -1]),
-                x_disagreement=whole["loc"][:, i, :-1].std(axis=1),
+                x_disagreement=whole["loc"][:, i, _members()].std(axis=1),
             )
             for j, column in enumerate(self.exog):
                 table[f"x_{column}"] = whole["state"][:, j + 1]
@@ -217,6 +176,7 @@ class SeasonalLevels:
 
 _SINGLE = tuple(dict.fromkeys((*PEERS, *MEMBERS)))
 _MODELS = (*_SINGLE, BASE)
+_LEARNT = np.array([name not in UNLEARNT for name in _MODELS])
 
 
 class _Walk:
@@ -225,6 +185,7 @@ class _Walk:
     def __init__(self, leads: tuple[int, ...], period: int, season: np.ndarray, cycles: np.ndarray) -> None:
         self.leads, self.period, self.season, self.cycles = leads, period, season, cycles
         self.error = np.full((len(season), len(leads), len(_MODELS)), np.nan)
+        self.rows = np.zeros(len(season))
 
     def refit(self, values: np.ndarray, at: int, origins: np.ndarray) -> dict[str, np.ndarray]:
         """Fit on rows up to ``at``; locations, spreads and inputs of ``origins``, in the target's unit."""
@@ -245,7 +206,7 @@ class _Walk:
             ahead = origins + lead
             inside = ahead < len(values)
             target[inside, i] = anomaly[ahead[inside], 0]
-        self.error[origins] = target[:, :, None] - loc
+        self.error[origins], self.rows[origins] = target[:, :, None] - loc, at + 1
         change = anomaly[origins, 0] - anomaly[origins - max(1, self.period // 4), 0]
         return {
             "origin": origins,
@@ -276,16 +237,20 @@ class _Walk:
     def _spread(self, at: int, origins: np.ndarray, sigma: float) -> np.ndarray:
         """σ ``(origins, leads, models)``: root mean squared past errors about the target's season.
 
-        Shrunk, in variance, to that of all seasons, as if :data:`PRIOR_ERRORS` more had been seen;
+        A fit of p effective parameters to n rows errs with variance σ²·(1 + p/n), so an error made on n rows
+        counts (1 + p/now) / (1 + p/n); p is :data:`LEARNING` cycles of rows a series, 0 for ``UNLEARNT``
+        models. Shrunk, in variance, to that of all seasons, as if :data:`PRIOR_ERRORS` more had been seen;
         the climatological ``sigma`` where there are none.
         """
         spread = np.full((len(origins), len(self.leads), len(_MODELS)), sigma)
-        reach = max(1, self.period // 6)
+        reach, learning = max(1, self.period // 6), LEARNING * self.period * len(self.cycles)
         for i, lead in enumerate(self.leads):
             past = self._past(at, i)
             if not len(past):
                 continue
-            square, phase = self.error[past, i] ** 2, (self.season[past] + lead) % self.period
+            learnt = (1 + learning / (at + 1)) / (1 + learning / self.rows[past])
+            square = self.error[past, i] ** 2 * np.where(_LEARNT, learnt[:, None], 1.0)
+            phase = (self.season[past] + lead) % self.period
             overall = square.mean(axis=0)
             for row, origin in enumerate(origins):
                 close = near(phase, (self.season[origin] + lead) % self.period, reach, self.period)

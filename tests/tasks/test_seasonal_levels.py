@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from tasks.errors import BasinError
-from tasks.families.seasonal_levels import BASE, PEERS, SeasonalLevels
-from tasks.linear_models import kernel_ridge, lim, ridge
+from tasks.families.seasonal_levels import _MODELS, BASE, LEARNING, SeasonalLevels, _Walk
+from tasks.linear_models import changes, corrected, lim, ridge
 from tasks.params import FeatureParams
+from tasks.seasonal_models import MEMBERS, PEERS
 from tasks.xro import xro
 
 
@@ -28,7 +29,7 @@ def _table(rows: int, freq: str = "MS", seed: int = 0) -> pd.DataFrame:
 
 def test_lim_recovers_a_known_var() -> None:
     x, step = _var(30_000)
-    forecast = lim(x, len(x), np.arange(len(x)) % 12, 12, (1, 5), 1e6, 1)
+    forecast = lim(x, len(x), np.arange(len(x)) % 12, 12, (1, 5), 0.0, 1e6, 1)
     for column, lead in enumerate((1, 5)):
         expected = x @ np.linalg.matrix_power(step, lead)[0]
         assert np.abs(forecast[:, column] - expected).max() < 0.15
@@ -40,17 +41,23 @@ def test_lim_follows_propagators_that_change_with_the_season() -> None:
     x = np.zeros((len(season), 1))
     for t in range(1, len(x)):
         x[t] = damping[t - 1] * x[t - 1] + generator.normal()
-    forecast = lim(x, len(x), season, 12, (1,), 0.0, 0)
+    forecast = lim(x, len(x), season, 12, (1,), 0.0, 0.0, 0)
     assert np.abs(forecast[:, 0] / x[:, 0] - damping)[1:].max() < 0.1
 
 
-def test_ridge_and_kernel_ridge_have_their_closed_forms() -> None:
+def test_ridge_has_its_closed_form_about_zero_and_about_a_first_guess() -> None:
     x, y = np.array([[1.0], [2.0], [3.0]]), np.array([0.0, 2.0, 4.0])
     # Two pairs at lead 1: (1, 2) and (2, 4): β = (2 + 8) / (1 + 4 + 5).
     assert ridge(x, y, 3, (1,), 5.0)[:, 0] == pytest.approx([1.0, 2.0, 3.0])
-    # One pair at lead 2, (1, 4): 4·k(p, 1) / (1 + penalty).
-    kernel = kernel_ridge(x, y, 3, (2,), 1.0, 1.0)[:, 0]
-    assert kernel == pytest.approx(2 * np.exp(-np.array([0.0, 1.0, 4.0]) / 2))
+    # Its errors about a first guess of 1 are 1 and 3: β = (1 + 6) / (1 + 4 + 5).
+    assert corrected(np.ones((3, 1)), x, y, 3, (1,), 5.0)[:, 0] == pytest.approx([1.7, 2.4, 3.1])
+
+
+def test_changes_are_those_of_the_first_two_columns() -> None:
+    state = np.arange(12.0).reshape(4, 3) ** 2
+    found = changes(state, 2)
+    assert found[:, :3] == pytest.approx(state) and np.isnan(found[:2, 3:]).all()
+    assert found[2:, 3:] == pytest.approx((state[2:] - state[:2])[:, :2])
 
 
 def test_xro_agrees_with_the_package() -> None:
@@ -65,6 +72,15 @@ def test_xro_agrees_with_the_package() -> None:
     theirs = model.reforecast(fit, data.isel(time=slice(0, 24)), n_month=6, ncopy=1, noise_type="zero")
     ours = xro(x, len(x), np.arange(len(x)) % 12, 12, (1, 6))[:24]
     assert ours == pytest.approx(theirs["T"].transpose("init", "lead").values[:, [1, 6]], abs=1e-6)
+
+
+def test_the_spread_of_a_fit_allows_for_what_later_rows_have_taught() -> None:
+    walk = _Walk((1,), 12, np.arange(121) % 12, np.array([True, True]))
+    walk.error[60:119], walk.rows[60:119] = 2.0, 60
+    spread = walk._spread(119, np.array([119]), 1.0)[0, 0]
+    learnt = (1 + 24 * LEARNING / 120) / (1 + 24 * LEARNING / 60)
+    fitted, climatology = _MODELS.index("lim"), _MODELS.index("climatology")
+    assert spread[[fitted, climatology]] == pytest.approx([2 * np.sqrt(learnt), 2])
 
 
 @pytest.mark.parametrize("exog", [(), ("w",)])
@@ -86,7 +102,7 @@ def test_features_of_a_cut_table_are_identical(exog: tuple[str, ...]) -> None:
 def test_every_frequency_gives_every_model_for_every_lead(freq: str) -> None:
     family = SeasonalLevels("y", (), (1, 4))
     inputs, classical = family.features(_table(420, freq), FeatureParams(refit=26, min_rows=200))
-    assert {*PEERS, BASE} <= set(classical["model"])
+    assert {*PEERS, *MEMBERS, BASE} == set(classical["model"])
     assert (classical.groupby("model").size() == len(inputs)).all()
     assert np.isfinite(classical[["loc", "scale"]].to_numpy()).all() and (classical["scale"] > 0).all()
     assert inputs["origin"].max() == _table(420, freq)["time"].max()
