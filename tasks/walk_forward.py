@@ -29,7 +29,7 @@ FEWEST = 100
 """Training rows below which no network is trained."""
 
 FEWEST_YEARS = 5
-"""Years of past gains below which the base is not tilted."""
+"""Years of past gains below which the base is not tilted; more where forecasts reach far (:func:`enough`)."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def choose(past: list[list[Trained]], inputs: pd.DataFrame, fold: Fold, prior_ga
     chosen, best = 0, None
     for index, chain in enumerate(past):
         yearly = _yearly(chain, inputs, fold, None)
-        if len(yearly) < FEWEST_YEARS:
+        if not enough(yearly, inputs):
             break
         at, without = _best(yearly, prior_gain)
         gain, error = _mean_and_error(yearly[:, *at] - (yearly[:, *without] if best is None else best))
@@ -116,12 +116,19 @@ def choose(past: list[list[Trained]], inputs: pd.DataFrame, fold: Fold, prior_ga
         yearly = _yearly(past[chosen], inputs, fold, int(lead))
         at, without = _best(yearly, prior_gain)
         sure = 0.0
-        if best is not None and len(yearly) >= FEWEST_YEARS:
+        if best is not None and enough(yearly, inputs[inputs["lead"] == int(lead)]):
             gain, error = _mean_and_error(yearly[:, *at] - yearly[:, *without])
             sure = 1 - (error / gain) ** 2 if gain > error else 0.0
         weights[lead] = float(WEIGHTS[at[1]]) * sure
         shares[lead] = float(sure * SHARES[at[0]] + (1 - sure) * SHARES[without[0]])
     return Choice(chosen, weights, shares, path)
+
+
+def enough(yearly: np.ndarray, rows: pd.DataFrame) -> bool:
+    """Whether past years suffice to tilt: ``FEWEST_YEARS``, and as many more for each year from the origin
+    to the target of ``rows``, because forecasts that overlap share their errors."""
+    reach = (rows["time"] - rows["origin"]).max() / pd.Timedelta(days=365.25)
+    return len(yearly) >= int(FEWEST_YEARS * (1 + reach))
 
 
 def _best(yearly: np.ndarray, prior_gain: float) -> tuple[tuple[int, int], tuple[int, int]]:
