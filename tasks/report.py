@@ -10,10 +10,11 @@ from tasks.errors import BasinError
 from tasks.files import read_json, whole
 from tasks.parallel import Progress, silent
 from tasks.params import DomainParams
-from tasks.reporting import account, evidence, outlook
+from tasks.reporting import account, energies, evidence, outlook
 from tasks.reporting.page import Section, page
 from tasks.reporting.standing import Block, blocks, headline, short_unit
 from tasks.reporting.words import dated, in_sentence, series_name, signed, text
+from tasks.tilts import load_model
 from tasks.workspace import Workspace
 
 
@@ -55,6 +56,14 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
         ),
         evidence.calibration(found, forecasts, domain),
         evidence.over_time(forecasts, domain),
+        energies.energies(
+            forecasts,
+            pd.read_parquet(workspace.inputs),
+            pd.read_parquet(workspace.classical),
+            load_model(workspace.model),
+            read_json(workspace.fits / "fits.json")["folds"][-1]["path"],
+            domain,
+        ),
         account.landscape(workspace.landscape, read_json(workspace.landscape / "landscape.json")["figures"]),
         account.data_and_checks(
             pd.read_parquet(present(workspace.raw, "ingest")),

@@ -1,5 +1,6 @@
 """Artifacts of a small made-up project, in the stages' own formats: for what only reads them."""
 
+import shutil
 import struct
 import zlib
 from pathlib import Path
@@ -41,10 +42,6 @@ def project(root: Path, domain: str, rows: int = 500) -> Workspace:
     write_json(workspace.forecast_audit, AUDIT)
     write_json(workspace.forecast, make_forecast(domain, times))
     workspace.model_card.write_text("# A model\n")
-    from safetensors.numpy import save_file
-
-    save_file({"layer": np.zeros((5, 4, 3))}, workspace.model / "model.safetensors")
-    write_json(workspace.model / "config.json", {"seeds": 5})
     (workspace.landscape / "map.png").write_bytes(png(8, 4))
     figures = [{"file": "map.png", "title": "A map", "caption": "Nothing is on it."}]
     write_json(workspace.landscape / "landscape.json", {"figures": figures})
@@ -70,12 +67,13 @@ def make_forecasts(domain: str, times: pd.DatetimeIndex, rng: np.random.Generato
 
 
 def make_inputs(workspace: Workspace, state: str) -> None:
-    """Inputs, a classical model and a random energy as every fold's model, for the forecasts there are."""
+    """Inputs, a classical model and a random energy as the last fold's model and the registered one, for the
+    forecasts there are and the step after them."""
     import torch
     from safetensors.torch import save_file
 
     from ebm_core import BilinearEnergy
-    from tasks.tilts import TiltConfig, TiltedModel, tensors
+    from tasks.tilts import TiltConfig, TiltedModel, save_model, tensors
 
     tested = pd.read_parquet(workspace.forecasts).query("model == 'ebm'").reset_index(drop=True)
     rng = np.random.default_rng(1)
@@ -83,10 +81,14 @@ def make_inputs(workspace: Workspace, state: str) -> None:
     log_scale = np.log(tested["q0.84"])
     inputs[state] = tested["observed"].shift(1, fill_value=0.0)
     inputs["x_log_scale"], inputs["x_noise"] = log_scale, rng.standard_normal(len(inputs))
+    following = inputs.groupby(["series", "lead"], as_index=False, sort=False).tail(1)
+    following = following.assign(origin=inputs["time"].max() + pd.Timedelta(days=1), target=np.nan)
+    following["time"] = following["origin"] + pd.Timedelta(days=1)
+    inputs = pd.concat([inputs, following], ignore_index=True)
     workspace.inputs.parent.mkdir(parents=True, exist_ok=True)
     inputs.to_parquet(workspace.inputs)
     base = inputs[["series", "origin", "lead"]].assign(
-        model="classic", loc=0.0, scale=np.exp(log_scale), eta=8.0, lam=-0.1
+        model="classic", loc=0.0, scale=np.exp(inputs["x_log_scale"]), eta=8.0, lam=-0.1
     )
     base.to_parquet(workspace.classical)
     columns = tuple(c for c in inputs if c.startswith("x_"))
@@ -109,7 +111,10 @@ def make_inputs(workspace: Workspace, state: str) -> None:
         "weights": weights,
         "capacity": 4,
     }
-    write_json(workspace.fits / "fits.json", {"folds": [{**fold, "tilt": vars(config)}]})
+    path = [{"capacity": 4, "step_gain": 0.02, "step_se": 0.01, "kept": True}]
+    write_json(workspace.fits / "fits.json", {"folds": [{**fold, "path": path, "tilt": vars(config)}]})
+    shutil.rmtree(workspace.model, ignore_errors=True)
+    save_model(workspace.model, model, {})
 
 
 def make_scores(domain: str, forecasts: pd.DataFrame) -> dict:

@@ -10,7 +10,7 @@ import pytest
 
 from tasks import report as stage
 from tasks.params import load_params
-from tests.synthetic import project
+from tests.synthetic import make_inputs, project
 from tests.tasks.test_report import domain_of
 
 pytestmark = pytest.mark.browser
@@ -103,6 +103,7 @@ def test_the_reports_in_a_browser(tab, tmp_path, project_root, monkeypatch):
     monkeypatch.setattr(stage, "get_domain", domain_of)
     for domain in ("finance", "climate"):
         workspace = project(tmp_path / domain, domain, rows=200)
+        make_inputs(workspace, "x_z")
         stage.report(workspace, load_params(project_root, domain))
         url = workspace.report.as_uri()
         for width, height, dark in ((1280, 900, False), (390, 844, False), (390, 844, True)):

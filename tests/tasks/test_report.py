@@ -15,7 +15,7 @@ from tasks.params import load_params
 from tasks.reporting.charts import ticks
 from tasks.reporting.standing import Block, headline, holm
 from tasks.reporting.words import dated, model_name, text
-from tests.synthetic import LEADS, PEERS, project
+from tests.synthetic import LEADS, PEERS, make_inputs, project
 
 FREQUENCY = {"finance": "B", "climate": "MS"}
 REFERENCE = {"finance": "egarch-skewt", "climate": "damped-persistence"}
@@ -36,7 +36,9 @@ def made_up(name: str) -> SimpleNamespace:
 @pytest.fixture(params=["finance", "climate"])
 def workspace(request, tmp_path, monkeypatch):
     monkeypatch.setattr(stage, "get_domain", domain_of)
-    return project(tmp_path, request.param, rows=300)
+    made = project(tmp_path, request.param, rows=300)
+    make_inputs(made, "x_z")
+    return made
 
 
 def write(workspace, project_root) -> str:
