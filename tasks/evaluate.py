@@ -74,7 +74,7 @@ def forecast_rows(
             chosen = rows[in_fold].reset_index(drop=True)
             known = classical[classical["origin"].dt.year == int(entry["fold"])]
             levels = None if tails is None else tails[in_fold.to_numpy()]
-            units.append((workspace.fits, entry, domain, chosen, known, raw, levels))
+            units.append((workspace.fits, entry, domain, chosen, known, (raw, classical), levels))
     results = run_units(_score_fold, units, "forecasts of the test block", progress)
     order = ["ebm", "base", *domain.peers]
     table = pd.concat([t for t, _ in results], ignore_index=True)
@@ -121,10 +121,11 @@ def _score_fold(
     domain: Any,
     rows: pd.DataFrame,
     classical: pd.DataFrame,
-    raw: pd.DataFrame,
+    history: tuple[pd.DataFrame, pd.DataFrame],
     tails: np.ndarray | None,
 ) -> tuple[pd.DataFrame, float]:
-    """All models on the rows of one fold; ``tails`` are the levels of our value at risk."""
+    """All models on the rows of one fold: ``classical`` are its own, ``history`` the raw and the classical
+    table of all dates; ``tails`` are the levels of our value at risk."""
     observed = rows["target"].to_numpy()
     model = load_fold(fits, entry["fold"])
     base = model.base(classical, rows)
@@ -141,7 +142,7 @@ def _score_fold(
         elif peer == "mdn":
             parts[peer] = _mdn(fits, entry, rows, observed)
         else:
-            parts[peer] = from_sample(domain.empirical(rows, raw, peer), observed)
+            parts[peer] = from_sample(domain.empirical(rows, *history, peer), observed)
     table = pd.concat([p.table(rows, name) for name, p in parts.items()], ignore_index=True)
     return table, tilted.log_z_error
 

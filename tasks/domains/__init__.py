@@ -81,8 +81,13 @@ class Domain(Protocol):
         """``time, series, regime`` (str): the regimes whose balance and skill are audited."""
         ...
 
-    def empirical(self, inputs: "pd.DataFrame", raw: "pd.DataFrame", model: str) -> "np.ndarray":
-        """Sample of a peer that has no parameters, known at each origin: shape ``(len(inputs), sample)``."""
+    def empirical(
+        self, inputs: "pd.DataFrame", raw: "pd.DataFrame", past: "pd.DataFrame", model: str
+    ) -> "np.ndarray":
+        """Sample of a peer that has no parameters, known at each origin: shape ``(len(inputs), sample)``.
+
+        ``past`` is the table ``classical`` of all origins.
+        """
         ...
 
 

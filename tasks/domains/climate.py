@@ -146,7 +146,9 @@ class Climate:
         regime = np.select([smooth >= 0.5, smooth <= -0.5], ["el-nino", "la-nina"], "neutral")
         return pd.DataFrame({"time": raw["time"], "series": raw["series"], "regime": regime})
 
-    def empirical(self, inputs: pd.DataFrame, raw: pd.DataFrame, model: str) -> np.ndarray:
+    def empirical(
+        self, inputs: pd.DataFrame, raw: pd.DataFrame, past: pd.DataFrame, model: str
+    ) -> np.ndarray:
         """Climate has no peer without parameters."""
         raise ValueError(f"climate has no empirical peer {model}")
 

@@ -64,6 +64,7 @@ class Returns:
         "egarch-skewt",
         "gjr-skewt",
         "garch-t",
+        "gjr-filtered-simulation",
         "historical-simulation",
         "mdn",
     )
@@ -131,22 +132,49 @@ class Returns:
         x = table.loc[base["row"], [c for c in table if c.startswith("x_")]].reset_index(drop=True)
         return x.assign(x_log_scale=np.log(base["scale"]), x_loc=base["loc"])
 
-    def empirical(self, inputs: pd.DataFrame, raw: pd.DataFrame, model: str) -> np.ndarray:
-        """Historical simulation: the last ``HISTORY`` returns at each origin, ``(len(inputs), HISTORY)``."""
-        if model != "historical-simulation":
+    def empirical(
+        self, inputs: pd.DataFrame, raw: pd.DataFrame, past: pd.DataFrame, model: str
+    ) -> np.ndarray:
+        """Sample of a peer at each origin, ``(len(inputs), HISTORY)``.
+
+        Historical simulation: the last ``HISTORY`` returns. Filtered by GJR: its location and scale with
+        ``HISTORY`` quantiles of all its standardised errors until then (Barone-Adesi et al. 1999).
+        """
+        samplers = {"historical-simulation": self._latest, "gjr-filtered-simulation": self._filtered}
+        if model not in samplers:
             raise ValueError(f"no empirical peer {model}")
         samples = np.empty((len(inputs), HISTORY))
         for name, rows in inputs.groupby("series", sort=False):
             group = raw[raw["series"] == name]
-            position = pd.Index(group["time"]).get_indexer(rows["origin"])
-            if position.min() < HISTORY:
-                raise BasinError(
-                    f"{name}: historical simulation needs {HISTORY} returns before its first forecast, but "
-                    f"{rows['origin'].min():%Y-%m-%d} has {position.min()}; set split.test_from later"
-                )
-            windows = np.lib.stride_tricks.sliding_window_view(self.steps(group), HISTORY)
-            samples[inputs.index.get_indexer(rows.index)] = windows[position - HISTORY]
+            at = inputs.index.get_indexer(rows.index)
+            samples[at] = samplers[model](group, rows, past[past["series"] == name])
         return samples
+
+    def _latest(self, group: pd.DataFrame, rows: pd.DataFrame, past: pd.DataFrame) -> np.ndarray:
+        position = pd.Index(group["time"]).get_indexer(rows["origin"])
+        if position.min() < HISTORY:
+            raise BasinError(
+                f"{group['series'].iloc[0]}: historical simulation needs {HISTORY} returns before its first "
+                f"forecast, but {rows['origin'].min():%Y-%m-%d} has {position.min()}; set split.test_from "
+                "later"
+            )
+        windows = np.lib.stride_tricks.sliding_window_view(self.steps(group), HISTORY)
+        latest: np.ndarray = windows[position - HISTORY]
+        return latest
+
+    def _filtered(self, group: pd.DataFrame, rows: pd.DataFrame, past: pd.DataFrame) -> np.ndarray:
+        gjr = past[past["model"] == "gjr-skewt"].sort_values("origin", ignore_index=True)
+        loc, scale = gjr["loc"].to_numpy(), gjr["scale"].to_numpy()
+        returns = np.append(self.steps(group), np.nan)
+        error = (returns[pd.Index(group["time"]).get_indexer(gjr["origin"])] - loc) / scale
+        levels = (np.arange(HISTORY) + 0.5) / HISTORY
+        # The error of one origin is known at the next.
+        return np.stack(
+            [
+                loc[k] + scale[k] * np.quantile(error[:k], levels)
+                for k in pd.Index(gjr["origin"]).get_indexer(rows["origin"])
+            ]
+        )
 
     def steps(self, group: pd.DataFrame) -> np.ndarray:
         """The target of each row but the last: element i is the return of row i + 1."""

@@ -125,7 +125,9 @@ class OwnLevels(SeasonalLevels):
         )
         return raw[["time", "series"]].assign(regime=regime.astype(str))
 
-    def empirical(self, inputs: pd.DataFrame, raw: pd.DataFrame, model: str) -> np.ndarray:
+    def empirical(
+        self, inputs: pd.DataFrame, raw: pd.DataFrame, past: pd.DataFrame, model: str
+    ) -> np.ndarray:
         raise ValueError(f"no empirical peer {model}")
 
 

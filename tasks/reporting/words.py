@@ -10,6 +10,10 @@ MODELS = {
         "log volatility from EGARCH, GJR, realised measures and the daily range; skewed heavy tails",
     ),
     "historical-simulation": ("Historical simulation", "the last 1000 outcomes, each as likely as the other"),
+    "gjr-filtered-simulation": (
+        "GJR filtered simulation",
+        "volatility from GJR, its own past errors as they came, no shape assumed",
+    ),
     "garch-t": ("GARCH-t", "volatility clusters; symmetric heavy tails"),
     "gjr-skewt": ("GJR-skew-t", "falls raise volatility more than rises; skewed heavy tails"),
     "egarch-skewt": ("EGARCH-skew-t", "the same asymmetry in log volatility; skewed heavy tails"),

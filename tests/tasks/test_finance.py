@@ -96,19 +96,33 @@ def test_measures_use_the_origins_day_and_earlier_only(raw):
 
 
 def test_historical_simulation_is_the_returns_up_to_the_origin(raw, prepared):
-    inputs, _ = prepared
+    inputs, classical = prepared
     rows = inputs[(inputs["series"] == "nasdaq") & (inputs["origin"] >= "2003-01-02")].head(3)
-    sample = DOMAIN.empirical(rows, raw, "historical-simulation")
+    sample = DOMAIN.empirical(rows, raw, classical, "historical-simulation")
     close = np.log(raw[raw["series"] == "nasdaq"].set_index("time")["close"])
     known = 100 * close.diff()[: rows["origin"].iloc[1]].to_numpy()[-1000:]
     np.testing.assert_allclose(sample[1], known)
 
 
 def test_historical_simulation_without_a_thousand_returns_behind_it_is_refused(raw, prepared):
-    inputs, _ = prepared
+    inputs, classical = prepared
     early = inputs[inputs["series"] == "sp500"].head(1).assign(origin=pd.Timestamp("2002-12-09"))
     with pytest.raises(BasinError, match=r"sp500: historical simulation needs 1000 returns.*2002-12-09"):
-        DOMAIN.empirical(early, raw, "historical-simulation")
+        DOMAIN.empirical(early, raw, classical, "historical-simulation")
+
+
+def test_filtered_simulation_draws_from_the_errors_up_to_the_origin(raw, prepared):
+    inputs, classical = prepared
+    rows = inputs[(inputs["series"] == "nasdaq") & (inputs["origin"] >= "2003-01-02")].head(3)
+    sample = DOMAIN.empirical(rows, raw, classical, "gjr-filtered-simulation")
+    later = raw["time"] > rows["origin"].iloc[1]
+    spoiled = raw.assign(close=raw["close"].where(~later, 2 * raw["close"]))
+    again = DOMAIN.empirical(rows, spoiled, classical, "gjr-filtered-simulation")
+    np.testing.assert_array_equal(sample[:2], again[:2])
+    assert (sample[2] != again[2]).any()
+    gjr = classical[(classical["series"] == "nasdaq") & (classical["model"] == "gjr-skewt")]
+    at = gjr[gjr["origin"] == rows["origin"].iloc[0]].iloc[0]
+    assert ((sample[0] - at["loc"]) / at["scale"]).std() == pytest.approx(1, abs=0.1)
 
 
 def test_regimes_cover_calm_and_turbulent_days(raw):
