@@ -119,7 +119,7 @@ def alarm(data: Path, question: "Question", event: str, budget: float, out: Path
     with Display(console) as display:
         result = run(data, question, event, budget, out, shown(display, data.name.split(".")[0]))
     console.print(result.summary(), highlight=False, soft_wrap=True)
-    console.print(f"by date: {out / 'alarm.parquet'}, picture: {out / 'alarm.png'}", soft_wrap=True)
+    console.print(f"by date: {out / 'alarm.parquet'}, page: {out / 'report.html'}", soft_wrap=True)
 
 
 def shown(display: "Display", name: str) -> Callable[[str, Callable[..., Any]], None]:

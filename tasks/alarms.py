@@ -75,18 +75,25 @@ def episodes(alarm: Flags) -> list[tuple[int, int]]:
     return found
 
 
-def false_alarms(alarm: Flags, label: Flags) -> int:
+def false_alarms(alarm: Flags, label: Flags) -> list[tuple[int, int]]:
     """Episodes during which no day was followed by the event within its horizon."""
-    return sum(not label[first : last + 1].any() for first, last in episodes(alarm))
+    return [(first, last) for first, last in episodes(alarm) if not label[first : last + 1].any()]
 
 
 def threshold(probability: Array, label: Flags, years: float, budget: float) -> float:
-    """The lowest threshold whose past false alarms keep within ``budget`` a year; infinite if none does."""
-    best = np.inf
+    """The threshold of best past discrimination among those that keep within ``budget`` false alarms a year.
+
+    Discrimination is Peirce's skill, the share of days before an event with an alarm minus that of other
+    days: an alarm that never ends has few false ones, and none of it. Infinite where no threshold serves.
+    """
+    best, skill = np.inf, 0.0
     for level in np.quantile(probability, 1 - np.geomspace(1 / len(probability), 0.5, 200)):
-        if false_alarms(probability >= level, label) > budget * years:
+        alarm = probability >= level
+        if len(false_alarms(alarm, label)) > budget * years:
             break
-        best = float(level)
+        found = float(alarm[label].mean() - alarm[~label].mean()) if label.any() else 0.0
+        if found > skill:
+            best, skill = float(level), found
     return best
 
 

@@ -17,6 +17,10 @@ SAMPLES = 1000
 FEWEST = 750
 """Rows before the first simulation."""
 
+RECENT = 750
+"""Rows that the simulation of the recent past learns from: three years. Chosen on dates before 2005 (S&P 500)
+and 2008 (Dow, CAC, SMI), where the pool with it has the better Brier score in each."""
+
 CLIP = 3.0
 PENALTY = 1.0
 """Ridge penalty of logits on standardised inputs."""
@@ -31,9 +35,11 @@ STEPS, WARM, RATE, DECAY, HELD = 200, 60, 0.003, 1.0, 0.3
 
 @dataclass(frozen=True)
 class Origins:
-    """By row of the series: the simulated probability, the normal score of what happened and inputs."""
+    """By row of the series: the pooled simulations' probability, the normal score of what happened, inputs,
+    and ``gjr``, the probability of the plain simulation alone."""
 
     probability: Array
+    gjr: Array
     score: Array
     inputs: pd.DataFrame
     label: np.ndarray
@@ -42,14 +48,20 @@ class Origins:
 
 
 def simulate(
-    close: Array, event: Event, years: np.ndarray, exog: dict[str, Array], seed: int
+    close: Array,
+    event: Event,
+    years: np.ndarray,
+    exog: dict[str, Array],
+    seed: int,
+    window: int | None = None,
 ) -> tuple[Array, Array]:
-    """``(probability, normal score of the outcome)`` of each row by filtered historical simulation.
+    """Shares ``(of paths with the event, of paths beyond what happened)`` by filtered historical simulation.
 
-    GJR(1,1,1) refitted on the first row of each year on the returns until then; shocks are drawn from its
-    standardised past residuals, the variance runs along each path. With ``exog`` (positive inputs such as an
-    option-implied volatility) shocks are scaled so that the variance over the horizon is the one that a log
-    regression on GJR's and on them expects. NaN where there is too little past.
+    GJR(1,1,1) refitted on the first row of each year on the returns until then, the last ``window`` of them
+    or all; shocks are drawn from its standardised past residuals, the variance runs along each path. With
+    ``exog`` (positive inputs such as an option-implied volatility) shocks are scaled so that the variance
+    over the horizon is the one that a log regression on GJR's and on them expects. NaN where there is too
+    little past.
     Reference: Barone-Adesi, Giannopoulos and Vosper (1999).
     """
     returns = 100 * np.diff(np.log(close))
@@ -57,16 +69,17 @@ def simulate(
     realised = np.full(len(close), np.nan)
     ahead = np.lib.stride_tricks.sliding_window_view(returns**2, event.steps).mean(axis=1)
     realised[: len(ahead)] = np.log(ahead + 1e-6)
-    probability, score = np.full(len(close), np.nan), np.full(len(close), np.nan)
+    share, beyond = np.full(len(close), np.nan), np.full(len(close), np.nan)
     for year in np.unique(years):
         rows = np.flatnonzero(years == year)
         if rows[0] < FEWEST:
             continue
-        past = returns[: rows[0]]
+        past = returns[: rows[0]][-(window or len(returns)) :]
         fitted = volatility.fit("gjr-skewt", past)
         known = volatility.forecasts("gjr-skewt", fitted, returns[: rows[-1]], 0)
         scale = known["scale"].to_numpy()
-        residual = (past[1:] - fitted["mu"]) / scale[: len(past) - 1]
+        until = scale[: rows[0] - 1][-(len(past) - 1) :]
+        residual = (past[1:] - fitted["mu"]) / until
         rng = np.random.default_rng([seed, int(year)])
         log_variance = np.append(np.nan, 2 * np.log(scale))
         factor = np.ones(len(rows))
@@ -76,13 +89,16 @@ def simulate(
             factor = _factor(x, realised, rows, event.steps, fitted)
         path = _paths(fitted, scale[rows - 1] ** 2, factor, residual, event.steps, rng)
         statistic = event.statistic(path)
-        hits = event.happened(statistic).mean(axis=1)
-        probability[rows] = (hits * SAMPLES + 0.5) / (SAMPLES + 1)
+        share[rows] = event.happened(statistic).mean(axis=1)
         sign = 1.0 if event.below else -1.0
-        rank = (sign * statistic < sign * observed[rows, None]).mean(axis=1)
-        score[rows] = special.ndtri((rank * SAMPLES + 0.5) / (SAMPLES + 1))
-    score[np.isnan(observed)] = np.nan
-    return probability, score
+        beyond[rows] = (sign * statistic < sign * observed[rows, None]).mean(axis=1)
+    beyond[np.isnan(observed)] = np.nan
+    return share, beyond
+
+
+def inside(share: Array, samples: int) -> Array:
+    """A share of ``samples`` paths as a probability that is never 0 or 1."""
+    return (share * samples + 0.5) / (samples + 1)
 
 
 def _factor(x: Array, realised: Array, rows: np.ndarray, steps: int, fitted: dict[str, float]) -> Array:
@@ -136,12 +152,22 @@ def inputs_of(close: Array, probability: Array, exog: dict[str, Array]) -> pd.Da
 
 
 def origins(close: Array, event: Event, years: np.ndarray, exog: dict[str, Array], seed: int) -> Origins:
-    """Everything that the probability models share."""
+    """Everything that the probability models share.
+
+    Simulations are pooled, each with the same number of paths: GJR on all of the past, GJR on the last
+    ``RECENT`` rows and, with positive ``exog``, the one whose variance they lead.
+    """
     positive = {name: values for name, values in exog.items() if (values > 0).all()}
-    probability, score = simulate(close, event, years, positive, seed)
+    members = [simulate(close, event, years, {}, seed), simulate(close, event, years, {}, seed, RECENT)]
+    if positive:
+        members.append(simulate(close, event, years, positive, seed))
+    share, beyond = np.mean(members, axis=0)
+    paths = SAMPLES * len(members)
+    probability, score = inside(share, paths), special.ndtri(inside(beyond, paths))
     observed = event.observed(close)
     return Origins(
         probability,
+        inside(members[0][0], SAMPLES),
         score,
         inputs_of(close, probability, exog),
         event.happened(observed),

@@ -49,6 +49,14 @@ class Event:
             found[: n - self.steps] = self.statistic(ahead[:, 1:] / ahead[:, :1] - 1)
         return found
 
+    def reached(self, close: Array, row: int) -> int:
+        """Steps from ``row``, an origin from which the event happened, until it had: for ``min`` and ``max``
+        the first step beyond the threshold, otherwise all of them."""
+        path = close[row + 1 : row + 1 + self.steps] / close[row] - 1
+        if self.what in ("min", "max"):
+            return 1 + int(np.flatnonzero(self.happened(path))[0])
+        return self.steps
+
 
 def parse(text: str) -> Event:
     """The event of a text such as ``min<=-0.08@21``; raises ``BasinError`` for what is none."""

@@ -11,6 +11,7 @@ from tasks import alarms, drawdowns
 from tasks.errors import BasinError
 from tasks.events import Event
 from tasks.files import whole, write_json
+from tasks.own.alarm_report import alarm_page
 from tasks.own.question import Question
 from tasks.own.reading import Reading
 from tasks.parallel import Progress, silent
@@ -85,13 +86,14 @@ class Alarm:
 def alarm(
     reading: Reading,
     question: Question,
+    name: str,
     event: Event,
     text: str,
     budget: float,
     out: Path,
     progress: Progress = silent,
 ) -> Alarm:
-    """Write ``alarm.json``, ``alarm.parquet`` and ``alarm.png``; in the folder ``out``.
+    """Write ``alarm.json``, ``alarm.parquet``, ``alarm.png`` and ``report.html`` in the folder ``out``.
 
     Every probability is of its day: models are refitted on the first row of each year on outcomes that were
     known by then, thresholds too. Raises ``BasinError`` for levels, many series or too few rows.
@@ -120,10 +122,10 @@ def alarm(
     ours, used = drawdowns.tilted(found, years, start, SEED)
     ours = np.where(np.isfinite(ours), ours, found.probability)
     models = {"ebm": ours, "base": found.probability}
-    models["gjr-filtered-simulation"] = drawdowns.simulate(close, event, years, {}, SEED)[0]
-    for name, values in exog.items():
+    models["gjr-filtered-simulation"] = found.gjr
+    for column, values in exog.items():
         level = np.log(values) if (values > 0).all() else values
-        models[name] = drawdowns.logit(found, pd.DataFrame({name: level}), years, start)
+        models[column] = drawdowns.logit(found, pd.DataFrame({column: level}), years, start)
     models["logit"] = drawdowns.logit(found, found.inputs, years, start)
     first = _first_tested(times, question, start, said)
     running = drawdowns.running_rate(found, event.steps)
@@ -134,18 +136,20 @@ def alarm(
         )
     calm = _calm(close)
     label = found.label
-    models = {name: np.where(np.isfinite(p), p, running) for name, p in models.items()}
+    models = {model: np.where(np.isfinite(p), p, running) for model, p in models.items()}
     progress("intervals", 2, 3)
-    part = {name: p[tested] for name, p in models.items()}
+    part = {model: p[tested] for model, p in models.items()}
     inside, gains = alarms.intervals(part, label[tested], running[tested], calm[tested], SEED)
     scored = {}
-    for name, p in part.items():
+    for model, p in part.items():
         scores = alarms.scores(p, label[tested], running[tested], calm[tested])
-        scored[name] = {
+        scored[model] = {
             **{key: _number(value) for key, value in scores.items()},
-            **{f"{key}_interval": [_number(v) for v in interval] for key, interval in inside[name].items()},
+            **{f"{key}_interval": [_number(v) for v in interval] for key, interval in inside[model].items()},
         }
-    outcome = {name: _alarms(p, label, times, start, event, budget, tested) for name, p in models.items()}
+    outcome = {
+        model: _alarms(p, label, times, close, start, event, budget, tested) for model, p in models.items()
+    }
     history = outcome["ebm"].pop("history")
     for other in outcome.values():
         other.pop("history", None)
@@ -156,12 +160,12 @@ def alarm(
         "test": [f"{times[first]:%Y-%m-%d}", f"{times[tested[-1]]:%Y-%m-%d}"],
         "models": scored,
         "paired": {
-            name: {key: [_number(v) for v in interval] for key, interval in gain.items()}
-            for name, gain in gains.items()
+            model: {key: [_number(v) for v in interval] for key, interval in gain.items()}
+            for model, gain in gains.items()
         },
         "budget": budget,
         **outcome["ebm"],
-        "peers": {name: part for name, part in outcome.items() if name != "ebm"},
+        "peers": {model: part for model, part in outcome.items() if model != "ebm"},
         "base_rate": float(label[tested].mean()),
         "episodes": len(runs),
         "tilt": {str(year): weight for year, weight in used.items()},
@@ -174,8 +178,10 @@ def alarm(
     }
     answer = Alarm(out, result, history[history["time"] >= times[first]].reset_index(drop=True), tuple(said))
     out.mkdir(parents=True, exist_ok=True)
-    with whole(out / "alarm.json", out / "alarm.parquet", out / "alarm.png") as (first_path, second, picture):
+    outputs = [out / name for name in ("alarm.json", "alarm.parquet", "alarm.png", "report.html")]
+    with whole(*outputs) as (first_path, second, picture, page):
         write_json(first_path, result)
+        page.write_text(alarm_page(name, result, answer.history, said), encoding="utf-8")
         answer.history.to_parquet(second, index=False)
         answer.plot().savefig(picture, dpi=150, format="png")
     progress("intervals", 3, 3)
@@ -212,6 +218,7 @@ def _alarms(
     probability: np.ndarray,
     label: np.ndarray,
     times: pd.Series,
+    close: np.ndarray,
     start: int,
     event: Event,
     budget: float,
@@ -231,16 +238,21 @@ def _alarms(
     span = (times[tested[-1]] - times[tested[0]]).days / alarms.YEAR
     wrong = alarms.false_alarms(alarm[tested], label[tested])
 
+    def day(row: int) -> str:
+        return f"{times.iloc[int(tested[row])]:%Y-%m-%d}"
+
     def told(found: dict[str, int]) -> dict[str, Any]:
-        row = int(tested[found["first"]])
-        date = times.iloc[min(row + event.steps, len(times) - 1)]
-        entry = {"from": f"{times.iloc[row]:%Y-%m-%d}", "by": f"{date:%Y-%m-%d}"}
+        """``event``: when it had happened; ``date`` and ``lead``: of the alarm, and the rows left."""
+        row = int(tested[found.get("alarm", found["first"])])
+        left = event.reached(close, row)
+        entry: dict[str, Any] = {"event": f"{times.iloc[row + left]:%Y-%m-%d}"}
         if "alarm" in found:
-            entry["alarm"] = f"{times.iloc[int(tested[found['alarm']])]:%Y-%m-%d}"
+            entry |= {"date": day(found["alarm"]), "lead": left}
         return entry
 
     return {
-        "false_alarms_per_year": wrong / span,
+        "false_alarms_per_year": len(wrong) / span,
+        "false_alarms": [{"from": day(first), "to": day(last)} for first, last in wrong],
         "alarm_days": float(alarm[tested].mean()),
         "caught": [told(found) for found in hit],
         "missed": [told(found) for found in missed],

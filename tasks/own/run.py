@@ -154,16 +154,18 @@ def alarm(
     out: Path,
     stages: Stages = plainly,
 ) -> Alarm:
-    """Alarms for an event on the path of one price; ``out`` gets ``alarm.json alarm.parquet alarm.png``."""
+    """Alarms for an event on the path of one price; ``out`` gets ``alarm.json``, ``alarm.parquet``,
+    ``alarm.png`` and ``report.html``."""
     wanted = parse(event)
     if budget < 0:
         raise BasinError(f"--max-false-alarms-per-year {budget:g}: expected 0 or more")
-    reading, _ = read(data, question)
+    reading, name = read(data, question)
     found: list[Alarm] = []
-    stages(
-        "alarm",
-        lambda progress: found.append(raise_alarms(reading, question, wanted, event, budget, out, progress)),
-    )
+
+    def run(progress: Progress) -> None:
+        found.append(raise_alarms(reading, question, name, wanted, event, budget, out, progress))
+
+    stages("alarm", run)
     return found[0]
 
 

@@ -44,18 +44,30 @@ def test_an_episode_ends_after_21_quiet_rows() -> None:
 
 def test_an_episode_is_false_only_if_no_day_of_it_saw_the_event_follow() -> None:
     alarm = flags(100, 5, 20, 60)
-    assert false_alarms(alarm, flags(100, 15)) == 1
-    assert false_alarms(alarm, flags(100, 15, 60)) == 0
-    assert false_alarms(alarm, flags(100)) == 2
+    assert len(false_alarms(alarm, flags(100, 15))) == 1
+    assert false_alarms(alarm, flags(100, 15, 60)) == []
+    assert len(false_alarms(alarm, flags(100))) == 2
 
 
-def test_the_threshold_is_the_lowest_within_the_budget() -> None:
+def test_the_threshold_discriminates_best_within_the_budget() -> None:
+    """Events follow the highest probabilities; an alarm on every day is one endless episode, of no use."""
     rng = np.random.default_rng(0)
-    probability, label = rng.uniform(size=2000), np.zeros(2000, dtype=bool)
-    level = threshold(probability, label, 8.0, 1.0)
-    assert false_alarms(probability >= level, label) <= 8
-    assert false_alarms(probability >= level - 0.02, label) > 8
-    assert threshold(probability, label, 8.0, 0.0) == np.inf
+    probability = rng.uniform(size=2000)
+    label = probability > 0.98
+    level = threshold(probability, label, 8.0, 2.0)
+    assert 0.97 < level < 0.99
+    nothing = np.zeros(2000, dtype=bool)
+    assert threshold(probability, nothing, 8.0, 1.0) == np.inf
+    unrelated = rng.uniform(size=2000) > 0.99
+    kept = threshold(probability, unrelated, 8.0, 1.0)
+    assert len(false_alarms(probability >= kept, unrelated)) <= 8
+
+
+def test_an_event_has_happened_at_the_first_step_beyond_its_threshold() -> None:
+    close = np.array([100.0, 99.0, 90.0, 95.0, 89.0, 90.0])
+    assert parse("min<=-0.08@4").reached(close, 0) == 2
+    assert parse("end<=-0.08@4").reached(close, 0) == 4
+    assert parse("max>=0.05@3").reached(close, 2) == 1
 
 
 def test_events_are_caught_by_an_alarm_on_a_day_they_followed() -> None:
