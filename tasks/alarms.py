@@ -80,20 +80,19 @@ def false_alarms(alarm: Flags, label: Flags) -> list[tuple[int, int]]:
     return [(first, last) for first, last in episodes(alarm) if not label[first : last + 1].any()]
 
 
-def threshold(probability: Array, label: Flags, years: float, budget: float) -> float:
-    """The threshold of best past discrimination among those that keep within ``budget`` false alarms a year.
+def threshold(probability: Array, label: Flags, steps: int, years: float, budget: float) -> float:
+    """The strictest threshold that caught the most past events within ``budget`` false alarms a year.
 
-    Discrimination is Peirce's skill, the share of days before an event with an alarm minus that of other
-    days: an alarm that never ends has few false ones, and none of it. Infinite where no threshold serves.
+    A lower one would only lengthen the alarms. Infinite where none kept within the budget or caught any.
     """
-    best, skill = np.inf, 0.0
+    best, most = np.inf, 0
     for level in np.quantile(probability, 1 - np.geomspace(1 / len(probability), 0.5, 200)):
         alarm = probability >= level
         if len(false_alarms(alarm, label)) > budget * years:
             break
-        found = float(alarm[label].mean() - alarm[~label].mean()) if label.any() else 0.0
-        if found > skill:
-            best, skill = float(level), found
+        found = len(caught(alarm, label, steps)[0])
+        if found > most:
+            best, most = float(level), found
     return best
 
 

@@ -232,7 +232,7 @@ def _alarms(
         past = np.arange(start, max(start, now[0] - event.steps))
         if len(past) > 250:
             length = len(past) / (len(years) / max(1e-9, (times.iloc[-1] - times.iloc[0]).days / alarms.YEAR))
-            level[now] = alarms.threshold(probability[past], label[past], length, budget)
+            level[now] = alarms.threshold(probability[past], label[past], event.steps, length, budget)
     alarm = probability >= level
     hit, missed = alarms.caught(alarm[tested], label[tested], event.steps)
     span = (times[tested[-1]] - times[tested[0]]).days / alarms.YEAR

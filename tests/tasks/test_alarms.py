@@ -49,18 +49,12 @@ def test_an_episode_is_false_only_if_no_day_of_it_saw_the_event_follow() -> None
     assert len(false_alarms(alarm, flags(100))) == 2
 
 
-def test_the_threshold_discriminates_best_within_the_budget() -> None:
-    """Events follow the highest probabilities; an alarm on every day is one endless episode, of no use."""
-    rng = np.random.default_rng(0)
-    probability = rng.uniform(size=2000)
-    label = probability > 0.98
-    level = threshold(probability, label, 8.0, 2.0)
-    assert 0.97 < level < 0.99
-    nothing = np.zeros(2000, dtype=bool)
-    assert threshold(probability, nothing, 8.0, 1.0) == np.inf
-    unrelated = rng.uniform(size=2000) > 0.99
-    kept = threshold(probability, unrelated, 8.0, 1.0)
-    assert len(false_alarms(probability >= kept, unrelated)) <= 8
+def test_the_threshold_is_the_strictest_that_catches_most_within_the_budget() -> None:
+    probability, label = np.full(400, 0.1), flags(400, 50, 150, 250)
+    probability[[50, 150, 250, 350]] = 0.9, 0.6, 0.3, 0.5  # two events above the one false alarm, one below
+    assert 0.5 < threshold(probability, label, 21, 1.0, 0.0) <= 0.6
+    assert 0.1 < threshold(probability, label, 21, 1.0, 1.0) <= 0.3
+    assert threshold(probability, flags(400), 21, 1.0, 1.0) == np.inf
 
 
 def test_an_event_has_happened_at_the_first_step_beyond_its_threshold() -> None:
