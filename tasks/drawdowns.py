@@ -1,178 +1,238 @@
-"""Walk-forward probabilities of an event on the path: simulation, logit, and a tilt of the simulation."""
+"""Walk-forward probabilities of an event on the path: simulated paths, and logits beside them."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
 from scipy import special
 
-from ebm_core import BilinearEnergy, SkewT, TiltedDistribution, fit_tilt
 from tasks import volatility
 from tasks.events import Array, Event
 
-SAMPLES = 1000
-"""Simulated paths an origin, half of them the mirror images of the others' shocks in rank."""
+SAMPLES = 20000
+"""Simulated paths of each starting variance, half of them the mirror images of the others' shocks in rank."""
 
-FEWEST = 750
-"""Rows before the first simulation."""
+SPACING = 0.2
+"""Of the starting variances, in logs, on a grid that no row moves; between them log odds are interpolated."""
 
-RECENT = 750
-"""Rows that the simulation of the recent past learns from: three years. Chosen on dates before 2005 (S&P 500)
-and 2008 (Dow, CAC, SMI), where the pool with it has the better Brier score in each."""
+BARRIERS = (0.5, 0.75, 1.0, 1.25)
+"""Multiples of the event's log return: the event itself and its neighbours, more frequent or rarer."""
+EXACT = 2
+"""Place of the event itself among ``BARRIERS``."""
+
+FEWEST, FEWEST_OUTCOMES = 750, 250
+"""Rows before the first simulation, and outcomes before inputs may lead its variance."""
+
+WINDOW = 2000
+"""Rows of the second fit, where there are more: parameters drift over decades."""
+
+LED = 2 / 3
+"""Share of the way, in logs, from GJR's volatility to the one that a regression with inputs expects."""
 
 CLIP = 3.0
 PENALTY = 1.0
 """Ridge penalty of logits on standardised inputs."""
 
-FEWEST_OUTCOMES, FEWEST_YEARS = 500, 5
-"""Outcomes before the first tilt, and years of its past gains before it may be used."""
-
-HIDDEN, FEATURES, SEEDS = 0, 4, 5
-STEPS, WARM, RATE, DECAY, HELD = 200, 60, 0.003, 1.0, 0.3
-"""Training of the tilt: few independent outcomes, so a linear energy, stopped early."""
-
 
 @dataclass(frozen=True)
 class Origins:
-    """By row of the series: the pooled simulations' probability, the normal score of what happened, inputs,
-    and ``gjr``, the probability of the plain simulation alone."""
+    """By row of the series; NaN where there is too little past.
 
-    probability: Array
-    gjr: Array
-    score: Array
+    ``plain`` and ``led`` are simulated log odds of each barrier ``(n, 4)``: of one fit without inputs, and
+    pooled over windows with inputs; ``beyond`` says whether each barrier was reached. ``depth`` is the log
+    distance below the highest price of three horizons, in standard deviations of that many steps.
+    """
+
+    plain: Array
+    led: Array
+    beyond: np.ndarray
+    depth: Array
     inputs: pd.DataFrame
     label: np.ndarray
     known: np.ndarray
     """Row by which the label of a row is known."""
 
+    @property
+    def probability(self) -> Array:
+        """Of the event, pooled and with inputs, before the tilt."""
+        found: Array = special.expit(self.led[:, EXACT])
+        return found
+
+
+def origins(close: Array, event: Event, years: np.ndarray, exog: dict[str, Array], seed: int) -> Origins:
+    """Everything that the probability models share."""
+    n = len(close)
+    plain, led, scale = simulate(close, event, years, exog, seed)
+    observed = event.observed(close)
+    barriers = event.barrier(np.array(BARRIERS))
+    sign = 1.0 if event.below else -1.0
+    window = 3 * event.steps
+    price = pd.Series(np.log(close))
+    fall = (price.rolling(window, min_periods=1).max() - price).to_numpy()
+    return Origins(
+        plain,
+        led,
+        sign * observed[:, None] <= sign * barriers,
+        100 * fall / (scale * np.sqrt(window)),
+        inputs_of(close, special.expit(led[:, EXACT]), exog),
+        event.happened(observed),
+        np.where(np.isnan(observed), n + event.steps, np.arange(n) + event.steps),
+    )
+
 
 def simulate(
-    close: Array,
-    event: Event,
-    years: np.ndarray,
-    exog: dict[str, Array],
-    seed: int,
-    window: int | None = None,
-) -> tuple[Array, Array]:
-    """Shares ``(of paths with the event, of paths beyond what happened)`` by filtered historical simulation.
+    close: Array, event: Event, years: np.ndarray, exog: dict[str, Array], seed: int
+) -> tuple[Array, Array, Array]:
+    """``plain`` and ``led`` as in :class:`Origins`, and the simulated volatility a step, in per cent.
 
-    GJR(1,1,1) refitted on the first row of each year on the returns until then, the last ``window`` of them
-    or all; shocks are drawn from its standardised past residuals, the variance runs along each path. With
-    ``exog`` (positive inputs such as an option-implied volatility) shocks are scaled so that the variance
-    over the horizon is the one that a log regression on GJR's and on them expects. NaN where there is too
-    little past.
-    Reference: Barone-Adesi, Giannopoulos and Vosper (1999).
+    Filtered historical simulation: GJR(1,1,1) is refitted on the first row of each year on the returns until
+    then; shocks are drawn from its standardised past residuals, the variance runs along each path. All rows
+    of a year share their draws, so a probability is a smooth function of the row's variance. ``led`` is the
+    mean over GJR fitted to all rows and to the last ``WINDOW``, and with ``exog`` the log returns of each
+    path are multiplied by :func:`_factor`; ``plain`` and the volatility are of all rows.
+    References: Barone-Adesi, Giannopoulos and Vosper (1999); for the mean over windows Pesaran and
+    Timmermann (2007).
     """
+    n, steps = len(close), event.steps
     returns = 100 * np.diff(np.log(close))
-    observed = event.observed(close)
-    realised = np.full(len(close), np.nan)
-    ahead = np.lib.stride_tricks.sliding_window_view(returns**2, event.steps).mean(axis=1)
+    realised = np.full(n, np.nan)
+    ahead = np.lib.stride_tricks.sliding_window_view(returns**2, steps).mean(axis=1)
     realised[: len(ahead)] = np.log(ahead + 1e-6)
-    share, beyond = np.full(len(close), np.nan), np.full(len(close), np.nan)
+    inputs = np.column_stack([np.empty((n, 0)), *(_level(values) for values in exog.values())])
+    multiples = np.array(BARRIERS)
+    plain, led = (np.full((n, len(BARRIERS)), np.nan) for _ in range(2))
+    scale = np.full(n, np.nan)
     for year in np.unique(years):
         rows = np.flatnonzero(years == year)
         if rows[0] < FEWEST:
             continue
-        past = returns[: rows[0]][-(window or len(returns)) :]
-        fitted = volatility.fit("gjr-skewt", past)
-        known = volatility.forecasts("gjr-skewt", fitted, returns[: rows[-1]], 0)
-        scale = known["scale"].to_numpy()
-        until = scale[: rows[0] - 1][-(len(past) - 1) :]
-        residual = (past[1:] - fitted["mu"]) / until
-        rng = np.random.default_rng([seed, int(year)])
-        log_variance = np.append(np.nan, 2 * np.log(scale))
-        factor = np.ones(len(rows))
-        if exog:
-            logs = [np.log(values[: rows[-1] + 1]) for values in exog.values()]
-            x = np.column_stack([np.ones(rows[-1] + 1), log_variance, *logs])
-            factor = _factor(x, realised, rows, event.steps, fitted)
-        path = _paths(fitted, scale[rows - 1] ** 2, factor, residual, event.steps, rng)
-        statistic = event.statistic(path)
-        share[rows] = event.happened(statistic).mean(axis=1)
-        sign = 1.0 if event.below else -1.0
-        beyond[rows] = (sign * statistic < sign * observed[rows, None]).mean(axis=1)
-    beyond[np.isnan(observed)] = np.nan
-    return share, beyond
+        odds = []
+        for window in (rows[0], WINDOW) if rows[0] > WINDOW else (rows[0],):
+            fitted = volatility.fit("gjr-skewt", returns[rows[0] - window : rows[0]])
+            now = _simulated(event, fitted, returns, rows, np.random.default_rng([seed, int(year)]))
+            if window == rows[0]:
+                scale[rows] = np.exp(now.horizon / 2)
+                plain[rows] = now.log_odds(np.broadcast_to(event.barrier(multiples), plain[rows].shape))
+            factor = np.ones(len(rows))
+            if exog:
+                x = np.column_stack([np.ones(rows[-1] + 1), now.variance, inputs[: rows[-1] + 1]])
+                factor = _factor(x, realised, rows, steps, now.horizon)
+            odds.append(now.log_odds(event.barrier(multiples / factor[:, None])))
+        led[rows] = np.mean(odds, axis=0)
+    return plain, led, scale
 
 
-def inside(share: Array, samples: int) -> Array:
-    """A share of ``samples`` paths as a probability that is never 0 or 1."""
-    return (share * samples + 0.5) / (samples + 1)
+@dataclass(frozen=True)
+class Simulated:
+    """Sorted samples of the statistic from each starting variance, evenly spaced in logs.
+
+    ``variance`` is the log one-step variance of every row until the last simulated one, ``place`` that of the
+    simulated rows in units of the spacing, ``horizon`` their log variance a step over the horizon.
+    """
+
+    statistics: list[Array]
+    below: bool
+    variance: Array
+    place: Array
+    horizon: Array
+
+    def log_odds(self, barriers: Array) -> Array:
+        """Log odds ``(rows, barriers)`` that the statistic lies beyond each row's barriers.
+
+        Between two starts they are interpolated.
+        """
+        cell = self.place.astype(int).clip(0, len(self.statistics) - 2)
+        found = np.empty(barriers.shape)
+        for k in np.unique(cell):
+            inside = cell == k
+            odds = []
+            for ordered in self.statistics[k : k + 2]:
+                if self.below:
+                    beyond = np.searchsorted(ordered, barriers[inside], side="right")
+                else:
+                    beyond = len(ordered) - np.searchsorted(ordered, barriers[inside], side="left")
+                odds.append(np.log((beyond + 0.5) / (len(ordered) - beyond + 0.5)))
+            weight = (self.place[inside] - k)[:, None]
+            found[inside] = (1 - weight) * odds[0] + weight * odds[1]
+        return found
 
 
-def _factor(x: Array, realised: Array, rows: np.ndarray, steps: int, fitted: dict[str, float]) -> Array:
-    """Ratio of the volatility over the horizon that the regression expects to that of GJR, at ``rows``."""
-    past = np.arange(len(x)) < rows[0] - steps
-    past &= np.isfinite(x).all(axis=1) & np.isfinite(realised[: len(x)])
-    beta = np.linalg.lstsq(x[past], realised[: len(x)][past], rcond=None)[0]
-    error = realised[: len(x)][past] - x[past] @ beta
-    expected = np.exp(x[rows] @ beta) * np.exp(error).mean()
-    persistence = fitted["alpha[1]"] + fitted["gamma[1]"] / 2 + fitted["beta[1]"]
-    long_run = fitted["omega"] / max(1 - persistence, 1e-3)
-    reverts = np.mean(persistence ** np.arange(steps))
-    ratio: Array = np.sqrt(expected / (long_run + (np.exp(x[rows, 1]) - long_run) * reverts))
-    return ratio.clip(0.25, 4.0)
+def _simulated(
+    event: Event, fitted: dict[str, float], returns: Array, rows: np.ndarray, rng: np.random.Generator
+) -> Simulated:
+    """Paths of ``fitted`` from the variances of the grid around those of ``rows``."""
+    scale = volatility.forecasts("gjr-skewt", fitted, returns[: rows[-1]], 0)["scale"].to_numpy()
+    residual = (returns[1 : rows[0]] - fitted["mu"]) / scale[: rows[0] - 1]
+    draws = _draws(residual, event.steps, rng)
+    variance = np.append(np.nan, 2 * np.log(scale))
+    now = variance[rows]
+    lowest = np.floor(now.min() / SPACING)
+    starts = SPACING * np.arange(lowest, np.ceil(now.max() / SPACING) + 2)
+    statistics, over = [], []
+    for start in starts:
+        path = _paths(fitted, np.exp(start), draws)
+        statistics.append(np.sort(event.statistic(path)))
+        over.append(np.log(1e4 * np.log1p(path[:, -1]).var() / event.steps))
+    place = now / SPACING - lowest
+    return Simulated(statistics, event.below, variance, place, np.interp(now, starts, over))
 
 
-def _paths(
-    fitted: dict[str, float],
-    variance: Array,
-    factor: Array,
-    residual: Array,
-    steps: int,
-    rng: np.random.Generator,
-) -> Array:
-    """Simple returns from the origin ``(origins, samples, steps)``, the same draws for every origin."""
+def _draws(residual: Array, steps: int, rng: np.random.Generator) -> Array:
+    """Shocks ``(SAMPLES, steps)`` from past ones, the second half the opposite ranks of the first."""
     ordered = np.sort(residual)
     half = rng.integers(len(ordered), size=(SAMPLES // 2, steps))
-    draws = ordered[np.concatenate([half, len(ordered) - 1 - half])]
-    now = np.repeat(variance[:, None], SAMPLES, axis=1)
-    total, path = np.zeros_like(now), np.empty((*now.shape, steps))
-    for step in range(steps):
+    drawn: Array = ordered[np.concatenate([half, len(ordered) - 1 - half])]
+    return drawn
+
+
+def _paths(fitted: dict[str, float], variance: float, draws: Array) -> Array:
+    """Simple returns from the origin ``(samples, steps)`` of a GJR that starts at ``variance``."""
+    now, total = np.full(len(draws), variance), np.zeros(len(draws))
+    path = np.empty_like(draws)
+    for step in range(draws.shape[1]):
         shock = np.sqrt(now) * draws[:, step]
-        total += fitted["mu"] + factor[:, None] * shock
-        path[:, :, step] = np.expm1(total / 100)
+        total += fitted["mu"] + shock
+        path[:, step] = np.expm1(total / 100)
         leverage = fitted["alpha[1]"] + fitted["gamma[1]"] * (shock < 0)
         now = fitted["omega"] + leverage * shock**2 + fitted["beta[1]"] * now
     return path
 
 
+def _factor(x: Array, realised: Array, rows: np.ndarray, steps: int, simulated: Array) -> Array:
+    """Factor of the volatility over the horizon at ``rows``: exp(LED · (log σ expected − log σ simulated)).
+
+    Expected is what a regression of the log realised variance of the horizon on ``x`` (GJR's variance and the
+    inputs, in logs) says with the outcomes known by the first of ``rows``; 1 where an input is missing. The
+    two are combined because either misses some of what the other knows.
+    Reference: Bates and Granger (1969).
+    """
+    past = np.arange(len(x)) < rows[0] - steps
+    past &= np.isfinite(x).all(axis=1) & np.isfinite(realised[: len(x)])
+    if past.sum() < FEWEST_OUTCOMES:
+        return np.ones(len(rows))
+    beta = np.linalg.lstsq(x[past], realised[: len(x)][past], rcond=None)[0]
+    error = realised[: len(x)][past] - x[past] @ beta
+    expected = x[rows] @ beta + np.log(np.exp(error).mean())
+    ratio: Array = np.exp(LED * (expected - simulated) / 2).clip(0.25, 4.0)
+    return np.nan_to_num(ratio, nan=1.0)
+
+
+def _level(values: Array) -> Array:
+    """An input in logs where it is positive throughout, as it is otherwise."""
+    level: Array = np.log(values) if (values > 0).all() else values
+    return level
+
+
 def inputs_of(close: Array, probability: Array, exog: dict[str, Array]) -> pd.DataFrame:
-    """What the tilt sees: the simulation's own answer, recent volatility against its year, ``exog``."""
+    """What the logit sees: the simulation's own answer, recent volatility against its year, ``exog``."""
     returns = pd.Series(np.append(np.nan, 100 * np.diff(np.log(close))))
     month, year = (0.5 * np.log((returns**2).rolling(k).mean() + 0.02) for k in (22, 250))
     table = pd.DataFrame({"simulated": special.ndtri(probability), "volatility": month - year})
     for name, values in exog.items():
-        positive = (values > 0).all()
-        level = pd.Series(np.log(values) if positive else values)
+        level = pd.Series(_level(values))
         table[f"{name}_22"] = level - level.rolling(22).mean()
-        table[name] = level - month if positive else level
+        table[name] = level - month if (values > 0).all() else level
     return table
-
-
-def origins(close: Array, event: Event, years: np.ndarray, exog: dict[str, Array], seed: int) -> Origins:
-    """Everything that the probability models share.
-
-    Simulations are pooled, each with the same number of paths: GJR on all of the past, GJR on the last
-    ``RECENT`` rows and, with positive ``exog``, the one whose variance they lead.
-    """
-    positive = {name: values for name, values in exog.items() if (values > 0).all()}
-    members = [simulate(close, event, years, {}, seed), simulate(close, event, years, {}, seed, RECENT)]
-    if positive:
-        members.append(simulate(close, event, years, positive, seed))
-    share, beyond = np.mean(members, axis=0)
-    paths = SAMPLES * len(members)
-    probability, score = inside(share, paths), special.ndtri(inside(beyond, paths))
-    observed = event.observed(close)
-    return Origins(
-        probability,
-        inside(members[0][0], SAMPLES),
-        score,
-        inputs_of(close, probability, exog),
-        event.happened(observed),
-        np.where(np.isnan(observed), len(close) + event.steps, np.arange(len(close)) + event.steps),
-    )
 
 
 def standardised(table: pd.DataFrame, fitted: np.ndarray) -> Array:
@@ -199,7 +259,7 @@ def logit(found: Origins, table: pd.DataFrame, years: np.ndarray, first: int) ->
     probability = np.full(len(years), np.nan)
     for year in np.unique(years[first:]):
         rows = np.flatnonzero(years == year)
-        fitted = _usable(found, rows[0])
+        fitted = usable(found, rows[0])
         x = standardised(table, fitted)
         if found.label[fitted].sum() < 5:
             probability[rows] = max(found.label[fitted].mean(), 1e-3) if len(fitted) else 0.1
@@ -209,58 +269,6 @@ def logit(found: Origins, table: pd.DataFrame, years: np.ndarray, first: int) ->
     return probability
 
 
-def tilted(found: Origins, years: np.ndarray, first: int, seed: int) -> tuple[Array, dict[int, float]]:
-    """The simulated distribution of the statistic, tilted: P(event) = ∫_{s ≤ s₀} φ(s) exp(−w E(s, x)) ds / Z.
-
-    s is the normal score of the statistic under the simulation, s₀ that of the event's threshold. One
-    energy, refitted each year from where it stood on outcomes known by then. It is used (w = 1) in a year
-    only if before it, out of sample, its Brier score over years gained more than one standard error;
-    otherwise the simulation stands (w = 0). Returns probabilities from row ``first`` and w by year.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    energy: BilinearEnergy | None = None
-    probability, gains, used = np.full(len(years), np.nan), {}, {}
-    for year in np.unique(years):
-        rows = np.flatnonzero(years == year)
-        fitted = _usable(found, rows[0])
-        if len(fitted) < FEWEST_OUTCOMES:
-            continue
-        x = torch.as_tensor(standardised(found.inputs, fitted))
-        steps = STEPS if energy is None else WARM
-        if energy is None:
-            energy = BilinearEnergy(x.shape[1], HIDDEN, FEATURES, SEEDS, generator)
-        fit = fit_tilt(
-            energy.float(),
-            torch.as_tensor(found.score[fitted]).float(),
-            x[torch.as_tensor(fitted)].float(),
-            validation=int(HELD * len(fitted)),
-            steps=steps,
-            learning_rate=RATE,
-            weight_decay=DECAY,
-            generator=generator,
-        )
-        energy = fit.module
-        tilt = _below(energy, x[torch.as_tensor(rows)], found.probability[rows])
-        past = [gain for y, gain in gains.items() if y < year - 1]
-        pays = len(past) >= FEWEST_YEARS and np.mean(past) > np.std(past, ddof=1) / np.sqrt(len(past))
-        used[int(year)] = float(pays)
-        probability[rows] = tilt if pays else found.probability[rows]
-        label = found.label[rows]
-        gains[int(year)] = float(((found.probability[rows] - label) ** 2 - (tilt - label) ** 2).mean())
-    probability[:first] = np.nan
-    return probability, used
-
-
-def _below(energy: BilinearEnergy, x: torch.Tensor, simulated: Array) -> Array:
-    """P(s ≤ Φ⁻¹(simulated)) under the tilted normal of each row."""
-    with torch.no_grad():
-        net = energy.double()
-        base = SkewT(torch.zeros(len(x), dtype=torch.float64), 1.0)
-        law = TiltedDistribution(base, lambda s: net(s, x).mean(0))
-        found: Array = law.cdf(torch.as_tensor(special.ndtri(simulated))).numpy()
-    return found
-
-
-def _usable(found: Origins, row: int) -> np.ndarray:
+def usable(found: Origins, row: int) -> np.ndarray:
     """Rows with a simulation whose outcome was known before ``row``."""
-    return np.flatnonzero((found.known < row) & np.isfinite(found.score) & np.isfinite(found.probability))
+    return np.flatnonzero((found.known < row) & np.isfinite(found.led).all(axis=1))

@@ -40,6 +40,17 @@ class Event:
         hit: NDArray[np.bool_] = statistic <= self.threshold if self.below else statistic >= self.threshold
         return hit
 
+    def barrier(self, multiple: Array) -> Array:
+        """The threshold with its log return (``sum``: its return) times ``multiple``, of any shape.
+
+        A path whose log returns are all multiplied by f reaches the threshold if and only if the path as it
+        was reaches ``barrier(1 / f)``; for ``sum`` nearly so.
+        """
+        if self.what == "sum":
+            return self.threshold * multiple
+        found: Array = np.expm1(multiple * np.log1p(max(self.threshold, -1 + 1e-9)))
+        return found
+
     def observed(self, close: Array) -> Array:
         """The statistic from each row of prices ``(n,)``; NaN for the last ``steps`` rows."""
         n = len(close)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
-from tasks import alarms, drawdowns
+from tasks import alarms, drawdowns, event_tilt
 from tasks.errors import BasinError
 from tasks.events import Event
 from tasks.files import whole, write_json
@@ -119,10 +120,9 @@ def alarm(
         int(np.flatnonzero(np.isfinite(found.probability))[0]) if np.isfinite(found.probability).any() else 0
     )
     progress("tilt and peers", 1, 3)
-    ours, used = drawdowns.tilted(found, years, start, SEED)
-    ours = np.where(np.isfinite(ours), ours, found.probability)
+    ours, used = event_tilt.tilted(found, event.steps, years)
     models = {"ebm": ours, "base": found.probability}
-    models["gjr-filtered-simulation"] = found.gjr
+    models["gjr-filtered-simulation"] = special.expit(found.plain[:, drawdowns.EXACT])
     for column, values in exog.items():
         level = np.log(values) if (values > 0).all() else values
         models[column] = drawdowns.logit(found, pd.DataFrame({column: level}), years, start)
@@ -168,7 +168,7 @@ def alarm(
         "peers": {model: part for model, part in outcome.items() if model != "ebm"},
         "base_rate": float(label[tested].mean()),
         "episodes": len(runs),
-        "tilt": {str(year): weight for year, weight in used.items()},
+        "tilt": {str(year): coefficients for year, coefficients in used.items()},
         "today": {
             "date": f"{today['time']:%Y-%m-%d}",
             "probability": float(today["probability"]),
