@@ -1,10 +1,12 @@
 """``python -m tasks STAGE --domain D``: the door that ``dvc repro`` uses; it always runs the stage."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from tasks.errors import BasinError
+from tasks.parallel import disconnect
 from tasks.stages import STAGES, run_stage
 
 
@@ -24,4 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    disconnect()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Past the destructors of native libraries: under load Ray's can abort a process whose work is done.
+    os._exit(code)

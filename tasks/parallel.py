@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -53,6 +54,13 @@ def connect() -> None:
         raise BasinError(
             f"cannot use Ray at {where}: {reason}; check RAY_ADDRESS, or unset it to start Ray here"
         ) from failures[0]
+
+
+def disconnect() -> None:
+    """End a Ray that :func:`connect` joined or started; nothing where there is none."""
+    ray = sys.modules.get("ray")
+    if ray is not None and ray.is_initialized():
+        ray.shutdown()
 
 
 def _knock(address: str | None) -> None:
