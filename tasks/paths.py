@@ -20,6 +20,10 @@ TREND, DAMPING = (120, 250), 0.25
 """Rows of the past mean move and the part of it that is expected to go on; chosen on exchange rates
 before the benchmark's windows."""
 
+LONG_RUN = 1500
+"""Moves of the unfiltered half of the base: the long run is that of six years, not of a whole history; chosen
+on the same earlier rates."""
+
 THETA_ROWS = 1000
 """Rows that AutoTheta is fitted to: its cost grows with them and its trend should not be older."""
 
@@ -155,12 +159,14 @@ def pooled_bootstrap(
 ) -> Array:
     """The base: an equal pool of filtered and unfiltered bootstrap about a damped drift.
 
-    Half of the paths believe that today's volatility stays, half that the long run returns at once. Shape
+    Half of the paths believe that today's volatility stays, half that the one of the last ``LONG_RUN`` moves
+    returns at once. Shape
     ``(samples, horizon, series)``, in random order, in the unit of ``values``.
     """
     half = -(-samples // 2)
     filtered = filtered_bootstrap(values, horizon, half, rng, kind=kind, volatility=volatility)
-    path = np.concatenate([filtered, random_walk_bootstrap(values, horizon, half, rng, kind=kind)])
+    recent = values[-LONG_RUN - 1 :]
+    path = np.concatenate([filtered, random_walk_bootstrap(recent, horizon, half, rng, kind=kind)])
     drift = damped_drift(moves(values, kind)) * np.arange(1, horizon + 1)[:, None]
     path = path * np.exp(drift) if kind == "price" else path + drift
     pooled: Array = path[rng.permutation(len(path))[:samples]]
