@@ -24,8 +24,8 @@ LONG_RUN = 1500
 """Moves of the unfiltered half of the base: the long run is that of six years, not of a whole history; chosen
 on the same earlier rates."""
 
-THETA_ROWS = 1000
-"""Rows that AutoTheta is fitted to: its cost grows with them and its trend should not be older."""
+LOCAL_ROWS = 1000
+"""Rows that AutoTheta and AutoETS are fitted to: cost grows with them, and no trend should be older."""
 
 SHORTEST = 60
 """Rows below which no volatility can be filtered."""
@@ -186,15 +186,36 @@ def random_walk(
 def auto_theta(
     values: Array, horizon: int, samples: int, rng: np.random.Generator, *, kind: Kind = "price"
 ) -> Array:
-    """AutoTheta of ``statsforecast``, one series at a time; quantile functions coupled by joint past moves.
-
-    Each step's marginal is the model's normal (its 68 % interval); a path's rank in it is that of the
-    standardised sum of bootstrapped joint moves, so that sums over series have the past dependence.
+    """AutoTheta of ``statsforecast``: see :func:`_coupled`.
 
     Reference: Fiorucci et al. (2016), Models for optimising the theta method, Int. J. Forecasting 32(4).
     """
     from statsforecast.models import AutoTheta
 
+    return _coupled(AutoTheta, values, horizon, samples, rng, kind)
+
+
+def auto_ets(
+    values: Array, horizon: int, samples: int, rng: np.random.Generator, *, kind: Kind = "price"
+) -> Array:
+    """AutoETS of ``statsforecast``: see :func:`_coupled`.
+
+    Reference: Hyndman et al. (2002), A state space framework for automatic forecasting, Int. J. Forecasting
+    18(3).
+    """
+    from statsforecast.models import AutoETS
+
+    return _coupled(AutoETS, values, horizon, samples, rng, kind)
+
+
+def _coupled(
+    model: Any, values: Array, horizon: int, samples: int, rng: np.random.Generator, kind: Kind
+) -> Array:
+    """A model of one series at a time, its quantile functions coupled by joint past moves.
+
+    Each step's marginal is the model's normal (its 68 % interval); a path's rank in it is that of the
+    standardised sum of bootstrapped joint moves, so that sums over series have the past dependence.
+    """
     change = moves(values, kind)
     change = change - change.mean(axis=0)
     spread = np.where(change.std(axis=0) > 0, change.std(axis=0), 1.0)
@@ -202,7 +223,7 @@ def auto_theta(
     normal = (total - total.mean(0)) / np.maximum(total.std(0), 1e-12)
     path = np.empty_like(normal)
     for series in range(values.shape[1]):
-        found = AutoTheta(season_length=1).forecast(values[-THETA_ROWS:, series], h=horizon, level=[68])
+        found = model(season_length=1).forecast(values[-LOCAL_ROWS:, series], h=horizon, level=[68])
         sigma = (found["hi-68"] - found["lo-68"]) / (2 * 0.994457883209753)
         path[..., series] = found["mean"] + sigma * normal[..., series]
     return path
@@ -212,6 +233,7 @@ PEERS: dict[str, Callable[..., Array]] = {
     "random-walk": random_walk,
     "random-walk-bootstrap": random_walk_bootstrap,
     "auto-theta": auto_theta,
+    "auto-ets": auto_ets,
 }
 """Classical joint forecasts by the names that ``--peers`` takes."""
 
