@@ -37,8 +37,7 @@ def block_scores(values: np.ndarray, starts: list[int]) -> dict[str, Any]:
     tilt, evidence = fit_path_tilt(values[: starts[0]], HORIZON, seed=0)
     samplers: dict[str, Sampler] = {
         "ebm": lambda known, seed: tilt.sample(known, HORIZON, SAMPLES, seed)[0],
-        "base": bootstrap(paths.pooled_bootstrap),
-        "filtered-bootstrap": bootstrap(paths.filtered_bootstrap),
+        "base": bootstrap(paths.filtered_bootstrap),
         **{name: bootstrap(peer) for name, peer in paths.PEERS.items()},
     }
     losses = {name: window_losses(values, starts, sampler) for name, sampler in samplers.items()}

@@ -86,7 +86,7 @@ def path_features(path: Array, values: Array, kind: Kind, volatility: Volatility
 
 @dataclass(frozen=True)
 class PathTilt:
-    """A trained joint tilt of :func:`tasks.paths.pooled_bootstrap`; ``weight`` 0 is the base exactly."""
+    """A trained joint tilt of :func:`tasks.paths.filtered_bootstrap`; ``weight`` 0 is the base exactly."""
 
     energy: JointEnergy
     kind: Kind
@@ -108,7 +108,9 @@ class PathTilt:
         """
         rng = np.random.default_rng(seed)
         count = samples if self.weight == 0 else 4 * samples
-        path = paths.pooled_bootstrap(values, horizon, count, rng, kind=self.kind, volatility=self.volatility)
+        path = paths.filtered_bootstrap(
+            values, horizon, count, rng, kind=self.kind, volatility=self.volatility
+        )
         tilt = self.of(path, values)
         rows = tilt.resample(samples, torch.Generator().manual_seed(seed))
         return path[rows.numpy()], tilt
@@ -141,7 +143,7 @@ def fit_path_tilt(
     for origin in origins:
         known = values[:origin]
         rng = np.random.default_rng([seed, int(origin)])
-        draws = paths.pooled_bootstrap(
+        draws = paths.filtered_bootstrap(
             known, horizon, params.proposals, rng, kind=kind, volatility=volatility
         )
         truth.append(path_features(values[None, origin : origin + horizon], known, kind, volatility)[0])

@@ -16,14 +16,6 @@ Kind = Literal["price", "level"]
 SCORED_LEVELS = np.arange(1, 20) / 20
 """Quantiles .05, .10 … .95 of GluonTS's evaluator."""
 
-TREND, DAMPING = (120, 250), 0.25
-"""Rows of the past mean move and the part of it that is expected to go on; chosen on exchange rates
-before the benchmark's windows."""
-
-LONG_RUN = 1500
-"""Moves of the unfiltered half of the base: the long run is that of six years, not of a whole history; chosen
-on the same earlier rates."""
-
 LOCAL_ROWS = 1000
 """Rows that AutoTheta and AutoETS are fitted to: cost grows with them, and no trend should be older."""
 
@@ -137,40 +129,6 @@ def random_walk_bootstrap(
     change = moves(values, kind)
     steps = change[rng.integers(len(change), size=(-(-samples // 2), horizon))]
     return follow(values[-1], np.concatenate([steps, -steps])[:samples], kind)
-
-
-def damped_drift(change: Array) -> Array:
-    """``DAMPING`` times the mean move of the last ``TREND`` rows, per step: ``(series,)``.
-
-    Reference: Moskowitz, Ooi and Pedersen (2012), Time series momentum, J. Financial Economics 104(2).
-    """
-    drift: Array = DAMPING * np.mean([change[-rows:].mean(axis=0) for rows in TREND], axis=0)
-    return drift
-
-
-def pooled_bootstrap(
-    values: Array,
-    horizon: int,
-    samples: int,
-    rng: np.random.Generator,
-    *,
-    kind: Kind = "price",
-    volatility: Volatility = VOLATILITY,
-) -> Array:
-    """The base: an equal pool of filtered and unfiltered bootstrap about a damped drift.
-
-    Half of the paths believe that today's volatility stays, half that the one of the last ``LONG_RUN`` moves
-    returns at once. Shape
-    ``(samples, horizon, series)``, in random order, in the unit of ``values``.
-    """
-    half = -(-samples // 2)
-    filtered = filtered_bootstrap(values, horizon, half, rng, kind=kind, volatility=volatility)
-    recent = values[-LONG_RUN - 1 :]
-    path = np.concatenate([filtered, random_walk_bootstrap(recent, horizon, half, rng, kind=kind)])
-    drift = damped_drift(moves(values, kind)) * np.arange(1, horizon + 1)[:, None]
-    path = path * np.exp(drift) if kind == "price" else path + drift
-    pooled: Array = path[rng.permutation(len(path))[:samples]]
-    return pooled
 
 
 def random_walk(

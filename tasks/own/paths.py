@@ -41,7 +41,9 @@ class OwnPaths:
     leads: tuple[int, ...]
     peers: tuple[str, ...] = tuple(paths.PEERS)
     reference: str = "random-walk-bootstrap"
-    base: str = "pool of filtered and unfiltered joint bootstraps about a damped drift"
+    base: str = (
+        "filtered joint bootstrap: past moves in units of their volatility, each with its mirror image"
+    )
     returns: bool = True
     sources: tuple[str, ...] = ()
 
@@ -127,7 +129,7 @@ def evaluate_paths(
         sample, tilted = tilt.sample(known, horizon, SAMPLES, seed=start)
         normaliser = max(normaliser, float(tilted.log_z_error))
         samples = {"ebm": sample}
-        for model, peer in {"base": paths.pooled_bootstrap, **paths.PEERS}.items():
+        for model, peer in {"base": paths.filtered_bootstrap, **paths.PEERS}.items():
             rng = np.random.default_rng([start, 1])
             samples[model] = peer(known, horizon, SAMPLES, rng, kind=kind)
         for model, path in samples.items():

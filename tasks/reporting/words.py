@@ -28,6 +28,18 @@ MODELS = {
         "today's anomaly fades at a rate that depends on the season",
     ),
     "seasonal-ridge": ("Seasonal ridge", "regularised regression on recent months, its own for each season"),
+    "lim": (
+        "Linear inverse model",
+        "several series moved on together by one linear law, its own for each season",
+    ),
+    "xro": ("XRO", "a recharge oscillator coupled to the other indices, with the seasons"),
+    "random-walk": ("Random walk", "independent normal moves, as large and as alike as those of the past"),
+    "random-walk-bootstrap": (
+        "Random-walk bootstrap",
+        "past joint moves in random order, and their mirror image",
+    ),
+    "auto-theta": ("AutoTheta", "each series' own trend and level, by statsforecast"),
+    "auto-ets": ("AutoETS", "each series' exponential smoothing, chosen by statsforecast"),
 }
 
 GLOSSARY = (

@@ -22,7 +22,7 @@ def test_a_tilt_of_weight_zero_is_a_draw_of_the_base():
     tilt, _ = path_tilt.fit_path_tilt(values, 10, seed=0, params=FAST)
     tilt = dataclasses.replace(tilt, weight=0.0)
     path, weights = tilt.sample(values, 10, 64, seed=3)
-    base = paths.pooled_bootstrap(values, 10, 64, np.random.default_rng(3))
+    base = paths.filtered_bootstrap(values, 10, 64, np.random.default_rng(3))
     np.testing.assert_array_equal(path, base)
     assert weights.log_z.item() == 0 and weights.effective_size.item() == 64
 
@@ -37,7 +37,7 @@ def test_a_trend_in_the_past_is_learned_with_its_sign():
         known = np.concatenate(
             [values, end * np.exp(0.01 * np.random.default_rng(1).standard_normal((300, 3)))]
         )
-        path = paths.pooled_bootstrap(known, 10, 2000, np.random.default_rng(2))
+        path = paths.filtered_bootstrap(known, 10, 2000, np.random.default_rng(2))
         tilted = tilt.of(path, known)
         move = torch.as_tensor(np.log(path[:, -1] / known[-1]))
         shift = sign * (tilted.expectation(move)[0] - move.mean(0))

@@ -14,9 +14,7 @@ def prices(rows: int = 1500, seed: int = 0) -> np.ndarray:
     return 100 * np.exp(move.cumsum(axis=0))
 
 
-@pytest.mark.parametrize(
-    "sampler", [paths.filtered_bootstrap, paths.pooled_bootstrap, *list(paths.PEERS.values())[:2]]
-)
+@pytest.mark.parametrize("sampler", [paths.filtered_bootstrap, *list(paths.PEERS.values())[:2]])
 def test_paths_keep_dependence_and_repeat_with_the_seed(sampler):
     values = prices()
     first = sampler(values, 20, 4000, np.random.default_rng(1))
