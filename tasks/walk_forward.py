@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ebm_core import BilinearEnergy, fit_tilt, widened
+from ebm_core import BilinearEnergy, fit_tilt
 from ebm_core.quadrature import panels
 from tasks.errors import BasinError
 from tasks.mdn import MixtureDensityNetwork, fit_mdn
@@ -199,7 +199,6 @@ def tilt_chain(
 ) -> list[Trained]:
     """All folds of one capacity in order, each warm-started from the one before.
 
-    The first grows from a linear energy through the leaner capacities, each trained before it is widened.
     ``score`` holds the normal score of each row's target under its base, shape ``(len(inputs),)``;
     ``priors`` the tilt learned elsewhere that each fold's energy may be joined by.
     """
@@ -209,14 +208,11 @@ def tilt_chain(
     for fold, prior in zip(plan, priors or [None] * len(plan), strict=True):
         rows, scaling = _training_rows(inputs, fold)
         x = standardised(rows, **scaling).float()
-        known = score[rows.index].float().to(device)
         first = energy is None
-        options = _options(params, len(rows), first, generator)
         if energy is None:
-            energy = BilinearEnergy(x.shape[1], 0, params.features, params.seeds, generator)
-            for wider in sorted(c for c in params.capacities if 0 < c <= hidden):
-                energy = widened(fit_tilt(energy, known, x.to(device), **options).module, wider, generator)
-        fit = fit_tilt(energy, known, x.to(device), **options)
+            energy = BilinearEnergy(x.shape[1], hidden, params.features, params.seeds, generator)
+        known = score[rows.index].float().to(device)
+        fit = fit_tilt(energy, known, x.to(device), **_options(params, len(rows), first, generator))
         energy = fit.module
         config = TiltConfig(
             **scaling,
