@@ -24,14 +24,21 @@ def fit(model: str, returns: np.ndarray) -> dict[str, float]:
     """Parameters by maximum likelihood, under the names of ``arch``.
 
     Models: GARCH(1,1)-t (Bollerslev 1987), GJR(1,1,1)-skew-t (Glosten, Jagannathan and Runkle 1993),
-    EGARCH(1,1,1)-skew-t (Nelson 1991).
+    EGARCH(1,1,1)-skew-t (Nelson 1991). The optimiser of ``arch`` at times ends far from a maximum, in a
+    corner, or in a trend that shocks do not raise, and does not tell. A fit counts only if it is likelier
+    than plain starting values and shocks raise volatility (α ≥ 0); else it starts again from those, and
+    where nothing is better they are the model.
     """
-    fitted = _specified(model, returns).fit(disp="off", show_warning=False)
-    if abs(fitted.params.get("lambda", 0.0)) > DEGENERATE:
-        fitted = _specified(model, returns).fit(
-            disp="off", show_warning=False, starting_values=_plain_start(model, returns)
-        )
-    return {str(name): float(value) for name, value in fitted.params.items()}
+    starts = [_start(model, returns, persistent) for persistent in (True, False)]
+    best = max((_specified(model, returns).fix(start) for start in starts), key=lambda r: r.loglikelihood)
+    for start in (None, *starts):
+        fitted = _specified(model, returns).fit(disp="off", show_warning=False, starting_values=start)
+        sane = abs(fitted.params.get("lambda", 0.0)) < DEGENERATE and fitted.params["alpha[1]"] >= 0
+        if sane and fitted.loglikelihood > best.loglikelihood:
+            best = fitted
+            if fitted.convergence_flag == 0:
+                break
+    return {str(name): float(value) for name, value in best.params.items()}
 
 
 def forecasts(model: str, params: dict[str, float], returns: np.ndarray, first: int) -> pd.DataFrame:
@@ -62,11 +69,14 @@ def _specified(model: str, values: np.ndarray) -> Any:
     return specified
 
 
-def _plain_start(model: str, returns: np.ndarray) -> np.ndarray:
-    """Persistent volatility around the sample variance, heavy tails, no skew: a second start for a fit."""
+def _start(model: str, returns: np.ndarray, persistent: bool) -> np.ndarray:
+    """Volatility that is ``persistent`` around the sample variance, or constant; heavy tails, no skew."""
     variance = float(returns.var())
     if model == "egarch-skewt":
-        dynamics = [0.02 * np.log(variance), 0.1, -0.05, 0.98]
+        moving, still = [0.02 * np.log(variance), 0.1, -0.05, 0.98], [np.log(variance), 0.0, 0.0, 0.0]
+    elif model == "gjr-skewt":
+        moving, still = [0.02 * variance, 0.03, 0.08, 0.92], [variance, 0.0, 0.0, 0.0]
     else:
-        dynamics = [0.02 * variance, 0.03, 0.08, 0.92]
-    return np.array([returns.mean(), *dynamics, 8.0, 0.0])
+        moving, still = [0.02 * variance, 0.07, 0.91], [variance, 0.0, 0.0]
+    shape = [8.0] if model == "garch-t" else [8.0, 0.0]
+    return np.array([returns.mean(), *(moving if persistent else still), *shape])
