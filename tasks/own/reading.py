@@ -19,6 +19,12 @@ LONGEST_GAP = {"B": 20, "D": 3, "W": 21, "MS": 31.5, "h": 96 / 24}
 
 MISSING = ("", ".", "NA", "NaN", "nan", "NULL", "null", "None", "-")
 
+OFFSET = r"(:\d\d(?:\.\d+)?)\s*(?:[+-]\d\d:?\d\d|Z)$"
+"""The time zone at the end of a written time, after its minutes or seconds."""
+
+FEW = 0.01
+"""Share of values that are not positive below which they look like errors in a file of prices."""
+
 CARRIED = 5
 """Rows for which an input's last value stands in where it is missing: what one would have known."""
 
@@ -115,7 +121,7 @@ def understand(frame: pd.DataFrame, question: Question, label: str) -> Reading:
     freq = question.freq or _frequency(table, label, said)
     if freq == "MS":
         table["time"] = table["time"].dt.to_period("M").dt.to_timestamp()
-    kind = question.kind or _kind(table, freq, question.target, said)
+    kind = question.kind or _kind(table, freq, question.target, label, said)
     for column in theirs:
         table[column] = _carried(table, column, said)
     table = _without_bad_rows(table, kind, freq, theirs, question.on_bad_row, label, said)
@@ -142,10 +148,10 @@ def _require(frame: pd.DataFrame, question: Question, label: str) -> None:
 def _times(written: pd.Series, label: str, said: list[str]) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(written):
         written = written.astype("Int64").astype(str)
+    text = written.astype(str).str.strip()
     if pd.api.types.is_datetime64_any_dtype(written):
         times = written
     else:
-        text = written.astype(str).str.strip()
         times = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
         if times.isna().all():
             times = _local_dates(text, label, said)
@@ -156,11 +162,22 @@ def _times(written: pd.Series, label: str, said: list[str]) -> np.ndarray:
             f"({len(bad)} such rows); expected YYYY-MM-DD"
         )
     zone = getattr(times.dt, "tz", None)
-    if zone is not None:
-        if written.astype(str).str.contains(r"(?:[+-]\d\d:?\d\d|Z)$").any() or str(zone) != "UTC":
-            said.append("dates carry a time zone: taken in UTC")
-        times = times.dt.tz_convert("UTC").dt.tz_localize(None)
-    return times.astype("datetime64[ns]").to_numpy()
+    if zone is None:
+        return times.astype("datetime64[ns]").to_numpy()
+    moments = times.dt.tz_convert("UTC").dt.tz_localize(None)
+    if pd.api.types.is_datetime64_any_dtype(written):
+        clock = times.dt.tz_localize(None)
+    else:
+        plain = text.str.replace(OFFSET, r"\1", regex=True)
+        if plain.equals(text):
+            return moments.astype("datetime64[ns]").to_numpy()
+        clock = pd.to_datetime(plain, format="ISO8601")
+    if clock.dt.time.nunique() == 1:
+        # A row a day: its date is the one that was written, not the one in Greenwich.
+        said.append("dates carry a time zone: taken as they are written")
+        return clock.dt.normalize().astype("datetime64[ns]").to_numpy()
+    said.append("dates carry a time zone: taken in UTC")
+    return moments.astype("datetime64[ns]").to_numpy()
 
 
 def _local_dates(text: pd.Series, label: str, said: list[str]) -> pd.Series:
@@ -248,10 +265,17 @@ def _frequency(table: pd.DataFrame, label: str, said: list[str]) -> str:
     return freq
 
 
-def _kind(table: pd.DataFrame, freq: str, name: str, said: list[str]) -> str:
+def _kind(table: pd.DataFrame, freq: str, name: str, label: str, said: list[str]) -> str:
     value = table["close"].dropna()
     named = any(word in name.lower() for word in ("close", "price", "adj", "index", "last", "settle"))
-    if freq in ("B", "h", "D") and (value > 0).all() and (named or freq == "B"):
+    fallen = value[value <= 0]
+    if freq == "B" and 0 < len(fallen) < FEW * len(value):
+        raise BasinError(
+            f"{label}: row {fallen.index[0]}: {name} is {fallen.iloc[0]:g}, where almost all others are "
+            f"positive ({len(fallen)} such rows); pass --kind price --on-bad-row drop to leave such rows out, or "
+            "--kind rate if they are real"
+        )
+    if freq in ("B", "h", "D") and not len(fallen) and (named or freq == "B"):
         kind = "price"
         said.append("kind price: positive values by trading day; the forecast is of 100·Δlog, in per cent")
     elif freq == "B":

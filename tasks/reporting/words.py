@@ -118,8 +118,10 @@ def dated(time: str, frequency: str) -> str:
     return f"{day:%B %Y}" if frequency == "MS" else day.isoformat()
 
 
-def text(value: float, digits: int = 2) -> str:
-    """A number for people: a real minus sign, no minus zero."""
+def text(value: float | None, digits: int = 2) -> str:
+    """A number for people: a real minus sign, no minus zero, a dash for what could not be computed."""
+    if value is None:
+        return "–"
     shown = f"{value:,.{digits}f}"
     return shown.replace("-", "−") if float(shown.replace(",", "")) else shown.replace("-", "")
 

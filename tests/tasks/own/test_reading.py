@@ -92,7 +92,11 @@ def test_backwards_order_time_zones_and_local_dates_are_understood() -> None:
     pd.testing.assert_frame_equal(backwards.table, plain)
     assert any("newest rows came first" in s for s in backwards.said)
     zoned = prices()
-    zoned["date"] += "T00:00:00+00:00"
+    written = zoned["date"]
+    for offset in ("+00:00", "+02:00", "-05:00", "Z"):
+        zoned["date"] = written + "T00:00:00" + offset
+        pd.testing.assert_frame_equal(understand(zoned, ASKED, "x").table, plain)
+    zoned["date"] = pd.to_datetime(written).dt.tz_localize("Europe/Zurich")
     pd.testing.assert_frame_equal(understand(zoned, ASKED, "x").table, plain)
     local = prices()
     local["date"] = pd.to_datetime(local["date"]).dt.strftime("%d/%m/%Y")
@@ -164,3 +168,11 @@ def test_the_daily_range_is_used_where_it_fits() -> None:
 def test_questions_without_an_answer_are_refused(options: dict, said: str) -> None:
     with pytest.raises(BasinError, match=said):
         replace(ASKED, **options)
+
+
+def test_a_price_that_is_not_positive_is_named_and_the_user_asked_what_it_is() -> None:
+    fallen = prices(200)
+    fallen.loc[6, "close"] = -3.0
+    with pytest.raises(BasinError, match=r"x: row 7: close is -3, where almost all .*--kind price --on-bad-row"):
+        understand(fallen, ASKED, "x")
+    assert understand(fallen, replace(ASKED, kind="rate"), "x").kind == "rate"
