@@ -272,8 +272,8 @@ def _kind(table: pd.DataFrame, freq: str, name: str, label: str, said: list[str]
     if freq == "B" and 0 < len(fallen) < FEW * len(value):
         raise BasinError(
             f"{label}: row {fallen.index[0]}: {name} is {fallen.iloc[0]:g}, where almost all others are "
-            f"positive ({len(fallen)} such rows); pass --kind price --on-bad-row drop to leave such rows out, or "
-            "--kind rate if they are real"
+            f"positive ({len(fallen)} such rows); pass --kind price --on-bad-row drop to leave such rows "
+            "out, or --kind rate if they are real"
         )
     if freq in ("B", "h", "D") and not len(fallen) and (named or freq == "B"):
         kind = "price"
