@@ -26,7 +26,8 @@ NEEDED = 100
 def freeze(
     domain: Returns, raw: pd.DataFrame, classical: pd.DataFrame, params: FeatureParams
 ) -> dict[str, Any]:
-    """Every classical model of each series, fitted at the last date of its schedule; ready for JSON.
+    """``classical.json`` of a model: each series' classical models, fitted at the last date of the schedule,
+    and :func:`inputs_of` the domain.
 
     ``classical`` has the walk-forward forecasts, from which the scale regression learns as it did there.
     """
@@ -47,7 +48,18 @@ def freeze(
             for model, window in REGRESSIONS.items()
         }
         frozen[str(name)] = {**fitted, **scales}
-    return frozen
+    return {"inputs": inputs_of(domain), "series": frozen}
+
+
+def inputs_of(domain: Returns) -> dict[str, Any]:
+    """What a file must bring so that the models of :func:`freeze` apply to it."""
+    return {
+        "kind": domain.kind,
+        "frequency": domain.frequency,
+        "range": domain.ohlc,
+        "exog": list(domain.exog),
+        "logged": list(domain.logged),
+    }
 
 
 def thaw(domain: Returns, raw: pd.DataFrame, frozen: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
