@@ -10,8 +10,8 @@ from tasks.errors import BasinError
 def prepared(checkout: Path, folder: Path) -> Path:
     """``folder`` as a clone of the last commit of ``checkout``; one that is there already is left as it is.
 
-    It shares the checkout's DVC cache, so that what was computed there is restored, not computed again, and
-    takes over its ``.dvc/config.local`` (remotes and their secrets). Raises ``BasinError`` where the folder
+    It shares the checkout's DVC cache and starts with the outputs of that commit that are in it, and takes
+    over its ``.dvc/config.local`` (remotes and their secrets). Raises ``BasinError`` where the folder
     is something else or git cannot clone.
     """
     if (folder / "dvc.yaml").is_file() and (folder / ".git").exists():
@@ -50,3 +50,5 @@ def _share_cache(checkout: Path, workspace: Path) -> None:
         cache = repo.cache.local.path
     with Config(str(workspace / ".dvc")).edit("local") as settings:
         settings["cache"]["dir"] = cache
+    with Repo(str(workspace)) as repo:
+        repo.checkout(allow_missing=True)
