@@ -47,7 +47,7 @@ def _share_cache(checkout: Path, workspace: Path) -> None:
     if local.is_file():
         shutil.copy2(local, workspace / ".dvc" / "config.local")
     with Repo(str(checkout)) as repo:
-        cache = repo.cache.local.path
+        cache = repo.cache.local_cache_dir
     with Config(str(workspace / ".dvc")).edit("local") as settings:
         settings["cache"]["dir"] = cache
     with Repo(str(workspace)) as repo:
