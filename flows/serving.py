@@ -39,6 +39,7 @@ def serve(workspace: Path, port: int, notify: str | None, say: Callable[[str], N
         "PREFECT_HOME": str(workspace / "runs" / "prefect"),
         "PREFECT_API_URL": f"{url}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_DATABASE_TIMEOUT": "60",  # a busy machine keeps SQLite waiting
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT),
         "BASIN_WORKSPACE": str(workspace),
         # The workspace's own code, not that of an installed checkout.
