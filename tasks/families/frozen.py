@@ -16,6 +16,7 @@ from tasks.families.returns import (
     fit_scale,
     measures,
     scale_inputs,
+    walk_forward,
 )
 from tasks.params import FeatureParams
 
@@ -40,6 +41,10 @@ def freeze(
         past = classical[classical["series"] == name]
         rows = group.index[pd.Index(group["time"]).get_indexer(past["origin"])]
         known = dict(iter(past.assign(row=rows).groupby("model")))
+        # Before the first base the table has no rows, but the scale regression learned from those too.
+        for model in volatility.MODELS:
+            early = walk_forward(model, returns[: first_base(params) - 1], params)
+            known[model] = pd.concat([early, known[model]]).drop_duplicates("row", keep="last")
         table = measures(domain, group, known)
         target = np.append(returns, np.nan)
         last = range(first_base(params), len(group), params.refit)[-1]
