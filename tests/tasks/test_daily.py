@@ -1,4 +1,4 @@
-"""The forecast of a day refuses what it cannot honestly do; that it equals the stage's is in the system tests."""
+"""The forecast of a day refuses what it cannot do; that it equals the stage's is in the system tests."""
 
 from datetime import date
 
