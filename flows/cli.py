@@ -271,6 +271,27 @@ def backtest(
         own.backtest(data, question, out)
 
 
+@app.command()
+def serve(
+    root: Root = Path(),
+    workspace: Annotated[
+        Path | None, typer.Option(help="Folder of the scheduled runs. Default: beside the project.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="Port of the server, on 127.0.0.1.")] = 4200,
+    notify: Annotated[
+        str | None, typer.Option(envvar="BASIN_NOTIFY_URL", help="Address that failures are posted to.")
+    ] = None,
+) -> None:
+    """Run the schedules of prefect.yaml: a server on loopback, a worker, a workspace of its own."""
+    with _one_line_errors():
+        from flows.serving import serve as serve_until_stopped
+        from flows.workspace import prepared
+
+        checkout = root.resolve()
+        folder = (workspace or checkout.with_name(f"{checkout.name}-scheduled")).resolve()
+        serve_until_stopped(prepared(checkout, folder), port, notify, typer.echo)
+
+
 def _bring_up_to_date(stages: tuple[str, ...], domain: str, root: Path, terse: bool) -> None:
     from flows.display import Display
     from flows.stage import bring_stage_up_to_date

@@ -12,7 +12,7 @@ from tasks.files import whole, write_json
 from tasks.parallel import Progress, silent
 from tasks.params import DomainParams
 from tasks.predictive import LEVELS
-from tasks.tilts import load_model
+from tasks.tilts import TiltedModel, load_model
 from tasks.workspace import Workspace
 
 DENSITY_POINTS = 161
@@ -33,8 +33,18 @@ def forecast(workspace: Workspace, params: DomainParams, progress: Progress = si
         raise BasinError(
             f"{workspace.inputs}: no origin with an unknown target; run the stage features again"
         )
+    series = steps_ahead(model, rows, classical, params.forecast.events)
+    with whole(workspace.forecast) as (path,):
+        write_json(path, {"unit": domain.unit, "series": series})
+    return {name: f"{part['origin']} -> {part['steps'][0]['time']}" for name, part in series.items()}
+
+
+def steps_ahead(
+    model: TiltedModel, rows: pd.DataFrame, classical: pd.DataFrame, events: tuple[str, ...]
+) -> dict[str, Any]:
+    """By series its ``origin`` and ``steps``: date, lead, weight of the tilt, and :func:`describe`."""
     distribution = model.distribution(rows, model.base(classical, rows))
-    steps = describe(distribution, params.forecast.events)
+    steps = describe(distribution, events)
     series: dict[str, Any] = {}
     for i, row in rows.iterrows():
         entry = series.setdefault(row["series"], {"origin": f"{row['origin']:%Y-%m-%d}", "steps": []})
@@ -46,9 +56,7 @@ def forecast(workspace: Workspace, params: DomainParams, progress: Progress = si
                 **steps[i],
             }
         )
-    with whole(workspace.forecast) as (path,):
-        write_json(path, {"unit": domain.unit, "series": series})
-    return {name: f"{part['origin']} -> {part['steps'][0]['time']}" for name, part in series.items()}
+    return series
 
 
 def describe(distribution: TiltedDistribution, events: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -22,7 +22,24 @@ def published(time: pd.Series, entry: Entry) -> pd.Series:
 
 
 def ingest(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
-    """Write the raw table and its provenance, both or none.
+    """Write the raw table of :func:`snapshot` and its provenance, both or none."""
+    raw, sources = snapshot(workspace, params.ingest.as_of, progress)
+    with whole(workspace.raw, workspace.provenance) as (table_path, provenance_path):
+        raw.to_parquet(table_path, index=False)
+        provenance = {
+            "as_of": params.ingest.as_of.isoformat(),
+            "rows": len(raw),
+            "sha256": sha256(table_path),
+            "sources": sources,
+        }
+        write_json(provenance_path, provenance)
+    return {"rows": len(raw), "last": f"{raw['time'].max():%Y-%m-%d}"}
+
+
+def snapshot(
+    workspace: Workspace, as_of: date, progress: Progress = silent
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """The raw table of a domain as it was known at the end of the day ``as_of``, and its sources.
 
     ``BASIN_DATA_MIRROR`` names a folder, absolute or relative to the project root, that is searched first.
     Rows published after ``as_of`` are dropped; nothing else is changed: order, duplicates and missing
@@ -43,7 +60,7 @@ def ingest(workspace: Workspace, params: DomainParams, progress: Progress = sile
             )
         entry = catalog[name]
         source = read_source(name, entry, workspace.root, mirror, progress)
-        tables[name] = known_on(source.table, entry, params.ingest.as_of, source.label)
+        tables[name] = known_on(source.table, entry, as_of, source.label)
         sources.append(
             {
                 "name": name,
@@ -58,17 +75,7 @@ def ingest(workspace: Workspace, params: DomainParams, progress: Progress = sile
             }
         )
     progress("sources", len(domain.sources), len(domain.sources))
-    raw = domain.parse(tables)[["time", "series", *domain.columns]].reset_index(drop=True)
-    with whole(workspace.raw, workspace.provenance) as (table_path, provenance_path):
-        raw.to_parquet(table_path, index=False)
-        provenance = {
-            "as_of": params.ingest.as_of.isoformat(),
-            "rows": len(raw),
-            "sha256": sha256(table_path),
-            "sources": sources,
-        }
-        write_json(provenance_path, provenance)
-    return {"rows": len(raw), "last": f"{raw['time'].max():%Y-%m-%d}"}
+    return domain.parse(tables)[["time", "series", *domain.columns]].reset_index(drop=True), sources
 
 
 def known_on(table: pd.DataFrame, entry: Entry, as_of: date, label: str) -> pd.DataFrame:

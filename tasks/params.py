@@ -1,5 +1,6 @@
 """``params.yaml`` as typed models: an unknown key, a wrong type or a missing value is an error."""
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from tasks.domains import DOMAINS
 from tasks.errors import BasinError
+from tasks.files import whole
 
 
 class Strict(BaseModel):
@@ -109,6 +111,23 @@ def load_params(root: Path, domain: str) -> DomainParams:
             raise BasinError(f"{path}: unknown key `{key}`; remove it or correct its name") from error
         found = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
         raise BasinError(f"{path}: `{key}`{found}: {first['msg']}") from error
+
+
+def set_as_of(root: Path, domains: list[str], as_of: date) -> None:
+    """Write ``ingest.as_of`` of ``domains`` into ``root/params.yaml``; all else stays, byte for byte.
+
+    Raises ``BasinError`` like :func:`load_params`, and where a section has no ``as_of`` in quotes.
+    """
+    path = root / "params.yaml"
+    text = path.read_text(encoding="utf-8")
+    for domain in domains:
+        load_params(root, domain)
+        section = re.compile(rf"(^{re.escape(domain)}:.*?\bas_of: *)([\"'])\d{{4}}-\d\d-\d\d\2", re.M | re.S)
+        text, count = section.subn(rf'\g<1>"{as_of}"', text, count=1)
+        if not count:
+            raise BasinError(f'{path}: no `as_of: "YYYY-MM-DD"` in the section `{domain}`; write it so')
+    with whole(path) as (temporary,):
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _read(root: Path) -> dict[str, Any]:

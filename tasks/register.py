@@ -8,6 +8,7 @@ import pandas as pd
 from tasks.checks import require_pass
 from tasks.checks.forecasts import check_forecasts
 from tasks.domains import get_domain
+from tasks.families.frozen import freeze
 from tasks.files import read_json, whole, write_json
 from tasks.parallel import Progress, silent
 from tasks.params import DomainParams
@@ -40,6 +41,9 @@ def register(workspace: Workspace, params: DomainParams, progress: Progress = si
             "data_sha256": provenance["sha256"],
         }
         save_model(folder, model, about)
+        if domain.returns:
+            raw, classical = pd.read_parquet(workspace.raw), pd.read_parquet(workspace.classical)
+            write_json(folder / "classical.json", freeze(domain, raw, classical, params.features))
         hashes = {
             f"model/{p.name}": hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())
         }

@@ -36,16 +36,8 @@ def validate(workspace: Workspace, params: DomainParams, progress: Progress = si
         reason = " ".join(str(error).split())
         raise BasinError(f"{workspace.raw} is not readable Parquet ({reason}); run ingest again") from error
     progress("expectations", 0, len(suite["expectations"]))
-    with _one_at_a_time:
-        found = run_suite(suite, derived(raw), workspace.data_docs)
+    found = held(suite, raw, str(workspace.raw), workspace.data_docs)
     progress("expectations", len(found), len(found))
-    failed = [f for f in found if not f["success"]]
-    if failed:
-        others = f" ({len(failed) - 1} more expectations failed)" if len(failed) > 1 else ""
-        raise BasinError(
-            f"{workspace.raw}: suite {suite['suite']}: {_words(failed[0])}{others}; correct the source and "
-            f"run ingest again, every row is shown in {workspace.data_docs / 'index.html'}"
-        )
     with whole(workspace.validation) as (temporary,):
         write_json(
             temporary,
@@ -57,6 +49,20 @@ def validate(workspace: Workspace, params: DomainParams, progress: Progress = si
             },
         )
     return {"expectations": len(found), "success": True}
+
+
+def held(suite: dict[str, Any], raw: pd.DataFrame, label: str, data_docs: Path) -> list[dict[str, Any]]:
+    """The outcome of each expectation (:func:`run_suite`); raises ``BasinError`` where ``raw`` breaks one."""
+    with _one_at_a_time:
+        found = run_suite(suite, derived(raw), data_docs)
+    failed = [f for f in found if not f["success"]]
+    if failed:
+        others = f" ({len(failed) - 1} more expectations failed)" if len(failed) > 1 else ""
+        raise BasinError(
+            f"{label}: suite {suite['suite']}: {_words(failed[0])}{others}; correct the source and run "
+            f"ingest again, every row is shown in {data_docs / 'index.html'}"
+        )
+    return found
 
 
 def read_suite(path: Path) -> dict[str, Any]:

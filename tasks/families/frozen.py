@@ -16,6 +16,7 @@ from tasks.families.returns import (
     fit_scale,
     measures,
     scale_inputs,
+    walk_forward,
 )
 from tasks.params import FeatureParams
 
@@ -26,7 +27,8 @@ NEEDED = 100
 def freeze(
     domain: Returns, raw: pd.DataFrame, classical: pd.DataFrame, params: FeatureParams
 ) -> dict[str, Any]:
-    """Every classical model of each series, fitted at the last date of its schedule; ready for JSON.
+    """``classical.json`` of a model: each series' classical models, fitted at the last date of the schedule,
+    and :func:`inputs_of` the domain.
 
     ``classical`` has the walk-forward forecasts, from which the scale regression learns as it did there.
     """
@@ -39,6 +41,10 @@ def freeze(
         past = classical[classical["series"] == name]
         rows = group.index[pd.Index(group["time"]).get_indexer(past["origin"])]
         known = dict(iter(past.assign(row=rows).groupby("model")))
+        # Before the first base the table has no rows, but the scale regression learned from those too.
+        for model in volatility.MODELS:
+            early = walk_forward(model, returns[: first_base(params) - 1], params)
+            known[model] = pd.concat([early, known[model]]).drop_duplicates("row", keep="last")
         table = measures(domain, group, known)
         target = np.append(returns, np.nan)
         last = range(first_base(params), len(group), params.refit)[-1]
@@ -47,7 +53,18 @@ def freeze(
             for model, window in REGRESSIONS.items()
         }
         frozen[str(name)] = {**fitted, **scales}
-    return frozen
+    return {"inputs": inputs_of(domain), "series": frozen}
+
+
+def inputs_of(domain: Returns) -> dict[str, Any]:
+    """What a file must bring so that the models of :func:`freeze` apply to it."""
+    return {
+        "kind": domain.kind,
+        "frequency": domain.frequency,
+        "range": domain.ohlc,
+        "exog": list(domain.exog),
+        "logged": list(domain.logged),
+    }
 
 
 def thaw(domain: Returns, raw: pd.DataFrame, frozen: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -105,7 +105,7 @@ class Returns:
         units = [
             (model, self.steps(group), params) for group in groups.values() for model in volatility.MODELS
         ]
-        forecasts = iter(run_units(_volatility, units, "volatility models", progress))
+        forecasts = iter(run_units(walk_forward, units, "volatility models", progress))
         prepared = {name: {m: next(forecasts) for m in volatility.MODELS} for name in groups}
         bases = run_units(
             _base,
@@ -203,7 +203,7 @@ def first_base(params: FeatureParams) -> int:
     return params.min_rows + 1 + params.refit * -(-params.min_rows // params.refit)
 
 
-def _volatility(model: str, returns: np.ndarray, params: FeatureParams) -> pd.DataFrame:
+def walk_forward(model: str, returns: np.ndarray, params: FeatureParams) -> pd.DataFrame:
     """Every scheduled refit of one model on one series; ``row`` is the origin's row of the raw table."""
     first = params.min_rows
     parts = [

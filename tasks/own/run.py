@@ -11,7 +11,7 @@ import pandas as pd
 
 from tasks.errors import BasinError
 from tasks.events import parse
-from tasks.families.frozen import freeze, thaw
+from tasks.families.frozen import freeze, inputs_of, thaw
 from tasks.files import read_json, sha256, whole, write_json
 from tasks.own.alarm import Alarm
 from tasks.own.alarm import alarm as raise_alarms
@@ -117,33 +117,22 @@ def _freeze(workspace: OwnWorkspace, params: DomainParams) -> None:
         return
     with whole(workspace.model / "classical.json") as (path,):
         raw, classical = pd.read_parquet(workspace.raw), pd.read_parquet(workspace.classical)
-        fitted = freeze(domain, raw, classical, params.features)
-        write_json(path, {"inputs": _inputs_of(domain), "series": fitted})
+        write_json(path, freeze(domain, raw, classical, params.features))
 
 
 def _thaw(workspace: OwnWorkspace, model: Path) -> None:
     if not workspace.own.returns:
         raise BasinError("--model is for prices and rates; leave it out for levels, which fit in seconds")
     kept = read_json(model / "classical.json")
-    if kept["inputs"] != _inputs_of(workspace.own):
+    if kept["inputs"] != inputs_of(workspace.own):
         raise BasinError(
             f"--model {model} was fitted to other inputs: {kept['inputs']}, the file has "
-            f"{_inputs_of(workspace.own)}; give the same columns, or leave --model out"
+            f"{inputs_of(workspace.own)}; give the same columns, or leave --model out"
         )
     inputs, classical = thaw(workspace.own, pd.read_parquet(workspace.raw), kept["series"])
     with whole(workspace.inputs, workspace.classical) as (inputs_path, classical_path):
         inputs.to_parquet(inputs_path, index=False)
         classical.to_parquet(classical_path, index=False)
-
-
-def _inputs_of(domain: Any) -> dict[str, Any]:
-    return {
-        "kind": domain.kind,
-        "frequency": domain.frequency,
-        "range": domain.ohlc,
-        "exog": list(domain.exog),
-        "logged": list(domain.logged),
-    }
 
 
 def alarm(

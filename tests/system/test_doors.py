@@ -109,6 +109,25 @@ def test_flow_and_repro_agree_byte_for_byte_and_nothing_runs_twice(
     status = subprocess.run(["git", "status", "--porcelain"], cwd=by_flow, capture_output=True, text=True)
     assert status.stdout.split() == ["??", "dvc.lock"]
 
+    # A day's forecast by the registered model alone is the stage's own, and makes nothing stale.
+    script = (
+        "import datetime as d, pathlib, tasks.daily as t; t.daily_forecast(pathlib.Path(), {!r}, d.date({}))"
+    )
+    for domain, day in (("finance", "2018, 12, 31"), ("climate", "2011, 1, 31")):
+        run(by_flow, "-c", script.format(domain, day))
+        (written,) = (by_flow / "runs" / domain / "daily").glob("*.json")
+        daily, stage = (
+            json.loads(written.read_text()),
+            json.loads((by_flow / "artifacts" / domain / "forecast.json").read_text()),
+        )
+        for name, part in stage["series"].items():
+            for now, then in zip(daily["series"][name]["steps"], part["steps"], strict=True):
+                assert now["time"] == then["time"]
+                assert list(now["quantiles"].values()) == pytest.approx(
+                    list(then["quantiles"].values()), abs=0.02
+                )
+    assert "up to date" in dvc(by_flow, "status")
+
     # The third door: one stage, restored when its output is gone.
     (by_flow / "artifacts/climate/report.html").unlink()
     assert "Cached" in basin(by_flow, "stage", "report", "--domain", "climate")

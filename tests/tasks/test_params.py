@@ -1,11 +1,12 @@
 """``params.yaml``: every mistake is one line that names the key."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from tasks.errors import BasinError
-from tasks.params import load_domains, load_params
+from tasks.params import load_domains, load_params, set_as_of
 
 GOOD = (Path(__file__).resolve().parents[2] / "params.yaml").read_text(encoding="utf-8")
 
@@ -69,3 +70,13 @@ def test_what_is_no_params_file_is_refused(tmp_path: Path) -> None:
     assert "`domains` does not list `speech`; it lists finance, climate" in message(tmp_path, GOOD, "speech")
     with pytest.raises(BasinError, match="missing"):
         load_params(tmp_path / "elsewhere", "finance")
+
+
+def test_as_of_is_set_and_all_else_stays(project_root, tmp_path):
+    text = (project_root / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text)
+    set_as_of(tmp_path, ["climate"], date(2009, 3, 31))
+    assert (tmp_path / "params.yaml").read_text() == text.replace('"2011-01-31"', '"2009-03-31"')
+    assert load_params(tmp_path, "climate").ingest.as_of == date(2009, 3, 31)
+    with pytest.raises(BasinError, match="does not list `weather`"):
+        set_as_of(tmp_path, ["weather"], date(2009, 3, 31))

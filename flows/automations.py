@@ -1,0 +1,64 @@
+"""What a Prefect server does by itself: mark dead runs Crashed, and tell somebody of those that failed."""
+
+from datetime import timedelta
+
+from prefect.automations import Automation
+from prefect.blocks.webhook import Webhook
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import CallWebhook, ChangeFlowRunState
+from prefect.events.schemas.automations import EventTrigger, Posture
+
+RUN = {"prefect.resource.id": "prefect.flow-run.*"}
+ENDED = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
+UNHAPPY = {"prefect.flow-run.Failed", "prefect.flow-run.Crashed"}
+
+PAYLOAD = """{"event": "{{ event.event }}", "flow_run": "{{ flow_run.name }}", "flow": "{{ flow.name }}",
+"state": "{{ flow_run.state.name }}", "message": {{ (flow_run.state.message or "") | tojson }}}"""
+
+
+def mark_dead_runs(silence: timedelta) -> Automation:
+    """A run that gave signs of life and then none for ``silence``, and did not end, is Crashed."""
+    heartbeat = "prefect.flow-run.heartbeat"
+    return Automation(
+        name="basin: mark dead runs",
+        description="A flow run whose process is gone stays Running for ever; its heartbeat tells.",
+        trigger=EventTrigger(
+            after={heartbeat},
+            expect={heartbeat, *ENDED},
+            match=RUN,
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=silence,
+        ),
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message=f"no sign of life for {silence}")],
+    )
+
+
+def tell(url: str) -> Automation:
+    """Every failed or crashed run is posted to ``url`` as JSON: event, flow, run, state, message."""
+    block = Webhook(method="POST", url=url, headers={"Content-Type": "application/json"})
+    document = block.save("basin-notify", overwrite=True)
+    return Automation(
+        name="basin: tell of failures",
+        description="Posts failed and crashed runs to the webhook block basin-notify.",
+        trigger=EventTrigger(
+            expect=UNHAPPY, match=RUN, posture=Posture.Reactive, threshold=1, within=timedelta(0)
+        ),
+        actions=[CallWebhook(block_document_id=document, payload=PAYLOAD)],
+    )
+
+
+def install(silence: timedelta, notify: str | None) -> None:
+    """Create the automations on the server of ``PREFECT_API_URL``, in place of earlier ones."""
+    wanted = [mark_dead_runs(silence), *([tell(notify)] if notify else [])]
+    for automation in wanted:
+        with_same_name(automation)
+        automation.create()
+
+
+def with_same_name(automation: Automation) -> None:
+    try:
+        Automation.read(name=automation.name).delete()
+    except ValueError:
+        return

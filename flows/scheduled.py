@@ -1,0 +1,78 @@
+"""What the deployments of ``prefect.yaml`` run: each in the workspace that its worker stands in."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+
+from flows.listening import listener
+from flows.pipeline import pipeline
+from flows.stage import bring_stage_up_to_date
+from tasks.files import read_json
+from tasks.freshness import one_run_at_a_time
+from tasks.params import load_domains, set_as_of
+from tasks.reporting.tables import forecast_lines
+from tasks.workspace import Workspace
+
+DATA_STAGES = ("ingest", "validate", "features", "audit")
+
+
+@flow(name="daily-forecast", persist_result=False, result_serializer="json")
+def daily_forecast(root: str = ".", domains: list[str] | None = None, as_of: date | None = None) -> Any:
+    """The forecast of the day ``as_of`` (default: today) by the registered models; nothing is refitted."""
+    folder, chosen, day = _asked(root, domains, as_of)
+    forecasts = [daily_task.submit(str(folder), domain, day) for domain in chosen]
+    return {domain: future.result() for domain, future in zip(chosen, forecasts, strict=True)}
+
+
+@task(name="forecast", task_run_name="forecast {domain}", persist_result=False, cache_policy=NO_CACHE)
+def daily_task(root: str, domain: str, as_of: date) -> dict[str, Any]:
+    from tasks.daily import daily_forecast
+
+    found = daily_forecast(Path(root), domain, as_of)
+    alarms = [name for name, part in found["series"].items() if part.get("alarm")]
+    lines = [*forecast_lines(found), *(f"**Alarm**: {name}, an unusually wide lower tail" for name in alarms)]
+    create_markdown_artifact("\n".join(f"- {line}" for line in lines), key=f"daily-{domain}")
+    return {"as_of": found["as_of"], "alarms": alarms}
+
+
+@flow(name="weekly-retrain", persist_result=False, result_serializer="json")
+def weekly_retrain(root: str = ".", domains: list[str] | None = None, as_of: date | None = None) -> State:
+    """The whole pipeline on the data of ``as_of`` (default: today); ends Failed where a stage does."""
+    folder, chosen, day = _asked(root, domains, as_of)
+    set_as_of(folder, chosen, day)
+    ended: State = pipeline(root=str(folder), domains=chosen, return_state=True)
+    return ended
+
+
+@flow(name="weekly-audit", persist_result=False, result_serializer="json")
+def weekly_audit(root: str = ".", domains: list[str] | None = None, as_of: date | None = None) -> Any:
+    """The sources of ``as_of`` (default: today) validated and audited; fails where a check does."""
+    folder, chosen, day = _asked(root, domains, as_of)
+    set_as_of(folder, chosen, day)
+    with one_run_at_a_time(folder, listener.get().waiting):
+        for domain in chosen:
+            audit_task(str(folder), domain)
+    return {"as_of": day.isoformat(), "domains": chosen}
+
+
+@task(name="audit", task_run_name="audit {domain}", persist_result=False, cache_policy=NO_CACHE)
+def audit_task(root: str, domain: str) -> None:
+    from tasks.checks import require_pass
+
+    for stage in DATA_STAGES:
+        bring_stage_up_to_date(stage, domain, Path(root), listener.get())
+    path = Workspace(Path(root), domain).audit
+    checks = read_json(path)["checks"]
+    rows = [{key: check[key] for key in ("title", "status", "why")} for check in checks]
+    create_table_artifact(rows, key=f"audit-{domain}", description=f"{domain}: audit of the data")
+    require_pass(path)
+
+
+def _asked(root: str, domains: list[str] | None, as_of: date | None) -> tuple[Path, list[str], date]:
+    folder = Path(root).resolve()
+    return folder, domains or load_domains(folder), as_of or datetime.now(UTC).date()

@@ -1,0 +1,54 @@
+"""The workspace of scheduled runs: a clone that nobody edits, with the checkout's DVC cache."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from tasks.errors import BasinError
+
+
+def prepared(checkout: Path, folder: Path) -> Path:
+    """``folder`` as a clone of the last commit of ``checkout``; one that is there already is left as it is.
+
+    It shares the checkout's DVC cache and starts with the outputs of that commit that are in it, and takes
+    over its ``.dvc/config.local`` (remotes and their secrets). Raises ``BasinError`` where the folder
+    is something else or git cannot clone.
+    """
+    if (folder / "dvc.yaml").is_file() and (folder / ".git").exists():
+        return folder
+    if folder.exists() and any(folder.iterdir()):
+        raise BasinError(f"{folder} is not a Basin workspace and not empty; give another --workspace")
+    if folder.is_relative_to(checkout):
+        raise BasinError(f"{folder} lies inside {checkout}; give a --workspace outside it")
+    temporary = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    cloned = subprocess.run(
+        ["git", "clone", "--quiet", "--no-hardlinks", str(checkout), str(temporary)],
+        capture_output=True,
+        text=True,
+    )
+    if cloned.returncode:
+        raise BasinError(
+            f"cannot clone {checkout}: {' '.join(cloned.stderr.split())}; commit it with git first"
+        )
+    _share_cache(checkout, temporary)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.exists():
+        folder.rmdir()
+    temporary.rename(folder)
+    return folder
+
+
+def _share_cache(checkout: Path, workspace: Path) -> None:
+    from dvc.config import Config
+    from dvc.repo import Repo
+
+    local = checkout / ".dvc" / "config.local"
+    if local.is_file():
+        shutil.copy2(local, workspace / ".dvc" / "config.local")
+    with Repo(str(checkout)) as repo:
+        cache = repo.cache.local_cache_dir
+    with Config(str(workspace / ".dvc")).edit("local") as settings:
+        settings["cache"]["dir"] = cache
+    with Repo(str(workspace)) as repo:
+        repo.checkout(allow_missing=True)

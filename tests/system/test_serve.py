@@ -1,0 +1,125 @@
+"""`basin serve` as a user starts it: a schedule fires, a failure is told, nothing is left behind."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from tests.system.test_doors import BASIN, clone, surroundings
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture
+def receiver() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The address of a local receiver, and what was posted to it."""
+    posted: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            posted.append(json.loads(body, strict=False))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/", posted
+    server.shutdown()
+
+
+def until(condition: Any, seconds: float) -> Any:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(1)
+    raise AssertionError(f"not within {seconds} s")
+
+
+def test_a_schedule_fires_a_failure_is_told_and_the_end_is_clean(project_root, tmp_path, receiver):
+    address, posted = receiver
+    root = clone(project_root, tmp_path / "project")
+    workspace = tmp_path / "scheduled"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = ["--workspace", str(workspace), "--port", str(port), "--notify", address]
+    process = subprocess.Popen(
+        [sys.executable, *BASIN, "serve", *options],
+        cwd=root,
+        env=surroundings(root),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert f"serving {workspace}" in process.stdout.readline()
+        api = httpx.Client(base_url=f"http://127.0.0.1:{port}/api", timeout=60)
+        deployments = {d["name"]: d for d in api.post("/deployments/filter", json={}).json()}
+        assert set(deployments) == {"daily-forecast", "weekly-audit", "weekly-retrain"}
+        assert all(len(d["schedules"]) == 1 for d in deployments.values())
+
+        audit = deployments["weekly-audit"]
+        asked = {"root": ".", "domains": ["climate"], "as_of": "2010-06-30"}
+        schedule = {
+            "schedule": {"interval": 3600, "anchor_date": soon(20)},
+            "active": True,
+            "parameters": asked,
+        }
+        api.post(f"/deployments/{audit['id']}/schedules", json=[schedule]).raise_for_status()
+        run = until(lambda: ended(api, audit["id"]), 400)
+        assert run["state_type"] == "COMPLETED", run["state"]["message"]
+        assert run["auto_scheduled"]
+        assert json.loads((workspace / "data/raw/climate.json").read_text())["as_of"] == "2010-06-30"
+        changed = subprocess.run(
+            ["git", "status", "--short"], cwd=root, capture_output=True, text=True, check=True
+        )
+        assert changed.stdout == ""  # the checkout is nobody's workspace
+
+        daily = deployments["daily-forecast"]["id"]
+        api.post(
+            f"/deployments/{daily}/create_flow_run", json={"state": {"type": "SCHEDULED"}}
+        ).raise_for_status()
+        told = until(lambda: [p for p in posted if p["flow"] == "daily-forecast"], 200)
+        assert told[0]["state"] == "Failed"
+        assert "no registered model" in told[0]["message"]
+
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 128 + signal.SIGTERM
+        assert not psutil.wait_procs(children, timeout=30)[1]
+    finally:
+        for child in psutil.Process(process.pid).children(recursive=True) if process.poll() is None else ():
+            child.kill()
+        process.kill()
+
+
+def soon(seconds: int) -> str:
+    from datetime import UTC, datetime, timedelta
+
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+
+
+def ended(api: httpx.Client, deployment: str) -> dict[str, Any] | None:
+    """A scheduled run of the deployment that has come to its end."""
+    wanted = {
+        "deployments": {"id": {"any_": [deployment]}},
+        "flow_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}}},
+    }
+    found = api.post("/flow_runs/filter", json=wanted).json()
+    return found[0] if found else None

@@ -1,0 +1,43 @@
+"""Stored classical models forecast as those of the walk-forward did, with nothing refitted."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.errors import BasinError
+from tasks.families.frozen import freeze, thaw
+from tasks.own.domains import OwnReturns
+from tasks.params import FeatureParams
+
+
+def test_what_was_frozen_forecasts_as_it_did_in_the_walk():
+    rng = np.random.default_rng(0)
+    volatility = np.exp(0.3 * np.sin(np.arange(700) / 30))
+    close = 100 * np.exp(np.cumsum(0.01 * volatility * rng.standard_t(6, 700)))
+    raw = pd.DataFrame({"time": pd.bdate_range("2010-01-01", periods=700), "series": "own", "close": close})
+    asked = {"ohlc": False, "exog": (), "logged": (), "peers": (), "calm": 0.0, "wild": 0.0}
+    domain = OwnReturns(name="own", title="", frequency="B", kind="price", **asked)
+    params = FeatureParams(refit=120, min_rows=200)
+    inputs, classical = domain.features(raw, params)
+    kept = json.loads(json.dumps(freeze(domain, raw, classical, params)))["series"]
+    now, models = thaw(domain, raw, kept)
+
+    last = inputs["origin"].max()
+    walked = classical[classical["origin"] == last].set_index("model")
+    frozen = models.set_index("model")
+    columns = ["loc", "scale", "eta", "lam"]
+    assert set(frozen.index) == set(walked.index)
+    np.testing.assert_allclose(
+        frozen.loc[walked.index, columns].to_numpy(float),
+        walked[columns].to_numpy(float),
+        rtol=0.01,
+        atol=0.002,
+    )
+    x = [c for c in inputs if c.startswith("x_")]
+    then = inputs[inputs["origin"] == last]
+    # Long-run means are those of the stored parameters, not of each year's own.
+    np.testing.assert_allclose(now[x].to_numpy(float), then[x].to_numpy(float), rtol=0.01, atol=0.1)
+    with pytest.raises(BasinError, match="knows no series other"):
+        thaw(domain, raw.assign(series="other"), kept)
