@@ -1,5 +1,6 @@
 """The workspace of scheduled runs: a clone that nobody edits, with the checkout's DVC cache."""
 
+import logging
 import shutil
 import subprocess
 from pathlib import Path
@@ -50,5 +51,7 @@ def _share_cache(checkout: Path, workspace: Path) -> None:
         cache = repo.cache.local_cache_dir
     with Config(str(workspace / ".dvc")).edit("local") as settings:
         settings["cache"]["dir"] = cache
+    # What has not been computed yet is nobody's news.
+    logging.getLogger("dvc").setLevel(logging.ERROR)
     with Repo(str(workspace)) as repo:
         repo.checkout(allow_missing=True)
