@@ -52,6 +52,6 @@ def _share_cache(checkout: Path, workspace: Path) -> None:
     with Config(str(workspace / ".dvc")).edit("local") as settings:
         settings["cache"]["dir"] = cache
     # What has not been computed yet is nobody's news.
-    logging.getLogger("dvc").setLevel(logging.ERROR)
+    logging.getLogger("dvc_data").setLevel(logging.ERROR)
     with Repo(str(workspace)) as repo:
         repo.checkout(allow_missing=True)
