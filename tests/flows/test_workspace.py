@@ -1,6 +1,7 @@
 """The workspace of scheduled runs is a clone that shares the cache, and nothing else is overwritten."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ def checkout(tmp_path: Path) -> Path:
     (root / "dvc.yaml").write_text("stages:\n  make:\n    cmd: echo 1 > out.txt\n    outs: [out.txt]\n")
     for command in (
         ["git", "init", "-q"],
-        ["dvc", "init", "-q"],
-        ["dvc", "repro", "-q"],
+        [sys.executable, "-m", "dvc", "init", "-q"],
+        [sys.executable, "-m", "dvc", "repro", "-q"],
         ["git", "add", "-A"],
         ["git", "-c", "user.name=T", "-c", "user.email=t@localhost", "commit", "-qm", "project"],
     ):
