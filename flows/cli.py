@@ -1,18 +1,15 @@
 """The ``basin`` command line. Everything heavy is imported by the command that needs it."""
 
 import os
-import signal
-import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows import own
+from flows import models, own
+from flows.errors import one_line_errors
 from tasks.errors import BasinError
 from tasks.stages import STAGES
 
@@ -26,6 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(models.app, name="models")
 
 
 def _version(wanted: bool) -> None:
@@ -57,7 +55,7 @@ def run(
     root: Root = Path(),
 ) -> None:
     """Bring every stage up to date, then show the model beside its peers, the forecast and the report."""
-    with _one_line_errors():
+    with one_line_errors():
         from tasks.params import load_domains, load_params
         from tasks.workspace import Workspace
 
@@ -113,7 +111,7 @@ def stage(
     root: Root = Path(),
 ) -> None:
     """Bring one stage of one domain up to date; the stages before it must have run."""
-    with _one_line_errors():
+    with one_line_errors():
         if stage not in STAGES:
             raise BasinError(f"no stage `{stage}`; the stages are {', '.join(STAGES)}")
         _bring_up_to_date((stage,), domain, root.resolve(), terse=False)
@@ -139,7 +137,7 @@ def forecast(
     on_bad_row: own.BadRow = "stop",
 ) -> None:
     """Forecast the dates after the last row: of a domain, or of your own file."""
-    with _one_line_errors():
+    with one_line_errors():
         if (domain is None) == (data is None):
             raise BasinError("give either --domain, for the project's data, or --data with your own file")
         if data is None:
@@ -194,7 +192,7 @@ def alarm(
     on_bad_row: own.BadRow = "stop",
 ) -> None:
     """How likely is an event within so many steps? Alarms of the past judged, and whether today is one."""
-    with _one_line_errors():
+    with one_line_errors():
         from tasks.own.question import Question
 
         question = Question(
@@ -218,7 +216,7 @@ def report(
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser as well.")] = False,
 ) -> None:
     """Print the path of the report, making it first if it is stale."""
-    with _one_line_errors():
+    with one_line_errors():
         from tasks.workspace import Workspace
 
         _bring_up_to_date(STAGES, domain, root.resolve(), terse=True)
@@ -249,7 +247,7 @@ def backtest(
     on_bad_row: own.BadRow = "stop",
 ) -> None:
     """Forecast the dates of a test block of your own file from their past, and score it beside the peers."""
-    with _one_line_errors():
+    with one_line_errors():
         from tasks.own.question import Question
 
         question = Question(
@@ -283,7 +281,7 @@ def serve(
     ] = None,
 ) -> None:
     """Run the schedules of prefect.yaml: a server on loopback, a worker, a workspace of its own."""
-    with _one_line_errors():
+    with one_line_errors():
         from flows.serving import serve as serve_until_stopped
         from flows.workspace import prepared
 
@@ -308,32 +306,3 @@ def _console() -> "Console":
     from rich.console import Console
 
     return Console()
-
-
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """What a user can mend ends as one line on stderr and exit code 1, never as a traceback."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
-    try:
-        yield
-    except BasinError as error:
-        for line in str(error).splitlines():
-            typer.echo(f"basin: {line}", err=True)
-        sys.exit(1)
-
-
-def _stop(number: int, _frame: Any) -> None:
-    """End at once, with the processes that this one started: outputs appear whole or not at all."""
-    import psutil
-
-    # Prefect and Ray would otherwise wait for servers that the same Ctrl-C has ended.
-    children = psutil.Process().children(recursive=True)
-    for child in children:
-        with suppress(psutil.NoSuchProcess):
-            child.terminate()
-    for child in psutil.wait_procs(children, timeout=3)[1]:
-        with suppress(psutil.NoSuchProcess):
-            child.kill()
-    os.write(2, b"\nbasin: stopped; finished stages are kept\n")
-    os._exit(128 + number)

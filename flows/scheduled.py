@@ -1,5 +1,6 @@
 """What the deployments of ``prefect.yaml`` run: each in the workspace that its worker stands in."""
 
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ DATA_STAGES = ("ingest", "validate", "features", "audit")
 
 @flow(name="daily-forecast", persist_result=False, result_serializer="json")
 def daily_forecast(root: str = ".", domains: list[str] | None = None, as_of: date | None = None) -> Any:
-    """The forecast of the day ``as_of`` (default: today) by the registered models; nothing is refitted."""
+    """The forecast of the day ``as_of`` (default: today) by the current models; nothing is refitted."""
     folder, chosen, day = _asked(root, domains, as_of)
     forecasts = [daily_task.submit(str(folder), domain, day) for domain in chosen]
     return {domain: future.result() for domain, future in zip(chosen, forecasts, strict=True)}
@@ -42,11 +43,33 @@ def daily_task(root: str, domain: str, as_of: date) -> dict[str, Any]:
 
 @flow(name="weekly-retrain", persist_result=False, result_serializer="json")
 def weekly_retrain(root: str = ".", domains: list[str] | None = None, as_of: date | None = None) -> State:
-    """The whole pipeline on the data of ``as_of`` (default: today); ends Failed where a stage does."""
+    """The whole pipeline on the data of ``as_of`` (default: today), then the promotion gate.
+
+    Each domain whose stages all ended well has a candidate, which replaces the current model unless it is
+    worse. Ends Failed where a stage or a trial does.
+    """
+    from tasks.gate import commit_retrained
+
     folder, chosen, day = _asked(root, domains, as_of)
     set_as_of(folder, chosen, day)
     ended: State = pipeline(root=str(folder), domains=chosen, return_state=True)
-    return ended
+    done = [d for d in chosen if read_json(Workspace(folder, d).run_record)["status"] == "completed"]
+    if done:
+        commit_retrained(folder, done, day.isoformat())
+    decided = [gate_task(str(folder), domain, return_state=True) for domain in done]
+    return next((state for state in [ended, *decided] if not state.is_completed()), ended)
+
+
+@task(name="gate", task_run_name="gate {domain}", persist_result=False, cache_policy=NO_CACHE)
+def gate_task(root: str, domain: str) -> dict[str, Any]:
+    from tasks.gate import decide
+
+    verdict = decide(Path(root), domain)
+    became = "promoted" if verdict.promoted else "kept out" if verdict.version else "nothing to promote"
+    create_markdown_artifact(
+        f"**{domain} {verdict.version or ''}: {became}**\n\n{verdict.why}", key=f"promotion-{domain}"
+    )
+    return asdict(verdict)
 
 
 @flow(name="weekly-audit", persist_result=False, result_serializer="json")

@@ -6,14 +6,18 @@ import subprocess
 from pathlib import Path
 
 from tasks.errors import BasinError
+from tasks.models import CURRENT, assign, current, register
+from tasks.params import load_domains
+from tasks.workspace import Workspace
 
 
 def prepared(checkout: Path, folder: Path) -> Path:
     """``folder`` as a clone of the last commit of ``checkout``; one that is there already is left as it is.
 
     It shares the checkout's DVC cache and starts with the outputs of that commit that are in it, and takes
-    over its ``.dvc/config.local`` (remotes and their secrets). Raises ``BasinError`` where the folder
-    is something else or git cannot clone.
+    over its ``.dvc/config.local`` (remotes and their secrets). Where no version of a domain's model is
+    current and the commit has one, that becomes the first. Raises ``BasinError`` where the folder is
+    something else or git cannot clone.
     """
     if (folder / "dvc.yaml").is_file() and (folder / ".git").exists():
         return folder
@@ -33,6 +37,10 @@ def prepared(checkout: Path, folder: Path) -> Path:
             f"cannot clone {checkout}: {' '.join(cloned.stderr.split())}; commit it with git first"
         )
     _share_cache(checkout, temporary)
+    for domain in load_domains(temporary):
+        if Workspace(temporary, domain).model.is_dir() and current(temporary, domain) is None:
+            version = register(temporary, domain, f"the model of {checkout}")
+            assign(temporary, domain, version, CURRENT, "the first version")
     folder.parent.mkdir(parents=True, exist_ok=True)
     if folder.exists():
         folder.rmdir()

@@ -1,4 +1,4 @@
-"""The forecast of a day by the registered model alone: new data in, nothing refitted, nothing made stale."""
+"""The forecast of a day by the current model alone: new data in, nothing refitted, nothing made stale."""
 
 from datetime import date
 from pathlib import Path
@@ -13,6 +13,7 @@ from tasks.families.frozen import thaw
 from tasks.files import read_json, whole, write_json
 from tasks.forecast import steps_ahead
 from tasks.ingest import snapshot
+from tasks.models import in_use
 from tasks.params import load_params
 from tasks.tilts import load_model
 from tasks.validate import held, read_suite
@@ -25,36 +26,36 @@ UNUSUAL = 0.95
 def daily_forecast(root: Path, domain: str, as_of: date) -> dict[str, Any]:
     """Write and return ``runs/DOMAIN/daily/DATE.json``: the forecast made with what was public on ``as_of``.
 
-    The model is the registered one with its classical models as they stood, or, where those are seasonal,
-    at the last refit of their schedule. DVC's outputs are not touched. Data that break the domain's suite
-    are refused as in the stage validate. For returns ``risk`` tells how today's 5 % quantile stands among
-    those of the days the model was scored on, and ``alarm`` whether it is below ``UNUSUAL`` of them.
+    The model is the current version (``tasks.models``) with its classical models as they stood, or, where
+    those are seasonal, at the last refit of their schedule. DVC's outputs are not touched. Data that break
+    the domain's suite are refused as in the stage validate. For returns ``risk`` tells how today's 5 %
+    quantile stands among those of the days the model was scored on, and ``alarm`` whether it is below
+    ``UNUSUAL`` of them.
     """
     workspace = Workspace(root, domain)
     params = load_params(root, domain)
     known = get_domain(workspace)
-    if not workspace.model.is_dir():
-        raise BasinError(f"{workspace.model}: no registered model; run `basin run --domain {domain}` first")
-    fitted = date.fromisoformat(read_json(workspace.model / "config.json")["as_of"])
+    used = in_use(root, domain)
+    fitted = date.fromisoformat(read_json(used / "model" / "config.json")["as_of"])
     if as_of < fitted:
-        raise BasinError(f"as_of {as_of}: the registered model knows data up to {fitted}; give a later day")
+        raise BasinError(f"as_of {as_of}: the current model knows data up to {fitted}; give a later day")
     raw, _ = snapshot(workspace, as_of)
     daily = workspace.runs / "daily"
     held(read_suite(workspace.expectations), raw, f"{domain} on {as_of}", daily / "data_docs")
-    model = load_model(workspace.model)
+    model = load_model(used / "model")
     if known.returns:
-        inputs, classical = thaw(known, raw, read_json(workspace.model / "classical.json")["series"])
+        inputs, classical = thaw(known, raw, read_json(used / "model" / "classical.json")["series"])
     else:
         inputs, classical = known.features(raw, params.features, start=raw["time"].max())
     last = inputs.groupby("series", sort=False)["origin"].transform("max")
     rows = inputs[(inputs["origin"] == last) & inputs["target"].isna()].reset_index(drop=True)
     series = steps_ahead(model, rows, classical, params.forecast.events)
     if known.returns:
-        scored = pd.read_parquet(workspace.forecasts, columns=["series", "model", "q0.05"])
+        scored = pd.read_parquet(used / "forecasts.parquet", columns=["series", "model", "q0.05"])
         for name, part in series.items():
             part["risk"] = _risk(scored[scored["series"] == name], part["steps"][0])
             part["alarm"] = part["risk"]["unusual"] >= UNUSUAL
-    found = {"as_of": as_of.isoformat(), "unit": known.unit, "series": series}
+    found = {"as_of": as_of.isoformat(), "version": used.name, "unit": known.unit, "series": series}
     with whole(daily / f"{as_of}.json") as (path,):
         write_json(path, found)
     return found

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import small_project
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -28,3 +30,8 @@ def chromium() -> str:
         if path := shutil.which(name):
             return path
     pytest.skip("no Chromium on PATH")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return small_project.make(tmp_path, monkeypatch)

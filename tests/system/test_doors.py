@@ -109,7 +109,12 @@ def test_flow_and_repro_agree_byte_for_byte_and_nothing_runs_twice(
     status = subprocess.run(["git", "status", "--porcelain"], cwd=by_flow, capture_output=True, text=True)
     assert status.stdout.split() == ["??", "dvc.lock"]
 
-    # A day's forecast by the registered model alone is the stage's own, and makes nothing stale.
+    # A day's forecast by the current model alone is the stage's own, and makes nothing stale.
+    for command in (["add", "-A"], ["commit", "-qm", "lock"]):
+        git = ["git", "-c", "user.name=Test", "-c", "user.email=test@localhost", *command]
+        subprocess.run(git, cwd=by_flow, check=True)
+    for domain in ("finance", "climate"):
+        assert "v0.0.1 is current" in basin(by_flow, "models", "promote", domain)
     script = (
         "import datetime as d, pathlib, tasks.daily as t; t.daily_forecast(pathlib.Path(), {!r}, d.date({}))"
     )

@@ -95,7 +95,7 @@ def test_a_schedule_fires_a_failure_is_told_and_the_end_is_clean(project_root, t
         api("POST", f"/deployments/{daily}/create_flow_run", {"state": {"type": "SCHEDULED"}})
         told = until(lambda: [p for p in posted if p["flow"] == "daily-forecast"], 200, log)
         assert told[0]["state"] == "Failed"
-        assert "no registered model" in told[0]["message"]
+        assert "no model is current" in told[0]["message"]
 
         children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGTERM)

@@ -1,0 +1,135 @@
+"""``basin models``: what is registered, what is in use and why; promote, roll back."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.errors import one_line_errors
+from tasks.errors import BasinError
+
+app = typer.Typer(no_args_is_help=True, help="The registry of models: list, show, promote, rollback.")
+
+Root = Annotated[Path, typer.Option(help="Folder of dvc.yaml and params.yaml.")]
+Domain = Annotated[str, typer.Argument(help="A domain of params.yaml.")]
+Why = Annotated[str, typer.Option("--why", help="The reason, kept as the message of the tag.")]
+
+
+@app.command("list")
+def list_models(root: Root = Path()) -> None:
+    """Every version of every domain: when, its stage, why."""
+    with one_line_errors():
+        from rich.console import Console
+        from rich.table import Table
+
+        from tasks.models import history, standing, versions
+        from tasks.params import load_domains
+
+        root = root.resolve()
+        table = Table("model", "version", "registered", "commit", "stage", "why", box=None, pad_edge=False)
+        for domain in load_domains(root):
+            events = history(root, domain)
+            for version, commit in versions(events).items():
+                of = [event for event in events if event.version == version]
+                table.add_row(
+                    domain,
+                    version,
+                    f"{of[0].time:%Y-%m-%d %H:%M}",
+                    commit[:9],
+                    standing(events, version),
+                    of[-1].why,
+                )
+        if not table.row_count:
+            typer.echo(
+                "no model is registered; `basin models promote DOMAIN` registers that of the last commit"
+            )
+            return
+        Console().print(table)
+
+
+@app.command()
+def show(
+    domain: Domain,
+    version: Annotated[str | None, typer.Argument(help="Default: the current one.")] = None,
+    root: Root = Path(),
+) -> None:
+    """One version: its data, its scores, what was decided about it and by whom."""
+    with one_line_errors():
+        from tasks.models import commit_of, current, history
+
+        root = root.resolve()
+        _known(root, domain)
+        version = version or current(root, domain)
+        if version is None:
+            raise BasinError(f"{domain}: no model is current; `basin models promote {domain}`")
+        commit = commit_of(root, domain, version)
+        typer.echo(f"{domain} {version}, commit {commit[:9]}")
+        for line in _about(root, domain, commit):
+            typer.echo(f"  {line}")
+        for event in history(root, domain):
+            if event.version == version:
+                what = "registered" if event.stage is None else event.stage
+                typer.echo(f"  {event.time:%Y-%m-%d %H:%M} {what} by {event.author}: {event.why}")
+
+
+@app.command()
+def promote(
+    domain: Domain,
+    version: Annotated[str | None, typer.Argument(help="Default: the model of the last commit.")] = None,
+    why: Why = "promoted by hand",
+    root: Root = Path(),
+) -> None:
+    """Make a version the one that forecasts use, past the gate; without VERSION, that of the last commit."""
+    with one_line_errors():
+        from tasks.models import CURRENT, assign, in_use, register
+
+        root = root.resolve()
+        _known(root, domain)
+        version = version or register(root, domain, why)
+        assign(root, domain, version, CURRENT, why)
+        in_use(root, domain)
+        typer.echo(f"{domain}: {version} is current")
+
+
+@app.command()
+def rollback(domain: Domain, why: Why = "rolled back by hand", root: Root = Path()) -> None:
+    """Make the version current that was so before."""
+    with one_line_errors():
+        from tasks.models import rollback as roll_back
+
+        root = root.resolve()
+        _known(root, domain)
+        version, left = roll_back(root, domain, why)
+        typer.echo(f"{domain}: {version} is current again, {left} is not")
+
+
+def _known(root: Path, domain: str) -> None:
+    from tasks.params import load_params
+
+    load_params(root, domain)
+
+
+def _about(root: Path, domain: str, commit: str) -> list[str]:
+    """The data of a version and its headline scores, from DVC's cache."""
+    import json
+    from tempfile import TemporaryDirectory
+
+    from tasks.models import fetch
+
+    read: dict[str, Any] = {}
+    with TemporaryDirectory() as folder:
+        for name in ("model/config.json", "scores.json"):
+            path = Path(folder) / Path(name).name
+            fetch(root, commit, f"artifacts/{domain}/{name}", path)
+            read[name] = json.loads(path.read_text(encoding="utf-8"))
+    config, scores = read["model/config.json"], read["scores.json"]
+    leads = scores.get("pooled", scores)["leads"]
+    lines = [f"data as of {config['as_of']}, sha256 {config['data_sha256'][:12]}"]
+    for lead, found in leads.items():
+        base = found["paired"]["base"]
+        ours = found["models"]["ebm"]
+        lines.append(
+            f"lead {lead}, {scores['test'][0]} to {scores['test'][1]}: log score {ours['log_score']:.4f}, "
+            f"CRPS {ours['crps']:.4f}; over its base {base['log_score_gain']:+.4f} (t {base['t']:.1f})"
+        )
+    return lines

@@ -1,0 +1,226 @@
+"""The registry of models: DVC artifacts whose versions and stages are git tags (GTO), and the one in use.
+
+``finance@v0.0.2`` marks the commit whose ``dvc.lock`` made a model, ``finance#current#3`` the version that
+forecasts use; a tag's message is the reason. ``dvc artifacts get``, ``gto show``, ``git show`` read the same.
+"""
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import BasinError
+from tasks.files import whole
+from tasks.workspace import Workspace
+
+CURRENT, REFUSED = "current", "refused"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One tag: a version registered (``stage`` is None) or assigned to a stage, with the reason."""
+
+    version: str
+    stage: str | None
+    commit: str
+    time: datetime
+    author: str
+    why: str
+
+
+def history(root: Path, domain: str) -> list[Event]:
+    """What was registered and assigned for ``domain``, oldest first; empty where nothing was."""
+    from gto.api import history as tags
+
+    known = [tag for tag in _gto(tags, root, domain, ascending=True) if tag["event"] != "commit"]
+    # Assignments of one second are told apart by the number that ends their tag.
+    known.sort(key=lambda tag: (tag["timestamp"], _number(tag["ref"])))
+    return [
+        Event(
+            tag["version"],
+            tag["stage"],
+            tag["commit"],
+            tag["timestamp"],
+            tag["author"],
+            tag["message"].strip(),
+        )
+        for tag in known
+    ]
+
+
+def versions(events: list[Event]) -> dict[str, str]:
+    """The commit of each registered version, in order."""
+    return {event.version: event.commit for event in events if event.stage is None}
+
+
+def line_of_succession(events: list[Event]) -> list[str]:
+    """The versions that were current and not rolled back, the one in use last.
+
+    Going back to a version drops those that came after it.
+    """
+    line: list[str] = []
+    for event in events:
+        if event.stage == CURRENT:
+            line = line[: line.index(event.version)] if event.version in line else line
+            line.append(event.version)
+    return line
+
+
+def standing(events: list[Event], version: str) -> str:
+    """``current``, ``before`` (once current), ``rolled back``, ``refused``, or nothing decided yet: empty."""
+    line = line_of_succession(events)
+    if version in line:
+        return CURRENT if version == line[-1] else "before"
+    stages = [event.stage for event in events if event.version == version and event.stage]
+    return "" if not stages else "rolled back" if CURRENT in stages else stages[-1]
+
+
+def current(root: Path, domain: str) -> str | None:
+    """The version in use, or None."""
+    line = line_of_succession(history(root, domain))
+    return line[-1] if line else None
+
+
+def register(root: Path, domain: str, why: str) -> str:
+    """Give the model of the last commit a version, or find the one it has; returns it.
+
+    Raises ``BasinError`` where ``dvc.lock`` or ``params.yaml`` are not as committed, or have no such model.
+    """
+    from gto.api import register as tag
+
+    if git(root, "status", "--porcelain", "--", "dvc.lock", "dvc.yaml", "params.yaml"):
+        raise BasinError(
+            f"{root}: dvc.lock, dvc.yaml or params.yaml is not committed; commit it, then register"
+        )
+    commit = git(root, "rev-parse", "HEAD")
+    if commit not in _by_commit(root, domain):
+        _model_hash(root, domain, commit)
+        _gto(tag, root, domain, "HEAD", message=why, **_author(root))
+    return _by_commit(root, domain)[commit]
+
+
+def assign(root: Path, domain: str, version: str, stage: str, why: str) -> None:
+    """Put ``version`` in ``stage`` (``CURRENT`` or ``REFUSED``) for the reason ``why``."""
+    from gto.api import assign as tag
+
+    commit_of(root, domain, version)
+    _gto(tag, root, domain, stage, version=version, message=why, force=True, **_author(root))
+
+
+def rollback(root: Path, domain: str, why: str) -> tuple[str, str]:
+    """Make the version current that was so before; returns it and the one it replaces.
+
+    Raises ``BasinError`` where there is none before.
+    """
+    line = line_of_succession(history(root, domain))
+    if len(line) < 2:
+        raise BasinError(f"{domain}: no version was current before {line[-1] if line else 'this'}")
+    assign(root, domain, line[-2], CURRENT, why)
+    return line[-2], line[-1]
+
+
+def commit_of(root: Path, domain: str, version: str) -> str:
+    """The commit of a registered version; raises ``BasinError`` naming those there are."""
+    known = versions(history(root, domain))
+    if version not in known:
+        raise BasinError(f"{domain}: no version {version}; registered are {', '.join(known) or 'none'}")
+    return known[version]
+
+
+def same_model(root: Path, domain: str, one: str, other: str) -> bool:
+    """Whether ``dvc.lock`` has the same model at both commits."""
+    return _model_hash(root, domain, one) == _model_hash(root, domain, other)
+
+
+def in_use(root: Path, domain: str) -> Path:
+    """``runs/DOMAIN/models/VERSION`` of the current version: its ``model/`` and ``forecasts.parquet``.
+
+    Raises ``BasinError`` where no version is current, or the cache and the remotes do not have its files.
+    """
+    version = current(root, domain)
+    if version is None:
+        raise BasinError(
+            f"{domain}: no model is current; run `basin run`, commit dvc.lock, then "
+            f"`basin models promote {domain}`"
+        )
+    folder = Workspace(root, domain).runs / "models" / version
+    if not folder.is_dir():
+        with whole(folder) as (temporary,):
+            temporary.mkdir()
+            commit = commit_of(root, domain, version)
+            for name in ("model", "forecasts.parquet"):
+                fetch(root, commit, f"artifacts/{domain}/{name}", temporary / name)
+    return folder
+
+
+def fetch(root: Path, commit: str, path: str, target: Path) -> None:
+    """Copy a DVC output of ``commit`` to ``target``, from the cache or else the default remote.
+
+    Raises ``BasinError`` where neither has it.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+    from dvc_data.index import DataIndexDirError
+
+    try:
+        with Repo.open(str(root)) as repo, repo.switch(commit):
+            repo.dvcfs.get(path, str(target), recursive=True)
+    except (DvcException, DataIndexDirError, FileNotFoundError) as error:
+        raise BasinError(
+            f"{path} of {commit[:9]} is not in DVC's cache; `dvc fetch --all-commits` brings it from a remote"
+        ) from error
+
+
+def git(root: Path, *arguments: str) -> str:
+    """The output of a git command in ``root``; raises ``BasinError`` with git's own words."""
+    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True)
+    if done.returncode:
+        raise BasinError(f"git {arguments[0]} in {root}: {' '.join(done.stderr.split())}")
+    return done.stdout.strip()
+
+
+def identity(root: Path) -> tuple[str, str]:
+    """Name and address that git knows here; Basin's own where it knows none."""
+    known = subprocess.run(
+        ["git", "config", "user.name"], cwd=root, capture_output=True, text=True
+    ).stdout.strip()
+    address = subprocess.run(["git", "config", "user.email"], cwd=root, capture_output=True, text=True).stdout
+    return (known, address.strip()) if known and address.strip() else ("Basin", "basin@localhost")
+
+
+def _by_commit(root: Path, domain: str) -> dict[str, str]:
+    return {commit: version for version, commit in versions(history(root, domain)).items()}
+
+
+def _author(root: Path) -> dict[str, str]:
+    name, address = identity(root)
+    return {"author": name, "author_email": address}
+
+
+def _number(ref: str) -> int:
+    end = ref.rpartition("#")[2]
+    return int(end) if end.isdigit() else 0
+
+
+def _model_hash(root: Path, domain: str, commit: str) -> str:
+    import yaml
+
+    lock = yaml.safe_load(git(root, "show", f"{commit}:dvc.lock"))
+    for out in lock["stages"].get(f"register@{domain}", {}).get("outs", []):
+        if out["path"] == f"artifacts/{domain}/model":
+            return str(out["md5"])
+    raise BasinError(
+        f"dvc.lock of {commit[:9]} has no model of {domain}; run `basin run` and commit dvc.lock"
+    )
+
+
+def _gto(call: Callable[..., Any], root: Path, *arguments: Any, **options: Any) -> Any:
+    """One call of GTO, which speaks to nobody here; its errors become ``BasinError``."""
+    from gto.exceptions import GTOException
+
+    try:
+        return call(str(root), *arguments, **options)
+    except GTOException as error:
+        raise BasinError(f"{root}: {' '.join(str(error).split())}") from error

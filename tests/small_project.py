@@ -1,0 +1,56 @@
+"""A DVC project whose one stage makes the "model" of a domain from a parameter."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+PIPELINE = {
+    "stages": {
+        "register": {
+            "foreach": ["finance"],
+            "do": {
+                "cmd": "python make.py",
+                "params": ["level"],
+                "outs": ["artifacts/${item}/model", "artifacts/${item}/forecasts.parquet"],
+            },
+        }
+    },
+    "artifacts": {"finance": {"path": "artifacts/finance/model", "type": "model"}},
+}
+MAKE = """
+import pathlib, yaml
+folder = pathlib.Path("artifacts/finance/model")
+folder.mkdir(parents=True, exist_ok=True)
+level = str(yaml.safe_load(open("params.yaml"))["level"])
+(folder / "config.json").write_text(level)
+(folder.parent / "forecasts.parquet").write_text(level)
+"""
+
+
+def call(root: Path, *command: str) -> None:
+    subprocess.run(command, cwd=root, check=True, capture_output=True)
+
+
+def retrain(root: Path, level: int) -> None:
+    (root / "params.yaml").write_text(f"level: {level}\n")
+    call(root, sys.executable, "-m", "dvc", "repro", "-q")
+    call(root, "git", "add", "-A")
+    call(root, "git", "commit", "-qm", f"level {level}", "--allow-empty")
+
+
+def make(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project in ``root``, its first model committed; git and PATH are set for the test."""
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=":")
+    for name in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{name}_NAME", "Test")
+        monkeypatch.setenv(f"GIT_{name}_EMAIL", "test@localhost")
+    (root / "make.py").write_text(MAKE)
+    (root / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE))
+    (root / ".gitignore").write_text("/runs/\n/artifacts/\n")
+    call(root, "git", "init", "-q")
+    call(root, sys.executable, "-m", "dvc", "init", "-q")
+    retrain(root, 1)
+    return root
