@@ -15,7 +15,7 @@ from tasks.files import read_json, whole, write_json
 from tasks.mdn import MixtureDensityNetwork
 from tasks.parallel import Progress, run_units, silent
 from tasks.params import DomainParams
-from tasks.predictive import TAIL_LEVELS, Predictive, from_mixture, from_sample, from_tilted
+from tasks.predictive import LEVELS, TAIL_LEVELS, Predictive, from_mixture, from_sample, from_tilted
 from tasks.scores import confidence_set, model_scores, paired_test
 from tasks.tails import recalibrated_levels
 from tasks.tilts import FORECAST_PANELS, load_fold, model_rows, skewt, standardised
@@ -23,7 +23,8 @@ from tasks.workspace import Workspace
 
 
 def evaluate(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
-    """Write ``scores.json`` and ``forecasts.parquet`` for the test block of ``params.split``."""
+    """Score the test block of ``params.split``: ``scores.json``, ``forecasts.parquet``, and for DVC's tables
+    and plots ``metrics.json`` and ``plots/``."""
     domain = get_domain(workspace)
     inputs = pd.read_parquet(workspace.inputs)
     first, last = pd.Timestamp(params.split.test_from), pd.Timestamp(params.split.test_to)
@@ -45,9 +46,14 @@ def evaluate(workspace: Workspace, params: DomainParams, progress: Progress = si
         "prior": {entry["fold"]: prior_weights(entry["tilt"]) for entry in listed},
     }
     kept = [c for c in forecasts if c != "mean" and not c.startswith(("var_", "shortfall_"))]
-    with whole(workspace.scores, workspace.forecasts) as (scores_path, forecasts_path):
-        write_json(scores_path, scores)
-        forecasts[kept].to_parquet(forecasts_path, index=False)
+    files = (workspace.scores, workspace.forecasts, workspace.metrics, workspace.plots)
+    with whole(*files) as (of_scores, of_forecasts, of_metrics, of_plots):
+        write_json(of_scores, scores)
+        forecasts[kept].to_parquet(of_forecasts, index=False)
+        write_json(of_metrics, headline(scores))
+        of_plots.mkdir()
+        for name, table in plot_tables(forecasts).items():
+            table.to_csv(of_plots / f"{name}.csv", index=False, float_format="%.6g")
     return {"n": scores["n"], "normaliser_error": scores["normaliser_error"]}
 
 
@@ -184,6 +190,34 @@ def summarise(domain: Any, forecasts: pd.DataFrame) -> dict[str, Any]:
         "series": {name: {"n": _count(part), "leads": _by_lead(domain, part)} for name, part in each.items()},
         "pooled": {"n": _count(forecasts), "leads": _by_lead(domain, forecasts)},
     }
+
+
+def headline(scores: dict[str, Any]) -> dict[str, Any]:
+    """What tells two versions of the energy model apart at a glance: by lead, all series together, its scores
+    and its gain in log score over its base with t."""
+    leads = scores.get("pooled", scores)["leads"]
+    return {
+        f"lead {lead}": {
+            "log_score": found["models"]["ebm"]["log_score"],
+            "crps": found["models"]["ebm"]["crps"],
+            "coverage_90": found["models"]["ebm"]["coverage"]["0.9"],
+            "gain_over_base": found["paired"]["base"]["log_score_gain"],
+            "t": found["paired"]["base"]["t"],
+        }
+        for lead, found in leads.items()
+    }
+
+
+def plot_tables(forecasts: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """What ``dvc plots`` draws: ``scores``, the mean log score and CRPS of each model at each lead, and
+    ``calibration``, for each level p the share of outcomes below the energy model's p-quantile."""
+    means = forecasts.groupby(["lead", "model"], sort=False)[["log_density", "crps"]].mean().reset_index()
+    means.insert(0, "forecast", means["model"] + ", lead " + means["lead"].astype(str))
+    scores = means.rename(columns={"log_density": "log_score"})[["forecast", "log_score", "crps"]]
+    ours = forecasts[forecasts["model"] == "ebm"]
+    levels = LEVELS[4::5]
+    shares = [float((ours["observed"] <= ours[f"q{level:.2f}"]).mean()) for level in levels]
+    return {"scores": scores, "calibration": pd.DataFrame({"level": levels, "share": shares})}
 
 
 def _count(forecasts: pd.DataFrame) -> int:

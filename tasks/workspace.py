@@ -75,6 +75,14 @@ class Workspace:
         return self.artifacts / "forecasts.parquet"
 
     @property
+    def metrics(self) -> Path:
+        return self.artifacts / "metrics.json"
+
+    @property
+    def plots(self) -> Path:
+        return self.artifacts / "plots"
+
+    @property
     def landscape(self) -> Path:
         return self.artifacts / "landscape"
 

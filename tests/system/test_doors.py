@@ -133,6 +133,26 @@ def test_flow_and_repro_agree_byte_for_byte_and_nothing_runs_twice(
                 )
     assert "up to date" in dvc(by_flow, "status")
 
+    # Experiments, their comparison, and a remote are DVC's own.
+    dvc(by_flow, "exp", "run", "-q", "-n", "wider", "-S", "climate.forecast.events=[\">= 1\"]")
+    assert "climate.forecast.events" in dvc(by_flow, "params", "diff")
+    assert "wider" in dvc(by_flow, "exp", "show", "--csv")
+    subprocess.run(["git", "checkout", "-q", "."], cwd=by_flow, check=True)
+    dvc(by_flow, "checkout", "-q")
+    metrics = json.loads(dvc(by_flow, "metrics", "show", "--json"))
+    assert {"lead 1", "lead 12"} <= metrics[""]["data"]["artifacts/climate/metrics.json"]["data"].keys()
+    dvc(by_flow, "plots", "show", "-o", str(tmp_path / "plots"))
+    assert "Climate, mean log score" in (tmp_path / "plots/index.html").read_text()
+    dvc(by_flow, "remote", "add", "-q", "--local", "-d", "store", str(tmp_path / "store"))
+    dvc(by_flow, "push", "-q")
+    fetched = tmp_path / "fetched"
+    subprocess.run(["git", "clone", "-q", str(by_flow), str(fetched)], check=True)
+    dvc(fetched, "remote", "add", "-q", "--local", "-d", "store", str(tmp_path / "store"))
+    dvc(fetched, "pull", "-q")
+    assert "up to date" in dvc(fetched, "status")
+    listed = basin(fetched, "models", "list")
+    assert listed.count("current") == 2
+
     # The third door: one stage, restored when its output is gone.
     (by_flow / "artifacts/climate/report.html").unlink()
     assert "Cached" in basin(by_flow, "stage", "report", "--domain", "climate")
