@@ -1,6 +1,6 @@
 """``python -m benchmarks [ROW ...] [--dev]``: run the named rows, or all; exit code 1 if any falls short.
 
-``pipeline`` and ``forecast`` name groups of rows. ``--dev`` scores forecasts before their test blocks.
+``pipeline``, ``forecast`` and ``operation`` name groups. ``--dev`` scores forecasts before their test blocks.
 """
 
 import sys
@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import forecast, scores, times
+from benchmarks import forecast, monitor, scores, times
 from benchmarks.row import Row
 
 PIPELINE = {
@@ -21,8 +21,9 @@ PIPELINE = {
     "cold": times.cold,
     "tests": times.tests,
 }
-ROWS = {**PIPELINE, **forecast.ROWS}
-GROUPS = {"pipeline": list(PIPELINE), "forecast": list(forecast.ROWS)}
+OPERATION = {"monitor": monitor.monitor}
+ROWS = {**PIPELINE, **forecast.ROWS, **OPERATION}
+GROUPS = {"pipeline": list(PIPELINE), "forecast": list(forecast.ROWS), "operation": list(OPERATION)}
 
 
 def main() -> int:

@@ -1,12 +1,18 @@
-"""What a Prefect server does by itself: mark dead runs Crashed, and tell somebody of those that failed."""
+"""What a Prefect server does by itself: mark dead runs, tell of failed ones, retrain after a breach."""
 
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 from prefect.automations import Automation
 from prefect.blocks.webhook import Webhook
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
-from prefect.events.actions import CallWebhook, ChangeFlowRunState
+from prefect.events.actions import CallWebhook, ChangeFlowRunState, RunDeployment
 from prefect.events.schemas.automations import EventTrigger, Posture
+
+BREACH = "basin.monitor.breach"
+"""The event of a new breach; its payload has ``domains``, ``as_of`` and ``reasons``."""
 
 RUN = {"prefect.resource.id": "prefect.flow-run.*"}
 ENDED = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
@@ -49,9 +55,31 @@ def tell(url: str) -> Automation:
     )
 
 
+def retrain_on_breach(deployment: UUID) -> Automation:
+    """A breach that the monitor found starts the retraining of its domain on the data of that day."""
+    asked = {name: _from_event(name) for name in ("domains", "as_of")}
+    return Automation(
+        name="basin: retrain on breach",
+        description="The monitor's event of a new breach runs the deployment weekly-retrain.",
+        trigger=EventTrigger(expect={BREACH}, posture=Posture.Reactive, threshold=1, within=timedelta(0)),
+        actions=[RunDeployment(source="selected", deployment_id=deployment, parameters=asked)],
+    )
+
+
+def _from_event(name: str) -> dict[str, Any]:
+    """A parameter that takes its value from the event's payload, type and all."""
+    template = f"{{{{ event.payload.{name} | tojson }}}}"
+    return {
+        "__prefect_kind": "json",
+        "value": {"__prefect_kind": "jinja", "template": template},
+    }
+
+
 def install(silence: timedelta, notify: str | None) -> None:
     """Create the automations on the server of ``PREFECT_API_URL``, in place of earlier ones."""
-    wanted = [mark_dead_runs(silence), *([tell(notify)] if notify else [])]
+    with get_client(sync_client=True) as client:
+        retrain = client.read_deployment_by_name("weekly-retrain/weekly-retrain")
+    wanted = [mark_dead_runs(silence), retrain_on_breach(retrain.id), *([tell(notify)] if notify else [])]
     for automation in wanted:
         with_same_name(automation)
         automation.create()

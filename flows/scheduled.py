@@ -9,10 +9,13 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
+from prefect.events import emit_event
 
+from flows.automations import BREACH
 from flows.listening import listener
 from flows.pipeline import pipeline
 from flows.stage import bring_stage_up_to_date
+from tasks.errors import BasinError
 from tasks.files import read_json
 from tasks.freshness import one_run_at_a_time
 from tasks.params import load_domains, set_as_of
@@ -39,6 +42,30 @@ def daily_task(root: str, domain: str, as_of: date) -> dict[str, Any]:
     lines = [*forecast_lines(found), *(f"**Alarm**: {name}, an unusually wide lower tail" for name in alarms)]
     create_markdown_artifact("\n".join(f"- {line}" for line in lines), key=f"daily-{domain}")
     return {"as_of": found["as_of"], "alarms": alarms}
+
+
+@flow(name="daily-monitor", persist_result=False, result_serializer="json")
+def daily_monitor(root: str = ".", domains: list[str] | None = None, as_of: date | None = None) -> Any:
+    """Data and current models of the day ``as_of`` (default: today); a new breach emits ``BREACH``."""
+    folder, chosen, day = _asked(root, domains, as_of)
+    looks = [monitor_task.submit(str(folder), domain, day) for domain in chosen]
+    return {domain: look.result() for domain, look in zip(chosen, looks, strict=True)}
+
+
+@task(name="monitor", task_run_name="monitor {domain}", persist_result=False, cache_policy=NO_CACHE)
+def monitor_task(root: str, domain: str, as_of: date) -> dict[str, Any]:
+    from tasks.monitor import monitor
+
+    found = monitor(Path(root), domain, as_of)
+    page = Workspace(Path(root), domain).runs / "monitor" / "monitor.html"
+    words = found["schema"] or ("breach: fit it again" if found["breach"] else "as it was scored")
+    create_markdown_artifact(f"**{domain}**: {words}\n\nPage: `{page}`", key=f"monitor-{domain}")
+    if found["schema"]:
+        raise BasinError(found["schema"])
+    if found["new"]:
+        payload = {"domains": [domain], "as_of": as_of.isoformat(), "reasons": found["reasons"]}
+        emit_event(BREACH, {"prefect.resource.id": f"basin.domain.{domain}"}, payload=payload)
+    return {"breach": found["breach"], "reasons": found["reasons"]}
 
 
 @flow(name="weekly-retrain", persist_result=False, result_serializer="json")

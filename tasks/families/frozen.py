@@ -67,9 +67,12 @@ def inputs_of(domain: Returns) -> dict[str, Any]:
     }
 
 
-def thaw(domain: Returns, raw: pd.DataFrame, frozen: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def thaw(
+    domain: Returns, raw: pd.DataFrame, frozen: dict[str, Any], since: pd.Timestamp | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """``(inputs, classical)`` of each series' last origin, nothing refitted (``tasks.domains.Domain``).
 
+    With ``since``, of every origin from that date on that has ``NEEDED`` rows of history.
     Raises ``BasinError`` for a series that was not there, or one too short to compute its inputs.
     """
     inputs, classical = [], []
@@ -86,13 +89,14 @@ def thaw(domain: Returns, raw: pd.DataFrame, frozen: dict[str, Any]) -> tuple[pd
         filtered = _filtered(kept, domain.steps(group))
         table = measures(domain, group, filtered)
         last = len(group) - 1
-        at, names = slice(last, last + 1), scale_inputs(domain)
+        first = last if since is None else max(int(group["time"].searchsorted(since)), NEEDED - 1)
+        at, names = slice(first, last + 1), scale_inputs(domain)
         regressions = {model: scale.rows(table, names, at) for model, scale in scales.items()}
         base = regressions["scale-regression"]
-        keys = domain.keys(str(name), group, np.array([last]))
+        keys = domain.keys(str(name), group, np.arange(first, last + 1))
         inputs.append(pd.concat([keys, domain.energy_inputs(table, base)], axis=1))
         for model, rows in {**regressions, **filtered}.items():
-            chosen = rows.set_index("row").loc[[last]].reset_index(drop=True)
+            chosen = rows.set_index("row").loc[first:last].reset_index(drop=True)
             classical.append(
                 pd.concat([keys[["series", "origin", "lead"]].assign(model=model), chosen], axis=1)
             )

@@ -134,7 +134,7 @@ def test_flow_and_repro_agree_byte_for_byte_and_nothing_runs_twice(
     assert "up to date" in dvc(by_flow, "status")
 
     # Experiments, their comparison, and a remote are DVC's own.
-    dvc(by_flow, "exp", "run", "-q", "-n", "wider", "-S", "climate.forecast.events=[\">= 1\"]")
+    dvc(by_flow, "exp", "run", "-q", "-n", "wider", "-S", 'climate.forecast.events=[">= 1"]')
     assert "climate.forecast.events" in dvc(by_flow, "params", "diff")
     assert "wider" in dvc(by_flow, "exp", "show", "--csv")
     subprocess.run(["git", "checkout", "-q", "."], cwd=by_flow, check=True)

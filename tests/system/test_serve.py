@@ -8,9 +8,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import psutil
@@ -73,7 +75,7 @@ def test_a_schedule_fires_a_failure_is_told_and_the_end_is_clean(project_root, t
         assert f"serving {workspace}" in process.stdout.readline()
         api = Api(f"http://127.0.0.1:{port}/api")
         deployments = {d["name"]: d for d in api("POST", "/deployments/filter", {})}
-        assert set(deployments) == {"daily-forecast", "weekly-audit", "weekly-retrain"}
+        assert set(deployments) == {"daily-forecast", "daily-monitor", "weekly-audit", "weekly-retrain"}
         assert all(len(d["schedules"]) == 1 for d in deployments.values())
 
         audit = deployments["weekly-audit"]
@@ -96,6 +98,14 @@ def test_a_schedule_fires_a_failure_is_told_and_the_end_is_clean(project_root, t
         told = until(lambda: [p for p in posted if p["flow"] == "daily-forecast"], 200, log)
         assert told[0]["state"] == "Failed"
         assert "no model is current" in told[0]["message"]
+
+        asked = {"domains": ["climate"], "as_of": "2010-06-30"}
+        breach = {"occurred": datetime.now(UTC).isoformat(), "event": "basin.monitor.breach"}
+        breach |= {"resource": {"prefect.resource.id": "basin.domain.climate"}, "id": str(uuid4())}
+        api("POST", "/events", [breach | {"payload": asked | {"reasons": ["realised"]}}])
+        retrain = deployments["weekly-retrain"]["id"]
+        runs = until(lambda: asked_for(api, retrain), 60, log)
+        assert runs[0]["parameters"] == asked | {"root": "."}
 
         children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGTERM)
@@ -120,6 +130,12 @@ class Api:
                 break
             time.sleep(3)
         return answer.raise_for_status().json() if answer.status_code != 204 else None
+
+
+def asked_for(api: Api, deployment: str) -> list[dict[str, Any]]:
+    """Runs of the deployment that no schedule made."""
+    found = api("POST", "/flow_runs/filter", {"deployments": {"id": {"any_": [deployment]}}})
+    return [run for run in found if not run["auto_scheduled"]]
 
 
 def ended(api: Api, deployment: str) -> dict[str, Any] | None:

@@ -1,0 +1,75 @@
+"""Do recent inputs look like those the model learned from? PSI and Kolmogorov–Smirnov with honest nulls."""
+
+import numpy as np
+import pandas as pd
+
+BINS = 10
+FLOOR = 1e-4
+"""Least share of a bin in PSI, so that an empty one stays finite."""
+
+
+def drift(reference: pd.DataFrame, recent: pd.DataFrame) -> pd.DataFrame:
+    """``psi, psi_p, ks, ks_p, q`` of each column: ``recent`` (W rows) against ``reference``, in time order.
+
+    With decile bins of the reference and one on either side beyond all of it, PSI = Σ (r − e) ln(r / e);
+    KS is the largest distance of the distribution functions. Inputs are autocorrelated, so tables for
+    independent rows would cry wolf: each p-value is the share of all windows of W consecutive reference rows
+    that differ as much from the other reference rows, which have the null's sample size and memory. ``q``
+    counts the windows in which *any* column, by log PSI or log KS in standard deviations over the windows, is
+    as far out as this one: the chance of any false discovery is held, whatever the columns have in common.
+
+    Reference: Westfall and Young (1993), Resampling-based multiple testing (single-step maxT).
+    """
+    rows, furthest, nulls = {}, [], []
+    for name in reference:
+        past = reference[name].to_numpy(float)
+        windows = _left_out(_ranks(past, past), len(recent))
+        now = np.sort(_ranks(past, recent[name].to_numpy(float)))[None]
+        beyond = 1 / (len(past) + 1)
+        null = np.log([_psi(windows, beyond), _ks(windows)])
+        found = np.log([_psi(now, beyond), _ks(now)])
+        shares = _share((null >= found - 1e-12).sum(1), null.shape[1], len(recent))
+        center, spread = null.mean(1, keepdims=True), null.std(1, keepdims=True)
+        furthest.append(((found - center) / spread).max())
+        nulls.append(((null - center) / spread).max(0))
+        psi, ks = np.exp(found[:, 0])
+        rows[name] = {"psi": psi, "psi_p": shares[0], "ks": ks, "ks_p": shares[1]}
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    largest = np.max(nulls, axis=0)
+    as_far = (largest >= np.array(furthest)[:, None] - 1e-12).sum(1)
+    table["q"] = _share(as_far, len(largest), len(recent))
+    return table
+
+
+def _share(as_far: np.ndarray, windows: int, width: int) -> np.ndarray:
+    """Share of windows with the recent one among them, which weighs as much as the ``width`` that overlap."""
+    return np.asarray((width + as_far) / (width + windows))
+
+
+def _ranks(past: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The reference's distribution function at ``values``, halfway at jumps: about uniform without drift."""
+    known = np.sort(past)
+    both = np.searchsorted(known, values, "left") + np.searchsorted(known, values, "right")
+    return np.asarray(both / (2 * len(known)))
+
+
+def _left_out(ranks: np.ndarray, width: int) -> np.ndarray:
+    """Every window of ``width`` consecutive rows, ordered, ranked among the rows outside it."""
+    windows = np.sort(np.lib.stride_tricks.sliding_window_view(ranks, width), 1)
+    outside = len(ranks) * windows - (np.arange(width) + 0.5)
+    return np.asarray((outside / (len(ranks) - width)).clip(0, 1))
+
+
+def _psi(windows: np.ndarray, beyond: float) -> np.ndarray:
+    """``beyond``: the expected share of values below all of the reference, and of those above."""
+    inner = np.minimum((windows * BINS).astype(int), BINS - 1) + 1
+    bins = np.where(windows <= 0, 0, np.where(windows >= 1, BINS + 1, inner))
+    shares = np.stack([(bins == k).mean(1) for k in range(BINS + 2)], 1).clip(FLOOR)
+    expected = np.array([beyond, *[(1 - 2 * beyond) / BINS] * BINS, beyond])
+    return np.asarray(((shares - expected) * np.log(shares / expected)).sum(1))
+
+
+def _ks(windows: np.ndarray) -> np.ndarray:
+    steps = np.arange(1, windows.shape[1] + 1) / windows.shape[1]
+    width = 1 / windows.shape[1]
+    return np.asarray(np.maximum(np.abs(windows - steps), np.abs(windows - steps + width)).max(1))

@@ -1,0 +1,202 @@
+"""Each day's look at the data and the current model: schema, drift, energy of the day, outcomes."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ebm_core import TiltedDistribution, untilted
+from tasks.detector import conformal, e_detector, threshold
+from tasks.domains import get_domain
+from tasks.drift import drift
+from tasks.errors import BasinError
+from tasks.families.frozen import thaw
+from tasks.files import read_json, whole, write_json
+from tasks.ingest import snapshot
+from tasks.models import in_use
+from tasks.params import load_params
+from tasks.tilts import FORECAST_PANELS, load_model
+from tasks.validate import held, read_suite
+from tasks.workspace import Workspace
+
+PERIODS = {"B": 252, "MS": 12}
+CALM = 20
+"""One year of so many has a false alarm, for a model that stays as it was scored."""
+
+WINDOW = {"B": 60, "MS": 24}
+"""Recent rows whose inputs are compared with those of the training data."""
+
+REFERENCE = {"B": 2520, "MS": 480}
+"""Latest training rows that they are compared with."""
+
+FALSE_DISCOVERIES = 0.05
+UNUSUAL = 0.99
+"""Share of the scored days with less energy, from which the energy of a day is unusual."""
+
+
+def monitor(root: Path, domain: str, as_of: date) -> dict[str, Any]:
+    """Write and return ``runs/DOMAIN/monitor/DATE.json``; ``monitor.html`` beside it shows the same.
+
+    ``breach`` says that the model should be fitted again: the outcomes since it was fitted are not what it
+    forecast, by a test (``tasks.detector``) that a sound model fails in one of ``CALM`` years of daily looks.
+    Inputs that drift and days of unusual energy are told and are no breach: they come with every crisis, and
+    forecasts that hold through one need no new model. Data that break the domain's suite are a breach that no
+    fit mends: then ``schema`` has the words, and nothing else is looked at. ``new`` is true on the first day
+    of a breach of a version.
+
+    Outcomes are kept in ``days.parquet``, each judged by the version that was current when it came in, so
+    that evidence outlives a retraining; after a breach it starts anew with the next version.
+    """
+    workspace = Workspace(root, domain)
+    known = get_domain(workspace)
+    params = load_params(root, domain)
+    used = in_use(root, domain)
+    folder = workspace.runs / "monitor"
+    fitted = date.fromisoformat(read_json(used / "model" / "config.json")["as_of"])
+    if as_of < fitted:
+        raise BasinError(f"as_of {as_of}: the current model knows data up to {fitted}; give a later day")
+    raw, _ = snapshot(workspace, as_of)
+    found: dict[str, Any] = {"as_of": as_of.isoformat(), "version": used.name, "fitted": fitted.isoformat()}
+    past = read_json(folder / "breaches.json") if (folder / "breaches.json").is_file() else []
+    try:
+        held(read_suite(workspace.expectations), raw, f"{domain} on {as_of}", folder / "data_docs")
+    except BasinError as error:
+        found |= {"schema": str(error), "breach": True, "reasons": ["schema"]}
+        days = pd.DataFrame()
+    else:
+        if known.returns:
+            frozen = read_json(used / "model" / "classical.json")["series"]
+            inputs, classical = thaw(known, raw, frozen, since=raw["time"].min())
+        else:
+            inputs, classical = known.features(raw, params.features)
+        first = inputs["lead"].min()
+        inputs = inputs[inputs["lead"] == first].sort_values(["series", "time"], ignore_index=True)
+        days = outcomes(used, inputs, classical, pd.Timestamp(fitted), folder)
+        learned = inputs["time"] <= pd.Timestamp(fitted)
+        found |= {"schema": "", "drift": drifts(inputs, learned, known.frequency, load_model(used / "model"))}
+        scored = scored_days(used)
+        found |= realised(days, {entry["version"] for entry in past})
+        heights = [
+            threshold(part["pit"].to_numpy(), PERIODS[known.frequency], CALM)
+            for _, part in scored.groupby("series")
+        ]
+        found["threshold"] = max(heights)
+        found["reasons"] = ["realised"] if found["detector"] >= found["threshold"] else []
+        found["breach"] = bool(found["reasons"]) or any(entry["version"] == used.name for entry in past)
+    found["new"] = bool(found["reasons"]) and all(entry["version"] != used.name for entry in past)
+    if found["new"] and found["reasons"] != ["schema"]:
+        past = [*past, {"as_of": found["as_of"], "version": used.name}]
+    from tasks.reporting.monitoring import monitoring_page
+
+    targets = (folder / f"{as_of}.json", folder / "breaches.json", folder / "monitor.html")
+    with whole(*targets) as (of_day, of_breaches, page):
+        write_json(of_day, found)
+        write_json(of_breaches, past)
+        page.write_text(monitoring_page(known, found, days), encoding="utf-8")
+    return found
+
+
+def outcomes(
+    used: Path, inputs: pd.DataFrame, classical: pd.DataFrame, fitted: pd.Timestamp, folder: Path
+) -> pd.DataFrame:
+    """``days.parquet``: every outcome since the first look, with the columns of ``KEPT``.
+
+    ``u`` is the rank of ``pit`` and ``energy_share`` that of −log p among the days its version was scored on.
+    """
+    path = folder / "days.parquet"
+    before = pd.read_parquet(path) if path.is_file() else None
+    rows = inputs[inputs["target"].notna() & (inputs["time"] > fitted)]
+    if before is not None:
+        seen = before.groupby("series")["time"].max()
+        rows = rows[rows["time"] > rows["series"].map(seen).fillna(fitted)]
+    if rows.empty:
+        return pd.DataFrame(columns=[*KEPT]) if before is None else before
+    rows = rows.reset_index(drop=True)
+    model = load_model(used / "model")
+    base = model.base(classical, rows)
+    target = torch.tensor(rows["target"].to_numpy())
+    tilted = model.distribution(rows, base)
+    plain = TiltedDistribution(base, untilted, FORECAST_PANELS)
+    new = rows[["series", "time"]].assign(
+        version=used.name,
+        pit=tilted.cdf(target).numpy(),
+        log_density=tilted.log_prob(target).numpy(),
+        base=plain.log_prob(target).numpy(),
+        u=0.5,
+        energy_share=0.5,
+    )
+    scored = scored_days(used)
+    for name, part in new.groupby("series"):
+        of = scored[scored["series"] == name]
+        new.loc[part.index, "u"] = conformal(of["pit"].to_numpy(), part["pit"].to_numpy())
+        shares = conformal(-of["log_density"].to_numpy(), -part["log_density"].to_numpy())
+        new.loc[part.index, "energy_share"] = shares
+    days = new if before is None else pd.concat([before, new], ignore_index=True)
+    days = days[list(KEPT)]
+    with whole(path) as (temporary,):
+        days.to_parquet(temporary, index=False)
+    return days
+
+
+def scored_days(used: Path) -> pd.DataFrame:
+    """``series time pit log_density`` of the days that a version was scored on, at its shortest lead."""
+    names = ["series", "time", "model", "lead", "pit", "log_density"]
+    scored = pd.read_parquet(used / "forecasts.parquet", columns=names)
+    ours = scored[(scored["model"] == "ebm") & (scored["lead"] == scored["lead"].min())]
+    return ours.sort_values(["series", "time"], ignore_index=True)
+
+
+KEPT = ("series", "time", "version", "pit", "log_density", "base", "u", "energy_share")
+
+
+def realised(days: pd.DataFrame, breached: set[str]) -> dict[str, Any]:
+    """Coverage, scores and the detector over outcomes of versions without a breach; the last day's energy."""
+    counted = days[~days["version"].isin(breached)]
+    path = detector_path(counted)
+    last = counted[counted["time"] == counted["time"].max()]
+    inside = {level: np.abs(counted["pit"] - 0.5) <= level / 2 for level in (0.5, 0.9)}
+    return {
+        "days": int(counted["time"].nunique()),
+        "since": f"{counted['time'].min():%Y-%m-%d}" if len(counted) else None,
+        "coverage": {str(level): float(hits.mean()) if len(hits) else None for level, hits in inside.items()},
+        "gain_over_base": float((counted["log_density"] - counted["base"]).mean()) if len(counted) else None,
+        "energy": {
+            row["series"]: {
+                "time": f"{row['time']:%Y-%m-%d}",
+                "nats": -row["log_density"],
+                "share_below": row["energy_share"],
+                "unusual": bool(row["energy_share"] >= UNUSUAL),
+            }
+            for row in last.to_dict("records")
+        },
+        "detector": float(path.iloc[-1]) if len(path) else 0.0,
+    }
+
+
+def detector_path(days: pd.DataFrame) -> pd.Series:
+    """The detector by date, averaged over the series, which keeps its guarantee."""
+    paths = {
+        name: pd.Series(e_detector(part["u"].to_numpy()), index=part["time"])
+        for name, part in days.sort_values("time").groupby("series")
+    }
+    return pd.DataFrame(paths).ffill().fillna(0.0).mean(axis=1) if paths else pd.Series(dtype=float)
+
+
+def drifts(inputs: pd.DataFrame, learned: pd.Series, frequency: str, model: Any) -> list[dict[str, Any]]:
+    """:func:`tasks.drift.drift` of the model's inputs by series; none until a window of rows is there."""
+    columns = [name for name in model.config.columns if inputs[name].nunique() > 1]
+    tables = []
+    for name, part in inputs.groupby("series"):
+        recent = part[columns].tail(WINDOW[frequency])
+        reference = part.loc[learned[part.index], columns].dropna().tail(REFERENCE[frequency])
+        if len(recent.dropna()) == WINDOW[frequency] and len(reference) > 2 * WINDOW[frequency]:
+            tables.append(drift(reference, recent).assign(series=name))
+    if not tables:
+        return []
+    table = pd.concat(tables).rename_axis("column").reset_index()
+    table["drifted"] = table["q"] < FALSE_DISCOVERIES
+    found: list[dict[str, Any]] = table.sort_values(["q", "psi_p"]).to_dict("records")
+    return found
