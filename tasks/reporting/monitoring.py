@@ -34,7 +34,7 @@ def monitoring_page(domain: Any, found: dict[str, Any], days: pd.DataFrame) -> s
     )
     tiles = [
         (f"{found['days']}", "days judged"),
-        (text(found["detector"], 1), f"evidence of change; {found['threshold']:,.0f} is a breach"),
+        (f"{found['detector']:,.0f}", f"evidence of change; {found['threshold']:,.0f} is a breach"),
     ]
     if found["days"]:
         tiles += [
@@ -113,8 +113,8 @@ def _drift(drifts: list[dict[str, Any]]) -> Section:
             f"{series_name(entry['series'])}: {entry['column'].removeprefix('x_')}",
             [
                 Cell(text(entry["psi"], 2)),
-                Cell(text(entry["psi_p"], 3)),
                 Cell(text(entry["ks"], 2)),
+                Cell(text(min(entry["psi_p"], entry["ks_p"]), 3)),
                 Cell(text(entry["q"], 3)),
                 Pill("warn" if entry["drifted"] else "pass"),
             ],
@@ -122,7 +122,7 @@ def _drift(drifts: list[dict[str, Any]]) -> Section:
         for entry in drifts[:SHOWN]
     ]
     if rows:
-        content += table("Inputs that moved most", ["Input", "PSI", "p", "KS", "q", ""], rows)
+        content += table("Inputs that moved most", ["Input", "PSI", "KS", "p", "q", ""], rows)
     else:
         content += paragraph("Too few rows for a comparison.")
     return Section("drift", "Drift", "The inputs", content)
