@@ -88,7 +88,15 @@ def test_coverage_gain_energy_and_evidence_are_of_the_days_without_a_breach():
 
 def test_the_page_shows_a_breach_the_day_and_the_inputs_that_moved():
     kept = days(np.random.default_rng(6).uniform(size=60))
-    moved = {"series": "sp500", "column": "x_vix", "psi": 3.0, "psi_p": 0.001, "ks": 0.8, "q": 0.01}
+    moved = {
+        "series": "sp500",
+        "column": "x_vix",
+        "psi": 3.0,
+        "psi_p": 0.001,
+        "ks": 0.8,
+        "ks_p": 0.01,
+        "q": 0.01,
+    }
     found = {
         "as_of": "2020-03-24",
         "version": "v0.0.1",
