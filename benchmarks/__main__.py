@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import forecast, monitor, scores, times
+from benchmarks import distributed, forecast, monitor, scores, times
 from benchmarks.row import Row
 
 PIPELINE = {
@@ -21,7 +21,7 @@ PIPELINE = {
     "cold": times.cold,
     "tests": times.tests,
 }
-OPERATION = {"monitor": monitor.monitor}
+OPERATION = {"monitor": monitor.monitor, "fits": distributed.fits}
 ROWS = {**PIPELINE, **forecast.ROWS, **OPERATION}
 GROUPS = {"pipeline": list(PIPELINE), "forecast": list(forecast.ROWS), "operation": list(OPERATION)}
 

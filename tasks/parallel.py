@@ -5,12 +5,17 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from tasks.errors import BasinError
 
 Progress = Callable[[str, int, int], None]
 """Called as ``progress(label, done, total)`` while long work goes on."""
+
+ROOT = Path(__file__).resolve().parents[1]
+RETRIES = 3
+"""How often a unit starts again when its worker or node dies; what a unit raises itself is not retried."""
 
 _starting = threading.Lock()
 
@@ -33,7 +38,10 @@ def connect() -> None:
 
     def host() -> None:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-        if not address:
+        if address:
+            # The nodes of a cluster need the environment, not the project: its code travels with the run.
+            options["runtime_env"] = {"py_modules": [str(ROOT / name) for name in ("ebm_core", "tasks")]}
+        else:
             options |= {"include_dashboard": False, "num_cpus": os.cpu_count()}
         try:
             _knock(address)
@@ -79,14 +87,17 @@ def run_units(
 ) -> list[Any]:
     """``[function(*unit) for unit in units]`` on Ray, one thread of computation a unit.
 
-    The result of a unit depends on its arguments alone, so the number of workers never changes it.
-    ``gpus`` is the share of a GPU that each unit takes where the cluster has any.
+    The result of a unit depends on its arguments alone, so neither the number of workers nor a unit that
+    runs twice, because its worker or node died, ever changes it. ``gpus`` is the share of a GPU that each
+    unit takes where the cluster has any. Raises what a unit raised, and ``BasinError`` where one was lost
+    ``RETRIES`` + 1 times.
     """
     import ray
 
     connect()
     available = ray.cluster_resources().get("GPU", 0)
-    remote = ray.remote(num_cpus=1, num_gpus=gpus if available else 0)(_single_threaded)
+    options = {"num_cpus": 1, "num_gpus": gpus if available else 0, "max_retries": RETRIES}
+    remote = ray.remote(**options)(_single_threaded)
     pending = {remote.remote(function, unit): i for i, unit in enumerate(units)}
     results: list[Any] = [None] * len(units)
     progress(label, 0, len(units))
@@ -94,10 +105,13 @@ def run_units(
         (ready, *_), _rest = ray.wait(list(pending), num_returns=1)
         try:
             results[pending.pop(ready)] = ray.get(ready)
-        except ray.exceptions.RayTaskError as error:
+        except ray.exceptions.RayError as error:
             for reference in pending:
                 ray.cancel(reference, force=True)
-            raise error.cause from None
+            if isinstance(error, ray.exceptions.RayTaskError):
+                raise error.cause from None
+            reason = " ".join(str(error).split())[:200]
+            raise BasinError(f"{label}: a worker died {RETRIES + 1} times: {reason}") from error
         progress(label, len(units) - len(pending), len(units))
     return results
 
