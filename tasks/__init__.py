@@ -2,11 +2,13 @@
 
 import os
 
-# No package that a stage uses may report home. These are defaults: what the user set stays.
+# No package that a stage uses may report home, and nobody joins our Ray, nor we another's, without a token.
+# These are defaults: what the user set stays.
 for _name, _value in {
     "DO_NOT_TRACK": "1",
     "DVC_NO_ANALYTICS": "1",
     "GX_ANALYTICS_ENABLED": "false",
+    "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
 }.items():
     os.environ.setdefault(_name, _value)

@@ -45,7 +45,7 @@ def connect() -> None:
             options |= {"include_dashboard": False, "num_cpus": os.cpu_count()}
         try:
             _knock(address)
-            ray.init(address=address, **options)
+            ray.init(address or "local", **options)
         except Exception as failure:
             failures.append(failure)
         started.set()
