@@ -270,6 +270,34 @@ def backtest(
 
 
 @app.command()
+def tune(
+    domain: OneDomain,
+    root: Root = Path(),
+    trials: Annotated[int, typer.Option(min=2, help="Settings to try, the present ones among them.")] = 16,
+    seed: Annotated[int, typer.Option(help="Seed of the settings.")] = 0,
+) -> None:
+    """Try other settings of `train` on Ray Tune, on the years before the test block alone."""
+    with one_line_errors():
+        root = root.resolve()
+        stages = STAGES[: STAGES.index("train")]
+        _bring_up_to_date(stages, domain, root, terse=True)
+        from flows.display import Display, print_tuned
+        from tasks.params import load_params
+        from tasks.tune import tune as tune_settings
+        from tasks.workspace import Workspace
+
+        params, console = load_params(root, domain), _console()
+        with Display(console) as display:
+            display.began("tune", domain)
+
+            def progress(label: str, done: int, total: int) -> None:
+                display.progressed("tune", domain, label, done, total)
+
+            tuned = tune_settings(Workspace(root, domain), params, trials, seed, progress)
+        print_tuned(console, domain, tuned)
+
+
+@app.command()
 def serve(
     root: Root = Path(),
     workspace: Annotated[

@@ -1,7 +1,7 @@
 """A run on the terminal: a bar a domain while it works, a line a finished stage, a closing table."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -11,6 +11,9 @@ from rich.table import Table
 from tasks.files import read_json
 from tasks.reporting.tables import forecast_lines, score_tables
 from tasks.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tasks.tune import Tuned
 
 OUTCOMES = {
     "fresh": "[cyan]Cached[/]",
@@ -82,6 +85,30 @@ def print_forecast(console: Console, workspace: Workspace) -> None:
     """One line a series: what the data end with, what is forecast for when."""
     for line in forecast_lines(read_json(workspace.forecast)):
         console.print(f"[bold]{workspace.domain}[/] {line}", highlight=False, soft_wrap=True)
+
+
+def print_tuned(console: Console, domain: str, tuned: "Tuned") -> None:
+    """The trials, best first, and what the best of them is worth."""
+    table = Table(*tuned.default.settings, "years", "gain", box=box.SIMPLE_HEAD)
+    for trial in tuned.trials:
+        values = [f"{value:.2g}" for value in trial.settings.values()]
+        mark = " (now)" if trial == tuned.default else ""
+        table.add_row(*values, str(len(trial.gains)), f"{trial.mean:+.4f}{mark}")
+    console.print(table)
+    best = tuned.trials[0]
+    if best == tuned.default:
+        console.print("Nothing tried was better than the present settings.")
+        return
+    years = min(len(best.gains), len(tuned.default.gains))
+    console.print(
+        f"The best gains {tuned.gain:+.4f} nats a forecast over the present settings, t = {tuned.t:.1f} over "
+        f"{years} years before the test block (the best of {len(tuned.trials)} flatters itself). To try it:"
+    )
+    hidden, *others = best.settings.items()
+    changes = [f"'{domain}.train.capacities=[{hidden[1]}]'"]
+    changes += [f"{domain}.train.{name}={value:.3g}" for name, value in others]
+    command = " ".join(["dvc exp run", *(f"-S {change}" for change in changes)])
+    console.print(command, highlight=False, soft_wrap=True)
 
 
 def print_report_path(console: Console, workspace: Workspace, root: Path) -> None:

@@ -1,11 +1,12 @@
 """Stage ``train``: walk-forward tilts of each capacity, grown only where past scores pay for it."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pandas as pd
 from safetensors.torch import save_file
+from torch import Tensor
 
 from tasks.domains import get_domain
 from tasks.errors import BasinError
@@ -15,7 +16,7 @@ from tasks.params import DomainParams
 from tasks.pooling import PastScores, PoolWeights
 from tasks.prior import prior_tilts
 from tasks.tilts import TiltedModel, tensors
-from tasks.walk_forward import Choice, Trained, choose, folds, mdn_chain, tilt_chain
+from tasks.walk_forward import Choice, Fold, Trained, choose, folds, mdn_chain, tilt_chain
 from tasks.workspace import Workspace
 
 
@@ -27,21 +28,11 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
     a step kept only if it pays by more than one standard error; no gain, no tilt. Where the domain has a
     ``prior``, a tilt learned on other series, the energy is fitted onto that.
     """
-    from tasks.checks import require_pass
-
-    require_pass(workspace.audit)
-    if read_json(workspace.audit).get("inputs_sha256") != sha256(workspace.inputs):
-        raise BasinError(f"{workspace.inputs} is not the table that was audited; run the stage audit")
-    inputs = pd.read_parquet(workspace.inputs).sort_values(["time", "series", "lead"], ignore_index=True)
-    domain = get_domain(workspace)
-    past_scores = PastScores(inputs, pd.read_parquet(workspace.classical), domain.pool)
-    score = past_scores.normal_scores()
-    plan = folds(params.split, inputs["origin"].max())
-    priors, prior_gains = [None] * len(plan), [0.0] * len(plan)
-    if domain.prior is not None:
-        priors, prior_gains = prior_tilts(domain.prior, plan)
+    walk = walked(workspace, params)
+    inputs, plan = walk.inputs, walk.plan
     units = [
-        (tilt_chain, hidden, inputs, score, plan, params.train, priors) for hidden in params.train.capacities
+        (tilt_chain, hidden, inputs, walk.score, plan, params.train, walk.priors)
+        for hidden in params.train.capacities
     ]
     *chains, network = run_units(
         _run,
@@ -53,8 +44,8 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
     entries, parameters = [], {}
     for i, fold in enumerate(plan):
         past = [[chain[j] for j in range(i)] for chain in chains]
-        choice = choose(past, inputs, fold, prior_gains[i])
-        model = weighted(chains[choice.capacity][i].model, choice, past_scores.weights(fold.start))
+        choice = choose(past, inputs, fold, walk.prior_gains[i])
+        model = weighted(chains[choice.capacity][i].model, choice, walk.past_scores.weights(fold.start))
         config = model.config
         trained: Trained = chains[choice.capacity][i]
         parameters |= tensors(model, f"{fold.name}/")
@@ -82,6 +73,40 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
         (folder / "fits.json").write_text(json.dumps({"folds": entries}, indent=2) + "\n", encoding="utf-8")
     final = entries[-1]
     return {"folds": len(entries), "capacity": final["capacity"], "weights": final["weights"]}
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What every fit of a domain learns from.
+
+    ``score`` holds the normal score of each row of ``inputs`` under the pool of its past; ``priors`` and
+    their gains are those of ``tasks.prior``, a fold each.
+    """
+
+    inputs: pd.DataFrame
+    past_scores: PastScores
+    score: Tensor
+    plan: list[Fold]
+    priors: list[TiltedModel | None]
+    prior_gains: list[float]
+
+
+def walked(workspace: Workspace, params: DomainParams) -> Walk:
+    """The audited inputs; raises ``BasinError`` where the audit failed or was of another table."""
+    from tasks.checks import require_pass
+
+    require_pass(workspace.audit)
+    if read_json(workspace.audit).get("inputs_sha256") != sha256(workspace.inputs):
+        raise BasinError(f"{workspace.inputs} is not the table that was audited; run the stage audit")
+    inputs = pd.read_parquet(workspace.inputs).sort_values(["time", "series", "lead"], ignore_index=True)
+    domain = get_domain(workspace)
+    past_scores = PastScores(inputs, pd.read_parquet(workspace.classical), domain.pool)
+    plan = folds(params.split, inputs["origin"].max())
+    priors: list[TiltedModel | None] = [None] * len(plan)
+    gains = [0.0] * len(plan)
+    if domain.prior is not None:
+        priors, gains = prior_tilts(domain.prior, plan)
+    return Walk(inputs, past_scores, past_scores.normal_scores(), plan, priors, gains)
 
 
 def weighted(model: TiltedModel, choice: Choice, pool: PoolWeights) -> TiltedModel:

@@ -1,7 +1,7 @@
 """Walk-forward training: folds, chains of warm-started fits, and growth that past scores must pay for."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,10 +93,10 @@ def choose(past: list[list[Trained]], inputs: pd.DataFrame, fold: Fold, prior_ga
     path: list[dict[str, Any]] = []
     chosen, best = 0, None
     for index, chain in enumerate(past):
-        yearly = _yearly(chain, inputs, fold, None)
+        yearly = yearly_gains(chain, inputs, fold, None)
         if not enough(yearly, inputs):
             break
-        at, without = _best(yearly, prior_gain)
+        at, without = best_past(yearly, prior_gain)
         gain, error = _mean_and_error(yearly[:, *at] - (yearly[:, *without] if best is None else best))
         kept = gain > error
         path.append(
@@ -113,8 +113,8 @@ def choose(past: list[list[Trained]], inputs: pd.DataFrame, fold: Fold, prior_ga
             chosen, best = index, yearly[:, *at]
     weights, shares = {}, {}
     for lead in map(str, sorted(inputs["lead"].unique())):
-        yearly = _yearly(past[chosen], inputs, fold, int(lead))
-        at, without = _best(yearly, prior_gain)
+        yearly = yearly_gains(past[chosen], inputs, fold, int(lead))
+        at, without = best_past(yearly, prior_gain)
         sure = 0.0
         if best is not None and enough(yearly, inputs[inputs["lead"] == int(lead)]):
             gain, error = _mean_and_error(yearly[:, *at] - yearly[:, *without])
@@ -131,14 +131,14 @@ def enough(yearly: np.ndarray, rows: pd.DataFrame) -> bool:
     return len(yearly) >= int(FEWEST_YEARS * (1 + reach))
 
 
-def _best(yearly: np.ndarray, prior_gain: float) -> tuple[tuple[int, int], tuple[int, int]]:
+def best_past(yearly: np.ndarray, prior_gain: float) -> tuple[tuple[int, int], tuple[int, int]]:
     """``(share, weight)`` of the best past score, as indices, and the best without an energy of its own."""
     score = yearly.sum(0) + PRIOR_YEARS * prior_gain * (1 - (1 - SHARES[:, None]) ** 2)
     share, weight = np.unravel_index(score.argmax(), score.shape)
     return (int(share), int(weight)), (int(score[:, 0].argmax()), 0)
 
 
-def _yearly(chain: list[Trained], inputs: pd.DataFrame, fold: Fold, lead: int | None) -> np.ndarray:
+def yearly_gains(chain: list[Trained], inputs: pd.DataFrame, fold: Fold, lead: int | None) -> np.ndarray:
     """Mean gains ``(years, len(SHARES), len(WEIGHTS))`` of the rows known before ``fold``, at one lead or
     at all."""
     means = np.empty((0, len(SHARES), len(WEIGHTS)))
@@ -197,14 +197,25 @@ def tilt_chain(
     params: TrainParams,
     priors: Sequence[TiltedModel | None] | None = None,
 ) -> list[Trained]:
-    """All folds of one capacity in order, each warm-started from the one before.
+    """:func:`tilt_folds`, all of them."""
+    return list(tilt_folds(hidden, inputs, score, plan, params, priors))
+
+
+def tilt_folds(
+    hidden: int,
+    inputs: pd.DataFrame,
+    score: torch.Tensor,
+    plan: list[Fold],
+    params: TrainParams,
+    priors: Sequence[TiltedModel | None] | None = None,
+) -> Iterator[Trained]:
+    """The folds of one capacity in order, each warm-started from the one before.
 
     ``score`` holds the normal score of each row's target under its base, shape ``(len(inputs),)``;
     ``priors`` the tilt learned elsewhere that each fold's energy may be joined by.
     """
     generator, device = torch.Generator().manual_seed(params.seed), training_device()
     energy: BilinearEnergy | None = None
-    chain = []
     for fold, prior in zip(plan, priors or [None] * len(plan), strict=True):
         rows, scaling = _training_rows(inputs, fold)
         x = standardised(rows, **scaling).float()
@@ -227,18 +238,15 @@ def tilt_chain(
         later = inputs[
             (inputs["origin"] >= fold.start) & (inputs["origin"] < fold.stop) & inputs["target"].notna()
         ]
-        chain.append(
-            Trained(
-                model,
-                fit.loss.mean(1).tolist(),
-                fit.validation.mean(1).tolist(),
-                fit.steps,
-                fit.best_step,
-                later.index.to_numpy(),
-                _gains(model, later, score[later.index]),
-            )
+        yield Trained(
+            model,
+            fit.loss.mean(1).tolist(),
+            fit.validation.mean(1).tolist(),
+            fit.steps,
+            fit.best_step,
+            later.index.to_numpy(),
+            _gains(model, later, score[later.index]),
         )
-    return chain
 
 
 def _gains(model: TiltedModel, rows: pd.DataFrame, score: torch.Tensor) -> np.ndarray:
