@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import distributed, forecast, monitor, scores, times
+from benchmarks import distributed, doors, forecast, monitor, scores, times
 from benchmarks.row import Row
 
 PIPELINE = {
@@ -21,7 +21,12 @@ PIPELINE = {
     "cold": times.cold,
     "tests": times.tests,
 }
-OPERATION = {"monitor": monitor.monitor, "fits": distributed.fits}
+OPERATION = {
+    "fits": distributed.fits,
+    "cached": doors.cached,
+    "day": doors.day,
+    "monitor": monitor.monitor,
+}
 ROWS = {**PIPELINE, **forecast.ROWS, **OPERATION}
 GROUPS = {"pipeline": list(PIPELINE), "forecast": list(forecast.ROWS), "operation": list(OPERATION)}
 
