@@ -8,7 +8,7 @@ PIP_EXTRA ?=
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup run test test-slow lint bench bench-forecast tensorboard repro lock clean
+.PHONY: setup run test test-slow lint bench bench-forecast bench-chaos tensorboard repro lock clean
 .DEFAULT_GOAL := run
 
 setup: $(STAMP)
@@ -38,6 +38,9 @@ bench: setup
 
 bench-forecast: setup
 	$(BIN)/python -m benchmarks forecast
+
+bench-chaos: setup
+	$(BIN)/python -m benchmarks chaos
 
 tensorboard: setup
 	$(BIN)/tensorboard --logdir runs --host 127.0.0.1

@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import distributed, doors, forecast, monitor, scores, times
+from benchmarks import chaos, distributed, doors, forecast, monitor, scores, times
 from benchmarks.row import Row
 
 PIPELINE = {
@@ -22,6 +22,7 @@ PIPELINE = {
     "tests": times.tests,
 }
 OPERATION = {
+    "chaos": chaos.chaos,
     "fits": distributed.fits,
     "cached": doors.cached,
     "day": doors.day,

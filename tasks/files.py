@@ -1,5 +1,6 @@
 """Outputs appear whole or not at all: write beside the target, then rename."""
 
+import glob
 import hashlib
 import json
 import os
@@ -8,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from tasks.errors import BasinError
 
@@ -24,6 +27,7 @@ def whole(*targets: Path) -> Iterator[tuple[Path, ...]]:
     try:
         for target, temporary in zip(targets, temporaries, strict=True):
             target.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(target)
             remove(temporary)
         yield temporaries
         for temporary in temporaries:
@@ -54,6 +58,14 @@ def whole(*targets: Path) -> Iterator[tuple[Path, ...]]:
         for temporary in temporaries:
             with suppress(OSError):  # the reason is already on its way to the user
                 remove(temporary)
+
+
+def _sweep(target: Path) -> None:
+    """Delete what processes that were killed left beside ``target``."""
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*"):
+        *_, process, kind = left.name.rsplit(".", 2)
+        if kind in ("tmp", "old") and process.isdigit() and not psutil.pid_exists(int(process)):
+            remove(left)
 
 
 def sha256(path: Path) -> str:

@@ -3,6 +3,8 @@
 import json
 import math
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,3 +84,16 @@ def test_a_missing_or_broken_json_says_what_to_run(tmp_path: Path) -> None:
     (tmp_path / "scores.json").write_text('{"n": ')
     with pytest.raises(BasinError, match=r"scores\.json is not valid JSON"):
         read_json(tmp_path / "scores.json")
+
+
+def test_what_a_killed_process_left_is_swept_and_a_living_ones_work_is_not(tmp_path):
+    target = tmp_path / "table.json"
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    dead, alive = (tmp_path / f".table.json.{pid}.tmp" for pid in (ended.pid, os.getppid()))
+    for left in (dead, alive):
+        left.write_text("half")
+    with whole(target) as (temporary,):
+        temporary.write_text("{}")
+    assert not dead.exists()
+    assert alive.exists()

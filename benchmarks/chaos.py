@@ -1,0 +1,151 @@
+"""kill -9 at random moments: the next run completes, with the hashes of a run that nobody disturbed.
+
+On climate with the smoke parameters of the slow tests: ``python -m benchmarks chaos``, ``make bench-chaos``.
+"""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import yaml
+
+from benchmarks.row import Row
+from tests.system.test_doors import BASIN, clone, lock, surroundings
+
+ROOT = Path(__file__).resolve().parents[1]
+KILLS = 40
+KINDS = ("flow", "worker", "stage", "dvc", "rename")
+"""Who dies: the flow, a Ray worker at work, the stage that DVC runs, DVC itself, or whoever renames."""
+
+FLOW = (sys.executable, *BASIN, "run", "--domain", "climate")
+REPRO = (sys.executable, "-m", "dvc", "repro", "-q", *(f"{name}@climate" for name in ("report",)))
+RENAMES = 12
+"""Outputs that a run renames into place, about."""
+
+DYING = """
+import os, signal
+_real, _left = os.replace, [int(os.environ["BASIN_KILL_AT_RENAME"])]
+def _dies(source, target, **options):
+    if str(source).endswith(".tmp"):
+        _left[0] -= 1
+        if not _left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return _real(source, target, **options)
+os.replace = _dies
+"""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A run that nobody disturbed: its folder, ``dvc.lock`` and seconds."""
+
+    root: Path
+    lock: dict
+    seconds: float
+
+
+def chaos() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory(prefix="basin-chaos-") as folder:
+        reference = undisturbed(Path(folder))
+        rng, survived, killed, failures = random.Random(0), 0, 0, []
+        for k in range(KILLS):
+            kind = KINDS[k % len(KINDS)]
+            at = rng.uniform(0.05, 0.95)
+            hit, problem = disturbed(reference, Path(folder), kind, at)
+            killed, survived = killed + hit, survived + (not problem)
+            failures += [f"{kind} at {at:.0%}: {problem}"] if problem else []
+            ended = "" if hit else " (had ended)"
+            print(f"  {k + 1} of {KILLS}: {kind} at {at:.0%}{ended} {problem}", flush=True)
+    shown = f"{survived} of {KILLS} ({killed} killed at work)" + "".join(f"; {f}" for f in failures[:3])
+    what = f"kill -9 of {', '.join(KINDS)}: the next run completes, same hashes, nothing half-written"
+    yield Row(what, f"{KILLS} of {KILLS}", shown, survived == KILLS)
+
+
+def undisturbed(folder: Path) -> Reference:
+    root = clone(ROOT, folder / "reference")
+    began = time.monotonic()
+    subprocess.run(FLOW, cwd=root, env=surroundings(root), check=True, capture_output=True)
+    return Reference(root, lock(root), time.monotonic() - began)
+
+
+def disturbed(reference: Reference, folder: Path, kind: str, at: float) -> tuple[bool, str]:
+    """Kill at the share ``at`` of a run in a clone of its own: whether at work, and what went wrong or ""."""
+    victim = folder / "victim" / "basin"
+    shutil.rmtree(victim.parent, ignore_errors=True)
+    root = clone(ROOT, victim)
+    environment = surroundings(root)
+    command = REPRO if kind in ("stage", "dvc") else FLOW
+    if kind == "rename":
+        site = folder / "site"
+        site.mkdir(exist_ok=True)
+        (site / "sitecustomize.py").write_text(DYING)
+        environment |= {
+            "PYTHONPATH": f"{site}{os.pathsep}{root}",
+            "BASIN_KILL_AT_RENAME": str(1 + int(at * RENAMES)),
+        }
+    running = subprocess.Popen(
+        command, cwd=root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    hit = _strike(running, kind, at * reference.seconds)
+    if problem := half_written(reference.root, root):
+        return hit, problem
+    again = subprocess.run(FLOW, cwd=root, env=surroundings(root), capture_output=True, text=True)
+    if again.returncode:
+        return hit, f"the next run failed: {(again.stdout + again.stderr)[-300:]}"
+    if lock(root) != reference.lock:
+        return hit, "other hashes"
+    return hit, half_written(reference.root, root)
+
+
+def _strike(running: subprocess.Popen, kind: str, seconds: float) -> bool:
+    """Wait, kill whom ``kind`` names, and wait until a run whose own process lives has ended."""
+    main = psutil.Process(running.pid)
+    hit = False
+    deadline = time.monotonic() + seconds
+    while running.poll() is None and kind != "rename":
+        if time.monotonic() >= deadline and (target := _target(main, kind)):
+            with suppress(psutil.NoSuchProcess):
+                target.send_signal(signal.SIGKILL)
+                hit = True
+            break
+        time.sleep(0.02)
+    with suppress(subprocess.TimeoutExpired):
+        running.wait(300)
+    return hit or running.returncode == -signal.SIGKILL
+
+
+def _target(main: psutil.Process, kind: str) -> psutil.Process | None:
+    if kind in ("flow", "dvc"):
+        return main
+    wanted = "ray::_single_threaded" if kind == "worker" else "-m tasks"
+    with suppress(psutil.NoSuchProcess):
+        for child in main.children(recursive=True):
+            with suppress(psutil.Error):
+                title = " ".join(child.cmdline())
+                if wanted in title and "/bin/sh" not in title:
+                    return child
+    return None
+
+
+def half_written(reference: Path, root: Path) -> str:
+    """An output that is there and is not the undisturbed run's, byte for byte; "" without one."""
+    stages = yaml.safe_load((reference / "dvc.lock").read_text())["stages"].values()
+    for out in (out["path"] for stage in stages for out in stage["outs"]):
+        if (root / out).exists() and _bytes(root / out) != _bytes(reference / out):
+            return f"{out} differs"
+    return ""
+
+
+def _bytes(path: Path) -> dict[str, bytes]:
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return {str(file.relative_to(path)): file.read_bytes() for file in files}
