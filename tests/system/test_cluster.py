@@ -61,6 +61,15 @@ class Cluster:
             time.sleep(1)
         raise AssertionError((self.logs / f"node{count - 1}.log").read_text()[-3000:])
 
+    def wait_for_jobs(self, address: str) -> None:
+        """Until a job is taken: for a while after its start a cluster has "no available agent"."""
+        for _ in range(30):
+            tried = self.ray("job", "submit", "--address", address, "--", "true")
+            if tried.returncode == 0:
+                return
+            time.sleep(2)
+        raise AssertionError(tried.stderr[-2000:])
+
     def ray(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "ray.scripts.scripts", *arguments]
         return subprocess.run(command, env=self.environment, capture_output=True, text=True)
@@ -92,6 +101,7 @@ def test_a_job_survives_the_death_of_a_node(cluster, project_root, tmp_path):
     nodes, root = cluster
     command = [sys.executable, *BASIN, "run", "--domain", "climate", "--root", str(root)]
     address = f"http://127.0.0.1:{nodes.dashboard}"
+    nodes.wait_for_jobs(address)
     job = subprocess.Popen(
         [sys.executable, "-m", "ray.scripts.scripts", "job", "submit", "--address", address, "--", *command],
         env=nodes.environment,
