@@ -28,9 +28,7 @@ DATA_STAGES = ("ingest", "validate", "features", "audit")
 @flow(name="daily-forecast", persist_result=False, result_serializer="json")
 def daily_forecast(root: str = ".", domains: list[str] | None = None, as_of: date | None = None) -> Any:
     """The forecast of the day ``as_of`` (default: today) by the current models; nothing is refitted."""
-    folder, chosen, day = _asked(root, domains, as_of)
-    forecasts = [daily_task.submit(str(folder), domain, day) for domain in chosen]
-    return {domain: future.result() for domain, future in zip(chosen, forecasts, strict=True)}
+    return _of_each(daily_task, root, domains, as_of)
 
 
 @task(name="forecast", task_run_name="forecast {domain}", persist_result=False, cache_policy=NO_CACHE)
@@ -47,9 +45,7 @@ def daily_task(root: str, domain: str, as_of: date) -> dict[str, Any]:
 @flow(name="daily-monitor", persist_result=False, result_serializer="json")
 def daily_monitor(root: str = ".", domains: list[str] | None = None, as_of: date | None = None) -> Any:
     """Data and current models of the day ``as_of`` (default: today); a new breach emits ``BREACH``."""
-    folder, chosen, day = _asked(root, domains, as_of)
-    looks = [monitor_task.submit(str(folder), domain, day) for domain in chosen]
-    return {domain: look.result() for domain, look in zip(chosen, looks, strict=True)}
+    return _of_each(monitor_task, root, domains, as_of)
 
 
 @task(name="monitor", task_run_name="monitor {domain}", persist_result=False, cache_policy=NO_CACHE)
@@ -121,6 +117,13 @@ def audit_task(root: str, domain: str) -> None:
     rows = [{key: check[key] for key in ("title", "status", "why")} for check in checks]
     create_table_artifact(rows, key=f"audit-{domain}", description=f"{domain}: audit of the data")
     require_pass(path)
+
+
+def _of_each(task: Any, root: str, domains: list[str] | None, as_of: date | None) -> dict[str, Any]:
+    """The task's result for each domain, the domains side by side."""
+    folder, chosen, day = _asked(root, domains, as_of)
+    futures = [task.submit(str(folder), domain, day) for domain in chosen]
+    return {domain: future.result() for domain, future in zip(chosen, futures, strict=True)}
 
 
 def _asked(root: str, domains: list[str] | None, as_of: date | None) -> tuple[Path, list[str], date]:

@@ -35,7 +35,7 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
         for hidden in params.train.capacities
     ]
     *chains, network = run_units(
-        _run,
+        _chain,
         [*units, (mdn_chain, inputs, plan, params.train)],
         "energy models and peer network",
         progress,
@@ -125,5 +125,5 @@ def weighted(model: TiltedModel, choice: Choice, pool: PoolWeights) -> TiltedMod
     return TiltedModel(config, model.energy, prior)
 
 
-def _run(function: Any, *arguments: Any) -> Any:
-    return function(*arguments)
+def _chain(function: Any, *arguments: Any) -> list[Any]:
+    return list(function(*arguments))

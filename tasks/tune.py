@@ -15,7 +15,7 @@ from tasks.files import whole, write_json
 from tasks.parallel import Progress, connect, silent
 from tasks.params import DomainParams, TrainParams
 from tasks.train import Walk, walked
-from tasks.walk_forward import Trained, best_past, enough, tilt_folds, yearly_gains
+from tasks.walk_forward import Trained, best_past, enough, tilt_chain, yearly_gains
 from tasks.workspace import Workspace
 
 FACTOR = 10.0
@@ -143,7 +143,7 @@ def walk_gains(walk: Walk, hidden: int, train: TrainParams) -> Iterator[list[flo
     chain: list[Trained] = []
     gains: list[float] = []
     folds = zip(walk.plan, walk.prior_gains, strict=False)
-    steps = tilt_folds(hidden, walk.inputs, walk.score, walk.plan, train, walk.priors)
+    steps = tilt_chain(hidden, walk.inputs, walk.score, walk.plan, train, walk.priors)
     for (fold, prior_gain), trained in zip(folds, steps, strict=True):
         past = yearly_gains(chain, walk.inputs, fold, None)
         at, without = best_past(past, prior_gain)

@@ -196,18 +196,6 @@ def tilt_chain(
     plan: list[Fold],
     params: TrainParams,
     priors: Sequence[TiltedModel | None] | None = None,
-) -> list[Trained]:
-    """:func:`tilt_folds`, all of them."""
-    return list(tilt_folds(hidden, inputs, score, plan, params, priors))
-
-
-def tilt_folds(
-    hidden: int,
-    inputs: pd.DataFrame,
-    score: torch.Tensor,
-    plan: list[Fold],
-    params: TrainParams,
-    priors: Sequence[TiltedModel | None] | None = None,
 ) -> Iterator[Trained]:
     """The folds of one capacity in order, each warm-started from the one before.
 

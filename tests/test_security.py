@@ -2,8 +2,9 @@
 
 import ast
 import re
-import subprocess
 from pathlib import Path
+
+from tests.tracked import tracked
 
 FORBIDDEN_MODULES = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 FORBIDDEN_CALLS = {
@@ -23,17 +24,6 @@ SECRETS = re.compile(
     r"|xox[abprs]-[A-Za-z0-9-]{10,}"
     r"|(?i:(?:password|secret|api_?key|token)\s*[:=]\s*[\"'][A-Za-z0-9+/_\-]{16,}[\"'])"
 )
-
-
-def tracked(root: Path) -> list[Path]:
-    listing = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return [root / name for name in listing.stdout.splitlines() if (root / name).is_file()]
 
 
 def unsafe(source: str) -> list[str]:
@@ -77,7 +67,7 @@ def test_nothing_listens_beyond_loopback(project_root):
 
 def test_no_secret_is_in_the_repository(project_root):
     found = []
-    for path in tracked(project_root):
+    for path in (project_root / name for name in tracked(project_root)):
         if path.suffix in {".png", ".safetensors", ".parquet", ".nc"} or path == Path(__file__):
             continue
         text = path.read_text(encoding="utf-8", errors="ignore")

@@ -14,6 +14,8 @@ import psutil
 import pytest
 import yaml
 
+from tests.tracked import tracked
+
 BASIN = ("-c", "from flows.cli import app; app()")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -21,17 +23,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 def clone(project_root: Path, target: Path) -> Path:
     """The files that git knows or would take, as a repository of their own with nothing run in it."""
-    names = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=project_root,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.splitlines()
-    for name in names:
-        if (project_root / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(project_root / name, target / name)
+    for name in tracked(project_root):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(project_root / name, target / name)
     (target / "dvc.lock").unlink(missing_ok=True)
     params = yaml.safe_load((target / "params.yaml").read_text())
     (target / "params.yaml").write_text(yaml.safe_dump(shrink(params)))

@@ -54,7 +54,7 @@ def test_a_fold_does_not_see_its_own_year():
     later = spoiled["time"] >= "2002-01-01"
     spoiled.loc[later, ["target", "x_signal"]] = 99.0
     for run in (
-        lambda data: tilt_chain(0, data, torch.tensor(data["target"].to_numpy()), plan, TRAIN)[
+        lambda data: [*tilt_chain(0, data, torch.tensor(data["target"].to_numpy()), plan, TRAIN)][
             1
         ].model.energy.state_dict(),
         lambda data: mdn_chain(data, plan, TRAIN)[1]["parameters"],
@@ -65,7 +65,7 @@ def test_a_fold_does_not_see_its_own_year():
 
 def test_gains_are_those_of_the_model_on_later_rows():
     inputs, score = table()
-    trained = tilt_chain(0, inputs, score, folds(SPLIT, inputs["origin"].max()), TRAIN)
+    trained = [*tilt_chain(0, inputs, score, folds(SPLIT, inputs["origin"].max()), TRAIN)]
     assert trained[0].gains[:, 0, 0] == pytest.approx(0, abs=1e-12)  # weight 0 is the base
     assert trained[1].gains[:, 0, -1].mean() == pytest.approx(0.32, abs=0.08)  # in theory 0.8² / 2
     years = inputs["origin"].iloc[trained[1].rows].dt.year
@@ -172,9 +172,9 @@ def test_an_energy_that_learned_the_same_takes_the_place_of_the_prior():
 def test_gains_with_a_prior_are_those_of_both_energies_together():
     inputs, score = table()
     plan = folds(SPLIT, inputs["origin"].max())[:2]
-    alone = tilt_chain(0, inputs, score, plan, TRAIN)
+    alone = [*tilt_chain(0, inputs, score, plan, TRAIN)]
     prior = replace(alone[0].model, config=replace(alone[0].model.config, weights={"1": 0.5}))
-    trained = tilt_chain(0, inputs, score, plan, TRAIN, [prior, prior])[1]
+    trained = [*tilt_chain(0, inputs, score, plan, TRAIN, [prior, prior])][1]
     rows = inputs.iloc[trained.rows].reset_index(drop=True)
     base = LinearPool([SkewT(*torch.tensor([[0.0], [1.0], [1e6], [0.0]]).double().expand(4, len(rows)))],
                       torch.ones(1, len(rows), dtype=torch.float64))  # fmt: skip
@@ -189,10 +189,12 @@ def test_gains_with_a_prior_are_those_of_both_energies_together():
 def test_too_few_training_rows_are_named():
     inputs, score = table()
     with pytest.raises(BasinError, match=r"fold 2001: 39 training rows before 2001-01-01.*walk_from"):
-        tilt_chain(
-            0,
-            inputs.iloc[220:].reset_index(drop=True),
-            score[220:],
-            folds(SPLIT, inputs["origin"].max()),
-            TRAIN,
+        next(
+            tilt_chain(
+                0,
+                inputs.iloc[220:].reset_index(drop=True),
+                score[220:],
+                folds(SPLIT, inputs["origin"].max()),
+                TRAIN,
+            )
         )
