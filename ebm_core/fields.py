@@ -5,54 +5,47 @@ from torch import Tensor, nn
 
 
 class PatternNormal:
-    """N(m, D + V Vᵀ) over d cells: k patterns V ``(d, k)`` and local variances D ``(d,)``, all positive.
+    """e = V z + √D ξ over d cells: k patterns V ``(d, k)``, amplitudes z ~ N(0, I), variances D ``(d,)``.
 
-    ``colour`` maps z ~ N(0, I) to y − m by the root D^½ (I + W Wᵀ)^½, W = D^−½ V; ``whiten`` is its inverse.
-    Means are the caller's: one law of errors serves many forecasts.
+    What a tilt changes is the law of z, so that its dimension is k, however fine the grid. Raises
+    ``ValueError`` where a local variance is not positive.
     """
 
     def __init__(self, patterns: Tensor, local: Tensor) -> None:
         if not bool((local > 0).all()):
             raise ValueError("local variances must be positive")
         self.patterns, self.local = patterns, local
-        self._root = local.sqrt()
-        left, singular, _ = torch.linalg.svd(patterns / self._root[:, None], full_matrices=False)
-        self._left, self._stretch = left, (1 + singular.square()).sqrt()
+        self._gain = self.given(torch.ones_like(local, dtype=torch.bool))[0]
 
     def colour(self, z: Tensor) -> Tensor:
-        """``(n, d)`` → ``(n, d)``."""
-        return self._root * (z + (z @ self._left * (self._stretch - 1)) @ self._left.T)
+        """V z: ``(n, k)`` → ``(n, d)``."""
+        return z @ self.patterns.T
 
-    def whiten(self, error: Tensor) -> Tensor:
-        """``(n, d)`` → ``(n, d)``."""
-        z = error / self._root
-        return z + (z @ self._left * (1 / self._stretch - 1)) @ self._left.T
+    def amplitudes(self, error: Tensor) -> Tensor:
+        """E[z | e]: ``(n, d)`` → ``(n, k)``."""
+        return error @ self._gain.T
 
-    @property
-    def log_scale(self) -> Tensor:
-        """log |det| of the root, so that −log p(y) = ½|z|² + log_scale + (d/2) log 2π."""
-        return self._root.log().sum() + self._stretch.log().sum()
-
-    def given(self, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """``(gain, root)``: with the cells ``seen`` (boolean, ``(d,)``) known, the others are
-        N(gain · (y − m)[seen], root · rootᵀ)."""
-        factor = self.patterns
-        weight = factor[seen] / self.local[seen, None]
-        inner = torch.linalg.inv(torch.eye(factor.shape[1]).to(factor) + factor[seen].T @ weight)
-        gain = factor[~seen] @ inner @ weight.T
-        covariance = torch.diag(self.local[~seen]) + factor[~seen] @ inner @ factor[~seen].T
-        return gain, torch.linalg.cholesky(covariance)
+    def given(self, seen: Tensor, noise: float = 0.0) -> tuple[Tensor, Tensor]:
+        """``(gain, root)``: with the cells ``seen`` (boolean, ``(d,)``) known up to N(0, noise²), z is
+        N(gain · e[seen], root · rootᵀ), shapes ``(k, seen)`` and ``(k, k)``."""
+        factor = self.patterns[seen]
+        weighted = factor / (self.local[seen] + noise**2)[:, None]
+        precision = torch.eye(factor.shape[1]).to(factor) + factor.T @ weighted
+        covariance = torch.linalg.inv(precision)
+        return covariance @ weighted.T, torch.linalg.cholesky((covariance + covariance.T) / 2)
 
 
 class FieldEnergy(nn.Module):
-    """F(y; c, φ) = Σ over cells of G · (y − m)/s, G a stack of convolutions over field, context and angle.
+    """F(e; c, φ) = Σ over cells of ½ (G(e) − G(−e)) · e for an error e = (y − m)/s in its circumstances.
 
-    Two hidden convolutions of ``width`` channels, 3 × 3, the second dilated, with SiLU; the last layer starts
-    at zero, so an untrained energy is 0 and the tilted law is its base. ``mask`` ``(height, width)`` is true
-    where the field has cells; fields come as vectors over these, in the mask's order.
+    G is a stack of convolutions over error, circumstances c and angle φ: two hidden ones of ``width``
+    channels, 3 × 3, the second dilated, with SiLU. F is even in e, so that a tilt shapes the law of the
+    errors and leaves its mean. The last layer starts at zero: an untrained energy is 0 and the tilted law is
+    its base. ``mask`` ``(height, width)`` is true where the field has cells; fields come as vectors over
+    these, in the mask's order.
 
-    Shapes: ``error`` y − m and ``mean`` ``(n, d)`` and ``context`` ``(n, fields, d)``, whole fields, all in
-    units of their spread s; ``numbers`` ``(n, numbers)`` such as season and angle. The energy is ``(n,)``.
+    Shapes: ``error`` ``(n, d)`` and ``context`` ``(n, fields, d)``, whole fields in units of their spread s;
+    ``numbers`` ``(n, numbers)`` such as season and angle. The energy is ``(n,)``.
     """
 
     def __init__(
@@ -61,29 +54,29 @@ class FieldEnergy(nn.Module):
         super().__init__()
         self.mask: Tensor
         self.register_buffer("mask", mask)
-        channels = 2 + fields + numbers + 1
+        channels = 1 + fields + numbers + 1
         self.near = nn.Conv2d(channels, width, 3, padding=1)
         self.far = nn.Conv2d(width, width, 3, padding=2, dilation=2)
-        self.last = nn.Conv2d(width, 1, 3, padding=1)
+        self.last = nn.Conv2d(width, 1, 3, padding=1, bias=False)
         with torch.no_grad():
             for layer, gain in ((self.near, 2.0), (self.far, 2.0), (self.last, 0.0)):
                 spread = (gain / layer.weight[0].numel()) ** 0.5
                 layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator) * spread)
-                nn.init.zeros_(layer.get_parameter("bias"))
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
 
-    def forward(self, error: Tensor, mean: Tensor, context: Tensor, numbers: Tensor) -> Tensor:
-        grid = torch.cat(
-            [
-                self.grid(torch.stack([error, mean], 1)),
-                self.grid(context),
-                numbers[:, :, None, None] * self.mask,
-                self.mask.expand(len(error), 1, *self.mask.shape).to(error),
-            ],
-            1,
-        )
+    def forward(self, error: Tensor, context: Tensor, numbers: Tensor) -> Tensor:
+        field = self.grid(error[:, None])
+        around = [
+            self.grid(context),
+            numbers[:, :, None, None] * self.mask,
+            self.mask.expand(len(error), 1, *self.mask.shape).to(error),
+        ]
+        grid = torch.cat([torch.cat([sign * field, *around], 1) for sign in (1, -1)])
         hidden = nn.functional.silu(self.near(grid))
         pulled: Tensor = self.last(nn.functional.silu(self.far(hidden)))[:, 0][:, self.mask]
-        return (pulled * error).sum(-1)
+        plus, minus = pulled.chunk(2)
+        return ((plus - minus) / 2 * error).sum(-1)
 
     def grid(self, fields: Tensor) -> Tensor:
         """``(n, fields, d)`` → ``(n, fields, height, width)``, zero outside the mask."""

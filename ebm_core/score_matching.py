@@ -1,6 +1,6 @@
 """Tilts of a standard normal base in many dimensions: denoising score matching, sampling by transport.
 
-A field is whitened by its base, so that the base is z ~ N(0, I). Between z and noise ε lies, for an angle φ
+Coordinates are those in which the base is z ~ N(0, I). Between z and noise ε lies, for an angle φ
 from 0 to π/2, v = cos φ · z + sin φ · ε, which under the base is N(0, I) at every φ. The tilted law of v is
 p(v) ∝ exp(−½|v|² − cos φ · F(v, φ)), with F the learned energy; F = 0 is the base.
 
@@ -33,19 +33,19 @@ def rotate(z: Tensor, noise: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
     return cos * z + sin * noise, cos * noise - sin * z
 
 
-def denoising_loss(energy: WhiteEnergy, z: Tensor, noise: Tensor, angle: Tensor) -> Tensor:
-    """Mean over rows and dimensions of (u − sin φ ∇F(v, φ))²; 1 for F = 0 where z is the base's.
+def denoising_loss(
+    energy: WhiteEnergy, z: Tensor, noise: Tensor, angle: Tensor, colour: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Half the means of r² and of colour(r)², r = u − sin φ ∇F(v, φ).
 
-    Its minimum over all F is at the scores of the laws of v. ``z`` and ``noise`` are ``(n, d)``, ``angle`` is
-    ``(n,)`` in [0, π/2].
+    ``colour`` maps amplitudes to the field, where few large patterns hold most of the variance; among the
+    amplitudes alone they would be few dimensions of many, and neglected. Any
+    positive weighting has its minimum over F where the scores of the laws of v are. ``z`` and ``noise`` are
+    ``(n, d)``, ``angle`` is ``(n,)`` in [0, π/2].
     """
     v, wanted = rotate(z, noise, angle)
-    return (wanted - pull(energy, v, angle, create_graph=True)).square().mean()
-
-
-def conditional_mean(energy: WhiteEnergy, noise: Tensor) -> Tensor:
-    """E[z] of each tilted law: −∇F at φ = π/2, where v, pure ``noise`` ``(n, d)``, tells nothing of z."""
-    return -pull(energy, noise, torch.full((len(noise),), math.pi / 2))
+    missed = wanted - pull(energy, v, angle, create_graph=True)
+    return (missed.square().mean() + colour(missed).square().mean()) / 2
 
 
 def transport(energy: WhiteEnergy, noise: Tensor, steps: int = 16) -> Tensor:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows import models, own
+from flows import fields, models, own
 from flows.errors import one_line_errors
 from tasks.errors import BasinError
 from tasks.stages import STAGES
@@ -24,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(models.app, name="models")
+app.add_typer(fields.app, name="field")
 
 
 def _version(wanted: bool) -> None:

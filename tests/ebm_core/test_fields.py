@@ -13,24 +13,23 @@ def law() -> PatternNormal:
     return PatternNormal(patterns, 0.1 + torch.rand(7, generator=generator, dtype=torch.double))
 
 
-def covariance(law: PatternNormal) -> torch.Tensor:
-    return torch.diag(law.local) + law.patterns @ law.patterns.T
+def test_amplitudes_are_those_of_the_dense_law(law):
+    whole = torch.diag(law.local) + law.patterns @ law.patterns.T
+    error = torch.randn(4, 7, generator=torch.Generator().manual_seed(1), dtype=torch.double)
+    assert torch.allclose(law.amplitudes(error), error @ torch.linalg.inv(whole) @ law.patterns)
+    z = torch.eye(3, dtype=torch.double)
+    assert torch.allclose(law.colour(z), law.patterns.T)
 
 
-def test_colour_is_a_root_of_the_covariance_and_whiten_its_inverse(law):
-    root = law.colour(torch.eye(7, dtype=torch.double))
-    assert torch.allclose(root.T @ root, covariance(law))
-    assert torch.allclose(law.whiten(root), torch.eye(7, dtype=torch.double))
-    assert torch.allclose(law.log_scale, torch.logdet(covariance(law)) / 2)
-
-
-def test_missing_cells_given_the_seen_ones_are_those_of_the_dense_law(law):
+@pytest.mark.parametrize("noise", [0.0, 0.5])
+def test_amplitudes_given_some_cells_are_those_of_the_dense_law(law, noise):
     seen = torch.tensor([True, False, True, True, False, True, False])
-    whole = covariance(law)
-    gain, root = law.given(seen)
-    cross = whole[~seen][:, seen]
-    assert torch.allclose(gain, cross @ torch.linalg.inv(whole[seen][:, seen]))
-    assert torch.allclose(root @ root.T, whole[~seen][:, ~seen] - gain @ cross.T)
+    factor = law.patterns[seen]
+    known = torch.diag(law.local[seen] + noise**2) + factor @ factor.T
+    gain, root = law.given(seen, noise)
+    wanted = factor.T @ torch.linalg.inv(known)
+    assert torch.allclose(gain, wanted)
+    assert torch.allclose(root @ root.T, torch.eye(3, dtype=torch.double) - wanted @ factor)
 
 
 def test_a_variance_that_is_not_positive_is_refused():
@@ -38,17 +37,31 @@ def test_a_variance_that_is_not_positive_is_refused():
         PatternNormal(torch.ones(2, 1), torch.tensor([1.0, 0.0]))
 
 
-def test_an_untrained_energy_is_zero_and_cells_outside_the_mask_are_not_there():
+@pytest.fixture
+def energy() -> FieldEnergy:
     mask = torch.tensor([[True, True, False], [True, False, True]])
-    generator = torch.Generator().manual_seed(1)
-    energy = FieldEnergy(mask, fields=1, numbers=2, width=4, generator=generator)
-    error, mean, context = (torch.randn(5, *shape, generator=generator) for shape in ((4,), (4,), (1, 4)))
-    numbers = torch.randn(5, 2, generator=generator)
-    assert torch.equal(energy(error, mean, context, numbers), torch.zeros(5))
+    return FieldEnergy(mask, fields=1, numbers=2, width=4, generator=torch.Generator().manual_seed(1))
+
+
+def circumstances(rows: int) -> tuple[torch.Tensor, ...]:
+    generator = torch.Generator().manual_seed(2)
+    return tuple(torch.randn(rows, *shape, generator=generator) for shape in ((4,), (1, 4), (2,)))
+
+
+def test_an_untrained_energy_is_zero_and_cells_outside_the_mask_are_not_there(energy):
+    error, context, numbers = circumstances(5)
+    assert torch.equal(energy(error, context, numbers), torch.zeros(5))
     grid = energy.grid(context)
     assert grid.shape == (5, 1, 2, 3)
-    assert torch.equal(grid[..., mask], context)
-    assert not grid[..., ~mask].any()
+    assert torch.equal(grid[..., energy.mask], context)
+    assert not grid[..., ~energy.mask].any()
+
+
+def test_an_energy_is_even_in_the_error_so_that_it_cannot_move_the_mean(energy):
     with torch.no_grad():
-        energy.last.bias.fill_(1.0)
-    assert torch.allclose(energy(error, mean, context, numbers), error.sum(-1))
+        energy.last.weight.normal_(generator=torch.Generator().manual_seed(3))
+    error, context, numbers = circumstances(5)
+    found = energy(error, context, numbers)
+    assert found.abs().min() > 1e-3
+    assert torch.allclose(energy(-error, context, numbers), found)
+    assert not torch.allclose(energy(error, -context, numbers), found)

@@ -1,0 +1,62 @@
+"""A fit from a file to a model: shards, training that survives its workers, weights from later months."""
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from tasks.fields.base import LEADS, fit_base
+from tasks.fields.examples import known_examples, write_shards
+from tasks.fields.model import FieldModel, inflated, judged
+from tasks.fields.reading import Fields
+from tasks.fields.training import Settings, train
+from tasks.files import remove, whole
+from tasks.parallel import Progress, silent
+
+JUDGED = 0.2
+"""Share of the months, the last ones, that judge the energy and do not train it."""
+
+
+def fit(fields: Fields, settings: Settings, out: Path, progress: Progress = silent) -> FieldModel:
+    """Fit a model to all months of ``fields`` and write it to the folder ``out``.
+
+    The energy learns from the first four fifths; the others give its weight and the base's inflation; then
+    the base is fitted again on all. What is under way lies in ``out`` beside it, ``.NAME.work``, under a name
+    made of data and settings: a fit that was killed goes on at its last epoch, to the same bits.
+    """
+    grid = fields.used()
+    start = int(len(fields.months) * (1 - JUDGED))
+    early = fields.until(fields.months[start - 1])
+    base = fit_base(early, grid)
+    work = out.with_name(f".{out.name}.work")
+    name = _name(fields, settings)
+    shards = work / name / "shards"
+    if not shards.exists():
+        remove(work)  # of other data or settings
+        with whole(shards) as (temporary,):
+            progress("shards", 0, 1)
+            write_shards(known_examples(base, early, grid), temporary)
+    energy = train(shards, work / name, "train", grid.mask, base, settings, progress)
+    inflation, weights = judged(base, energy, fields, grid, start, settings.seed)
+    model = FieldModel(
+        fields.name, fields.units, str(fields.months[0]), str(fields.months[-1]),
+        grid, inflated(fit_base(fields, grid), inflation), energy, weights, np.zeros(0),
+    )  # fmt: skip
+    known = model.of_months(fields)
+    model = replace(model, known=np.sort(known[np.isfinite(known)]))
+    with whole(out) as (temporary,):
+        model.save(temporary)
+    remove(work)
+    return model
+
+
+def _name(fields: Fields, settings: Settings) -> str:
+    """A hash of what the fit depends on."""
+    digest = hashlib.sha256(json.dumps([asdict(settings), LEADS, fields.name]).encode())
+    for axis in (fields.months.astype(int), fields.lat, fields.lon):
+        digest.update(np.ascontiguousarray(axis).tobytes())
+    for _, values in fields.blocks():
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,62 @@
+"""Results of the fields' model as NetCDF, whole or not at all."""
+
+from pathlib import Path
+
+import numpy as np
+
+from tasks.fields.model import FieldModel, Forecast
+from tasks.fields.reading import Fields
+from tasks.files import whole
+
+
+def write_forecasts(model: FieldModel, forecasts: list[Forecast], out: Path) -> None:
+    """``mean``, ``spread`` and ``sample`` over lead (months), draw, lat and lon."""
+    spread = np.stack([forecast.samples.std(axis=0) for forecast in forecasts])
+    columns = {
+        "mean": (("lead", "lat", "lon"), np.stack([forecast.mean for forecast in forecasts])),
+        "spread": (("lead", "lat", "lon"), spread),
+        "sample": (("lead", "draw", "lat", "lon"), np.stack([forecast.samples for forecast in forecasts])),
+    }
+    months = [str(forecast.month) for forecast in forecasts if forecast.month is not None]
+    coordinates = {"lead": [forecast.lead for forecast in forecasts]}
+    coordinates |= {"month": ("lead", months)} if months else {}
+    _write(model, columns, coordinates, out)
+
+
+def write_filled(model: FieldModel, fields: Fields, month: np.datetime64, noise: float, out: Path) -> int:
+    """``filled`` and ``spread`` of a month; returns how many cells were filled."""
+    seen = fields.month(month)[model.grid.mask]
+    filled, spread = model.fill(seen, month, noise)
+    columns = {"filled": (("lat", "lon"), filled), "spread": (("lat", "lon"), spread)}
+    _write(model, columns, {"month": str(month)}, out)
+    return int((~np.isfinite(seen)).sum())
+
+
+def write_energies(model: FieldModel, fields: Fields, out: Path) -> list[tuple[str, float, float]]:
+    """CSV of month, energy and share of the fit's months with at least that energy; returns the rows."""
+    energies, rarer = model.energies(fields)
+    rows = [
+        (str(month), float(energy), float(share))
+        for month, energy, share in zip(fields.months, energies, rarer, strict=True)
+        if np.isfinite(energy)
+    ]
+    with whole(out) as (temporary,):
+        lines = [f"{month},{energy:.4f},{share:.4f}\n" for month, energy, share in rows]
+        temporary.write_text("month,energy,share_as_high\n" + "".join(lines), encoding="utf-8")
+    return rows
+
+
+def _write(model: FieldModel, columns: dict, coordinates: dict, out: Path) -> None:
+    import xarray as xr
+
+    attributes = {"units": model.units, "of": model.name}
+    data = xr.Dataset(
+        {
+            name: (dimensions, model.grid.spread(np.asarray(values)).astype("f4"), attributes)
+            for name, (dimensions, values) in columns.items()
+        },
+        {"lat": model.grid.lat, "lon": model.grid.lon, **coordinates},
+        {"source": f"basin, a model of {model.name} fitted on {model.first} to {model.last}"},
+    )
+    with whole(out) as (temporary,):
+        data.to_netcdf(temporary, engine="h5netcdf")

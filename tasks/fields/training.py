@@ -1,0 +1,218 @@
+"""Denoising score matching under Ray Train: shards streamed by Ray Data, a checkpoint every epoch.
+
+The ranks are part of what is fitted, as the batch is: the same ranks give the same bits on any cluster. Each
+reads its own shards, in an order drawn from the seed, the epoch and the rank.
+"""
+
+import copy
+import json
+import math
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ebm_core.checkpoints import load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
+from ebm_core.fields import FieldEnergy
+from ebm_core.score_matching import denoising_loss
+from tasks.errors import BasinError
+from tasks.fields.base import Base
+from tasks.fields.examples import SHARD, from_table
+from tasks.fields.tilt import Laws, new_energy, tensors, white_energy
+from tasks.parallel import RETRIES, Progress, connect, silent
+
+BATCH = 64
+"""Examples of an optimiser step, over all ranks."""
+
+DECAY = 0.99
+"""Of the moving average of the parameters, a step: the average is what is kept."""
+
+CHECKPOINT = "state.safetensors"
+EPOCH = "epoch.json"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a fit is trained; all of it is part of the fit's name."""
+
+    epochs: int = 20
+    width: int = 16
+    learning_rate: float = 4e-3
+    weight_decay: float = 1e-2
+    ranks: int = 2
+    seed: int = 0
+
+
+def train(
+    shards: Path, folder: Path, name: str, mask: np.ndarray, base: Base, settings: Settings,
+    progress: Progress = silent,
+) -> FieldEnergy:  # fmt: skip
+    """The energy fitted to ``shards``; checkpoints go to ``folder/name``, and a fit stopped there goes on.
+
+    A worker that dies is started again from the last checkpoint, at most ``RETRIES`` times; a later call with
+    the same name does the same in a new process. Raises ``BasinError`` where the shards hold less than a
+    batch or the workers keep dying.
+    """
+    import ray
+    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    files = sorted(str(path.resolve()) for path in shards.glob("*.parquet"))
+    if len(files) <= settings.ranks:
+        raise BasinError(f"{len(files)} shards of {SHARD} fields, expected more than {settings.ranks} ranks")
+    connect()
+    gpus = ray.cluster_resources().get("GPU", 0) >= settings.ranks
+    trainer = TorchTrainer(
+        _train_rank,
+        train_loop_config={
+            "files": files[:-1],  # the last is shorter: ranks take the same number of steps
+            "mask": mask,
+            "base": base,
+            "settings": asdict(settings),
+            "epoch": str(folder.resolve() / EPOCH),
+        },
+        # Less than a core a rank, so that Ray Data has one to read with on two cores.
+        scaling_config=ScalingConfig(
+            num_workers=settings.ranks,
+            use_gpu=gpus,
+            resources_per_worker={"CPU": 0.5} | ({"GPU": 1} if gpus else {}),
+        ),
+        torch_config=TorchConfig(backend="nccl" if gpus else "gloo"),
+        run_config=RunConfig(
+            name=name,
+            storage_path=str(folder.resolve()),
+            failure_config=FailureConfig(max_failures=RETRIES),
+            checkpoint_config=CheckpointConfig(num_to_keep=2),
+        ),
+    )
+    try:
+        with _told(folder / EPOCH, settings.epochs, progress):
+            result = trainer.fit()
+    except ray.train.TrainingFailedError as error:
+        reason = " ".join(str(error).split())[-300:]
+        raise BasinError(f"the training of the fields' energy failed: {reason}") from error
+    with result.checkpoint.as_directory() as at:
+        state = load_checkpoint(Path(at) / CHECKPOINT)
+    energy = new_energy(mask, settings.width, settings.seed)
+    energy.load_state_dict(state["average"])
+    return energy
+
+
+def _train_rank(config: dict[str, Any]) -> None:
+    """What each rank runs: epochs from the last checkpoint on, gradients averaged by DDP."""
+    from ray import train as ray_train
+    from ray.train.torch import get_device, prepare_model
+
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    settings = Settings(**config["settings"])
+    rank, device = ray_train.get_context().get_world_rank(), get_device()
+    files = config["files"][: len(config["files"]) // settings.ranks * settings.ranks]
+    batch = BATCH // settings.ranks
+    steps = len(files) // settings.ranks * SHARD // batch
+    energy = new_energy(config["mask"], settings.width, settings.seed)
+    average, done = copy.deepcopy(energy).to(device), 0
+    state = _last_state(ray_train.get_checkpoint())
+    if state:
+        energy.load_state_dict(state["energy"])
+        average.load_state_dict(state["average"])
+        done = state["epoch"]
+    parallel = prepare_model(energy)
+    optimiser = torch.optim.AdamW(
+        parallel.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.epochs * steps)
+    if state:
+        restore_optimiser(optimiser, state["optimiser"])
+        schedule.load_state_dict(state["schedule"])
+    laws = Laws(config["base"], device)
+    for epoch in range(done, settings.epochs):
+        key = [settings.seed, epoch, rank]
+        total = torch.zeros((), device=device)
+        noise = torch.Generator().manual_seed(int(np.random.default_rng(key).integers(2**62)))
+        for given in batches(files[rank :: settings.ranks], batch, key):
+            z = laws.amplitudes(given["error"].to(device), given["lead"].to(device))
+            draws = torch.randn(z.shape, generator=noise).to(device)
+            angle = (torch.rand(len(z), generator=noise) * math.pi / 2).to(device)
+            here = {column: values.to(device) for column, values in given.items()}
+            loss = denoising_loss(
+                white_energy(parallel, laws, here), z, draws, angle,
+                lambda missed, lead=here["lead"]: laws.colour(missed, lead),
+            )  # fmt: skip
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            with torch.no_grad():
+                for kept, now in zip(average.parameters(), energy.parameters(), strict=True):
+                    kept.lerp_(now.to(device), 1 - DECAY)
+            total += loss.detach() / steps
+        metrics = {"epoch": epoch + 1, "loss": float(total)}
+        if not math.isfinite(metrics["loss"]):
+            raise FloatingPointError(f"the loss is {metrics['loss']} in epoch {epoch + 1}")
+        if rank:
+            ray_train.report(metrics)
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            reached = {
+                "energy": energy.state_dict(), "average": average.state_dict(), "epoch": epoch + 1,
+                "optimiser": optimiser_state(optimiser), "schedule": schedule.state_dict(),
+            }  # fmt: skip
+            save_checkpoint(Path(folder) / CHECKPOINT, reached)
+            ray_train.report(metrics, checkpoint=ray_train.Checkpoint.from_directory(folder))
+        Path(config["epoch"]).write_text(json.dumps(epoch + 1))
+
+
+def batches(files: list[str], batch: int, key: list[int]) -> Iterator[dict[str, Tensor]]:
+    """Full batches of the shards, whole files in an order and rows in a buffer drawn from ``key``."""
+    import ray
+
+    rng = np.random.default_rng(key)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.execution_options.preserve_order = True
+    data = ray.data.read_parquet([files[k] for k in rng.permutation(len(files))])
+    for table in data.iter_batches(
+        batch_size=batch,
+        batch_format="pyarrow",
+        drop_last=True,
+        local_shuffle_buffer_size=4 * SHARD,
+        local_shuffle_seed=int(rng.integers(2**31)),
+    ):
+        yield tensors(from_table(table))
+
+
+def _last_state(checkpoint: Any) -> dict[str, Any] | None:
+    if checkpoint is None:
+        return None
+    with checkpoint.as_directory() as folder:
+        return load_checkpoint(Path(folder) / CHECKPOINT)
+
+
+@contextmanager
+def _told(epoch: Path, epochs: int, progress: Progress) -> Iterator[None]:
+    """Tell ``progress`` of the epochs that the first rank has ended."""
+    over = threading.Event()
+
+    def watch() -> None:
+        told = -1
+        while not over.wait(0.5):
+            done = int(epoch.read_text() or 0) if epoch.exists() else 0
+            if done != told:
+                progress("epochs", done, epochs)
+                told = done
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
