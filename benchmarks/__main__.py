@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import chaos, distributed, doors, forecast, monitor, scores, times
+from benchmarks import chaos, distributed, doors, fields, forecast, monitor, scores, times
 from benchmarks.row import Row
 
 PIPELINE = {
@@ -27,6 +27,8 @@ OPERATION = {
     "cached": doors.cached,
     "day": doors.day,
     "monitor": monitor.monitor,
+    "field": fields.field,
+    "field-scale": fields.scale,
 }
 ROWS = {**PIPELINE, **forecast.ROWS, **OPERATION}
 GROUPS = {"pipeline": list(PIPELINE), "forecast": list(forecast.ROWS), "operation": list(OPERATION)}

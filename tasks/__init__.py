@@ -1,6 +1,7 @@
 """The stages of the pipeline, one module each."""
 
 import os
+import sys
 
 # No package that a stage uses may report home, and nobody joins our Ray, nor we another's, without a token.
 # These are defaults: what the user set stays.
@@ -11,4 +12,5 @@ for _name, _value in {
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
 }.items():
-    os.environ.setdefault(_name, _value)
+    if _name != "RAY_AUTH_MODE" or "ray" not in sys.modules:  # Ray reads it once, when it is imported
+        os.environ.setdefault(_name, _value)

@@ -115,7 +115,9 @@ def open_fields(path: Path, variable: str | None = None) -> Fields:
     if not path.exists():
         raise BasinError(f"no file {path}; give a NetCDF file or Zarr folder with time, lat and lon")
     try:
-        data = xr.open_zarr(path, chunks=None) if path.is_dir() else xr.open_dataset(path, engine="h5netcdf")
+        store = {"engine": "zarr", "consolidated": False} if path.is_dir() else {"engine": "h5netcdf"}
+        # Seconds, because nanoseconds end in 2262.
+        data = xr.open_dataset(path, decode_times=xr.coders.CFDatetimeCoder(time_unit="s"), **store)
     except Exception as error:  # each backend has errors of its own
         raise BasinError(
             f"{path} cannot be read as {'Zarr' if path.is_dir() else 'NetCDF 4'}: "

@@ -12,8 +12,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -28,8 +29,17 @@ from tasks.fields.examples import SHARD, from_table
 from tasks.fields.tilt import Laws, new_energy, tensors, white_energy
 from tasks.parallel import RETRIES, Progress, connect, silent
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 BATCH = 64
 """Examples of an optimiser step, over all ranks."""
+
+WINDOW = 4
+"""Shards whose rows are shuffled together."""
+
+BLOCK = 16
+"""Windows that a task of Ray Data reads, one after another."""
 
 DECAY = 0.99
 """Of the moving average of the parameters, a step: the average is what is kept."""
@@ -133,11 +143,13 @@ def _train_rank(config: dict[str, Any]) -> None:
         restore_optimiser(optimiser, state["optimiser"])
         schedule.load_state_dict(state["schedule"])
     laws = Laws(config["base"], device)
+    ours = files[rank :: settings.ranks]
+    stream = batches(ours, batch, range(done, settings.epochs), [settings.seed, rank])
     for epoch in range(done, settings.epochs):
-        key = [settings.seed, epoch, rank]
         total = torch.zeros((), device=device)
-        noise = torch.Generator().manual_seed(int(np.random.default_rng(key).integers(2**62)))
-        for given in batches(files[rank :: settings.ranks], batch, key):
+        key = np.random.default_rng([settings.seed, rank, epoch, 1])
+        noise = torch.Generator().manual_seed(int(key.integers(2**62)))
+        for given in islice(stream, steps):
             z = laws.amplitudes(given["error"].to(device), given["lead"].to(device))
             draws = torch.randn(z.shape, generator=noise).to(device)
             angle = (torch.rand(len(z), generator=noise) * math.pi / 2).to(device)
@@ -170,23 +182,38 @@ def _train_rank(config: dict[str, Any]) -> None:
         Path(config["epoch"]).write_text(json.dumps(epoch + 1))
 
 
-def batches(files: list[str], batch: int, key: list[int]) -> Iterator[dict[str, Tensor]]:
-    """Full batches of the shards, whole files in an order and rows in a buffer drawn from ``key``."""
+def batches(files: list[str], batch: int, epochs: range, key: list[int]) -> Iterator[dict[str, Tensor]]:
+    """Full batches of the shards, epoch after epoch, in an order drawn from ``key`` and the epoch.
+
+    Ray Data streams windows of :data:`WINDOW` shards, read and shuffled by its tasks; its own reader of
+    Parquet takes twenty times longer for small files, and one execution serves all epochs because it takes
+    seconds to start.
+    """
     import ray
 
-    rng = np.random.default_rng(key)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.execution_options.preserve_order = True
-    data = ray.data.read_parquet([files[k] for k in rng.permutation(len(files))])
-    for table in data.iter_batches(
-        batch_size=batch,
-        batch_format="pyarrow",
-        drop_last=True,
-        local_shuffle_buffer_size=4 * SHARD,
-        local_shuffle_seed=int(rng.integers(2**31)),
-    ):
+    windows = []
+    for epoch in epochs:
+        order = np.random.default_rng([*key, epoch]).permutation(len(files))
+        for first in range(0, len(order), WINDOW):
+            chosen = [files[k] for k in order[first : first + WINDOW]]
+            windows.append({"files": "\n".join(chosen), "key": [*key, epoch, first]})
+    read = ray.data.from_items(windows, override_num_blocks=-(-len(windows) // BLOCK))
+    shuffled = read.map_batches(_window, batch_size=1)
+    for table in shuffled.iter_batches(batch_size=batch, batch_format="pyarrow", drop_last=True):
         yield tensors(from_table(table))
+
+
+def _window(batch: dict[str, np.ndarray]) -> Iterator["pa.Table"]:
+    """The rows of a window's shards, shuffled."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for files, key in zip(batch["files"], batch["key"], strict=True):
+        rows = pa.concat_tables([pq.read_table(file) for file in files.split("\n")])
+        yield rows.take(np.random.default_rng(key.tolist()).permutation(len(rows)))
 
 
 def _last_state(checkpoint: Any) -> dict[str, Any] | None:
