@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import chaos, distributed, doors, fields, forecast, monitor, scores, times
+from benchmarks import adversity, chaos, distributed, doors, fields, forecast, monitor, scores, times
 from benchmarks.row import Row
 
 PIPELINE = {
@@ -23,6 +23,8 @@ PIPELINE = {
 }
 OPERATION = {
     "chaos": chaos.chaos,
+    "together": adversity.together,
+    "adversity": adversity.adversity,
     "fits": distributed.fits,
     "cached": doors.cached,
     "day": doors.day,

@@ -6,10 +6,11 @@ that ``dvc repro`` would: a stage that one door ran is fresh for the others.
 
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -45,18 +46,20 @@ def bring_up_to_date(stage: str, domain: str, root: Path, run: Callable[[], Any]
     """Make the outputs of ``stage@domain`` in ``root/dvc.yaml`` current, calling ``run`` only if need be.
 
     Fresh (inputs, parameters, code and outputs as ``dvc.lock`` says): nothing is touched. Known to DVC's
-    cache: outputs are restored from it. Else ``run()``, then the outputs are recorded. Nothing is locked
-    while ``run`` works; if it fails, the last good outputs and their record stay as they were.
+    cache: outputs are restored from it. Else ``run()``, then the outputs are recorded. While ``run`` works
+    this stage alone is locked, as DVC locks a stage it runs, so that nobody does the same work beside it; if
+    it fails, the last good outputs and their record stay as they were.
 
     Raises ``BasinError`` when an input is missing, when an input changes while ``run`` works, or when
     another DVC command holds the files for longer than ``PATIENCE``; whatever ``run`` raises passes through.
     """
     name = f"{stage}@{domain}"
-    answer = _with_repo(root, name, lambda repo: _ask(repo, _stage(repo, name)))
-    if isinstance(answer, Verdict):
-        return answer
-    run()
-    _with_repo(root, name, lambda repo: _record(_stage(repo, name), answer))
+    with ExitStack() as held:
+        answer = _with_repo(root, name, lambda repo: _ask(repo, _stage(repo, name), held))
+        if isinstance(answer, Verdict):
+            return answer
+        run()
+        _with_repo(root, name, lambda repo: _record(_stage(repo, name), answer))
     return Verdict.RAN
 
 
@@ -93,8 +96,11 @@ def one_run_at_a_time(root: Path, waiting: Callable[[], None]) -> Iterator[None]
         os.close(handle)
 
 
-def _ask(repo: "Repo", stage: "PipelineStage") -> "Verdict | dict[str, Any]":
-    """A verdict if nothing needs to run, else the hashes of the inputs that a run will see."""
+def _ask(repo: "Repo", stage: "PipelineStage", held: ExitStack) -> "Verdict | dict[str, Any]":
+    """A verdict if nothing needs to run, else the hashes of the inputs that a run will see.
+
+    For a run, ``held`` keeps DVC's lock on the stage: inputs for reading, outputs for writing.
+    """
     from dvc.exceptions import ConfirmRemoveError
     from dvc.stage.cache import RunCacheNotFoundError
 
@@ -107,9 +113,19 @@ def _ask(repo: "Repo", stage: "PipelineStage") -> "Verdict | dict[str, Any]":
         repo.stage_cache.restore(stage)
     except (RunCacheNotFoundError, ConfirmRemoveError):
         stage.save_deps()
+        held.enter_context(_locked(repo, stage))
         return _hashes(stage)
     _write_down(stage)
     return Verdict.RESTORED
+
+
+def _locked(repo: "Repo", stage: "PipelineStage") -> AbstractContextManager[None]:
+    from dvc.rwlock import rwlock
+
+    command = " ".join(sys.argv)  # as DVC names itself: with the same name we do not block ourselves
+    read, write = ([entry.fs_path for entry in entries] for entries in (stage.deps, stage.outs))
+    hardlink = bool(repo.config["core"].get("hardlink_lock", False))
+    return rwlock(repo.tmp_dir, repo.fs, command, read, write, hardlink)
 
 
 def _record(stage: "PipelineStage", seen: dict[str, Any]) -> None:

@@ -38,8 +38,11 @@ BATCH = 64
 WINDOW = 4
 """Shards whose rows are shuffled together."""
 
-BLOCK = 16
+BLOCK = 4
 """Windows that a task of Ray Data reads, one after another."""
+
+AHEAD = 64 * 2**20
+"""Bytes that Ray Data may read ahead of a rank."""
 
 DECAY = 0.99
 """Of the moving average of the parameters, a step: the average is what is kept."""
@@ -194,6 +197,7 @@ def batches(files: list[str], batch: int, epochs: range, key: list[int]) -> Iter
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.execution_options.preserve_order = True
+    context.execution_options.resource_limits = ray.data.ExecutionResources(object_store_memory=AHEAD)
     windows = []
     for epoch in epochs:
         order = np.random.default_rng([*key, epoch]).permutation(len(files))

@@ -25,6 +25,9 @@ OFFSET = r"(:\d\d(?:\.\d+)?)\s*(?:[+-]\d\d:?\d\d|Z)$"
 FEW = 0.01
 """Share of values that are not positive below which they look like errors in a file of prices."""
 
+MOST_ROWS = 2_000_000
+"""Of a CSV."""
+
 CARRIED = 5
 """Rows for which an input's last value stands in where it is missing: what one would have known."""
 
@@ -71,9 +74,18 @@ def _csv(path: Path) -> pd.DataFrame:
     first = pd.read_csv(path, nrows=1, header=None, sep="\x00", dtype=str, engine="python", quoting=3)
     header = str(first.iloc[0, 0])
     separator = max(";\t,", key=header.count)
-    return pd.read_csv(
-        path, sep=separator, dtype=str, keep_default_na=False, na_values=list(MISSING), skipinitialspace=True
+    table = pd.read_csv(
+        path,
+        sep=separator,
+        dtype=str,
+        keep_default_na=False,
+        na_values=list(MISSING),
+        skipinitialspace=True,
+        nrows=MOST_ROWS + 1,  # a small compressed file may hold far more
     )
+    if len(table) > MOST_ROWS:
+        raise BasinError(f"{path}: more than {MOST_ROWS:,} rows; give a shorter file, or Parquet")
+    return table
 
 
 def _netcdf(path: Path, question: Question) -> pd.DataFrame:

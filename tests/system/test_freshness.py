@@ -206,6 +206,20 @@ def test_two_runs_at_once_queue(toy: Path) -> None:
     assert order == ["second waits", "first done", "second runs"]
 
 
+def test_dvc_does_not_run_a_stage_that_is_at_work_here(toy: Path) -> None:
+    said: list[str] = []
+
+    def work() -> None:
+        repro = [sys.executable, "-m", "dvc", "repro", "double@south"]
+        said.append(subprocess.run(repro, cwd=toy, capture_output=True, text=True).stderr)
+        (toy / "out/south").mkdir(parents=True)
+        (toy / "out/south/double.txt").write_text("4")
+
+    assert bring_up_to_date("double", "south", toy, work) is Verdict.RAN
+    assert "is busy" in said[0]
+    assert "didn't change" in dvc(toy, "repro", "double@south")
+
+
 def test_a_killed_run_leaves_the_last_good_output_and_no_lock(toy: Path) -> None:
     flow(toy)
     before = lock(toy)

@@ -145,6 +145,26 @@ def test_what_is_no_file_or_no_series_is_one_line(tmp_path: Path) -> None:
     assert "with one date" in refusal(prices().iloc[:1])
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"date,close\n" + b"2020-01-01,=cmd|' /C calc'!A0\n" * 9, "is no number"),
+        (b"date,close\n2020-01-01," + b"9" * 500_000 + b"\n", "not readable as .csv"),
+        (bytes(range(128, 256)) * 99, "not readable as .csv"),
+        (b"date,close\n" + b"\x00" * 9999, "is no date"),
+        (b'date,close\n"2020-01-01,1\n' * 30, "is no date"),
+        (b"date,close\n" + b"2020-01-01,1\n" * 30, "more than 20 rows"),
+    ],
+    ids=["formula", "huge field", "binary", "zeros", "quotes", "endless"],
+)
+def test_a_hostile_file_is_one_line(tmp_path: Path, monkeypatch, content: bytes, said: str) -> None:
+    monkeypatch.setattr("tasks.own.reading.MOST_ROWS", 20)
+    (tmp_path / "hostile.csv").write_bytes(content)
+    with pytest.raises(BasinError, match=said) as refused:
+        understand(load(tmp_path / "hostile.csv", ASKED), ASKED, "hostile.csv")
+    assert len(str(refused.value)) < 400
+
+
 def test_the_daily_range_is_used_where_it_fits() -> None:
     frame = prices()
     frame["Open"] = frame["close"]
