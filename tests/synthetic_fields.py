@@ -15,7 +15,8 @@ def write(path: Path, months: int, seed: int = 0, lat: np.ndarray = LAT, lon: np
     patterns = np.stack([np.cos(y) * np.cos(k * x + k) for k in range(1, 5)])
     state, states = np.zeros(4), []
     for _ in range(months):
-        state = 0.75 * state + 0.22 * np.roll(state, 1) * np.array([1, 1, 1, -1]) + 0.4 * rng.standard_normal(4)
+        travelled = np.roll(state, 1) * np.array([1, 1, 1, -1])
+        state = 0.75 * state + 0.22 * travelled + 0.4 * rng.standard_normal(4)
         states.append(np.tanh(state / 3) * 3)
     cycle = np.cos(2 * np.pi * np.arange(months) / 12)
     values = np.einsum("tk,kij->tij", np.array(states), patterns) + cycle[:, None, None]
