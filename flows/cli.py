@@ -299,6 +299,20 @@ def tune(
 
 
 @app.command()
+def audit(
+    data: own.Data,
+    out: own.Out,
+    time: Annotated[str | None, typer.Option(help="Column of the dates; or in the spec.")] = None,
+    target: Annotated[str | None, typer.Option(help="Column of the values; or in the spec.")] = None,
+    series: own.Series = None,
+    spec: Annotated[Path | None, typer.Option(help="YAML that says what the columns are.")] = None,
+) -> None:
+    """Is a table fit to learn from? Holes, copies, impossible values, inputs that know the future."""
+    with one_line_errors():
+        own.audit(data, spec, out, time=time, target=target, series=series)
+
+
+@app.command()
 def serve(
     root: Root = Path(),
     workspace: Annotated[

@@ -122,6 +122,36 @@ def alarm(data: Path, question: "Question", event: str, budget: float, out: Path
     console.print(f"by date: {out / 'alarm.parquet'}, page: {out / 'report.html'}", soft_wrap=True)
 
 
+def audit(data: Path, spec: Path | None, out: Path, **given: str | None) -> None:
+    """Audit a file, show what was found, and end with an error where a check failed."""
+    from rich.table import Table
+
+    from flows.display import Display
+    from tasks.checks.table.evidence import read_spec
+    from tasks.checks.table.run import audit_table, write_audit
+    from tasks.own.question import Question
+    from tasks.own.reading import load
+
+    asked = read_spec(spec, **given)
+    frame = load(data, Question(time=asked.time, target=asked.target, series=asked.series))
+    console, found = _console(), {}
+    with Display(console) as display:
+        shown(display, data.name)("audit", lambda progress: found.update(audit_table(frame, asked, progress)))
+    write_audit(found, data.name, out)
+    table = Table("check", "status", "finding", box=None, pad_edge=False)
+    for check in found["checks"]:
+        if check["status"] != "not applicable":
+            faults = "".join(f"\n  {fault}" for fault in check["at_fault"][:3])
+            table.add_row(check["id"], check["status"], check["why"] + faults)
+    console.print(table)
+    console.print(f"page: {out / 'audit.html'}", highlight=False, soft_wrap=True)
+    failed = [check["id"] for check in found["checks"] if check["status"] == "fail"]
+    if failed:
+        raise BasinError(
+            f"{data}: the audit failed: {', '.join(failed)}; mend the file, or waive with a reason"
+        )
+
+
 def shown(display: "Display", name: str) -> Callable[[str, Callable[..., Any]], None]:
     """Stages that tell the display what they do."""
 

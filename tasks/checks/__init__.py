@@ -14,7 +14,7 @@ from tasks.errors import BasinError
 from tasks.files import read_json
 from tasks.parallel import Progress, silent
 
-ORDER = ("pass", "warn", "fail")
+ORDER = ("not applicable", "pass", "warn", "fail")
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Outcome:
 
     measured: Any
     threshold: Any
-    status: Literal["pass", "warn", "fail"]
+    status: Literal["not applicable", "pass", "warn", "fail"]
     why: str
     at_fault: tuple[str, ...] = ()
 

@@ -1,0 +1,198 @@
+"""What the checks of a table look at: its rows in order, what each column is, what the user said of it."""
+
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tasks.errors import BasinError
+
+STEPS = {"h": 1 / 24, "D": 1.0, "B": 1.0, "W": 7.0, "MS": 30.44}
+"""Days between rows of each frequency."""
+
+PERIODS = {"h": 24, "D": 7, "B": 5, "W": 52, "MS": 12}
+"""Rows of a season that a level is taken relative to."""
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Waiver(Strict):
+    """A failure that is known and accepted until a day; it is shown with its reason."""
+
+    check: str
+    reason: str = Field(min_length=10)
+    until: date
+
+
+class Spec(Strict):
+    """``SPEC.yaml``: what a table's columns are. Everything but ``time`` and ``target`` may be left out."""
+
+    time: str
+    target: str
+    inputs: tuple[str, ...] = ()
+    series: str | None = None
+    kind: Literal["price", "level", "rate"] | None = None
+    freq: Literal["h", "D", "B", "W", "MS"] | None = None
+    horizon: int = Field(1, ge=1, description="rows from a forecast to its target")
+    test_from: date | None = None
+    embargo: int | None = Field(None, ge=0, description="rows left out before test_from")
+    published: str | None = Field(None, description="column of the day on which a row was known")
+    label: str | None = Field(None, description="binary column that a classifier learns")
+    prediction: str | None = Field(None, description="binary column that it answered")
+    source: tuple[str, ...] = Field((), description="columns of how a row was made, not what it shows")
+    protected: tuple[str, ...] = Field((), description="columns of groups of persons")
+    latitude: str | None = None
+    longitude: str | None = None
+    limits: dict[str, tuple[float, float]] = Field({}, description="physical limits of a column")
+    thresholds: dict[str, float] = {}
+    waive: tuple[Waiver, ...] = ()
+
+    @property
+    def named(self) -> set[str]:
+        """Columns that have a part of their own."""
+        single = (self.time, self.target, self.series, self.published, self.label, self.prediction)
+        places = (self.latitude, self.longitude)
+        return {name for name in (*single, *places, *self.source, *self.protected) if name}
+
+
+def read_spec(path: Path | None, **given: str | None) -> Spec:
+    """The spec of a file, what is ``given`` on the command line taking precedence. Raises ``BasinError``."""
+    content: dict = {}
+    if path is not None:
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise BasinError(
+                f"{path}: not readable as YAML ({' '.join(str(error).split())[:160]})"
+            ) from error
+        if not isinstance(content, dict):
+            raise BasinError(f"{path}: expected keys such as `time: date`, found {type(content).__name__}")
+    content |= {name: value for name, value in given.items() if value is not None}
+    unknown = [str(key) for key in content if key not in Spec.model_fields]
+    if unknown:
+        known = ", ".join(Spec.model_fields)
+        raise BasinError(f"{path or 'options'}: no key {unknown[0]}; the keys are {known}")
+    try:
+        return Spec(**content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BasinError(f"{path or 'options'}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series in order of time, first row of each date: ``rows`` are positions in the file, from 1."""
+
+    name: str
+    rows: np.ndarray
+    time: pd.DatetimeIndex
+    value: np.ndarray
+    move: np.ndarray
+    """From the row before, as long as ``value``, NaN first: Δlog of a price, Δ of a rate, Δ of a level's
+    anomaly from its season."""
+
+
+@dataclass(frozen=True)
+class TableEvidence:
+    frame: pd.DataFrame
+    spec: Spec
+
+    def threshold(self, name: str, default: float) -> float:
+        return self.spec.thresholds.get(name, default)
+
+    @cached_property
+    def time(self) -> pd.Series:
+        """Times as dates; NaT where a cell is none."""
+        written = self.frame[self.spec.time]
+        if not pd.api.types.is_datetime64_any_dtype(written):
+            written = written.astype(str)
+            # 20140131 is a date, 17 a count, whatever a parser makes of it.
+            written = written.where(~written.str.fullmatch(r"\d{1,7}(\.0)?"))
+        times = pd.to_datetime(written, errors="coerce", utc=True, format="mixed")
+        return times.dt.tz_localize(None)
+
+    def numbers(self, column: str) -> pd.Series:
+        """A column as numbers; NaN where a cell is none."""
+        values = self.frame[column]
+        return values.astype(float) if values.dtype.kind in "fiub" else pd.to_numeric(values, errors="coerce")
+
+    @cached_property
+    def inputs(self) -> list[str]:
+        """Columns that a model would learn from: those named, or all that are mostly numbers."""
+        if self.spec.inputs:
+            return list(self.spec.inputs)
+        others = [str(name) for name in self.frame.columns if name not in self.spec.named]
+        return [name for name in others if self.numbers(name).notna().mean() > 0.5]
+
+    @cached_property
+    def freq(self) -> str:
+        if self.spec.freq:
+            return self.spec.freq
+        steps = [
+            np.diff(time.to_numpy()).astype("timedelta64[s]").astype(float) / 86400
+            for _, _, time in self._parts
+        ]
+        all_steps = np.concatenate(steps) if steps else np.zeros(0)
+        usual = float(np.median(all_steps)) if len(all_steps) else 1.0
+        if usual < 0.9:
+            return "h"
+        if usual < 3:
+            days = np.concatenate([time.dayofweek for _, _, time in self._parts])
+            # Five days a week are business days, whichever they are: shifted ones must not pass for daily.
+            return "D" if (np.bincount(days, minlength=7) > 0.02 * len(days)).all() else "B"
+        return "W" if usual < 15 else "MS"
+
+    @cached_property
+    def kind(self) -> str:
+        if self.spec.kind:
+            return self.spec.kind
+        value = self.numbers(self.spec.target).dropna()
+        if self.freq == "MS":
+            return "level"
+        return "price" if len(value) and (value <= 0).mean() < 0.01 else "rate"
+
+    @cached_property
+    def _parts(self) -> list[tuple[str, np.ndarray, pd.DatetimeIndex]]:
+        """Name, positions and times of each series, its rows in order, the first of each time."""
+        time = self.time
+        known = np.flatnonzero(time.notna())
+        groups = (
+            self.frame[self.spec.series].astype(str).to_numpy()[known]
+            if self.spec.series
+            else np.full(len(known), self.spec.target)
+        )
+        parts = []
+        for name in dict.fromkeys(groups):
+            rows = known[groups == name]
+            rows = rows[np.argsort(time.to_numpy()[rows], kind="stable")]
+            rows = rows[~pd.Index(time.to_numpy()[rows]).duplicated()]
+            parts.append((str(name), rows, pd.DatetimeIndex(time.to_numpy()[rows])))
+        return parts
+
+    @cached_property
+    def series(self) -> list[Series]:
+        numbers = self.numbers(self.spec.target).to_numpy()
+        return [
+            Series(name, rows + 1, time, numbers[rows], self.moves(numbers[rows], time))
+            for name, rows, time in self._parts
+        ]
+
+    def moves(self, value: np.ndarray, time: pd.DatetimeIndex) -> np.ndarray:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if self.kind == "price":
+                level = np.log(np.where(value > 0, value, np.nan))
+            elif self.kind == "level" and self.freq in ("MS", "W"):
+                season = time.month.to_numpy()
+                normals = pd.Series(value).groupby(season).transform("median").to_numpy()
+                level = value - normals
+            else:
+                level = value
+            return np.concatenate([[np.nan], np.diff(level)]) if len(level) else level

@@ -1,0 +1,92 @@
+"""``basin audit``: every check that applies to a table, as JSON and as a page."""
+
+from datetime import date
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tasks.checks import run_checks
+from tasks.checks.table import labels, time_series
+from tasks.checks.table.evidence import Spec, TableEvidence
+from tasks.errors import BasinError
+from tasks.files import whole, write_json
+from tasks.parallel import Progress, silent
+
+CHECKS = (*time_series.CHECKS, *labels.CHECKS)
+
+
+def audit_table(frame: pd.DataFrame, spec: Spec, progress: Progress = silent) -> dict[str, Any]:
+    """``{"status", "checks", "waived"}`` of a table; raises ``BasinError`` where the spec does not fit it."""
+    absent = sorted(name for name in {*spec.named, *spec.inputs, *spec.limits} if name not in frame.columns)
+    if absent:
+        found = ", ".join(map(str, frame.columns[:20]))
+        raise BasinError(f"no column {', '.join(absent)}; found {found}")
+    if frame.empty:
+        raise BasinError("no rows below the header; give a file with data")
+    evidence = TableEvidence(frame.reset_index(drop=True), spec)
+    if not evidence.time.notna().any():
+        raise BasinError(f"column {spec.time} holds no date; expected YYYY-MM-DD, as in 2014-01-31")
+    known = {check.id for check in CHECKS}
+    unknown = [waiver.check for waiver in spec.waive if waiver.check not in known]
+    if unknown:
+        raise BasinError(f"waive: no check {unknown[0]}; the checks are {', '.join(sorted(known))}")
+    result = run_checks(CHECKS, evidence, progress)
+    return waived(result, spec)
+
+
+def waived(result: dict[str, Any], spec: Spec) -> dict[str, Any]:
+    """Failures that a waiver accepts today become warnings, with its reason."""
+    for check in result["checks"]:
+        for waiver in spec.waive:
+            if waiver.check == check["id"] and check["status"] == "fail":
+                if waiver.until >= date.today():
+                    check["status"] = "warn"
+                    check["why"] += f" (waived until {waiver.until}: {waiver.reason})"
+                else:
+                    check["why"] += f" (the waiver ended on {waiver.until})"
+    order = ("not applicable", "pass", "warn", "fail")
+    result["status"] = max((check["status"] for check in result["checks"]), key=order.index)
+    return result
+
+
+def write_audit(result: dict[str, Any], name: str, out: Path) -> None:
+    """``audit.json`` and ``audit.html`` in the folder ``out``, both or none."""
+    with whole(out / "audit.json", out / "audit.html") as (facts, page):
+        write_json(facts, result)
+        page.write_text(page_of(result, name), encoding="utf-8")
+
+
+def page_of(result: dict[str, Any], name: str) -> str:
+    from tasks.reporting.account import faults, shown
+    from tasks.reporting.page import Cell, Pill, Row, table
+    from tasks.reporting.style import CSS
+
+    rows = [
+        Row(
+            check["title"],
+            [
+                Pill(check["status"]),
+                Cell(check["why"], faults(check), "words"),
+                Cell(shown(check["measured"]), f"threshold {shown(check['threshold'])}", "words"),
+            ],
+            small=check["question"],
+        )
+        for check in result["checks"]
+        if check["status"] != "not applicable"
+    ]
+    left = ", ".join(
+        f"{check['title'].lower()} ({check['why']})"
+        for check in result["checks"]
+        if check["status"] == "not applicable"
+    )
+    body = table(f"{name}: {result['status']}", ["Check", "status", "finding", "measured"], rows, (1, 2, 3))
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    title = f"Audit of {escape(name)}"
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        f"<title>{title}</title><style>{CSS}</style></head><body><main><h1>{title}</h1>"
+        f"{body}<p>Not applicable: {escape(left) or 'none'}.</p></main></body></html>\n"
+    )

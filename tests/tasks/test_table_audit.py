@@ -1,0 +1,228 @@
+"""The audit of a table: spoiled copies of a clean one fail the check that should see them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.checks.table.evidence import Spec, read_spec
+from tasks.checks.table.run import audit_table, page_of, write_audit
+from tasks.errors import BasinError
+
+SPEC = {"time": "date", "target": "close"}
+ROWS = 1500
+
+
+def prices(seed: int = 0) -> pd.DataFrame:
+    """A GARCH path on business days, its volatility beside it, rounded as vendors do."""
+    rng = np.random.default_rng(seed)
+    days = pd.bdate_range("2010-01-04", periods=ROWS + 40)
+    days = days[~((days.month == 12) & (days.day == 25)) & ~((days.month == 1) & (days.day == 1))][:ROWS]
+    variance, moves, variances = 1e-4, [], []
+    for _ in range(ROWS):
+        moves.append(np.sqrt(variance) * rng.standard_t(6) * np.sqrt(4 / 6))
+        variances.append(variance)
+        variance = 2e-6 + 0.08 * moves[-1] ** 2 + 0.90 * variance
+    close = (100 * np.exp(np.cumsum(moves))).round(2)
+    vol = (np.sqrt(252 * np.array(variances)) * 100 * np.exp(0.05 * rng.standard_normal(ROWS))).round(2)
+    return pd.DataFrame({"date": days.strftime("%Y-%m-%d"), "close": close, "vol": vol})
+
+
+def months(seed: int = 0) -> pd.DataFrame:
+    """A seasonal AR(1) of sixty years."""
+    rng = np.random.default_rng(seed)
+    noise, value = rng.standard_normal(720), np.zeros(720)
+    for t in range(1, 720):
+        value[t] = 0.9 * value[t - 1] + 0.3 * noise[t]
+    dates = pd.date_range("1950-01-01", periods=720, freq="MS")
+    value += 26 + 2 * np.cos(2 * np.pi * dates.month / 12)
+    return pd.DataFrame({"date": dates.strftime("%Y-%m-%d"), "close": value.round(3)})
+
+
+def statuses(frame: pd.DataFrame, **spec) -> dict[str, str]:
+    result = audit_table(frame, Spec(**(SPEC | spec)))
+    json.dumps(result, allow_nan=False)
+    return {check["id"]: check["status"] for check in result["checks"]}
+
+
+@pytest.mark.parametrize("make", [prices, months])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_clean_table_does_not_fail(make, seed):
+    assert "fail" not in statuses(make(seed)).values()
+
+
+def changed(**columns):
+    return lambda d: d.assign(**{name: make(d) for name, make in columns.items()})
+
+
+def at(rows, value):
+    def spoil(d):
+        d = d.copy()
+        d["close"] = d["close"].astype(object)
+        d.loc[rows, "close"] = value(d) if callable(value) else value
+        return d
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("spoil", "check"),
+    [
+        (lambda d: d.drop(index=range(700, 760)), "coverage"),
+        (at(slice(300, 340), np.nan), "coverage"),
+        (at(slice(300, 320), 77.0), "coverage"),
+        (lambda d: d.iloc[np.r_[0:1000, 1000:1500:5]], "coverage"),
+        (lambda d: pd.concat([d.iloc[:800], d.iloc[790:]]), "dates"),
+        (changed(date=lambda d: d["date"].where(d.index != 5, "yesterday")), "dates"),
+        (changed(date=lambda d: pd.to_datetime(d["date"]) - pd.Timedelta(days=1)), "dates"),
+        (at(slice(1000, 1500), lambda d: d["close"].iloc[1000:] * 100), "impossible"),
+        (at(slice(700, 700), lambda d: d["close"].iloc[700] * 10), "impossible"),
+        (at(slice(700, 700), "1O7.3"), "impossible"),
+        (changed(tomorrow=lambda d: d["close"].shift(-1)), "look-ahead"),
+        (changed(signal=lambda d: np.log(d["close"]).diff().shift(-1) + 0.002), "look-ahead"),
+        (changed(close=lambda d: np.r_[d["close"][:1000], d["close"][200:700] * 1.5]), "duplicates"),
+    ],
+)  # fmt: skip
+def test_a_spoiled_table_fails_the_check_that_should_see_it(spoil, check):
+    assert statuses(spoil(prices()))[check] == "fail"
+
+
+def test_columns_that_contradict_their_days_range_fail():
+    frame = prices()
+    frame["high"], frame["low"] = frame["close"] * 1.01, frame["close"] * 0.99
+    assert statuses(frame, inputs=("vol",))["impossible"] == "pass"
+    assert (
+        statuses(frame.assign(high=frame["low"], low=frame["high"]), inputs=("vol",))["impossible"] == "fail"
+    )
+
+
+def test_a_step_of_a_sensor_warns_and_limits_are_kept():
+    frame = months()
+    stepped = frame.assign(close=frame["close"] + np.where(frame.index > 400, 2.5, 0))
+    assert statuses(frame)["breaks"] == "pass"
+    assert statuses(stepped)["breaks"] == "warn"
+    frozen = frame.assign(close=frame["close"].where(frame.index != 100, -100.0))
+    assert statuses(frozen, limits={"close": (-2, 40)})["impossible"] == "fail"
+
+
+def test_a_panel_without_its_dead_fails():
+    days = pd.bdate_range("2010-01-04", periods=1600).strftime("%Y-%m-%d")
+    rng = np.random.default_rng(0)
+    panel = pd.concat(
+        pd.DataFrame(
+            {"date": days, "close": np.exp(np.cumsum(0.01 * rng.standard_normal(1600))), "firm": f"f{k}"}
+        )
+        for k in range(25)
+    )
+    assert statuses(panel, series="firm")["survivorship"] == "fail"
+    dead = panel[~((panel["firm"] == "f3") & (panel["date"] > "2013"))]
+    assert statuses(dead, series="firm")["survivorship"] == "pass"
+
+
+def scans(rows: int = 600) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    ill = rng.integers(0, 2, rows)
+    return pd.DataFrame({
+        "date": pd.date_range("2001-01-01", periods=rows, freq="D").strftime("%Y-%m-%d"),
+        "close": rng.normal(0, 1, rows) + ill,
+        "ill": ill,
+        "scanner": np.where(rng.random(rows) < 0.5, "A", "B"),
+        "sex": rng.choice(["f", "m"], rows),
+        "said": ill,
+    })  # fmt: skip
+
+
+LABELLED = {
+    "label": "ill",
+    "source": ("scanner",),
+    "protected": ("sex",),
+    "inputs": ("close",),
+    "kind": "level",
+}
+
+
+def test_a_scanner_that_predicts_the_disease_fails():
+    assert statuses(scans(), **LABELLED)["shortcut"] == "pass"
+    spoiled = scans()
+    spoiled["scanner"] = np.where(spoiled["ill"] == 1, "A", spoiled["scanner"])
+    assert statuses(spoiled, **LABELLED)["shortcut"] == "fail"
+
+
+def test_a_column_that_stands_for_a_group_fails():
+    assert statuses(scans(), **LABELLED)["proxies"] == "pass"
+    spoiled = scans()
+    spoiled["height"] = np.where(spoiled["sex"] == "m", 178, 165) + np.random.default_rng(2).normal(
+        0, 4, len(spoiled)
+    )
+    assert statuses(spoiled, **(LABELLED | {"inputs": ("close", "height")}))["proxies"] == "fail"
+
+
+def test_unlike_answers_to_groups_fail():
+    alike = statuses(scans(), prediction="said", **LABELLED)
+    assert alike["fairness"] == "pass"
+    unlike = scans()
+    unlike["said"] = unlike["ill"] & ((unlike["sex"] == "f") | (np.arange(len(unlike)) % 3 == 0))
+    assert statuses(unlike, prediction="said", **LABELLED)["fairness"] == "fail"
+    few = scans().assign(sex=lambda d: np.where(d.index < 50, "x", d["sex"]))
+    assert statuses(few, prediction="said", **LABELLED)["fairness"] == "warn"
+
+
+def test_few_positives_fail():
+    assert statuses(scans(), **LABELLED)["balance"] == "pass"
+    assert statuses(scans().assign(ill=np.arange(600) < 12), **LABELLED)["balance"] == "fail"
+
+
+def test_what_is_not_asked_is_not_applicable_and_embargo_is_counted():
+    found = statuses(prices())
+    assert {name for name, status in found.items() if status == "not applicable"} == {
+        "breaks", "embargo", "survivorship", "publication",
+        "balance", "shortcut", "proxies", "places", "fairness",
+    }  # fmt: skip
+    split = {"test_from": "2014-01-01", "horizon": 21}
+    assert statuses(prices(), embargo=5, **split)["embargo"] == "fail"
+    assert statuses(prices(), embargo=21, **split)["embargo"] == "pass"
+
+
+def test_a_waiver_is_shown_with_its_reason_until_it_ends():
+    spoiled = prices().drop(index=range(700, 760))
+    waiver = {"check": "coverage", "reason": "the exchange was closed by law", "until": "2999-01-01"}
+    result = audit_table(spoiled, Spec(**SPEC, waive=[waiver]))
+    (coverage,) = (check for check in result["checks"] if check["id"] == "coverage")
+    assert coverage["status"] == "warn" and "closed by law" in coverage["why"]
+    ended = audit_table(spoiled, Spec(**SPEC, waive=[waiver | {"until": "2001-01-01"}]))
+    assert ended["status"] == "fail"
+    with pytest.raises(BasinError, match="no check holes"):
+        audit_table(spoiled, Spec(**SPEC, waive=[waiver | {"check": "holes"}]))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("time: [", "not readable as YAML"), ("- a", "found list"), ("tiem: d", "tiem"), ("time: d", "target"),
+     ("time: date\ntarget: close\nwaive: [{check: dates, reason: short, until: 2030-01-01}]", "at least 10")],
+)  # fmt: skip
+def test_a_spec_that_is_none_is_one_line(tmp_path: Path, content: str, said: str):
+    (tmp_path / "spec.yaml").write_text(content)
+    with pytest.raises(BasinError, match=said) as refused:
+        read_spec(tmp_path / "spec.yaml")
+    assert "\n" not in str(refused.value)
+
+
+def test_counts_are_no_dates():
+    with pytest.raises(BasinError, match="column date holds no date"):
+        audit_table(prices().assign(date=range(ROWS)), Spec(**SPEC))
+
+
+def test_missing_columns_are_named():
+    with pytest.raises(BasinError, match="no column price; found date, close, vol"):
+        audit_table(prices(), Spec(time="date", target="price"))
+
+
+def test_the_page_escapes_what_the_file_says(tmp_path: Path):
+    frame = prices().rename(columns={"vol": "<script>alert(1)</script>"})
+    result = audit_table(frame, Spec(**SPEC))
+    write_audit(result, "<b>.csv", tmp_path)
+    page = (tmp_path / "audit.html").read_text()
+    assert page == page_of(result, "<b>.csv")
+    assert "<script>" not in page and "<b>.csv" not in page
