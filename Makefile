@@ -8,7 +8,7 @@ PIP_EXTRA ?=
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup run test test-slow lint bench bench-forecast bench-chaos tensorboard repro lock clean
+.PHONY: setup run test test-slow lint bench bench-forecast bench-chaos bench-audit tensorboard repro lock clean
 .DEFAULT_GOAL := run
 
 setup: $(STAMP)
@@ -41,6 +41,9 @@ bench-forecast: setup
 
 bench-chaos: setup
 	$(BIN)/python -m benchmarks chaos
+
+bench-audit: setup
+	$(BIN)/python -m benchmarks audit
 
 tensorboard: setup
 	$(BIN)/tensorboard --logdir runs --host 127.0.0.1

@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import adversity, chaos, distributed, doors, fields, forecast, monitor, scores, times
+from benchmarks import adversity, audit, chaos, distributed, doors, fields, forecast, monitor, scores, times
 from benchmarks.row import Row
 
 PIPELINE = {
@@ -32,8 +32,14 @@ OPERATION = {
     "field": fields.field,
     "field-scale": fields.scale,
 }
-ROWS = {**PIPELINE, **forecast.ROWS, **OPERATION}
-GROUPS = {"pipeline": list(PIPELINE), "forecast": list(forecast.ROWS), "operation": list(OPERATION)}
+TRUST = {"audit": audit.audit}
+ROWS = {**PIPELINE, **forecast.ROWS, **OPERATION, **TRUST}
+GROUPS = {
+    "pipeline": list(PIPELINE),
+    "forecast": list(forecast.ROWS),
+    "operation": list(OPERATION),
+    "trust": list(TRUST),
+}
 
 
 def main() -> int:

@@ -38,10 +38,10 @@ BATCH = 64
 WINDOW = 4
 """Shards whose rows are shuffled together."""
 
-BLOCK = 16
+BLOCK = 4
 """Windows that a task of Ray Data reads, one after another."""
 
-AHEAD = 128 * 2**20
+AHEAD = 64 * 2**20
 """Bytes that Ray Data may read ahead of a rank."""
 
 DECAY = 0.99

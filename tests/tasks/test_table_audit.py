@@ -117,8 +117,9 @@ def test_a_panel_without_its_dead_fails():
         for k in range(25)
     )
     assert statuses(panel, series="firm")["survivorship"] == "fail"
-    dead = panel[~((panel["firm"] == "f3") & (panel["date"] > "2013"))]
-    assert statuses(dead, series="firm")["survivorship"] == "pass"
+    for dead, status in ((["f3"], "warn"), (["f3", "f4"], "pass")):
+        mortal = panel[~(panel["firm"].isin(dead) & (panel["date"] > "2013"))]
+        assert statuses(mortal, series="firm")["survivorship"] == status
 
 
 def scans(rows: int = 600) -> pd.DataFrame:
