@@ -87,6 +87,8 @@ def run(
 
 
 def _run_flow(root: Path, domains: list[str], display: "Display") -> None:
+    if url := os.environ.get("PREFECT_API_URL"):
+        _knock(url)
     display.console.print(f"basin: {', '.join(domains)} in {root}; starting Prefect", highlight=False)
     # The terminal has its own display; Prefect's log lines go to its UI.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
@@ -103,6 +105,18 @@ def _run_flow(root: Path, domains: list[str], display: "Display") -> None:
         listener.reset(before)
     if not state.is_completed():
         raise BasinError(state.message or f"the run ended {state.name}")
+
+
+def _knock(url: str) -> None:
+    """Raise ``BasinError`` where no Prefect server answers: Prefect itself ends in a traceback."""
+    import httpx
+
+    try:
+        httpx.get(f"{url.rstrip('/')}/health", timeout=10)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise BasinError(
+            f"no Prefect server answers at {url} ({error}); start it, or unset PREFECT_API_URL to go without"
+        ) from error
 
 
 @app.command()

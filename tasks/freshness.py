@@ -6,6 +6,7 @@ that ``dvc repro`` would: a stage that one door ran is fresh for the others.
 
 import logging
 import os
+import sqlite3
 import sys
 import threading
 import time
@@ -180,9 +181,10 @@ def _with_repo(root: Path, name: str, act: "Callable[[Repo], T]") -> T:
             raise BasinError(f"{path}: no stage `{name}`; check `domains` in params.yaml") from error
         except DvcException as error:
             raise BasinError(f"{name}: {' '.join(str(error).split())}") from error
-        except OSError as error:
+        except (OSError, sqlite3.Error) as error:  # its records of hashes are databases
+            where = getattr(error, "filename", None) or root
             raise BasinError(
-                f"{name}: DVC cannot use {error.filename or root}: {error.strerror or error}; free some "
+                f"{name}: DVC cannot use {where}: {getattr(error, 'strerror', None) or error}; free some "
                 "space or make the project folder writable"
             ) from error
 
