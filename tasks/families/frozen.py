@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from tasks import volatility
 from tasks.errors import BasinError
@@ -24,6 +25,7 @@ NEEDED = 100
 """Rows of history that inputs of the last origin look back on, with room to spare."""
 
 
+@threadpool_limits.wrap(limits=1)
 def freeze(
     domain: Returns, raw: pd.DataFrame, classical: pd.DataFrame, params: FeatureParams
 ) -> dict[str, Any]:
@@ -31,6 +33,7 @@ def freeze(
     and :func:`inputs_of` the domain.
 
     ``classical`` has the walk-forward forecasts, from which the scale regression learns as it did there.
+    One thread, because the last digits of a fit, and with them the model's hash, depend on their number.
     """
     frozen = {}
     for name, group in raw.groupby("series", sort=False):
