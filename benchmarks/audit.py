@@ -3,6 +3,7 @@
 On the embedded S&P 500 and El Niño records, and on made-up panels and scans: ``python -m benchmarks audit``.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -397,6 +398,7 @@ def audit() -> Iterator[Row]:
     yield from spoiled()
     yield from clean()
     yield from large()
+    yield from credit()
 
 
 def spoiled() -> Iterator[Row]:
@@ -504,3 +506,31 @@ def large(firms: int = 200, length: int = 5000, columns: int = 17) -> Iterator[R
     yield Row("1 million rows × 20 columns", "≤ 60 s", f"{seconds:.0f} s", seconds <= 60)
     share = memory * 1024 / size
     yield Row("— memory beyond the table's own", "≤ 2 × the table (3 in all)", f"{share:.1f} ×", share <= 2)
+
+
+def credit() -> Iterator[Row]:
+    """German credit: a logistic regression without sex and age, its answers audited by sex and age."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    path = Path(os.environ.get("BASIN_DATA_MIRROR", "."), "audit", "german_credit.data")
+    if not path.exists():
+        raise SystemExit(f"audit: set BASIN_DATA_MIRROR to a folder that holds audit/{path.name}")
+    table = pd.read_csv(path, sep="\t", header=None)
+    features = pd.get_dummies(table.drop(columns=[8, 12, 20])).rename(columns=str)
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    table["good"] = (table[20] == 1).astype(int)
+    table["granted"] = cross_val_predict(model, features, table["good"], cv=5)
+    table["sex"] = np.where(table[8].isin(["A92", "A95"]), "female", "male")
+    table["age"] = np.where(table[12] < 26, "under 26", "26 and over")
+    table.columns = table.columns.astype(str)
+    spec = Spec(label="good", prediction="granted", protected=("sex", "age"))
+    found = {check["id"]: check for check in audit_table(table, spec)["checks"]}["fairness"]
+    by = "; ".join(
+        f"{group}: ratio {values['selection ratio']}, odds {values['equalised odds']}"
+        for group, values in found["measured"].items()
+    )
+    met = found["status"] == "fail" and any("age" in fault for fault in found["at_fault"])
+    yield Row("German credit, a model blind to sex and age", "shown", f"{found['status']}: {by}", met)

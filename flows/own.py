@@ -133,7 +133,9 @@ def audit(data: Path, spec: Path | None, out: Path, **given: str | None) -> None
     from tasks.own.reading import load
 
     asked = read_spec(spec, **given)
-    frame = load(data, Question(time=asked.time, target=asked.target, series=asked.series))
+    frame = load(
+        data, Question(time=asked.time or "time", target=asked.target or "value", series=asked.series)
+    )
     console, found = _console(), {}
     with Display(console) as display:
         shown(display, data.name)("audit", lambda progress: found.update(audit_table(frame, asked, progress)))

@@ -170,6 +170,19 @@ def test_unlike_answers_to_groups_fail():
     assert statuses(few, prediction="said", **LABELLED)["fairness"] == "warn"
 
 
+def test_labelled_rows_need_no_time():
+    spec = Spec(**{key: value for key, value in LABELLED.items() if key != "kind"})
+    found = audit_table(scans().drop(columns="date"), spec)
+    assert found["status"] == "pass"
+    assert [check["id"] for check in found["checks"]] == [
+        "balance",
+        "shortcut",
+        "proxies",
+        "places",
+        "fairness",
+    ]
+
+
 def test_few_positives_fail():
     assert statuses(scans(), **LABELLED)["balance"] == "pass"
     assert statuses(scans().assign(ill=np.arange(600) < 12), **LABELLED)["balance"] == "fail"
@@ -200,7 +213,7 @@ def test_a_waiver_is_shown_with_its_reason_until_it_ends():
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [("time: [", "not readable as YAML"), ("- a", "found list"), ("tiem: d", "tiem"), ("time: d", "target"),
+    [("time: [", "not readable"), ("- a", "found list"), ("tiem: d", "tiem"), ("time: d", "name both"),
      ("time: date\ntarget: close\nwaive: [{check: dates, reason: short, until: 2030-01-01}]", "at least 10")],
 )  # fmt: skip
 def test_a_spec_that_is_none_is_one_line(tmp_path: Path, content: str, said: str):

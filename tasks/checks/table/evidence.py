@@ -33,10 +33,10 @@ class Waiver(Strict):
 
 
 class Spec(Strict):
-    """``SPEC.yaml``: what a table's columns are. Everything but ``time`` and ``target`` may be left out."""
+    """``SPEC.yaml``: what a table's columns are: ``time`` and ``target``, or a ``label``, and more."""
 
-    time: str
-    target: str
+    time: str | None = None
+    target: str | None = None
     inputs: tuple[str, ...] = ()
     series: str | None = None
     kind: Literal["price", "level", "rate"] | None = None
@@ -81,10 +81,13 @@ def read_spec(path: Path | None, **given: str | None) -> Spec:
         known = ", ".join(Spec.model_fields)
         raise BasinError(f"{path or 'options'}: no key {unknown[0]}; the keys are {known}")
     try:
-        return Spec(**content)
+        spec = Spec(**content)
     except ValidationError as error:
         first = error.errors()[0]
         raise BasinError(f"{path or 'options'}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    if (spec.time is None) != (spec.target is None) or not (spec.time or spec.label):
+        raise BasinError(f"{path or 'options'}: name both time and target, or in a spec a label")
+    return spec
 
 
 @dataclass(frozen=True)
