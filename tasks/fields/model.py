@@ -195,6 +195,8 @@ class Forecast:
 
 def load_model(folder: Path) -> FieldModel:
     """What :meth:`FieldModel.save` wrote. Raises ``BasinError`` where the folder holds no such model."""
+    if not folder.is_dir():
+        raise BasinError(f"no folder {folder}; give one that `basin field fit` wrote")
     facts = read_json(folder / "model.json")
     try:
         if facts["format"] != FORMAT:

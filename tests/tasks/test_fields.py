@@ -242,6 +242,8 @@ def test_a_model_comes_back_from_its_folder_and_nothing_else_does(model, fields,
         load_model(tmp_path / "model")
     with pytest.raises(BasinError, match=r"model\.json is missing"):
         load_model(tmp_path)
+    with pytest.raises(BasinError, match="no folder"):
+        load_model(tmp_path / "model" / "model.json")
 
 
 def test_another_grid_is_refused(model, tmp_path):
