@@ -25,7 +25,7 @@ class PatternNormal:
         """E[z | e]: ``(n, d)`` → ``(n, k)``."""
         return error @ self._gain.T
 
-    def given(self, seen: Tensor, noise: float = 0.0) -> tuple[Tensor, Tensor]:
+    def given(self, seen: Tensor, noise: Tensor | float = 0.0) -> tuple[Tensor, Tensor]:
         """``(gain, root)``: with the cells ``seen`` (boolean, ``(d,)``) known up to N(0, noise²), z is
         N(gain · e[seen], root · rootᵀ), shapes ``(k, seen)`` and ``(k, k)``."""
         factor = self.patterns[seen]

@@ -124,6 +124,7 @@ def alarm(data: Path, question: "Question", event: str, budget: float, out: Path
 
 def audit(data: Path, spec: Path | None, out: Path, **given: str | None) -> None:
     """Audit a file, show what was found, and end with an error where a check failed."""
+    from rich.markup import escape
     from rich.table import Table
 
     from flows.display import Display
@@ -133,6 +134,10 @@ def audit(data: Path, spec: Path | None, out: Path, **given: str | None) -> None
     from tasks.own.reading import load
 
     asked = read_spec(spec, **given)
+    if data.suffix in (".nc", ".nc4", ".netcdf", ".h5"):
+        raise BasinError(
+            f"{data}: the audit reads CSV and Parquet; write the table of this file as one of them"
+        )
     frame = load(
         data, Question(time=asked.time or "time", target=asked.target or "value", series=asked.series)
     )
@@ -144,7 +149,7 @@ def audit(data: Path, spec: Path | None, out: Path, **given: str | None) -> None
     for check in found["checks"]:
         if check["status"] != "not applicable":
             faults = "".join(f"\n  {fault}" for fault in check["at_fault"][:3])
-            table.add_row(check["id"], check["status"], check["why"] + faults)
+            table.add_row(check["id"], check["status"], escape(check["why"] + faults))
     console.print(table)
     console.print(f"page: {out / 'audit.html'}", highlight=False, soft_wrap=True)
     failed = [check["id"] for check in found["checks"] if check["status"] == "fail"]

@@ -169,7 +169,12 @@ def _inverse_model(fields: Fields, grid: Grid, normals: np.ndarray) -> Base:
         deviations=np.sqrt(np.diag(projected[0])),
         propagators=np.stack([np.linalg.matrix_power(step, lead) for lead in LEADS]),
         damping=np.stack(
-            [np.clip(persisted[lead] / np.maximum(persisted[0], 1e-12), 0, 1) for lead in LEADS]
+            [
+                np.clip(
+                    persisted[lead] / np.maximum(persisted[0], 1e-6 * covariance[0].trace() / cells), 0, 1
+                )
+                for lead in LEADS
+            ]
         ),
         ridge=np.zeros((len(LEADS), 4 * min(MENDED, count), count)),
         patterns=np.zeros((len(LEADS), cells, 0)),
@@ -216,7 +221,7 @@ def _laws_of_errors(base: Base, fields: Fields, grid: Grid) -> tuple[np.ndarray,
     patterns, local = [], []
     for moment, count in zip(moments, counts, strict=True):
         covariance = moment / count
-        variance = np.maximum(np.diag(covariance), 1e-12)
+        variance = np.maximum(np.diag(covariance), 1e-6 * np.diag(covariance).mean())
         spread = np.sqrt(variance)
         strengths, vectors = np.linalg.eigh(covariance / np.outer(spread, spread))
         kept = slice(None, -1 - min(ERROR_PATTERNS, cells // 2), -1)

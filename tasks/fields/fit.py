@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tasks.errors import BasinError
 from tasks.fields.base import LEADS, fit_base
 from tasks.fields.examples import known_examples, write_shards
 from tasks.fields.model import FieldModel, inflated, judged
@@ -26,6 +27,9 @@ def fit(fields: Fields, settings: Settings, out: Path, progress: Progress = sile
     the base is fitted again on all. What is under way lies in ``out`` beside it, ``.NAME.work``, under a name
     made of data and settings: a fit that was killed goes on at its last epoch, to the same bits.
     """
+    out = out.absolute()
+    if out.exists() and not (out / "model.json").is_file() and (out.is_file() or any(out.iterdir())):
+        raise BasinError(f"{out} holds something else; give a new folder for the model")
     grid = fields.used()
     start = int(len(fields.months) * (1 - JUDGED))
     early = fields.until(fields.months[start - 1])

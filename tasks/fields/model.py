@@ -102,12 +102,20 @@ class FieldModel:
             torch.tensor(self.base.patterns[0] / spread[:, None]),
             torch.tensor(self.base.local[0] / spread**2),
         )
-        gain, root = law.given(torch.from_numpy(seen), noise / float(spread.mean()))
-        amplitudes = gain @ torch.tensor((values - mean) / spread)[torch.from_numpy(seen)]
-        full = mean + spread * (law.patterns @ amplitudes).numpy()
-        variance = (law.patterns @ root).square().sum(1) + law.local
+        there = torch.from_numpy(seen)
+        errors = torch.tensor((values - mean) / spread)[there]
+        variance_of_errors = torch.tensor((noise / spread[seen]) ** 2)
+        gain, root = law.given(there, variance_of_errors.sqrt())
+        full = law.patterns @ (gain @ errors)
+        variance = (law.patterns @ root).square().sum(1)
+        # What the patterns leave of a seen cell is shared between the cell itself and the error of its value.
+        share = law.local[there] / (law.local[there] + variance_of_errors)
+        unseen = torch.where(there, 0.0, law.local)
+        full[there] += share * (errors - full[there])
+        variance[there] = (1 - share) ** 2 * variance[there] + share * variance_of_errors
+        deviation = (variance + unseen).sqrt().numpy()
         kept = seen & (noise == 0)
-        return np.where(kept, values, full), np.where(kept, 0.0, spread * variance.sqrt().numpy())
+        return np.where(kept, values, mean + spread * full.numpy()), np.where(kept, 0.0, spread * deviation)
 
     def _law(
         self, found: Examples, mean: np.ndarray, month: np.datetime64 | None, draws: int, seed: int

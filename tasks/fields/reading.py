@@ -12,7 +12,7 @@ from tasks.errors import BasinError
 OFTEN = 0.95
 """A cell is used where it has a value in at least this share of the months."""
 
-FEWEST_MONTHS = 120
+FEWEST_MONTHS = 240
 MOST_CELLS = 5_000
 BLOCK = 480
 """Months read at a time."""

@@ -1,6 +1,7 @@
 """Denoising score matching under Ray Train: shards streamed by Ray Data, a checkpoint every epoch.
 
-The ranks are part of what is fitted, as the batch is: the same ranks give the same bits on any cluster. Each
+The ranks are part of what is fitted, as the batch is: the same ranks give the same bits on any
+cluster of CPUs. Each
 reads its own shards, in an order drawn from the seed, the epoch and the rank.
 """
 

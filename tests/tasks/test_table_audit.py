@@ -223,6 +223,36 @@ def test_a_spec_that_is_none_is_one_line(tmp_path: Path, content: str, said: str
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("written", ["%d/%m/%Y", "%Y-%m-%d 16:00", "%Y-%m-%dT00:00:00+01:00", "%Y%m%d"])
+def test_dates_may_be_written_in_other_ways(written):
+    frame = prices()
+    frame["date"] = pd.to_datetime(frame["date"]).dt.strftime(written)
+    assert "fail" not in statuses(frame).values()
+
+
+def test_a_rate_that_mostly_stands_still_and_small_counts_do_not_fail():
+    frame = prices()
+    rng = np.random.default_rng(0)
+    steps = np.where(rng.random(ROWS) < 0.02, 0.25, 0) * rng.choice([-1, 1], ROWS)
+    rate = statuses(frame.assign(close=3 + np.cumsum(steps)).drop(columns="vol"), kind="rate")
+    assert rate["impossible"] == rate["duplicates"] == "pass"
+    counts = frame.assign(close=rng.poisson(3, ROWS), vol=pd.to_datetime(frame["date"]).dt.dayofweek)
+    assert statuses(counts, kind="rate")["look-ahead"] == "pass"
+
+
+def test_what_compared_nothing_is_not_a_pass():
+    assert statuses(prices().iloc[:300])["drift"] == "not applicable"
+
+
+def test_labels_with_gaps_or_three_values():
+    gaps = scans()
+    gaps["ill"] = gaps["ill"].astype(float).where(gaps.index % 20 != 0)
+    result = audit_table(gaps, Spec(**SPEC, **LABELLED))
+    assert next(c for c in result["checks"] if c["id"] == "balance")["measured"]["base rate"] > 0.4
+    with pytest.raises(BasinError, match="column ill: expected two values, found 0, 1, 2"):
+        audit_table(scans().assign(ill=lambda d: d.index % 3), Spec(**SPEC, **LABELLED))
+
+
 def test_counts_are_no_dates():
     with pytest.raises(BasinError, match="column date holds no date"):
         audit_table(prices().assign(date=range(ROWS)), Spec(**SPEC))

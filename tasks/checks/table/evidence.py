@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tasks.errors import BasinError
+from tasks.own.reading import OFFSET
 
 STEPS = {"h": 1 / 24, "D": 1.0, "B": 1.0, "W": 7.0, "MS": 30.44}
 """Days between rows of each frequency."""
@@ -90,6 +91,30 @@ def read_spec(path: Path | None, **given: str | None) -> Spec:
     return spec
 
 
+def as_dates(written: pd.Series) -> pd.Series:
+    """Dates as they are written, in whatever zone; NaT where a cell is none.
+
+    Raises ``BasinError`` where 03/04/2001 may be in March or in April and no row tells.
+    """
+    if pd.api.types.is_datetime64_any_dtype(written):
+        return written.dt.tz_localize(None) if getattr(written.dt, "tz", None) else written
+    text = written.astype(str).str.strip().str.replace(OFFSET, r"\1", regex=True)
+    best = pd.to_datetime(text, errors="coerce", format="ISO8601")
+    if best.notna().mean() > 0.5:
+        return best
+    for separator in "/.-":
+        found = [
+            pd.to_datetime(text, errors="coerce", format=order.replace("/", separator))
+            for order in ("%d/%m/%Y", "%m/%d/%Y")
+        ]
+        read = [int(times.notna().sum()) for times in found]
+        if max(read) > 0.5 * len(text):
+            if read[0] == read[1]:
+                raise BasinError(f"{text.iloc[0]!r} may begin with day or month; write YYYY-MM-DD")
+            return found[int(read[1] > read[0])]
+    return best
+
+
 @dataclass(frozen=True)
 class Series:
     """One series in order of time, first row of each date: ``rows`` are positions in the file, from 1."""
@@ -119,8 +144,7 @@ class TableEvidence:
             written = written.astype(str)
             # 20140131 is a date, 17 a count, whatever a parser makes of it.
             written = written.where(~written.str.fullmatch(r"\d{1,7}(\.0)?"))
-        times = pd.to_datetime(written, errors="coerce", utc=True, format="mixed")
-        return times.dt.tz_localize(None)
+        return as_dates(written)
 
     def numbers(self, column: str) -> pd.Series:
         """A column as numbers; NaN where a cell is none."""

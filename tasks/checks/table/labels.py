@@ -5,6 +5,7 @@ import pandas as pd
 
 from tasks.checks import Check, Outcome
 from tasks.checks.table.evidence import TableEvidence
+from tasks.errors import BasinError
 
 FOLDS = 5
 FEWEST = 100
@@ -15,7 +16,7 @@ def balance(e: TableEvidence) -> Outcome:
     """Positives of the label, and the average precision of knowing nothing."""
     if e.spec.label is None:
         return Outcome("not given", 30, "not applicable", "the spec names no label")
-    label = _binary(e, e.spec.label)
+    label = _binary(e, e.spec.label).dropna()
     count, rate = int(label.sum()), float(label.mean())
     least = int(e.threshold("balance.positives", 30))
     smaller = min(count, len(label) - count)
@@ -69,7 +70,11 @@ def places(e: TableEvidence) -> Outcome:
     if e.spec.latitude is None or e.spec.longitude is None:
         return Outcome("not given", 0.5, "not applicable", "the spec names no latitude and longitude")
     lat, lon = e.numbers(e.spec.latitude), e.numbers(e.spec.longitude)
+    there = (np.isfinite(lat) & np.isfinite(lon)).to_numpy()
+    if not there.any():
+        return Outcome("no places", 0.5, "fail", "latitude and longitude hold no numbers")
     wrong = np.flatnonzero((lat.abs() > 90) | (lon.abs() > 360))
+    lat, lon = lat[there], lon[there]
     boxes = pd.Series(list(zip(lat // 30, lon // 30, strict=True))).value_counts(normalize=True)
     spanned = int((lat.max() // 30 - lat.min() // 30 + 1) * (lon.max() // 30 - lon.min() // 30 + 1))
     share = len(boxes) / max(spanned, 1)
@@ -92,12 +97,14 @@ def fairness(e: TableEvidence) -> Outcome:
     from fairlearn.metrics import demographic_parity_ratio, equalized_odds_difference
 
     ratio_limit, odds_limit = e.threshold("fairness.ratio", 0.8), e.threshold("fairness.odds", 0.1)
-    label, answer = _binary(e, e.spec.label), _binary(e, e.spec.prediction)
+    label = _binary(e, e.spec.label)
+    answer = _binary(e, e.spec.prediction, sorted(_words(e.frame[e.spec.label]).dropna().unique()))
+    judged = (label.notna() & answer.notna()).to_numpy()
     measured, faults, warned = {}, [], []
     for column in e.spec.protected:
         group = e.frame[column].astype(str)
         sizes = group.value_counts()
-        kept = group.isin(sizes[sizes >= FEWEST].index).to_numpy()
+        kept = group.isin(sizes[sizes >= FEWEST].index).to_numpy() & judged
         warned += [
             f"{column} {name}: {size} rows, too few to judge" for name, size in sizes[sizes < FEWEST].items()
         ]
@@ -106,6 +113,9 @@ def fairness(e: TableEvidence) -> Outcome:
         rest = {"sensitive_features": group[kept]}
         ratio = float(demographic_parity_ratio(label[kept], answer[kept], **rest))
         odds = float(equalized_odds_difference(label[kept], answer[kept], **rest))
+        if not np.isfinite([ratio, odds]).all():
+            warned.append(f"{column}: nobody is chosen")
+            continue
         measured[column] = {"selection ratio": round(ratio, 3), "equalised odds": round(odds, 3)}
         if ratio < ratio_limit:
             faults.append(f"{column}: selection ratio {ratio:.2f}")
@@ -119,10 +129,26 @@ def fairness(e: TableEvidence) -> Outcome:
     )  # fmt: skip
 
 
-def _binary(e: TableEvidence, column: str) -> np.ndarray:
-    """A column of two values as 0 and 1, the later one in order being 1."""
-    values = e.frame[column].astype(str)
-    return (values == max(values.unique())).to_numpy().astype(int)
+def _binary(e: TableEvidence, column: str, values: list[str] | None = None) -> pd.Series:
+    """A column of two values as 0 and 1, the later one in order being 1; NaN where empty.
+
+    ``values`` are those of the label, by which a prediction is read. Raises ``BasinError`` for others.
+    """
+    text = _words(e.frame[column])
+    known = values or sorted(text.dropna().unique())
+    strange = sorted(set(text.dropna()) - set(known))
+    if len(known) != 2 or strange:
+        found = ", ".join([*known, *strange][:5])
+        raise BasinError(f"column {column}: expected two values, found {found or 'none'}")
+    return text.map({known[0]: 0.0, known[1]: 1.0})
+
+
+def _words(values: pd.Series) -> pd.Series:
+    """Cells as text, numbers and truth values in one form, empty ones NaN."""
+    numbers = pd.to_numeric(values, errors="coerce").astype(float)
+    if numbers.notna().sum() == values.notna().sum():
+        return numbers.map("{:g}".format).where(numbers.notna())
+    return values.astype(str).where(values.notna())
 
 
 def _auroc(e: TableEvidence, columns: list[str], attribute: str) -> float:

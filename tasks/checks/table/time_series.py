@@ -5,8 +5,11 @@ import pandas as pd
 from scipy import stats
 
 from tasks.checks import Check, Outcome
-from tasks.checks.table.evidence import STEPS, Series, TableEvidence
+from tasks.checks.table.evidence import STEPS, Series, TableEvidence, as_dates
 from tasks.drift import drift
+
+LONG = 100
+"""Rows from which a step can be told from chance."""
 
 NAMED = 5
 """Rows at fault that are named, a series and a fault."""
@@ -65,12 +68,16 @@ def coverage(e: TableEvidence) -> Outcome:
         if len(series.time) < 3:
             faults.append(f"{series.name}: {len(series.time)} rows")
             continue
-        expected = pd.date_range(series.time[0], series.time[-1], freq=e.freq if e.freq != "W" else "7D")
+        ends = [series.time[0], series.time[-1]]
+        if e.freq != "h":
+            ends = [end.normalize() for end in ends]
+        expected = pd.date_range(*ends, freq=e.freq if e.freq != "W" else "7D")
         if e.freq == "MS":
             there = series.time.to_period("M")[np.isfinite(series.value)]
             missing = ~expected.to_period("M").isin(there)
         elif e.freq == "W":
             there = series.time[np.isfinite(series.value)].to_numpy()
+            there = there if len(there) else np.array(["1700-01-01"], dtype=expected.to_numpy().dtype)
             place = np.searchsorted(there, expected.to_numpy() + np.timedelta64(4, "D"), "right") - 1
             nearest = expected.to_numpy() - there[np.maximum(place, 0)]
             missing = (place < 0) | (nearest > np.timedelta64(4, "D"))
@@ -117,7 +124,9 @@ def duplicates(e: TableEvidence) -> Outcome:
         if len(moves) < block:
             continue
         windows = np.lib.stride_tricks.sliding_window_view(moves, block)
-        different = np.isfinite(windows).all(1) & (np.ptp(windows, axis=1) > 0)
+        ordered = np.sort(windows, axis=1)
+        # A stretch that mostly stands still comes again by chance.
+        different = np.isfinite(windows).all(1) & ((np.diff(ordered, axis=1) > 0).sum(1) >= block // 2)
         skip = -1
         for at in np.flatnonzero(different):
             key = windows[at].tobytes()
@@ -190,7 +199,10 @@ def local_scale(move: np.ndarray, width: int = 51) -> np.ndarray:
     """Median absolute move of the rows around, × 1.4826, at least a fifth of the whole record's."""
     size = pd.Series(np.abs(move))
     around = size.rolling(width, center=True, min_periods=10).median().to_numpy() * 1.4826
-    overall = float(np.nanmedian(np.abs(move))) * 1.4826 if np.isfinite(move).any() else 1.0
+    moving = np.abs(move[np.isfinite(move) & (move != 0)])
+    # A record that mostly stands still is judged by its steps when it moves.
+    still = np.nanmedian(np.abs(move)) == 0 if np.isfinite(move).any() else True
+    overall = float(np.median(moving)) * 1.4826 * (5 if still else 1) if len(moving) else 1.0
     return np.fmax(np.fmax(around, overall / 5), 1e-300)
 
 
@@ -232,6 +244,8 @@ def look_ahead(e: TableEvidence) -> Outcome:
                     one = _innovations(known[:-1][both])
                     rank = stats.spearmanr(one, series.move[1:][both]).statistic
                     worst, n = max(worst, abs(float(rank))), max(n, int(both.sum()))
+        if not n and not same:
+            continue
         measured[column] = round(max(worst, same), 3)
         if same > 0.5:
             faults.append(f"{column} holds the target of a later row")
@@ -239,7 +253,7 @@ def look_ahead(e: TableEvidence) -> Outcome:
             faults.append(f"{column} tells the next move of {e.spec.target} (rank correlation {worst:.2f})")
     if not measured:
         return Outcome(
-            "no inputs", limit, "not applicable", "the table has no columns beside time and target"
+            "no inputs", limit, "not applicable", "no column beside time and target, or too few rows"
         )
     return _outcome(
         measured, limit, faults, [], "inputs know what comes next; shift or drop them",
@@ -249,10 +263,13 @@ def look_ahead(e: TableEvidence) -> Outcome:
 
 def _held(x: np.ndarray, target: np.ndarray, horizon: int) -> float:
     """Share of rows whose input is the target of one of the next ``horizon`` rows, and not of its own."""
-    later = np.full(len(x), False)
+    later, earlier = np.full(len(x), False), np.full(len(x), False)
     for ahead in range(1, min(horizon, len(x) - 1) + 1):
         later[:-ahead] |= np.isclose(x[:-ahead], target[ahead:], rtol=1e-9, atol=0)
-    return float((later & ~np.isclose(x, target, rtol=1e-9, atol=0)).mean()) if len(x) > 30 else 0.0
+        earlier[ahead:] |= np.isclose(x[ahead:], target[:-ahead], rtol=1e-9, atol=0)
+    now = np.isclose(x, target, rtol=1e-9, atol=0)
+    # Small whole numbers meet by chance, backward as often as forward.
+    return float((later & ~now).mean() - (earlier & ~now).mean()) if len(x) > 30 else 0.0
 
 
 def _innovations(x: np.ndarray) -> np.ndarray:
@@ -304,7 +321,9 @@ def publication(e: TableEvidence) -> Outcome:
     """Days from a row's time to the day on which it was known; several rows of one time are revisions."""
     if e.spec.published is None:
         return Outcome("not given", 0, "not applicable", "the spec names no column `published`")
-    known = pd.to_datetime(e.frame[e.spec.published], errors="coerce", utc=True).dt.tz_localize(None)
+    known = as_dates(e.frame[e.spec.published])
+    if known.isna().mean() > 0.5:
+        return Outcome("no dates", 0, "fail", f"column {e.spec.published} holds no dates")
     lag = (known - e.time).dt.total_seconds() / 86400
     early = np.flatnonzero(lag < 0)
     late = lag.median() > e.spec.horizon * STEPS[e.freq]
@@ -320,6 +339,8 @@ def breaks(e: TableEvidence) -> Outcome:
     """A step in the level: a sensor or a definition that changed. It warns only, and asks levels alone."""
     if e.kind != "level":
         return Outcome(f"kind {e.kind}", 1, "not applicable", "prices and rates wander without a cause")
+    if max(len(series.time) for series in e.series) < LONG:
+        return Outcome("too few rows", LONG, "not applicable", f"no series has {LONG} rows")
     found, largest = [], 0.0
     for series in e.series:
         ratio, at = step(_anomalies(e, series))
@@ -347,7 +368,7 @@ def step(values: np.ndarray) -> tuple[float, int]:
     places = np.flatnonzero(np.isfinite(values))
     x = values[places]
     n = len(x)
-    if n < 100:
+    if n < LONG:
         return 0.0, 0
     k = np.arange(int(0.1 * n), int(0.9 * n))
     total = np.cumsum(x)
@@ -364,21 +385,25 @@ def changing(e: TableEvidence) -> Outcome:
     """The last rows against those before: PSI and KS with nulls that know autocorrelation."""
     width = int(e.threshold("drift.rows", 120 if e.freq in ("B", "D", "h") else 36))
     most = 4_000
-    smallest, faults, warned = 1.0, [], []
+    compared, smallest, faults, warned = 0, 1.0, [], []
     level = e.threshold("drift.q", 0.01)
     for series in e.series:
         columns = {"move": series.move} | {
             name: e.numbers(name).to_numpy()[series.rows - 1] for name in e.inputs[:20]
         }
-        table = pd.DataFrame(columns).iloc[-most:].dropna()
+        table = pd.DataFrame(columns).iloc[-most:]
+        table = table.loc[:, table.notna().mean() > 0.5].dropna()
         if len(table) < 8 * width:
             continue
+        compared += 1
         found = drift(table.iloc[:-width], table.iloc[-width:])
         smallest = min(smallest, float(found["q"].min()))
         for name, row in found[found["q"] < level].iterrows():
             (faults if row["psi"] > e.threshold("drift.psi", 2.0) else warned).append(
                 f"{series.name}: {name}, PSI {row['psi']:.2f}, chance {row['q']:.1%}"
             )
+    if not compared:
+        return Outcome("too few rows", 8 * width, "not applicable", f"no series has {8 * width} whole rows")
     return _outcome(
         {"smallest chance": round(smallest, 4)}, level, faults, warned,
         f"the last {width} rows are unlike those before", f"the last {width} rows are like those before",
