@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.errors import one_line_errors
+from flows.own import shown
 from tasks.errors import BasinError
 
 if TYPE_CHECKING:
@@ -41,24 +42,21 @@ def fit(
         from flows.display import Display
         from tasks.fields.base import LEADS
         from tasks.fields.fit import fit as fit_model
+        from tasks.fields.model import load_model
         from tasks.fields.reading import open_fields
         from tasks.fields.training import Settings
 
         fields = open_fields(data, variable).until(_month("--until", until))
-        console = Console()
-        with Display(console) as display:
-            display.began("fit", fields.name)
-
-            def progress(label: str, done: int, total: int) -> None:
-                display.progressed("fit", fields.name, label, done, total)
-
-            model = fit_model(fields, Settings(epochs=epochs, width=width, seed=seed), out, progress)
+        settings = Settings(epochs=epochs, width=width, seed=seed)
+        with Display(Console()) as display:
+            shown(display, fields.name)("fit", lambda progress: fit_model(fields, settings, out, progress))
+        model = load_model(out)
         weights = ", ".join(
             f"{weight:.2f} at {lead}" for lead, weight in zip(LEADS, model.weights, strict=True)
         )
-        _say(f"{model.name}: {int(model.grid.mask.sum())} cells, {model.first} to {model.last}")
-        _say(f"weight of the energy, 0 is the inverse model alone: {weights} months ahead")
-        _say(f"model: {out}")
+        typer.echo(f"{model.name}: {int(model.grid.mask.sum())} cells, {model.first} to {model.last}")
+        typer.echo(f"weight of the energy, 0 is the inverse model alone: {weights} months ahead")
+        typer.echo(f"model: {out}")
 
 
 @app.command()
@@ -83,8 +81,8 @@ def forecast(
         for each in found:
             area = law.grid.area / law.grid.area.sum()
             mean, spread = float(each.mean @ area), float(each.samples.std(axis=0) @ area)
-            _say(f"{each.month}: mean {mean:+.2f} {law.units}, spread of a cell {spread:.2f}")
-        _say(f"fields: {out}")
+            typer.echo(f"{each.month}: mean {mean:+.2f} {law.units}, spread of a cell {spread:.2f}")
+        typer.echo(f"fields: {out}")
 
 
 @app.command()
@@ -102,7 +100,7 @@ def sample(
 
         law = load_model(model)
         write_forecasts(law, [law.sample(month, draws, seed)], out)
-        _say(f"fields: {out}")
+        typer.echo(f"fields: {out}")
 
 
 @app.command()
@@ -114,8 +112,8 @@ def score(data: Data, model: Model, out: Out, variable: Variable = None) -> None
         law, fields = _load(model, data, variable)
         rows = write_energies(law, fields, out)
         for month, energy, share in sorted(rows, key=lambda row: -row[1])[:5]:
-            _say(f"{month}: energy {energy:.1f}, as high in {share:.1%} of the months of the fit")
-        _say(f"all {len(rows)} months: {out}")
+            typer.echo(f"{month}: energy {energy:.1f}, as high in {share:.1%} of the months of the fit")
+        typer.echo(f"all {len(rows)} months: {out}")
 
 
 @app.command()
@@ -134,7 +132,7 @@ def fill(
         law, fields = _load(model, data, variable)
         at = _month("--month", month)
         count = write_filled(law, fields, at, noise, out)
-        _say(f"{at}: {count} of {int(law.grid.mask.sum())} cells filled: {out}")
+        typer.echo(f"{at}: {count} of {int(law.grid.mask.sum())} cells filled: {out}")
 
 
 def _load(model: Path, data: Path, variable: str | None) -> "tuple[FieldModel, Fields]":
@@ -157,7 +155,3 @@ def _month(option: str, text: str | None) -> Any:
         return np.datetime64(text, "M")
     except ValueError as error:
         raise BasinError(f"{option} {text}: expected a month such as 1994-12") from error
-
-
-def _say(line: str) -> None:
-    typer.echo(line)

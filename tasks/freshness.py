@@ -48,7 +48,7 @@ def bring_up_to_date(stage: str, domain: str, root: Path, run: Callable[[], Any]
 
     Fresh (inputs, parameters, code and outputs as ``dvc.lock`` says): nothing is touched. Known to DVC's
     cache: outputs are restored from it. Else ``run()``, then the outputs are recorded. While ``run`` works
-    this stage alone is locked, as DVC locks a stage it runs, so that nobody does the same work beside it; if
+    this stage alone is locked, as DVC locks a stage it runs, so that no other process does the same work; if
     it fails, the last good outputs and their record stay as they were.
 
     Raises ``BasinError`` when an input is missing, when an input changes while ``run`` works, or when
@@ -60,7 +60,7 @@ def bring_up_to_date(stage: str, domain: str, root: Path, run: Callable[[], Any]
         if isinstance(answer, Verdict):
             return answer
         run()
-        _with_repo(root, name, lambda repo: _record(_stage(repo, name), answer))
+        _with_repo(root, name, lambda repo: _finish(_stage(repo, name), answer, held))
     return Verdict.RAN
 
 
@@ -127,6 +127,11 @@ def _locked(repo: "Repo", stage: "PipelineStage") -> AbstractContextManager[None
     read, write = ([entry.fs_path for entry in entries] for entries in (stage.deps, stage.outs))
     hardlink = bool(repo.config["core"].get("hardlink_lock", False))
     return rwlock(repo.tmp_dir, repo.fs, command, read, write, hardlink)
+
+
+def _finish(stage: "PipelineStage", seen: dict[str, Any], held: ExitStack) -> None:
+    with held:
+        _record(stage, seen)
 
 
 def _record(stage: "PipelineStage", seen: dict[str, Any]) -> None:

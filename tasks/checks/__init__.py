@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from tasks.errors import BasinError
 from tasks.files import read_json
 from tasks.parallel import Progress, silent
@@ -76,3 +78,13 @@ def require_pass(path: Path) -> None:
             f"audit: check {first['id']} failed{where}: measured {first['measured']}, expected "
             f"{first['threshold']}: {first['why']}{others}; mend the cause and run again"
         )
+
+
+def longest_run(flags: np.ndarray) -> tuple[int, int]:
+    """Length and first position of the longest run of true values; ``(0, 0)`` where none is."""
+    edges = np.diff(np.concatenate([[0], flags.astype(int), [0]]))
+    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    if not len(starts):
+        return 0, 0
+    longest = int(np.argmax(ends - starts))
+    return int(ends[longest] - starts[longest]), int(starts[longest])

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tasks.checks import Check, Outcome, run_checks
+from tasks.checks import Check, Outcome, longest_run, run_checks
 from tasks.domains import get_domain
 from tasks.errors import BasinError
 from tasks.files import read_json
@@ -164,7 +164,7 @@ def coverage(e: DataEvidence) -> Outcome:
         shares = missing.groupby(missing.index.year).mean()
         worst_share = max(worst_share, float(shares.max()))
         at_fault += [f"{series} {y}: {s:.0%} missing" for y, s in shares[shares > limits.max_missing].items()]
-        gap, where = _longest_run(missing.to_numpy())
+        gap, where = longest_run(missing.to_numpy())
         longest = max(longest, gap)
         if gap > limits.max_gap:
             at_fault.append(f"{series}: {gap} periods missing from {expected[where]:%Y-%m-%d}")
@@ -175,7 +175,7 @@ def coverage(e: DataEvidence) -> Outcome:
         if late > limits.max_gap:
             warned.append(f"{series}: ends {complete[-1]:%Y-%m-%d}, {late} periods before {e.as_of:%Y-%m-%d}")
         value = rows["close" if "close" in rows else e.domain.columns[0]].to_numpy()
-        same, where = _longest_run(value[1:] == value[:-1])
+        same, where = longest_run(value[1:] == value[:-1])
         stale = max(stale, same + 1)
         if same + 1 > STALE:
             warned.append(f"{series}: one value for {same + 1} rows from {rows['time'].iloc[where]:%Y-%m-%d}")
@@ -200,16 +200,6 @@ def coverage(e: DataEvidence) -> Outcome:
         else "no year lacks more than allowed, no gap is too long, no value stands still",
         at_fault=tuple(at_fault + warned),
     )
-
-
-def _longest_run(flags: np.ndarray) -> tuple[int, int]:
-    """Length and first position of the longest run of true values; ``(0, 0)`` where none is."""
-    edges = np.diff(np.concatenate([[0], flags.astype(int), [0]]))
-    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-    if not len(starts):
-        return 0, 0
-    longest = int(np.argmax(ends - starts))
-    return int(ends[longest] - starts[longest]), int(starts[longest])
 
 
 def regime_balance(e: DataEvidence) -> Outcome:

@@ -9,6 +9,7 @@ J. Climate 8 (LIM); von Storch and Zwiers (1999), Statistical Analysis in Climat
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -57,7 +58,7 @@ class Base:
     patterns: np.ndarray
     local: np.ndarray
 
-    @property
+    @cached_property
     def spread(self) -> np.ndarray:
         """Standard deviation of each cell's error, (L, d)."""
         return np.sqrt(self.local + np.square(self.patterns).sum(axis=-1))

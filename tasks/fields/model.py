@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,10 @@ class FieldModel:
     weights: tuple[float, ...]
     known: np.ndarray
     """Energies of the months of the fit, ascending."""
+
+    @cached_property
+    def laws(self) -> Laws:
+        return Laws(self.base)
 
     def forecast(self, fields: Fields, origin: np.datetime64, lead: int, draws: int, seed: int) -> "Forecast":
         """The law of the field ``LEADS[lead]`` months after ``origin``, of which ``draws`` samples.
@@ -131,13 +136,13 @@ class FieldModel:
         local = torch.randn(given["error"].shape, generator=generator).numpy() * np.sqrt(
             self.base.local[lead]
         )
-        patterns = Laws(self.base).colour(torch.cat(moved), given["lead"]).numpy() * self.base.spread[lead]
+        patterns = self.laws.colour(torch.cat(moved), given["lead"]).numpy() * self.base.spread[lead]
         samples = mean + patterns + local
         return Forecast(month, LEADS[lead], mean, samples)
 
     def tilt(self, given: dict[str, Tensor]) -> WhiteEnergy:
         """The weighted energy of amplitudes, in the circumstances ``given``."""
-        energy = white_energy(self.energy, Laws(self.base), given)
+        energy = white_energy(self.energy, self.laws, given)
         weight = torch.tensor(self.weights, dtype=torch.float32)[given["lead"]]
         return lambda v, angle: weight * energy(v, angle)
 
@@ -146,7 +151,7 @@ class FieldModel:
         nothing = np.zeros_like(values)
         found, mean = examples(self.base, nothing, nothing, season, 0)
         found.error[:] = (values - mean) / self.base.spread[0]
-        given, laws = tensors(found), Laws(self.base)
+        given, laws = tensors(found), self.laws
         z = laws.amplitudes(given["error"], given["lead"])
         patterns = laws.colour(z, given["lead"])
         left = (given["error"] - patterns).square() / laws.laws[0].local

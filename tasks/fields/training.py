@@ -1,8 +1,7 @@
 """Denoising score matching under Ray Train: shards streamed by Ray Data, a checkpoint every epoch.
 
-The ranks are part of what is fitted, as the batch is: the same ranks give the same bits on any
-cluster of CPUs. Each
-reads its own shards, in an order drawn from the seed, the epoch and the rank.
+The ranks are part of what is fitted, as the batch is: the same ranks give the same bits on any CPUs.
+Each reads its own shards, in an order drawn from the seed, the epoch and the rank.
 """
 
 import copy
@@ -154,10 +153,10 @@ def _train_rank(config: dict[str, Any]) -> None:
         key = np.random.default_rng([settings.seed, rank, epoch, 1])
         noise = torch.Generator().manual_seed(int(key.integers(2**62)))
         for given in islice(stream, steps):
-            z = laws.amplitudes(given["error"].to(device), given["lead"].to(device))
+            here = {column: values.to(device) for column, values in given.items()}
+            z = laws.amplitudes(here["error"], here["lead"])
             draws = torch.randn(z.shape, generator=noise).to(device)
             angle = (torch.rand(len(z), generator=noise) * math.pi / 2).to(device)
-            here = {column: values.to(device) for column, values in given.items()}
             loss = denoising_loss(
                 white_energy(parallel, laws, here), z, draws, angle,
                 lambda missed, lead=here["lead"]: laws.colour(missed, lead),

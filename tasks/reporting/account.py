@@ -79,25 +79,27 @@ def data_and_checks(
     for title, audit in zip(
         ("Before training: the data", "Before release: the forecasts"), audits, strict=True
     ):
-        rows = [
-            Row(
-                c["title"],
-                [
-                    Pill(c["status"]),
-                    Cell(c["why"], faults(c), "words"),
-                    Cell(shown(c["measured"]), f"threshold {shown(c['threshold'])}", "words"),
-                ],
-                small=c["question"],
-            )
-            for c in audit["checks"]
-        ]
-        content += table(
-            f"{title}: {VERDICT.get(audit['status'], audit['status'])}",
-            ["Check", "status", "finding", "measured"],
-            rows,
-            (1, 2, 3),
+        content += table_of_checks(
+            f"{title}: {VERDICT.get(audit['status'], audit['status'])}", audit["checks"]
         )
     return Section("data", "Data and checks", "The data and the checks on them", content)
+
+
+def table_of_checks(caption: str, checks: Sequence[dict[str, Any]]) -> str:
+    """Checks of an audit with what each found."""
+    rows = [
+        Row(
+            check["title"],
+            [
+                Pill(check["status"]),
+                Cell(check["why"], faults(check), "words"),
+                Cell(shown(check["measured"]), f"threshold {shown(check['threshold'])}", "words"),
+            ],
+            small=check["question"],
+        )
+        for check in checks
+    ]
+    return table(caption, ["Check", "status", "finding", "measured"], rows, (1, 2, 3))
 
 
 def faults(check: dict[str, Any]) -> str:

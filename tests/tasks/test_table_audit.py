@@ -10,35 +10,10 @@ import pytest
 from tasks.checks.table.evidence import Spec, read_spec
 from tasks.checks.table.run import audit_table, page_of, write_audit
 from tasks.errors import BasinError
+from tests.synthetic_tables import garch, seasonal
 
 SPEC = {"time": "date", "target": "close"}
 ROWS = 1500
-
-
-def prices(seed: int = 0) -> pd.DataFrame:
-    """A GARCH path on business days, its volatility beside it, rounded as vendors do."""
-    rng = np.random.default_rng(seed)
-    days = pd.bdate_range("2010-01-04", periods=ROWS + 40)
-    days = days[~((days.month == 12) & (days.day == 25)) & ~((days.month == 1) & (days.day == 1))][:ROWS]
-    variance, moves, variances = 1e-4, [], []
-    for _ in range(ROWS):
-        moves.append(np.sqrt(variance) * rng.standard_t(6) * np.sqrt(4 / 6))
-        variances.append(variance)
-        variance = 2e-6 + 0.08 * moves[-1] ** 2 + 0.90 * variance
-    close = (100 * np.exp(np.cumsum(moves))).round(2)
-    vol = (np.sqrt(252 * np.array(variances)) * 100 * np.exp(0.05 * rng.standard_normal(ROWS))).round(2)
-    return pd.DataFrame({"date": days.strftime("%Y-%m-%d"), "close": close, "vol": vol})
-
-
-def months(seed: int = 0) -> pd.DataFrame:
-    """A seasonal AR(1) of sixty years."""
-    rng = np.random.default_rng(seed)
-    noise, value = rng.standard_normal(720), np.zeros(720)
-    for t in range(1, 720):
-        value[t] = 0.9 * value[t - 1] + 0.3 * noise[t]
-    dates = pd.date_range("1950-01-01", periods=720, freq="MS")
-    value += 26 + 2 * np.cos(2 * np.pi * dates.month / 12)
-    return pd.DataFrame({"date": dates.strftime("%Y-%m-%d"), "close": value.round(3)})
 
 
 def statuses(frame: pd.DataFrame, **spec) -> dict[str, str]:
@@ -47,7 +22,7 @@ def statuses(frame: pd.DataFrame, **spec) -> dict[str, str]:
     return {check["id"]: check["status"] for check in result["checks"]}
 
 
-@pytest.mark.parametrize("make", [prices, months])
+@pytest.mark.parametrize("make", [garch, seasonal])
 @pytest.mark.parametrize("seed", range(5))
 def test_a_clean_table_does_not_fail(make, seed):
     assert "fail" not in statuses(make(seed)).values()
@@ -86,11 +61,11 @@ def at(rows, value):
     ],
 )  # fmt: skip
 def test_a_spoiled_table_fails_the_check_that_should_see_it(spoil, check):
-    assert statuses(spoil(prices()))[check] == "fail"
+    assert statuses(spoil(garch(0)))[check] == "fail"
 
 
 def test_columns_that_contradict_their_days_range_fail():
-    frame = prices()
+    frame = garch(0)
     frame["high"], frame["low"] = frame["close"] * 1.01, frame["close"] * 0.99
     assert statuses(frame, inputs=("vol",))["impossible"] == "pass"
     assert (
@@ -99,7 +74,7 @@ def test_columns_that_contradict_their_days_range_fail():
 
 
 def test_a_step_of_a_sensor_warns_and_limits_are_kept():
-    frame = months()
+    frame = seasonal(0)
     stepped = frame.assign(close=frame["close"] + np.where(frame.index > 400, 2.5, 0))
     assert statuses(frame)["breaks"] == "pass"
     assert statuses(stepped)["breaks"] == "warn"
@@ -189,18 +164,18 @@ def test_few_positives_fail():
 
 
 def test_what_is_not_asked_is_not_applicable_and_embargo_is_counted():
-    found = statuses(prices())
+    found = statuses(garch(0))
     assert {name for name, status in found.items() if status == "not applicable"} == {
         "breaks", "embargo", "survivorship", "publication",
         "balance", "shortcut", "proxies", "places", "fairness",
     }  # fmt: skip
     split = {"test_from": "2014-01-01", "horizon": 21}
-    assert statuses(prices(), embargo=5, **split)["embargo"] == "fail"
-    assert statuses(prices(), embargo=21, **split)["embargo"] == "pass"
+    assert statuses(garch(0), embargo=5, **split)["embargo"] == "fail"
+    assert statuses(garch(0), embargo=21, **split)["embargo"] == "pass"
 
 
 def test_a_waiver_is_shown_with_its_reason_until_it_ends():
-    spoiled = prices().drop(index=range(700, 760))
+    spoiled = garch(0).drop(index=range(700, 760))
     waiver = {"check": "coverage", "reason": "the exchange was closed by law", "until": "2999-01-01"}
     result = audit_table(spoiled, Spec(**SPEC, waive=[waiver]))
     (coverage,) = (check for check in result["checks"] if check["id"] == "coverage")
@@ -225,13 +200,13 @@ def test_a_spec_that_is_none_is_one_line(tmp_path: Path, content: str, said: str
 
 @pytest.mark.parametrize("written", ["%d/%m/%Y", "%Y-%m-%d 16:00", "%Y-%m-%dT00:00:00+01:00", "%Y%m%d"])
 def test_dates_may_be_written_in_other_ways(written):
-    frame = prices()
+    frame = garch(0)
     frame["date"] = pd.to_datetime(frame["date"]).dt.strftime(written)
     assert "fail" not in statuses(frame).values()
 
 
 def test_a_rate_that_mostly_stands_still_and_small_counts_do_not_fail():
-    frame = prices()
+    frame = garch(0)
     rng = np.random.default_rng(0)
     steps = np.where(rng.random(ROWS) < 0.02, 0.25, 0) * rng.choice([-1, 1], ROWS)
     rate = statuses(frame.assign(close=3 + np.cumsum(steps)).drop(columns="vol"), kind="rate")
@@ -241,7 +216,7 @@ def test_a_rate_that_mostly_stands_still_and_small_counts_do_not_fail():
 
 
 def test_what_compared_nothing_is_not_a_pass():
-    assert statuses(prices().iloc[:300])["drift"] == "not applicable"
+    assert statuses(garch(0).iloc[:300])["drift"] == "not applicable"
 
 
 def test_labels_with_gaps_or_three_values():
@@ -255,16 +230,16 @@ def test_labels_with_gaps_or_three_values():
 
 def test_counts_are_no_dates():
     with pytest.raises(BasinError, match="column date holds no date"):
-        audit_table(prices().assign(date=range(ROWS)), Spec(**SPEC))
+        audit_table(garch(0).assign(date=range(ROWS)), Spec(**SPEC))
 
 
 def test_missing_columns_are_named():
     with pytest.raises(BasinError, match="no column price; found date, close, vol"):
-        audit_table(prices(), Spec(time="date", target="price"))
+        audit_table(garch(0), Spec(time="date", target="price"))
 
 
 def test_the_page_escapes_what_the_file_says(tmp_path: Path):
-    frame = prices().rename(columns={"vol": "<script>alert(1)</script>"})
+    frame = garch(0).rename(columns={"vol": "<script>alert(1)</script>"})
     result = audit_table(frame, Spec(**SPEC))
     write_audit(result, "<b>.csv", tmp_path)
     page = (tmp_path / "audit.html").read_text()

@@ -9,20 +9,14 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from tasks.errors import BasinError
 from tasks.own.reading import OFFSET
+from tasks.params import Strict
 
 STEPS = {"h": 1 / 24, "D": 1.0, "B": 1.0, "W": 7.0, "MS": 30.44}
 """Days between rows of each frequency."""
-
-PERIODS = {"h": 24, "D": 7, "B": 5, "W": 52, "MS": 12}
-"""Rows of a season that a level is taken relative to."""
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Waiver(Strict):
@@ -149,7 +143,11 @@ class TableEvidence:
     def numbers(self, column: str) -> pd.Series:
         """A column as numbers; NaN where a cell is none."""
         values = self.frame[column]
-        return values.astype(float) if values.dtype.kind in "fiub" else pd.to_numeric(values, errors="coerce")
+        return (
+            values.astype(float, copy=False)
+            if values.dtype.kind in "fiub"
+            else pd.to_numeric(values, errors="coerce")
+        )
 
     @cached_property
     def inputs(self) -> list[str]:

@@ -8,13 +8,13 @@ from typing import Any
 import pandas as pd
 
 from tasks.checks import run_checks
-from tasks.checks.table import labels, time_series
+from tasks.checks.table import labels, rows, time
 from tasks.checks.table.evidence import Spec, TableEvidence
 from tasks.errors import BasinError
 from tasks.files import whole, write_json
 from tasks.parallel import Progress, silent
 
-CHECKS = (*time_series.CHECKS, *labels.CHECKS)
+CHECKS = (*rows.CHECKS, *time.CHECKS, *labels.CHECKS)
 
 
 def audit_table(frame: pd.DataFrame, spec: Spec, progress: Progress = silent) -> dict[str, Any]:
@@ -62,34 +62,19 @@ def write_audit(result: dict[str, Any], name: str, out: Path) -> None:
 
 
 def page_of(result: dict[str, Any], name: str) -> str:
-    from tasks.reporting.account import faults, shown
-    from tasks.reporting.page import Cell, Pill, Row, table
+    from tasks.reporting.account import table_of_checks
     from tasks.reporting.style import CSS
 
-    rows = [
-        Row(
-            check["title"],
-            [
-                Pill(check["status"]),
-                Cell(check["why"], faults(check), "words"),
-                Cell(shown(check["measured"]), f"threshold {shown(check['threshold'])}", "words"),
-            ],
-            small=check["question"],
-        )
-        for check in result["checks"]
-        if check["status"] != "not applicable"
-    ]
-    left = ", ".join(
-        f"{check['title'].lower()} ({check['why']})"
-        for check in result["checks"]
-        if check["status"] == "not applicable"
-    )
-    body = table(f"{name}: {result['status']}", ["Check", "status", "finding", "measured"], rows, (1, 2, 3))
+    left_out = [check for check in result["checks"] if check["status"] == "not applicable"]
+    applied = [check for check in result["checks"] if check not in left_out]
+    left = ", ".join(f"{check['title'].lower()} ({check['why']})" for check in left_out) or "none"
     policy = "default-src 'none'; style-src 'unsafe-inline'"
+    checks = table_of_checks(f"{name}: {result['status']}", applied)
     title = f"Audit of {escape(name)}"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         f"<title>{title}</title><style>{CSS}</style></head><body><main><h1>{title}</h1>"
-        f"{body}<p>Not applicable: {escape(left) or 'none'}.</p></main></body></html>\n"
+        f"{checks}"
+        f"<p>Not applicable: {escape(left)}.</p></main></body></html>\n"
     )
