@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import torch
 
 from benchmarks.row import Row
-from ebm_core import BilinearEnergy, fit_tilt
+from ebm_core.energies import BilinearEnergy
+from ebm_core.training import fit_tilt
 from tasks.parallel import connect, disconnect, run_units
 
 WORKERS = 2

@@ -12,7 +12,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ebm_core import BilinearEnergy, LinearPool, SkewT, TiltedDistribution
+from ebm_core.energies import BilinearEnergy
+from ebm_core.pool import LinearPool
+from ebm_core.skewt import SkewT
+from ebm_core.tilted import TiltedDistribution
 from tasks.errors import BasinError
 from tasks.files import read_json
 

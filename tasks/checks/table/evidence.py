@@ -47,7 +47,7 @@ class Spec(Strict):
     latitude: str | None = None
     longitude: str | None = None
     limits: dict[str, tuple[float, float]] = Field({}, description="physical limits of a column")
-    thresholds: dict[str, float] = {}
+    thresholds: dict[str, float] = Field({}, description="of a check, by `check.name`")
     waive: tuple[Waiver, ...] = ()
 
     @property
