@@ -7,10 +7,12 @@ and the report have it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.errors import BasinError
 from tasks.files import read_json
@@ -43,12 +45,39 @@ class Check:
     run: Callable[[Any], Outcome]
 
 
-def run_checks(checks: Sequence[Check], evidence: Any, progress: Progress = silent) -> dict[str, Any]:
-    """``{"status", "checks"}``, ready for JSON; the status is that of the worst check."""
+class Waiver(BaseModel):
+    """A failure that is known and accepted until a day; it is shown with its reason."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    check: str
+    reason: str = Field(min_length=10)
+    until: date
+
+
+def run_checks(
+    checks: Sequence[Check],
+    evidence: Any,
+    progress: Progress = silent,
+    waivers: Sequence[Waiver] = (),
+    day: date | None = None,
+) -> dict[str, Any]:
+    """``{"status", "checks"}``, ready for JSON; the status is that of the worst check.
+
+    A failure that a waiver accepts on ``day`` becomes a warning; ``waived`` then holds its reason and end.
+    """
     results = []
     for done, check in enumerate(checks):
         progress("audit", done, len(checks))
         outcome = check.run(evidence)
+        status, why, accepted = outcome.status, outcome.why, None
+        if status == "fail" and day is not None:
+            for waiver in (w for w in waivers if w.check == check.id):
+                if waiver.until >= day:
+                    status, accepted = "warn", {"reason": waiver.reason, "until": f"{waiver.until}"}
+                    why += f" (waived until {waiver.until}: {waiver.reason})"
+                else:
+                    why += f" (the waiver ended on {waiver.until})"
         results.append(
             {
                 "id": check.id,
@@ -58,9 +87,10 @@ def run_checks(checks: Sequence[Check], evidence: Any, progress: Progress = sile
                 "reference": check.reference,
                 "measured": outcome.measured,
                 "threshold": outcome.threshold,
-                "status": outcome.status,
-                "why": outcome.why,
+                "status": status,
+                "why": why,
                 "at_fault": list(outcome.at_fault),
+                **({"waived": accepted} if accepted else {}),
             }
         )
     progress("audit", len(checks), len(checks))
@@ -76,7 +106,8 @@ def require_pass(path: Path) -> None:
         others = f" ({len(failed) - 1} more checks failed)" if len(failed) > 1 else ""
         raise BasinError(
             f"audit: check {first['id']} failed{where}: measured {first['measured']}, expected "
-            f"{first['threshold']}: {first['why']}{others}; mend the cause and run again"
+            f"{first['threshold']}: {first['why']}{others}; mend the cause, or waive it with a reason and a day "
+            "(`audit.waive` in params.yaml), and run again"
         )
 
 

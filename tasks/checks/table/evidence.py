@@ -11,20 +11,13 @@ import pandas as pd
 import yaml
 from pydantic import Field, ValidationError
 
+from tasks.checks import Waiver
 from tasks.errors import BasinError
 from tasks.own.reading import OFFSET
 from tasks.params import Strict
 
 STEPS = {"h": 1 / 24, "D": 1.0, "B": 1.0, "W": 7.0, "MS": 30.44}
 """Days between rows of each frequency."""
-
-
-class Waiver(Strict):
-    """A failure that is known and accepted until a day; it is shown with its reason."""
-
-    check: str
-    reason: str = Field(min_length=10)
-    until: date
 
 
 class Spec(Strict):

@@ -35,23 +35,8 @@ def audit_table(frame: pd.DataFrame, spec: Spec, progress: Progress = silent) ->
     unknown = [waiver.check for waiver in spec.waive if waiver.check not in known]
     if unknown:
         raise BasinError(f"waive: no check {unknown[0]}; the checks are {', '.join(sorted(known))}")
-    result = run_checks(CHECKS if spec.time else labels.CHECKS, evidence, progress)
-    return waived(result, spec)
-
-
-def waived(result: dict[str, Any], spec: Spec) -> dict[str, Any]:
-    """Failures that a waiver accepts today become warnings, with its reason."""
-    for check in result["checks"]:
-        for waiver in spec.waive:
-            if waiver.check == check["id"] and check["status"] == "fail":
-                if waiver.until >= date.today():
-                    check["status"] = "warn"
-                    check["why"] += f" (waived until {waiver.until}: {waiver.reason})"
-                else:
-                    check["why"] += f" (the waiver ended on {waiver.until})"
-    order = ("not applicable", "pass", "warn", "fail")
-    result["status"] = max((check["status"] for check in result["checks"]), key=order.index)
-    return result
+    checks = CHECKS if spec.time else labels.CHECKS
+    return run_checks(checks, evidence, progress, spec.waive, date.today())
 
 
 def write_audit(result: dict[str, Any], name: str, out: Path) -> None:
