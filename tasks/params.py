@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from tasks.checks import Waiver
 from tasks.domains import DOMAINS
 from tasks.errors import BasinError
 from tasks.files import whole
@@ -29,6 +30,7 @@ class AuditParams(Strict):
         ge=0, le=1, description="smallest share of rows an evaluated regime may have"
     )
     min_episodes: int = Field(ge=1, description="fewest independent episodes of each regime")
+    waive: tuple[Waiver, ...] = Field((), description="failures accepted, with reason, up to a snapshot date")
 
 
 class FeatureParams(Strict):
@@ -102,7 +104,7 @@ def load_params(root: Path, domain: str) -> DomainParams:
     if domain not in content:
         raise BasinError(f"{path}: `domains` lists `{domain}`, but there is no section `{domain}`; add one")
     try:
-        return DomainParams.model_validate(content[domain])
+        params = DomainParams.model_validate(content[domain])
     except ValidationError as error:
         # A misspelt key is both unknown and missing: its name is the better clue.
         first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
@@ -111,6 +113,16 @@ def load_params(root: Path, domain: str) -> DomainParams:
             raise BasinError(f"{path}: unknown key `{key}`; remove it or correct its name") from error
         found = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
         raise BasinError(f"{path}: `{key}`{found}: {first['msg']}") from error
+    if params.audit.waive:
+        from tasks.checks import data, forecasts
+
+        known = sorted(check.id for check in (*data.CHECKS, *forecasts.CHECKS))
+        for waiver in params.audit.waive:
+            if waiver.check not in known:
+                raise BasinError(
+                    f"{path}: `{domain}.audit.waive`: no check {waiver.check}; known: {', '.join(known)}"
+                )
+    return params
 
 
 def set_as_of(root: Path, domains: list[str], as_of: date) -> None:

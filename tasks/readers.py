@@ -8,6 +8,9 @@ import pandas as pd
 
 from tasks.errors import BasinError
 
+OFFSET = r"(:\d\d(?:\.\d+)?)\s*(?:[+-]\d\d:?\d\d|Z)$"
+"""The time zone at the end of a written time, after its minutes or seconds."""
+
 if TYPE_CHECKING:
     from tasks.catalog import Entry
 

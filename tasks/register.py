@@ -25,7 +25,7 @@ def register(workspace: Workspace, params: DomainParams, progress: Progress = si
     naming the check when a forecast check fails: nothing is registered then.
     """
     domain = get_domain(workspace)
-    audit = check_forecasts(workspace, progress)
+    audit = check_forecasts(workspace, params.audit.waive, progress)
     with whole(workspace.forecast_audit, workspace.model, workspace.model_card) as (checks, folder, card):
         write_json(checks, audit)
         require_pass(checks)

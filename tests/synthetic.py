@@ -29,8 +29,9 @@ def project(root: Path, domain: str, rows: int = 500) -> Workspace:
     rng = np.random.default_rng(7)
     freq, start = ("B", "2014-01-02") if domain == "finance" else ("MS", "1990-01-01")
     times = pd.date_range(start, periods=rows, freq=freq).as_unit("ns")
+    value = "close" if domain == "finance" else "sst"
     raw = pd.concat(
-        [pd.DataFrame({"time": times, "series": s, "close": rng.uniform(1, 2, rows)}) for s in SERIES[domain]]
+        [pd.DataFrame({"time": times, "series": s, value: rng.uniform(1, 2, rows)}) for s in SERIES[domain]]
     )
     raw.reset_index(drop=True).to_parquet(workspace.raw)
     forecasts = make_forecasts(domain, times, rng)

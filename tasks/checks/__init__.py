@@ -106,8 +106,8 @@ def require_pass(path: Path) -> None:
         others = f" ({len(failed) - 1} more checks failed)" if len(failed) > 1 else ""
         raise BasinError(
             f"audit: check {first['id']} failed{where}: measured {first['measured']}, expected "
-            f"{first['threshold']}: {first['why']}{others}; mend the cause, or waive it with a reason and a day "
-            "(`audit.waive` in params.yaml), and run again"
+            f"{first['threshold']}: {first['why']}{others}; mend the cause and run again, or accept it "
+            "for a time with a reason (`audit.waive` in params.yaml)"
         )
 
 

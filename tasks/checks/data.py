@@ -1,12 +1,16 @@
-"""Checks of the data, before anything is trained: look-ahead, embargo, coverage, regime balance."""
+"""Checks of the data, before anything is trained: those that know the domain, and those of any table."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tasks.checks import Check, Outcome, longest_run, run_checks
+from tasks.checks.table import rows, time
+from tasks.checks.table.evidence import Spec, TableEvidence
 from tasks.domains import get_domain
 from tasks.errors import BasinError
 from tasks.files import read_json
@@ -39,6 +43,13 @@ class DataEvidence:
 
     def dates(self, series: str) -> pd.DatetimeIndex:
         return pd.DatetimeIndex(self.raw.loc[self.raw["series"] == series, "time"])
+
+    @cached_property
+    def table(self) -> TableEvidence:
+        """The raw table as any user's own: what the checks of tables look at."""
+        target = "close" if "close" in self.domain.columns else self.domain.columns[0]
+        spec = Spec(time="time", target=target, series="series", freq=self.domain.frequency)
+        return TableEvidence(self.raw, spec)
 
     @property
     def series(self) -> list[str]:
@@ -124,12 +135,12 @@ def embargo(e: DataEvidence) -> Outcome:
     """
     inputs = e.inputs[e.inputs["target"].notna()]
     slack, at_fault = [], []
-    for (series, lead), rows in inputs.groupby(["series", "lead"], sort=False):
+    for (series, lead), part in inputs.groupby(["series", "lead"], sort=False):
         dates = e.dates(series)
         for year in range(e.params.split.walk_from.year, e.params.split.test_to.year + 1):
             start = pd.Timestamp(year, 1, 1)
-            trained = rows.loc[rows["time"] < start, "origin"]
-            forecast = rows.loc[rows["origin"] >= start, "origin"]
+            trained = part.loc[part["time"] < start, "origin"]
+            forecast = part.loc[part["origin"] >= start, "origin"]
             if trained.empty or forecast.empty:
                 continue
             gap = int(dates.get_loc(forecast.min()) - dates.get_loc(trained.max()))
@@ -231,6 +242,20 @@ def regime_balance(e: DataEvidence) -> Outcome:
     )
 
 
+def of_table(check: Check, **changed: str) -> Check:
+    """A check of any table, put to the raw table of a domain."""
+    run: Callable[[TableEvidence], Outcome] = check.run
+    return replace(check, run=lambda evidence: run(evidence.table), **changed)
+
+
+def drifted(evidence: DataEvidence) -> Outcome:
+    """Drift warns here: a new regime is what the monitor retrains for, so it must not stop the training."""
+    found = TABLE["drift"].run(evidence.table)
+    return replace(found, status="warn") if found.status == "fail" else found
+
+
+TABLE = {check.id: check for check in (*rows.CHECKS, *time.CHECKS)}
+
 CHECKS = (
     Check(
         id="look-ahead",
@@ -268,6 +293,9 @@ CHECKS = (
         reference="",
         run=regime_balance,
     ),
+    of_table(TABLE["look-ahead"], id="columns", title="No column of the source knows the future"),
+    *(of_table(TABLE[name]) for name in ("dates", "duplicates", "impossible", "survivorship", "breaks")),
+    replace(TABLE["drift"], run=drifted),
 )
 
 
@@ -281,4 +309,5 @@ def check_data(workspace: Workspace, params: DomainParams, progress: Progress = 
             f"{error.filename} is missing; run the stage features first (`basin run`)"
         ) from error
     evidence = DataEvidence(get_domain(workspace), *tables, as_of, params, progress)
-    return run_checks(CHECKS, evidence, progress)
+    # Judged at the snapshot date, so that the same data give the same audit on any day.
+    return run_checks(CHECKS, evidence, progress, params.audit.waive, as_of.date())

@@ -1,19 +1,20 @@
-"""Checks of the forecasts, before a model is registered: calibration, normaliser, skill over the base."""
+"""Checks of the forecasts, before a model is registered: calibration, normaliser, skill, groups."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from tasks.checks import Check, Outcome, run_checks
+from tasks.checks import Check, Outcome, Waiver, run_checks
+from tasks.checks.groups import INTERVALS, grouped, judge_coverage, judge_skill
+from tasks.domains import get_domain
 from tasks.errors import BasinError
 from tasks.files import read_json
 from tasks.parallel import Progress, silent
 from tasks.workspace import Workspace
-
-INTERVALS = {0.5: ("q0.25", "q0.75"), 0.9: ("q0.05", "q0.95")}
-"""Central intervals and the quantile columns that bound them."""
 
 LEVEL = 0.01
 """Chance of any false alarm among all intervals of a domain (Bonferroni)."""
@@ -31,6 +32,11 @@ class ForecastEvidence:
 
     forecasts: pd.DataFrame
     scores: dict[str, Any]
+    regimes: pd.DataFrame
+
+    @cached_property
+    def grouped(self) -> pd.DataFrame:
+        return grouped(self.forecasts, self.regimes)
 
 
 def calibration(e: ForecastEvidence) -> Outcome:
@@ -143,12 +149,34 @@ CHECKS = (
         reference="Diebold and Mariano (1995), JBES 13(3)",
         run=skill,
     ),
+    Check(
+        id="skill-by-group",
+        title="No season, decade or regime is served clearly worse",
+        question="Is there a kind of day on which the best peer is clearly better?",
+        method="Mean gain in log score over the best peer by season, decade and the regime at the origin, "
+        "with a stationary-bootstrap interval, 95 % for all groups together.",
+        reference="Politis and Romano (1994), JASA 89(428); Lerch et al. (2017), Statistical Science 32(1)",
+        run=lambda e: judge_skill(e.grouped),
+    ),
+    Check(
+        id="coverage-by-group",
+        title="Intervals hold what they say in every group",
+        question="Are the intervals right in each season, decade and regime, not only on average?",
+        method="Coverage of the 50 % and 90 % intervals by group and lead against exact binomial bounds, 5 % "
+        "for all; n forecasts of lead h count as n/h.",
+        reference="Gneiting, Balabdaoui and Raftery (2007), JRSS B 69(2)",
+        run=lambda e: judge_coverage(e.grouped),
+    ),
 )
 
 
-def check_forecasts(workspace: Workspace, progress: Progress = silent) -> dict[str, Any]:
+def check_forecasts(
+    workspace: Workspace, waivers: Sequence[Waiver] = (), progress: Progress = silent
+) -> dict[str, Any]:
     """Run every check of the forecasts on the test block; see :func:`tasks.checks.run_checks`."""
     if not workspace.forecasts.exists():
         raise BasinError(f"{workspace.forecasts} is missing; run the stage evaluate first (`basin run`)")
-    evidence = ForecastEvidence(pd.read_parquet(workspace.forecasts), read_json(workspace.scores))
-    return run_checks(CHECKS, evidence, progress)
+    regimes = get_domain(workspace).regimes(pd.read_parquet(workspace.raw))
+    forecasts, scores = pd.read_parquet(workspace.forecasts), read_json(workspace.scores)
+    day = date.fromisoformat(read_json(workspace.provenance)["as_of"])
+    return run_checks(CHECKS, ForecastEvidence(forecasts, scores, regimes), progress, waivers, day)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from tasks.errors import BasinError
 from tasks.own.question import Question
+from tasks.readers import OFFSET
 
 SHOWN = 3
 """Bad rows that a message names."""
@@ -18,9 +19,6 @@ LONGEST_GAP = {"B": 20, "D": 3, "W": 21, "MS": 31.5, "h": 96 / 24}
 """Days between neighbouring rows beyond which a record has a hole: markets close for weeks at most."""
 
 MISSING = ("", ".", "NA", "NaN", "nan", "NULL", "null", "None", "-")
-
-OFFSET = r"(:\d\d(?:\.\d+)?)\s*(?:[+-]\d\d:?\d\d|Z)$"
-"""The time zone at the end of a written time, after its minutes or seconds."""
 
 FEW = 0.01
 """Share of values that are not positive below which they look like errors in a file of prices."""

@@ -13,8 +13,8 @@ from pydantic import Field, ValidationError
 
 from tasks.checks import Waiver
 from tasks.errors import BasinError
-from tasks.own.reading import OFFSET
 from tasks.params import Strict
+from tasks.readers import OFFSET
 
 STEPS = {"h": 1 / 24, "D": 1.0, "B": 1.0, "W": 7.0, "MS": 30.44}
 """Days between rows of each frequency."""
