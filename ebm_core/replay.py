@@ -1,0 +1,54 @@
+"""A memory of chains for persistent training: each update goes on where earlier ones ended."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Start = Callable[[int, torch.Generator], Tensor]
+"""``(count, generator)`` → fresh starting points ``(count, *shape)``."""
+
+
+class ReplayBuffer:
+    """``size`` chains in one tensor ``chains`` ``(size, *shape)``; each drawn one starts anew at times.
+
+    ``draw`` gives rows and where they lie; after sampling, ``put`` stores them there. The whole state is the
+    tensor ``chains``: keep it in a checkpoint and assign it to go on. Randomness comes from the generators
+    passed in. Reference: Du and Mordatch (2019), Implicit generation and modeling with energy-based models.
+
+    Raises ``ValueError`` for a reinitialisation probability outside [0, 1] or a size below one.
+    """
+
+    def __init__(self, start: Start, size: int, reinitialise: float, generator: torch.Generator) -> None:
+        if not 0 <= reinitialise <= 1:
+            raise ValueError(f"reinitialise: {reinitialise}; expected a probability")
+        if size < 1:
+            raise ValueError(f"size: {size}; expected one chain or more")
+        self.start, self.reinitialise = start, reinitialise
+        self.chains = start(size, generator)
+
+    def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """``(index, x)``: ``count`` different chains, some fresh: ``(count,)``, ``(count, *shape)``."""
+        if count > len(self.chains):
+            raise ValueError(f"count: {count} of only {len(self.chains)} chains")
+        device = generator.device
+        index = torch.randperm(len(self.chains), generator=generator, device=device)[:count]
+        index = index.to(self.chains.device)
+        x = self.chains[index]
+        fresh = torch.rand(count, generator=generator, device=device) < self.reinitialise
+        fresh = fresh.to(self.chains.device)
+        if fresh.any():
+            x[fresh] = self.start(int(fresh.sum()), generator).to(x)
+        return index, x
+
+    def put(self, index: Tensor, x: Tensor) -> None:
+        """Store the chains ``x`` ``(count, *shape)`` at the places ``index`` that ``draw`` gave.
+
+        Raises ``ValueError`` for another shape or non-finite values, which would stay for ever.
+        """
+        if x.shape != (len(index), *self.chains.shape[1:]):
+            expected = (len(index), *self.chains.shape[1:])
+            raise ValueError(f"x: shape {tuple(x.shape)}; expected {tuple(expected)}")
+        if not torch.isfinite(x).all():
+            raise ValueError("x: non-finite chains are not kept; make the sampler's steps smaller")
+        self.chains[index] = x.detach().to(self.chains)
