@@ -1,0 +1,143 @@
+"""One training loop for every energy and objective, which another process can take over bit for bit."""
+
+import copy
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ebm_core.checkpoints import Tree, load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
+from ebm_core.objectives import Batch, Objective
+
+
+@dataclass(frozen=True)
+class EnergyFit:
+    """A trained energy, the exponential moving average of its weights, and the ``loss`` ``(steps,)``."""
+
+    energy: Any
+    averaged: Any
+    loss: Tensor
+
+
+def fit(
+    energy: nn.Module,
+    data: Batch,
+    objective: Objective,
+    *,
+    steps: int,
+    batch: int,
+    learning_rate: float,
+    generator: torch.Generator,
+    decay: float = 0.999,
+    clip: float | None = None,
+    mixed_precision: bool = False,
+    checkpoint: Path | None = None,
+    checkpoint_every: int = 500,
+) -> EnergyFit:
+    """Train a copy of ``energy`` on ``data`` by ``steps`` of Adam on batches drawn with replacement.
+
+    ``data`` are ``(N, *shape)``, or ``(x, label)`` with labels ``(N,)`` for an objective that wants them. The
+    fit runs where they are, and ``generator`` must be there too. ``averaged`` keeps ``decay`` of itself at
+    each step (less at the start: (1 + t)/(10 + t) at step t). ``clip`` bounds the norm of the gradient.
+    ``mixed_precision`` computes products in bfloat16, with weights and sums in their own type.
+
+    With a ``checkpoint`` file everything is kept in it every ``checkpoint_every`` steps: weights, average,
+    moments of Adam, the state of the objective (chains, a sampler's network) and of the generator. A fit
+    killed at any moment and called again goes on from there to the same bits; called again when done, it
+    returns at once. The objective's state stays in the objective: give another fit a new one.
+
+    Raises ``FloatingPointError`` naming the step when training diverges (the checkpoint still holds the last
+    sound state), ``ValueError`` naming the argument for data or options that cannot be, and for a checkpoint
+    of another fit.
+    """
+    x = _checked(data, objective, steps, batch, generator)
+    energy = copy.deepcopy(energy).to(x.device).train()
+    averaged = copy.deepcopy(energy).eval().requires_grad_(False)
+    weights: list[Tensor] = list(energy.parameters())
+    means: list[Tensor] = list(averaged.parameters())
+    optimiser = torch.optim.Adam(weights, lr=learning_rate, fused=True)
+    loss = torch.zeros(steps, dtype=torch.float64)
+    numbers = [steps, batch, learning_rate, decay, clip, mixed_precision]
+    asked = [list(x.shape), repr(energy), repr(objective), *numbers]
+    done = 0
+    saved = None if checkpoint is None else load_checkpoint(checkpoint)
+    if saved is not None:
+        if saved["asked"] != asked:
+            raise ValueError(f"checkpoint: {checkpoint} is of another fit, {saved['asked']}; delete it")
+        energy.load_state_dict(saved["energy"])
+        averaged.load_state_dict(saved["averaged"])
+        restore_optimiser(optimiser, saved["optimiser"])
+        objective.restore(saved["objective"])
+        generator.set_state(saved["generator"])
+        loss, done = saved["loss"], saved["done"]
+
+    for step in range(done + 1, steps + 1):
+        chosen = torch.randint(len(x), (batch,), generator=generator, device=x.device)
+        part = data[chosen] if isinstance(data, Tensor) else (data[0][chosen], data[1][chosen])
+        try:
+            # Without the cache: casts made for chains, which need no gradient, would be kept and have none.
+            with torch.autocast(x.device.type, torch.bfloat16, mixed_precision, cache_enabled=False):
+                now = objective.loss(energy, part, generator)
+        except ValueError as error:
+            if step == 1:  # of what was passed in; later, with the same shapes, only divergence is left
+                raise
+            raise _diverged(step, objective, str(error)) from error
+        loss[step - 1] = now.item()
+        if not math.isfinite(loss[step - 1]):
+            raise _diverged(step, objective, f"the loss is {now.item()}")
+        optimiser.zero_grad()
+        now.backward()
+        if clip is not None:
+            torch.nn.utils.clip_grad_norm_(weights, clip)
+        optimiser.step()
+        with torch.no_grad():
+            torch._foreach_lerp_(means, weights, 1 - min(decay, (1 + step) / (10 + step)))
+        if step == steps or (checkpoint is not None and step % checkpoint_every == 0):
+            if not all(torch.isfinite(w).all() for w in weights):
+                raise _diverged(step, objective, "weights are not finite")
+            if checkpoint is not None:
+                state: Tree = {
+                    "asked": asked,
+                    "done": step,
+                    "energy": energy.state_dict(),
+                    "averaged": averaged.state_dict(),
+                    "optimiser": optimiser_state(optimiser),
+                    "objective": objective.state(),
+                    "generator": generator.get_state(),
+                    "loss": loss,
+                }
+                save_checkpoint(checkpoint, state)
+    return EnergyFit(energy.eval(), averaged, loss)
+
+
+def _diverged(step: int, objective: Objective, what: str) -> FloatingPointError:
+    name = type(objective).__name__
+    return FloatingPointError(f"{name} diverged at step {step}: {what}; try {objective.remedy}")
+
+
+def _checked(data: Batch, objective: Objective, steps: int, batch: int, generator: torch.Generator) -> Tensor:
+    """The data x, after a look at everything that a fit was given."""
+    if isinstance(data, Tensor) == objective.labelled:
+        wanted = "(x, label)" if objective.labelled else "x alone"
+        raise ValueError(f"data: {type(objective).__name__} takes {wanted}")
+    x = data if isinstance(data, Tensor) else data[0]
+    if x.dim() < 2 or not x.is_floating_point() or not len(x):
+        raise ValueError(f"data: {x.dtype} of shape {tuple(x.shape)}; expected floating point (N, *shape)")
+    if not torch.isfinite(x).all():
+        rows = torch.nonzero(~torch.isfinite(x).flatten(1).all(1)).flatten()
+        raise ValueError(
+            f"data: non-finite values in {len(rows)} rows, first row {int(rows[0])}; drop or mend them"
+        )
+    if not isinstance(data, Tensor) and (data[1].shape != x.shape[:1] or data[1].dtype != torch.int64):
+        raise ValueError(
+            f"data: labels {data[1].dtype} of shape {tuple(data[1].shape)}; expected int64 ({len(x)},)"
+        )
+    for name, number in (("steps", steps), ("batch", batch)):
+        if number < 1:
+            raise ValueError(f"{name}: {number}; expected 1 or more")
+    if generator.device.type != x.device.type:
+        raise ValueError(f"generator: on {generator.device}, data on {x.device}; expected the same device")
+    return x
