@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows import fields, models, own
+from flows import applications, fields, models, own
 from flows.errors import one_line_errors
 from tasks.errors import BasinError
 from tasks.stages import STAGES
@@ -54,14 +54,35 @@ def run(
         list[str] | None, typer.Option(help="A domain to run; may be repeated. Default: all.")
     ] = None,
     root: Root = Path(),
+    data: Annotated[Path | None, typer.Option(help="Examples of your own, for an application.")] = None,
+    train: Annotated[Path | None, typer.Option(help="Examples to learn from.")] = None,
+    test: Annotated[Path | None, typer.Option(help="Examples to judge on.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of a table that holds the label.")] = None,
+    seeds: Annotated[int, typer.Option(help="Seeds of an application.")] = 5,
+    out: Annotated[Path | None, typer.Option(help="Folder for an application's results.")] = None,
 ) -> None:
-    """Bring every stage up to date, then show the model beside its peers, the forecast and the report."""
+    """Bring every stage up to date, then show the model beside its peers, the forecast and the report.
+
+    An application (a domain that params.yaml does not list: anomaly, images, …) runs on the examples of the
+    catalog or on your own and writes its results to --out, by default artifacts/DOMAIN.
+    """
     with one_line_errors():
         from tasks.params import load_domains, load_params
-        from tasks.workspace import Workspace
 
         root = root.resolve()
-        domains = domain or load_domains(root)
+        listed = load_domains(root) if domain is None or out is None else []
+        examples = any(option is not None for option in (data, train, test, label, out))
+        if examples or any(name not in listed for name in domain or ()):
+            if domain is None or len(domain) != 1:
+                raise BasinError("give one --domain: an application runs by itself, with its own --out")
+            from tasks.applications import Given
+
+            given = Given(data, train, test, label, seeds)
+            applications.run(domain[0], given, root, out or root / "artifacts" / domain[0])
+            return
+        from tasks.workspace import Workspace
+
+        domains = domain or listed
         for name in domains:
             load_params(root, name)
         console = _console()

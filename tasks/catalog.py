@@ -90,7 +90,38 @@ class FileSource(Entry):
         return self.path
 
 
-Source = Annotated[LibrarySource | UrlSource | FileSource, Field(discriminator="kind")]
+class DatasetSource(Strict):
+    """Examples rather than a series: a file or folder that its application reads (:func:`find_dataset`).
+
+    In an installed package (``loader``), or at ``url``, of which the mirror may hold a copy. The sha256 of a
+    folder is that of its files' names and sums.
+    """
+
+    kind: Literal["dataset"]
+    title: str
+    licence: str
+    loader: str | None = None
+    url: str | None = None
+    mirror: str | None = None
+    sha256: Sums | None = None
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> "DatasetSource":
+        if (self.loader is None) == (self.url is None):
+            raise ValueError("a dataset has either a `loader` or a `url`")
+        return self
+
+    @property
+    def origin(self) -> str:
+        return self.loader or str(self.url)
+
+    def accepts(self, sha256: str) -> bool:
+        """Whether the catalog states this sum, or none."""
+        return self.sha256 is None or sha256 in self.sha256
+
+
+TableSource = LibrarySource | UrlSource | FileSource
+Source = Annotated[TableSource | DatasetSource, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True)
@@ -120,7 +151,7 @@ def load_catalog(path: Path) -> dict[str, Source]:
             entries[str(name)] = adapter.validate_python(entry)
         except ValidationError as error:
             first = error.errors()[0]
-            place = [str(part) for part in first["loc"] if part not in ("library", "url", "file")]
+            place = [str(part) for part in first["loc"] if part not in ("library", "url", "file", "dataset")]
             key = ".".join([str(name), *place])
             if first["type"] == "extra_forbidden":
                 raise BasinError(f"{path}: unknown key `{key}`; remove it or correct its name") from error
@@ -130,7 +161,7 @@ def load_catalog(path: Path) -> dict[str, Source]:
 
 
 def read_source(
-    name: str, entry: Source, root: Path, mirror: Path | None = None, progress: Progress = silent
+    name: str, entry: TableSource, root: Path, mirror: Path | None = None, progress: Progress = silent
 ) -> SourceTable:
     """Find the source (mirror first), check its sha256 where one is stated, and read it.
 
@@ -172,7 +203,40 @@ def _load(label: str, entry: LibrarySource) -> pd.DataFrame:
     return table.reset_index() if table.index.name else table
 
 
-def _sha256(label: str, path: Path, entry: Source) -> str:
+def find_dataset(name: str, entry: DatasetSource, mirror: Path | None) -> tuple[Any, str | None]:
+    """What the loader returned, or the path in the mirror, and its sha256 (none of a loader's).
+
+    Raises ``BasinError`` that says how to get the data where the mirror has none, or other ones.
+    """
+    if entry.loader:
+        module, _, function = entry.loader.rpartition(".")
+        return getattr(import_module(module), function)(), None
+    path = mirror / entry.mirror if mirror and entry.mirror else None
+    if path is None or not path.exists():
+        where = f" holds no {entry.mirror}" if mirror else " is not set"
+        raise BasinError(
+            f"{name}: BASIN_DATA_MIRROR{where}; get the data from {entry.url} ({entry.licence}) and put them "
+            f"at {entry.mirror} below the folder of that variable, or give files of your own with --data"
+        )
+    found = sha256_of(path)
+    if not entry.accepts(found):
+        raise BasinError(
+            f"{name} ({path}): sha256 is {found}, expected {' or '.join(entry.sha256 or ())}; get it again, "
+            "or if the new content is wanted state its sum in data/catalog.yaml"
+        )
+    return path, found
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's bytes; of a folder, of the lines ``name sha256`` of its files in order of name."""
+    if path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    lines = (f"{file.relative_to(path).as_posix()} {sha256_of(file)}\n" for file in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _sha256(label: str, path: Path, entry: TableSource) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError as error:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.catalog import Entry, load_catalog, read_source
+from tasks.catalog import DatasetSource, Entry, load_catalog, read_source
 from tasks.domains import get_domain
 from tasks.errors import BasinError
 from tasks.files import sha256, whole, write_json
@@ -59,6 +59,8 @@ def snapshot(
                 f"{', '.join(catalog)}"
             )
         entry = catalog[name]
+        if isinstance(entry, DatasetSource):
+            raise BasinError(f"{workspace.catalog}: `{name}` holds examples of an application, not a series")
         source = read_source(name, entry, workspace.root, mirror, progress)
         tables[name] = known_on(source.table, entry, as_of, source.label)
         sources.append(

@@ -31,7 +31,7 @@ DOTS_PER_INCH = 120
 BATCH = 600
 """States evaluated at once: bounds the memory of the quadrature."""
 
-_drawing = threading.Lock()
+drawing = threading.Lock()
 """Two domains run as threads and matplotlib's caches are shared: one draws at a time."""
 
 
@@ -80,7 +80,7 @@ def landscape(workspace: Workspace, params: DomainParams, progress: Progress = s
     maps: tuple[Callable[[Scene, Any], tuple[Any, str, str]], ...] = (state_map, plane_map)
     for i, scene in enumerate(scenes):
         for j, draw in enumerate(maps):
-            with _drawing:
+            with drawing:
                 picture, title, caption = draw(scene, domain)
             name = f"{draw.__name__.removesuffix('_map')}-{scene.name}.png"
             pictures[name] = picture

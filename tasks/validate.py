@@ -52,9 +52,16 @@ def validate(workspace: Workspace, params: DomainParams, progress: Progress = si
 
 
 def held(suite: dict[str, Any], raw: pd.DataFrame, label: str, data_docs: Path) -> list[dict[str, Any]]:
-    """The outcome of each expectation (:func:`run_suite`); raises ``BasinError`` where ``raw`` breaks one."""
+    """:func:`require` of a raw table of series, with its derived columns."""
+    return require(suite, derived(raw), label, data_docs, ("series", "time"))
+
+
+def require(
+    suite: dict[str, Any], table: pd.DataFrame, label: str, data_docs: Path, names: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    """The outcome of each expectation (:func:`run_suite`); ``BasinError`` where ``table`` breaks one."""
     with _one_at_a_time:
-        found = run_suite(suite, derived(raw), data_docs)
+        found = run_suite(suite, table, data_docs, names)
     failed = [f for f in found if not f["success"]]
     if failed:
         others = f" ({len(failed) - 1} more expectations failed)" if len(failed) > 1 else ""
@@ -95,9 +102,12 @@ def derived(raw: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def run_suite(suite: dict[str, Any], table: pd.DataFrame, data_docs: Path) -> list[dict[str, Any]]:
+def run_suite(
+    suite: dict[str, Any], table: pd.DataFrame, data_docs: Path, names: tuple[str, ...]
+) -> list[dict[str, Any]]:
     """One entry an expectation, in the order of the suite: ``expectation column where success observed
-    failing_rows dates why``. Not safe to call from two threads at once."""
+    failing_rows dates why``. ``names`` are the columns that name a row. Not safe to call from two threads at
+    once."""
     import great_expectations as gx
     from great_expectations.checkpoint import UpdateDataDocsAction
     from great_expectations.data_context.types.base import ProgressBarsConfig
@@ -148,7 +158,7 @@ def run_suite(suite: dict[str, Any], table: pd.DataFrame, data_docs: Path) -> li
             actions=[UpdateDataDocsAction(name="data_docs", site_names=["data_docs"])],
             result_format={
                 "result_format": "COMPLETE",
-                "unexpected_index_column_names": ["series", "time"],
+                "unexpected_index_column_names": list(names),
             },
         )
     )
@@ -176,9 +186,13 @@ def _entry(result: Any) -> dict[str, Any]:
         "success": bool(result.success),
         "observed": observed,
         "failing_rows": int(detail.get("unexpected_count", 0)),
-        "dates": [f"{row['time'][:10]} ({row['series']})" for row in rows[:SHOWN]],
+        "dates": [_name(row) for row in rows[:SHOWN]],
         "why": config.meta["why"],
     }
+
+
+def _name(row: dict[str, Any]) -> str:
+    return f"{row['time'][:10]} ({row['series']})" if "time" in row else str(row["example"])
 
 
 def _words(failure: dict[str, Any]) -> str:

@@ -102,7 +102,7 @@ def require_columns(source: str, table: "pd.DataFrame", columns: tuple[str, ...]
 
 
 DOMAINS = tuple(sorted(module.name for module in iter_modules(__path__)))
-"""Every domain there is a module of."""
+"""Every domain there is a module of: those that forecast, and the applications (``tasks.applications``)."""
 
 
 def get_domain(workspace: "Workspace") -> Any:
@@ -111,4 +111,10 @@ def get_domain(workspace: "Workspace") -> Any:
         return workspace.own
     if workspace.domain not in DOMAINS:
         raise BasinError(f"no domain `{workspace.domain}`; known: {', '.join(DOMAINS)}")
-    return import_module(f"tasks.domains.{workspace.domain}").DOMAIN
+    domain = getattr(import_module(f"tasks.domains.{workspace.domain}"), "DOMAIN", None)
+    if domain is None:
+        raise BasinError(
+            f"`{workspace.domain}` learns from examples and forecasts nothing; take it out of `domains` in "
+            f"params.yaml and use `basin run --domain {workspace.domain} --out DIR`"
+        )
+    return domain

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.catalog import RETRIES, load_catalog, read_source
+from tasks.catalog import RETRIES, find_dataset, load_catalog, read_source, sha256_of
 from tasks.errors import BasinError
 
 FRED = "observation_date,SP500\n2018-12-24,2351.10\n2018-12-25,\n2018-12-26,.\n2018-12-27,2488.83\n"
@@ -125,6 +125,27 @@ def test_live_sources_state_no_sha256_and_fixed_ones_do(project_root: Path) -> N
     live = {name for name, e in entries.items() if e.kind == "url" and e.sha256 is None}
     assert live == {"fred_sp500", "fred_vix", "noaa_nino34"}
     assert all(e.sha256 for e in entries.values() if e.kind == "file")
+    assert all(e.sha256 for e in entries.values() if e.kind == "dataset" and e.url)
+
+
+@pytest.mark.mirror
+def test_every_dataset_that_the_mirror_holds_is_the_stated_one(project_root: Path, mirror: Path) -> None:
+    entries = load_catalog(project_root / "data" / "catalog.yaml")
+    held = {
+        n: e for n, e in entries.items() if e.kind == "dataset" and e.url and (mirror / e.mirror).exists()
+    }
+    for name, entry in held.items():
+        assert find_dataset(name, entry, mirror)[0] == mirror / entry.mirror
+
+
+def test_a_folder_is_known_by_the_names_and_contents_of_its_files(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "x").write_text("1")
+    (tmp_path / "a").write_text("2")
+    before = sha256_of(tmp_path)
+    assert before == sha256_of(tmp_path)
+    (tmp_path / "a").rename(tmp_path / "c")
+    assert sha256_of(tmp_path) != before
 
 
 @pytest.mark.mirror
@@ -132,7 +153,7 @@ def test_every_source_that_the_mirror_holds_is_read_from_it(project_root: Path, 
     held = {
         name: entry
         for name, entry in load_catalog(project_root / "data" / "catalog.yaml").items()
-        if entry.mirror and (mirror / entry.mirror).is_file()
+        if entry.kind != "dataset" and entry.mirror and (mirror / entry.mirror).is_file()
     }
     assert {"oras5_enso", "sp500_vix", "nino34_long"} <= set(held)
     for name, entry in held.items():

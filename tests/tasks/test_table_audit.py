@@ -153,6 +153,7 @@ def test_labelled_rows_need_no_time():
         "balance",
         "shortcut",
         "proxies",
+        "copies",
         "places",
         "fairness",
     ]
@@ -167,7 +168,7 @@ def test_what_is_not_asked_is_not_applicable_and_embargo_is_counted():
     found = statuses(garch(0))
     assert {name for name, status in found.items() if status == "not applicable"} == {
         "breaks", "embargo", "survivorship", "publication",
-        "balance", "shortcut", "proxies", "places", "fairness",
+        "balance", "shortcut", "proxies", "copies", "places", "fairness",
     }  # fmt: skip
     split = {"test_from": "2014-01-01", "horizon": 21}
     assert statuses(garch(0), embargo=5, **split)["embargo"] == "fail"
@@ -245,3 +246,16 @@ def test_the_page_escapes_what_the_file_says(tmp_path: Path):
     page = (tmp_path / "audit.html").read_text()
     assert page == page_of(result, "<b>.csv")
     assert "<script>" not in page and "<b>.csv" not in page
+
+
+def test_a_copy_of_a_training_row_in_the_test_part_is_seen():
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(rng.normal(size=(400, 3)), columns=list("abc"))
+    rows["ill"] = rng.integers(2, size=400)
+    rows["part"] = np.where(np.arange(400) < 200, "train", "test")
+    spec = Spec(label="ill", split="part")
+    found = {c["id"]: c for c in audit_table(rows, spec)["checks"]}
+    assert found["copies"]["status"] == "pass"
+    rows.loc[300:309, list("abc")] = rows.loc[0:9, list("abc")].to_numpy()
+    found = {c["id"]: c for c in audit_table(rows, spec)["checks"]}
+    assert found["copies"]["status"] == "fail" and found["copies"]["measured"] == 0.05

@@ -105,7 +105,7 @@ def test_a_broken_suite_is_refused(tmp_path: Path, text: str, words: str) -> Non
 def test_an_expectation_that_does_not_exist_is_named(tmp_path: Path, entry: dict) -> None:
     suite = {"suite": "climate", "expectations": [{**entry, "meta": {"why": ""}}]}
     with pytest.raises(BasinError, match=rf"suite climate: expectation 1 \({entry['type']}\)"):
-        run_suite(suite, pd.DataFrame({"sst": [20.0]}), tmp_path / "docs")
+        run_suite(suite, pd.DataFrame({"sst": [20.0]}), tmp_path / "docs", ())
 
 
 def test_derived_columns_start_anew_with_each_series() -> None:

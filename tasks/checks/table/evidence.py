@@ -37,16 +37,18 @@ class Spec(Strict):
     prediction: str | None = Field(None, description="binary column that it answered")
     source: tuple[str, ...] = Field((), description="columns of how a row was made, not what it shows")
     protected: tuple[str, ...] = Field((), description="columns of groups of persons")
+    split: str | None = Field(None, description="column that says train or test")
     latitude: str | None = None
     longitude: str | None = None
     limits: dict[str, tuple[float, float]] = Field({}, description="physical limits of a column")
-    thresholds: dict[str, float] = Field({}, description="of a check, by `check.name`")
+    thresholds: dict[str, float] = Field({}, description="limits of checks, by `check.name`")
     waive: tuple[Waiver, ...] = ()
 
     @property
     def named(self) -> set[str]:
         """Columns that have a part of their own."""
-        single = (self.time, self.target, self.series, self.published, self.label, self.prediction)
+        single = (self.time, self.target, self.series, self.published)
+        single += (self.label, self.prediction, self.split)
         places = (self.latitude, self.longitude)
         return {name for name in (*single, *places, *self.source, *self.protected) if name}
 

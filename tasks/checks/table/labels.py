@@ -1,4 +1,4 @@
-"""Checks of labelled rows: balance, sources that give the label away, proxies, fairness, places."""
+"""Checks of labelled rows: balance, shortcuts, proxies, copies over the split, fairness, places."""
 
 import numpy as np
 import pandas as pd
@@ -62,6 +62,23 @@ def proxies(e: TableEvidence) -> Outcome:
         dict(sorted(measured.items(), key=lambda item: -item[1])[:10]), limit, "fail" if at_fault else "pass",
         "leaving the attribute out does not hide it" if at_fault else "no column stands for another",
         tuple(at_fault),
+    )  # fmt: skip
+
+
+def copies(e: TableEvidence) -> Outcome:
+    """Test rows whose inputs are those of a training row, to the last digit."""
+    if e.spec.split is None or not e.inputs:
+        return Outcome("not given", 0.01, "not applicable", "the spec names no split and inputs")
+    limit = e.threshold("copies.share", 0.01)
+    test = (e.frame[e.spec.split] == "test").to_numpy()
+    hashes = pd.util.hash_pandas_object(e.frame[e.inputs], index=False).to_numpy()
+    again = test & np.isin(hashes, hashes[~test])
+    share = float(again.sum() / max(test.sum(), 1))
+    return Outcome(
+        round(share, 4), limit, "fail" if share > limit else "warn" if share else "pass",
+        "rows of the test part were learned from: split by what they are copies of" if share
+        else "no test row is a copy of a training row",
+        tuple(f"row {row + 1}" for row in np.flatnonzero(again)[:5]),
     )  # fmt: skip
 
 
@@ -197,6 +214,14 @@ CHECKS = (
         method="Cross-validated AUROC of each such attribute from each single input.",
         reference="Barocas, Hardt and Narayanan (2023), Fairness and Machine Learning, ch. 3",
         run=proxies,
+    ),
+    Check(
+        id="copies",
+        title="No test row was learned from",
+        question="Are rows on both sides of the split the same?",
+        method="Share of test rows whose inputs equal those of a training row.",
+        reference="Kapoor and Narayanan (2023), Leakage and the reproducibility crisis, Patterns 4(9)",
+        run=copies,
     ),
     Check(
         id="places",

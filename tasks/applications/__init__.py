@@ -1,0 +1,150 @@
+"""What an application tells the stages: images, tables, scans, listening and speech differ only here.
+
+A forecasting domain is a :class:`tasks.domains.Domain`; an application learns an energy from *examples*. Both
+are one file in ``tasks/domains/``: there the instance is called ``DOMAIN``, here ``APPLICATION``.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.errors import BasinError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from torch import Tensor
+
+    from tasks.applications.trials import Trial
+    from tasks.checks.table.evidence import Spec
+    from tasks.parallel import Progress
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the command was given: files of the user's own, or none of them for those of the catalog."""
+
+    data: Path | None = None
+    train: Path | None = None
+    test: Path | None = None
+    label: str | None = None
+    seeds: int = 5
+
+    @property
+    def own(self) -> bool:
+        return any(path is not None for path in (self.data, self.train, self.test))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(path for path in (self.data, self.train, self.test) if path is not None)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure of the report: PNG bytes (``tasks.landscape.png``), what it shows, how to read it."""
+
+    name: str
+    title: str
+    caption: str
+    png: bytes
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the landscape is drawn of: examples ``(n, d)`` in the space that the energy sees, d ≥ 2.
+
+    ``energy`` maps ``(m, d)`` to ``(m,)``; ``labels`` ``(n,)`` are words, one colour each; ``columns`` name
+    the d coordinates, for the axes.
+    """
+
+    points: "np.ndarray"
+    energy: "Callable[[np.ndarray], np.ndarray]"
+    labels: "np.ndarray"
+    columns: tuple[str, ...]
+    caption: str
+
+
+class Application(ABC):
+    """One module ``tasks/domains/NAME.py`` with a module-level instance ``APPLICATION``.
+
+    Import torch and scikit-learn inside the methods: a bad command line must not wait for them. The methods
+    are called about in the order in which they stand here, each once but ``fit``: once a seed.
+    """
+
+    name: str
+    title: str
+    question: str
+    """What is asked and how it is judged, in a few plain sentences for the report."""
+    sources: tuple[str, ...]
+    """Entries of ``data/catalog.yaml``, of kind ``dataset``."""
+    reference: str
+    """The peer that the headline compares with."""
+
+    @abstractmethod
+    def read(self, given: Given, sources: dict[str, Any]) -> Any:
+        """The examples with their split into training and test part, as the later methods want them.
+
+        ``sources`` maps each name of ``self.sources`` to a path or to what its loader returned; it is empty
+        where the user gave files. Raises ``BasinError`` for whatever cannot be learned from or judged.
+        """
+
+    @abstractmethod
+    def table(self, examples: Any) -> "pd.DataFrame":
+        """One row an example: ``example`` (name), ``split`` (train or test), what suite and audit judge."""
+
+    @abstractmethod
+    def spec(self, examples: Any) -> "Spec":
+        """What the columns of :meth:`table` are, for the audit."""
+
+    @abstractmethod
+    def fit(self, examples: Any, seed: int, progress: "Progress") -> Any:
+        """The energy model and every peer, learned from the training part with ``seed`` and nothing else."""
+
+    @abstractmethod
+    def trials(self, examples: Any, fitted: list[Any]) -> "list[Trial]":
+        """The test part opened: what ``ebm`` and each peer answer, one trial a seed (and a group)."""
+
+    def outcomes(
+        self, examples: Any, fitted: list[Any], trials: "list[Trial]"
+    ) -> "tuple[pd.DataFrame, Spec] | None":
+        """Answers about persons, for the check of fairness: a table with label, prediction and groups."""
+        return None
+
+    @abstractmethod
+    def scene(self, examples: Any, fitted: list[Any]) -> Scene:
+        """What the landscape shows."""
+
+    def curves(self, fitted: list[Any]) -> dict[str, list[float]]:
+        """Training curves by name, for TensorBoard."""
+        return {}
+
+    @abstractmethod
+    def pictures(self, examples: Any, fitted: list[Any], trials: "list[Trial]") -> list[Picture]:
+        """What is judged, for the eye."""
+
+    @abstractmethod
+    def model(self, fitted: list[Any]) -> "tuple[dict[str, Tensor], dict[str, Any]]":
+        """``model.safetensors`` and ``config.json`` of the energy model."""
+
+    @abstractmethod
+    def notes(self, examples: Any, scores: dict[str, Any]) -> list[str]:
+        """Plain sentences that a reader of the scores must know: limits of the data, where it falls short."""
+
+
+def get_application(name: str) -> Application:
+    """Raise ``BasinError`` where there is no module of this name, or it is a forecasting domain."""
+    from tasks.domains import DOMAINS
+
+    if name not in DOMAINS:
+        raise BasinError(f"no domain `{name}`; known: {', '.join(DOMAINS)}")
+    found = getattr(import_module(f"tasks.domains.{name}"), "APPLICATION", None)
+    if found is None:
+        raise BasinError(
+            f"`{name}` forecasts a series and takes no --data, --train, --test, --label or --out: run "
+            f"`basin run --domain {name}`, your own series with `basin backtest`"
+        )
+    application: Application = found
+    return application

@@ -1,0 +1,96 @@
+"""Measures of a bootstrap: each takes all resamples at once, as weights of the rows.
+
+``measure(truth, answer, weight)``: ``truth`` ``(n,)``, ``answer`` ``(n, …)``, ``weight`` ``(resamples, n)``,
+how often a row is drawn; the result is ``(resamples,)``, NaN where a resample has no row of one class.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure of merit by its key in ``scores.json``, in words, and which way is better."""
+
+    name: str
+    title: str
+    of: Callable[[Array, Array, Array], Array]
+    better: Literal["higher", "lower"] = "higher"
+
+    @property
+    def sign(self) -> int:
+        return 1 if self.better == "higher" else -1
+
+
+def auroc(truth: Array, answer: Array, weight: Array) -> Array:
+    """P(a positive scores above a negative) + ½ P(they tie), truth 0 or 1. Hanley and McNeil (1982)."""
+    positive, negative = _by_score(truth, answer, weight)
+    below = negative.cumsum(1) - negative / 2
+    with np.errstate(invalid="ignore"):
+        found: Array = (positive * below).sum(1) / (positive.sum(1) * negative.sum(1))
+    return found
+
+
+def average_precision(truth: Array, answer: Array, weight: Array) -> Array:
+    """Σₖ (Rₖ − Rₖ₋₁) Pₖ over falling thresholds, without interpolation, as scikit-learn states it."""
+    positive, negative = (part[:, ::-1] for part in _by_score(truth, answer, weight))
+    hits, drawn = positive.cumsum(1), (positive + negative).cumsum(1)
+    with np.errstate(invalid="ignore"):
+        precision = np.where(drawn > 0, hits / np.maximum(drawn, 1e-300), 0)
+        found: Array = (positive * precision).sum(1) / hits[:, -1]
+    return found
+
+
+def _by_score(truth: Array, answer: Array, weight: Array) -> tuple[Array, Array]:
+    """Weight of positives and of negatives at each distinct score, rising: ``(resamples, scores)``."""
+    order = np.argsort(answer, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(answer[order]) > 0])
+    sorted_weight, label = weight[:, order].astype(float), truth[order].astype(bool)
+    return (
+        np.add.reduceat(sorted_weight * label, starts, axis=1),
+        np.add.reduceat(sorted_weight * ~label, starts, axis=1),
+    )
+
+
+def mean(truth: Array, answer: Array, weight: Array) -> Array:
+    """Mean of what is stated a row (NDCG of a user, CRPS of an outcome)."""
+    found: Array = weight @ answer.astype(float) / weight.sum(1)
+    return found
+
+
+def median(truth: Array, answer: Array, weight: Array) -> Array:
+    """Weighted median of what is stated a row."""
+    order = np.argsort(answer, kind="stable")
+    cumulative = weight[:, order].cumsum(1)
+    where = (cumulative >= cumulative[:, -1:] / 2).argmax(1)
+    found: Array = answer[order][where].astype(float)
+    return found
+
+
+def accuracy(truth: Array, answer: Array, weight: Array) -> Array:
+    """Share of rows whose most probable class, ``answer`` ``(n, classes)``, is the true one."""
+    return mean(truth, answer.argmax(1) == truth, weight)
+
+
+def calibration_error(truth: Array, answer: Array, weight: Array, bins: int = 15) -> Array:
+    """ECE = Σ_b share_b · |accuracy_b − confidence_b| over equal bins of the largest probability.
+
+    Reference: Guo et al. (2017), On calibration of modern neural networks, ICML.
+    """
+    confidence = answer.max(1)
+    excess = confidence - (answer.argmax(1) == truth)
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    inside = place[:, None] == np.arange(bins)
+    found: Array = np.abs(weight @ (inside * excess[:, None])).sum(1) / weight.sum(1)
+    return found
+
+
+AUROC = Measure("auroc", "AUROC", auroc)
+AP = Measure("ap", "average precision", average_precision)
+ACCURACY = Measure("accuracy", "accuracy", accuracy)
+ECE = Measure("ece", "calibration error", calibration_error, "lower")

@@ -1,0 +1,152 @@
+"""The stages of an application, in order: ingest, validate, audit, train, evaluate, landscape, report."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tasks.applications import Application, Given, Picture, get_application
+from tasks.applications.landscape import draw, log_to_tensorboard
+from tasks.applications.report import write_report
+from tasks.applications.trials import Trial, judge
+from tasks.catalog import DatasetSource, find_dataset, load_catalog, sha256_of
+from tasks.checks import run_checks
+from tasks.checks.table.evidence import TableEvidence
+from tasks.checks.table.labels import CHECKS
+from tasks.errors import BasinError
+from tasks.files import whole, write_json
+from tasks.parallel import ROOT, Progress
+from tasks.validate import read_suite, require
+
+Stages = Callable[[str, Callable[[Progress], Any]], None]
+"""``stages(name, run)`` calls ``run(progress)`` and shows it."""
+
+
+@dataclass
+class Run:
+    """What the stages hand on to each other."""
+
+    application: Application
+    given: Given
+    root: Path
+    out: Path
+    provenance: list[dict[str, Any]] = field(default_factory=list)
+    examples: Any = None
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)
+    validation: dict[str, Any] = field(default_factory=dict)
+    audit: dict[str, Any] = field(default_factory=dict)
+    fitted: list[Any] = field(default_factory=list)
+    trials: list[Trial] = field(default_factory=list)
+    scores: dict[str, Any] = field(default_factory=dict)
+    landscape: bytes = b""
+    caption: str = ""
+
+    def ingest(self, progress: Progress) -> None:
+        """The user's files, or those of the catalog; their sums go to ``provenance.json``."""
+        sources = {}
+        if self.given.own:
+            for path in self.given.files:
+                if not path.exists():
+                    raise BasinError(f"{path}: no such file or folder")
+                origin = {"name": path.name, "origin": "given on the command line", "licence": "not stated"}
+                self.provenance.append({**origin, "sha256": sha256_of(path)})
+        else:
+            sources = self._sources()
+        self.examples = self.application.read(self.given, sources)
+        self._write("provenance.json", {"application": self.application.name, "sources": self.provenance})
+
+    def _sources(self) -> dict[str, Any]:
+        catalog = load_catalog(ROOT / "data" / "catalog.yaml")
+        folder = os.environ.get("BASIN_DATA_MIRROR")
+        mirror = self.root / folder if folder else None
+        found = {}
+        for name in self.application.sources:
+            entry = catalog.get(name)
+            if not isinstance(entry, DatasetSource):
+                raise BasinError(f"data/catalog.yaml: no source `{name}` of kind dataset; add it")
+            found[name], checksum = find_dataset(name, entry, mirror)
+            record = {"name": name, "origin": entry.origin, "licence": entry.licence, "sha256": checksum}
+            self.provenance.append(record)
+        return found
+
+    def validate(self, progress: Progress) -> None:
+        """The table of examples against the application's suite; stops where it does not hold."""
+        self.table = self.application.table(self.examples)
+        suite = read_suite(ROOT / "data" / "expectations" / f"{self.application.name}.json")
+        label = ", ".join(path.name for path in self.given.files) or self.application.name
+        found = require(suite, self.table, label, self.out / "data_docs", ("example",))
+        self.validation = {"success": True, "suite": suite["suite"], "expectations": found}
+        self._write("validation.json", self.validation)
+
+    def check(self, progress: Progress) -> None:
+        """The table of examples through the checks of labelled rows; a failure is shown, it stops nothing."""
+        evidence = TableEvidence(self.table, self.application.spec(self.examples))
+        self.audit = run_checks([c for c in CHECKS if c.id != "fairness"], evidence, progress)
+        self._write("audit.json", self.audit)
+
+    def train(self, progress: Progress) -> None:
+        for seed in range(self.given.seeds):
+            progress(f"seed {seed}", seed, self.given.seeds)
+            self.fitted.append(self.application.fit(self.examples, seed, progress))
+        from safetensors.torch import save_file
+
+        tensors, config = self.application.model(self.fitted)
+        with whole(self.out / "model") as (folder,):
+            folder.mkdir()
+            save_file({k: t.detach().contiguous() for k, t in tensors.items()}, folder / "model.safetensors")
+            write_json(folder / "config.json", {"application": self.application.name, **config})
+
+    def evaluate(self, progress: Progress) -> None:
+        """Every model on the test part, and where persons are judged the check of fairness."""
+        self.trials = self.application.trials(self.examples, self.fitted)
+        self.scores = judge(self.trials)
+        self.scores["notes"] = self.application.notes(self.examples, self.scores)
+        self._write("scores.json", self.scores)
+        about = self.application.outcomes(self.examples, self.fitted, self.trials)
+        if about is not None:
+            fairness = run_checks([c for c in CHECKS if c.id == "fairness"], TableEvidence(*about))
+            self.audit["checks"] += fairness["checks"]
+            order = ("not applicable", "pass", "warn", "fail")
+            self.audit["status"] = max(self.audit["status"], fairness["status"], key=order.index)
+            self._write("audit.json", self.audit)
+
+    def draw(self, progress: Progress) -> None:
+        scene = self.application.scene(self.examples, self.fitted)
+        self.landscape = draw(scene)
+        with whole(self.out / "landscape") as (folder,):
+            folder.mkdir()
+            (folder / "landscape.png").write_bytes(self.landscape)
+            write_json(folder / "landscape.json", {"file": "landscape.png", "caption": scene.caption})
+            log_to_tensorboard(folder, self.landscape, self.application.curves(self.fitted))
+        self.caption = scene.caption
+
+    def report(self, progress: Progress) -> None:
+        pictures = self.application.pictures(self.examples, self.fitted, self.trials)
+        landscape = Picture("landscape", "The energy landscape", self.caption, self.landscape)
+        write_report(self, [*pictures, landscape])
+
+    def _write(self, name: str, content: Any) -> None:
+        with whole(self.out / name) as (path,):
+            write_json(path, content)
+
+
+def run_application(name: str, given: Given, root: Path, out: Path, stages: Stages) -> Run:
+    """Run the application on the user's files or the catalog's and write its results below ``out``.
+
+    ``provenance.json validation.json data_docs/ audit.json model/ scores.json landscape/ report.html``.
+    Raises ``BasinError`` in one line for whatever a user can mend; what was written before stays whole.
+    """
+    if given.seeds < 1:
+        raise BasinError(f"--seeds {given.seeds}: expected 1 or more")
+    run = Run(get_application(name), given, root, out)
+    stages("ingest", run.ingest)
+    stages("validate", run.validate)
+    stages("audit", run.check)
+    stages("train", run.train)
+    stages("evaluate", run.evaluate)
+    stages("landscape", run.draw)
+    stages("report", run.report)
+    return run
