@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from tasks.checks import Waiver
 from tasks.domains import DOMAINS
 from tasks.errors import BasinError
 from tasks.files import whole
@@ -20,6 +19,14 @@ class Strict(BaseModel):
 
 class IngestParams(Strict):
     as_of: date = Field(description="snapshot date: rows published after it are dropped")
+
+
+class Waiver(Strict):
+    """A failed check that is known and accepted until a day; it is shown with its reason."""
+
+    check: str
+    reason: str = Field(min_length=10)
+    until: date
 
 
 class AuditParams(Strict):

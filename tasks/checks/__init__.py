@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.errors import BasinError
 from tasks.files import read_json
 from tasks.parallel import Progress, silent
+from tasks.params import Waiver
 
 ORDER = ("not applicable", "pass", "warn", "fail")
 
@@ -43,16 +43,6 @@ class Check:
     method: str
     reference: str
     run: Callable[[Any], Outcome]
-
-
-class Waiver(BaseModel):
-    """A failure that is known and accepted until a day; it is shown with its reason."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    check: str
-    reason: str = Field(min_length=10)
-    until: date
 
 
 def run_checks(

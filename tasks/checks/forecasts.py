@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.checks import Check, Outcome, Waiver, run_checks
+from tasks.checks import Check, Outcome, run_checks
 from tasks.checks.groups import INTERVALS, grouped, judge_coverage, judge_skill
 from tasks.domains import get_domain
 from tasks.errors import BasinError
 from tasks.files import read_json
 from tasks.parallel import Progress, silent
+from tasks.params import Waiver
 from tasks.workspace import Workspace
 
 LEVEL = 0.01

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.checks import Check, Outcome, Waiver, groups, require_pass, run_checks
+from tasks.checks import Check, Outcome, groups, require_pass, run_checks
 from tasks.checks import data as data_checks
 from tasks.checks import forecasts as forecast_checks
 from tasks.checks.data import DataEvidence
@@ -18,7 +18,7 @@ from tasks.checks.forecasts import ForecastEvidence, check_forecasts
 from tasks.errors import BasinError
 from tasks.files import write_json
 from tasks.parallel import silent
-from tasks.params import DomainParams, load_params
+from tasks.params import DomainParams, Waiver, load_params
 from tasks.workspace import Workspace
 from tests.synthetic import make_forecasts, project
 

@@ -11,9 +11,8 @@ import pandas as pd
 import yaml
 from pydantic import Field, ValidationError
 
-from tasks.checks import Waiver
 from tasks.errors import BasinError
-from tasks.params import Strict
+from tasks.params import Strict, Waiver
 from tasks.readers import OFFSET
 
 STEPS = {"h": 1 / 24, "D": 1.0, "B": 1.0, "W": 7.0, "MS": 30.44}
