@@ -13,8 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.outsiders import CONTROLS, PRICES, TEN
+from benchmarks.outsiders import SEA as OUTSIDE_SEA
 from benchmarks.row import Row
 from benchmarks.spoilings import SEA, SPEC, SPOILINGS, TABLES
+from tasks.checks import ORDER
 from tasks.checks.table.evidence import Spec
 from tasks.checks.table.run import audit_table
 from tests.synthetic_tables import garch, seasonal
@@ -24,6 +27,7 @@ WINDOWS, SIMULATED = 200, 200
 
 def audit() -> Iterator[Row]:
     yield from spoiled()
+    yield from outside()
     yield from clean()
     yield from large()
     yield from credit()
@@ -50,6 +54,38 @@ def spoiled() -> Iterator[Row]:
             shown,
             seen >= least,
         )
+
+
+def outside() -> Iterator[Row]:
+    """Seen where an accepted check fails (mild: warns) on the spoiled table, less on its honest twin."""
+    prices = TABLES["prices"]()[["date", "close", "volatility"]].rename(columns={"volatility": "vix"})
+    sea_ = TABLES["sea"]().rename(columns={"close": "sst"})
+    made = {name: table.assign(date=pd.to_datetime(table["date"])) for name, table in
+            (("prices", prices), ("sea", sea_))}  # fmt: skip
+
+    def found(table: pd.DataFrame, spec: dict) -> dict[str, int]:
+        checks = audit_table(table, Spec(**spec))["checks"]
+        return {check["id"]: ORDER.index(check["status"]) for check in checks}
+
+    for gross, asked in ((True, "≥ 8"), (False, "told")):
+        missed = []
+        for one in TEN:
+            spec = one.spec or {"prices": PRICES, "sea": OUTSIDE_SEA}[one.table]
+            honest = found(CONTROLS.get(one.name, lambda table: table)(made[one.table]), spec)
+            ruined = found(one.make(made[one.table], gross), spec)
+            # `breaks` only warns; a mild fault of any kind is seen where the check warns.
+            seen = {
+                name
+                for name, status in ruined.items()
+                if status > honest[name]
+                and status >= ORDER.index("fail" if gross and name != "breaks" else "warn")
+            }
+            if not seen & set(one.checks):
+                missed.append(one.name + (f" (seen by {', '.join(sorted(seen))})" if seen else ""))
+        count = len(TEN) - len(missed)
+        shown = f"{count} of {len(TEN)}" + (f"; missed: {'; '.join(missed)}" if missed else "")
+        yield Row(f"— {'gross' if gross else 'mild'} ones of somebody who knew only the titles", asked, shown,
+                  count >= 8 if gross else True)  # fmt: skip
 
 
 def clean() -> Iterator[Row]:

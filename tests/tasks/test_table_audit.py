@@ -57,11 +57,26 @@ def at(rows, value):
         (at(slice(700, 700), "1O7.3"), "impossible"),
         (changed(tomorrow=lambda d: d["close"].shift(-1)), "look-ahead"),
         (changed(signal=lambda d: np.log(d["close"]).diff().shift(-1) + 0.002), "look-ahead"),
+        (changed(mean=lambda d: d["close"].groupby(d.index // 21).transform("mean")), "look-ahead"),
+        (changed(vol=lambda d: d["vol"].where(d.index < 900, d["vol"] / 100)), "impossible"),
         (changed(close=lambda d: np.r_[d["close"][:1000], d["close"][200:700] * 1.5]), "duplicates"),
     ],
 )  # fmt: skip
 def test_a_spoiled_table_fails_the_check_that_should_see_it(spoil, check):
     assert statuses(spoil(garch(0)))[check] == "fail"
+
+
+def test_a_mean_over_rows_gone_by_is_no_look_ahead():
+    known = changed(mean=lambda d: d["close"].rolling(21, min_periods=1).mean())
+    assert statuses(known(garch(0)))["look-ahead"] == "pass"
+
+
+def test_a_season_that_slips_is_a_break():
+    frame = seasonal(0)
+    slipped = frame.assign(close=frame["close"].where(frame.index < 480, frame["close"].shift(6)))
+    assert statuses(frame)["breaks"] == "pass"
+    found = {c["id"]: c for c in audit_table(slipped, Spec(**SPEC))["checks"]}["breaks"]
+    assert found["status"] == "warn" and "the season is +6 months late" in " ".join(found["at_fault"])
 
 
 def test_columns_that_contradict_their_days_range_fail():

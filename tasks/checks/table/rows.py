@@ -193,6 +193,7 @@ def impossible(e: TableEvidence) -> Outcome:
             f"{series.value[i]:g} and {series.value[i + 2]:g}"
             for i in np.flatnonzero(spike)[:NAMED]
         ]
+    faults += _new_units(e)
     faults += _contradictions(e)
     return outcome(
         {"largest move, in usual ones": round(largest, 1)}, {"usual moves": limit, "of a price, Δlog": most},
@@ -209,6 +210,31 @@ def local_scale(move: np.ndarray, width: int = 51) -> np.ndarray:
     still = np.nanmedian(np.abs(move)) == 0 if np.isfinite(move).any() else True
     overall = float(np.median(moving)) * 1.4826 * (5 if still else 1) if len(moving) else 1.0
     return np.fmax(np.fmax(around, overall / 5), 1e-300)
+
+
+def _new_units(e: TableEvidence) -> list[str]:
+    """Inputs whose level changes for good, from one row to the next, by a factor of eight or more."""
+    least, width, found = np.log(e.threshold("impossible.factor", 8.0)), 20, []
+    for column in e.inputs:
+        values = e.numbers(column).to_numpy()
+        for series in e.series:
+            x = values[series.rows - 1]
+            if len(x) < 5 * width or not (x > 0).mean() > 0.99:
+                continue
+            with np.errstate(divide="ignore", invalid="ignore"):
+                level = np.log(np.where(x > 0, x, np.nan))
+            move = np.r_[np.nan, np.diff(level)]
+            jumps = np.flatnonzero((np.abs(move) > least) & (np.abs(move) / local_scale(move) > 25))
+            for at in jumps[:NAMED]:
+                before, after = level[max(at - width, 0) : at], level[at : at + width]
+                if min(len(before), len(after)) < width or np.isnan([before, after]).all():
+                    continue
+                if abs(np.nanmedian(after) - np.nanmedian(before)) > 0.7 * abs(move[at]):
+                    found.append(
+                        f"row {series.rows[at]}, {series.time[at]:%Y-%m-%d}: {column} becomes "
+                        f"{np.exp(move[at]):.3g} times as large, for good"
+                    )
+    return found
 
 
 def _contradictions(e: TableEvidence) -> list[str]:
@@ -285,7 +311,8 @@ CHECKS = (
         title="Values are possible",
         question="Are there values that no market or thermometer can show?",
         method="Physical limits of the spec; moves against the median move of 51 rows around; spikes "
-        "that revert within a row; prices outside their day's range.",
+        "that revert within a row; inputs that change by a factor of eight for good; prices outside their "
+        "day's range.",
         reference="",
         run=impossible,
     ),

@@ -22,9 +22,10 @@ def look_ahead(e: TableEvidence) -> Outcome:
     measured, faults = {}, []
     for column in e.inputs:
         values = e.numbers(column).to_numpy()
-        worst, same, n = 0.0, 0.0, 0
+        worst, same, apart, n = 0.0, 0.0, 0.0, 0
         for series in e.series:
             x = values[series.rows - 1]
+            apart = max(apart, _ahead_of_target(x, series))
             same = max(same, _held(x, series.value, max(10, e.spec.horizon)))
             for known in (
                 x,
@@ -37,9 +38,14 @@ def look_ahead(e: TableEvidence) -> Outcome:
                     worst, n = max(worst, abs(float(rank))), max(n, int(both.sum()))
         if not n and not same:
             continue
-        measured[column] = round(max(worst, same), 3)
+        measured[column] = round(max(worst, same, apart), 3)
         if same > 0.5:
             faults.append(f"{column} holds the target of a later row")
+        elif apart > max(e.threshold("look-ahead.distance", 0.15), 5 / np.sqrt(max(n, 1))):
+            faults.append(
+                f"{column} lies on the side to which {e.spec.target} moves next (rank correlation "
+                f"{apart:.2f}), as a mean over rows to come does"
+            )
         elif worst > max(limit, 5 / np.sqrt(max(n, 1))):
             faults.append(f"{column} tells the next move of {e.spec.target} (rank correlation {worst:.2f})")
     if not measured:
@@ -61,6 +67,22 @@ def _held(x: np.ndarray, target: np.ndarray, horizon: int) -> float:
     now = np.isclose(x, target, rtol=1e-9, atol=0)
     # Small whole numbers meet by chance, backward as often as forward.
     return float((later & ~now).mean() - (earlier & ~now).mean()) if len(x) > 30 else 0.0
+
+
+def _ahead_of_target(x: np.ndarray, series: Series) -> float:
+    """Rank correlation of the next move with the distance of an input that follows the target's level."""
+    both = np.isfinite(x[:-1]) & np.isfinite(series.value[:-1]) & np.isfinite(series.move[1:])
+    if both.sum() <= 60:
+        return 0.0
+    level, now = x[:-1][both], series.value[:-1][both]
+    if np.ptp(level) == 0 or np.ptp(now) == 0 or np.corrcoef(level, now)[0, 1] < 0.9:
+        return 0.0
+    if min(level.min(), now.min()) > 0:
+        level, now = np.log(level), np.log(now)
+    distance = level - now
+    if np.ptp(distance) < 1e-12:
+        return 0.0
+    return max(float(stats.spearmanr(distance, series.move[1:][both]).statistic), 0.0)
 
 
 def _innovations(x: np.ndarray) -> np.ndarray:
@@ -115,6 +137,9 @@ def breaks(e: TableEvidence) -> Outcome:
         largest = max(largest, ratio)
         if ratio > 1:
             found.append(f"{series.name}: from {series.time[at]:%Y-%m-%d}")
+        slipped = _slipped(series) if e.freq == "MS" else None
+        if slipped:
+            found.append(f"{series.name}: the season is {slipped[1]:+d} months late from about {slipped[0]}")
     return Outcome(
         round(largest, 2), "1 (99.9 % of records without a step)", "warn" if found else "pass",
         "the record changes its nature" if found else "no step stands out", tuple(found),
@@ -124,6 +149,30 @@ def breaks(e: TableEvidence) -> Outcome:
 def _anomalies(e: TableEvidence, series: Series) -> np.ndarray:
     season = series.time.month.to_numpy()
     return series.value - pd.Series(series.value).groupby(season).transform("mean").to_numpy()
+
+
+def _slipped(series: Series) -> tuple[int, int] | None:
+    """First year of five in which the season fits that of the first third only when shifted, and the shift.
+
+    Where the cycle explains less than half of that third's variance, the season is no clock: None.
+    """
+    known = np.isfinite(series.value)
+    month, value = series.time.month.to_numpy()[known] - 1, series.value[known]
+    year = series.time.year.to_numpy()[known]
+    third = year < year[0] + max(10, (year[-1] - year[0]) // 3) if len(year) else year < 0
+    early, of = value[third], month[third]
+    cycle = np.array([np.median(early[of == m]) if (of == m).any() else np.nan for m in range(12)])
+    if np.isnan(cycle).any() or early.var() == 0 or np.var(early - cycle[of]) > 0.5 * early.var():
+        return None
+    for first in range(int(year[third][-1]) - 4, int(year[-1]) - 3):
+        rows = (year >= first) & (year < first + 5)
+        if rows.sum() < 48:
+            continue
+        shifts = [np.corrcoef(value[rows], cycle[(month[rows] - lag) % 12])[0, 1] for lag in range(12)]
+        best = int(np.argmax(shifts))
+        if best not in (0, 1, 11) and shifts[best] > shifts[0] + 0.2:
+            return first, best if best <= 6 else best - 12
+    return None
 
 
 def step(values: np.ndarray) -> tuple[float, int]:
@@ -183,8 +232,8 @@ CHECKS = (
         id="look-ahead",
         title="No input knows the future",
         question="Does a column hold or tell what happens only later?",
-        method="Share of rows that equal the target of the next ten rows; rank correlation of an input, and "
-        "of its change, with the target's next move.",
+        method="Share of rows that equal the target of the next ten rows; rank correlation of an input, of "
+        "its change, and of its distance from a target that it follows, with the target's next move.",
         reference="Kaufman et al. (2012), Leakage in data mining, ACM TKDD 6(4)",
         run=look_ahead,
     ),
@@ -209,7 +258,7 @@ CHECKS = (
         title="The record keeps its nature",
         question="Did a sensor or a definition change?",
         method="Largest standardised step in the anomalies, with the long-run variance of an AR(1), against "
-        "its 99.9 % bound; warns only.",
+        "its 99.9 % bound; whether the season comes at its time in every five years; warns only.",
         reference="Andrews (1993), Tests for parameter instability, Econometrica 61(4)",
         run=breaks,
     ),
