@@ -16,7 +16,7 @@ from tasks.ingest import snapshot
 from tasks.models import in_use
 from tasks.params import load_params
 from tasks.tilts import load_model
-from tasks.validate import held, read_suite
+from tasks.validate import accepted, read_suite
 from tasks.workspace import Workspace
 
 UNUSUAL = 0.95
@@ -41,7 +41,8 @@ def daily_forecast(root: Path, domain: str, as_of: date) -> dict[str, Any]:
         raise BasinError(f"as_of {as_of}: the current model knows data up to {fitted}; give a later day")
     raw, _ = snapshot(workspace, as_of)
     daily = workspace.runs / "daily"
-    held(read_suite(workspace.expectations), raw, f"{domain} on {as_of}", daily / "data_docs")
+    suite = read_suite(workspace.expectations)
+    raw, _, _ = accepted(suite, raw, f"{domain} on {as_of}", daily / "data_docs")
     model = load_model(used / "model")
     if known.returns:
         inputs, classical = thaw(known, raw, read_json(used / "model" / "classical.json")["series"])

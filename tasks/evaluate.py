@@ -16,6 +16,7 @@ from tasks.mdn import MixtureDensityNetwork
 from tasks.parallel import Progress, run_units, silent
 from tasks.params import DomainParams
 from tasks.predictive import LEVELS, TAIL_LEVELS, Predictive, from_mixture, from_sample, from_tilted
+from tasks.quarantine import valid
 from tasks.scores import confidence_set, model_scores, paired_test
 from tasks.tails import recalibrated_levels
 from tasks.tilts import FORECAST_PANELS, load_fold, model_rows, skewt, standardised
@@ -61,7 +62,7 @@ def forecast_rows(
     workspace: Workspace, domain: Any, rows: pd.DataFrame, progress: Progress = silent
 ) -> tuple[pd.DataFrame, list[float]]:
     """The long table of every model's forecast of ``rows``, and each fold's normaliser error in nats."""
-    classical, raw = pd.read_parquet(workspace.classical), pd.read_parquet(workspace.raw)
+    classical, raw = pd.read_parquet(workspace.classical), valid(workspace.raw, workspace.quarantine)
     listed = read_json(workspace.fits / "fits.json")["folds"]
     years = {int(entry["fold"]) for entry in listed if entry["fold"] != "final"}
     without = rows[~rows["origin"].dt.year.isin(years)]

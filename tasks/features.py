@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import pandas as pd
-
 from tasks.domains import get_domain
 from tasks.errors import BasinError
 from tasks.files import read_json, sha256, whole
 from tasks.parallel import Progress, silent
 from tasks.params import DomainParams
+from tasks.quarantine import valid
 from tasks.workspace import Workspace
 
 
@@ -24,7 +23,8 @@ def features(workspace: Workspace, params: DomainParams, progress: Progress = si
             f"{workspace.raw} is not the table that passed its suite; run the stage validate "
             "(it names what fails)"
         )
-    inputs, classical = domain.features(pd.read_parquet(workspace.raw), params.features, progress=progress)
+    raw = valid(workspace.raw, workspace.quarantine)
+    inputs, classical = domain.features(raw, params.features, progress=progress)
     for column in [c for c in inputs if c.startswith("x_")]:
         bad = inputs[inputs[column].isna() | inputs[column].abs().eq(float("inf"))]
         if len(bad):

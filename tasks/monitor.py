@@ -19,7 +19,7 @@ from tasks.ingest import snapshot
 from tasks.models import in_use
 from tasks.params import load_params
 from tasks.tilts import FORECAST_PANELS, load_model
-from tasks.validate import held, read_suite
+from tasks.validate import accepted, read_suite
 from tasks.workspace import Workspace
 
 PERIODS = {"B": 252, "MS": 12}
@@ -62,7 +62,8 @@ def monitor(root: Path, domain: str, as_of: date) -> dict[str, Any]:
     found: dict[str, Any] = {"as_of": as_of.isoformat(), "version": used.name, "fitted": fitted.isoformat()}
     past = read_json(folder / "breaches.json") if (folder / "breaches.json").is_file() else []
     try:
-        held(read_suite(workspace.expectations), raw, f"{domain} on {as_of}", folder / "data_docs")
+        suite = read_suite(workspace.expectations)
+        raw, _, _ = accepted(suite, raw, f"{domain} on {as_of}", folder / "data_docs")
     except BasinError as error:
         found |= {"schema": str(error), "breach": True, "reasons": ["schema"]}
         days = pd.DataFrame()

@@ -12,6 +12,7 @@ from tasks.families.frozen import freeze
 from tasks.files import read_json, whole, write_json
 from tasks.parallel import Progress, silent
 from tasks.params import DomainParams
+from tasks.quarantine import valid
 from tasks.reporting.standing import Block, blocks, clear
 from tasks.reporting.words import in_sentence, model_name, signed, text
 from tasks.tilts import TiltedModel, load_fold, save_model
@@ -42,7 +43,7 @@ def register(workspace: Workspace, params: DomainParams, progress: Progress = si
         }
         save_model(folder, model, about)
         if domain.returns:
-            raw, classical = pd.read_parquet(workspace.raw), pd.read_parquet(workspace.classical)
+            raw, classical = valid(workspace.raw, workspace.quarantine), pd.read_parquet(workspace.classical)
             write_json(folder / "classical.json", freeze(domain, raw, classical, params.features))
         hashes = {
             f"model/{p.name}": hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())

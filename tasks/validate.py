@@ -12,6 +12,7 @@ from tasks.errors import BasinError
 from tasks.files import read_json, remove, sha256, whole, write_json
 from tasks.parallel import Progress, silent
 from tasks.params import DomainParams
+from tasks.quarantine import at_fault
 from tasks.workspace import Workspace
 
 SHOWN = 5
@@ -24,8 +25,10 @@ _one_at_a_time = threading.Lock()
 def validate(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
     """Run ``data/expectations/DOMAIN.json`` as a Checkpoint and write ``validation.json``.
 
-    Data Docs go to ``runs/DOMAIN/data_docs`` whether the suite passes or not. Raises ``BasinError`` naming
-    expectation, column, number of rows and first dates when one fails: ``validation.json`` then stays.
+    Rows that break it go to ``data/quarantine/DOMAIN.parquet`` with the reason. Up to the suite's share
+    ``quarantine`` of all rows the pipeline goes on without them; beyond it, or where the table as a whole is
+    at fault, ``BasinError`` names expectation, column, number of rows and first dates: ``validation.json``
+    then stays. Data Docs go to ``runs/DOMAIN/data_docs`` either way.
     """
     suite = read_suite(workspace.expectations)
     try:
@@ -36,7 +39,7 @@ def validate(workspace: Workspace, params: DomainParams, progress: Progress = si
         reason = " ".join(str(error).split())
         raise BasinError(f"{workspace.raw} is not readable Parquet ({reason}); run ingest again") from error
     progress("expectations", 0, len(suite["expectations"]))
-    found = held(suite, raw, str(workspace.raw), workspace.data_docs)
+    kept, aside, found = accepted(suite, raw, str(workspace.raw), workspace.data_docs, workspace.quarantine)
     progress("expectations", len(found), len(found))
     with whole(workspace.validation) as (temporary,):
         write_json(
@@ -45,15 +48,32 @@ def validate(workspace: Workspace, params: DomainParams, progress: Progress = si
                 "success": True,
                 "suite": suite["suite"],
                 "raw_sha256": sha256(workspace.raw),
+                "rows": len(kept),
+                "quarantined": len(aside),
                 "expectations": found,
             },
         )
-    return {"expectations": len(found), "success": True}
+    return {"expectations": len(found), "quarantined": len(aside), "success": True}
 
 
-def held(suite: dict[str, Any], raw: pd.DataFrame, label: str, data_docs: Path) -> list[dict[str, Any]]:
-    """:func:`require` of a raw table of series, with its derived columns."""
-    return require(suite, derived(raw), label, data_docs, ("series", "time"))
+def accepted(
+    suite: dict[str, Any], raw: pd.DataFrame, label: str, data_docs: Path, quarantine: Path | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame, list[dict[str, Any]]]:
+    """``raw`` without the rows that break the suite, those rows with a ``reason``, and what was found.
+
+    The rows at fault are written to ``quarantine`` first, whatever comes of it, with ``row``, their place in
+    ``raw``. Raises ``BasinError`` where they are more than the suite's share, or what is left breaks it.
+    """
+    with _one_at_a_time:
+        found = run_suite(suite, derived(raw), data_docs, ("series", "time"))
+    aside = at_fault(raw, [f for f in found if not f["success"]])
+    if quarantine is not None:
+        with whole(quarantine) as (path,):
+            aside.assign(row=aside.index.astype("int64")).to_parquet(path, index=False)
+    if aside.empty or len(aside) > suite.get("quarantine", 0) * len(raw):
+        return raw, aside, _required(suite, found, label, data_docs)
+    kept = raw.drop(index=aside.index).reset_index(drop=True)
+    return kept, aside, require(suite, derived(kept), label, data_docs, ("series", "time"))
 
 
 def require(
@@ -62,6 +82,12 @@ def require(
     """The outcome of each expectation (:func:`run_suite`); ``BasinError`` where ``table`` breaks one."""
     with _one_at_a_time:
         found = run_suite(suite, table, data_docs, names)
+    return _required(suite, found, label, data_docs)
+
+
+def _required(
+    suite: dict[str, Any], found: list[dict[str, Any]], label: str, data_docs: Path
+) -> list[dict[str, Any]]:
     failed = [f for f in found if not f["success"]]
     if failed:
         others = f" ({len(failed) - 1} more expectations failed)" if len(failed) > 1 else ""
@@ -69,7 +95,7 @@ def require(
             f"{label}: suite {suite['suite']}: {_words(failed[0])}{others}; correct the source and run "
             f"ingest again, every row is shown in {data_docs / 'index.html'}"
         )
-    return found
+    return [{name: value for name, value in f.items() if name != "rows"} for f in found]
 
 
 def read_suite(path: Path) -> dict[str, Any]:
@@ -106,8 +132,8 @@ def run_suite(
     suite: dict[str, Any], table: pd.DataFrame, data_docs: Path, names: tuple[str, ...]
 ) -> list[dict[str, Any]]:
     """One entry an expectation, in the order of the suite: ``expectation column where success observed
-    failing_rows dates why``. ``names`` are the columns that name a row. Not safe to call from two threads at
-    once."""
+    failing_rows rows dates why``. ``names`` are the columns that name a row. Not safe to call from two
+    threads at once."""
     import great_expectations as gx
     from great_expectations.checkpoint import UpdateDataDocsAction
     from great_expectations.data_context.types.base import ProgressBarsConfig
@@ -186,6 +212,7 @@ def _entry(result: Any) -> dict[str, Any]:
         "success": bool(result.success),
         "observed": observed,
         "failing_rows": int(detail.get("unexpected_count", 0)),
+        "rows": rows,
         "dates": [_name(row) for row in rows[:SHOWN]],
         "why": config.meta["why"],
     }

@@ -43,6 +43,10 @@ class Workspace:
         return self.root / "data" / "raw" / f"{self.domain}.json"
 
     @property
+    def quarantine(self) -> Path:
+        return self.root / "data" / "quarantine" / f"{self.domain}.parquet"
+
+    @property
     def inputs(self) -> Path:
         return self.root / "data" / "prepared" / self.domain / "inputs.parquet"
 

@@ -34,6 +34,8 @@ def project(root: Path, domain: str, rows: int = 500) -> Workspace:
         [pd.DataFrame({"time": times, "series": s, value: rng.uniform(1, 2, rows)}) for s in SERIES[domain]]
     )
     raw.reset_index(drop=True).to_parquet(workspace.raw)
+    workspace.quarantine.parent.mkdir(parents=True, exist_ok=True)
+    raw.assign(row=0).iloc[:0].to_parquet(workspace.quarantine)
     forecasts = make_forecasts(domain, times, rng)
     forecasts.to_parquet(workspace.forecasts)
     write_json(workspace.scores, make_scores(domain, forecasts))
@@ -215,6 +217,7 @@ def make_provenance(domain: str, rows: int) -> dict:
 
 
 VALIDATION = {
+    "quarantined": 0,
     "success": True,
     "suite": "suite",
     "expectations": [

@@ -16,6 +16,7 @@ from tasks.errors import BasinError
 from tasks.files import read_json
 from tasks.parallel import Progress, silent
 from tasks.params import DomainParams
+from tasks.quarantine import valid
 from tasks.workspace import Workspace
 
 SEED = 20_181_231
@@ -303,11 +304,12 @@ def check_data(workspace: Workspace, params: DomainParams, progress: Progress = 
     """Run every check of the data on the raw and prepared tables; see :func:`tasks.checks.run_checks`."""
     as_of = pd.Timestamp(read_json(workspace.provenance)["as_of"])
     try:
-        tables = [pd.read_parquet(path) for path in (workspace.raw, workspace.inputs, workspace.classical)]
+        raw = valid(workspace.raw, workspace.quarantine)
+        tables = [pd.read_parquet(path) for path in (workspace.inputs, workspace.classical)]
     except FileNotFoundError as error:
         raise BasinError(
             f"{error.filename} is missing; run the stage features first (`basin run`)"
         ) from error
-    evidence = DataEvidence(get_domain(workspace), *tables, as_of, params, progress)
+    evidence = DataEvidence(get_domain(workspace), raw, *tables, as_of, params, progress)
     # Judged at the snapshot date, so that the same data give the same audit on any day.
     return run_checks(CHECKS, evidence, progress, params.audit.waive, as_of.date())

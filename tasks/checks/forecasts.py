@@ -15,6 +15,7 @@ from tasks.errors import BasinError
 from tasks.files import read_json
 from tasks.parallel import Progress, silent
 from tasks.params import Waiver
+from tasks.quarantine import valid
 from tasks.workspace import Workspace
 
 LEVEL = 0.01
@@ -177,7 +178,7 @@ def check_forecasts(
     """Run every check of the forecasts on the test block; see :func:`tasks.checks.run_checks`."""
     if not workspace.forecasts.exists():
         raise BasinError(f"{workspace.forecasts} is missing; run the stage evaluate first (`basin run`)")
-    regimes = get_domain(workspace).regimes(pd.read_parquet(workspace.raw))
+    regimes = get_domain(workspace).regimes(valid(workspace.raw, workspace.quarantine))
     forecasts, scores = pd.read_parquet(workspace.forecasts), read_json(workspace.scores)
     day = date.fromisoformat(read_json(workspace.provenance)["as_of"])
     return run_checks(CHECKS, ForecastEvidence(forecasts, scores, regimes), progress, waivers, day)

@@ -24,6 +24,7 @@ from tasks.own.reading import Reading, load, understand
 from tasks.own.results import Backtest, Forecast
 from tasks.parallel import Progress, silent
 from tasks.params import DomainParams
+from tasks.quarantine import valid
 from tasks.tilts import load_fold, save_model
 from tasks.workspace import Workspace
 
@@ -116,7 +117,7 @@ def _freeze(workspace: OwnWorkspace, params: DomainParams) -> None:
     if not domain.returns:
         return
     with whole(workspace.model / "classical.json") as (path,):
-        raw, classical = pd.read_parquet(workspace.raw), pd.read_parquet(workspace.classical)
+        raw, classical = valid(workspace.raw, workspace.quarantine), pd.read_parquet(workspace.classical)
         write_json(path, freeze(domain, raw, classical, params.features))
 
 
@@ -129,7 +130,7 @@ def _thaw(workspace: OwnWorkspace, model: Path) -> None:
             f"--model {model} was fitted to other inputs: {kept['inputs']}, the file has "
             f"{inputs_of(workspace.own)}; give the same columns, or leave --model out"
         )
-    inputs, classical = thaw(workspace.own, pd.read_parquet(workspace.raw), kept["series"])
+    inputs, classical = thaw(workspace.own, valid(workspace.raw, workspace.quarantine), kept["series"])
     with whole(workspace.inputs, workspace.classical) as (inputs_path, classical_path):
         inputs.to_parquet(inputs_path, index=False)
         classical.to_parquet(classical_path, index=False)

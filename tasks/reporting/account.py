@@ -45,8 +45,9 @@ def data_and_checks(
         for s, span in spans.iterrows()
     ]
     content = paragraph(
-        f"Snapshot of {provenance['as_of']}: {provenance['rows']:,} rows. Sources, licences and hashes are "
-        f"under Provenance."
+        f"Snapshot of {provenance['as_of']}: {provenance['rows']:,} rows, "
+        f"{validation['quarantined'] or 'none'} of them set aside for breaking an expectation (they and the "
+        "reason are in data/quarantine). Sources, licences and hashes are under Provenance."
     )
     content += table("The data", ["Series", "first", "last", "rows"], rows)
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from tasks.errors import BasinError
+from tasks.quarantine import valid
 from tasks.stages import run_stage
 from tasks.validate import derived, read_suite, run_suite
 from tasks.workspace import Workspace
@@ -48,6 +49,27 @@ def test_two_domains_validate_at_once_and_each_gets_its_own_record(root: Path) -
         assert column in {e["column"] for e in record["expectations"]}
         assert all(e["success"] and e["failing_rows"] == 0 for e in record["expectations"])
         assert (workspace.data_docs / "index.html").is_file()
+
+
+def test_rows_at_fault_are_set_aside_with_the_reason_and_the_rest_goes_on(root: Path) -> None:
+    workspace = Workspace(root, "climate")
+    suite, good = workspace.expectations.read_text(), workspace.raw.read_bytes()
+    raw = pd.read_parquet(workspace.raw)
+    spoiled = raw.copy()
+    spoiled.loc[300, "sst"] = -99.9
+    spoiled.to_parquet(workspace.raw, index=False)
+    try:
+        with pytest.raises(BasinError, match="1 rows, first 1975-01-01"):
+            run_stage("validate", "climate", root)
+        aside = pd.read_parquet(workspace.quarantine)
+        assert aside["row"].tolist() == [300] and aside["sst"].tolist() == [-99.9]
+        assert "sea water freezes" in aside["reason"][0]
+        workspace.expectations.write_text(suite.replace('"quarantine": 0', '"quarantine": 0.01'))
+        assert run_stage("validate", "climate", root)["quarantined"] == 1
+        assert valid(workspace.raw, workspace.quarantine).equals(raw.drop(index=300).reset_index(drop=True))
+    finally:
+        workspace.expectations.write_text(suite)
+        workspace.raw.write_bytes(good)
 
 
 def test_the_record_is_the_same_bytes_each_time(root: Path) -> None:
