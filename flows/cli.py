@@ -348,6 +348,21 @@ def audit(
 
 
 @app.command()
+def validate(
+    data: own.Data,
+    out: own.Out = Path("validation"),
+    propose: Annotated[
+        Path | None, typer.Option(help="Write a suite here, from what the file holds, to be edited.")
+    ] = None,
+    suite: Annotated[Path | None, typer.Option(help="Suite that the file is held against.")] = None,
+    key: Annotated[list[str] | None, typer.Option(help="Column of the key that no two rows share.")] = None,
+) -> None:
+    """Great Expectations for a table: propose a suite of what it holds, or hold it against one."""
+    with one_line_errors():
+        own.validate(data, suite, propose, tuple(key or ()), out)
+
+
+@app.command()
 def serve(
     root: Root = Path(),
     workspace: Annotated[

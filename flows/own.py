@@ -134,10 +134,7 @@ def audit(data: Path, spec: Path | None, out: Path, **given: str | None) -> None
     from tasks.own.reading import load
 
     asked = read_spec(spec, **given)
-    if data.suffix in (".nc", ".nc4", ".netcdf", ".h5"):
-        raise BasinError(
-            f"{data}: the audit reads CSV and Parquet; write the table of this file as one of them"
-        )
+    _refuse_fields(data)
     frame = load(
         data, Question(time=asked.time or "time", target=asked.target or "value", series=asked.series)
     )
@@ -157,6 +154,37 @@ def audit(data: Path, spec: Path | None, out: Path, **given: str | None) -> None
         raise BasinError(
             f"{data}: the audit failed: {', '.join(failed)}; mend the file, or waive with a reason"
         )
+
+
+def _refuse_fields(data: Path) -> None:
+    if data.suffix in (".nc", ".nc4", ".netcdf", ".h5"):
+        raise BasinError(f"{data}: expected CSV or Parquet; write the table of this file as one of them")
+
+
+def validate(data: Path, suite: Path | None, propose: Path | None, keys: tuple[str, ...], out: Path) -> None:
+    """Propose a suite for a file, or hold the file against one."""
+    from tasks.files import whole, write_json
+    from tasks.own.expectations import check
+    from tasks.own.expectations import propose as proposed
+    from tasks.own.question import Question
+    from tasks.own.reading import load
+
+    if (suite is None) == (propose is None):
+        raise BasinError("give --propose FILE to have a suite written, or --suite FILE to check against")
+    _refuse_fields(data)
+    frame, console = load(data, Question(time="time", target="value")), _console()
+    if propose is not None:
+        if propose.exists():
+            raise BasinError(f"{propose} exists; edit it by hand, or give another name")
+        made = proposed(frame, data.stem, keys)
+        with whole(propose) as (path,):
+            write_json(path, made)
+        console.print(f"{len(made['expectations'])} expectations: {propose}", soft_wrap=True)
+        return
+    assert suite is not None
+    found = check(frame, suite, str(data), out)
+    met = f"{found['rows']:,} rows meet all {len(found['expectations'])} expectations of {found['suite']}"
+    console.print(f"{met}: {out / 'data_docs' / 'index.html'}", highlight=False, soft_wrap=True)
 
 
 def shown(display: "Display", name: str) -> Callable[[str, Callable[..., Any]], None]:

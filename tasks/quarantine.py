@@ -7,20 +7,22 @@ import pandas as pd
 
 from tasks.errors import BasinError
 
-KEYS = ["series", "time"]
 
+def at_fault(
+    raw: pd.DataFrame, failed: list[dict[str, Any]], names: tuple[str, ...] = ("series", "time")
+) -> pd.DataFrame:
+    """The rows of ``raw`` that failed expectations name, with a column ``reason``; its index is theirs.
 
-def at_fault(raw: pd.DataFrame, failed: list[dict[str, Any]]) -> pd.DataFrame:
-    """The rows of ``raw`` that failed expectations name, with a column ``reason``; its index is theirs."""
-    reasons: dict[tuple[str, str], list[str]] = {}
+    ``names`` are the columns that name a row.
+    """
+    reasons: dict[tuple[str, ...], list[str]] = {}
     for failure in failed:
         for row in failure["rows"]:
-            said = reasons.setdefault((str(row["series"]), str(pd.Timestamp(row["time"]))), [])
-            said.append(f"{failure['expectation']} on {failure['column']}: {failure['why']}")
-    named = [
-        "; ".join(dict.fromkeys(reasons.get((str(series), str(time)), [])))
-        for series, time in zip(raw["series"], raw["time"], strict=True)
-    ]
+            key = tuple(str(pd.Timestamp(row[n]) if n == "time" else row[n]) for n in names)
+            said = f"{failure['expectation']} on {failure['column']}: {failure['why']}"
+            reasons.setdefault(key, []).append(said)
+    rows = zip(*(raw[name].astype(object) for name in names), strict=True)
+    named = ["; ".join(dict.fromkeys(reasons.get(tuple(map(str, row)), []))) for row in rows]
     table = raw.assign(reason=pd.Series(named, index=raw.index, dtype=str))
     return table[table["reason"] != ""]
 

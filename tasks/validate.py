@@ -64,8 +64,7 @@ def accepted(
     The rows at fault are written to ``quarantine`` first, whatever comes of it, with ``row``, their place in
     ``raw``. Raises ``BasinError`` where they are more than the suite's share, or what is left breaks it.
     """
-    with _one_at_a_time:
-        found = run_suite(suite, derived(raw), data_docs, ("series", "time"))
+    found = examined(suite, derived(raw), data_docs, ("series", "time"))
     aside = at_fault(raw, [f for f in found if not f["success"]])
     if quarantine is not None:
         with whole(quarantine) as (path,):
@@ -80,9 +79,15 @@ def require(
     suite: dict[str, Any], table: pd.DataFrame, label: str, data_docs: Path, names: tuple[str, ...]
 ) -> list[dict[str, Any]]:
     """The outcome of each expectation (:func:`run_suite`); ``BasinError`` where ``table`` breaks one."""
+    return _required(suite, examined(suite, table, data_docs, names), label, data_docs)
+
+
+def examined(
+    suite: dict[str, Any], table: pd.DataFrame, data_docs: Path, names: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    """:func:`run_suite`, one at a time in a process."""
     with _one_at_a_time:
-        found = run_suite(suite, table, data_docs, names)
-    return _required(suite, found, label, data_docs)
+        return run_suite(suite, table, data_docs, names)
 
 
 def _required(
@@ -90,12 +95,17 @@ def _required(
 ) -> list[dict[str, Any]]:
     failed = [f for f in found if not f["success"]]
     if failed:
-        others = f" ({len(failed) - 1} more expectations failed)" if len(failed) > 1 else ""
-        raise BasinError(
-            f"{label}: suite {suite['suite']}: {_words(failed[0])}{others}; correct the source and run "
-            f"ingest again, every row is shown in {data_docs / 'index.html'}"
-        )
+        raise BasinError(failure_line(failed, f"{label}: suite {suite['suite']}", data_docs))
     return [{name: value for name, value in f.items() if name != "rows"} for f in found]
+
+
+def failure_line(failed: list[dict[str, Any]], label: str, data_docs: Path) -> str:
+    """The first failure in one line, and where all of them are shown."""
+    others = f" ({len(failed) - 1} more expectations failed)" if len(failed) > 1 else ""
+    return (
+        f"{label}: {_words(failed[0])}{others}; correct the source and run again, every row is shown in "
+        f"{data_docs / 'index.html'}"
+    )
 
 
 def read_suite(path: Path) -> dict[str, Any]:

@@ -1,0 +1,115 @@
+"""``basin validate``: a suite proposed from what a user's file holds, and a file held against one."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tasks.errors import BasinError
+from tasks.files import whole, write_json
+from tasks.quarantine import at_fault
+from tasks.validate import examined, failure_line, read_suite
+
+MARGIN = 0.5
+"""Values may lie beyond those seen by this share of their range."""
+
+
+MOSTLY = 0.9
+"""Share of a column's cells that read as numbers from which the others are counted as missing."""
+
+
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """``frame`` with the columns of text that are mostly numbers as numbers, what is none missing."""
+    table = frame.copy()
+    for column in table.select_dtypes(exclude=["number", "bool", "datetime"]):
+        numbers = pd.to_numeric(table[column], errors="coerce")
+        if numbers.notna().sum() >= MOSTLY * max(int(table[column].notna().sum()), 1):
+            table[column] = numbers
+    return table
+
+
+def propose(frame: pd.DataFrame, name: str, keys: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A suite of what holds in ``frame`` and is likely to hold in its successors, to be edited by hand.
+
+    Columns; no missing values where none is missing, at most twice the share seen elsewhere; numbers within
+    half their range of what was seen, positive ones positive; words among those seen where they are few;
+    ``keys`` unique together; at least nine tenths of the rows.
+    """
+    frame = typed(frame)
+    absent = [key for key in keys if key not in frame]
+    if absent:
+        raise BasinError(f"no column {', '.join(absent)}; found {', '.join(map(str, frame.columns[:20]))}")
+    if frame.empty:
+        raise BasinError("no rows below the header; give a file with data")
+    wanted = [_expect("table_columns_to_match_set", "the columns of the file as it was",
+                      column_set=[str(c) for c in frame.columns], exact_match=False)]  # fmt: skip
+    for column in map(str, frame.columns):
+        wanted += _of_column(column, frame[column])
+    if len(keys) == 1:
+        wanted.append(_expect("column_values_to_be_unique", "one row a key", column=keys[0]))
+    elif keys:
+        wanted.append(_expect("compound_columns_to_be_unique", "one row a key", column_list=list(keys)))
+    rows = int(0.9 * len(frame))
+    wanted.append(_expect("table_row_count_to_be_between", "a file that shrank lost rows", min_value=rows))
+    return {"suite": name, "quarantine": 0, "expectations": wanted}
+
+
+def _of_column(column: str, values: pd.Series) -> list[dict[str, Any]]:
+    missing = float(values.isna().mean())
+    if missing == 1:
+        return []
+    least = {} if missing == 0 else {"mostly": round(max(1 - 2 * missing, 0.0), 4)}
+    found = [_expect("column_values_to_not_be_null", f"{missing:.1%} were missing", column=column, **least)]
+    if pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values):
+        words = sorted(values.dropna().astype(str).unique())
+        dates = pd.api.types.is_datetime64_any_dtype(values)
+        if not dates and len(words) <= max(2, min(50, len(values) // 20)):
+            kept = values.dropna().unique().tolist()
+            why = f"one of the {len(words)} values seen"
+            found.append(_expect("column_values_to_be_in_set", why, column=column, value_set=kept))
+        return found
+    finite = values[np.isfinite(values.astype(float))].astype(float)
+    low, high = float(finite.min()), float(finite.max())
+    room = MARGIN * (high - low)
+    bounds = {"min_value": low - room, "max_value": high + room}
+    positive = low > 0 >= low - room
+    if positive:
+        bounds |= {"min_value": 0.0, "strict_min": True}
+    elif low == 0:
+        bounds["min_value"] = 0.0
+    why = f"seen from {low:g} to {high:g}" + (", never zero or below" if positive else "")
+    found.append(_expect("column_values_to_be_between", why, column=column, **bounds))
+    if low < high:
+        why = "not a constant"
+        found.append(_expect("column_unique_value_count_to_be_between", why, column=column, min_value=2))
+    return found
+
+
+def _expect(kind: str, why: str, **kwargs: Any) -> dict[str, Any]:
+    return {"type": f"expect_{kind}", "kwargs": kwargs, "meta": {"why": why}}
+
+
+def check(frame: pd.DataFrame, suite: Path, label: str, out: Path) -> dict[str, Any]:
+    """Hold ``frame`` against ``suite``; ``out`` gets ``validation.json quarantine.parquet data_docs``.
+
+    Raises ``BasinError`` naming the first expectation that fails, after all three are written.
+    """
+    asked = read_suite(suite)
+    named = typed(frame).assign(example=[f"row {k}" for k in range(1, len(frame) + 1)])
+    found = examined(asked, named, out / "data_docs", ("example",))
+    failed = [f for f in found if not f["success"]]
+    aside = at_fault(named, failed, ("example",))
+    result = {
+        "success": not failed,
+        "suite": asked["suite"],
+        "rows": len(frame),
+        "quarantined": len(aside),
+        "expectations": [{k: v for k, v in f.items() if k != "rows"} for f in found],
+    }
+    with whole(out / "validation.json", out / "quarantine.parquet") as (facts, rows):
+        write_json(facts, result)
+        aside.to_parquet(rows, index=False)
+    if failed:
+        raise BasinError(failure_line(failed, f"{label}: suite {asked['suite']}", out / "data_docs"))
+    return result

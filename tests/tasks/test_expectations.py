@@ -1,0 +1,56 @@
+"""`basin validate`: a proposed suite holds for its own file and catches what breaks it."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.errors import BasinError
+from tasks.files import write_json
+from tasks.own.expectations import check, propose
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "date": pd.date_range("2020-01-01", periods=200).strftime("%Y-%m-%d"),
+            "close": np.exp(rng.normal(4, 0.1, 200)).round(2).astype(str),
+            "side": rng.choice(["buy", "sell"], 200),
+            "note": ["", None] * 100,
+        }
+    )
+
+
+def test_a_proposed_suite_holds_for_its_own_file(table, tmp_path):
+    write_json(tmp_path / "suite.json", propose(table, "mine", ("date",)))
+    found = check(table, tmp_path / "suite.json", "mine.csv", tmp_path / "out")
+    assert found["success"] and found["quarantined"] == 0
+    assert (tmp_path / "out" / "data_docs" / "index.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "said"),
+    [
+        ("close", "1O7.3", "not_be_null on close"),
+        ("close", "-3", "be_between on close"),
+        ("close", "9999", "be_between on close"),
+        ("side", "short", "be_in_set on side"),
+        ("date", "2020-01-02", "be_unique on date"),
+    ],
+)
+def test_what_breaks_it_is_named_and_kept(table, tmp_path, column, cell, said):
+    write_json(tmp_path / "suite.json", propose(table, "mine", ("date",)))
+    table.loc[7, column] = cell
+    with pytest.raises(BasinError, match=rf"^mine\.csv: suite mine: expect_\w*{said}.*row 8"):
+        check(table, tmp_path / "suite.json", "mine.csv", tmp_path / "out")
+    aside = pd.read_parquet(tmp_path / "out" / "quarantine.parquet")
+    assert "row 8" in set(aside["example"]) and aside["reason"].str.len().min() > 0
+    assert json.loads((tmp_path / "out" / "validation.json").read_text())["quarantined"] == len(aside)
+
+
+def test_a_key_that_is_no_column_is_refused(table):
+    with pytest.raises(BasinError, match="no column when; found date, close"):
+        propose(table, "mine", ("when",))
