@@ -96,15 +96,19 @@ def model_card(
                 for c in audit["checks"]
             ],
         ),
+        waivers(audits),
         f"## Scores on {scores['test'][0]} to {scores['test'][1]}, not used in fitting",
         "Mean log score in nats (higher is better) / mean CRPS (lower is better).",
         score_table(found),
         "Gain in log score of the energy model ± one HAC standard error (t).",
         gain_table(found),
+        by_group(audits["forecasts"]),
         "## Calibration",
         calibration(found),
         "## Where it fails",
         weaknesses(found, params),
+        "## The energy landscape",
+        "Maps of the learned energy, with the data on top: [`landscape/`](landscape/), and in the report.",
         "## Provenance",
         table(
             ["File", "sha256"],
@@ -114,6 +118,25 @@ def model_card(
         ),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def waivers(audits: dict[str, dict[str, Any]]) -> str:
+    """Failures that were accepted, with reason and end; they are not hidden in the table of checks."""
+    accepted = [c for audit in audits.values() for c in audit["checks"] if "waived" in c]
+    if not accepted:
+        return "No failed check was waived."
+    return "\n".join(
+        f"- **Waived: {c['title']}** until {c['waived']['until']}: {c['waived']['reason']}" for c in accepted
+    )
+
+
+def by_group(audit: dict[str, Any]) -> str:
+    """Gain over the best peer and its interval in each season, decade and regime."""
+    check = next(c for c in audit["checks"] if c["id"] == "skill-by-group")
+    if not isinstance(check["measured"], dict):
+        return f"Not judged by group: {check['why']}."
+    rows = [[name, str(gain)] for name, gain in check["measured"].items()]
+    return table(["Group (regime as known at the origin)", "gain over the best peer, nats [interval]"], rows)
 
 
 def about_model(domain: Any, model: TiltedModel, rows: int) -> str:

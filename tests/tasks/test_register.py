@@ -32,7 +32,9 @@ def outputs(workspace):
 
 
 def checks(monkeypatch, status: str) -> None:
-    found = {**AUDIT, "checks": [{**c, "status": status} for c in AUDIT["checks"]]}
+    groups = {"id": "skill-by-group", "title": "By group", "measured": {"sp500 calm": "+0.01 [+0.00, +0.02]"}}
+    listed = [*AUDIT["checks"], {**AUDIT["checks"][0], **groups}]
+    found = {**AUDIT, "checks": [{**c, "status": status} for c in listed]}
     monkeypatch.setattr(stage, "check_forecasts", lambda *arguments: found)
 
 
@@ -57,13 +59,21 @@ def test_the_card_names_use_scores_limits_and_hashes(workspace, project_root, mo
     card = workspace.model_card.read_text(encoding="utf-8")
     headings = re.findall(r"^#+ (.*)$", card, re.M)
     assert [h.split(" ")[0] for h in headings] == [
-        "Model", "What", "Model", "Data", "Audit", "Scores", "Calibration", "Where", "Provenance",
+        "Model", "What", "Model", "Data", "Audit", "Scores", "Calibration", "Where", "The",
+        "Provenance",
     ]  # fmt: skip
     ours = read_json(workspace.scores)["pooled"]["leads"]["1"]["models"]["ebm"]
     assert f"−{-ours['log_score']:.4f} / {ours['crps']:.4f}" in card
+    assert "| sp500 calm | +0.01 [+0.00, +0.02] |" in card and "No failed check was waived." in card
     assert "Not intended" in card and "cd" * 32 in card
     widths = [line.count("|") for line in card.splitlines() if line.startswith("|")]
     assert min(widths) >= 3
+
+
+def test_a_waived_failure_stands_on_the_card_with_its_reason_and_end():
+    accepted = {"id": "odd", "title": "Odd", "waived": {"reason": "closed by law", "until": "2030-01-01"}}
+    said = stage.waivers({"data": {"checks": [accepted, {"id": "fine"}]}})
+    assert said == "- **Waived: Odd** until 2030-01-01: closed by law"
 
 
 def test_a_failed_check_registers_nothing_and_leaves_the_last_good_model(
