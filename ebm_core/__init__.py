@@ -1,6 +1,16 @@
 """Energy-based models: tilts of classical forecasts, their normalisers and their training."""
 
+from ebm_core.analytic import (
+    DoubleWellEnergy,
+    FunnelEnergy,
+    GaussianEnergy,
+    GaussianMixtureEnergy,
+    RastriginEnergy,
+    RosenbrockEnergy,
+)
 from ebm_core.compositions import ScaledEnergy, SumEnergy, TemperedEnergy
+from ebm_core.convergence import effective_sample_size, r_hat, trace
+from ebm_core.diagnostics import energy_calibration, energy_histogram, ksd, mmd
 from ebm_core.energies import BilinearEnergy
 from ebm_core.fit import EnergyFit, fit
 from ebm_core.gradients import frozen_gradient, input_gradient
@@ -15,10 +25,12 @@ from ebm_core.objectives import (
     Objective,
     SlicedScoreMatching,
 )
+from ebm_core.partition import LogZ, ais, bracket, importance_log_z, reverse_ais
 from ebm_core.pool import LinearPool, fit_pool_weights
 from ebm_core.replay import ReplayBuffer
-from ebm_core.samplers import langevin
+from ebm_core.samplers import annealed_langevin, hmc, langevin, mala, parallel_tempering
 from ebm_core.skewt import SkewT
+from ebm_core.surfaces import draw, log_to_tensorboard, loss_surface, plane_slice
 from ebm_core.tilted import TiltedDistribution, untilted
 from ebm_core.training import Fit, fit_seeds, fit_tilt
 
@@ -31,29 +43,55 @@ __all__ = [
     "DataChains",
     "DenoisingEnergy",
     "DenoisingScoreMatching",
+    "DoubleWellEnergy",
     "EnergyDiscrepancy",
     "EnergyFit",
     "Fit",
+    "FunnelEnergy",
     "GaussianBernoulliRBM",
+    "GaussianEnergy",
+    "GaussianMixtureEnergy",
     "LinearPool",
+    "LogZ",
     "MLPEnergy",
     "Negatives",
     "Objective",
     "PersistentChains",
+    "RastriginEnergy",
     "ReplayBuffer",
+    "RosenbrockEnergy",
     "ScaledEnergy",
     "SkewT",
     "SlicedScoreMatching",
     "SumEnergy",
     "TemperedEnergy",
     "TiltedDistribution",
+    "ais",
+    "annealed_langevin",
+    "bracket",
+    "draw",
+    "effective_sample_size",
+    "energy_calibration",
+    "energy_histogram",
     "fit",
     "fit_pool_weights",
     "fit_seeds",
     "fit_tilt",
     "frozen_gradient",
+    "hmc",
+    "importance_log_z",
     "input_gradient",
+    "ksd",
     "langevin",
+    "log_to_tensorboard",
+    "loss_surface",
+    "mala",
+    "mmd",
+    "parallel_tempering",
+    "plane_slice",
+    "r_hat",
+    "reverse_ais",
+    "trace",
     "untilted",
     "widened",
 ]

@@ -42,13 +42,19 @@ def frozen_gradient(energy: Energy, x: Tensor) -> Gradient:
     """∇E for inputs like ``x``, with the parameters as they are now: what a sampler calls at every step.
 
     An energy with a method ``frozen_gradient(x)`` prepares weights and buffers once; the others are
-    differentiated by autograd at every call.
+    differentiated by autograd at every call, and where the energy is not finite the gradient is NaN.
     """
     prepare = getattr(energy, "frozen_gradient", None)
     if prepare is not None:
         gradient: Gradient = prepare(x)
         return gradient
-    return lambda at: energy_and_gradient(energy, at)[1]
+
+    def by_autograd(at: Tensor) -> Tensor:
+        value, gradient = energy_and_gradient(energy, at)
+        gradient[~torch.isfinite(value)] = torch.nan
+        return gradient
+
+    return by_autograd
 
 
 def checked(energy: Energy, x: Tensor) -> Tensor:

@@ -121,7 +121,7 @@ def hmc(
         accepted += taken
         size.learn(float(probability.mean()))
     if not finite:
-        raise ValueError(f"step_size: at {step_size} no proposal was possible; try a smaller one")
+        raise ValueError("step_size: no proposal had a finite energy; try a smaller one")
     return Moves(at.x, accepted / max(steps, 1), size.final)
 
 

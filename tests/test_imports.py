@@ -1,6 +1,8 @@
 """The one-way rule: flows → tasks → ebm_core, and what each of them may import at all."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -57,3 +59,15 @@ def test_the_rule_can_fail(tmp_path: Path, path: str, source: str) -> None:
     (tmp_path / path).write_text(source)
     (found,) = violations(tmp_path)
     assert found.startswith(path)
+
+
+def test_the_core_alone_needs_only_four_packages() -> None:
+    """`import ebm_core` loads nothing beyond torch, numpy, scipy and safetensors, and what these load."""
+    script = """
+import sys, torch, numpy, scipy.stats, safetensors.torch
+before = set(sys.modules)
+import ebm_core
+print(*{name.split(".")[0] for name in set(sys.modules) - before})
+"""
+    loaded = subprocess.check_output([sys.executable, "-c", script], text=True).split()
+    assert set(loaded) <= {"ebm_core", "scipy", "torch", "numpy", *sys.stdlib_module_names}
