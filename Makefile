@@ -8,7 +8,7 @@ PIP_EXTRA ?=
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup run test test-slow lint bench bench-forecast bench-chaos bench-audit tensorboard repro lock clean
+.PHONY: setup run test test-slow lint bench bench-forecast bench-chaos bench-audit bench-core tensorboard repro lock clean
 .DEFAULT_GOAL := run
 
 setup: $(STAMP)
@@ -44,6 +44,11 @@ bench-chaos: setup
 
 bench-audit: setup
 	$(BIN)/python -m benchmarks audit
+
+# Beside TorchEBM and ebmkit: without their own dependencies, which the environment has as far as needed.
+bench-core: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps torchebm==0.8.9 ebmkit==0.16.0
+	$(BIN)/python -m benchmarks core
 
 tensorboard: setup
 	$(BIN)/tensorboard --logdir runs --host 127.0.0.1

@@ -1,6 +1,7 @@
 """``python -m benchmarks [ROW ...] [--dev]``: run the named rows, or all; exit code 1 if any falls short.
 
-``pipeline``, ``forecast`` and ``operation`` name groups. ``--dev`` scores forecasts before their test blocks.
+``pipeline``, ``forecast``, ``operation``, ``trust`` and ``core`` name groups. ``--dev`` scores forecasts
+before their test blocks.
 """
 
 import sys
@@ -8,7 +9,19 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import adversity, audit, chaos, distributed, doors, fields, forecast, monitor, scores, times
+from benchmarks import (
+    adversity,
+    audit,
+    chaos,
+    core,
+    distributed,
+    doors,
+    fields,
+    forecast,
+    monitor,
+    scores,
+    times,
+)
 from benchmarks.row import Row
 
 PIPELINE = {
@@ -33,12 +46,13 @@ OPERATION = {
     "field-scale": fields.scale,
 }
 TRUST = {"audit": audit.audit}
-ROWS = {**PIPELINE, **forecast.ROWS, **OPERATION, **TRUST}
+ROWS = {**PIPELINE, **forecast.ROWS, **OPERATION, **TRUST, **core.ROWS}
 GROUPS = {
     "pipeline": list(PIPELINE),
     "forecast": list(forecast.ROWS),
     "operation": list(OPERATION),
     "trust": list(TRUST),
+    "core": list(core.ROWS),
 }
 
 
