@@ -15,6 +15,7 @@ from ebm_core.energies import BilinearEnergy
 from ebm_core.fit import EnergyFit, fit
 from ebm_core.gradients import frozen_gradient, input_gradient
 from ebm_core.growth import widened
+from ebm_core.hybrid import AmortisedSampler
 from ebm_core.negatives import DataChains, Negatives, PersistentChains
 from ebm_core.networks import ClassEnergy, ConvEnergy, DenoisingEnergy, GaussianBernoulliRBM, MLPEnergy
 from ebm_core.objectives import (
@@ -36,6 +37,7 @@ from ebm_core.training import Fit, fit_seeds, fit_tilt
 
 __all__ = [
     "JEM",
+    "AmortisedSampler",
     "BilinearEnergy",
     "ClassEnergy",
     "ContrastiveDivergence",

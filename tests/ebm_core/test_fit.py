@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from ebm_core.checkpoints import load_checkpoint
 from ebm_core.fit import EnergyFit, fit
+from ebm_core.hybrid import AmortisedSampler
 from ebm_core.negatives import DataChains, PersistentChains
-from ebm_core.networks import ClassEnergy, MLPEnergy
+from ebm_core.networks import ClassEnergy, MLPEnergy, initialise
 from ebm_core.objectives import (
     JEM,
     ContrastiveDivergence,
@@ -35,11 +36,18 @@ def start(count: int, generator: torch.Generator) -> Tensor:
     return torch.randn(count, 2, generator=generator)
 
 
+def drawn(network: nn.Module) -> nn.Module:
+    initialise(network, seeded(1))
+    return network
+
+
 def objective(name: str) -> Objective:
     if name == "CD":
         return ContrastiveDivergence(DataChains(3, 0.05), 0.001)
     if name == "persistent CD":
         return ContrastiveDivergence(PersistentChains(ReplayBuffer(start, 64, 0.1, seeded(3)), 3, 0.05))
+    if name == "hybrid":
+        return ContrastiveDivergence(AmortisedSampler(drawn(nn.Linear(2, 2)), 2, 0.3, proposals=4))
     if name == "denoising":
         return DenoisingScoreMatching(0.3)
     if name == "sliced":
@@ -49,7 +57,7 @@ def objective(name: str) -> Objective:
     return JEM(objective("persistent CD"))
 
 
-NAMES = ["CD", "persistent CD", "denoising", "sliced", "discrepancy", "JEM"]
+NAMES = ["CD", "persistent CD", "denoising", "sliced", "discrepancy", "JEM", "hybrid"]
 
 X = torch.randn(200, 2, generator=seeded(0))
 
@@ -58,10 +66,7 @@ def run(name: str, steps: int = 30, every: int = 7, **options: Any) -> EnergyFit
     energy: nn.Module = MLPEnergy(2, (16, 16), generator=seeded(1))
     data: Any = X
     if name == "JEM":
-        network = nn.Linear(2, 3)
-        nn.init.normal_(network.weight, generator=seeded(1))
-        nn.init.zeros_(network.bias)
-        energy, data = ClassEnergy(network), (X, (X[:, 0] > 0).long())
+        energy, data = ClassEnergy(drawn(nn.Linear(2, 3))), (X, (X[:, 0] > 0).long())
     numbers: Any = {"steps": steps, "batch": 32, "learning_rate": 0.01, "generator": seeded(2)} | options
     made = numbers.pop("objective", None) or objective(name)
     return fit(energy, data, made, checkpoint_every=every, **numbers)
