@@ -1,0 +1,91 @@
+"""Class densities by manifold Parzen windows: a base that a joint class energy can tilt."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+CHUNK = 64
+"""Rows whose distances to all windows are held at once."""
+
+
+class ManifoldParzen(nn.Module):
+    """q(x | c): the mean of Gaussians at the examples of class c, each stretched along its neighbours.
+
+    N(x; xᵢ, FᵢFᵢᵀ + σ²I) with Fᵢ the ``rank`` main directions of s(xⱼ − xᵢ) over the ``neighbours`` nearest j
+    of the same class, s the ``spread``; classes count alike. As an energy it maps ``(B, d)`` to −log q(x) =
+    −log Σ_c q(x | c)/C, ``(B,)``, in nats. ``noise`` is σ² in the units of x.
+
+    Raises ``ValueError`` where a class has fewer than three examples.
+
+    Reference: Vincent and Bengio (2003), Manifold Parzen windows, NeurIPS.
+    """
+
+    counts: Tensor
+    centres: Tensor
+    factors: Tensor
+    whitening: Tensor
+    offset: Tensor
+    shift: Tensor
+
+    def __init__(
+        self, x: Tensor, label: Tensor, *, neighbours: int, rank: int, noise: float, spread: float
+    ) -> None:
+        super().__init__()
+        self.noise, self.classes = noise, int(label.max()) + 1
+        counts = torch.bincount(label, minlength=self.classes)
+        if counts.min() < 3:
+            raise ValueError(f"label: class {int(counts.argmin())} has {int(counts.min())} examples; need 3")
+        order = torch.argsort(label, stable=True)
+        factors = [_directions(x[label == c], neighbours, rank, spread) for c in range(self.classes)]
+        self.register_buffer("counts", counts)
+        self.register_buffer("centres", x[order])
+        # classes too small for all directions have the rest at zero
+        self.register_buffer(
+            "factors", torch.cat([nn.functional.pad(f, (0, rank - f.shape[2])) for f in factors])
+        )
+        excess = self.factors.square().sum(1)  # variance of each direction above σ²
+        self.register_buffer("whitening", self.factors / (excess + noise).sqrt()[:, None])
+        d = x.shape[1]
+        log_det = (excess + noise).log().sum(1) + (d - rank) * math.log(noise)
+        self.register_buffer("offset", (log_det + d * math.log(2 * math.pi)) / 2)
+        self.register_buffer("shift", torch.einsum("nd,ndr->nr", self.centres, self.whitening))
+
+    def class_log_prob(self, x: Tensor) -> Tensor:
+        """log q(x | c), ``(B, C)``, differentiable in x."""
+        return torch.cat([self._chunk(part) for part in x.split(CHUNK)])
+
+    def _chunk(self, x: Tensor) -> Tensor:
+        along = torch.einsum("bd,ndr->bnr", x, self.whitening) - self.shift
+        squared = x.square().sum(1)[:, None] + self.centres.square().sum(1) - 2 * x @ self.centres.T
+        window = -(squared - along.square().sum(2)) / (2 * self.noise) - self.offset
+        parts = window.split(self.counts.tolist(), dim=1)
+        return torch.stack([part.logsumexp(1) - math.log(part.shape[1]) for part in parts], 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return math.log(self.classes) - self.class_log_prob(x).logsumexp(1)
+
+    @torch.no_grad()
+    def sample(self, count: int, generator: torch.Generator, label: int | None = None) -> Tensor:
+        """Independent draws of q(x), or of q(x | label): ``(count, d)``."""
+        if label is None:
+            classes = torch.randint(self.classes, (count,), generator=generator)
+        else:
+            classes = torch.full((count,), label)
+        starts = self.counts.cumsum(0) - self.counts
+        window = starts[classes] + (torch.rand(count, generator=generator) * self.counts[classes]).long()
+        d, rank = self.factors.shape[1:]
+        along = torch.randn(count, rank, generator=generator, dtype=self.centres.dtype)
+        across = torch.randn(count, d, generator=generator, dtype=self.centres.dtype)
+        spread = torch.einsum("ndr,nr->nd", self.factors[window], along)
+        return self.centres[window] + spread + math.sqrt(self.noise) * across
+
+
+def _directions(x: Tensor, neighbours: int, rank: int, spread: float) -> Tensor:
+    """F of each row of ``x`` ``(n, d)``: ``(n, d, ≤ rank)``."""
+    near = min(neighbours, len(x) - 1)
+    nearest = torch.cdist(x, x).topk(near + 1, largest=False).indices[:, 1:]
+    steps = spread * (x[nearest] - x[:, None])
+    _, values, axes = torch.linalg.svd(steps, full_matrices=False)
+    scale = values[:, :rank] / math.sqrt(near)
+    return axes[:, :rank].transpose(1, 2) * scale[:, None]

@@ -1,0 +1,142 @@
+"""The energy of a scan: a network that tells healthy slices from the same slices under coarse noise.
+
+Its map ℓ(x) holds the log odds that a place was altered; E(x) = log Σ exp ℓ over the places, trained as
+the log odds that any was. By noise-contrastive estimation E(x) is log p_noise(x) − log p(x) up to a constant:
+high where healthy slices are rarer than altered ones. The noise is random fields cut off at a level and scaled
+by the slice's own local spread; it knows nothing of the lesions that the test part is judged with.
+
+Reference: Gutmann and Hyvärinen (2010), Noise-contrastive estimation, AISTATS; Kascenas et al. (2022),
+Denoising autoencoders for unsupervised anomaly detection in brain MRI, MIDL, for the coarse noise.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ebm_core.networks import initialise
+
+SIDE = 64
+"""Pixels a side of a slice."""
+COARSE = (4, 14)
+"""Cells a side of the noise's random field, least and (excluded) most."""
+SHARE = (0.005, 0.08)
+"""Share of the slice above the level at which the field is cut off."""
+EDGE = (0.05, 0.4)
+"""Width of the cut in standard deviations of the field."""
+ALTERED = 0.6
+"""Share of the training slices that are altered."""
+AMPLITUDE = (0.4, 2.0)
+"""Size of the alteration in local standard deviations."""
+WINDOWS = (3, 7, 15)
+"""Pixels a side, at half the resolution, of neighbourhoods in whose mean and spread a pixel is seen."""
+WIDTH, BATCH, LEARNING_RATE, WEIGHT_DECAY = 16, 32, 3e-3, 1e-2
+
+
+def local_moments(x: Tensor, window: int) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation in a square around each pixel: ``(B, 1, height, width)`` each."""
+
+    def mean(values: Tensor) -> Tensor:
+        for kernel, pad in (((window, 1), (window // 2, 0)), ((1, window), (0, window // 2))):
+            values = functional.avg_pool2d(values, kernel, 1, pad, count_include_pad=False)
+        return values
+
+    centre = mean(x)
+    return centre, (mean(x.square()) - centre.square()).clamp_min(0).sqrt()
+
+
+def coarse_noise(x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """``(altered, where)``: slices ``(B, 1, SIDE, SIDE)`` under coarse noise, and 1 where it is strong."""
+    count = len(x)
+
+    def uniform(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(count, 1, 1, 1, generator=generator)
+
+    cells = int(torch.randint(*COARSE, (1,), generator=generator))
+    field = functional.interpolate(
+        torch.randn(count, 1, cells, cells, generator=generator), size=x.shape[2:], mode="bicubic"
+    )
+    ranked = field.flatten(1).sort(1, descending=True).values
+    place = (uniform(*SHARE).flatten() * ranked.shape[1]).long()
+    level = ranked.gather(1, place[:, None])[:, :, None, None]
+    mask = torch.sigmoid((field - level) / uniform(*EDGE))
+    mask = mask * (x > 0.05 * x.amax((2, 3), keepdim=True)) * (uniform(0, 1) < ALTERED)
+    sign = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0)
+    change = sign * uniform(*AMPLITUDE) * local_moments(x, 15)[1] * mask
+    return (x + change).clamp_min(0), (mask > 0.5).float()
+
+
+class LesionEnergy(nn.Module):
+    """``heat(x)``: log odds ℓ of each place, ``(B, 1, SIDE, SIDE)``; called: E(x) = log Σ exp ℓ, ``(B,)``.
+
+    A small U-net on half the resolution. It sees each pixel in units of its neighbourhoods' mean and spread,
+    those of the mirrored slice beside them, and where it is.
+    """
+
+    def __init__(self, generator: torch.Generator) -> None:
+        super().__init__()
+        w = WIDTH
+        self.fine = _block(2 * len(WINDOWS) + 3, w)
+        self.middle = _block(w, 2 * w)
+        self.coarse = _block(2 * w, 4 * w)
+        self.up = _block(6 * w, 2 * w)
+        self.out = _block(3 * w, w)
+        self.last = nn.Conv2d(w, 1, 1)
+        self.bias = nn.Parameter(torch.zeros(()))
+        initialise(self, generator)
+        nn.init.constant_(self.last.bias, -4.0)
+
+    def heat(self, x: Tensor) -> Tensor:
+        seen = _views(functional.avg_pool2d(x, 2))
+        fine = self.fine(seen)
+        middle = self.middle(functional.avg_pool2d(fine, 2))
+        coarse = self.coarse(functional.avg_pool2d(middle, 2))
+        up = self.up(torch.cat([functional.interpolate(coarse, scale_factor=2), middle], 1))
+        out = self.out(torch.cat([functional.interpolate(up, scale_factor=2), fine], 1))
+        return functional.interpolate(self.last(out), scale_factor=2, mode="bilinear")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.heat(x).flatten(1).logsumexp(1)
+
+
+def _block(before: int, after: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for channels in (before, after):
+        layers += [nn.Conv2d(channels, after, 3, padding=1), nn.GroupNorm(4, after), nn.SiLU()]
+    return nn.Sequential(*layers)
+
+
+def _views(x: Tensor) -> Tensor:
+    """What the network sees of a slice: ``(B, 2 · windows + 3, height, width)``."""
+    scaled = x / x.mean((2, 3), keepdim=True)
+    views = [scaled]
+    for window in WINDOWS:
+        centre, spread = local_moments(scaled, window)
+        standard = (scaled - centre) / (spread + 0.05)
+        views += [standard, standard.flip(3)]
+    across = torch.linspace(-1, 1, x.shape[3]).expand_as(x)
+    down = torch.linspace(-1, 1, x.shape[2])[:, None].expand_as(x)
+    return torch.cat([*views, across, down], 1)
+
+
+def fit_lesion_energy(x: Tensor, steps: int, generator: torch.Generator) -> tuple[LesionEnergy, list[float]]:
+    """Learn from healthy slices ``(n, 1, SIDE, SIDE)``; the energy and its loss at each step."""
+    energy = LesionEnergy(generator)
+    optimiser = torch.optim.AdamW(energy.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
+    losses = []
+    for _ in range(steps):
+        slices = x[torch.randint(len(x), (min(BATCH, len(x)),), generator=generator)]
+        mirrored = torch.rand(len(slices), 1, 1, 1, generator=generator) < 0.5
+        seen, where = coarse_noise(torch.where(mirrored, slices.flip(3), slices), generator)
+        heat = energy.heat(seen)
+        altered = (where.flatten(1).sum(1) > 0).float()
+        loss = functional.binary_cross_entropy_with_logits(heat, where)
+        whole = heat.flatten(1).logsumexp(1) + energy.bias
+        loss = loss + 0.1 * functional.binary_cross_entropy_with_logits(whole, altered)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(energy.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        losses.append(loss.item())
+    return energy.eval(), losses

@@ -1,0 +1,99 @@
+"""Pictures of a user's own: an ``.npz`` with X and y, or a folder of PNG files, one folder a class."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tasks.errors import BasinError
+
+SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Grey pictures ``(n, height, width)`` in [0, 1], their names, and their classes where they have any."""
+
+    values: np.ndarray
+    names: tuple[str, ...]
+    labels: np.ndarray | None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def read_pictures(path: Path) -> Pictures:
+    """Raises ``BasinError`` naming the file: unreadable, of another size, not finite, without X."""
+    if path.is_dir():
+        return _read_folder(path)
+    if path.suffix == ".npz":
+        return _read_npz(path)
+    raise BasinError(f"{path}: expected an .npz with X (n, height, width), or a folder of PNG files")
+
+
+def _read_npz(path: Path) -> Pictures:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            found = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise BasinError(f"{path}: not a readable .npz of plain arrays ({error}); write it again") from error
+    except Exception as error:  # a broken zip raises what it likes
+        raise BasinError(f"{path}: not a readable .npz ({type(error).__name__}); write it again") from error
+    if "X" not in found:
+        held = ", ".join(found) or "nothing"
+        raise BasinError(f"{path}: no array X; found {held}; write numpy.savez(path, X=pictures, y=classes)")
+    values, labels = found["X"], found.get("y")
+    if values.ndim != 3 or not len(values) or values.dtype.kind not in "uif":
+        raise BasinError(f"{path}: X is {values.dtype} {values.shape}; expected numbers (n, height, width)")
+    if labels is not None and labels.shape != (len(values),):
+        raise BasinError(f"{path}: y is {labels.shape}; expected one class a picture, ({len(values)},)")
+    return Pictures(scaled(values, str(path)), tuple(f"{path.name}[{i}]" for i in range(len(values))), labels)
+
+
+def _read_folder(path: Path) -> Pictures:
+    files = sorted(f for f in path.rglob("*") if f.is_file() and f.suffix.lower() in SUFFIXES)
+    if not files:
+        raise BasinError(f"{path}: no pictures in it; expected files ending in {', '.join(SUFFIXES)}")
+    values = [read_picture(file) for file in files]
+    require_one_size(values, files)
+    nested = all(file.parent != path for file in files)
+    labels = np.array([file.relative_to(path).parts[0] for file in files]) if nested else None
+    names = tuple(file.relative_to(path).as_posix() for file in files)
+    return Pictures(np.stack(values), names, labels)
+
+
+def read_picture(file: Path) -> np.ndarray:
+    """A grey picture in [0, 1]; 16-bit files keep their depth."""
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            wide = image.mode.startswith("I") or image.mode == "F"
+            pixels = np.asarray(image if wide else image.convert("L"), dtype=np.float32)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise BasinError(f"{file}: not a readable picture ({error}); mend or remove it") from error
+    return pixels / (65535 if wide else 255)
+
+
+def require_one_size(values: list[np.ndarray], files: list[Path]) -> None:
+    """Raise ``BasinError`` naming the first file whose size is not the first file's."""
+    for value, file in zip(values, files, strict=True):
+        if value.shape != values[0].shape:
+            raise BasinError(
+                f"{file}: {_size(value)} pixels, but {files[0].name} has {_size(values[0])}; bring all "
+                "pictures to one size"
+            )
+
+
+def _size(value: np.ndarray) -> str:
+    return " × ".join(map(str, value.shape[::-1]))
+
+
+def scaled(values: np.ndarray, label: str) -> np.ndarray:
+    """Pixels in [0, 1], divided by what the type holds or, of other numbers, by their largest."""
+    if not np.isfinite(values).all() or values.min() < 0:
+        raise BasinError(f"{label}: pixels that are negative or not finite; expected grey values from 0 up")
+    top = 255 if values.dtype == np.uint8 else float(values.max())
+    if top <= 0:
+        raise BasinError(f"{label}: every pixel is 0; expected pictures")
+    return (values / top).astype(np.float32)

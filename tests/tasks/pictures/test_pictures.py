@@ -1,0 +1,147 @@
+"""Pictures: what is refused and how, what may know of the corruptions, numerics against closed forms."""
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tasks.applications import Given
+from tasks.domains.images import APPLICATION as IMAGES
+from tasks.domains.mri import APPLICATION as MRI
+from tasks.errors import BasinError
+from tasks.pictures.classes import calibrate
+from tasks.pictures.corruptions import CORRUPTIONS
+from tasks.pictures.lesions import add_lesions
+from tasks.pictures.scans import alike, divided, resized
+
+RNG = np.random.default_rng(0)
+
+
+def save(path: Path, **arrays: np.ndarray) -> Path:
+    np.savez(path, **arrays)
+    return path
+
+
+def garbage(folder: Path) -> Path:
+    folder.mkdir()
+    Image.fromarray(np.full((8, 8), 9, np.uint8)).save(folder / "a.png")
+    (folder / "b.png").write_bytes(b"\x89PNG not one")
+    return folder
+
+
+def sizes(folder: Path) -> Path:
+    folder.mkdir()
+    for name, side in (("a", 8), ("b", 9)):
+        Image.fromarray(np.full((side, side), 9, np.uint8)).save(folder / f"{name}.png")
+    return folder
+
+
+def broken_nifti(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "scan.nii.gz").write_bytes(b"not a volume")
+    return folder
+
+
+BAD: list[tuple[object, Callable[[Path], Path], str]] = [
+    (IMAGES, lambda p: save(p / "a.npz", X=RNG.random((40, 8, 8)), y=np.zeros(40)), "only one class"),
+    (IMAGES, lambda p: save(p / "a.npz", X=RNG.random((40, 8, 8))), "without a class"),
+    (
+        IMAGES,
+        lambda p: save(p / "a.npz", X=RNG.random((40, 8, 8)), y=np.arange(40) % 4),
+        "10 training pictures",
+    ),
+    (IMAGES, lambda p: save(p / "a.npz", X=RNG.random((60, 40, 8)), y=np.arange(60) % 2), "at most 32"),
+    (IMAGES, lambda p: save(p / "a.npz", X=np.full((40, 8, 8), np.nan), y=np.arange(40) % 2), "not finite"),
+    (IMAGES, lambda p: save(p / "a.npz", Y=np.zeros(3)), "no array X; found Y"),
+    (IMAGES, lambda p: garbage(p / "a"), "b.png: not a readable picture"),
+    (MRI, lambda p: sizes(p / "a"), "b.png: 9 × 9 pixels, but a.png has 8 × 8"),
+    (MRI, lambda p: broken_nifti(p / "a"), "scan.nii.gz"),
+    (MRI, lambda p: save(p / "a.npz", X=np.ones((40, 64, 64))), "of one grey"),
+    (MRI, lambda p: save(p / "a.npz", X=np.tile(RNG.random((64, 64)), (40, 1, 1))), "1 groups of slices"),
+]
+
+
+@pytest.mark.parametrize(("application", "make", "words"), BAD)
+def test_bad_input_is_one_line_that_names_it(application, make, words: str, tmp_path: Path) -> None:
+    with pytest.raises(BasinError, match=words) as raised:
+        application.read(Given(data=make(tmp_path)), {})
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("corruption", ["corruptions", "lesions"])
+def test_only_what_judges_knows_of_corruptions(corruption: str, project_root: Path) -> None:
+    """Imported by trials and pictures of a domain, inside the function; drawing names the type it draws."""
+    users = set()
+    for file in [*project_root.glob("tasks/pictures/*.py"), *project_root.glob("tasks/domains/*.py")]:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for scope in ast.walk(tree):
+            body = scope.body if isinstance(scope, ast.Module | ast.FunctionDef) else []
+            found = [
+                n
+                for n in body
+                if isinstance(n, ast.ImportFrom) and n.module == f"tasks.pictures.{corruption}"
+            ]
+            users |= {(file.stem, getattr(scope, "name", "module")) for _ in found}
+    domain = {"corruptions": "images", "lesions": "mri"}[corruption]
+    assert users - {("drawing", "module")} <= {(domain, "trials"), (domain, "pictures")}
+    assert (domain, "trials") in users
+
+
+def test_corruptions_keep_the_ink_they_say_they_keep() -> None:
+    pictures, labels = RNG.random((12, 6, 6)), np.repeat([0, 1, 2], 4)
+    pictures[labels == 1] += 10
+    pictures[labels == 2] += 20
+    made = {name: f(pictures, labels, np.random.default_rng(0)) for name, f in CORRUPTIONS.items()}
+    assert np.sort(made["shuffled"].reshape(12, -1)) == pytest.approx(np.sort(pictures.reshape(12, -1)))
+    assert not np.allclose(made["shuffled"], pictures)
+    assert made["inverted"] + pictures == pytest.approx(1)
+    assert made["transposed"].transpose(0, 2, 1) == pytest.approx(pictures)
+    assert (np.abs(made["blend"].mean((1, 2)) - pictures.mean((1, 2))) > 2).all()
+
+
+def test_a_lesion_is_as_strong_as_stated_where_it_is_and_nothing_elsewhere() -> None:
+    slices = np.zeros((30, 64, 64), np.float32)
+    slices[:, 8:56, 8:56] = 0.5 + 0.1 * np.random.default_rng(1).normal(size=(30, 48, 48))
+    made = add_lesions(slices, 1.0, np.random.default_rng(2))
+    change = np.abs(made.slices - slices)
+    assert np.median(change[made.where]) == pytest.approx(0.1, abs=0.02)
+    far = np.array([c[~w].mean() for c, w in zip(change, made.where, strict=True)])
+    assert far.max() < 0.005
+    area = made.where.sum((1, 2))
+    assert area.min() >= np.pi * 9 * 0.8 and area.max() <= np.pi * 49 * 1.1
+    again = add_lesions(slices, 1.0, np.random.default_rng(2))
+    assert (again.slices == made.slices).all()
+
+
+def test_near_duplicates_share_a_part() -> None:
+    rng = np.random.default_rng(0)
+    slices = np.repeat(rng.random((40, 16, 16)), 3, axis=0) + 0.02 * rng.random((120, 16, 16))
+    group = alike(slices)
+    assert group.max() == 39
+    parts = divided(group, (0.6, 0.1, 0.3))
+    assert sorted(np.concatenate(parts)) == list(range(120))
+    held = [set(group[rows]) for rows in parts]
+    assert not (held[0] & held[2] or held[0] & held[1] or held[1] & held[2])
+    assert [len(rows) for rows in parts] == pytest.approx([72, 12, 36], abs=4)
+
+
+def test_scans_of_other_sizes_are_padded_and_scaled() -> None:
+    image = np.ones((128, 96), np.float32)
+    small = resized(image)
+    assert small.shape == (64, 64)
+    assert small.mean() == pytest.approx(0.75, abs=0.02)
+    assert small[:, :6].max() < 0.1 < small[32, 32]
+
+
+def test_calibration_finds_the_temperature_that_made_the_labels() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = 2 * torch.randn(20_000, 4, generator=generator)
+    truth = torch.multinomial((0.5 * logits).softmax(1), 1, generator=generator)[:, 0]
+    noise = torch.randn(20_000, 4, generator=generator)
+    sharpness, evidence = calibrate(logits, noise, truth)
+    assert sharpness == pytest.approx(0.5, abs=0.03)
+    assert evidence == pytest.approx(0, abs=0.03)
