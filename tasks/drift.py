@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 BINS = 10
 FLOOR = 1e-4
@@ -17,6 +18,8 @@ def drift(reference: pd.DataFrame, recent: pd.DataFrame) -> pd.DataFrame:
     that differ as much from the other reference rows, which have the null's sample size and memory. ``q``
     counts the windows in which *any* column, by log PSI or log KS in standard deviations over the windows, is
     as far out as this one: the chance of any false discovery is held, whatever the columns have in common.
+    Beyond all windows, of which only some N / W are independent, a share tells no chance: there it is the
+    tail of Student's t for one more draw beside N / W.
 
     Reference: Westfall and Young (1993), Resampling-based multiple testing (single-step maxT).
     """
@@ -28,7 +31,7 @@ def drift(reference: pd.DataFrame, recent: pd.DataFrame) -> pd.DataFrame:
         beyond = 1 / (len(past) + 1)
         null = np.log([_psi(windows, beyond), _ks(windows)])
         found = np.log([_psi(now, beyond), _ks(now)])
-        shares = _share((null >= found - 1e-12).sum(1), null.shape[1], len(recent))
+        shares = [_chance(n, f, len(recent)) for n, f in zip(null, found[:, 0], strict=True)]
         center, spread = null.mean(1, keepdims=True), null.std(1, keepdims=True)
         furthest.append(((found - center) / spread).max())
         nulls.append(((null - center) / spread).max(0))
@@ -36,14 +39,22 @@ def drift(reference: pd.DataFrame, recent: pd.DataFrame) -> pd.DataFrame:
         rows[name] = {"psi": psi, "psi_p": shares[0], "ks": ks, "ks_p": shares[1]}
     table = pd.DataFrame.from_dict(rows, orient="index")
     largest = np.max(nulls, axis=0)
-    as_far = (largest >= np.array(furthest)[:, None] - 1e-12).sum(1)
-    table["q"] = _share(as_far, len(largest), len(recent))
+    table["q"] = [_chance(largest, far, len(recent)) for far in furthest]
     return table
 
 
-def _share(as_far: np.ndarray, windows: int, width: int) -> np.ndarray:
-    """Share of windows with the recent one among them, which weighs as much as the ``width`` that overlap."""
-    return np.asarray((width + as_far) / (width + windows))
+def _chance(windows: np.ndarray, found: float, width: int) -> float:
+    """Chance of a statistic as large as ``found`` given those of overlapping windows of the reference.
+
+    Share of windows with the recent one among them, which weighs as much as the ``width`` that overlap.
+    """
+    as_far = int((windows >= found - 1e-12).sum())
+    share = (width + as_far) / (width + len(windows))
+    if as_far:
+        return share
+    independent = max(len(windows) / width, 2.0)
+    far = (found - windows.mean()) / (windows.std() * np.sqrt(1 + 1 / independent))
+    return min(share, float(stats.t.sf(far, independent - 1)))
 
 
 def _ranks(past: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 """The energy of a scan: a network that tells healthy slices from the same slices under coarse noise.
 
 Its map ℓ(x) holds the log odds that a place was altered; E(x) = log Σ exp ℓ over the places, trained as
-the log odds that any was. By noise-contrastive estimation E(x) is log p_noise(x) − log p(x) up to a constant:
-high where healthy slices are rarer than altered ones. The noise is random fields cut off at a level and scaled
+the log odds that any was. By noise-contrastive estimation E(x) is log p_noise(x) − log p(x) up to a
+constant: high where healthy slices are rarer than altered ones. The noise is random fields cut off at a level and scaled
 by the slice's own local spread; it knows nothing of the lesions that the test part is judged with.
 
 Reference: Gutmann and Hyvärinen (2010), Noise-contrastive estimation, AISTATS; Kascenas et al. (2022),

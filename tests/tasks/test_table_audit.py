@@ -71,6 +71,13 @@ def test_a_mean_over_rows_gone_by_is_no_look_ahead():
     assert statuses(known(garch(0)))["look-ahead"] == "pass"
 
 
+def test_recent_rows_in_other_units_have_drifted():
+    frame = garch(0, 2500)
+    frame.loc[frame.index[-120:], "vol"] *= 7
+    found = {c["id"]: c for c in audit_table(frame, Spec(**SPEC))["checks"]}["drift"]
+    assert found["status"] == "fail" and "vol" in found["at_fault"][0]
+
+
 def test_a_season_that_slips_is_a_break():
     frame = seasonal(0)
     slipped = frame.assign(close=frame["close"].where(frame.index < 480, frame["close"].shift(6)))

@@ -9,6 +9,9 @@ from tasks.checks.table.evidence import STEPS, Series, TableEvidence, as_dates
 from tasks.checks.table.outcome import outcome
 from tasks.drift import drift
 
+DRIFT_LEVEL = 0.01
+"""Chance of calling any column drifted where none is."""
+
 LONG = 100
 """Rows from which a step can be told from chance."""
 
@@ -203,7 +206,7 @@ def changing(e: TableEvidence) -> Outcome:
     width = int(e.threshold("drift.rows", 120 if e.freq in ("B", "D", "h") else 36))
     most = 4_000
     compared, smallest, faults, warned = 0, 1.0, [], []
-    level = e.threshold("drift.q", 0.01)
+    level = e.threshold("drift.q", DRIFT_LEVEL)
     for series in e.series:
         columns = {"move": series.move} | {
             name: e.numbers(name).to_numpy()[series.rows - 1] for name in e.inputs[:20]
