@@ -2,6 +2,7 @@
 
 import copy
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,10 +60,11 @@ def fit(
     weights: list[Tensor] = list(energy.parameters())
     means: list[Tensor] = list(averaged.parameters())
     optimiser = torch.optim.Adam(weights, lr=learning_rate, fused=True)
-    loss = torch.zeros(steps, dtype=torch.float64)
+    loss: list[float] = []
     numbers = [steps, batch, learning_rate, decay, clip, mixed_precision]
     asked = [list(x.shape), repr(energy), repr(objective), *numbers]
-    done = 0
+    # Without the cache: casts made for chains, which need no gradient, would be kept and have none.
+    precision = torch.autocast(x.device.type, torch.bfloat16, mixed_precision, cache_enabled=False)
     saved = None if checkpoint is None else load_checkpoint(checkpoint)
     if saved is not None:
         if saved["asked"] != asked:
@@ -72,22 +74,21 @@ def fit(
         restore_optimiser(optimiser, saved["optimiser"])
         objective.restore(saved["objective"])
         generator.set_state(saved["generator"])
-        loss, done = saved["loss"], saved["done"]
+        loss = saved["loss"].tolist()
 
-    for step in range(done + 1, steps + 1):
+    for step in range(len(loss) + 1, steps + 1):
         chosen = torch.randint(len(x), (batch,), generator=generator, device=x.device)
         part = data[chosen] if isinstance(data, Tensor) else (data[0][chosen], data[1][chosen])
         try:
-            # Without the cache: casts made for chains, which need no gradient, would be kept and have none.
-            with torch.autocast(x.device.type, torch.bfloat16, mixed_precision, cache_enabled=False):
+            with precision if mixed_precision else nullcontext():
                 now = objective.loss(energy, part, generator)
         except ValueError as error:
             if step == 1:  # of what was passed in; later, with the same shapes, only divergence is left
                 raise
             raise _diverged(step, objective, str(error)) from error
-        loss[step - 1] = now.item()
-        if not math.isfinite(loss[step - 1]):
-            raise _diverged(step, objective, f"the loss is {now.item()}")
+        loss.append(now.item())
+        if not math.isfinite(loss[-1]):
+            raise _diverged(step, objective, f"the loss is {loss[-1]}")
         optimiser.zero_grad()
         now.backward()
         if clip is not None:
@@ -101,16 +102,15 @@ def fit(
             if checkpoint is not None:
                 state: Tree = {
                     "asked": asked,
-                    "done": step,
                     "energy": energy.state_dict(),
                     "averaged": averaged.state_dict(),
                     "optimiser": optimiser_state(optimiser),
                     "objective": objective.state(),
                     "generator": generator.get_state(),
-                    "loss": loss,
+                    "loss": torch.tensor(loss, dtype=torch.float64),
                 }
                 save_checkpoint(checkpoint, state)
-    return EnergyFit(energy.eval(), averaged, loss)
+    return EnergyFit(energy.eval(), averaged, torch.tensor(loss, dtype=torch.float64))
 
 
 def _diverged(step: int, objective: Objective, what: str) -> FloatingPointError:

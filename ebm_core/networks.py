@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from ebm_core.frozen import frozen_mlp_gradient
 from ebm_core.gradients import Gradient
+from ebm_core.perceptron import PerceptronGradient
 
 
 class MLPEnergy(nn.Module):
@@ -39,8 +40,11 @@ class MLPEnergy(nn.Module):
         return energy
 
     def input_gradient(self, x: Tensor) -> Tensor:
-        """∇ₓE ``(B, d)`` by the chain rule, differentiable in x and the parameters."""
+        """∇ₓE ``(B, d)`` by the chain rule, differentiable in the parameters and, where asked, in x."""
         h, slopes = self._checked(x), []
+        if not x.requires_grad and not torch.is_autocast_enabled(x.device.type):
+            gradient: Tensor = PerceptronGradient.apply(x, *list(self.parameters())[:-1])
+            return gradient
         for layer in self.layers[:-1]:
             before = layer(h)
             gate = torch.sigmoid(before)

@@ -100,8 +100,8 @@ class DenoisingScoreMatching(Objective):
         x = _unlabelled(batch)
         noise = _noise(x.shape, x, generator)
         pull = input_gradient(energy, torch.add(x, noise, alpha=self.noise_scale))
-        missed = torch.sub(pull * self.noise_scale, noise)
-        return missed.square().sum() / (2 * len(x))
+        wanted = noise / self.noise_scale
+        return functional.mse_loss(pull, wanted, reduction="sum") * (self.noise_scale**2 / (2 * len(x)))
 
 
 @dataclass(frozen=True)

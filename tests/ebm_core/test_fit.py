@@ -105,7 +105,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_bits(name: str, tmp_path: Path) 
     with pytest.raises(KeyboardInterrupt):
         run(name, checkpoint=file, objective=Killed(objective(name), 19))
     saved = load_checkpoint(file)
-    assert saved is not None and saved["done"] == 14
+    assert saved is not None and len(saved["loss"]) == 14
     assert same(run(name, checkpoint=file), whole)
     assert same(run(name, checkpoint=file), whole)  # done: returns at once
 
@@ -123,14 +123,14 @@ def test_a_fit_killed_at_random_steps_goes_on_to_the_same_bits(name: str, tmp_pa
     done = 0
     for _ in range(3):
         child = subprocess.Popen([sys.executable, "-c", code])
-        while (saved := load_checkpoint(file)) is None or saved["done"] < done + 20:
+        while (saved := load_checkpoint(file)) is None or len(saved["loss"]) < done + 20:
             assert child.poll() is None
             time.sleep(0.01)
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
         after = load_checkpoint(file)
-        assert after is not None and after["done"] < steps
-        done = after["done"]
+        assert after is not None and len(after["loss"]) < steps
+        done = len(after["loss"])
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
