@@ -11,8 +11,8 @@ from ebm_core import BilinearEnergy, Fit, SkewT, TiltedDistribution, fit_tilt
 
 STEPS = 100
 """Most steps of the cumulative distribution."""
-TREES = 300
-FOLDS = 5
+TREES = 200
+FOLDS = 4
 MARGINAL = 0.02
 """Share of the marginal distribution in the forest's, so that no size is impossible."""
 
@@ -89,6 +89,13 @@ class SizeModel:
         base, hints = self.learners.say(x)
         inputs = torch.as_tensor((hints - self.centre) / self.spread, dtype=torch.float32)
         return self.tilted(base, inputs), base
+
+    def viral_energy(self, hints: np.ndarray) -> np.ndarray:
+        """−log P(large) as the hints alone tell it, the forest's chance being one of them: ``(n,)``."""
+        chance = 1 / (1 + np.exp(-hints[:, -2]))
+        inputs = torch.as_tensor((hints - self.centre) / self.spread, dtype=torch.float32)
+        below = np.column_stack([1 - chance, np.ones(len(chance))])
+        return -np.log(np.maximum(1 - self.tilted(below, inputs)[:, 0], 1e-6))
 
     def tilted(self, base: np.ndarray, inputs: torch.Tensor) -> np.ndarray:
         score = torch.as_tensor(ndtri(np.clip(base, 1e-9, 1 - 1e-9)).T)
@@ -169,10 +176,10 @@ def fit_size_model(x: np.ndarray, size: np.ndarray, threshold: float, seed: int)
     centre, spread = hints.mean(0), hints.std(0) + 1e-9
     inputs = torch.as_tensor((hints - centre) / spread, dtype=torch.float32)
     order = torch.randperm(len(x), generator=generator)
-    energy = BilinearEnergy(inputs.shape[1], 8, 8, 3, generator)
+    energy = BilinearEnergy(inputs.shape[1], 4, 8, 3, generator)
     fit = fit_tilt(
-        energy, score[order], inputs[order], validation=len(x) // 5, steps=600, learning_rate=0.01,
-        weight_decay=0.1, generator=generator,
+        energy, score[order], inputs[order], validation=len(x) // 4, steps=600, learning_rate=0.003,
+        weight_decay=1.0, generator=generator,
     )  # fmt: skip
     return SizeModel(steps, Learners.of(x, place, count, large, seed), fit, centre, spread)
 

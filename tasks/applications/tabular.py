@@ -36,6 +36,10 @@ class MarginalContrast(Objective):
     The shuffled rows are draws of q(x) = Πⱼ pⱼ(xⱼ) with the data's own marginals; at the minimum p =
     q exp(−E), a tilt with Z = 1. Reference: Gutmann and Hyvärinen (2010), Noise-contrastive estimation,
     AISTATS.
+    The shuffled rows are draws of q(x) = Πⱼ pⱼ(xⱼ) with the data's own marginals; at the minimum
+    p = q exp(−E), a tilt with Z = 1.
+
+    Reference: Gutmann and Hyvärinen (2010), Noise-contrastive estimation, AISTATS.
     """
 
     def loss(self, energy: Any, batch: Batch, generator: torch.Generator) -> Tensor:

@@ -153,6 +153,8 @@ class Anomaly(Application):
             words,
             "What raises an energy is shown a column at a time: how much it falls when that value is "
             "replaced by the normal median; columns that act together share what they add.",
+            "What raises an energy is shown a column at a time: how much it falls when the value is replaced "
+            "by the normal median; columns that act together share what they add.",
         ]
         if few:
             found.append(f"Fewer than 30 anomalies, so that figures are uncertain: {', '.join(few)}.")
