@@ -33,9 +33,6 @@ REACH = 3.2
 class MarginalContrast(Objective):
     """log(1 + e^E(x)) + log(1 + e^−E(x⁻)), x⁻ the batch with each column shuffled by itself.
 
-    The shuffled rows are draws of q(x) = Πⱼ pⱼ(xⱼ) with the data's own marginals; at the minimum p =
-    q exp(−E), a tilt with Z = 1. Reference: Gutmann and Hyvärinen (2010), Noise-contrastive estimation,
-    AISTATS.
     The shuffled rows are draws of q(x) = Πⱼ pⱼ(xⱼ) with the data's own marginals; at the minimum
     p = q exp(−E), a tilt with Z = 1.
 

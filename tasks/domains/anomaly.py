@@ -151,8 +151,6 @@ class Anomaly(Application):
         few = [t.name for t in examples if t.anomalous.sum() < 30]
         found = [
             words,
-            "What raises an energy is shown a column at a time: how much it falls when that value is "
-            "replaced by the normal median; columns that act together share what they add.",
             "What raises an energy is shown a column at a time: how much it falls when the value is replaced "
             "by the normal median; columns that act together share what they add.",
         ]

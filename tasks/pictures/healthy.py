@@ -2,8 +2,8 @@
 
 Its map ℓ(x) holds the log odds that a place was altered; E(x) = log Σ exp ℓ over the places, trained as
 the log odds that any was. By noise-contrastive estimation E(x) is log p_noise(x) − log p(x) up to a
-constant: high where healthy slices are rarer than altered ones. The noise is random fields cut off at a level and scaled
-by the slice's own local spread; it knows nothing of the lesions that the test part is judged with.
+constant: high where healthy slices are rarer than altered ones. The noise is random fields cut off at a level
+and scaled by the slice's own local spread; it knows nothing of the lesions that the test part is judged with.
 
 Reference: Gutmann and Hyvärinen (2010), Noise-contrastive estimation, AISTATS; Kascenas et al. (2022),
 Denoising autoencoders for unsupervised anomaly detection in brain MRI, MIDL, for the coarse noise.
