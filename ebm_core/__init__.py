@@ -31,7 +31,7 @@ from ebm_core.pool import LinearPool, fit_pool_weights
 from ebm_core.replay import ReplayBuffer
 from ebm_core.samplers import annealed_langevin, hmc, langevin, mala, parallel_tempering
 from ebm_core.skewt import SkewT
-from ebm_core.surfaces import draw, log_to_tensorboard, loss_surface, plane_slice
+from ebm_core.surfaces import draw_surface, log_to_tensorboard, loss_surface, plane_slice
 from ebm_core.tilted import TiltedDistribution, untilted
 from ebm_core.training import Fit, fit_seeds, fit_tilt
 
@@ -71,7 +71,7 @@ __all__ = [
     "ais",
     "annealed_langevin",
     "bracket",
-    "draw",
+    "draw_surface",
     "effective_sample_size",
     "energy_calibration",
     "energy_histogram",

@@ -1,7 +1,7 @@
 """Pictures of an energy and of a loss: a plane through data, a plane through parameters; to two places.
 
-:func:`draw` makes a Matplotlib figure of either, :func:`log_to_tensorboard` puts it into an event file. Both
-libraries are imported only there.
+:func:`draw_surface` makes a Matplotlib figure of either, :func:`log_to_tensorboard` puts it into an event
+file. Both libraries are imported only there.
 """
 
 from collections.abc import Callable
@@ -88,7 +88,7 @@ def loss_surface(
     return Surface(axis, axis, height, np.zeros((1, 2)), labels)
 
 
-def draw(surface: Surface) -> Any:
+def draw_surface(surface: Surface) -> Any:
     """A Matplotlib figure with filled contours, close together at the bottom, and the points on top."""
     from matplotlib.figure import Figure
 
@@ -113,7 +113,7 @@ def log_to_tensorboard(folder: Path, tag: str, surface: Surface, step: int = 0) 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from torch.utils.tensorboard import SummaryWriter
 
-    canvas = FigureCanvasAgg(draw(surface))
+    canvas = FigureCanvasAgg(draw_surface(surface))
     canvas.draw()
     with SummaryWriter(str(folder)) as writer:
         writer.add_image(tag, np.asarray(canvas.buffer_rgba())[..., :3], step, dataformats="HWC")

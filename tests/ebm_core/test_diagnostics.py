@@ -7,7 +7,7 @@ from torch import nn
 
 from ebm_core.analytic import GaussianEnergy
 from ebm_core.diagnostics import energy_calibration, energy_histogram, ksd, mmd
-from ebm_core.surfaces import draw, log_to_tensorboard, loss_surface, plane_slice
+from ebm_core.surfaces import draw_surface, log_to_tensorboard, loss_surface, plane_slice
 
 STANDARD = GaussianEnergy(torch.zeros(2), torch.eye(2))
 
@@ -104,6 +104,6 @@ def test_a_loss_surface_has_its_trained_minimum_in_the_middle_ignores_scale_and_
 
 def test_surfaces_are_drawn_and_logged(tmp_path):
     surface = plane_slice(STANDARD, torch.randn(200, 2, generator=generator()), resolution=12)
-    assert draw(surface).axes
+    assert draw_surface(surface).axes
     log_to_tensorboard(tmp_path, "energy", surface)
     assert list(tmp_path.glob("events*"))
