@@ -24,6 +24,7 @@ class Discrepancy:
     p_value: float
 
 
+@torch.no_grad()
 def ksd(energy: Energy, x: Tensor, generator: torch.Generator, length: float = 1.0) -> Discrepancy:
     """Kernel Stein discrepancy² of *independent* samples x ``(n, d)`` from exp(−E)/Z, needing no Z.
 
