@@ -20,7 +20,7 @@ SHARES = (0.6, 0.1, 0.3)
 """Of the slices: learned from, for the threshold, tested."""
 FEWEST = 10
 """Groups of slices; fewer cannot be divided."""
-STEPS = 1500
+STEPS = 1000
 """Of the optimiser."""
 SHOWN = 6
 
