@@ -219,8 +219,9 @@ def changing(e: TableEvidence) -> Outcome:
         found = drift(table.iloc[:-width], table.iloc[-width:])
         smallest = min(smallest, float(found["q"].min()))
         for name, row in found[found["q"] < level].iterrows():
-            (faults if row["psi"] > e.threshold("drift.psi", 2.0) else warned).append(
-                f"{series.name}: {name}, PSI {row['psi']:.2f}, chance {row['q']:.1%}"
+            # A crisis moves inputs far; other units move them out of all that was seen.
+            (faults if row["ks"] > e.threshold("drift.ks", 0.95) else warned).append(
+                f"{series.name}: {name}, PSI {row['psi']:.2f}, KS {row['ks']:.2f}, chance {row['q']:.1%}"
             )
     if not compared:
         return Outcome("too few rows", 8 * width, "not applicable", f"no series has {8 * width} whole rows")
@@ -270,7 +271,7 @@ CHECKS = (
         title="Recent rows are like those before",
         question="Will a model meet what it learned from?",
         method="PSI and Kolmogorov–Smirnov of the last rows against all windows of as many rows (single-step "
-        "maxT over columns).",
+        "maxT over columns); fails where KS says that hardly a row is like those before, else warns.",
         reference="Westfall and Young (1993), Resampling-based multiple testing",
         run=changing,
     ),
