@@ -25,7 +25,7 @@ def start(energy: Energy, x: Tensor, weight: Weight = 1.0) -> Point:
     """The chains at ``x``; raises ``ValueError`` where x or the energy is not finite."""
     if not torch.isfinite(x).all():
         raise ValueError("x: non-finite values among the starting points")
-    at = _evaluated(energy, x.detach().clone(), weight)
+    at = evaluated(energy, x.detach().clone(), weight)
     if not torch.isfinite(at.energy).all():
         raise ValueError("energy: not finite at the starting points x")
     return at
@@ -49,7 +49,7 @@ def metropolis(
     epsilon, end = rowwise(size, at.x), at
     for _ in range(leapfrogs):
         momentum = momentum - epsilon / 2 * end.gradient
-        end = _evaluated(energy, end.x + epsilon * momentum, weight)
+        end = evaluated(energy, end.x + epsilon * momentum, weight)
         momentum = momentum - epsilon / 2 * end.gradient
     log_ratio = at.energy + kinetic - end.energy - _half_square(momentum)
     probability = log_ratio.nan_to_num(nan=-math.inf).clamp(max=0).exp()
@@ -76,7 +76,8 @@ def _half_square(x: Tensor) -> Tensor:
     return x.square().flatten(1).sum(1) / 2
 
 
-def _evaluated(energy: Energy, x: Tensor, weight: Weight) -> Point:
+def evaluated(energy: Energy, x: Tensor, weight: Weight = 1.0) -> Point:
+    """``x`` with the weighted energy and gradient there, finite or not."""
     value, gradient = energy_and_gradient(energy, x)
     return Point(x, weight * value, rowwise(weight, x) * gradient)
 

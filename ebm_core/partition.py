@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ebm_core.gradients import Energy, checked
-from ebm_core.metropolis import metropolis, start
+from ebm_core.metropolis import evaluated, metropolis
 
 
 class Base(Protocol):
@@ -100,8 +100,11 @@ def reverse_ais(
     return LogZ.of(weights, base.log_z, reverse=True)
 
 
-def bracket(forward: LogZ, reverse: LogZ, errors: float = 2.0) -> tuple[float, float]:
-    """``(low, high)`` for log Z: the lower bound less, the upper bound plus, ``errors`` standard errors."""
+def bracket(forward: LogZ, reverse: LogZ, errors: float = 3.0) -> tuple[float, float]:
+    """``(low, high)`` for log Z: the lower bound less, the upper bound plus, ``errors`` standard errors.
+
+    With two, one bracket in twenty would miss by chance, were the errors exact and the bounds tight.
+    """
     return forward.value - errors * forward.error, reverse.value + errors * reverse.error
 
 
@@ -122,7 +125,10 @@ def _anneal(
     step_sizes: Sequence[float],
     generator: torch.Generator,
 ) -> Tensor:
-    """Σ (β' − β)(E_base − E)(x) along ``betas``, moving at every β' between; ``(chains,)``."""
+    """Σ (β' − β)(E_base − E)(x) along ``betas``, moving at every β' between; ``(chains,)``.
+
+    A chain where E is +∞ has weight 0 from there on.
+    """
     if not step_sizes or min(step_sizes) <= 0:
         raise ValueError(f"step_sizes: {list(step_sizes)}; expected one or more positive ones")
     total = torch.zeros(len(x), dtype=torch.float64, device=x.device)
@@ -133,7 +139,7 @@ def _anneal(
             break
         between = _Between(energy, base, betas[k])
         size = math.sqrt(2 * step_sizes[_rank(k, betas) % len(step_sizes)])
-        x = metropolis(between, start(between, x), size, 1, generator)[0].x
+        x = metropolis(between, evaluated(between, x), size, 1, generator)[0].x
     return total
 
 

@@ -26,7 +26,7 @@ def test_the_stein_statistic_is_the_mean_of_its_kernel_by_autograd():
             (da,) = torch.autograd.grad(k, a, create_graph=True)
             (db,) = torch.autograd.grad(k, b, create_graph=True, retain_graph=True)
             mixed = sum(torch.autograd.grad(da[c], b, retain_graph=True)[0][c] for c in range(2))
-            total += float((a @ b) * k - a @ db - b @ da + mixed) * (i != j)
+            total += ((a @ b) * k - a @ db - b @ da + mixed).item() * (i != j)
     assert ksd(STANDARD.double(), x, generator(), length=2.0).statistic == pytest.approx(
         total / 30, abs=1e-12
     )

@@ -74,6 +74,17 @@ def test_annealing_both_ways_brackets_the_truth_and_errs_to_its_own_side():
     assert low < 0 < high < low + 0.3
 
 
+def test_chains_that_start_where_the_target_has_no_mass_count_as_nothing():
+    """Half of a normal law: log Z = log √(π/2), and half of all chains start outside."""
+    base = GaussianEnergy(torch.zeros(1), torch.eye(1))
+
+    def half(x):
+        return torch.where(x[:, 0] > 0, x[:, 0].square() / 2, torch.inf)
+
+    found = ais(half, base, 4000, 20, [0.3], generator())
+    assert abs(found.value - 0.5 * np.log(np.pi / 2)) < 3 * found.error < 0.1
+
+
 def test_annealing_from_a_law_to_itself_is_exact():
     found = ais(BASE, BASE, 50, 5, [0.1], generator())
     assert found.value == pytest.approx(BASE.log_z, abs=1e-6)
