@@ -1,27 +1,22 @@
-"""Learning an energy beside TorchEBM and ebmkit: time of an epoch, resuming, quality of samples.
-
-The peers are for benchmarks only: ``pip install torchebm==0.8.9 ebmkit==0.16.0``.
-"""
+"""Learning an energy: the time of an epoch beside TorchEBM and ebmkit, and going on after kill -9."""
 
 import statistics
-import time
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
-from ebm import LangevinDynamics as EbmkitLangevin
-from ebm.losses import ContrastiveDivergence as EbmkitCD
-from ebm.losses import DenoisingScoreMatching as EbmkitDSM
 from torch import Tensor, nn
-from torchebm.core import BaseModel
-from torchebm.losses import ContrastiveDivergence as TorchebmCD
-from torchebm.losses import DenoisingScoreMatching as TorchebmDSM
-from torchebm.samplers import LangevinDynamics as TorchebmLangevin
 
+from benchmarks.core_sampling import INSTALL, peers, ratio, seconds
 from benchmarks.row import Row
-from ebm_core import ContrastiveDivergence, DataChains, DenoisingScoreMatching, MLPEnergy, fit
+from ebm_core import ContrastiveDivergence, DataChains, DenoisingScoreMatching, MLPEnergy, Objective, fit
 
-ROUNDS, EPOCHS = 15, 4
+ROOT = Path(__file__).parents[1]
+EPOCHS = 4
+"""In each of the rounds, so that setting up is not all that is timed."""
 ROWS_OF_DATA, BATCH, DIMENSION = 4096, 256, 8
 STEP_SIZE, NOISE_SCALE, PENALTY, RATE = 0.01, 0.3, 0.001, 1e-3
 
@@ -34,19 +29,13 @@ def network() -> MLPEnergy:
     return MLPEnergy(DIMENSION, generator=seeded(1))
 
 
-class Wrapped(BaseModel):
-    """The same network as TorchEBM wants it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.network = network()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.network(x)
+def ours(x: Tensor, objective: Objective) -> None:
+    steps = EPOCHS * len(x) // BATCH
+    fit(network(), x, objective, steps=steps, batch=BATCH, learning_rate=RATE, generator=seeded(2))
 
 
-def plain(energy: nn.Module, loss: Callable[[Tensor], Tensor], x: Tensor) -> None:
-    """Epochs as the peers' guides write it, with the optimiser that `fit` uses."""
+def plain(x: Tensor, energy: nn.Module, loss: Callable[[Tensor], Tensor]) -> None:
+    """Epochs as the peers' guides write them, with the optimiser that `fit` uses."""
     optimiser = torch.optim.Adam(energy.parameters(), lr=RATE, fused=True)
     for _ in range(EPOCHS):
         for rows in torch.randperm(len(x)).split(BATCH):
@@ -56,72 +45,73 @@ def plain(energy: nn.Module, loss: Callable[[Tensor], Tensor], x: Tensor) -> Non
             optimiser.step()
 
 
-def torchebm_cd(x: Tensor) -> None:
-    energy = Wrapped()
-    chains = TorchebmLangevin(energy, step_size=STEP_SIZE)
-    loss = TorchebmCD(energy, chains, k_steps=10, energy_reg_weight=PENALTY)
-    plain(energy, lambda batch: loss(batch)[0], x)
+def learners(torchebm: Any, ebm: Any, x: Tensor) -> dict[str, dict[str, Callable[[], None]]]:
+    """By objective and library, the same work."""
+    import ebm.losses
+    import torchebm.losses
 
+    class Energy(torchebm.core.BaseModel):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network()
 
-def torchebm_dsm(x: Tensor) -> None:
-    energy = Wrapped()
-    plain(energy, TorchebmDSM(energy, noise_scale=NOISE_SCALE), x)
+        def forward(self, x: Tensor) -> Tensor:
+            return self.network(x)
 
+    def torchebm_cd() -> None:
+        energy = Energy()
+        chains = torchebm.samplers.LangevinDynamics(energy, step_size=STEP_SIZE)
+        loss = torchebm.losses.ContrastiveDivergence(energy, chains, k_steps=10, energy_reg_weight=PENALTY)
+        plain(x, energy, lambda batch: loss(batch)[0])
 
-def ebmkit_cd(x: Tensor) -> None:
-    """Its chains start at noise or a buffer, never at the data; the work is the same."""
-    energy = network()
-    loss = EbmkitCD(EbmkitLangevin(STEP_SIZE, 10), energy_reg=PENALTY)
-    plain(energy, lambda batch: loss(energy, batch).loss, x)
+    def torchebm_dsm() -> None:
+        energy = Energy()
+        plain(x, energy, torchebm.losses.DenoisingScoreMatching(energy, noise_scale=NOISE_SCALE))
 
+    def ebmkit(loss: nn.Module) -> None:
+        energy = network()
+        plain(x, energy, lambda batch: loss(energy, batch).loss)
 
-def ebmkit_dsm(x: Tensor) -> None:
-    energy, loss = network(), EbmkitDSM(NOISE_SCALE)
-    plain(energy, lambda batch: loss(energy, batch).loss, x)
-
-
-def our_cd(x: Tensor) -> None:
-    objective = ContrastiveDivergence(DataChains(10, STEP_SIZE), PENALTY)
-    fit(network(), x, objective, **epochs_of_fit())
-
-
-def our_dsm(x: Tensor) -> None:
-    fit(network(), x, DenoisingScoreMatching(NOISE_SCALE), **epochs_of_fit())
-
-
-def epochs_of_fit() -> dict[str, Any]:
+    # ebmkit's chains start at noise, never at the data: the work is the same.
+    ebmkit_cd = ebm.losses.ContrastiveDivergence(ebm.LangevinDynamics(STEP_SIZE, 10), energy_reg=PENALTY)
+    ebmkit_dsm = ebm.losses.DenoisingScoreMatching(NOISE_SCALE)
+    our_cd = ContrastiveDivergence(DataChains(10, STEP_SIZE), PENALTY)
     return {
-        "steps": EPOCHS * ROWS_OF_DATA // BATCH,
-        "batch": BATCH,
-        "learning_rate": RATE,
-        "generator": seeded(2),
+        "CD-10": {
+            "ours": lambda: ours(x, our_cd),
+            "TorchEBM": torchebm_cd,
+            "ebmkit": lambda: ebmkit(ebmkit_cd),
+        },
+        "denoising score matching": {
+            "ours": lambda: ours(x, DenoisingScoreMatching(NOISE_SCALE)),
+            "TorchEBM": torchebm_dsm,
+            "ebmkit": lambda: ebmkit(ebmkit_dsm),
+        },
     }
 
 
-LEARNERS = {
-    "CD-10": {"ours": our_cd, "TorchEBM": torchebm_cd, "ebmkit": ebmkit_cd},
-    "denoising score matching": {"ours": our_dsm, "TorchEBM": torchebm_dsm, "ebmkit": ebmkit_dsm},
-}
-
-
 def epochs() -> Iterator[Row]:
-    """Median CPU time of an epoch out of four, the libraries in turn, one thread, a new network each time."""
+    """CPU time of an epoch, d-128-128-1, the libraries in turn, one thread, a new network each time."""
     torch.set_num_threads(1)
+    found = peers()
+    if found is None:
+        yield Row("epochs beside TorchEBM and ebmkit", "installed", f"missing: {INSTALL}", False)
+        return
     x = torch.randn(ROWS_OF_DATA, DIMENSION, generator=seeded(0))
-    for name, libraries in LEARNERS.items():
-        seconds: dict[str, list[float]] = {library: [] for library in libraries}
-        for turn in range(ROUNDS + 2):
-            for library, epoch in libraries.items():
-                begin = time.process_time()
-                epoch(x)
-                if turn >= 2:
-                    seconds[library].append((time.process_time() - begin) / EPOCHS)
-        median = {library: statistics.median(values) for library, values in seconds.items()}
-        ratio = median["ours"] / median["TorchEBM"]
-        seen = ", ".join(f"{library} {value * 1e3:.1f} ms" for library, value in median.items())
-        yield Row(f"{name} epoch, of TorchEBM's time", "≤ .65", f"{ratio:.2f} ({seen})", ratio <= 0.65)
+    for name, work in learners(*found, x).items():
+        taken = seconds(work)
+        share = ratio(taken, "ours", "TorchEBM")
+        each = {library: statistics.median(values) / EPOCHS * 1e3 for library, values in taken.items()}
+        seen = ", ".join(f"{library} {value:.1f} ms" for library, value in each.items())
+        yield Row(f"{name} epoch, of TorchEBM's time", "≤ .65", f"{share:.2f} ({seen})", share <= 0.65)
 
 
-if __name__ == "__main__":
-    for row in epochs():
-        print(row)
+def resume() -> Iterator[Row]:
+    """The slow tests that kill fits of every objective, in processes of their own, at random moments."""
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "slow", "tests/ebm_core/test_fit.py"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    last = done.stdout.strip().splitlines()[-1]
+    yield Row("fits killed −9, every objective: parameters", "same bits", last, done.returncode == 0)
+
+
+ROWS = {"core-epochs": epochs, "core-resume": resume}

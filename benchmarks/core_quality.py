@@ -1,0 +1,263 @@
+"""Samples of energies learned in equal CPU time on rings, moons and 25 Gaussians, beside TorchEBM and ebmkit.
+
+All train the same perceptron by Adam on batches of 256 with a moving average of the weights, each in its own
+code. What they learned is then drawn from exactly, by quadrature on one grid, so that no sampler is compared.
+Each target is a mixture of Gaussians, whose score is known. Which objective of each library is shown was
+chosen on a seed of its own; ``python -m benchmarks.core_quality [LIBRARY]`` shows what from.
+"""
+
+import copy
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchmarks.core_sampling import INSTALL, peers
+from benchmarks.row import Row
+from ebm_core import (
+    ContrastiveDivergence,
+    DataChains,
+    DenoisingScoreMatching,
+    EnergyDiscrepancy,
+    GaussianMixtureEnergy,
+    MLPEnergy,
+    Objective,
+    PersistentChains,
+    ReplayBuffer,
+    SlicedScoreMatching,
+    fit,
+    ksd,
+    mmd,
+)
+
+SECONDS = 4.0
+"""CPU time that each may train."""
+ROWS_OF_DATA, BATCH, RATE, DECAY = 5000, 256, 2e-3, 0.995
+SAMPLES = 1500
+DEVELOPMENT, SEEDS = 100, range(3)
+SCALES = (0.05, 0.15, 0.5, 1.5, 4.0)
+
+AXIS = torch.linspace(-4, 4, 401)
+GRID = torch.cartesian_prod(AXIS, AXIS)
+
+Learner = Callable[[nn.Module, Tensor, torch.Generator], nn.Module]
+"""Trains a network on data for ``SECONDS``."""
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def targets() -> dict[str, GaussianMixtureEnergy]:
+    angle = torch.arange(128) * (2 * math.pi / 128)
+    circle = torch.stack([angle.cos(), angle.sin()], 1)
+    half = torch.stack([angle.div(2).cos(), angle.div(2).sin()], 1)
+    moons = torch.cat([half - torch.tensor([0.5, 0.25]), torch.tensor([0.5, 0.25]) - half])
+    side = torch.linspace(-3, 3, 5)
+    means = {
+        "rings": torch.cat([circle, 2.5 * circle]),
+        "moons": 1.5 * moons,
+        "25 Gaussians": torch.cartesian_prod(side, side),
+    }
+    return {
+        name: GaussianMixtureEnergy(at, torch.full((len(at),), 0.15), torch.full((len(at),), 1 / len(at)))
+        for name, at in means.items()
+    }
+
+
+def ours(objective: Callable[[], Objective]) -> Learner:
+    def learn(network: nn.Module, x: Tensor, generator: torch.Generator) -> nn.Module:
+        options: dict[str, Any] = {"batch": BATCH, "learning_rate": RATE, "decay": DECAY}
+        began = time.process_time()
+        fit(network, x, objective(), steps=100, generator=seeded(0), **options)
+        steps = int(100 * (SECONDS / (time.process_time() - began) - 1))  # those steps count
+        averaged: nn.Module = fit(
+            network, x, objective(), steps=steps, generator=generator, **options
+        ).averaged
+        return averaged
+
+    return learn
+
+
+def theirs(build: Callable[[nn.Module], Callable[[Tensor], Tensor]]) -> Learner:
+    """The loop of both peers' guides, with the same moving average of the weights."""
+
+    def learn(network: nn.Module, x: Tensor, generator: torch.Generator) -> nn.Module:
+        began = time.process_time()
+        torch.manual_seed(generator.initial_seed())
+        network = copy.deepcopy(network)
+        averaged = copy.deepcopy(network).requires_grad_(False)
+        loss = build(network)
+        own = list(loss.parameters()) if isinstance(loss, nn.Module) else []
+        weights = list(network.parameters())
+        trained = {id(parameter): parameter for parameter in [*weights, *own]}
+        optimiser = torch.optim.Adam(trained.values(), lr=RATE, fused=True)
+        step = 0
+        while time.process_time() - began < SECONDS:
+            step += 1
+            value = loss(x[torch.randint(len(x), (BATCH,))])
+            optimiser.zero_grad()
+            value.backward()
+            optimiser.step()
+            with torch.no_grad():
+                weight = 1 - min(DECAY, (1 + step) / (10 + step))
+                torch._foreach_lerp_(list(averaged.parameters()), weights, weight)
+        return averaged
+
+    return learn
+
+
+def start(count: int, generator: torch.Generator) -> Tensor:
+    return 2 * torch.randn(count, 2, generator=generator)
+
+
+def persistent() -> Objective:
+    chains = PersistentChains(ReplayBuffer(start, 4096, 0.02, seeded(0)), 10, 0.01)
+    return ContrastiveDivergence(chains, 0.001)
+
+
+OURS: dict[str, Learner] = {
+    "energy discrepancy, five scales": ours(lambda: EnergyDiscrepancy(SCALES, 4)),
+    "energy discrepancy, four scales": ours(lambda: EnergyDiscrepancy(SCALES[:4], 16)),
+    "CD-10": ours(lambda: ContrastiveDivergence(DataChains(10, 0.01), 0.001)),
+    "persistent CD-10": ours(persistent),
+    "denoising, 0.1": ours(lambda: DenoisingScoreMatching(0.1)),
+    "sliced": ours(SlicedScoreMatching),
+}
+
+
+def torchebm_learners(torchebm: Any) -> dict[str, Learner]:
+    import torchebm.core
+    import torchebm.losses
+    import torchebm.samplers
+
+    class Energy(torchebm.core.BaseModel):
+        def __init__(self, network: nn.Module) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.network(x)
+
+    losses = torchebm.losses
+
+    def contrastive(**options: Any) -> Learner:
+        def build(network: nn.Module) -> Callable[[Tensor], Tensor]:
+            energy = Energy(network)
+            chains = torchebm.samplers.LangevinDynamics(energy, step_size=0.01)
+            loss = losses.ContrastiveDivergence(energy, chains, k_steps=10, **options)
+            return lambda x: loss(x)[0]
+
+        return theirs(build)
+
+    return {
+        "CD-10": contrastive(),
+        "persistent CD-10": contrastive(persistent=True, buffer_size=4096, init_steps=100),
+        "denoising, 0.1": theirs(lambda n: losses.DenoisingScoreMatching(Energy(n), noise_scale=0.1)),
+    }
+
+
+def ebmkit_learners(ebm: Any) -> dict[str, Learner]:
+    import ebm.buffer
+    import ebm.losses
+
+    def with_loss(make: Callable[[], nn.Module]) -> Learner:
+        class Bound(nn.Module):
+            def __init__(self, network: nn.Module) -> None:
+                super().__init__()
+                self.network, self.loss = network, make()
+
+            def forward(self, x: Tensor) -> Tensor:
+                return self.loss(self.network, x).loss
+
+        return theirs(Bound)
+
+    losses = ebm.losses
+
+    def noise() -> Any:
+        wide = torch.distributions.Normal(torch.zeros(2), torch.full((2,), 2.5))
+        return torch.distributions.Independent(wide, 1)
+
+    def contrastive(**options: Any) -> nn.Module:
+        return losses.ContrastiveDivergence(ebm.LangevinDynamics(0.01, 10), energy_reg=0.001, **options)
+
+    return {
+        "persistent CD-10": with_loss(lambda: contrastive(buffer=ebm.buffer.ReplayBuffer(4096, (2,)))),
+        "denoising, 0.1": with_loss(lambda: losses.DenoisingScoreMatching(0.1)),
+        "energy discrepancy, 1": with_loss(lambda: losses.EnergyDiscrepancy(1.0, 4)),
+        "noise contrastive": with_loss(lambda: losses.NoiseContrastiveEstimation(noise(), 4)),
+    }
+
+
+@torch.no_grad()
+def drawn(energy: nn.Module, generator: torch.Generator) -> Tensor:
+    """``SAMPLES`` exact draws of exp(−E) on [−4, 4]²: cells of a grid by their mass, uniform within."""
+    mass = torch.softmax(-energy(GRID).double(), 0)
+    cells = torch.multinomial(mass, SAMPLES, replacement=True, generator=generator)
+    width = AXIS[1] - AXIS[0]
+    return GRID[cells] + width * (torch.rand(SAMPLES, 2, generator=generator) - 0.5)
+
+
+def discrepancies(learner: Learner, target: GaussianMixtureEnergy, seed: int) -> tuple[float, float]:
+    """``(MMD², KSD²)`` of what is learned from the data of one seed, both unbiased: 0 on average if exact."""
+    x = target.sample(ROWS_OF_DATA, seeded(seed))
+    energy = learner(MLPEnergy(2, generator=seeded(seed + 1000)), x, seeded(seed + 2000))
+    samples, fresh = drawn(energy, seeded(seed + 3000)), target.sample(SAMPLES, seeded(seed + 4000))
+    distance = mmd(samples, fresh, seeded(0)).statistic
+    return distance, ksd(target, samples, seeded(0)).statistic
+
+
+CHOSEN = {
+    "ours": "energy discrepancy, five scales",
+    "TorchEBM": "denoising, 0.1",
+    "ebmkit": "noise contrastive",
+}
+"""The best of each library on the development seed."""
+
+
+def quality() -> Iterator[Row]:
+    """MMD² and KSD² over seeds; ours is tied where its excess is below two standard errors of it."""
+    torch.set_num_threads(1)
+    found = peers()
+    if found is None:
+        yield Row("samples beside TorchEBM and ebmkit", "installed", f"missing: {INSTALL}", False)
+        return
+    every = {"ours": OURS, "TorchEBM": torchebm_learners(found[0]), "ebmkit": ebmkit_learners(found[1])}
+    chosen = {library: every[library][name] for library, name in CHOSEN.items()}
+    for target_name, target in targets().items():
+        scores = {
+            library: np.array([discrepancies(learner, target, seed) for seed in SEEDS])
+            for library, learner in chosen.items()
+        }
+        for k, measure in enumerate(["MMD²", "KSD²"]):
+            met, seen = True, []
+            for library, values in scores.items():
+                seen.append(f"{library} {values[:, k].mean():.1e}")
+                excess = scores["ours"][:, k] - values[:, k]
+                error = excess.std(ddof=1) / math.sqrt(len(excess))
+                met &= library == "ours" or excess.mean() <= 2 * error
+            yield Row(f"{target_name}: {measure}", "lowest or tied", ", ".join(seen), bool(met))
+
+
+def develop() -> None:
+    """MMD² and KSD² of every objective on the development seed."""
+    torch.set_num_threads(1)
+    found = peers()
+    assert found is not None, INSTALL
+    every = {"ours": OURS, "TorchEBM": torchebm_learners(found[0]), "ebmkit": ebmkit_learners(found[1])}
+    for library in sys.argv[1:] or every:
+        for name, learner in every[library].items():
+            values = [discrepancies(learner, target, DEVELOPMENT) for target in targets().values()]
+            numbers = "  ".join(f"{distance:9.2e} {stein:9.2e}" for distance, stein in values)
+            print(f"{library:9} {name:48} {numbers}", flush=True)
+
+
+ROWS = {"core-quality": quality}
+
+if __name__ == "__main__":
+    develop()
