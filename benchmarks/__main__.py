@@ -11,10 +11,12 @@ from rich.table import Table
 
 from benchmarks import (
     adversity,
+    applications,
     audit,
     chaos,
     core,
     distributed,
+    divergence,
     doors,
     fields,
     forecast,
@@ -47,12 +49,15 @@ OPERATION = {
 }
 TRUST = {"audit": audit.audit}
 ROWS = {**PIPELINE, **forecast.ROWS, **OPERATION, **TRUST, **core.ROWS}
+APPLICATIONS = {**applications.ROWS, "divergence": divergence.divergence}
+ROWS = {**PIPELINE, **forecast.ROWS, **OPERATION, **TRUST, **APPLICATIONS}
 GROUPS = {
     "pipeline": list(PIPELINE),
     "forecast": list(forecast.ROWS),
     "operation": list(OPERATION),
     "trust": list(TRUST),
     "core": list(core.ROWS),
+    "applications": list(APPLICATIONS),
 }
 
 

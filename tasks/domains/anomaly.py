@@ -126,7 +126,7 @@ class Anomaly(Application):
     def model(self, fitted: list[dict[str, dict[str, Any]]]) -> tuple[dict[str, Any], dict[str, Any]]:
         import torch
 
-        from tasks.applications.tabular import COMPONENTS, DEPENDENCE, NEIGHBOURS
+        from tasks.applications.tabular import NEIGHBOURS, REACH
 
         tensors = {}
         for name, models in fitted[0].items():
@@ -134,9 +134,8 @@ class Anomaly(Application):
             tensors[f"{name}.normal"] = torch.as_tensor(energy.normal)
             tensors[f"{name}.centre"] = torch.as_tensor(energy.centre)
             tensors[f"{name}.spread"] = torch.as_tensor(energy.spread)
-            for key, weight in energy.experts.network.averaged.state_dict().items():
-                tensors[f"{name}.network.{key}"] = weight
-        config = {"seed": 0, "neighbours": NEIGHBOURS, "components": COMPONENTS, "dependence": DEPENDENCE}
+        experts = ["marginals", "dependence", "neighbours"]
+        config = {"seed": 0, "experts": experts, "neighbours": NEIGHBOURS, "reach": REACH}
         return tensors, config
 
     def notes(self, examples: list[Table], scores: dict[str, Any]) -> list[str]:

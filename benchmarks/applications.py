@@ -1,0 +1,110 @@
+"""The applications beside their peers: each row one asked figure, `make bench-NAME`.
+
+A row runs its application whole (``tasks.applications.run``) into ``runs/bench/NAME`` and reads its scores.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.row import Row
+from tasks.applications import Given
+from tasks.applications.run import run_application
+from tasks.errors import BasinError
+from tasks.parallel import ROOT
+
+
+def scores_of(name: str, given: Given) -> dict[str, Any]:
+    """``scores.json`` of a run on the whole test part."""
+
+    def stage(label: str, run: Callable[..., Any]) -> None:
+        print(f"{name}: {label}", flush=True)
+        run(lambda *_: None)
+
+    return run_application(name, given, ROOT, ROOT / "runs" / "bench" / name, stage).scores
+
+
+def mirror(folder: str) -> Path:
+    """A folder of BASIN_DATA_MIRROR; raises ``BasinError`` where it is not there."""
+    root = os.environ.get("BASIN_DATA_MIRROR")
+    path = ROOT / root / folder if root else None
+    if path is None or not path.is_dir():
+        raise BasinError(f"set BASIN_DATA_MIRROR to a folder that holds {folder}/")
+    return path
+
+
+def anomaly() -> Iterator[Row]:
+    scores = scores_of("anomaly", Given(data=mirror("anomaly"), seeds=3))
+    for measure, least in (("auroc", 0.885), ("ap", 0.735)):
+        found = {model: of[measure] for model, of in scores["models"].items()}
+        others = ", ".join(f"{model} {value:.3f}" for model, value in found.items() if model != "ebm")
+        yield Row(
+            f"ten anomaly sets, mean {measure}",
+            f"≥ {least}",
+            f"{found['ebm']:.3f} ({others})",
+            found["ebm"] >= least,
+        )
+    behind = {
+        name: of["ebm"]["auroc"] - float(np.median([of[m]["auroc"] for m in of if m != "ebm"]))
+        for name, of in scores["groups"].items()
+    }
+    worst = min(behind, key=lambda name: behind[name])
+    yield Row(
+        "— the worst set against its median peer",
+        "≥ −.03",
+        f"{worst} {behind[worst]:+.3f}",
+        behind[worst] >= -0.03,
+    )
+
+
+def social() -> Iterator[Row]:
+    scores = scores_of("social", Given())
+    models, paired = scores["models"], scores["paired"]
+
+    def gain(peer: str, measure: str) -> str:
+        low, high = paired[peer][measure]["interval"]
+        return f"{paired[peer][measure]['gain']:+.4f} [{low:+.4f}, {high:+.4f}]"
+
+    over = paired["boosting"]["auroc"]["gain"]
+    yield Row(
+        "cascades after 10 minutes: AUROC of the top tenth",
+        "≥ .013 above boosting",
+        f"{models['ebm']['auroc']:.3f} against {models['boosting']['auroc']:.3f}, "
+        f"{gain('boosting', 'auroc')}; over tuned boosting {gain('boosting-tuned', 'auroc')}, "
+        f"over its base {gain('base', 'auroc')}",
+        over >= 0.013,
+    )
+    yield Row(
+        "— median relative error of the size",
+        "≤ boosting's",
+        f"{models['ebm']['relative_error']:.3f} against {models['boosting']['relative_error']:.3f}",
+        models["ebm"]["relative_error"] <= models["boosting"]["relative_error"],
+    )
+    for measure in ("crps", "log_score"):
+        yield Row(
+            f"— {measure} of log size",
+            "better than quantile boosting",
+            f"{models['ebm'][measure]:.4f} against {models['quantile-boosting'][measure]:.4f}, gain "
+            f"{gain('quantile-boosting', measure)}",
+            paired["quantile-boosting"][measure]["gain"] > 0,
+        )
+    articles = {m: of["articles_auroc"] for m, of in models.items() if "articles_auroc" in of}
+    peers = {m: value for m, value in articles.items() if m not in ("ebm", "base")}
+    best = max(peers, key=lambda m: peers[m])
+    yield Row(
+        "articles before publication: AUROC of the top tenth",
+        "≥ .01 above the best peer",
+        f"{articles['ebm']:.3f} against {best} {peers[best]:.3f} ({gain(best, 'articles_auroc')}), base "
+        f"{articles['base']:.3f}",
+        articles["ebm"] - peers[best] >= 0.01,
+    )
+    ages = {n: scores["intervals"]["ebm"][n] for n in scores["intervals"]["ebm"] if "_weeks_" in n}
+    parts = [(n.split("_")[-1], models["ebm"][n], low, high) for n, (low, high) in ages.items()]
+    seen = ", ".join(f"from week {week}: {at:.2f} [{low:.2f}, {high:.2f}]" for week, at, low, high in parts)
+    yield Row("— AUROC by weeks since the last article learned from", "shown", seen, True)
+
+
+ROWS = {"anomaly": anomaly, "social": social}

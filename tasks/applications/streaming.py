@@ -1,0 +1,66 @@
+"""Contrastive divergence on a table that does not fit into memory: Parquet, a few row groups at a time."""
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ebm_core.objectives import Objective
+
+CHUNK = 65536
+"""Rows that are read at once."""
+
+
+def batches(path: Path, size: int, part: int = 0, parts: int = 1) -> Iterator[Tensor]:
+    """The rows of a Parquet file of float columns in batches ``(size, columns)``, in their order on disk.
+
+    Of ``parts`` readers, this one reads every row group whose number is ``part`` modulo ``parts``; rows at
+    the end of a chunk that fill no batch are left out. Rows must be in random order already.
+    """
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(path)
+    groups = list(range(part, file.num_row_groups, parts))
+    for chunk in file.iter_batches(CHUNK, row_groups=groups, use_threads=False):
+        table = torch.stack([torch.tensor(c.to_numpy(zero_copy_only=False)) for c in chunk.columns], 1)
+        yield from (rows for rows in table.float().split(size) if len(rows) == size)
+
+
+def fit_stream(
+    energy: torch.nn.Module,
+    stream: Iterator[Tensor],
+    objective: Objective,
+    *,
+    learning_rate: float,
+    generator: torch.Generator,
+    steps: int | None = None,
+) -> tuple[Any, int]:
+    """One pass of Adam over ``stream``, at most ``steps``: the trained copy of ``energy``, the rows seen.
+
+    In a ``torch.distributed`` process group gradients are averaged over the workers at every step: each gives
+    a stream of its own and the same ``energy``, and ends with the same weights.
+    """
+    energy = copy.deepcopy(energy).train()
+    weights = list(energy.parameters())
+    optimiser = torch.optim.Adam(weights, lr=learning_rate, fused=True)
+    together = torch.distributed.is_available() and torch.distributed.is_initialized()
+    seen = 0
+    for step, rows in enumerate(stream, 1):
+        loss = objective.loss(energy, rows, generator)
+        optimiser.zero_grad()
+        loss.backward()
+        if together:
+            flat = torch.cat([w.grad.flatten() for w in weights if w.grad is not None])
+            torch.distributed.all_reduce(flat)
+            flat /= torch.distributed.get_world_size()
+            parts = flat.split([w.numel() for w in weights])
+            for weight, part in zip(weights, parts, strict=True):
+                weight.grad = part.view_as(weight)
+        optimiser.step()
+        seen += len(rows)
+        if step == steps:
+            break
+    return energy.eval(), seen

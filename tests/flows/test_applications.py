@@ -1,0 +1,106 @@
+"""`basin run --domain APPLICATION`: bad input ends in one line, a small sample ends in scores and a page."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from flows.cli import app
+
+
+def basin(capsys: pytest.CaptureFixture, *arguments: object) -> str:
+    """What the command wrote to stderr; it must have ended with exit code 1 and one line."""
+    with pytest.raises(SystemExit) as ended:
+        app([str(a) for a in arguments])
+    assert ended.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("basin: ")
+    return line
+
+
+def anomalies(rows: int = 160) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(rows, 4)), columns=list("abcd"))
+    table["broken"] = (np.arange(rows) % 8 == 0).astype(int)
+    table.loc[table["broken"] == 1, "c"] += 4
+    return table
+
+
+def sizes(rows: int = 400) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame(rng.normal(size=(rows, 3)), columns=list("abc"))
+    table["shares"] = np.round(np.exp(4 + 0.8 * table["a"] + 0.4 * rng.normal(size=rows)))
+    return table
+
+
+@pytest.mark.parametrize(
+    ("domain", "table", "label", "message"),
+    [
+        ("anomaly", anomalies().assign(colour="red"), "broken", "column colour, row 1: 'red' is no number"),
+        ("anomaly", anomalies().assign(broken=0), "broken", "column broken: one class only; expected 0"),
+        ("anomaly", anomalies(), "broke", "no column broke; found a, b, c, d, broken"),
+        ("anomaly", anomalies().iloc[:0], "broken", "no rows; give a file with data"),
+        ("anomaly", anomalies(20), "broken", "17 normal rows; expected 20 or more"),
+        ("anomaly", anomalies(), None, "name the column that marks anomalies with --label"),
+        ("social", sizes().assign(shares=3), "shares", "column shares has 1 different values"),
+        ("social", sizes().assign(shares=-1), "shares", "row 1: -1; expected a size, 1 or more"),
+        ("social", sizes(40), "shares", "28 rows to learn from; expected 200 or more"),
+        ("social", sizes(), None, "name the column of sizes with --label"),
+    ],
+)
+def test_a_table_that_cannot_be_judged_ends_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture, domain: str, table: pd.DataFrame, label: str, message: str
+) -> None:
+    table.to_csv(tmp_path / "table.csv", index=False)
+    named = ["--label", label] if label else []
+    arguments = ["run", "--domain", domain, "--data", tmp_path / "table.csv", *named]
+    assert message in basin(capsys, *arguments, "--out", tmp_path / "out")
+    assert not (tmp_path / "out" / "scores.json").exists()
+
+
+def test_missing_files_empty_files_and_other_domains_end_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    out = ["--out", tmp_path / "out"]
+    gone = ["run", "--domain", "anomaly", "--data", tmp_path / "gone.csv", *out]
+    assert "gone.csv: no such file or folder" in basin(capsys, *gone)
+    (tmp_path / "empty.csv").write_text("")
+    empty = ["run", "--domain", "anomaly", "--data", tmp_path / "empty.csv", "--label", "y", *out]
+    assert "empty.csv: not readable as .csv" in basin(capsys, *empty)
+    assert "`finance` forecasts a series" in basin(capsys, "run", "--domain", "finance", *out)
+    assert "no domain `weather`" in basin(capsys, "run", "--domain", "weather", *out)
+
+
+def test_without_the_data_the_line_says_how_to_get_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BASIN_DATA_MIRROR", raising=False)
+    line = basin(capsys, "run", "--domain", "social", "--out", tmp_path / "out")
+    assert "BASIN_DATA_MIRROR is not set; get the data from https://github.com/" in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("domain", "table", "label", "measures"),
+    [
+        ("anomaly", anomalies(), "broken", {"auroc", "ap"}),
+        ("social", sizes(), "shares", {"auroc", "ap", "relative_error", "crps", "log_score"}),
+    ],
+)
+def test_a_small_sample_ends_in_scores_and_a_page(
+    tmp_path: Path, domain: str, table: pd.DataFrame, label: str, measures: set[str]
+) -> None:
+    table.to_csv(tmp_path / "table.csv", index=False)
+    out = tmp_path / "out"
+    given = ["--data", str(tmp_path / "table.csv"), "--label", label, "--seeds", "2", "--out", str(out)]
+    app(["run", "--domain", domain, *given], standalone_mode=False)
+    scores = json.loads((out / "scores.json").read_text())
+    assert set(scores["models"]["ebm"]) == measures and scores["models"]["ebm"]["auroc"] > 0.8
+    assert set(scores["paired"]) == set(scores["models"]) - {"ebm"}
+    for name in ("audit.json", "validation.json", "model/model.safetensors", "landscape/landscape.png"):
+        assert (out / name).stat().st_size > 0
+    page = (out / "report.html").read_text()
+    assert "data:image/png" in page and 'src="http' not in page
+    assert not list(out.rglob("*.pkl"))
