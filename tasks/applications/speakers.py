@@ -69,6 +69,11 @@ def spoken_by(x: Tensor, speaker: Tensor) -> Tensor:
     return moved / moved.std((1, 2), keepdim=True)
 
 
+def by_chance(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Each recording said again by a latent speaker with the spreads of the start: no training."""
+    return spoken_by(x, torch.randn(len(x), len(LATENT), generator=generator) * torch.tensor(SPREAD))
+
+
 def spec_augment(x: Tensor, generator: torch.Generator, masks: int = 2, widest: int = 6) -> Tensor:
     """SpecAugment: ``masks`` bands and as many stretches of time, up to ``widest`` wide, set to the mean, 0.
 
