@@ -8,11 +8,10 @@ PIP_EXTRA ?=
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup run test test-slow lint bench bench-forecast bench-chaos bench-audit bench-core tensorboard repro lock clean
 # A row of `python -m benchmarks` each: the applications and what belongs to them.
 APPLICATIONS := anomaly social divergence
 
-.PHONY: setup run test test-slow lint bench bench-forecast bench-chaos bench-audit $(APPLICATIONS:%=bench-%) tensorboard repro lock clean
+.PHONY: setup run test test-slow lint bench bench-forecast bench-chaos bench-audit bench-core $(APPLICATIONS:%=bench-%) tensorboard repro lock clean
 .DEFAULT_GOAL := run
 
 setup: $(STAMP)
@@ -53,6 +52,7 @@ bench-audit: setup
 bench-core: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps torchebm==0.8.9 ebmkit==0.16.0
 	$(BIN)/python -m benchmarks core
+
 $(APPLICATIONS:%=bench-%): bench-%: setup
 	$(BIN)/python -m benchmarks $*
 

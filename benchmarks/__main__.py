@@ -48,9 +48,8 @@ OPERATION = {
     "field-scale": fields.scale,
 }
 TRUST = {"audit": audit.audit}
-ROWS = {**PIPELINE, **forecast.ROWS, **OPERATION, **TRUST, **core.ROWS}
 APPLICATIONS = {**applications.ROWS, "divergence": divergence.divergence}
-ROWS = {**PIPELINE, **forecast.ROWS, **OPERATION, **TRUST, **APPLICATIONS}
+ROWS = {**PIPELINE, **forecast.ROWS, **OPERATION, **TRUST, **core.ROWS, **APPLICATIONS}
 GROUPS = {
     "pipeline": list(PIPELINE),
     "forecast": list(forecast.ROWS),
