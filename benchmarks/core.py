@@ -1,5 +1,5 @@
-"""``make bench-core``: sampling and normalising of energies in general, beside TorchEBM and ebmkit."""
+"""``make bench-core``: sampling, normalising and learning of energies, beside TorchEBM and ebmkit."""
 
-from benchmarks import core_sampling
+from benchmarks import core_learning, core_quality, core_sampling
 
-ROWS = {**core_sampling.ROWS}
+ROWS = {**core_sampling.ROWS, **core_learning.ROWS, **core_quality.ROWS}
