@@ -24,7 +24,11 @@ Batch = Tensor | tuple[Tensor, Tensor]
 
 
 class Objective:
-    """A loss to minimise over the parameters of an energy ``(B, *shape)`` → ``(B,)``."""
+    """A loss to minimise over the parameters of an energy ``(B, *shape)`` → ``(B,)``.
+
+    One of your own needs ``loss``; ``state`` and ``restore`` where it keeps something between steps; and, to
+    go on from checkpoints in another process, a ``repr`` of its hyper-parameters, as a dataclass has.
+    """
 
     labelled = False
     """Whether a batch is ``(x, label)`` rather than ``x``."""

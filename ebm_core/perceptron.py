@@ -13,11 +13,10 @@ sigmoid_backward = torch.ops.aten.sigmoid_backward
 
 
 class PerceptronGradient(torch.autograd.Function):
-    """∇ₓE of E = w · h_L + b, h_l = s(a_l), a_l = W_l h_{l−1} + b_l, h_0 = x, s the
-    SiLU; differentiable in W_l, b_l, w.
+    """∇ₓE of E = w · h_L + b, differentiable in w, W_l, b_l: h_l = s(a_l), a_l = W_l h_{l−1} + b_l, h_0 = x.
 
-    Called with x ``(B, d)``, which gets no gradient, and W_1, b_1, …, W_L, b_L, w ``(1, width)``. Gives
-    v_0 ``(B, d)`` of v_L = w, u_l = v_l ∘ s′(a_l), v_{l−1} = u_l W_l.
+    s is the SiLU. Called with x ``(B, d)``, which gets no gradient, and W_1, b_1, …, W_L, b_L, w
+    ``(1, width)``. Gives v_0 ``(B, d)`` of v_L = w, u_l = v_l ∘ s′(a_l), v_{l−1} = u_l W_l.
     """
 
     @staticmethod
