@@ -2,6 +2,8 @@
 
 ``pipeline``, ``forecast``, ``operation``, ``trust`` and ``core`` name groups. ``--dev`` scores forecasts
 before their test blocks.
+``pipeline``, ``forecast``, ``operation``, ``trust``, ``core`` and ``applications`` name groups. ``--dev``
+scores forecasts before their test blocks.
 """
 
 import sys
