@@ -241,7 +241,8 @@ table.to_csv(work / "patients.csv", index=False)
 arguments = ["--data", "patients.csv", "--spec", "spec.yaml", "--out", "audit"]
 paths = [str(work / a) if not a.startswith("--") else a for a in arguments]
 done = CliRunner().invoke(app, ["audit", *paths])
-print(*[line for line in done.output.splitlines() if "shortcut" in line or "scanner" in line], sep="\n")
+lines = [line.strip() for line in done.output.splitlines()]
+print(*[line for line in lines if line.startswith(("shortcut", "scanner"))], sep="\n")
 print("exit code", done.exit_code)
 
 # ## 9. Put it on a schedule
