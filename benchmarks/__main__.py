@@ -23,6 +23,7 @@ from benchmarks import (
     fields,
     forecast,
     monitor,
+    people,
     scores,
     times,
 )
@@ -50,7 +51,7 @@ OPERATION = {
     "field-scale": fields.scale,
 }
 TRUST = {"audit": audit.audit}
-APPLICATIONS = {**applications.ROWS, "divergence": divergence.divergence}
+APPLICATIONS = {**applications.ROWS, **people.ROWS, "divergence": divergence.divergence}
 ROWS = {**PIPELINE, **forecast.ROWS, **OPERATION, **TRUST, **core.ROWS, **APPLICATIONS}
 GROUPS = {
     "pipeline": list(PIPELINE),

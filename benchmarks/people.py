@@ -1,0 +1,55 @@
+"""Music and speech beside their peers, as ``make bench-music`` and ``make bench-speech`` print them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks.applications import scores_of
+from benchmarks.row import Row
+from tasks.applications import Given
+
+
+def music() -> Iterator[Row]:
+    scores = scores_of("music", Given())
+    models = scores["models"]
+    for measure in ("ndcg@10", "recall@20"):
+        gain, text = _gain(scores, "ease", measure)
+        pool, _ = _gain(scores, "linear-pool", measure)
+        others = ", ".join(f"{m} {models[m][measure]:.3f}" for m in ("ease", "als", "item-knn"))
+        yield Row(
+            f"Last.fm, a fifth of each user's artists: {measure}",
+            "above EASE, interval above 0",
+            f"{models['ebm'][measure]:.3f} ({others}), {text} over EASE, {pool:+.4f} over a linear pool",
+            scores["paired"]["ease"][measure]["interval"][0] > 0 and gain > 0,
+        )
+    cold = {model: of["cold_auroc"] for model, of in models.items() if "cold_auroc" in of}
+    others = ", ".join(f"{m} {cold[m]:.3f}" for m in ("audio-ridge", "audio-logistic", "tempo"))
+    found = cold["ebm"]
+    yield Row("artists without listeners: AUROC", "≥ .66", f"{found:.3f} ({others})", found >= 0.66)
+    _, text = _gain(scores, "ebm-without-tempo", "cold_auroc")
+    yield Row("— what tempo adds", "shown", text, True)
+
+
+def speech() -> Iterator[Row]:
+    scores = scores_of("speech", Given())
+    errors = {model: 1 - of["accuracy"] for model, of in scores["models"].items()}
+    paired = scores["paired"]["cnn-specaugment"]["accuracy"]
+    fewer, low, high = (value / errors["cnn-specaugment"] for value in (paired["gain"], *paired["interval"]))
+    yield Row(
+        "spoken digits, speaker held out: errors below SpecAugment's",
+        "≥ 20 %",
+        f"{100 * fewer:.0f} % ({100 * low:.0f} to {100 * high:.0f}); "
+        + ", ".join(f"{model} {error:.3f}" for model, error in errors.items()),
+        fewer >= 0.2,
+    )
+    for name, of in scores["groups"].items():
+        seen = ", ".join(f"{model} {found['accuracy']:.3f}" for model, found in of.items())
+        yield Row(f"— {name}: accuracy", "shown", seen, True)
+
+
+def _gain(scores: dict[str, Any], peer: str, measure: str) -> tuple[float, str]:
+    found = scores["paired"][peer][measure]
+    low, high = found["interval"]
+    return found["gain"], f"{found['gain']:+.4f} ({low:+.4f} to {high:+.4f})"
+
+
+ROWS = {"music": music, "speech": speech}
