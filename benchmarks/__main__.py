@@ -24,6 +24,7 @@ from benchmarks import (
     forecast,
     monitor,
     people,
+    pictures,
     scores,
     times,
 )
@@ -51,7 +52,7 @@ OPERATION = {
     "field-scale": fields.scale,
 }
 TRUST = {"audit": audit.audit}
-APPLICATIONS = {**applications.ROWS, **people.ROWS, "divergence": divergence.divergence}
+APPLICATIONS = {**pictures.ROWS, **applications.ROWS, **people.ROWS, "divergence": divergence.divergence}
 ROWS = {**PIPELINE, **forecast.ROWS, **OPERATION, **TRUST, **core.ROWS, **APPLICATIONS}
 GROUPS = {
     "pipeline": list(PIPELINE),
