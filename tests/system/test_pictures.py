@@ -36,9 +36,10 @@ def heads(rng: np.random.Generator, count: int) -> np.ndarray:
     down, across = np.indices((64, 64)) - 32
     disc = np.hypot(down, across) < 26
     texture = ndimage.gaussian_filter(rng.normal(size=(count, 64, 64)), (0, 3, 3))
-    return np.clip(disc * (0.5 + texture), 0, 1)
+    return np.clip(disc * (0.5 + 4 * texture), 0, 1)
 
 
+@pytest.mark.slow
 def test_images_of_a_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(classes, "EPOCHS", 4)
     pictures, label = bars(np.random.default_rng(0), 120)
@@ -55,6 +56,7 @@ def test_images_of_a_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert {"model", "report.html", "landscape", "audit.json"} <= {p.name for p in out.iterdir()}
 
 
+@pytest.mark.slow
 def test_scans_of_a_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mri, "STEPS", 5)
     np.savez(tmp_path / "heads.npz", X=heads(np.random.default_rng(0), 60))
