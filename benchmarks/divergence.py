@@ -88,7 +88,8 @@ def work(rank: int, workers: int, path: str, kind: str, steps: int | None, resul
         torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=workers)
     generator = torch.Generator().manual_seed(10 + rank)
     before, began = peak(), time.monotonic()
-    stream = batches(Path(path), BATCH, rank, workers)
+    # Together the workers see BATCH rows a step, as one alone does.
+    stream = batches(Path(path), BATCH // workers, rank, workers)
     energy, seen = fit_stream(
         new_energy(), stream, objective(kind), learning_rate=RATE, generator=generator, steps=steps
     )
@@ -104,7 +105,7 @@ def streamed(path: Path, kind: str, workers: int, rows: int) -> tuple[float, flo
     """Rows a second, memory that grew (MiB) and quality."""
     context = torch.multiprocessing.get_context("spawn")
     results = context.SimpleQueue()
-    steps = rows // BATCH // workers
+    steps = rows // BATCH
     arguments = (workers, str(path), kind, steps, results)
     processes = [context.Process(target=work, args=(rank, *arguments)) for rank in range(workers)]
     for process in processes:
