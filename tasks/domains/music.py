@@ -277,9 +277,9 @@ class Music(Application):
         known = int(np.isfinite(examples.sound).all(1).sum())
         return [
             *notes,
-            f"Tempo: without it the energy model's cold-start AUROC is lower by {gain['gain']:+.4f} "
-            f"({low:+.4f} to {high:+.4f}, {words}). One tempo a track is all that these data hold; whether "
-            "shifts of tempo within a track please needs the audio, which they lack.",
+            f"Tempo adds {gain['gain']:+.4f} to the cold-start AUROC ({low:+.4f} to {high:+.4f}, {words}). "
+            "One tempo a track is all that these data hold; whether shifts of tempo within a track please "
+            "needs the audio, which they lack.",
             f"{known} artists are joined by name, one to a few tracks each; the intervals draw users and "
             "parts again, not artists, so they are narrow for what holds of other artists.",
             "Nothing is known of the users but their listening: groups are of taste, not of age or sex.",
