@@ -27,6 +27,7 @@ from ebm_core.objectives import (
     SlicedScoreMatching,
 )
 from ebm_core.partition import LogZ, ais, bracket, importance_log_z, reverse_ais
+from ebm_core.parzen import ManifoldParzen
 from ebm_core.pool import LinearPool, fit_pool_weights
 from ebm_core.replay import ReplayBuffer
 from ebm_core.samplers import annealed_langevin, hmc, langevin, mala, parallel_tempering
@@ -56,6 +57,7 @@ __all__ = [
     "LinearPool",
     "LogZ",
     "MLPEnergy",
+    "ManifoldParzen",
     "Negatives",
     "Objective",
     "PersistentChains",
