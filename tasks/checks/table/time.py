@@ -202,10 +202,10 @@ def step(values: np.ndarray) -> tuple[float, int]:
 
 
 def changing(e: TableEvidence) -> Outcome:
-    """The last rows against those before: PSI and KS with nulls that know autocorrelation."""
+    """The last rows against those before: PSI and KS with nulls that know autocorrelation, Wasserstein/σ."""
     width = int(e.threshold("drift.rows", 120 if e.freq in ("B", "D", "h") else 36))
     most = 4_000
-    compared, smallest, faults, warned = 0, 1.0, [], []
+    compared, smallest, furthest, faults, warned = 0, 1.0, 0.0, [], []
     level = e.threshold("drift.q", DRIFT_LEVEL)
     for series in e.series:
         columns = {"move": series.move} | {
@@ -216,17 +216,25 @@ def changing(e: TableEvidence) -> Outcome:
         if len(table) < 8 * width:
             continue
         compared += 1
-        found = drift(table.iloc[:-width], table.iloc[-width:])
+        past, recent = table.iloc[:-width], table.iloc[-width:]
+        found = drift(past, recent)
+        moved = {
+            name: stats.wasserstein_distance(recent[name], past[name]) / max(past[name].std(), 1e-300)
+            for name in table
+        }
+        furthest = max(furthest, *moved.values())
         smallest = min(smallest, float(found["q"].min()))
         for name, row in found[found["q"] < level].iterrows():
             # A crisis moves inputs far; other units move them out of all that was seen.
             (faults if row["ks"] > e.threshold("drift.ks", 0.95) else warned).append(
-                f"{series.name}: {name}, PSI {row['psi']:.2f}, KS {row['ks']:.2f}, chance {row['q']:.1%}"
+                f"{series.name}: {name}, PSI {row['psi']:.2f}, KS {row['ks']:.2f}, "
+                f"Wasserstein {moved[name]:.2f} σ, chance {row['q']:.1%}"
             )
     if not compared:
         return Outcome("too few rows", 8 * width, "not applicable", f"no series has {8 * width} whole rows")
     return outcome(
-        {"smallest chance": round(smallest, 4)}, level, faults, warned,
+        {"smallest chance": round(smallest, 4), "furthest moved, σ": round(furthest, 2)}, level,
+        faults, warned,
         f"the last {width} rows are unlike those before", f"the last {width} rows are like those before",
     )  # fmt: skip
 
