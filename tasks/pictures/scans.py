@@ -8,8 +8,9 @@ from scipy.sparse.csgraph import connected_components
 
 from tasks.errors import BasinError
 from tasks.pictures.healthy import SIDE
-from tasks.pictures.reading import Pictures, read_pictures, scaled
+from tasks.pictures.reading import SUFFIXES, Pictures, read_pictures, scaled
 
+NIFTI = (".nii", ".nii.gz")
 ALIKE = 0.9
 """Correlation above which two slices are near-duplicates: one patient, most likely, or one scan twice."""
 TISSUE = 0.05
@@ -17,19 +18,27 @@ TISSUE = 0.05
 
 
 def read_scans(path: Path) -> Pictures:
-    """A folder of NIfTI or PNG files, or an ``.npz``, as slices ``(n, SIDE, SIDE)``."""
-    files = (
-        sorted(f for f in path.rglob("*") if f.name.endswith((".nii", ".nii.gz"))) if path.is_dir() else []
-    )
-    if files:
+    """NIfTI volumes (one, or a folder of them), a folder of PNG files, or an ``.npz``: ``(n, SIDE, SIDE)``.
+
+    Raises ``BasinError`` naming the file: unreadable, not one volume, without tissue, of two kinds.
+    """
+    inside = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    volumes = [file for file in inside if file.name.endswith(NIFTI)]
+    if volumes:
+        other = next((file for file in inside if file.suffix.lower() in SUFFIXES), None)
+        if other is not None:
+            raise BasinError(f"{path}: {other.name} beside NIfTI volumes; give pictures or volumes, not both")
         slices, names = [], []
-        for file in files:
-            for k, image in enumerate(_read_volume(file)):
+        for file in volumes:
+            for k, image in _read_volume(file):
                 slices.append(resized(image))
-                names.append(f"{file.relative_to(path).as_posix()}[{k}]")
+                names.append(f"{file.relative_to(path).as_posix() if path.is_dir() else file.name}[{k}]")
         if not slices:
-            raise BasinError(f"{path}: no axial slice with tissue in {len(files)} NIfTI files")
+            raise BasinError(f"{path}: no axial slice with tissue in {len(volumes)} NIfTI volumes")
         return Pictures(np.stack(slices), tuple(names), None)
+    if path.is_dir() and not any(file.suffix.lower() in SUFFIXES for file in inside):
+        kinds = ", ".join((*NIFTI, *SUFFIXES))
+        raise BasinError(f"{path}: no scans in it; expected files ending in {kinds}")
     found = read_pictures(path)
     empty = np.flatnonzero(np.ptp(found.values.reshape(len(found), -1), axis=1) == 0)
     if len(empty):
@@ -37,21 +46,27 @@ def read_scans(path: Path) -> Pictures:
     return Pictures(np.stack([resized(image) for image in found.values]), found.names, None)
 
 
-def _read_volume(file: Path) -> list[np.ndarray]:
-    """The axial slices of a NIfTI volume that show tissue, grey values in [0, 1]."""
+def _read_volume(file: Path) -> list[tuple[int, np.ndarray]]:
+    """The axial slices of a NIfTI volume that show tissue, with their place: grey values in [0, 1].
+
+    The volume is turned to the nearest axes right, anterior, superior, so that the third is axial whichever
+    way it was stored, and rows run from front to back.
+    """
     try:
         import nibabel
     except ImportError as error:
         raise BasinError(f"{file}: NIfTI needs nibabel; `pip install nibabel`, or give PNG slices") from error
     try:
-        volume = np.squeeze(np.asarray(nibabel.load(file).dataobj, dtype=np.float32))
+        stored = nibabel.as_closest_canonical(nibabel.load(file))
+        volume = np.squeeze(np.asarray(stored.dataobj, dtype=np.float32))
     except Exception as error:  # nibabel and its readers raise what they like on a broken file
-        raise BasinError(f"{file}: not a readable NIfTI volume ({error}); mend or remove it") from error
+        why = " ".join(str(error).split())
+        raise BasinError(f"{file}: not a readable NIfTI volume ({why}); mend or remove it") from error
     if volume.ndim != 3:
         raise BasinError(f"{file}: an array {volume.shape}; expected one volume of three axes")
     values = scaled(volume - min(float(volume.min()), 0.0), str(file))
-    slices = [np.rot90(values[:, :, k]) for k in range(values.shape[2])]
-    return [image for image in slices if (image > 0.1).mean() > TISSUE]
+    slices = [(k, np.rot90(values[:, :, k])) for k in range(values.shape[2])]
+    return [(k, image) for k, image in slices if (image > 0.1).mean() > TISSUE]
 
 
 def resized(image: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Callable
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import torch
@@ -16,7 +17,7 @@ from tasks.errors import BasinError
 from tasks.pictures.classes import calibrate
 from tasks.pictures.corruptions import CORRUPTIONS
 from tasks.pictures.lesions import add_lesions
-from tasks.pictures.scans import alike, divided, resized
+from tasks.pictures.scans import SIDE, alike, divided, read_scans, resized
 
 RNG = np.random.default_rng(0)
 
@@ -40,9 +41,44 @@ def sizes(folder: Path) -> Path:
     return folder
 
 
+def ellipsoid(shape: tuple[int, int, int]) -> np.ndarray:
+    """A head: bright within half axes of .4 of the sides, brighter to the right, to the front, above."""
+    place = [(i - (n - 1) / 2) / (0.4 * n) for i, n in zip(np.indices(shape), shape, strict=True)]
+    inside = sum(p**2 for p in place) < 1
+    return (inside * (600 + 100 * place[0] + 200 * place[1] + 50 * place[2])).astype(np.int16)
+
+
+def nifti(folder: Path, name: str, values: np.ndarray, axes: str = "RAS") -> Path:
+    """A volume with axes right, anterior, superior, stored with those of ``axes``."""
+    folder.mkdir(exist_ok=True)
+    image = nibabel.Nifti1Image(values, np.eye(4))
+    turn = nibabel.orientations.ornt_transform(
+        nibabel.orientations.axcodes2ornt("RAS"), nibabel.orientations.axcodes2ornt(axes)
+    )
+    nibabel.save(image.as_reoriented(turn), folder / name)
+    return folder
+
+
 def broken_nifti(folder: Path) -> Path:
     folder.mkdir()
     (folder / "scan.nii.gz").write_bytes(b"not a volume")
+    return folder
+
+
+def cut_nifti(folder: Path) -> Path:
+    file = nifti(folder, "scan.nii", ellipsoid((30, 36, 20))) / "scan.nii"
+    file.write_bytes(file.read_bytes()[:2000])
+    return folder
+
+
+def two_kinds(folder: Path) -> Path:
+    nifti(folder, "scan.nii.gz", ellipsoid((30, 36, 20)))
+    Image.fromarray(np.full((64, 64), 9, np.uint8)).save(folder / "a.png")
+    return folder
+
+
+def empty(folder: Path) -> Path:
+    folder.mkdir()
     return folder
 
 
@@ -59,7 +95,13 @@ BAD: list[tuple[object, Callable[[Path], Path], str]] = [
     (IMAGES, lambda p: save(p / "a.npz", Y=np.zeros(3)), "no array X; found Y"),
     (IMAGES, lambda p: garbage(p / "a"), "b.png: not a readable picture"),
     (MRI, lambda p: sizes(p / "a"), "b.png: 9 × 9 pixels, but a.png has 8 × 8"),
-    (MRI, lambda p: broken_nifti(p / "a"), "scan.nii.gz"),
+    (IMAGES, lambda p: empty(p / "a"), "no pictures in it"),
+    (MRI, lambda p: empty(p / "a"), "no scans in it; expected files ending in .nii"),
+    (MRI, lambda p: broken_nifti(p / "a"), "scan.nii.gz: not a readable NIfTI volume"),
+    (MRI, lambda p: cut_nifti(p / "a"), "scan.nii: not a readable NIfTI volume"),
+    (MRI, lambda p: two_kinds(p / "a"), "a.png beside NIfTI volumes"),
+    (MRI, lambda p: nifti(p / "a", "b.nii.gz", np.zeros((8, 8, 8), np.int16)), "every pixel is 0"),
+    (MRI, lambda p: nifti(p / "a", "b.nii.gz", np.ones((8, 8, 8, 2), np.int16)), "one volume of three axes"),
     (MRI, lambda p: save(p / "a.npz", X=np.ones((40, 64, 64))), "of one grey"),
     (MRI, lambda p: save(p / "a.npz", X=np.tile(RNG.random((64, 64)), (40, 1, 1))), "1 groups of slices"),
 ]
@@ -127,6 +169,25 @@ def test_near_duplicates_share_a_part() -> None:
     held = [set(group[rows]) for rows in parts]
     assert not (held[0] & held[2] or held[0] & held[1] or held[1] & held[2])
     assert [len(rows) for rows in parts] == pytest.approx([72, 12, 36], abs=4)
+
+
+def test_a_volume_gives_its_axial_slices_whichever_way_it_was_stored(tmp_path: Path) -> None:
+    head = ellipsoid((70, 90, 40))
+    plain = read_scans(nifti(tmp_path / "plain", "scan.nii.gz", head))
+    turned = read_scans(nifti(tmp_path / "turned", "scan.nii.gz", head, axes="PIR"))
+    alone = read_scans(tmp_path / "plain" / "scan.nii.gz")
+    assert plain.values.shape[1:] == (SIDE, SIDE)
+    assert 20 < len(plain) < 34, "slices without tissue are left out"
+    assert plain.names[0] == "scan.nii.gz[5]" == alone.names[0]
+    for other in (turned, alone):
+        assert other.names == plain.names
+        assert other.values == pytest.approx(plain.values)
+    middle = plain.values[len(plain) // 2]
+    assert 0 <= plain.values.min() and plain.values.max() <= 1
+    assert middle[20:28, 28:36].mean() > middle[36:44, 28:36].mean() + 0.05, "the front is above"
+    assert middle[28:36, 36:44].mean() > middle[28:36, 20:28].mean() + 0.02, "right is right"
+    above = plain.values[-3:, 28:36, 28:36].mean()
+    assert above > plain.values[:3, 28:36, 28:36].mean(), "upwards along the slices"
 
 
 def test_scans_of_other_sizes_are_padded_and_scaled() -> None:
