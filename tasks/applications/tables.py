@@ -1,5 +1,6 @@
 """A user's table of examples: numbers from CSV, Parquet or ``.npz``, or one line that says what is wrong."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -38,10 +39,13 @@ def read_numbers(path: Path, label: str) -> pd.DataFrame:
 
 
 def _npz(path: Path, label: str) -> pd.DataFrame:
+    if not zipfile.is_zipfile(path):
+        # NumPy would take it for a pickle and advise to trust it.
+        raise BasinError(f"{path}: expected an .npz file with arrays X and y; this is none")
     try:
         with np.load(path, allow_pickle=False) as held:
             x, y = held["X"], held["y"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())[:160]
         raise BasinError(f"{path}: expected an .npz file with arrays X and y ({reason})") from error
     if x.ndim != 2 or y.shape != x.shape[:1]:

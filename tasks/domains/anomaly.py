@@ -174,9 +174,15 @@ def _table(path: Path, label: str | None) -> Table:
     rows = read_numbers(path, label)
     x = rows.drop(columns=label)
     table = Table(path.name.split(".")[0], tuple(x), x.to_numpy(), _marks(path, rows[label]))
-    if (~table.anomalous).sum() < FEWEST:
-        raise BasinError(f"{path}: {(~table.anomalous).sum()} normal rows; expected {FEWEST} or more")
+    _require_normal(path, table.x[~table.anomalous])
     return table
+
+
+def _require_normal(path: Path, normal: np.ndarray) -> None:
+    if len(normal) < FEWEST:
+        raise BasinError(f"{path}: {len(normal)} normal rows; expected {FEWEST} or more")
+    if not np.ptp(normal, axis=0).any():
+        raise BasinError(f"{path}: all normal rows are alike; there is nothing to learn from")
 
 
 def _divided(given: Given) -> Table:
@@ -194,8 +200,7 @@ def _divided(given: Given) -> Table:
     if not train[label].isin([0, 1]).all():
         raise BasinError(f"{given.train}: column {label}: expected 0 (normal) or 1 (anomaly) in every row")
     train = train[train[label] == 0]
-    if len(train) < FEWEST:
-        raise BasinError(f"{given.train}: {len(train)} normal rows; expected {FEWEST} or more")
+    _require_normal(given.train, train.drop(columns=label).to_numpy())
     rows = pd.concat([train, test[train.columns]], ignore_index=True)
     marks = np.r_[np.zeros(len(train), bool), _marks(given.test, test[label])]
     x = rows.drop(columns=label)

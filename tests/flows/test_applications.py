@@ -43,6 +43,7 @@ def sizes(rows: int = 400) -> pd.DataFrame:
         ("anomaly", anomalies(), "broke", "no column broke; found a, b, c, d, broken"),
         ("anomaly", anomalies().iloc[:0], "broken", "no rows; give a file with data"),
         ("anomaly", anomalies(20), "broken", "17 normal rows; expected 20 or more"),
+        ("anomaly", anomalies().assign(a=1, b=1, c=1, d=1), "broken", "all normal rows are alike"),
         ("anomaly", anomalies(), None, "name the column that marks anomalies with --label"),
         ("social", sizes().assign(shares=3), "shares", "column shares has 1 different values"),
         ("social", sizes().assign(shares=-1), "shares", "row 1: -1; expected a size, 1 or more"),
@@ -69,6 +70,9 @@ def test_missing_files_empty_files_and_other_domains_end_in_one_line(
     (tmp_path / "empty.csv").write_text("")
     empty = ["run", "--domain", "anomaly", "--data", tmp_path / "empty.csv", "--label", "y", *out]
     assert "empty.csv: not readable as .csv" in basin(capsys, *empty)
+    (tmp_path / "words.npz").write_bytes(b"no archive of arrays")
+    words = ["run", "--domain", "anomaly", "--data", tmp_path / "words.npz", *out]
+    assert "words.npz: expected an .npz file with arrays X and y; this is none" in basin(capsys, *words)
     assert "`finance` forecasts a series" in basin(capsys, "run", "--domain", "finance", *out)
     assert "no domain `weather`" in basin(capsys, "run", "--domain", "weather", *out)
 
