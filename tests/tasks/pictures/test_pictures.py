@@ -183,7 +183,7 @@ def test_a_volume_gives_its_axial_slices_whichever_way_it_was_stored(tmp_path: P
         assert other.names == plain.names
         assert other.values == pytest.approx(plain.values)
     middle = plain.values[len(plain) // 2]
-    assert 0 <= plain.values.min() and plain.values.max() <= 1
+    assert plain.values.min() >= 0 and plain.values.max() <= 1
     assert middle[20:28, 28:36].mean() > middle[36:44, 28:36].mean() + 0.05, "the front is above"
     assert middle[28:36, 36:44].mean() > middle[28:36, 20:28].mean() + 0.02, "right is right"
     above = plain.values[-3:, 28:36, 28:36].mean()
