@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from tasks.checks.table.evidence import Spec
     from tasks.parallel import Progress
 
+STAGES = ("ingest", "validate", "audit", "train", "evaluate", "landscape", "report")
+"""Of an application, in order."""
+
 
 @dataclass(frozen=True)
 class Given:
@@ -106,6 +109,11 @@ class Application(ABC):
     @abstractmethod
     def trials(self, examples: Any, fitted: list[Any]) -> "list[Trial]":
         """The test part opened: what ``ebm`` and each peer answer, one trial a seed (and a group)."""
+
+    @abstractmethod
+    def answers(self, examples: Any, fitted: list[Any], trials: "list[Trial]") -> "list[pd.DataFrame]":
+        """What ``ebm`` says of each test example, once a seed: ``example`` and ``truth``, then what applies:
+        ``energy``, ``prediction``, ``probability CLASS`` (``tasks.applications.answers``)."""
 
     def outcomes(
         self, examples: Any, fitted: list[Any], trials: "list[Trial]"

@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.applications import Application, Given, Picture, get_application
+from tasks.applications import STAGES, Application, Given, Picture, get_application
+from tasks.applications.answers import averaged
 from tasks.applications.landscape import draw, log_to_tensorboard
 from tasks.applications.report import write_report
 from tasks.applications.trials import Trial, judge
@@ -27,12 +28,17 @@ Stages = Callable[[str, Callable[[Progress], Any]], None]
 
 @dataclass
 class Run:
-    """What the stages hand on to each other."""
+    """What the stages hand on to each other; each may run again where it failed.
+
+    Results go to ``out``, byte for byte the same each time; what tells of the clock (Data Docs, TensorBoard
+    events) goes to ``views``.
+    """
 
     application: Application
     given: Given
     root: Path
     out: Path
+    views: Path
     provenance: list[dict[str, Any]] = field(default_factory=list)
     examples: Any = None
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -44,9 +50,15 @@ class Run:
     landscape: bytes = b""
     caption: str = ""
 
+    @property
+    def stages(self) -> dict[str, Callable[[Progress], None]]:
+        """The stages by name, in order."""
+        acts = (self.ingest, self.validate, self.check, self.train, self.evaluate, self.draw, self.report)
+        return dict(zip(STAGES, acts, strict=True))
+
     def ingest(self, progress: Progress) -> None:
         """The user's files, or those of the catalog; their sums go to ``provenance.json``."""
-        sources = {}
+        self.provenance, sources = [], {}
         if self.given.own:
             for path in self.given.files:
                 if not path.exists():
@@ -77,7 +89,7 @@ class Run:
         self.table = self.application.table(self.examples)
         suite = read_suite(ROOT / "data" / "expectations" / f"{self.application.name}.json")
         label = ", ".join(path.name for path in self.given.files) or self.application.name
-        found = require(suite, self.table, label, self.out / "data_docs", ("example",))
+        found = require(suite, self.table, label, self.views / "data_docs", ("example",))
         self.validation = {"success": True, "suite": suite["suite"], "expectations": found}
         self._write("validation.json", self.validation)
 
@@ -88,6 +100,7 @@ class Run:
         self._write("audit.json", self.audit)
 
     def train(self, progress: Progress) -> None:
+        self.fitted = []
         for seed in range(self.given.seeds):
             progress(f"seed {seed}", seed, self.given.seeds)
             self.fitted.append(self.application.fit(self.examples, seed, progress))
@@ -105,12 +118,18 @@ class Run:
         self.scores = judge(self.trials)
         self.scores["notes"] = self.application.notes(self.examples, self.scores)
         self._write("scores.json", self.scores)
+        answers = averaged(self.application.answers(self.examples, self.fitted, self.trials))
+        with whole(self.out / "answers.csv") as (path,):
+            answers.to_csv(path, index=False, float_format="%.8g")
         about = self.application.outcomes(self.examples, self.fitted, self.trials)
         if about is not None:
             fairness = run_checks([c for c in CHECKS if c.id == "fairness"], TableEvidence(*about))
-            self.audit["checks"] += fairness["checks"]
             order = ("not applicable", "pass", "warn", "fail")
-            self.audit["status"] = max(self.audit["status"], fairness["status"], key=order.index)
+            before = [check for check in self.audit["checks"] if check["id"] != "fairness"]
+            self.audit = self.audit | {
+                "checks": before + fairness["checks"],
+                "status": max(self.audit["status"], fairness["status"], key=order.index),
+            }
             self._write("audit.json", self.audit)
 
     def draw(self, progress: Progress) -> None:
@@ -120,6 +139,7 @@ class Run:
             folder.mkdir()
             (folder / "landscape.png").write_bytes(self.landscape)
             write_json(folder / "landscape.json", {"file": "landscape.png", "caption": scene.caption})
+        with whole(self.views / "tensorboard") as (folder,):
             log_to_tensorboard(folder, self.landscape, self.application.curves(self.fitted))
         self.caption = scene.caption
 
@@ -136,17 +156,13 @@ class Run:
 def run_application(name: str, given: Given, root: Path, out: Path, stages: Stages) -> Run:
     """Run the application on the user's files or the catalog's and write its results below ``out``.
 
-    ``provenance.json validation.json data_docs/ audit.json model/ scores.json landscape/ report.html``.
+    ``provenance.json validation.json data_docs/ audit.json model/ scores.json answers.csv landscape/
+    tensorboard/ report.html``.
     Raises ``BasinError`` in one line for whatever a user can mend; what was written before stays whole.
     """
     if given.seeds < 1:
         raise BasinError(f"--seeds {given.seeds}: expected 1 or more")
-    run = Run(get_application(name), given, root, out)
-    stages("ingest", run.ingest)
-    stages("validate", run.validate)
-    stages("audit", run.check)
-    stages("train", run.train)
-    stages("evaluate", run.evaluate)
-    stages("landscape", run.draw)
-    stages("report", run.report)
+    run = Run(get_application(name), given, root, out, out)
+    for stage, act in run.stages.items():
+        stages(stage, act)
     return run

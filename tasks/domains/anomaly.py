@@ -15,6 +15,8 @@ from tasks.errors import BasinError
 
 FEWEST = 20
 """Normal rows that a table must have."""
+EXPLAINED = 100
+"""Rows of highest energy of a table for which it is said what raises it."""
 WORST_FIT = 0.03
 """How much worse than the median peer's an AUROC is called out."""
 
@@ -105,6 +107,23 @@ class Anomaly(Application):
                 truth = table.anomalous[rows].astype(int)
                 trials.append(Trial((AUROC, AP), seed, truth, answers, unit=rows, group=table.name))
         return trials
+
+    def answers(
+        self, examples: list[Table], fitted: list[dict[str, dict[str, Any]]], trials: list[Trial]
+    ) -> list[pd.DataFrame]:
+        from tasks.applications.answers import raised_by
+
+        frames, table_of = [], {table.name: table for table in examples}
+        for trial in trials:
+            table, energy = table_of[trial.group], trial.answers["ebm"]
+            names = [f"{table.name} row {i + 1}" for i in trial.units]
+            frame = pd.DataFrame({"example": names, "truth": trial.truth, "energy": energy})
+            if trial.seed == 0:
+                top = np.argsort(-energy)[:EXPLAINED]
+                parts = fitted[0][table.name]["ebm"].contributions(table.x[trial.units[top]])
+                frame.loc[top, "raised_by"] = raised_by(parts, table.columns)
+            frames.append(frame)
+        return frames
 
     def scene(self, examples: list[Table], fitted: list[dict[str, dict[str, Any]]]) -> Scene:
         table = max(examples, key=lambda t: len(t.x))

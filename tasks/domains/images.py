@@ -154,6 +154,29 @@ class Images(Application):
                 trials.append(Trial((measure,), seed, truth, answers, unit=unit))
         return trials
 
+    def answers(self, examples: Examples, fitted: list[Any], trials: "list[Trial]") -> "list[pd.DataFrame]":
+        import pandas as pd
+        import torch
+
+        from tasks.applications.answers import probabilities
+
+        rows = np.concatenate([test for _, test in examples.folds])
+        judged = [trial for trial in trials if trial.measures[0].name == "accuracy"]
+        frames = []
+        for folds, trial in zip(fitted, judged, strict=True):
+            with torch.no_grad():
+                energies = [
+                    energy(torch.as_tensor(examples.flat[test])).numpy()
+                    for (energy, _), (_, test) in zip(folds, examples.folds, strict=True)
+                ]
+            said = {
+                "example": np.array(examples.pictures.names)[rows],
+                "truth": np.array(examples.classes)[trial.truth],
+                "energy": np.concatenate(energies),
+            }
+            frames.append(pd.DataFrame(said | probabilities(trial.answers["ebm"], examples.classes)))
+        return frames
+
     def scene(self, examples: Examples, fitted: list[Any]) -> Scene:
         import torch
 

@@ -152,6 +152,26 @@ class Mri(Application):
                 ]
         return trials
 
+    def answers(self, examples: Examples, fitted: list[Any], trials: "list[Trial]") -> "list[pd.DataFrame]":
+        import pandas as pd
+
+        names = np.array(examples.pictures.names, dtype=object)[examples.test]
+        frames: dict[int, list[pd.DataFrame]] = {}
+        for suspicion, precision, overlap in zip(trials[::3], trials[1::3], trials[2::3], strict=True):
+            healthy, lesion = np.split(suspicion.answers["ebm"], 2)
+            parts = frames.setdefault(suspicion.seed, [])
+            if not parts:
+                parts.append(pd.DataFrame({"example": names, "truth": 0, "energy": healthy}))
+            said = {
+                "example": names + f", lesion of {suspicion.group}",
+                "truth": 1,
+                "energy": lesion,
+                "pixel_ap": precision.answers["ebm"],
+                "dice": overlap.answers["ebm"],
+            }
+            parts.append(pd.DataFrame(said))
+        return [pd.concat(parts, ignore_index=True) for parts in frames.values()]
+
     def scene(self, examples: Examples, fitted: list[Any]) -> Scene:
         import torch
         from sklearn.decomposition import PCA

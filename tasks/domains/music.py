@@ -167,6 +167,23 @@ class Music(Application):
             trials.append(Trial((COLD,), seed, np.ones(len(unit)), answers, unit, "cold start"))
         return trials
 
+    def answers(self, examples: Examples, fitted: list[Models], trials: list[Trial]) -> list[pd.DataFrame]:
+        """Users are what is judged; ``prediction`` are the ten artists that come first, ``|`` between."""
+        frames = []
+        lists = [(t, t.answers["ebm"]) for t in trials if t.group == "listening"]
+        for seed, models in enumerate(fitted):
+            (of, ndcg), (_, recall) = (pair for pair in lists if pair[0].seed == seed)
+            held_out, first = examples.held_out(seed), models.listening.lists["ebm"][of.units, :10]
+            said = {
+                "example": [f"user {user}" for user in examples.users[of.units]],
+                "truth": [_joined(examples.artists[held_out[user].indices]) for user in of.units],
+                "prediction": [_joined(row) for row in examples.artists[first]],
+                "ndcg@10": ndcg,
+                "recall@20": recall,
+            }
+            frames.append(pd.DataFrame(said))
+        return frames
+
     def outcomes(
         self, examples: Examples, fitted: list[Models], trials: list[Trial]
     ) -> tuple[pd.DataFrame, Spec] | None:
@@ -324,6 +341,10 @@ def _read_catalog(sources: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
         tracks[share] = np.log10(tracks[share] + 1e-4)
     sound = tracks.groupby(_plain(tracks["artist"]))[list(SOUND)].mean()
     return listens, sound.reindex(_plain(names)).set_axis(names.index)
+
+
+def _joined(artists: np.ndarray) -> str:
+    return "|".join(map(str, artists))
 
 
 def _plain(names: pd.Series) -> pd.Series:

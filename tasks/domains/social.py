@@ -141,6 +141,25 @@ class Social(Application):
                 trials += _by_age(task, seed, viral, large)
         return trials
 
+    def answers(
+        self, examples: list[Task], fitted: list[dict[str, Any]], trials: list[Trial]
+    ) -> list[pd.DataFrame]:
+        from tasks.applications.sizes import median
+
+        frames = []
+        for models in fitted:
+            for task in examples:
+                model = models[task.name]
+                cumulative = model.cumulative(task.x[task.test])[0]
+                said = {
+                    "example": [f"{task.name} row {i + 1}" for i in task.test],
+                    "truth": task.size[task.test],
+                    "prediction": median(cumulative, model.steps),
+                    "probability_viral": 1 - cumulative[:, model.learners.large - 1],
+                }
+                frames.append(pd.DataFrame(said))
+        return frames
+
     def scene(self, examples: list[Task], fitted: list[dict[str, Any]]) -> Scene:
         task = examples[0]
         model = fitted[0][task.name]

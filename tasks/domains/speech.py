@@ -123,6 +123,27 @@ class Speech(Application):
         spec = Spec(label="label", prediction="prediction", protected=("speaker",))
         return pd.concat(frames, ignore_index=True), spec
 
+    def answers(
+        self, examples: "Recordings", fitted: list[dict[str, Heard]], trials: list[Trial]
+    ) -> list[pd.DataFrame]:
+        import torch
+
+        from tasks.applications.answers import probabilities
+
+        classes, frames = np.unique(examples.label), []
+        for models in fitted:
+            for name, found in models.items():
+                rows = examples.speaker == name
+                with torch.no_grad():
+                    energy = found.energy(torch.as_tensor(examples.spectrogram[rows])).numpy()
+                said = {
+                    "example": np.array(examples.file)[rows],
+                    "truth": examples.label[rows],
+                    "energy": energy,
+                }
+                frames.append(pd.DataFrame(said | probabilities(found.answers["ebm"], classes)))
+        return frames
+
     def scene(self, examples: "Recordings", fitted: list[dict[str, Heard]]) -> Scene:
         import torch
 
