@@ -1,42 +1,78 @@
 """``basin run --domain APPLICATION``: its stages on the terminal, then the model beside its peers."""
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flows.own import shown
 from tasks.applications import Given
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 ACROSS = 4
 """Measures in a row of the closing tables."""
 
 
 def run(name: str, given: Given, root: Path, out: Path) -> None:
-    """Run the stages with their progress shown, then print scores, notes and the path of the page."""
-    from rich import box
+    """A run of its own, into ``out``: on the user's files, or on those of the catalog."""
     from rich.console import Console
-    from rich.table import Table
 
     from flows.display import Display
     from tasks.applications.run import run_application
 
     console = Console()
     with Display(console) as display:
-        done = run_application(name, given, root, out, shown(display, name))
-    measures = done.scores["measures"]
-    # A terminal of 80 columns holds a few of them side by side.
-    names = list(measures)
+        run_application(name, given, root, out, shown(display, name))
+    print_results(console, out)
+
+
+def bring_up_to_date(name: str, root: Path) -> None:
+    """The project's own run, as a Prefect flow; a stage is Cached where DVC finds nothing to do."""
+    from rich.console import Console
+
+    from flows.display import Display
+    from flows.running import run_flow
+    from tasks.applications import STAGES, get_application
+    from tasks.applications.project import FOLDER, load_application_params
+    from tasks.freshness import nothing_to_do
+
+    get_application(name)
+    load_application_params(root, name)
+    console = Console()
+    with Display(console) as display:
+        # With nothing to do and no Prefect server to tell, a server of our own would only cost its start.
+        if not os.environ.get("PREFECT_API_URL") and nothing_to_do(root / FOLDER, [name]):
+            for stage in STAGES:
+                display.ended(stage, name, "fresh", 0)
+        else:
+            run_flow("application", display, f"{name} in {root}", name=name, root=str(root))
+    print_results(console, root / FOLDER / name)
+
+
+def print_results(console: "Console", out: Path) -> None:
+    """Scores, notes, failures of the audit, and the path of the page."""
+    from rich import box
+    from rich.table import Table
+
+    from tasks.files import read_json
+
+    scores, audit = read_json(out / "scores.json"), read_json(out / "audit.json")
+    # A terminal of 80 columns holds a few measures side by side.
+    names = list(scores["measures"])
     for few in (names[i : i + ACROSS] for i in range(0, len(names), ACROSS)):
         table = Table(box=box.SIMPLE_HEAD, padding=0, collapse_padding=True)
         table.add_column("model")
         for column in few:
             table.add_column(column, justify="right")
-        for model, found in done.scores["models"].items():
+        for model, found in scores["models"].items():
             cells = [f"{found[m]:.3f}" if m in found else "–" for m in few]
             if any(m in found for m in few):
                 table.add_row(model, *cells, style="bold" if model == "ebm" else "")
         console.print(table)
-    for sentence in done.scores["notes"]:
+    for sentence in scores["notes"]:
         console.print(f"- {sentence}", highlight=False, soft_wrap=True)
-    failed = [check["id"] for check in done.audit["checks"] if check["status"] == "fail"]
+    failed = [check["id"] for check in audit["checks"] if check["status"] == "fail"]
     if failed:
         console.print(f"- the audit failed: {', '.join(failed)}; read it before the scores", soft_wrap=True)
     console.print(f"report: {out / 'report.html'}", highlight=False, soft_wrap=True)

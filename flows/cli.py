@@ -1,8 +1,6 @@
 """The ``basin`` command line. Everything heavy is imported by the command that needs it."""
 
 import os
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,8 +13,6 @@ from tasks.stages import STAGES
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from flows.display import Display
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -58,13 +54,13 @@ def run(
     train: Annotated[Path | None, typer.Option(help="Examples to learn from.")] = None,
     test: Annotated[Path | None, typer.Option(help="Examples to judge on.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of a table that holds the label.")] = None,
-    seeds: Annotated[int, typer.Option(help="Seeds of an application.")] = 5,
+    seeds: Annotated[int | None, typer.Option(help="Seeds of an application's run to --out: 5.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for an application's results.")] = None,
 ) -> None:
     """Bring every stage up to date, then show the model beside its peers, the forecast and the report.
 
-    An application (a domain that params.yaml does not list: anomaly, images, …) runs on the examples of the
-    catalog or on your own and writes its results to --out, by default artifacts/DOMAIN.
+    An application (a domain that params.yaml does not list: anomaly, images, …) learns from the examples of
+    the catalog, below applications/; with --out it runs by itself, on those or on your own.
     """
     with one_line_errors():
         from tasks.params import load_domains, load_params
@@ -75,10 +71,20 @@ def run(
         if examples or any(name not in listed for name in domain or ()):
             if domain is None or len(domain) != 1:
                 raise BasinError("give one --domain: an application runs by itself, with its own --out")
+            if not examples:
+                if seeds is not None:
+                    raise BasinError(
+                        "the project's own run takes its seeds from applications/params.yaml; give --out for "
+                        "a run with --seeds of its own"
+                    )
+                applications.bring_up_to_date(domain[0], root)
+                return
             from tasks.applications import Given
 
-            given = Given(data, train, test, label, seeds)
-            applications.run(domain[0], given, root, out or root / "artifacts" / domain[0])
+            if out is None:
+                raise BasinError("a run on examples of your own needs --out, a folder for its results")
+            given = Given(data, train, test, label, 5 if seeds is None else seeds)
+            applications.run(domain[0], given, root, out)
             return
         from tasks.workspace import Workspace
 
@@ -93,51 +99,23 @@ def run(
 
         with Display(console) as display:
             # With nothing to do and no Prefect server to tell, a server of our own would only cost its start.
-            if not os.environ.get("PREFECT_API_URL") and nothing_to_do(root, domains, STAGES):
+            names = [f"{step}@{name}" for step in STAGES for name in domains]
+            if not os.environ.get("PREFECT_API_URL") and nothing_to_do(root, names):
                 for name in domains:
                     for step in STAGES:
                         display.ended(step, name, "fresh", 0)
             else:
-                _run_flow(root, domains, display)
+                from flows.running import run_flow
+
+                run_flow(
+                    "pipeline", display, f"{', '.join(domains)} in {root}", root=str(root), domains=domains
+                )
         for name in domains:
             workspace = Workspace(root, name)
             console.print()
             print_scores(console, name, read_json(workspace.scores))
             print_forecast(console, workspace)
             print_report_path(console, workspace, root)
-
-
-def _run_flow(root: Path, domains: list[str], display: "Display") -> None:
-    if url := os.environ.get("PREFECT_API_URL"):
-        _knock(url)
-    display.console.print(f"basin: {', '.join(domains)} in {root}; starting Prefect", highlight=False)
-    # The terminal has its own display; Prefect's log lines go to its UI.
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    from flows.listening import listener
-    from flows.pipeline import pipeline
-
-    before = listener.set(display)
-    try:
-        # In a thread of its own, where Prefect leaves the signals to us.
-        run = copy_context().run
-        with ThreadPoolExecutor(1) as thread:
-            state = thread.submit(run, pipeline, root=str(root), domains=domains, return_state=True).result()
-    finally:
-        listener.reset(before)
-    if not state.is_completed():
-        raise BasinError(state.message or f"the run ended {state.name}")
-
-
-def _knock(url: str) -> None:
-    """Raise ``BasinError`` where no Prefect server answers: Prefect itself ends in a traceback."""
-    import httpx
-
-    try:
-        httpx.get(f"{url.rstrip('/')}/health", timeout=10)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise BasinError(
-            f"no Prefect server answers at {url} ({error}); start it, or unset PREFECT_API_URL to go without"
-        ) from error
 
 
 @app.command()

@@ -55,7 +55,7 @@ def transient(_task: Any, _run: TaskRun, state: State) -> bool:
 )
 def stage_task(stage: str, domain: str, root: str) -> Any:
     """Bring one stage up to date; its state is *Cached* when DVC found nothing to do."""
-    record = bring_stage_up_to_date(stage, domain, Path(root), listener.get(), _UiProgress(stage, domain))
+    record = bring_stage_up_to_date(stage, domain, Path(root), listener.get(), UiProgress(stage, domain))
     with suppress(httpx.HTTPError):  # the UI is a view: losing it must not lose the work
         show_artifacts(stage, Workspace(Path(root), domain))
     if Verdict(record.outcome).cached:
@@ -76,7 +76,7 @@ def pipeline(root: str = ".", domains: list[str] | None = None) -> Any:
     began, started = datetime.now(UTC), time.monotonic()
     with one_run_at_a_time(folder, listener.get().waiting):
         for domain in chosen:
-            _write_run_record(Workspace(folder, domain), began)
+            write_run_record(Workspace(folder, domain), began)
         chains: dict[str, list] = {domain: [] for domain in chosen}
         for stage in STAGES:
             for domain, chain in chains.items():
@@ -89,7 +89,7 @@ def pipeline(root: str = ".", domains: list[str] | None = None) -> Any:
         for domain, chain in chains.items():
             workspace = Workspace(folder, domain)
             records, failure = _collect(domain, chain)
-            _write_run_record(
+            write_run_record(
                 workspace,
                 began,
                 status="failed" if failure else "completed",
@@ -98,7 +98,7 @@ def pipeline(root: str = ".", domains: list[str] | None = None) -> Any:
                 stages=records,
             )
             if failure:
-                failures.append(_one_line(failure, records[-1]["stage"], workspace))
+                failures.append(one_line(failure, records[-1]["stage"], workspace))
     if failures:
         return Failed(message="\n".join(failures))
     return {domain: str(Workspace(folder, domain).report.relative_to(folder)) for domain in chosen}
@@ -116,7 +116,7 @@ def _collect(domain: str, chain: list) -> tuple[list[dict[str, Any]], BaseExcept
     return records, None
 
 
-def _one_line(failure: BaseException, stage: str, workspace: Workspace) -> str:
+def one_line(failure: BaseException, stage: str, workspace: Workspace) -> str:
     where = f"{workspace.domain} {stage}"
     if isinstance(failure, BasinError):
         return f"{where}: {failure}"
@@ -126,7 +126,7 @@ def _one_line(failure: BaseException, stage: str, workspace: Workspace) -> str:
     )
 
 
-def _write_run_record(workspace: Workspace, began: datetime, status: str = "running", **more: Any) -> None:
+def write_run_record(workspace: Workspace, began: datetime, status: str = "running", **more: Any) -> None:
     """``run.json``: `running` until the run has ended, so one that was killed says so for good."""
     content = {
         "flow_run": str(runtime.flow_run.id),
@@ -160,7 +160,7 @@ def show_artifacts(stage: str, workspace: Workspace) -> None:
         create_link_artifact(workspace.report.as_uri(), link_text=f"{domain} report", key=f"report-{domain}")
 
 
-class _UiProgress:
+class UiProgress:
     """A progress artifact of one stage, made with its first step and refreshed at most once a second."""
 
     def __init__(self, stage: str, domain: str) -> None:

@@ -45,7 +45,7 @@ def bring_stage_up_to_date(
 
     hear.began(stage, domain)
     try:
-        record.outcome = str(bring_up_to_date(stage, domain, root, run))
+        record.outcome = str(bring_up_to_date(f"{stage}@{domain}", root, run))
     finally:
         record.seconds = round(time.monotonic() - began, 3)
         hear.ended(stage, domain, record.outcome, record.seconds)

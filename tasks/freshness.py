@@ -43,8 +43,8 @@ class Verdict(StrEnum):
         return self is not Verdict.RAN
 
 
-def bring_up_to_date(stage: str, domain: str, root: Path, run: Callable[[], Any]) -> Verdict:
-    """Make the outputs of ``stage@domain`` in ``root/dvc.yaml`` current, calling ``run`` only if need be.
+def bring_up_to_date(name: str, root: Path, run: Callable[[], Any]) -> Verdict:
+    """Make the outputs of the stage ``name`` of ``root/dvc.yaml`` current, calling ``run`` only if need be.
 
     Fresh (inputs, parameters, code and outputs as ``dvc.lock`` says): nothing is touched. Known to DVC's
     cache: outputs are restored from it. Else ``run()``, then the outputs are recorded. While ``run`` works
@@ -54,7 +54,6 @@ def bring_up_to_date(stage: str, domain: str, root: Path, run: Callable[[], Any]
     Raises ``BasinError`` when an input is missing, when an input changes while ``run`` works, or when
     another DVC command holds the files for longer than ``PATIENCE``; whatever ``run`` raises passes through.
     """
-    name = f"{stage}@{domain}"
     with ExitStack() as held:
         answer = _with_repo(root, name, lambda repo: _ask(repo, _stage(repo, name), held))
         if isinstance(answer, Verdict):
@@ -64,9 +63,8 @@ def bring_up_to_date(stage: str, domain: str, root: Path, run: Callable[[], Any]
     return Verdict.RAN
 
 
-def nothing_to_do(root: Path, domains: Sequence[str], stages: Sequence[str]) -> bool:
-    """True when every one of these stages is fresh for every one of these domains; touches nothing."""
-    names = [f"{stage}@{domain}" for stage in stages for domain in domains]
+def nothing_to_do(root: Path, names: Sequence[str]) -> bool:
+    """True when every one of these stages is fresh; touches nothing."""
     return _with_repo(root, names[0], lambda repo: not any(_stage(repo, name).changed() for name in names))
 
 

@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tasks.applications import get_application
+from tasks.catalog import DatasetSource, load_catalog
+from tasks.domains import DOMAINS
+from tasks.params import load_domains
 from tasks.stages import STAGES
 from tasks.workspace import Workspace
 
@@ -35,9 +39,9 @@ def direct(root: Path, path: str, domain: str) -> set[str]:
     return found - PLUMBING
 
 
-def closure(root: Path, stage: str, domain: str) -> set[str]:
+def closure(root: Path, entry: str, domain: str) -> set[str]:
     reached: set[str] = set()
-    todo = {f"tasks/{stage}.py"}
+    todo = {entry}
     while todo:
         path = todo.pop()
         reached.add(path)
@@ -59,7 +63,7 @@ def listed(root: Path, stage: str, domain: str) -> set[str]:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_code_dependencies_are_exact(project_root: Path, stage: str) -> None:
-    needed = {domain: closure(project_root, stage, domain) for domain in ("finance", "climate")}
+    needed = {domain: closure(project_root, f"tasks/{stage}.py", domain) for domain in ("finance", "climate")}
     for domain, files in needed.items():
         assert not files - listed(project_root, stage, domain), f"{stage}@{domain} imports these"
     for domain in needed:
@@ -112,3 +116,25 @@ def test_files_and_parameters_are_exactly_those_that_the_stage_names(project_roo
     sections = attributes(project_root, stage, "params")
     expected = {"${item}"} if "model_dump" in sections else {f"${{item}}.{name}" for name in sections}
     assert set(do.get("params", [])) == expected
+
+
+def test_every_application_is_a_stage_that_depends_on_exactly_its_code_its_sources_and_its_seeds(
+    project_root: Path,
+) -> None:
+    folder = project_root / "applications"
+    stages = yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    assert set(stages) == set(DOMAINS) - set(load_domains(project_root))
+    assert set(stages) == set(yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8")))
+    catalog = load_catalog(project_root / "data" / "catalog.yaml")
+    for name, stage in stages.items():
+        assert stage["cmd"] == f"cd .. && python -m tasks.applications {name}"
+        code = closure(project_root, "tasks/applications/run.py", name)
+        needed = {f"../{path}" for path in {*code, f"data/expectations/{name}.json"}}
+        found = set(stage["deps"])
+        assert not needed - found, f"applications/dvc.yaml: {name} needs these"
+        assert not found - needed, f"applications/dvc.yaml: {name} lists these for nothing"
+        sources = get_application(name).sources
+        assert stage["params"] == [name, {"../data/catalog.yaml": list(sources)}]
+        for entry in (catalog[source] for source in sources):
+            # A file that may be absent is known by its sum alone.
+            assert isinstance(entry, DatasetSource) and (entry.loader or entry.sha256)

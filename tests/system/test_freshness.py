@@ -58,6 +58,7 @@ def run(root, stage, domain):
 if __name__ == "__main__":
     run(Path(), *sys.argv[1:])
 """
+NAMES = [f"{stage}@{domain}" for stage in ("double", "add") for domain in ("north", "south")]
 VALUES = {"domains": ["north", "south"], "north": {"double": 1, "add": 10}, "south": {"double": 2, "add": 20}}
 
 
@@ -97,7 +98,7 @@ def flow(root: Path) -> dict[str, Verdict]:
         try:
             for stage in ("double", "add"):
                 verdicts[f"{stage}@{domain}"] = bring_up_to_date(
-                    stage, domain, root, lambda stage=stage: namespace["run"](root, stage, domain)
+                    f"{stage}@{domain}", root, lambda stage=stage: namespace["run"](root, stage, domain)
                 )
         except BaseException as failure:
             failures.append(failure)
@@ -129,10 +130,10 @@ def test_flow_and_repro_write_the_same_lock_and_each_skips_what_the_other_ran(tm
 
 def test_only_the_domain_whose_parameters_changed_runs(toy: Path) -> None:
     flow(toy)
-    assert nothing_to_do(toy, ["north", "south"], ["double", "add"])
+    assert nothing_to_do(toy, NAMES)
     set_params(toy, VALUES | {"south": {"double": 3, "add": 20}})
-    assert not nothing_to_do(toy, ["north", "south"], ["double", "add"])
-    assert nothing_to_do(toy, ["north"], ["double", "add"])
+    assert not nothing_to_do(toy, NAMES)
+    assert nothing_to_do(toy, ["double@north", "add@north"])
     assert flow(toy) == {
         "double@north": Verdict.FRESH,
         "add@north": Verdict.FRESH,
@@ -178,13 +179,13 @@ def test_outputs_of_inputs_that_moved_meanwhile_are_not_recorded(toy: Path) -> N
 
     before = lock(toy)
     with pytest.raises(BasinError, match=r"double@north: params.yaml.* changed while it ran"):
-        bring_up_to_date("double", "north", toy, run_while_someone_edits)
+        bring_up_to_date("double@north", toy, run_while_someone_edits)
     assert lock(toy) == before
 
 
 def test_a_missing_input_is_named(toy: Path) -> None:
     with pytest.raises(BasinError, match=r"add@north: .*double.txt is missing"):
-        bring_up_to_date("add", "north", toy, lambda: None)
+        bring_up_to_date("add@north", toy, lambda: None)
 
 
 def test_two_runs_at_once_queue(toy: Path) -> None:
@@ -215,7 +216,7 @@ def test_dvc_does_not_run_a_stage_that_is_at_work_here(toy: Path) -> None:
         (toy / "out/south").mkdir(parents=True)
         (toy / "out/south/double.txt").write_text("4")
 
-    assert bring_up_to_date("double", "south", toy, work) is Verdict.RAN
+    assert bring_up_to_date("double@south", toy, work) is Verdict.RAN
     assert "is busy" in said[0]
     assert "didn't change" in dvc(toy, "repro", "double@south")
 
@@ -235,7 +236,7 @@ def work():
 
 root = Path({str(toy)!r})
 with one_run_at_a_time(root, lambda: None):
-    bring_up_to_date("double", "south", root, work)
+    bring_up_to_date("double@south", root, work)
 """
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -252,7 +253,7 @@ def test_asking_imports_no_heavy_package(toy: Path) -> None:
     flow(toy)
     script = (
         "import sys; from pathlib import Path; from tasks.freshness import bring_up_to_date\n"
-        f"print(bring_up_to_date('add', 'north', Path({str(toy)!r}), None))\n"
+        f"print(bring_up_to_date('add@north', Path({str(toy)!r}), None))\n"
         "print(sorted({'torch', 'great_expectations', 'ray', 'prefect', 'arch'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -75,8 +75,9 @@ def test_a_schedule_fires_a_failure_is_told_and_the_end_is_clean(project_root, t
         assert f"serving {workspace}" in process.stdout.readline()
         api = Api(f"http://127.0.0.1:{port}/api")
         deployments = {d["name"]: d for d in api("POST", "/deployments/filter", {})}
-        assert set(deployments) == {"daily-forecast", "daily-monitor", "weekly-audit", "weekly-retrain"}
-        assert all(len(d["schedules"]) == 1 for d in deployments.values())
+        timed = {"daily-forecast", "daily-monitor", "weekly-audit", "weekly-retrain"}
+        assert set(deployments) == timed | {"application"}
+        assert all(len(d["schedules"]) == (name in timed) for name, d in deployments.items())
 
         audit = deployments["weekly-audit"]
         asked = {"root": ".", "domains": ["climate"], "as_of": "2010-06-30"}

@@ -1,0 +1,121 @@
+"""An application's own run as one Prefect flow: a task a stage, DVC the judge of whether any has to run."""
+
+import base64
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from prefect import flow, task
+from prefect.artifacts import create_image_artifact, create_link_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.states import Completed, Failed
+
+from flows.listening import listener
+from flows.pipeline import UiProgress, one_line, transient, write_run_record
+from flows.stage import StageRecord
+from tasks.applications.project import FOLDER, project_run
+from tasks.files import read_json
+from tasks.freshness import Verdict, bring_up_to_date, one_run_at_a_time
+from tasks.parallel import Progress
+from tasks.workspace import Workspace
+
+
+@task(
+    retries=2,
+    retry_delay_seconds=[2, 10],
+    retry_condition_fn=transient,
+    task_run_name="{stage} {name}",
+    persist_result=False,
+    result_serializer="json",
+    cache_policy=NO_CACHE,
+)
+def stage_task(stage: str, name: str, act: Callable[[Progress], None] | None, out: Path, verdict: str) -> Any:
+    """Run one stage, or where there is nothing to ``act`` end *Cached*, as DVC's ``verdict`` says."""
+    record, began, hear = StageRecord(stage, name), time.monotonic(), listener.get()
+    show = UiProgress(stage, name)
+
+    def progress(label: str, done: int, total: int) -> None:
+        hear.progressed(stage, name, label, done, total)
+        show(label, done, total)
+
+    hear.began(stage, name)
+    try:
+        if act:
+            act(progress)
+        record.outcome = verdict
+    finally:
+        record.seconds = round(time.monotonic() - began, 3)
+        hear.ended(stage, name, record.outcome, record.seconds)
+    with suppress(httpx.HTTPError):  # the UI is a view: losing it must not lose the work
+        show_artifacts(stage, name, out)
+    if act is None:
+        return Completed(name="Cached", message=f"DVC: {verdict}", data=record.as_dict())
+    return record.as_dict()
+
+
+@flow(name="basin-application", flow_run_name="{name}", persist_result=False, result_serializer="json")
+def application(name: str, root: str = ".") -> Any:
+    """Bring the application ``name`` below ``root`` up to date; ends Failed with one line where a stage does.
+
+    What was learned is handed from stage to stage in memory, peers included, so DVC knows the application
+    as one stage: nothing of it runs, or all.
+    """
+    folder = Path(root).resolve()
+    run, workspace = project_run(name, folder), Workspace(folder, name)
+    began, started = datetime.now(UTC), time.monotonic()
+    records: list[dict[str, Any]] = []
+
+    def walk(verdict: Verdict) -> None:
+        for stage, act in run.stages.items():
+            records.append(StageRecord(stage, name).as_dict())
+            todo = None if verdict.cached else act
+            of = stage_task.with_options(name=stage)
+            records[-1] = of(stage, name, todo, run.out, str(verdict))
+
+    failure = None
+    with one_run_at_a_time(folder / FOLDER, listener.get().waiting):
+        write_run_record(workspace, began)
+        try:
+            verdict = bring_up_to_date(name, folder / FOLDER, lambda: walk(Verdict.RAN))
+            if verdict.cached:
+                walk(verdict)
+        except Exception as error:
+            failure = error
+        write_run_record(
+            workspace,
+            began,
+            status="failed" if failure else "completed",
+            seconds=round(time.monotonic() - started, 3),
+            failure=traceback.format_exception(failure) if failure else None,
+            stages=records,
+        )
+    if failure:
+        at = records[-1]["stage"] if records else "ingest"
+        return Failed(message=one_line(failure, at, workspace))
+    return {name: str((run.out / "report.html").relative_to(folder))}
+
+
+def show_artifacts(stage: str, name: str, out: Path) -> None:
+    """Put what a reader wants to see of this stage into the Prefect UI."""
+    if stage == "evaluate":
+        scores = read_json(out / "scores.json")
+        rows = [
+            {"model": model} | {m: round(value, 4) for m, value in found.items()}
+            for model, found in scores["models"].items()
+        ]
+        words = f"{name}: the energy model (ebm) beside its peers, means over {scores['seeds']} seeds"
+        create_table_artifact(rows, key=f"scores-{name}", description=words)
+    elif stage == "landscape":
+        found = read_json(out / "landscape" / "landscape.json")
+        image = base64.b64encode((out / "landscape" / found["file"]).read_bytes()).decode("ascii")
+        create_image_artifact(
+            f"data:image/png;base64,{image}", key=f"landscape-{name}", description=found["caption"]
+        )
+    elif stage == "report":
+        page = (out / "report.html").as_uri()
+        create_link_artifact(page, link_text=f"{name} report", key=f"report-{name}")

@@ -1,0 +1,52 @@
+"""A Prefect flow run from the command line, shown on the terminal."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Literal
+
+from tasks.errors import BasinError
+
+if TYPE_CHECKING:
+    from flows.display import Display
+
+
+def run_flow(
+    which: Literal["pipeline", "application"], display: "Display", what: str, /, **parameters: Any
+) -> None:
+    """Run the flow to its end; raises ``BasinError`` where it failed or its server does not answer."""
+    if url := os.environ.get("PREFECT_API_URL"):
+        _knock(url)
+    display.console.print(f"basin: {what}; starting Prefect", highlight=False)
+    # The terminal has its own display; Prefect's log lines go to its UI.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    from flows.listening import listener
+
+    flow: Any
+    if which == "pipeline":
+        from flows.pipeline import pipeline as flow
+    else:
+        from flows.application_flow import application as flow
+
+    before = listener.set(display)
+    try:
+        # In a thread of its own, where Prefect leaves the signals to us.
+        run = copy_context().run
+        with ThreadPoolExecutor(1) as thread:
+            state = thread.submit(run, flow, **parameters, return_state=True).result()
+    finally:
+        listener.reset(before)
+    if not state.is_completed():
+        raise BasinError(state.message or f"the run ended {state.name}")
+
+
+def _knock(url: str) -> None:
+    """Raise ``BasinError`` where no Prefect server answers: Prefect itself ends in a traceback."""
+    import httpx
+
+    try:
+        httpx.get(f"{url.rstrip('/')}/health", timeout=10)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise BasinError(
+            f"no Prefect server answers at {url} ({error}); start it, or unset PREFECT_API_URL to go without"
+        ) from error

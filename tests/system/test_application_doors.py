@@ -1,0 +1,59 @@
+"""The doors of an application's own run: the flow and `dvc repro` agree, and nothing runs twice."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.system.test_doors import basin, dvc, run
+from tests.tracked import tracked
+
+STAGES = ("ingest", "validate", "audit", "train", "evaluate", "landscape", "report")
+
+
+def clone(project_root: Path, target: Path) -> Path:
+    """The project with a seed of `anomaly`, as a repository of its own in which nothing was run."""
+    for name in tracked(project_root):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(project_root / name, target / name)
+    (target / "applications/dvc.lock").unlink(missing_ok=True)
+    (target / "applications/params.yaml").write_text(yaml.safe_dump({"anomaly": {"seeds": 1}}))
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "clone"]):
+        git = ["git", "-c", "user.name=Test", "-c", "user.email=test@localhost", *command]
+        subprocess.run(git, cwd=target, check=True)
+    return target
+
+
+def lock(root: Path) -> Any:
+    return yaml.safe_load((root / "applications/dvc.lock").read_text())["stages"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_flow_and_repro_of_an_application_agree_and_the_project_around_it_sees_neither(
+    project_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BASIN_DATA_MIRROR", raising=False)
+    by_flow, by_repro = clone(project_root, tmp_path / "flow"), clone(project_root, tmp_path / "repro")
+    around = dvc(by_flow, "status")
+    first = basin(by_flow, "run", "--domain", "anomaly")
+    assert [line.split()[1] for line in first.splitlines() if " done " in line] == list(STAGES)
+    assert "applications/anomaly/report.html" in first
+    dvc(by_repro, "--cd", "applications", "repro", "anomaly")
+    assert lock(by_flow) == lock(by_repro)
+
+    assert basin(by_repro, "run", "--domain", "anomaly").count("Cached") == len(STAGES)
+    assert "Running stage" not in dvc(by_flow, "--cd", "applications", "repro", "anomaly")
+    assert "up to date" in dvc(by_flow, "--cd", "applications", "status", "anomaly")
+    assert dvc(by_flow, "status") == around
+    status = subprocess.run(["git", "status", "--porcelain"], cwd=by_flow, capture_output=True, text=True)
+    assert status.stdout.split() == ["??", "applications/dvc.lock"]
+
+    # A lost output comes from the cache; other seeds are learned anew, of this application alone.
+    shutil.rmtree(by_flow / "applications/anomaly/model")
+    assert "Cached" in basin(by_flow, "run", "--domain", "anomaly")
+    assert (by_flow / "applications/anomaly/model/config.json").is_file()
+    run(by_flow, "-m", "tasks.applications", "images", code=1)
