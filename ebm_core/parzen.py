@@ -51,6 +51,16 @@ class ManifoldParzen(nn.Module):
         self.register_buffer("offset", (log_det + d * math.log(2 * math.pi)) / 2)
         self.register_buffer("shift", torch.einsum("nd,ndr->nr", self.centres, self.whitening))
 
+    @classmethod
+    def restored(cls, tensors: dict[str, Tensor], noise: float) -> "ManifoldParzen":
+        """The density with this ``state_dict()`` and ``noise``."""
+        density = cls.__new__(cls)
+        nn.Module.__init__(density)
+        density.noise, density.classes = noise, len(tensors["counts"])
+        for name, tensor in tensors.items():
+            density.register_buffer(name, tensor)
+        return density
+
     def class_log_prob(self, x: Tensor) -> Tensor:
         """log q(x | c), ``(B, C)``, differentiable in x."""
         return torch.cat([self._chunk(part) for part in x.split(CHUNK)])

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 ACROSS = 4
 """Measures in a row of the closing tables."""
+SHOWN = 5
+"""Scored examples that the terminal shows."""
+STRANGE = 0.01
+"""p-value at and below which an example is counted."""
 
 
 def run(name: str, given: Given, root: Path, out: Path) -> None:
@@ -48,6 +52,25 @@ def bring_up_to_date(name: str, root: Path) -> None:
         else:
             run_flow("application", display, f"{name} in {root}", name=name, root=str(root))
     print_results(console, root / FOLDER / name)
+
+
+def score(model: Path, data: Path, out: Path) -> None:
+    """Apply a stored model; print the examples of highest energy and where the rest is."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from tasks.applications.scoring import score as apply
+
+    console, answers = Console(), apply(model, data, out).answers
+    said = [name for name in answers if not name.startswith("probability ")]
+    table = Table(*said, box=box.SIMPLE_HEAD, padding=0, collapse_padding=True)
+    for row in answers.nlargest(SHOWN, "energy")[said].itertuples(index=False):
+        table.add_row(*(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row))
+    console.print(table)
+    strange = int((answers["p_value"] <= STRANGE).sum())
+    words = f"{strange} of {len(answers)} are stranger than 99 % of what was learned from"
+    console.print(f"{words}: {out / 'answers.csv'}", highlight=False, soft_wrap=True)
 
 
 def print_results(console: "Console", out: Path) -> None:

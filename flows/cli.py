@@ -119,6 +119,17 @@ def run(
 
 
 @app.command()
+def score(
+    model: Annotated[Path, typer.Option(help="The model/ that a run of an application left.")],
+    data: Annotated[Path, typer.Option(help="New examples, of the kind that it learned from.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+) -> None:
+    """Apply what an application (anomaly, images, mri) has learned to new examples."""
+    with one_line_errors():
+        applications.score(model, data, out)
+
+
+@app.command()
 def stage(
     stage: Annotated[str, typer.Argument(help=", ".join(STAGES))],
     domain: OneDomain,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
+    from tasks.applications.scoring import Scored, Stored
     from tasks.applications.trials import Trial
     from tasks.checks.table.evidence import Spec
     from tasks.parallel import Progress
@@ -136,6 +137,16 @@ class Application(ABC):
     @abstractmethod
     def model(self, fitted: list[Any]) -> "tuple[dict[str, Tensor], dict[str, Any]]":
         """``model.safetensors`` and ``config.json`` of the energy model."""
+
+    def signature(self, examples: Any, fitted: list[Any]) -> dict[str, Any] | None:
+        """What :meth:`score` must know beside :meth:`model` (columns, sizes, energies of training examples
+        that were held out), for ``config.json``; None where new examples cannot be scored."""
+        return None
+
+    def score(self, stored: "Stored", path: Path) -> "Scored":
+        """What the stored model says of the examples in ``path``; raises ``BasinError`` for others than it
+        learned from. Only where there is a :meth:`signature`."""
+        raise NotImplementedError
 
     @abstractmethod
     def notes(self, examples: Any, scores: dict[str, Any]) -> list[str]:

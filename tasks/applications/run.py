@@ -107,6 +107,9 @@ class Run:
         from safetensors.torch import save_file
 
         tensors, config = self.application.model(self.fitted)
+        signature = self.application.signature(self.examples, self.fitted)
+        if signature is not None:
+            config = config | {"signature": signature}
         with whole(self.out / "model") as (folder,):
             folder.mkdir()
             save_file({k: t.detach().contiguous() for k, t in tensors.items()}, folder / "model.safetensors")

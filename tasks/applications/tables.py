@@ -11,20 +11,21 @@ from tasks.own.question import Question
 from tasks.own.reading import load
 
 
-def read_numbers(path: Path, label: str) -> pd.DataFrame:
-    """All columns as floats, the rows in the order of the file; ``label`` must be among them.
+def read_numbers(path: Path, label: str | None) -> pd.DataFrame:
+    """All columns as floats, the rows in the order of the file; ``label``, if any, must be among them.
 
-    A ``.npz`` file holds ``X`` ``(n, d)`` and ``y`` ``(n,)``, which becomes the label. Raises
-    ``BasinError`` for an unreadable or empty file, an unknown label, and cells that are empty or no
-    numbers, naming row and column.
+    A ``.npz`` file holds ``X`` ``(n, d)`` and, for the label, ``y`` ``(n,)``. Raises ``BasinError`` for an
+    unreadable or empty file, an unknown label, and cells that are empty or no numbers, naming row and column.
     """
-    frame = _npz(path, label) if path.suffix == ".npz" else load(path, Question(time="", target=label))
-    if label not in frame:
+    frame = (
+        _npz(path, label) if path.suffix == ".npz" else load(path, Question(time="", target=label or "label"))
+    )
+    if label is not None and label not in frame:
         found = ", ".join(map(str, frame.columns[:20]))
         raise BasinError(f"{path}: no column {label}; found {found}; name the label with --label")
     if frame.empty:
         raise BasinError(f"{path}: no rows; give a file with data")
-    if len(frame.columns) < 3:
+    if label is not None and len(frame.columns) < 3:
         raise BasinError(f"{path}: {len(frame.columns) - 1} column beside the label; expected 2 or more")
     numbers = frame.apply(pd.to_numeric, errors="coerce").astype(float)
     for column in frame:
@@ -38,16 +39,18 @@ def read_numbers(path: Path, label: str) -> pd.DataFrame:
     return numbers.rename(columns=str)
 
 
-def _npz(path: Path, label: str) -> pd.DataFrame:
+def _npz(path: Path, label: str | None) -> pd.DataFrame:
     if not zipfile.is_zipfile(path):
         # NumPy would take it for a pickle and advise to trust it.
         raise BasinError(f"{path}: expected an .npz file with arrays X and y; this is none")
     try:
         with np.load(path, allow_pickle=False) as held:
-            x, y = held["X"], held["y"]
+            x = held["X"]
+            y = held["y"] if label is not None else np.zeros(x.shape[:1])
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())[:160]
         raise BasinError(f"{path}: expected an .npz file with arrays X and y ({reason})") from error
     if x.ndim != 2 or y.shape != x.shape[:1]:
         raise BasinError(f"{path}: X is {x.shape} and y is {y.shape}; expected (n, d) and (n,)")
-    return pd.DataFrame(x, columns=[f"x{j}" for j in range(x.shape[1])]).assign(**{label: y})
+    frame = pd.DataFrame(x, columns=[f"x{j}" for j in range(x.shape[1])])
+    return frame if label is None else frame.assign(**{label: y})

@@ -87,6 +87,12 @@ class TabularEnergy:
         return found
 
 
+def held_out_energies(normal: np.ndarray, seed: int) -> np.ndarray:
+    """Energies of a third of the normal rows by the other two thirds: what a new normal row may have."""
+    order = np.random.default_rng(seed).permutation(len(normal))
+    return TabularEnergy(normal[order[len(order) // 3 :]], seed)(normal[order[: len(order) // 3]])
+
+
 def peers(normal: np.ndarray, seed: int) -> dict[str, Any]:
     """Classical detectors fitted on the same rows, standardised: functions from rows to anomaly scores."""
     from sklearn.ensemble import IsolationForest

@@ -9,6 +9,7 @@ import pandas as pd
 
 from tasks.applications import Application, Given, Picture, Scene
 from tasks.applications.measures import AP, AUROC
+from tasks.applications.scoring import Scored, Stored, p_values
 from tasks.applications.trials import Trial
 from tasks.checks.table.evidence import Spec
 from tasks.errors import BasinError
@@ -156,6 +157,34 @@ class Anomaly(Application):
         experts = ["marginals", "dependence", "neighbours"]
         config = {"seed": 0, "experts": experts, "neighbours": NEIGHBOURS, "reach": REACH}
         return tensors, config
+
+    def signature(self, examples: list[Table], fitted: list[dict[str, dict[str, Any]]]) -> dict[str, Any]:
+        return {"columns": {table.name: table.columns for table in examples}}
+
+    def score(self, stored: Stored, path: Path) -> Scored:
+        """By the table that has the columns of the file; the energy is fitted again on its normal rows."""
+        from tasks.applications.answers import raised_by
+        from tasks.applications.tables import read_numbers
+        from tasks.applications.tabular import TabularEnergy, held_out_energies
+
+        rows = read_numbers(path, None)
+        known = stored.signature["columns"]
+        name = next((name for name, columns in known.items() if set(columns) == set(rows)), None)
+        if name is None:
+            columns = next(iter(known.values()))
+            missing = [f"no {c}" for c in columns if c not in rows]
+            odd = ", ".join([*missing[:3], *(f"unknown {c}" for c in rows if c not in columns)][:5])
+            raise BasinError(f"{path}: other columns than the model learned from ({odd})")
+        x = rows[list(known[name])].to_numpy()
+        normal, seed = stored.tensors[f"{name}.normal"].numpy(), stored.config["seed"]
+        model = TabularEnergy(normal, seed)
+        energy = model(x)
+        p = p_values(energy, held_out_energies(normal, seed))
+        names = [f"{path.name} row {i + 1}" for i in range(len(x))]
+        found = pd.DataFrame({"example": names, "energy": energy, "p_value": p})
+        top = np.argsort(-energy)[:EXPLAINED]
+        found.loc[top, "raised_by"] = raised_by(model.contributions(x[top]), known[name])
+        return Scored(found)
 
     def notes(self, examples: list[Table], scores: dict[str, Any]) -> list[str]:
         behind = []

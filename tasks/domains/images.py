@@ -10,8 +10,11 @@ from tasks.errors import BasinError
 from tasks.pictures.reading import Pictures, read_pictures
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
+    from tasks.applications.scoring import Scored, Stored
     from tasks.applications.trials import Trial
     from tasks.checks.table.evidence import Spec
     from tasks.parallel import Progress
@@ -216,6 +219,51 @@ class Images(Application):
             "evidence": energy.evidence,
             "noise": energy.base.noise,
         }
+
+    def signature(self, examples: Examples, fitted: list[Any]) -> dict[str, Any]:
+        import torch
+
+        from tasks.pictures.classes import held_out_energies
+
+        rows, energy = examples.folds[0][0], fitted[0][0][0]
+        x, label = torch.as_tensor(examples.flat[rows]), torch.as_tensor(examples.label[rows])
+        return {
+            "size": examples.size,
+            "classes": examples.classes,
+            "unseen": held_out_energies(energy, x, label, seed=0).tolist(),
+        }
+
+    def score(self, stored: "Stored", path: "Path") -> "Scored":
+        import pandas as pd
+        import torch
+
+        from tasks.applications.answers import CHANCE, probabilities
+        from tasks.applications.scoring import Scored, p_values
+        from tasks.pictures.classes import restored
+        from tasks.pictures.drawing import draw_scored
+
+        pictures = read_pictures(path)
+        size, classes = tuple(stored.signature["size"]), stored.signature["classes"]
+        if pictures.values.shape[1:] != size:
+            height, width = pictures.values.shape[1:]
+            raise BasinError(
+                f"{path}: pictures of {width} × {height} pixels; the model learned from {size[1]} × {size[0]}"
+            )
+        energy = restored(stored.tensors, stored.config, size)
+        x = torch.as_tensor(pictures.values.reshape(len(pictures), -1))
+        with torch.no_grad():
+            found = energy(x).numpy()
+        answers = pd.DataFrame(
+            {
+                "example": pictures.names,
+                "energy": found,
+                "p_value": p_values(found, np.array(stored.signature["unseen"])),
+                **probabilities(energy.classify(x).numpy(), classes),
+            }
+        )
+        likely = answers.filter(like=CHANCE).idxmax(axis=1).str.removeprefix(CHANCE)
+        answers.insert(3, "prediction", likely)
+        return Scored(answers, {"pictures.png": draw_scored(pictures.values, answers)})
 
     def notes(self, examples: Examples, scores: dict[str, Any]) -> list[str]:
         ours = scores["models"]["ebm"]

@@ -10,8 +10,11 @@ from tasks.errors import BasinError
 from tasks.pictures.reading import Pictures
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
+    from tasks.applications.scoring import Scored, Stored
     from tasks.applications.trials import Trial
     from tasks.checks.table.evidence import Spec
     from tasks.parallel import Progress
@@ -213,6 +216,41 @@ class Mri(Application):
     def model(self, fitted: list[Any]) -> Any:
         energy, _, found = fitted[0]
         return energy.state_dict(), {"threshold": found["ebm"].threshold, "steps": STEPS}
+
+    def signature(self, examples: Examples, fitted: list[Any]) -> dict[str, Any]:
+        held_out = fitted[0][2]["ebm"].maps(examples.part(examples.calibrate))[0]
+        return {"unseen": held_out.tolist()}
+
+    def score(self, stored: "Stored", path: "Path") -> "Scored":
+        import io
+
+        import pandas as pd
+        import torch
+
+        from tasks.applications.scoring import Scored, p_values
+        from tasks.pictures.drawing import draw_found
+        from tasks.pictures.finders import Finder, of_energy, tissue
+        from tasks.pictures.healthy import LesionEnergy
+        from tasks.pictures.scans import read_scans
+
+        energy = LesionEnergy(torch.Generator())
+        energy.load_state_dict(stored.tensors)
+        finder = Finder(of_energy(energy.eval()), stored.config["threshold"])
+        scans = read_scans(path)
+        found, maps = finder.maps(scans.values)
+        called = (maps > finder.threshold) & tissue(scans.values)
+        answers = pd.DataFrame(
+            {
+                "example": scans.names,
+                "energy": found,
+                "p_value": p_values(found, np.array(stored.signature["unseen"])),
+                "share_called": called.sum((1, 2)) / tissue(scans.values).sum((1, 2)),
+            }
+        )
+        arrays = io.BytesIO()
+        np.savez_compressed(arrays, heat=maps, called=called, example=np.array(scans.names))
+        pictures = draw_found(finder, scans.values, answers["energy"].to_numpy(), maps)
+        return Scored(answers, {"heat_maps.npz": arrays.getvalue(), "heat_maps.png": pictures})
 
     def notes(self, examples: Examples, scores: dict[str, Any]) -> list[str]:
         models = scores["models"]

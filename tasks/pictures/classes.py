@@ -10,7 +10,7 @@ Reference: Grathwohl et al. (2020), Your classifier is secretly an energy based 
 Hyvärinen (2010), Noise-contrastive estimation, AISTATS.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -150,3 +150,29 @@ def calibrate(logits: Tensor, evidence: Tensor, truth: Tensor) -> tuple[float, f
 
     found = minimize(loss, np.array([1.0, 0.01]), jac=True, bounds=[(0, None), (0, None)])
     return float(found.x[0]), float(found.x[1])
+
+
+def held_out_energies(energy: JointEnergy, x: Tensor, label: Tensor, seed: int) -> Tensor:
+    """E of each training picture ``(n,)`` by the parts of ``energy`` that have not seen it."""
+    found = torch.empty(len(x))
+    parts = StratifiedKFold(PARTS, shuffle=True, random_state=seed).split(x.numpy(), label.numpy())
+    for (fitted, held_out), module in zip(parts, energy.networks, strict=True):
+        base = ManifoldParzen(x[fitted], label[fitted], **WINDOW)
+        with torch.no_grad():
+            found[held_out] = replace(energy, base=base, networks=(module,))(x[held_out])
+    return found
+
+
+def restored(tensors: dict[str, Tensor], numbers: dict[str, float], size: tuple[int, int]) -> JointEnergy:
+    """The energy from tensors ``base.NAME`` and ``networkK.NAME`` and its numbers by name."""
+    base = ManifoldParzen.restored(
+        {k.removeprefix("base."): t for k, t in tensors.items() if k.startswith("base.")}, numbers["noise"]
+    )
+    networks = []
+    for k in range(PARTS):
+        module = network(*size, base.classes, torch.Generator())
+        part = f"network{k}."
+        module.load_state_dict({n.removeprefix(part): t for n, t in tensors.items() if n.startswith(part)})
+        networks.append(module.eval())
+    scalars = {f.name: numbers[f.name] for f in fields(JointEnergy) if f.type is float}
+    return JointEnergy(base=base, networks=tuple(networks), **scalars)

@@ -86,3 +86,27 @@ def draw_heat_maps(finder: Finder, healthy: np.ndarray, judged: Lesions, amplitu
         "below the energy of each place above the threshold of healthy slices, and where the lesion is."
     )
     return Picture(f"heat-{amplitude}", f"Heat maps, lesions of {amplitude} s.d.", caption, png(figure))
+
+
+def draw_scored(values: np.ndarray, answers: Any) -> bytes:
+    """New pictures of lowest energy above, of highest below, with what they were taken for."""
+    order, columns = np.argsort(answers["energy"].to_numpy()), 10
+    figure, axes = grid(2, columns)
+    for row, shown in zip(axes, (order[:columns], order[::-1][:columns]), strict=True):
+        for each, i in zip(row, shown, strict=False):
+            said = answers.iloc[i]
+            each.imshow(values[i], cmap="Greys", vmin=0, vmax=1)
+            each.set_title(f"{said['prediction']}, p = {said['p_value']:.3f}", fontsize=7)
+    return png(figure)
+
+
+def draw_found(finder: Finder, slices: np.ndarray, energy: np.ndarray, maps: np.ndarray) -> bytes:
+    """New slices of highest energy, and the energy of each place above the threshold of healthy slices."""
+    shown = np.argsort(-energy)[:8]
+    figure, axes = grid(2, len(shown), side=1.5)
+    top = max(float(maps[shown].max()), finder.threshold + 1e-6)
+    for (above, below), i in zip(axes.T, shown, strict=True):
+        above.imshow(slices[i], cmap="gray", vmin=0)
+        below.imshow(maps[i], cmap="magma", vmin=finder.threshold, vmax=top)
+        below.set_title(f"E = {energy[i]:.1f}", fontsize=8)
+    return png(figure)

@@ -1,0 +1,99 @@
+"""A stored model applied to new examples: ``basin score``."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from tasks.applications import Application, get_application
+from tasks.errors import BasinError
+from tasks.files import read_json, whole
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A folder ``model/``: tensors and ``config.json``, of which ``signature`` says what an example is."""
+
+    tensors: "dict[str, Tensor]"
+    config: dict[str, Any]
+
+    @property
+    def signature(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.config["signature"]
+        return found
+
+    def part(self, prefix: str) -> "dict[str, Tensor]":
+        """The tensors whose names begin with ``prefix``, without it."""
+        return {k.removeprefix(prefix): t for k, t in self.tensors.items() if k.startswith(prefix)}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One row an example in the order of the file, and files beside it by name."""
+
+    answers: pd.DataFrame
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+def score(model: Path, data: Path, out: Path) -> Scored:
+    """Apply the model in the folder ``model`` to the examples in ``data``; ``out`` gets ``answers.csv``.
+
+    Raises ``BasinError`` in one line for a folder that holds no such model, and for examples that are not
+    like those it learned from.
+    """
+    application, stored = load_model(model)
+    if not data.exists():
+        raise BasinError(f"{data}: no such file or folder")
+    try:
+        found = application.score(stored, data)
+    except (KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise BasinError(
+            f"{model}: tensors and config.json do not fit this version ({reason}); run `basin run --domain "
+            f"{application.name}` again"
+        ) from error
+    targets = [out / "answers.csv", *(out / name for name in found.files)]
+    with whole(*targets) as (answers, *paths):
+        found.answers.to_csv(answers, index=False, float_format="%.8g")
+        for path, content in zip(paths, found.files.values(), strict=True):
+            path.write_bytes(content)
+    return found
+
+
+def load_model(folder: Path) -> tuple[Application, Stored]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = folder / "config.json"
+    if not path.is_file():
+        raise BasinError(f"{folder}: no config.json; expected the model/ that `basin run --domain …` left")
+    config = read_json(path)
+    name = config.get("application") if isinstance(config, dict) else None
+    if name is None:
+        raise BasinError(
+            f"{path}: not of an application; a forecast's model goes to `basin forecast --model`"
+        )
+    application = get_application(name)
+    if "signature" not in config:
+        raise BasinError(f"{folder}: a model of {name} cannot be applied to new examples")
+    try:
+        tensors = load_file(folder / "model.safetensors")
+    except (OSError, SafetensorError) as error:
+        raise BasinError(f"{folder / 'model.safetensors'}: not readable ({error}); run it again") from error
+    return application, Stored(tensors, config)
+
+
+def p_values(energy: np.ndarray, unseen: np.ndarray) -> np.ndarray:
+    """(1 + #{unseen ≥ E}) / (1 + n): small where few of the examples held out in training are as strange.
+
+    ``energy`` ``(m,)`` of new examples, ``unseen`` ``(n,)`` of examples like those learned from that were
+    not. Reference: Bates et al. (2023), Testing for outliers with conformal p-values, Annals of Statistics.
+    """
+    below = np.searchsorted(np.sort(unseen), energy, "left")
+    found: np.ndarray = (1 + len(unseen) - below) / (1 + len(unseen))
+    return found
