@@ -75,7 +75,8 @@ def application(name: str, root: str = ".") -> Any:
             records.append(StageRecord(stage, name).as_dict())
             todo = None if verdict.cached else act
             of = stage_task.with_options(name=stage)
-            records[-1] = of(stage, name, todo, run.out, str(verdict))
+            state = of(stage, name, todo, run.out, str(verdict), return_state=True)
+            records[-1] = state.result()
 
     failure = None
     with one_run_at_a_time(folder / FOLDER, listener.get().waiting):

@@ -14,7 +14,7 @@ ACROSS = 4
 """Measures in a row of the closing tables."""
 SHOWN = 5
 """Scored examples that the terminal shows."""
-STRANGE = 0.01
+STRANGE = 0.05
 """p-value at and below which an example is counted."""
 
 
@@ -69,7 +69,7 @@ def score(model: Path, data: Path, out: Path) -> None:
         table.add_row(*(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row))
     console.print(table)
     strange = int((answers["p_value"] <= STRANGE).sum())
-    words = f"{strange} of {len(answers)} are stranger than 99 % of what was learned from"
+    words = f"{strange} of {len(answers)} are stranger than 95 % of what was learned from"
     console.print(f"{words}: {out / 'answers.csv'}", highlight=False, soft_wrap=True)
 
 

@@ -88,9 +88,10 @@ class TabularEnergy:
 
 
 def held_out_energies(normal: np.ndarray, seed: int) -> np.ndarray:
-    """Energies of a third of the normal rows by the other two thirds: what a new normal row may have."""
+    """The energy of each third of the normal rows by the other two: what new normal rows may have."""
     order = np.random.default_rng(seed).permutation(len(normal))
-    return TabularEnergy(normal[order[len(order) // 3 :]], seed)(normal[order[: len(order) // 3]])
+    thirds = [(np.delete(order, np.s_[k::3]), order[k::3]) for k in range(3)]
+    return np.concatenate([TabularEnergy(normal[rest], seed)(normal[held]) for rest, held in thirds])
 
 
 def peers(normal: np.ndarray, seed: int) -> dict[str, Any]:

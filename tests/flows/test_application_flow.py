@@ -103,8 +103,11 @@ def test_each_stage_is_a_task_once_run_and_then_cached(toy: Toy) -> None:
     assert state.result() == {"toy": "applications/toy/report.html"}
 
     state, outcomes = run(toy)
+    assert state.is_completed(), state.message
     assert toy.calls == list(STAGES)
     assert set(outcomes.values()) == {"fresh"}
+    record = json.loads((toy.out.parents[1] / "runs/toy/run.json").read_text())
+    assert [stage["outcome"] for stage in record["stages"]] == ["fresh"] * len(STAGES)
     shown = seen(state)
     assert shown.tasks == {f"{stage} toy": "Cached" for stage in STAGES}
     assert shown.artifacts >= {

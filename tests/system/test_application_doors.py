@@ -52,7 +52,7 @@ def test_flow_and_repro_of_an_application_agree_and_the_project_around_it_sees_n
     status = subprocess.run(["git", "status", "--porcelain"], cwd=by_flow, capture_output=True, text=True)
     assert status.stdout.split() == ["??", "applications/dvc.lock"]
 
-    # A lost output comes from the cache; other seeds are learned anew, of this application alone.
+    # A lost output comes from the cache; what has no section in the params ends in one line.
     shutil.rmtree(by_flow / "applications/anomaly/model")
     assert "Cached" in basin(by_flow, "run", "--domain", "anomaly")
     assert (by_flow / "applications/anomaly/model/config.json").is_file()
