@@ -9,7 +9,7 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 
 # A row of `python -m benchmarks` each: the applications and what belongs to them.
-APPLICATIONS := images anomaly mri music social speech divergence
+APPLICATIONS := images anomaly mri music social speech divergence lean
 
 .PHONY: setup run test test-slow lint bench bench-forecast bench-chaos bench-audit bench-core $(APPLICATIONS:%=bench-%) tensorboard repro lock clean
 .DEFAULT_GOAL := run

@@ -1,7 +1,5 @@
 """``python -m benchmarks [ROW ...] [--dev]``: run the named rows, or all; exit code 1 if any falls short.
 
-``pipeline``, ``forecast``, ``operation``, ``trust`` and ``core`` name groups. ``--dev`` scores forecasts
-before their test blocks.
 ``pipeline``, ``forecast``, ``operation``, ``trust``, ``core`` and ``applications`` name groups. ``--dev``
 scores forecasts before their test blocks.
 """
@@ -22,6 +20,7 @@ from benchmarks import (
     doors,
     fields,
     forecast,
+    lean,
     monitor,
     people,
     pictures,
@@ -52,7 +51,13 @@ OPERATION = {
     "field-scale": fields.scale,
 }
 TRUST = {"audit": audit.audit}
-APPLICATIONS = {**pictures.ROWS, **applications.ROWS, **people.ROWS, "divergence": divergence.divergence}
+APPLICATIONS = {
+    **pictures.ROWS,
+    **applications.ROWS,
+    **people.ROWS,
+    "divergence": divergence.divergence,
+    **lean.ROWS,
+}
 ROWS = {**PIPELINE, **forecast.ROWS, **OPERATION, **TRUST, **core.ROWS, **APPLICATIONS}
 GROUPS = {
     "pipeline": list(PIPELINE),

@@ -1,0 +1,122 @@
+"""The start-lean study on the climate domain: what hidden units are worth, and what too many lose.
+
+Energies of rising width walk forward over the years before the test block, once with the pipeline's weight
+decay and early stopping, once trained to the end without either. The figure is ``runs/bench/lean/lean.png``.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from benchmarks.row import Row
+from ebm_core.energies import BilinearEnergy
+from ebm_core.training import fit_tilt
+from tasks.files import whole
+from tasks.parallel import run_units, silent
+from tasks.params import TrainParams, load_params
+from tasks.tilts import TiltConfig, TiltedModel, standardised
+from tasks.train import _chain, walked
+from tasks.walk_forward import Fold, Trained, _gains, _training_rows, tilt_chain, yearly_gains
+from tasks.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parents[1]
+WIDTHS = (0, 2, 8, 32, 128)
+STEPS = 400
+
+
+def to_the_end(
+    hidden: int, inputs: pd.DataFrame, score: Tensor, plan: list[Fold], params: TrainParams
+) -> Iterator[Trained]:
+    """As ``tilt_chain``, but each fold starts anew and nothing stops it: it is judged by what it learns."""
+    generator = torch.Generator().manual_seed(params.seed)
+    for fold in plan:
+        rows, scaling = _training_rows(inputs, fold)
+        x, known = standardised(rows, **scaling).float(), score[rows.index].float()
+        energy = BilinearEnergy(x.shape[1], hidden, params.features, params.seeds, generator)
+        fit = fit_tilt(
+            energy,
+            torch.cat([known, known]),
+            torch.cat([x, x]),
+            validation=len(x),
+            steps=STEPS,
+            learning_rate=params.learning_rate,
+            weight_decay=0.0,
+            generator=generator,
+        )
+        shape = {"hidden": hidden, "features": params.features, "seeds": params.seeds}
+        config = TiltConfig(**scaling, **shape, weights={}, pool={})
+        model = TiltedModel(config, fit.module.double())
+        ahead = (inputs["origin"] >= fold.start) & (inputs["origin"] < fold.stop) & inputs["target"].notna()
+        later = inputs[ahead]
+        gains = _gains(model, later, score[later.index])
+        loss, validation = fit.loss.mean(1).tolist(), fit.validation.mean(1).tolist()
+        yield Trained(model, loss, validation, fit.steps, fit.best_step, later.index.to_numpy(), gains)
+
+
+def lean() -> Iterator[Row]:
+    """A row a width: gain over the base in nats a forecast on years to come, ± one standard error of yearly
+    means; on the rows learned from; and where a step up stops paying."""
+    workspace, params = Workspace(ROOT, "climate"), load_params(ROOT, "climate")
+    if not workspace.audit.exists():
+        yield Row("the start-lean study", "`make run` first", "no artifacts of climate", False)
+        return
+    walk = walked(workspace, params)
+    test = Fold("test", pd.Timestamp(params.split.test_from), pd.Timestamp(params.split.test_to))
+    plan = [fold for fold in walk.plan if fold.stop <= test.start]
+    settings = {"stopped early": tilt_chain, "to the end": to_the_end}
+    units = [(f, w, walk.inputs, walk.score, plan, params.train) for f in settings.values() for w in WIDTHS]
+    chains = run_units(_chain, units, "widths", silent)
+    later = np.array([yearly_gains(chain, walk.inputs, test, None)[:, 0, -1] for chain in chains])
+    learned = np.array([np.mean([-fit.loss[-1] for fit in chain]) for chain in chains])
+    later = later.reshape(len(settings), len(WIDTHS), -1)
+    learned = learned.reshape(len(settings), len(WIDTHS))
+    error = later.std(2, ddof=1) / np.sqrt(later.shape[2])
+    for k, width in enumerate(WIDTHS):
+        seen = "; ".join(
+            f"{name} {later[s, k].mean():+.4f} ± {error[s, k]:.4f} (learned from {learned[s, k]:+.4f})"
+            for s, name in enumerate(settings)
+        )
+        yield Row(f"climate to 1989, {width} hidden units: gain on later years, nats", "shown", seen, True)
+    kept = None
+    for k in range(len(WIDTHS)):
+        step = later[0, k] - (0.0 if kept is None else later[0, kept])
+        if step.mean() > step.std(ddof=1) / np.sqrt(len(step)):
+            kept = k
+    pays = "none pays: the base" if kept is None else f"{WIDTHS[kept]} hidden units"
+    lost = later[1, -1] - later[0, 0]
+    yield Row("— where a step up stops paying by one standard error", "shown", pays, True)
+    yield Row(
+        f"— what {WIDTHS[-1]} units trained to the end lose to the leanest",
+        "shown",
+        f"{lost.mean():+.4f} ± {lost.std(ddof=1) / np.sqrt(len(lost)):.4f}",
+        True,
+    )
+    with whole(ROOT / "runs" / "bench" / "lean" / "lean.png") as (path,):
+        draw(path, list(settings), later.mean(2), error, learned)
+
+
+def draw(path: Path, names: list[str], later: np.ndarray, error: np.ndarray, learned: np.ndarray) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    at = np.arange(len(WIDTHS))
+    for s, (name, colour) in enumerate(zip(names, ("#1f5a99", "#b3541e"), strict=True)):
+        axes.errorbar(
+            at, later[s], error[s], color=colour, marker="o", capsize=3, label=f"later years, {name}"
+        )
+        axes.plot(at, learned[s], color=colour, linestyle=":", label=f"learned from, {name}")
+    axes.axhline(0, color="#888888", linewidth=0.8)
+    axes.set_xticks(at, [str(width) for width in WIDTHS])
+    axes.set_xlabel("hidden units of the energy")
+    axes.set_ylabel("gain over the base, nats a forecast")
+    axes.set_yscale("symlog", linthresh=0.05)
+    axes.legend(frameon=False)
+    figure.savefig(path, dpi=120, format="png")
+
+
+ROWS = {"lean": lean}
