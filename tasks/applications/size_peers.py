@@ -28,11 +28,12 @@ def ours(model: SizeModel, at: np.ndarray) -> dict[str, Answer]:
     """``ebm``, its base, and the peers that are among its hints, at rows ``at``."""
     steps, large = model.steps, model.learners.large
     tilted, base = model.cumulative(at)
-    tuned, _, logistic = model.learners.others
+    tuned, trees, logistic = model.learners.others
     return {
         "ebm": of_cumulative(tilted, steps, large),
         "base": of_cumulative(base, steps, large),
         "boosting-tuned": Answer(tuned.predict_proba(at)[:, 1]),
+        "trees": Answer(trees.predict_proba(at)[:, 1]),
         "logistic": Answer(logistic.predict_proba(at)[:, 1]),
     }
 

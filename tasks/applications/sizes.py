@@ -1,10 +1,11 @@
-"""The distribution of a size given inputs: a forest's, tilted by an energy in its normal scores."""
+"""The distribution of a size given inputs: forest and analogues, tilted by an energy in normal scores."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter1d
 from scipy.special import ndtri
 
 from ebm_core import BilinearEnergy, Fit, SkewT, TiltedDistribution, fit_tilt
@@ -12,9 +13,13 @@ from ebm_core import BilinearEnergy, Fit, SkewT, TiltedDistribution, fit_tilt
 STEPS = 100
 """Most steps of the cumulative distribution."""
 TREES = 200
-FOLDS = 4
+FOLDS = 3
 MARGINAL = 0.02
-"""Share of the marginal distribution in the forest's, so that no size is impossible."""
+"""Share of the marginal distribution in each part of the base, so that no size is impossible."""
+SMOOTH = 1.5
+"""Steps over which the forest's mass is spread."""
+REACH = 0.3
+"""Bandwidth of the analogues, in standard deviations of their index."""
 
 
 @dataclass(frozen=True)
@@ -70,50 +75,33 @@ def fit_forest(x: np.ndarray, place: np.ndarray, seed: int) -> Any:
     return forest.fit(x, np.exp(0.8 * z))
 
 
-@dataclass(frozen=True)
-class SizeModel:
-    """p(y|x) = q(y|x) exp(−E(s, h)) / Z: q a forest's distribution, s = Φ⁻¹(Q(y|x)) its normal score.
+def analogues(index: np.ndarray, place: np.ndarray, at: np.ndarray, count: int) -> np.ndarray:
+    """Cumulative probability ``(len(at), count)`` from the rows whose ``index`` is near: a Gaussian kernel.
 
-    In s the base is standard normal, so Z is a quadrature as everywhere. The inputs h of the energy are what
-    other learners say (:func:`hints`), out of fold where the energy is trained.
+    F(t|s) = Σᵢ K((s − sᵢ)/h) 1{yᵢ ≤ t} / Σᵢ K((s − sᵢ)/h), h = :data:`REACH`; Nadaraya (1964), Watson (1964).
     """
+    weight = np.exp(-(((at[:, None] - index) / REACH) ** 2) / 2)
+    weight /= np.maximum(weight.sum(1, keepdims=True), 1e-300)
+    seen = np.eye(count)[place]
+    return ((1 - MARGINAL) * (weight @ seen) + MARGINAL * seen.mean(0)).cumsum(1)
 
-    steps: Steps
-    learners: "Learners"
-    fit: Fit
-    centre: np.ndarray
-    spread: np.ndarray
 
-    def cumulative(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """P(Y ≤ edge) of the tilted model and of its base at edges 1 … k, each ``(n, k)``."""
-        base, hints = self.learners.say(x)
-        inputs = torch.as_tensor((hints - self.centre) / self.spread, dtype=torch.float32)
-        return self.tilted(base, inputs), base
+def smoothed(cumulative: np.ndarray) -> np.ndarray:
+    """The mass of each step spread over its neighbours, as few sizes in a leaf leave gaps: ``(n, k)``."""
+    mass = np.diff(np.column_stack([np.zeros(len(cumulative)), cumulative]), axis=1)
+    found: np.ndarray = gaussian_filter1d(mass, SMOOTH, axis=1, mode="reflect").cumsum(1).clip(0, 1)
+    return found
 
-    def viral_energy(self, hints: np.ndarray) -> np.ndarray:
-        """−log P(large) as the hints alone tell it, the forest's chance being one of them: ``(n,)``."""
-        chance = 1 / (1 + np.exp(-hints[:, -2]))
-        inputs = torch.as_tensor((hints - self.centre) / self.spread, dtype=torch.float32)
-        below = np.column_stack([1 - chance, np.ones(len(chance))])
-        return -np.log(np.maximum(1 - self.tilted(below, inputs)[:, 0], 1e-6))
 
-    def tilted(self, base: np.ndarray, inputs: torch.Tensor) -> np.ndarray:
-        score = torch.as_tensor(ndtri(np.clip(base, 1e-9, 1 - 1e-9)).T)
-        module = self.fit.module
-
-        def energy(s: torch.Tensor) -> torch.Tensor:
-            return module(s.float(), inputs).mean(0).double()
-
-        with torch.no_grad():
-            law = TiltedDistribution(SkewT(torch.zeros(len(base)), torch.ones(len(base))), energy)
-            found: np.ndarray = law.cdf(score).numpy().T
-        found[:, -1] = 1
-        return found
+def logit(chance: np.ndarray) -> np.ndarray:
+    chance = chance.clip(1e-3, 1 - 1e-3)
+    found: np.ndarray = np.log(chance / (1 - chance))
+    return found
 
 
 @dataclass(frozen=True)
 class Learners:
-    """The forest and the learners that hint to the energy, all fitted on the same rows."""
+    """The forest and the learners that hint, all fitted on the same rows."""
 
     x: np.ndarray
     place: np.ndarray
@@ -138,7 +126,7 @@ class Learners:
                 learning_rate=0.03, max_iter=150, max_leaf_nodes=8, min_samples_leaf=30,
                 l2_regularization=5, random_state=seed,
             ),
-            ExtraTreesClassifier(TREES, min_samples_leaf=5, max_features=0.6, random_state=seed),
+            ExtraTreesClassifier(TREES, min_samples_leaf=10, max_features=0.3, random_state=seed),
             make_pipeline(normal, LogisticRegression(C=0.05, max_iter=500)),
         )  # fmt: skip
         viral = place >= large
@@ -146,42 +134,147 @@ class Learners:
         return cls(x, place, count, large, fit_forest(x, place, seed), fitted)
 
     def say(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The forest's cumulative distribution ``(n, k)``, and the hints ``(n, 2 + learners)``."""
-        base = forest_distribution(self.forest, self.x, self.place, x, self.count)
+        """The forest's cumulative distribution ``(n, k)``, and the hints ``(n, learners + 2)``: logits of
+        the chance to be large, the forest's last, and minus the mean of its distribution over the steps."""
+        forest = smoothed(forest_distribution(self.forest, self.x, self.place, x, self.count))
         chance = [learner.predict_proba(x)[:, 1] for learner in self.others]
-        chance.append(1 - base[:, self.large - 1])
-        logits = [np.log(p.clip(1e-3, 1) / (1 - p).clip(1e-3, 1)) for p in chance]
-        return base, np.column_stack([*logits, base.mean(1)])
+        chance.append(1 - forest[:, self.large - 1])
+        return forest, np.column_stack([*map(logit, chance), -forest.mean(1)])
+
+
+@dataclass(frozen=True)
+class Base:
+    """q(y|x) = w F(y|x) + (1 − w) G(y|s): the forest's distribution and that of analogues in one index.
+
+    s is the mean of the standardised hints, which ranks better than any of them; w has the best log score
+    out of fold.
+    """
+
+    count: int
+    large: int
+    centre: np.ndarray
+    spread: np.ndarray
+    index: np.ndarray
+    """s of the training rows out of fold, standard deviation 1."""
+    place: np.ndarray
+    weight: float
+
+    @classmethod
+    def of(
+        cls, forest: np.ndarray, hints: np.ndarray, place: np.ndarray, large: int, blocks: list[np.ndarray]
+    ) -> tuple["Base", np.ndarray]:
+        """The base, and q of the rows themselves out of fold; ``forest`` and ``hints`` are out of fold."""
+        count, rows = forest.shape[1], np.arange(len(forest))
+        centre, spread = hints.mean(0), hints.std(0) + 1e-9
+        spread = spread * ((hints - centre) / spread).mean(1).std()
+        index = ((hints - centre) / spread).mean(1)
+        near = np.empty_like(forest)
+        for held in blocks:
+            rest = np.setdiff1d(rows, held)
+            near[held] = analogues(index[rest], place[rest], index[held], count)
+
+        def said(weight: float) -> float:
+            pooled = weight * forest + (1 - weight) * near
+            mass = np.diff(np.column_stack([np.zeros(len(pooled)), pooled]), axis=1)[rows, place]
+            return float(np.log(np.maximum(mass, 1e-9)).mean())
+
+        weight = max(np.linspace(0, 1, 21), key=said)
+        base = cls(count, large, centre, spread, index, place, float(weight))
+        return base, weight * forest + (1 - weight) * near
+
+    def s(self, hints: np.ndarray) -> np.ndarray:
+        found: np.ndarray = ((hints - self.centre) / self.spread).mean(1)
+        return found
+
+    def near(self, hints: np.ndarray) -> np.ndarray:
+        """G at every step, ``(n, k)``."""
+        return analogues(self.index, self.place, self.s(hints), self.count)
+
+    def cumulative(self, forest: np.ndarray, hints: np.ndarray) -> np.ndarray:
+        return self.weight * forest + (1 - self.weight) * self.near(hints)
+
+
+@dataclass(frozen=True)
+class SizeModel:
+    """p(y|x) = q(y|x) exp(−E(z, h)) / Z: q a :class:`Base`, z = Φ⁻¹(Q(y|x)) its normal score.
+
+    In z the base is standard normal, so Z is a quadrature as everywhere. The inputs h of the energy are the
+    index, the base's logit of being large and its mean, out of fold where the energy is trained.
+    """
+
+    steps: Steps
+    learners: Learners
+    base: Base
+    fit: Fit
+    centre: np.ndarray
+    spread: np.ndarray
+
+    def cumulative(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """P(Y ≤ edge) of the tilted model and of its base at edges 1 … k, each ``(n, k)``."""
+        forest, hints = self.learners.say(x)
+        base = self.base.cumulative(forest, hints)
+        seen = _inputs(self.base.s(hints), base[:, self.base.large - 1], base.mean(1))
+        return self.tilted(base, seen), base
+
+    def viral_energy(self, hints: np.ndarray) -> np.ndarray:
+        """−log P(large) as the hints alone tell it, forest's chance and mean being the last two: ``(n,)``."""
+        near, weight = self.base.near(hints), self.base.weight
+        below = weight / (1 + np.exp(hints[:, -2])) + (1 - weight) * near[:, self.base.large - 1]
+        mean = (1 - weight) * near.mean(1) - weight * hints[:, -1]
+        ends = np.column_stack([below, np.ones(len(below))])
+        large = 1 - self.tilted(ends, _inputs(self.base.s(hints), below, mean))[:, 0]
+        return -np.log(np.maximum(large, 1e-6))
+
+    def tilted(self, base: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        inputs = torch.as_tensor((seen - self.centre) / self.spread, dtype=torch.float32)
+        score = torch.as_tensor(ndtri(np.clip(base, 1e-9, 1 - 1e-9)).T)
+        module = self.fit.module
+
+        def energy(s: torch.Tensor) -> torch.Tensor:
+            return module(s.float(), inputs).mean(0).double()
+
+        with torch.no_grad():
+            law = TiltedDistribution(SkewT(torch.zeros(len(base)), torch.ones(len(base))), energy)
+            found: np.ndarray = law.cdf(score).numpy().T
+        found[:, -1] = 1
+        return found
+
+
+def _inputs(index: np.ndarray, below: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Of the energy, ``(n, 3)``."""
+    return np.column_stack([index, logit(1 - below), -mean])
 
 
 def fit_size_model(x: np.ndarray, size: np.ndarray, threshold: float, seed: int) -> SizeModel:
-    """Fit base and hints out of fold, the energy on what they say there, then base and hints on all rows."""
+    """Fit the learners out of fold, base and energy on what they say there, then the learners on all rows.
+
+    Rows ``x`` ``(n, d)`` are in order of time: folds are spans of it, so that what drifts shows.
+    """
     from sklearn.model_selection import KFold
 
     steps = Steps.of(size)
     place, count = steps.place(size), len(steps.edges) - 1
     large = int(steps.place(np.array([threshold]))[0])
-    base, hints = np.zeros((len(x), count)), None
-    for rows, held in KFold(FOLDS, shuffle=True, random_state=seed).split(x):
-        said = Learners.of(x[rows], place[rows], count, large, seed).say(x[held])
-        hints = np.zeros((len(x), said[1].shape[1])) if hints is None else hints
-        base[held], hints[held] = said
-    assert hints is not None
+    folds = list(KFold(FOLDS).split(x))
+    said = [Learners.of(x[rows], place[rows], count, large, seed).say(x[held]) for rows, held in folds]
+    forest, hints = (np.concatenate(parts) for parts in zip(*said, strict=True))
+    base, q = Base.of(forest, hints, place, large, [held for _, held in folds])
+    seen = _inputs(base.index, q[:, large - 1], q.mean(1))
     generator = torch.Generator().manual_seed(seed)
     # The size is a step, its normal score any within it: drawn, as a probability transform of counts is.
     drawn = torch.rand(len(x), generator=generator, dtype=torch.float64).numpy()
-    below = np.where(place > 0, base[np.arange(len(x)), np.maximum(place - 1, 0)], 0)
-    u = below + drawn * (base[np.arange(len(x)), place] - below)
+    below = np.where(place > 0, q[np.arange(len(x)), np.maximum(place - 1, 0)], 0)
+    u = below + drawn * (q[np.arange(len(x)), place] - below)
     score = torch.as_tensor(ndtri(u.clip(1e-6, 1 - 1e-6)), dtype=torch.float32)
-    centre, spread = hints.mean(0), hints.std(0) + 1e-9
-    inputs = torch.as_tensor((hints - centre) / spread, dtype=torch.float32)
+    centre, spread = seen.mean(0), seen.std(0) + 1e-9
+    inputs = torch.as_tensor((seen - centre) / spread, dtype=torch.float32)
     order = torch.randperm(len(x), generator=generator)
     energy = BilinearEnergy(inputs.shape[1], 4, 8, 3, generator)
     fit = fit_tilt(
-        energy, score[order], inputs[order], validation=len(x) // 4, steps=600, learning_rate=0.003,
+        energy, score[order], inputs[order], validation=len(x) // 4, steps=400, learning_rate=0.003,
         weight_decay=1.0, generator=generator,
     )  # fmt: skip
-    return SizeModel(steps, Learners.of(x, place, count, large, seed), fit, centre, spread)
+    return SizeModel(steps, Learners.of(x, place, count, large, seed), base, fit, centre, spread)
 
 
 def crps_log(cumulative: np.ndarray, steps: Steps, size: np.ndarray) -> np.ndarray:

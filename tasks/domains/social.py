@@ -192,18 +192,23 @@ class Social(Application):
     def model(self, fitted: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
         import torch
 
-        tensors, config = {}, {"base": "quantile regression forest, refitted with the seed", "seed": 0}
+        tensors, config = {}, {"base": "quantile forest and analogues, refitted with the seed", "seed": 0}
         for name, model in fitted[0].items():
             tensors |= {f"{name}.energy.{k}": v for k, v in model.fit.module.state_dict().items()}
             for part in ("centre", "spread"):
                 tensors[f"{name}.{part}"] = torch.as_tensor(getattr(model, part))
-            config[name] = {"edges": model.steps.edges.tolist(), "best_step": model.fit.best_step}
+            config[name] = {
+                "edges": model.steps.edges.tolist(),
+                "best_step": model.fit.best_step,
+                "forest_weight": model.base.weight,
+            }
         return tensors, config
 
     def notes(self, examples: list[Task], scores: dict[str, Any]) -> list[str]:
         found = [
-            "Viral means at or above the ninth decile of the training sizes. Base is the forest that the "
-            "energy tilts; boosting has its library's defaults, boosting-tuned other ones."
+            "Viral means at or above the ninth decile of the training sizes. Base is what the energy "
+            "tilts, a pool of a forest's distribution and that of rows ranked alike by the mean of tuned "
+            "boosting, trees, logistic regression and forest; boosting has its library's defaults."
         ]
         if any(task.weeks is not None for task in examples):
             skilled = [name for name in scores["intervals"]["ebm"] if "_weeks_" in name]
