@@ -61,7 +61,6 @@ class Images(Application):
     reference = "cnn"
 
     def read(self, given: Given, sources: dict[str, Any]) -> Examples:
-
         if sources:
             bunch = sources["digits"]
             values = bunch.images.astype(np.float32) / 16
@@ -215,6 +214,7 @@ class Images(Application):
         for k, module in enumerate(energy.networks):
             tensors |= {f"network{k}.{name}": t for name, t in module.state_dict().items()}
         return tensors, {
+            "balance": energy.balance,
             "sharpness": energy.sharpness,
             "evidence": energy.evidence,
             "noise": energy.base.noise,

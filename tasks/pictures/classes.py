@@ -1,13 +1,15 @@
 """The joint energy of pictures and classes: class densities, tilted by a convolutional network.
 
-    p(x, c) ∝ q(x) · exp(f_c(x)),   E(x, c) = −log q(x) − f_c(x),   E(x) = −log q(x) − log Σ_c exp f_c(x)
+    E(x) = −log q(x) − κ log Σ_c exp f_c(x),   E(x, c) = E(x) − log p(c | x)
 
 q is a manifold Parzen density; f is learned by what JEM trades off, p(c | x) and p(x): cross-entropy, and
-noise-contrastive estimation against samples of q, for which no Markov chain is needed. Calibrated on pictures
-that f has not seen, p(c | x) moves E(x, c) and leaves E(x) as it is.
+noise-contrastive estimation against samples of q, for which no Markov chain is needed. E is a product of two
+experts: κ gives both the same spread over pictures that neither has seen, or −log q, whose spread is thirty
+times the other's, would decide alone. p(c | x) is calibrated on those pictures too and leaves E(x) as it is.
 
 Reference: Grathwohl et al. (2020), Your classifier is secretly an energy based model, ICLR; Gutmann and
-Hyvärinen (2010), Noise-contrastive estimation, AISTATS.
+Hyvärinen (2010), Noise-contrastive estimation, AISTATS; Hinton (2002), Training products of experts by
+minimizing contrastive divergence, Neural Computation 14(8).
 """
 
 from dataclasses import dataclass, fields, replace
@@ -77,11 +79,13 @@ def fit_network(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=EPOCHS * batches)
     for _ in range(EPOCHS):
         for rows in torch.randperm(count, generator=generator)[: batches * BATCH].chunk(batches):
-            seen = continuous(warped(x[rows], *size, generator), generator)
-            loss = functional.cross_entropy(module(2 * seen - 1), label[rows])
+            seen = [continuous(warped(x[rows], *size, generator), generator)]
             if base is not None:
-                data = module(2 * continuous(x[rows], generator) - 1).logsumexp(1)
-                noise = module(2 * base.sample(len(rows), generator) - 1).logsumexp(1)
+                seen += [continuous(x[rows], generator), base.sample(len(rows), generator)]
+            logits = module(2 * torch.cat(seen) - 1).split(len(rows))
+            loss = functional.cross_entropy(logits[0], label[rows])
+            if base is not None:
+                data, noise = (part.logsumexp(1) for part in logits[1:])
                 contrast = functional.softplus(-data).mean() + functional.softplus(noise).mean()
                 loss = loss + GENERATIVE * contrast
             optimiser.zero_grad()
@@ -93,13 +97,14 @@ def fit_network(
 
 @dataclass(frozen=True)
 class JointEnergy:
-    """The fitted energy: ``base`` q, networks f whose mean tilts it, and what calibrates p(c | x).
+    """The fitted energy: ``base`` q, networks f whose mean tilts it, κ = ``balance``, and the calibration.
 
     p(c | x) = softmax over c of ``sharpness`` · f_c(x) + ``evidence`` · log q(x | c).
     """
 
     base: ManifoldParzen
     networks: tuple[nn.Module, ...]
+    balance: float
     sharpness: float
     evidence: float
 
@@ -109,7 +114,7 @@ class JointEnergy:
 
     def __call__(self, x: Tensor) -> Tensor:
         """E(x) in nats, ``(B,)``, for x ``(B, height · width)`` in [0, 1]."""
-        return self.base(x) - self.logits(x).logsumexp(1)
+        return self.base(x) - self.balance * self.logits(x).logsumexp(1)
 
     def classify(self, x: Tensor) -> Tensor:
         """p(c | x), ``(B, classes)``."""
@@ -131,8 +136,10 @@ def fit_joint_energy(x: Tensor, label: Tensor, size: tuple[int, int], seed: int)
             evidence.append(base.class_log_prob(x[held_out]))
         networks.append(module)
         truth.append(label[held_out])
-    sharpness, weight = calibrate(torch.cat(logits), torch.cat(evidence), torch.cat(truth))
-    return JointEnergy(ManifoldParzen(x, label, **WINDOW), tuple(networks), sharpness, weight)
+    unseen, likely = torch.cat(logits), torch.cat(evidence)
+    balance = float(likely.logsumexp(1).std() / unseen.logsumexp(1).std())
+    calibrated = calibrate(unseen, likely, torch.cat(truth))
+    return JointEnergy(ManifoldParzen(x, label, **WINDOW), tuple(networks), balance, *calibrated)
 
 
 def calibrate(logits: Tensor, evidence: Tensor, truth: Tensor) -> tuple[float, float]:
