@@ -126,7 +126,7 @@ class JointEnergy:
 def fit_joint_energy(x: Tensor, label: Tensor, size: tuple[int, int], seed: int) -> JointEnergy:
     """Fit on pictures ``(n, height · width)`` in [0, 1] with classes ``(n,)`` 0, 1, …"""
     generator = torch.Generator().manual_seed(seed)
-    networks, logits, evidence, truth = [], [], [], []
+    networks, logits, evidence, truth, ratios = [], [], [], [], []
     parts = StratifiedKFold(PARTS, shuffle=True, random_state=seed)
     for fitted, held_out in parts.split(x.numpy(), label.numpy()):
         base = ManifoldParzen(x[fitted], label[fitted], **WINDOW)
@@ -134,12 +134,12 @@ def fit_joint_energy(x: Tensor, label: Tensor, size: tuple[int, int], seed: int)
         with torch.no_grad():
             logits.append(module(2 * x[held_out] - 1))
             evidence.append(base.class_log_prob(x[held_out]))
+        ratios.append(float(evidence[-1].logsumexp(1).std() / logits[-1].logsumexp(1).std()))
         networks.append(module)
         truth.append(label[held_out])
-    unseen, likely = torch.cat(logits), torch.cat(evidence)
-    balance = float(likely.logsumexp(1).std() / unseen.logsumexp(1).std())
-    calibrated = calibrate(unseen, likely, torch.cat(truth))
-    return JointEnergy(ManifoldParzen(x, label, **WINDOW), tuple(networks), balance, *calibrated)
+    calibrated = calibrate(torch.cat(logits), torch.cat(evidence), torch.cat(truth))
+    base = ManifoldParzen(x, label, **WINDOW)
+    return JointEnergy(base, tuple(networks), sum(ratios) / PARTS, *calibrated)
 
 
 def calibrate(logits: Tensor, evidence: Tensor, truth: Tensor) -> tuple[float, float]:
