@@ -214,7 +214,6 @@ class Images(Application):
         for k, module in enumerate(energy.networks):
             tensors |= {f"network{k}.{name}": t for name, t in module.state_dict().items()}
         return tensors, {
-            "balance": energy.balance,
             "sharpness": energy.sharpness,
             "evidence": energy.evidence,
             "noise": energy.base.noise,

@@ -1,15 +1,13 @@
 """The joint energy of pictures and classes: class densities, tilted by a convolutional network.
 
-    E(x) = −log q(x) − κ log Σ_c exp f_c(x),   E(x, c) = E(x) − log p(c | x)
+    p(x, c) ∝ q(x) · exp(f_c(x)),   E(x, c) = −log q(x) − f_c(x),   E(x) = −log q(x) − log Σ_c exp f_c(x)
 
 q is a manifold Parzen density; f is learned by what JEM trades off, p(c | x) and p(x): cross-entropy, and
-noise-contrastive estimation against samples of q, for which no Markov chain is needed. E is a product of two
-experts: κ gives both the same spread over pictures that neither has seen, or −log q, whose spread is thirty
-times the other's, would decide alone. p(c | x) is calibrated on those pictures too and leaves E(x) as it is.
+noise-contrastive estimation against samples of q, for which no Markov chain is needed. Calibrated on pictures
+that f has not seen, p(c | x) moves E(x, c) and leaves E(x) as it is.
 
 Reference: Grathwohl et al. (2020), Your classifier is secretly an energy based model, ICLR; Gutmann and
-Hyvärinen (2010), Noise-contrastive estimation, AISTATS; Hinton (2002), Training products of experts by
-minimizing contrastive divergence, Neural Computation 14(8).
+Hyvärinen (2010), Noise-contrastive estimation, AISTATS.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -97,14 +95,13 @@ def fit_network(
 
 @dataclass(frozen=True)
 class JointEnergy:
-    """The fitted energy: ``base`` q, networks f whose mean tilts it, κ = ``balance``, and the calibration.
+    """The fitted energy: ``base`` q, networks f whose mean tilts it, and what calibrates p(c | x).
 
     p(c | x) = softmax over c of ``sharpness`` · f_c(x) + ``evidence`` · log q(x | c).
     """
 
     base: ManifoldParzen
     networks: tuple[nn.Module, ...]
-    balance: float
     sharpness: float
     evidence: float
 
@@ -114,7 +111,7 @@ class JointEnergy:
 
     def __call__(self, x: Tensor) -> Tensor:
         """E(x) in nats, ``(B,)``, for x ``(B, height · width)`` in [0, 1]."""
-        return self.base(x) - self.balance * self.logits(x).logsumexp(1)
+        return self.base(x) - self.logits(x).logsumexp(1)
 
     def classify(self, x: Tensor) -> Tensor:
         """p(c | x), ``(B, classes)``."""
@@ -126,7 +123,7 @@ class JointEnergy:
 def fit_joint_energy(x: Tensor, label: Tensor, size: tuple[int, int], seed: int) -> JointEnergy:
     """Fit on pictures ``(n, height · width)`` in [0, 1] with classes ``(n,)`` 0, 1, …"""
     generator = torch.Generator().manual_seed(seed)
-    networks, logits, evidence, truth, ratios = [], [], [], [], []
+    networks, logits, evidence, truth = [], [], [], []
     parts = StratifiedKFold(PARTS, shuffle=True, random_state=seed)
     for fitted, held_out in parts.split(x.numpy(), label.numpy()):
         base = ManifoldParzen(x[fitted], label[fitted], **WINDOW)
@@ -134,12 +131,10 @@ def fit_joint_energy(x: Tensor, label: Tensor, size: tuple[int, int], seed: int)
         with torch.no_grad():
             logits.append(module(2 * x[held_out] - 1))
             evidence.append(base.class_log_prob(x[held_out]))
-        ratios.append(float(evidence[-1].logsumexp(1).std() / logits[-1].logsumexp(1).std()))
         networks.append(module)
         truth.append(label[held_out])
     calibrated = calibrate(torch.cat(logits), torch.cat(evidence), torch.cat(truth))
-    base = ManifoldParzen(x, label, **WINDOW)
-    return JointEnergy(base, tuple(networks), sum(ratios) / PARTS, *calibrated)
+    return JointEnergy(ManifoldParzen(x, label, **WINDOW), tuple(networks), *calibrated)
 
 
 def calibrate(logits: Tensor, evidence: Tensor, truth: Tensor) -> tuple[float, float]:
