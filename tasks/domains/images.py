@@ -61,7 +61,6 @@ class Images(Application):
     reference = "cnn"
 
     def read(self, given: Given, sources: dict[str, Any]) -> Examples:
-
         if sources:
             bunch = sources["digits"]
             values = bunch.images.astype(np.float32) / 16

@@ -26,6 +26,14 @@ FEWEST = 10
 STEPS = 1000
 """Of the optimiser."""
 SHOWN = 6
+PATIENTS_UNKNOWN = (
+    "Patients are not named in these data: two slices of one patient that do not look alike can lie on both "
+    "sides, so the figures are for slices like these, not for new patients or another scanner."
+)
+PATIENTS_APART = (
+    "Slices of one NIfTI file lie in one part. A patient scanned twice can still lie on both sides, and the "
+    "figures are for scanners like these."
+)
 
 
 @dataclass(frozen=True)
@@ -60,8 +68,10 @@ class Mri(Application):
         if given.train is not None and given.test is not None:
             learned, judged = read_scans(given.train), read_scans(given.test)
             names = learned.names + judged.names
-            pictures = Pictures(np.concatenate([learned.values, judged.values]), names, None)
-            group = alike(pictures.values)
+            both = (learned.labels, judged.labels)
+            volumes = None if any(part is None for part in both) else np.concatenate(both)
+            pictures = Pictures(np.concatenate([learned.values, judged.values]), names, volumes)
+            group = alike(pictures.values, volumes)
             rows, test = np.arange(len(learned)), np.arange(len(learned), len(pictures))
             kept = rows[~np.isin(group[rows], group[test])]
             if len(np.unique(group[kept])) < FEWEST:
@@ -73,10 +83,11 @@ class Mri(Application):
         if path is None:
             raise BasinError("mri: give --data, or both --train and --test")
         pictures = read_scans(path)
-        group = alike(pictures.values)
+        group = alike(pictures.values, pictures.labels)
         if group.max() + 1 < FEWEST:
             raise BasinError(
-                f"{path}: {group.max() + 1} groups of slices that differ; expected {FEWEST} or more to divide"
+                f"{path}: {group.max() + 1} groups of slices that differ (a NIfTI file is one); expected "
+                f"{FEWEST} or more to divide"
             )
         return Examples(pictures, group, *divided(group, SHARES))
 
@@ -261,9 +272,7 @@ class Mri(Application):
             f"{len(examples.group)} slices in {examples.group.max() + 1} groups of near-duplicates; learned "
             f"from {len(examples.train)}, threshold from {len(examples.calibrate)}, tested on "
             f"{len(examples.test)}. A group lies in one part.",
-            "Patients are not named in these data: two slices of one patient that do not look alike can "
-            "lie on both sides, so the figures are for slices like these, not for new patients or another "
-            "scanner.",
+            PATIENTS_UNKNOWN if examples.pictures.labels is None else PATIENTS_APART,
             f"AUROC of a slice: {gain:+.3f} over {peer}, the better of PCA and kNN; Dice {times:.1f} times "
             "the better peer's.",
             f"From metadata alone (background, border, size of the head, brightness) the AUROC is "

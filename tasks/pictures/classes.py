@@ -77,11 +77,13 @@ def fit_network(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=EPOCHS * batches)
     for _ in range(EPOCHS):
         for rows in torch.randperm(count, generator=generator)[: batches * BATCH].chunk(batches):
-            seen = continuous(warped(x[rows], *size, generator), generator)
-            loss = functional.cross_entropy(module(2 * seen - 1), label[rows])
+            seen = [continuous(warped(x[rows], *size, generator), generator)]
             if base is not None:
-                data = module(2 * continuous(x[rows], generator) - 1).logsumexp(1)
-                noise = module(2 * base.sample(len(rows), generator) - 1).logsumexp(1)
+                seen += [continuous(x[rows], generator), base.sample(len(rows), generator)]
+            logits = module(2 * torch.cat(seen) - 1).split(len(rows))
+            loss = functional.cross_entropy(logits[0], label[rows])
+            if base is not None:
+                data, noise = (part.logsumexp(1) for part in logits[1:])
                 contrast = functional.softplus(-data).mean() + functional.softplus(noise).mean()
                 loss = loss + GENERATIVE * contrast
             optimiser.zero_grad()
@@ -131,8 +133,8 @@ def fit_joint_energy(x: Tensor, label: Tensor, size: tuple[int, int], seed: int)
             evidence.append(base.class_log_prob(x[held_out]))
         networks.append(module)
         truth.append(label[held_out])
-    sharpness, weight = calibrate(torch.cat(logits), torch.cat(evidence), torch.cat(truth))
-    return JointEnergy(ManifoldParzen(x, label, **WINDOW), tuple(networks), sharpness, weight)
+    calibrated = calibrate(torch.cat(logits), torch.cat(evidence), torch.cat(truth))
+    return JointEnergy(ManifoldParzen(x, label, **WINDOW), tuple(networks), *calibrated)
 
 
 def calibrate(logits: Tensor, evidence: Tensor, truth: Tensor) -> tuple[float, float]:

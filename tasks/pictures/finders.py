@@ -2,20 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import torch
 from scipy import ndimage
 from sklearn.decomposition import PCA
-from sklearn.neighbors import NearestNeighbors
 
-from tasks.pictures.healthy import LesionEnergy
+from tasks.pictures.healthy import SIDE, LesionEnergy
 from tasks.pictures.scans import metadata
 
-COMPONENTS = 50
+# Of the peers, chosen like the energy inside the training part, under the coarse noise that it learns from.
+COMPONENTS = 300
 NEIGHBOURS = 5
-SMOOTHING = 1.5
-"""Pixels of the Gaussian that smooths a peer's map, as large as suits blobs of a few pixels."""
+BLOCK, MARGIN = 4, 10
+"""Pixels a side that are told from nearest neighbours at once, and around them that are compared."""
+SMOOTHING = 3.0
+"""Pixels of the Gaussian that smooths a residual, sign and all: tissue that is off both ways cancels."""
+TOP = 0.995
+"""Quantile of a peer's map that tells of the slice: more than its mean when a lesion is small."""
 SPARED = 0.98
 """Share of the tissue of healthy slices below the threshold of a map."""
 
@@ -52,26 +57,35 @@ def of_energy(energy: LesionEnergy) -> Maps:
 
 
 def of_pca(train: np.ndarray, seed: int) -> Maps:
-    """Residual after projection on the principal components: its mean square, and smoothed its map."""
+    """What the principal components of the training slices leave of a slice."""
+    known = _even(train).reshape(len(train), -1)
     count = min(COMPONENTS, len(train) - 1)
-    model = PCA(count, svd_solver="randomized", random_state=seed).fit(train.reshape(len(train), -1))
+    model = PCA(count, svd_solver="randomized", random_state=seed).fit(known)
 
     def maps(slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        flat = slices.reshape(len(slices), -1)
+        flat = _even(slices).reshape(len(slices), -1)
         residual = flat - model.inverse_transform(model.transform(flat))
-        return np.square(residual).mean(1), _smooth(residual.reshape(slices.shape))
+        return _judged(residual.reshape(slices.shape))
 
     return maps
 
 
 def of_neighbours(train: np.ndarray) -> Maps:
-    """Mean distance to the nearest training slices, and the smoothed difference from their mean."""
-    flat_train = train.reshape(len(train), -1)
-    model = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(train))).fit(flat_train)
+    """What the training slices nearest at each block and its surroundings, averaged, leave of a slice."""
+    known = _even(train)
+    around = _margins(known)
+    side, near = BLOCK + 2 * MARGIN, min(NEIGHBOURS, len(train) - 1)
 
     def maps(slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        distance, near = model.kneighbors(slices.reshape(len(slices), -1))
-        return distance.mean(1), _smooth(slices - train[near].mean(1))
+        residual = _even(slices)
+        seen = _margins(residual)
+        for i, j in product(range(0, SIDE, BLOCK), repeat=2):
+            a = seen[:, i : i + side, j : j + side].reshape(len(slices), -1)
+            b = around[:, i : i + side, j : j + side].reshape(len(train), -1)
+            order = np.argpartition(np.square(b).sum(1) - 2 * a @ b.T, near, axis=1)[:, :near]
+            block = np.s_[:, i : i + BLOCK, j : j + BLOCK]
+            residual[block] -= known[block][order].mean(1)
+        return _judged(residual)
 
     return maps
 
@@ -88,6 +102,17 @@ def of_metadata(train: np.ndarray) -> Maps:
     return maps
 
 
-def _smooth(residual: np.ndarray) -> np.ndarray:
-    found: np.ndarray = ndimage.gaussian_filter(np.abs(residual), (0, SMOOTHING, SMOOTHING))
+def _even(slices: np.ndarray) -> np.ndarray:
+    """Slices in units of their mean: scanners differ in gain."""
+    found: np.ndarray = slices / slices.mean((1, 2), keepdims=True)
     return found
+
+
+def _margins(slices: np.ndarray) -> np.ndarray:
+    return np.pad(slices, ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN)))
+
+
+def _judged(residual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The smoothed residual's size at each pixel, and the ``TOP`` quantile of it, slice by slice."""
+    size = np.abs(ndimage.gaussian_filter(residual, (0, SMOOTHING, SMOOTHING)))
+    return np.quantile(size, TOP, axis=(1, 2)), size

@@ -20,6 +20,7 @@ TISSUE = 0.05
 def read_scans(path: Path) -> Pictures:
     """NIfTI volumes (one, or a folder of them), a folder of PNG files, or an ``.npz``: ``(n, SIDE, SIDE)``.
 
+    The label of a NIfTI slice is its file, as a file is of one patient; others have none.
     Raises ``BasinError`` naming the file: unreadable, not one volume, without tissue, of two kinds.
     """
     inside = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
@@ -28,14 +29,16 @@ def read_scans(path: Path) -> Pictures:
         other = next((file for file in inside if file.suffix.lower() in SUFFIXES), None)
         if other is not None:
             raise BasinError(f"{path}: {other.name} beside NIfTI volumes; give pictures or volumes, not both")
-        slices, names = [], []
+        slices, names, origins = [], [], []
         for file in volumes:
+            label = file.relative_to(path).as_posix() if path.is_dir() else file.name
             for k, image in _read_volume(file):
                 slices.append(resized(image))
-                names.append(f"{file.relative_to(path).as_posix() if path.is_dir() else file.name}[{k}]")
+                names.append(f"{label}[{k}]")
+                origins.append(label)
         if not slices:
             raise BasinError(f"{path}: no axial slice with tissue in {len(volumes)} NIfTI volumes")
-        return Pictures(np.stack(slices), tuple(names), None)
+        return Pictures(np.stack(slices), tuple(names), np.array(origins))
     if path.is_dir() and not any(file.suffix.lower() in SUFFIXES for file in inside):
         kinds = ", ".join((*NIFTI, *SUFFIXES))
         raise BasinError(f"{path}: no scans in it; expected files ending in {kinds}")
@@ -82,12 +85,15 @@ def resized(image: np.ndarray) -> np.ndarray:
     return found
 
 
-def alike(slices: np.ndarray) -> np.ndarray:
-    """The number of each slice's group ``(n,)``: slices linked by a correlation above ``ALIKE``."""
+def alike(slices: np.ndarray, volumes: np.ndarray | None = None) -> np.ndarray:
+    """The number of each slice's group ``(n,)``: of one volume, or linked by a correlation > ``ALIKE``."""
     flat = slices.reshape(len(slices), -1)
     flat = flat - flat.mean(1, keepdims=True)
     flat /= np.linalg.norm(flat, axis=1, keepdims=True)
-    _, group = connected_components(flat @ flat.T > ALIKE, directed=False)
+    linked = flat @ flat.T > ALIKE
+    if volumes is not None:
+        linked |= volumes[:, None] == volumes
+    _, group = connected_components(linked, directed=False)
     numbers: np.ndarray = group
     return numbers
 

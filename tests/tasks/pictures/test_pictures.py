@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy import ndimage
 
 from tasks.applications import Given
 from tasks.domains.images import APPLICATION as IMAGES
 from tasks.domains.mri import APPLICATION as MRI
 from tasks.errors import BasinError
+from tasks.pictures import finders
 from tasks.pictures.classes import calibrate
 from tasks.pictures.corruptions import CORRUPTIONS
 from tasks.pictures.lesions import add_lesions
@@ -188,6 +190,29 @@ def test_a_volume_gives_its_axial_slices_whichever_way_it_was_stored(tmp_path: P
     assert middle[28:36, 36:44].mean() > middle[28:36, 20:28].mean() + 0.02, "right is right"
     above = plain.values[-3:, 28:36, 28:36].mean()
     assert above > plain.values[:3, 28:36, 28:36].mean(), "upwards along the slices"
+
+
+def test_slices_of_one_volume_lie_in_one_part(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for k in range(12):  # no slice is like another
+        nifti(tmp_path / "a", f"{k}.nii.gz", rng.random((24, 24, 8)).astype(np.float32))
+    examples = MRI.read(Given(data=tmp_path / "a"), {})
+    volumes = examples.pictures.labels
+    parts = [set(volumes[rows]) for rows in (examples.train, examples.calibrate, examples.test)]
+    assert sum(map(len, parts)) == 12 and all(parts)
+
+
+def test_peers_find_a_blob_where_it_is() -> None:
+    rng = np.random.default_rng(0)
+    healthy = 1 + 0.1 * ndimage.gaussian_filter(rng.normal(size=(60, 64, 64)), (0, 6, 6))
+    sick = healthy[50:].copy()
+    sick[:, 20:30, 40:50] += 0.2
+    for of in (finders.of_pca(healthy[:50], 0), finders.of_neighbours(healthy[:50])):
+        before, _ = of(healthy[50:])
+        after, maps = of(sick)
+        assert (after > before).all()
+        places = np.array([np.unravel_index(m.argmax(), m.shape) for m in maps])
+        assert (np.abs(places - (24.5, 44.5)).max(1) < 6).mean() > 0.8
 
 
 def test_scans_of_other_sizes_are_padded_and_scaled() -> None:
