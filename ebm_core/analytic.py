@@ -63,6 +63,8 @@ class GaussianMixtureEnergy(nn.Module):
         super().__init__()
         if not bool((weights > 0).all()) or abs(float(weights.sum()) - 1) > 1e-5:
             raise ValueError(f"weights: {weights.tolist()}; expected positive ones with sum 1")
+        if means.dim() != 2 or len(means) != len(weights):
+            raise ValueError(f"means: shape {tuple(means.shape)}; expected ({len(weights)}, d)")
         if scales.shape != weights.shape or not bool((scales > 0).all()):
             raise ValueError(f"scales: {scales.tolist()}; expected {len(weights)} positive ones")
         self.register_buffer("means", means)
@@ -85,6 +87,8 @@ class DoubleWellEnergy(nn.Module):
 
     def __init__(self, d: int, height: float) -> None:
         super().__init__()
+        if not 0 < height < math.inf:
+            raise ValueError(f"height: {height}; expected a positive number of nats")
         self.d, self.height = d, height
 
     def forward(self, x: Tensor) -> Tensor:
@@ -128,6 +132,8 @@ class RastriginEnergy(nn.Module):
 
     def __init__(self, d: int, amplitude: float) -> None:
         super().__init__()
+        if not 0 <= amplitude < math.inf:
+            raise ValueError(f"amplitude: {amplitude}; expected 0 or more nats")
         self.d, self.amplitude = d, amplitude
 
     def forward(self, x: Tensor) -> Tensor:
@@ -152,6 +158,8 @@ class FunnelEnergy(nn.Module):
 
     def __init__(self, d: int, scale: float = 3.0) -> None:
         super().__init__()
+        if not 0 < scale < math.inf:
+            raise ValueError(f"scale: {scale}; expected a positive number")
         self.d, self.scale = d, scale
 
     def forward(self, x: Tensor) -> Tensor:

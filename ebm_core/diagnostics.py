@@ -1,5 +1,6 @@
 """Do samples follow the energy, do they look like data: Stein discrepancy, MMD, calibration, histograms."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +38,7 @@ def ksd(energy: Energy, x: Tensor, generator: torch.Generator, length: float = 1
     Measuring sample quality with kernels, ICML, for the kernel.
     """
     _check("x", x)
-    if not length > 0:
+    if not 0 < length < math.inf:
         raise ValueError(f"length: {length}; expected a positive number")
     score = -frozen_gradient(energy, x)(x).double()
     if not torch.isfinite(score).all():

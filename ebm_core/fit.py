@@ -1,6 +1,7 @@
 """One training loop for every energy and objective, which another process can take over bit for bit."""
 
 import copy
+import hashlib
 import math
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ def fit(
     decay: float = 0.999,
     clip: float | None = None,
     mixed_precision: bool = False,
-    checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
     checkpoint_every: int = 500,
 ) -> EnergyFit:
     """Train a copy of ``energy`` on ``data`` by ``steps`` of Adam on batches drawn with replacement.
@@ -48,13 +49,18 @@ def fit(
     With a ``checkpoint`` file everything is kept in it every ``checkpoint_every`` steps: weights, average,
     moments of Adam, the state of the objective (chains, a sampler's network) and of the generator. A fit
     killed at any moment and called again goes on from there to the same bits; called again when done, it
-    returns at once. The objective's state stays in the objective: give another fit a new one.
+    returns at once. The objective's state stays in the objective: give another fit a new one. Buffers of the
+    network, such as those of batch norm, are copied to ``averaged`` as they are. A network that draws by
+    itself, as dropout does, takes PyTorch's own generator, which no checkpoint holds.
 
     Raises ``FloatingPointError`` naming the step when training diverges (the checkpoint still holds the last
     sound state), ``ValueError`` naming the argument for data or options that cannot be, and for a checkpoint
     of another fit.
     """
     x = _checked(data, objective, steps, batch, generator)
+    _check_options(learning_rate, decay, clip, checkpoint_every)
+    _check_energy(energy, x)
+    checkpoint = None if checkpoint is None else Path(checkpoint)
     energy = copy.deepcopy(energy).to(x.device).train()
     averaged = copy.deepcopy(energy).eval().requires_grad_(False)
     weights: list[Tensor] = list(energy.parameters())
@@ -62,13 +68,16 @@ def fit(
     optimiser = torch.optim.Adam(weights, lr=learning_rate, fused=True)
     loss: list[float] = []
     numbers = [steps, batch, learning_rate, decay, clip, mixed_precision]
-    asked = [list(x.shape), repr(energy), repr(objective), *numbers]
+    start = [x, *([] if isinstance(data, Tensor) else data[1:]), *energy.state_dict().values()]
+    asked = [list(x.shape), repr(energy), repr(objective), *numbers, _fingerprint(start)]
     # Without the cache: casts made for chains, which need no gradient, would be kept and have none.
     precision = torch.autocast(x.device.type, torch.bfloat16, mixed_precision, cache_enabled=False)
     saved = None if checkpoint is None else load_checkpoint(checkpoint)
     if saved is not None:
         if saved["asked"] != asked:
-            raise ValueError(f"checkpoint: {checkpoint} is of another fit, {saved['asked']}; delete it")
+            raise ValueError(
+                f"checkpoint: {checkpoint} is of another fit: {_difference(saved['asked'], asked)}"
+            )
         energy.load_state_dict(saved["energy"])
         averaged.load_state_dict(saved["averaged"])
         restore_optimiser(optimiser, saved["optimiser"])
@@ -96,6 +105,8 @@ def fit(
         optimiser.step()
         with torch.no_grad():
             torch._foreach_lerp_(means, weights, 1 - min(decay, (1 + step) / (10 + step)))
+            for kept, now_is in zip(averaged.buffers(), energy.buffers(), strict=True):
+                kept.copy_(now_is)
         if step == steps or (checkpoint is not None and step % checkpoint_every == 0):
             if not all(torch.isfinite(w).all() for w in weights):
                 raise _diverged(step, objective, "weights are not finite")
@@ -118,8 +129,55 @@ def _diverged(step: int, objective: Objective, what: str) -> FloatingPointError:
     return FloatingPointError(f"{name} diverged at step {step}: {what}; try {objective.remedy}")
 
 
+def _difference(saved: list[Any], asked: list[Any]) -> str:
+    """What a checkpoint's fit was asked for, where that is not what this one is."""
+    names = ["shape of the data", "energy", "objective", "steps", "batch", "learning_rate", "decay", "clip"]
+    names += ["mixed_precision", "data or starting weights"]
+    for name, then, now in zip(names, saved, asked, strict=False):
+        if then != now:
+            return f"{name} {then}, now {now}; delete it, or ask for the same"
+    return "of another version; delete it"
+
+
+def _fingerprint(tensors: list[Tensor]) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        flat = tensor.detach().cpu().contiguous().flatten()
+        digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+        digest.update(flat.view(torch.uint8).numpy().data if len(flat) else b"")
+    return digest.hexdigest()[:16]
+
+
+def _check_options(learning_rate: float, decay: float, clip: float | None, checkpoint_every: int) -> None:
+    if not 0 < learning_rate < math.inf:
+        raise ValueError(f"learning_rate: {learning_rate}; expected a positive number")
+    if not 0 <= decay <= 1:
+        raise ValueError(f"decay: {decay}; expected 0 to 1")
+    if clip is not None and not 0 < clip < math.inf:
+        raise ValueError(f"clip: {clip}; expected a positive norm, or None")
+    if checkpoint_every < 1:
+        raise ValueError(f"checkpoint_every: {checkpoint_every}; expected 1 step or more")
+
+
+def _check_energy(energy: Any, x: Tensor) -> None:
+    if not isinstance(energy, nn.Module):
+        raise ValueError(
+            f"energy: {type(energy).__name__}; expected a torch.nn.Module with parameters to train"
+        )
+    weights = [parameter for parameter in energy.parameters() if parameter.requires_grad]
+    if not weights:
+        raise ValueError("energy: no parameter that requires a gradient; nothing to train")
+    other = next((w.dtype for w in weights if w.dtype != x.dtype), None)
+    if other is not None:
+        raise ValueError(f"data: {x.dtype}, but the energy's weights are {other}; expected one type for both")
+
+
 def _checked(data: Batch, objective: Objective, steps: int, batch: int, generator: torch.Generator) -> Tensor:
     """The data x, after a look at everything that a fit was given."""
+    if not isinstance(data, Tensor) and not (isinstance(data, tuple) and len(data) == 2):
+        raise ValueError(f"data: {type(data).__name__}; expected a tensor, or a tuple (x, label) of two")
+    if not isinstance(generator, torch.Generator):
+        raise ValueError(f"generator: {generator!r}; expected a torch.Generator")
     if isinstance(data, Tensor) == objective.labelled:
         wanted = "(x, label)" if objective.labelled else "x alone"
         raise ValueError(f"data: {type(objective).__name__} takes {wanted}")

@@ -59,7 +59,13 @@ def frozen_gradient(energy: Energy, x: Tensor) -> Gradient:
 
 def checked(energy: Energy, x: Tensor) -> Tensor:
     """E(x); raises ``ValueError`` where it is no tensor of shape ``(B,)``."""
-    value = energy(x)
+    try:
+        value = energy(x)
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:  # torch's of shapes and types that do not go together
+        why = " ".join(str(error).split())
+        raise ValueError(f"energy: failed on x, {x.dtype} of shape {tuple(x.shape)}: {why}") from error
     if not isinstance(value, Tensor) or value.shape != x.shape[:1]:
         found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
         raise ValueError(

@@ -64,6 +64,13 @@ class AmortisedSampler(nn.Module, Negatives):
         self.register_buffer("spread", torch.ones(latent, device=device))
         self.optimiser = torch.optim.Adam(network.parameters(), lr=learning_rate)
 
+    def extra_repr(self) -> str:
+        rate = self.optimiser.param_groups[0]["lr"]
+        return (
+            f"latent={self.latent}, noise_scale={self.noise_scale}, learning_rate={rate}, "
+            f"entropy_weight={self.entropy_weight}, proposals={self.proposals}"
+        )
+
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """``count`` draws of q, ``(count, *shape)``."""

@@ -3,7 +3,7 @@
 A third source, a trained generator, is :class:`ebm_core.hybrid.AmortisedSampler`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -53,7 +53,7 @@ class PersistentChains(Negatives):
     gradient, ICML; Du and Mordatch (2019), Implicit generation and modeling with energy-based models.
     """
 
-    buffer: ReplayBuffer = field(repr=False)
+    buffer: ReplayBuffer
     steps: int
     step_size: float
 

@@ -126,12 +126,13 @@ class SlicedScoreMatching(Objective):
 
     def loss(self, energy: Any, batch: Batch, generator: torch.Generator) -> Tensor:
         at = _unlabelled(batch).detach().requires_grad_()
-        pull = input_gradient(energy, at)
-        curvature = pull.new_zeros(())
-        for _ in range(self.projections):
-            v = _noise(at.shape, at, generator)
-            (hessian_v,) = torch.autograd.grad((pull * v).sum(), at, create_graph=True)
-            curvature = curvature + (hessian_v * v).sum()
+        with torch.enable_grad():
+            pull = input_gradient(energy, at)
+            curvature = pull.new_zeros(())
+            for _ in range(self.projections):
+                v = _noise(at.shape, at, generator)
+                (hessian_v,) = torch.autograd.grad((pull * v).sum(), at, create_graph=True)
+                curvature = curvature + (hessian_v * v).sum()
         return (pull.square().sum() / 2 - curvature / self.projections) / len(at)
 
 
@@ -196,8 +197,14 @@ class JEM(Objective):
     def loss(self, energy: Any, batch: Batch, generator: torch.Generator) -> Tensor:
         if isinstance(batch, Tensor):
             raise ValueError("batch: x alone; expected (x, label)")
+        if not hasattr(energy, "logits"):
+            raise ValueError(f"energy: {type(energy).__name__} has no logits; expected a ClassEnergy")
         x, label = batch
-        classes = functional.cross_entropy(energy.logits(x), label)
+        logits = energy.logits(x)
+        if label.min() < 0 or label.max() >= logits.shape[1]:
+            found = f"{int(label.min())} to {int(label.max())}"
+            raise ValueError(f"label: {found}; expected 0 to {logits.shape[1] - 1}, one a logit")
+        classes = functional.cross_entropy(logits, label)
         return classes + self.weight * self.generative.loss(energy, x, generator)
 
     def state(self) -> Tree:

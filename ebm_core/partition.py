@@ -129,7 +129,7 @@ def _anneal(
 
     A chain where E is +∞ has weight 0 from there on.
     """
-    if not step_sizes or min(step_sizes) <= 0:
+    if not step_sizes or not all(0 < size < math.inf for size in step_sizes):
         raise ValueError(f"step_sizes: {list(step_sizes)}; expected one or more positive ones")
     total = torch.zeros(len(x), dtype=torch.float64, device=x.device)
     for k in range(1, len(betas)):

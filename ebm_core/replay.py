@@ -26,6 +26,11 @@ class ReplayBuffer:
             raise ValueError(f"size: {size}; expected one chain or more")
         self.start, self.reinitialise = start, reinitialise
         self.chains = start(size, generator)
+        if len(self.chains) != size or not torch.isfinite(self.chains).all():
+            raise ValueError(f"start: gave {tuple(self.chains.shape)}; expected {size} finite rows")
+
+    def __repr__(self) -> str:
+        return f"ReplayBuffer(shape={tuple(self.chains.shape)}, reinitialise={self.reinitialise})"
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """``(index, x)``: ``count`` different chains, some fresh: ``(count,)``, ``(count, *shape)``."""

@@ -10,6 +10,8 @@ from torch import Tensor
 from ebm_core.gradients import Energy, checked, frozen_gradient
 from ebm_core.metropolis import DualAveraging, Point, metropolis, rowwise, start, uniform_like
 
+NO_PROPOSAL = "step_size: no proposal had a finite energy; try a smaller one"
+
 
 @dataclass(frozen=True)
 class Moves:
@@ -121,7 +123,7 @@ def hmc(
         accepted += taken
         size.learn(float(probability.mean()))
     if not finite:
-        raise ValueError("step_size: no proposal had a finite energy; try a smaller one")
+        raise ValueError(NO_PROPOSAL)
     return Moves(at.x, accepted / max(steps, 1), size.final)
 
 
@@ -163,11 +165,15 @@ def parallel_tempering(
     size = (2 * step_size / inverse).sqrt()
     at = start(energy, x.flatten(0, 1), inverse)
     accepted, swapped = torch.zeros_like(at.energy), x.new_zeros(levels - 1, chains)
+    finite = steps == 0
     for step in range(steps):
-        at, _, taken = metropolis(energy, at, size, 1, generator, inverse)
+        at, probability, taken = metropolis(energy, at, size, 1, generator, inverse)
+        finite = finite or bool((probability > 0).any())
         accepted += taken
         at, exchanged = _swap(at, levels, step % 2, inverse, generator)
         swapped += exchanged
+    if not finite:
+        raise ValueError(NO_PROPOSAL)
     rounds = x.new_tensor([max(len(range(pair % 2, steps, 2)), 1) for pair in range(levels - 1)])
     return Tempered(
         at.x.unflatten(0, (levels, chains)),

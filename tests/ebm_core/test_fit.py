@@ -69,6 +69,7 @@ def run(name: str, steps: int = 30, every: int = 7, **options: Any) -> EnergyFit
         energy, data = ClassEnergy(drawn(nn.Linear(2, 3))), (X, (X[:, 0] > 0).long())
     numbers: Any = {"steps": steps, "batch": 32, "learning_rate": 0.01, "generator": seeded(2)} | options
     made = numbers.pop("objective", None) or objective(name)
+    data = numbers.pop("data", data)
     return fit(energy, data, made, checkpoint_every=every, **numbers)
 
 
@@ -186,6 +187,13 @@ def test_mixed_precision_trains_all_weights_close_to_full_precision() -> None:
         ({"data": torch.zeros(20, 3)}, "x"),
         ({"steps": 0}, "steps"),
         ({"batch": 0}, "batch"),
+        ({"decay": 1.5}, "decay"),
+        ({"clip": 0.0}, "clip"),
+        ({"learning_rate": 0.0}, "learning_rate"),
+        ({"checkpoint_every": 0}, "checkpoint_every"),
+        ({"data": X.double()}, "data"),
+        ({"data": X.numpy()}, "data"),
+        ({"generator": None}, "generator"),
         ({"objective": JEM(SlicedScoreMatching()), "data": X}, "data"),
         ({"objective": JEM(SlicedScoreMatching()), "data": (X, torch.zeros(200))}, "data"),
     ],
@@ -211,3 +219,33 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path: Path) -> None:
         run("denoising", checkpoint=file, learning_rate=0.02)
     with pytest.raises(ValueError, match=r"^checkpoint: .* another fit"):
         run("sliced", checkpoint=file)
+    with pytest.raises(ValueError, match="data or starting weights"):
+        run("denoising", checkpoint=file, data=X + 1)
+
+
+def test_numbers_of_the_negatives_are_part_of_what_a_checkpoint_is_of() -> None:
+    def hybrid(noise_scale: float) -> str:
+        return repr(ContrastiveDivergence(AmortisedSampler(nn.Linear(2, 2), 2, noise_scale)))
+
+    def persistent(size: int) -> str:
+        return repr(PersistentChains(ReplayBuffer(start, size, 0.1, seeded(3)), 3, 0.05))
+
+    assert hybrid(0.3) == hybrid(0.3) != hybrid(0.9)
+    assert persistent(64) == persistent(64) != persistent(90)
+
+
+def test_the_averaged_energy_has_the_buffers_of_the_trained_one() -> None:
+    network = nn.Sequential(
+        nn.BatchNorm1d(2), drawn(nn.Linear(2, 8)), nn.SiLU(), drawn(nn.Linear(8, 1)), nn.Flatten(0)
+    )
+    fitted = fit(
+        network,
+        X + 3,
+        EnergyDiscrepancy((0.5,), 4),
+        steps=50,
+        batch=32,
+        learning_rate=0.01,
+        generator=seeded(0),
+    )
+    assert fitted.averaged[0].running_mean.min() > 2
+    assert torch.equal(fitted.averaged[0].running_mean, fitted.energy[0].running_mean)

@@ -160,3 +160,10 @@ def test_score_matching_losses_of_a_gaussian_have_their_closed_forms() -> None:
 def test_impossible_hyper_parameters_are_named(make: Callable[[], Objective], names: str) -> None:
     with pytest.raises(ValueError, match=f"^{names}:"):
         make()
+
+
+def test_labels_beyond_the_logits_are_named() -> None:
+    energy = ClassEnergy(nn.Linear(2, 3))
+    batch = (torch.zeros(2, 2), torch.tensor([0, 3]))
+    with pytest.raises(ValueError, match=r"^label: 0 to 3; expected 0 to 2"):
+        JEM(DenoisingScoreMatching(0.3)).loss(energy, batch, torch.Generator())

@@ -157,3 +157,10 @@ def test_energies_from_elsewhere_work_here_and_ours_there():
     x = sampler.sample(x=torch.randn(2000, 2, generator=generator), n_steps=300, generator=generator)
     torch.testing.assert_close(x.mean(0), MEAN, rtol=0, atol=0.1)
     torch.testing.assert_close(x.T.cov(), COVARIANCE, rtol=0, atol=0.12)
+
+
+def test_tempering_whose_every_proposal_explodes_blames_the_step_size() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 8, 2, generator=generator)
+    with pytest.raises(ValueError, match=r"^step_size:"):
+        parallel_tempering(lambda x: x.pow(4).sum(1), x, 5, 1e15, [1.0, 2.0], generator)
