@@ -251,7 +251,8 @@ print("exit code", done.exit_code)
 # `prefect.yaml`; add your own flow the same way.
 
 for deployment in yaml.safe_load(Path("prefect.yaml").read_text(encoding="utf-8"))["deployments"]:
-    print(f"{deployment['name']:16s} {deployment['schedules'][0]['cron']:14s} {deployment['description']}")
+    for schedule in deployment["schedules"]:
+        print(f"{deployment['name']:16s} {schedule['cron']:14s} {deployment['description']}")
 
 # ## Where to go from here
 #
