@@ -43,7 +43,8 @@ class MLPEnergy(nn.Module):
         """∇ₓE ``(B, d)`` by the chain rule, differentiable in the parameters and, where asked, in x."""
         h, slopes = self._checked(x), []
         if not x.requires_grad and not torch.is_autocast_enabled(x.device.type):
-            gradient: Tensor = PerceptronGradient.apply(x, *list(self.parameters())[:-1])
+            weights = [tensor for layer in self.layers for tensor in (layer.weight, layer.bias)]
+            gradient: Tensor = PerceptronGradient.apply(x, *weights[:-1])
             return gradient
         for layer in self.layers[:-1]:
             before = layer(h)
