@@ -2,11 +2,12 @@
 
 All train the same perceptron by Adam on batches of 256 with a moving average of the weights, each in its own
 code. What they learned is then drawn from exactly, by quadrature on one grid, so that no sampler is compared.
-Each target is a mixture of Gaussians, whose score is known. Which objective of each library is shown was
-chosen on a seed of its own; ``python -m benchmarks.core_quality [LIBRARY]`` shows what from.
+Each target is a mixture of Gaussians, whose score is known. The objective of each library and its learning
+rate were chosen on seeds of their own; ``python -m benchmarks.core_quality [LIBRARY]`` shows what from.
 """
 
 import copy
+import itertools
 import math
 import sys
 import time
@@ -37,16 +38,17 @@ from ebm_core import (
 
 SECONDS = 4.0
 """CPU time that each may train."""
-ROWS_OF_DATA, BATCH, RATE, DECAY = 5000, 256, 2e-3, 0.995
+ROWS_OF_DATA, BATCH, DECAY = 5000, 256, 0.995
+RATES = (2e-3, 5e-3, 1e-2, 2e-2)
 SAMPLES = 1500
-DEVELOPMENT, SEEDS = 100, range(3)
+DEVELOPMENT, SEEDS = range(100, 102), range(5)
 SCALES = (0.05, 0.15, 0.5, 1.5, 4.0)
 
 AXIS = torch.linspace(-4, 4, 401)
 GRID = torch.cartesian_prod(AXIS, AXIS)
 
-Learner = Callable[[nn.Module, Tensor, torch.Generator], nn.Module]
-"""Trains a network on data for ``SECONDS``."""
+Learner = Callable[[nn.Module, Tensor, float, torch.Generator], nn.Module]
+"""Trains a network on data at a learning rate for ``SECONDS``."""
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -71,8 +73,8 @@ def targets() -> dict[str, GaussianMixtureEnergy]:
 
 
 def ours(objective: Callable[[], Objective]) -> Learner:
-    def learn(network: nn.Module, x: Tensor, generator: torch.Generator) -> nn.Module:
-        options: dict[str, Any] = {"batch": BATCH, "learning_rate": RATE, "decay": DECAY}
+    def learn(network: nn.Module, x: Tensor, rate: float, generator: torch.Generator) -> nn.Module:
+        options: dict[str, Any] = {"batch": BATCH, "learning_rate": rate, "decay": DECAY}
         began = time.process_time()
         fit(network, x, objective(), steps=100, generator=seeded(0), **options)
         steps = int(100 * (SECONDS / (time.process_time() - began) - 1))  # those steps count
@@ -87,7 +89,7 @@ def ours(objective: Callable[[], Objective]) -> Learner:
 def theirs(build: Callable[[nn.Module], Callable[[Tensor], Tensor]]) -> Learner:
     """The loop of both peers' guides, with the same moving average of the weights."""
 
-    def learn(network: nn.Module, x: Tensor, generator: torch.Generator) -> nn.Module:
+    def learn(network: nn.Module, x: Tensor, rate: float, generator: torch.Generator) -> nn.Module:
         began = time.process_time()
         torch.manual_seed(generator.initial_seed())
         network = copy.deepcopy(network)
@@ -96,7 +98,7 @@ def theirs(build: Callable[[nn.Module], Callable[[Tensor], Tensor]]) -> Learner:
         own = list(loss.parameters()) if isinstance(loss, nn.Module) else []
         weights = list(network.parameters())
         trained = {id(parameter): parameter for parameter in [*weights, *own]}
-        optimiser = torch.optim.Adam(trained.values(), lr=RATE, fused=True)
+        optimiser = torch.optim.Adam(trained.values(), lr=rate, fused=True)
         step = 0
         while time.process_time() - began < SECONDS:
             step += 1
@@ -203,21 +205,28 @@ def drawn(energy: nn.Module, generator: torch.Generator) -> Tensor:
     return GRID[cells] + width * (torch.rand(SAMPLES, 2, generator=generator) - 0.5)
 
 
-def discrepancies(learner: Learner, target: GaussianMixtureEnergy, seed: int) -> tuple[float, float]:
+def discrepancies(
+    learner: Learner, rate: float, target: GaussianMixtureEnergy, seed: int
+) -> tuple[float, float]:
     """``(MMD², KSD²)`` of what is learned from the data of one seed, both unbiased: 0 on average if exact."""
     x = target.sample(ROWS_OF_DATA, seeded(seed))
-    energy = learner(MLPEnergy(2, generator=seeded(seed + 1000)), x, seeded(seed + 2000))
+    energy = learner(MLPEnergy(2, generator=seeded(seed + 1000)), x, rate, seeded(seed + 2000))
     samples, fresh = drawn(energy, seeded(seed + 3000)), target.sample(SAMPLES, seeded(seed + 4000))
     distance = mmd(samples, fresh, seeded(0)).statistic
     return distance, ksd(target, samples, seeded(0)).statistic
 
 
 CHOSEN = {
-    "ours": "energy discrepancy, five scales",
-    "TorchEBM": "denoising, 0.1",
-    "ebmkit": "energy discrepancy, 1",
+    "ours": ("energy discrepancy, five scales", 1e-2),
+    "TorchEBM": ("denoising, 0.1", 5e-3),
+    "ebmkit": ("energy discrepancy, 1", 5e-3),
 }
-"""The best of each library on the development seed, by its mean rank over targets and measures."""
+"""Objective and learning rate of each library by their mean rank, on the development seeds, over targets and
+measures."""
+
+
+def learners(torchebm: Any, ebm: Any) -> dict[str, dict[str, Learner]]:
+    return {"ours": OURS, "TorchEBM": torchebm_learners(torchebm), "ebmkit": ebmkit_learners(ebm)}
 
 
 def quality() -> Iterator[Row]:
@@ -227,17 +236,17 @@ def quality() -> Iterator[Row]:
     if found is None:
         yield Row("samples beside TorchEBM and ebmkit", "installed", f"missing: {INSTALL}", False)
         return
-    every = {"ours": OURS, "TorchEBM": torchebm_learners(found[0]), "ebmkit": ebmkit_learners(found[1])}
-    chosen = {library: every[library][name] for library, name in CHOSEN.items()}
+    every = learners(*found)
     for target_name, target in targets().items():
         scores = {
-            library: np.array([discrepancies(learner, target, seed) for seed in SEEDS])
-            for library, learner in chosen.items()
+            library: np.array([discrepancies(every[library][name], rate, target, seed) for seed in SEEDS])
+            for library, (name, rate) in CHOSEN.items()
         }
         for k, measure in enumerate(["MMD²", "KSD²"]):
             met, seen = True, []
             for library, values in scores.items():
-                seen.append(f"{library} {values[:, k].mean():.1e}")
+                error = values[:, k].std(ddof=1) / math.sqrt(len(values))
+                seen.append(f"{library} {values[:, k].mean():.1e} ± {error:.1e}")
                 excess = scores["ours"][:, k] - values[:, k]
                 error = excess.std(ddof=1) / math.sqrt(len(excess))
                 met &= library == "ours" or excess.mean() <= 2 * error
@@ -245,16 +254,19 @@ def quality() -> Iterator[Row]:
 
 
 def develop() -> None:
-    """MMD² and KSD² of every objective on the development seed."""
+    """Mean MMD² and KSD² of every objective at every learning rate on the development seeds."""
     torch.set_num_threads(1)
     found = peers()
     assert found is not None, INSTALL
-    every = {"ours": OURS, "TorchEBM": torchebm_learners(found[0]), "ebmkit": ebmkit_learners(found[1])}
+    every = learners(*found)
     for library in sys.argv[1:] or every:
-        for name, learner in every[library].items():
-            values = [discrepancies(learner, target, DEVELOPMENT) for target in targets().values()]
+        for (name, learner), rate in itertools.product(every[library].items(), RATES):
+            values = [
+                np.mean([discrepancies(learner, rate, target, seed) for seed in DEVELOPMENT], axis=0)
+                for target in targets().values()
+            ]
             numbers = "  ".join(f"{distance:9.2e} {stein:9.2e}" for distance, stein in values)
-            print(f"{library:9} {name:48} {numbers}", flush=True)
+            print(f"{library:9} {name:33} {rate:6.0e} {numbers}", flush=True)
 
 
 ROWS = {"core-quality": quality}
