@@ -56,8 +56,14 @@ class MLPEnergy(nn.Module):
         return gradient
 
     def frozen_gradient(self, x: Tensor) -> Gradient:
-        """∇ₓE for batches like ``x`` with the weights as they are now, computed in their type."""
+        """∇ₓE for batches like ``x`` with the weights as they are now, computed in their type.
+
+        Raises ``ValueError`` where b is not finite: the gradient is blind to it, while other weights that are
+        not finite show in it.
+        """
         self._checked(x)
+        if not torch.isfinite(self.layers[-1].get_parameter("bias")).all():
+            raise ValueError("energy: not finite, its last bias is not")
         return frozen_mlp_gradient(self.layers, x)
 
     def _checked(self, x: Tensor) -> Tensor:

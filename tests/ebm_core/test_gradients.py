@@ -16,6 +16,7 @@ from ebm_core import (
     input_gradient,
     langevin,
 )
+from ebm_core.diagnostics import ksd
 from ebm_core.gradients import frozen_gradient
 
 
@@ -118,6 +119,17 @@ def test_gibbs_and_langevin_agree_on_an_rbm():
     chains = langevin(energy, gibbs, 100, 0.01, generator(2))
     torch.testing.assert_close(chains.mean(0), gibbs.mean(0), rtol=0, atol=0.12)
     torch.testing.assert_close(chains.std(0), gibbs.std(0), rtol=0.05, atol=0)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_samplers_and_tests_see_a_bias_that_no_gradient_needs(value):
+    energy, x = MLPEnergy(2, (8,), generator=generator()), torch.randn(9, 2, generator=generator())
+    energy.layers[-1].bias.data.fill_(value)
+    for broken in (energy, SumEnergy([energy, bowl])):
+        with pytest.raises(ValueError, match=r"^energy: not finite"):
+            langevin(broken, x, 2, 0.1, generator())
+        with pytest.raises(ValueError, match=r"^energy: not finite"):
+            ksd(broken, x, generator())
 
 
 def bad_shape(x):
