@@ -26,24 +26,27 @@ def trace(sampler: Callable[[Tensor], Tensor], x: Tensor, draws: int) -> Tensor:
 def r_hat(draws: Tensor) -> Array:
     """Rank-normalised split R-hat of each coordinate of ``draws`` ``(draws, B, *shape)``, ``(*shape,)``.
 
-    Below 1.01 the chains agree with each other; that they saw every mode it cannot tell. Raises
-    ``ValueError`` as :func:`effective_sample_size` does. Reference: Vehtari et al. (2021),
+    Below 1.01 the chains agree with each other; that they saw every mode it cannot tell. NaN where a
+    coordinate never changed. Raises ``ValueError`` as :func:`effective_sample_size` does, and for a single
+    chain. Reference: Vehtari et al. (2021),
     Rank-normalization, folding, and localization: an improved R-hat, Bayesian Analysis 16(2).
     """
-    return _by_coordinate("rhat", draws)
+    return _by_coordinate("rhat", draws, 2)
 
 
 def effective_sample_size(draws: Tensor) -> Array:
     """Independent draws that ``draws`` ``(draws, B, *shape)`` are worth, over all chains, ``(*shape,)``.
 
-    Raises ``ValueError`` with fewer than 4 draws or non-finite values. Reference as for :func:`r_hat`.
+    Raises ``ValueError`` with fewer than 4 draws, without chains or for non-finite values. Reference as for
+    :func:`r_hat`.
     """
-    return _by_coordinate("ess", draws)
+    return _by_coordinate("ess", draws, 1)
 
 
-def _by_coordinate(name: str, draws: Tensor) -> Array:
-    if draws.dim() < 3 or len(draws) < 4:
-        raise ValueError(f"draws: shape {tuple(draws.shape)}; expected (4 draws or more, B, *shape)")
+def _by_coordinate(name: str, draws: Tensor, chains: int) -> Array:
+    if draws.dim() < 3 or len(draws) < 4 or draws.shape[1] < chains:
+        wanted = f"(4 draws or more, {chains} chains or more, *shape)"
+        raise ValueError(f"draws: shape {tuple(draws.shape)}; expected {wanted}")
     if not torch.isfinite(draws).all():
         raise ValueError("draws: non-finite values")
     try:

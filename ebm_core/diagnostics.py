@@ -109,8 +109,8 @@ def energy_calibration(data_energy: Tensor, sample_energy: Tensor) -> EnergyCali
 
     At level α, coverage is the share of data with an energy below the α-quantile of the samples'; it is α
     where the model is right. Above: the model spreads too far; below: data lie where the model has little
-    mass. Data must be held out. Raises ``ValueError`` on non-finite energies. Reference: Hyndman (1996),
-    Computing and graphing highest density regions, American Statistician 50(2).
+    mass. Data must be held out. Raises ``ValueError`` without energies or on non-finite ones. Reference:
+    Hyndman (1996), Computing and graphing highest density regions, American Statistician 50(2).
     """
     data, samples = _energies("data_energy", data_energy), _energies("sample_energy", sample_energy)
     level = np.linspace(0.05, 0.95, 19)
@@ -130,7 +130,7 @@ class EnergyHistogram:
 def energy_histogram(data_energy: Tensor, sample_energy: Tensor, bins: int = 50) -> EnergyHistogram:
     """Energies of data ``(n,)`` against those of samples ``(m,)``: apart, the chains or the fit have failed.
 
-    Raises ``ValueError`` on non-finite energies.
+    Raises ``ValueError`` without energies or on non-finite ones.
     """
     data, samples = _energies("data_energy", data_energy), _energies("sample_energy", sample_energy)
     edges: Array = np.histogram_bin_edges(np.concatenate([data, samples]), bins)
@@ -139,8 +139,8 @@ def energy_histogram(data_energy: Tensor, sample_energy: Tensor, bins: int = 50)
 
 
 def _energies(name: str, values: Tensor) -> Array:
-    if values.dim() != 1 or not torch.isfinite(values).all():
-        raise ValueError(f"{name}: expected finite energies (n,), found shape {tuple(values.shape)}")
+    if values.dim() != 1 or not len(values) or not torch.isfinite(values).all():
+        raise ValueError(f"{name}: shape {tuple(values.shape)}; expected finite energies (n,), one or more")
     array: Array = values.detach().double().cpu().numpy()
     return array
 

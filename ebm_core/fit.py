@@ -49,13 +49,16 @@ def fit(
     With a ``checkpoint`` file everything is kept in it every ``checkpoint_every`` steps: weights, average,
     moments of Adam, the state of the objective (chains, a sampler's network) and of the generator. A fit
     killed at any moment and called again goes on from there to the same bits; called again when done, it
-    returns at once. The objective's state stays in the objective: give another fit a new one. Buffers of the
+    returns at once, and with more ``steps`` it goes on to what a fit of that length gives, bit for bit. The
+    objective's state stays in the objective: give another fit a new one. Buffers of the
     network, such as those of batch norm, are copied to ``averaged`` as they are. A network that draws by
     itself, as dropout does, takes PyTorch's own generator, which no checkpoint holds.
 
     Raises ``FloatingPointError`` naming the step when training diverges (the checkpoint still holds the last
     sound state), ``ValueError`` naming the argument for data or options that cannot be, and for a checkpoint
-    of another fit.
+    of another fit or of more ``steps``. Divergence means loss or weights that are not finite. A loss that is
+    finite and absurd passes: that of sliced score matching has the data's units, as 1/x², and a contrast has
+    neither a scale nor a floor, so that no bound is right for all. Look at ``loss``, and give a ``clip``.
     """
     x = _checked(data, objective, steps, batch, generator)
     _check_options(learning_rate, decay, clip, checkpoint_every)
@@ -68,7 +71,7 @@ def fit(
     buffers = list(zip(averaged.buffers(), energy.buffers(), strict=True))
     optimiser = torch.optim.Adam(weights, lr=learning_rate, fused=True)
     loss: list[float] = []
-    numbers = [steps, batch, learning_rate, decay, clip, mixed_precision]
+    numbers = [batch, learning_rate, decay, clip, mixed_precision]
     start = [x, *([] if isinstance(data, Tensor) else data[1:]), *energy.state_dict().values()]
     asked = [list(x.shape), repr(energy), repr(objective), *numbers, _fingerprint(start)]
     # Without the cache: casts made for chains, which need no gradient, would be kept and have none.
@@ -79,6 +82,8 @@ def fit(
             raise ValueError(
                 f"checkpoint: {checkpoint} is of another fit: {_difference(saved['asked'], asked)}"
             )
+        if (done := len(saved["loss"])) > steps:
+            raise ValueError(f"steps: {steps}, and {checkpoint} has done {done}; ask for no fewer")
         energy.load_state_dict(saved["energy"])
         averaged.load_state_dict(saved["averaged"])
         restore_optimiser(optimiser, saved["optimiser"])
@@ -132,10 +137,10 @@ def _diverged(step: int, objective: Objective, what: str) -> FloatingPointError:
 
 def _difference(saved: list[Any], asked: list[Any]) -> str:
     """What a checkpoint's fit was asked for, where that is not what this one is."""
-    names = ["shape of the data", "energy", "objective", "steps", "batch", "learning_rate", "decay", "clip"]
+    names = ["shape of the data", "energy", "objective", "batch", "learning_rate", "decay", "clip"]
     names += ["mixed_precision", "data or starting weights"]
     for name, then, now in zip(names, saved, asked, strict=False):
-        if then != now:
+        if then != now and len(saved) == len(asked):
             return f"{name} {then}, now {now}; delete it, or ask for the same"
     return "of another version; delete it"
 

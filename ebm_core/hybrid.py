@@ -29,7 +29,8 @@ class AmortisedSampler(nn.Module, Negatives):
     ``network`` is g, ``(B, latent)`` → ``(B, *shape)``; ``noise_scale`` is σ in the data's units: below the
     width of what is to be resolved, and the smaller the harder to learn. Pass it as the ``negatives`` of an
     objective, with a ``learning_rate`` above the energy's; once trained, ``sample`` it.
-    Raises ``ValueError`` for numbers that are not positive.
+    Raises ``ValueError`` for numbers that are not positive, and for a network that has no parameters, takes
+    another width than ``latent`` or gives something else than a row a latent.
 
     References: Grathwohl, Kelly, Hashemi, Norouzi, Swersky and Duvenaud (2021), No MCMC for me (VERA), ICLR;
     Kumar, Ozair, Goyal, Courville and Bengio (2019), Maximum entropy generators for energy-based models;
@@ -57,12 +58,15 @@ class AmortisedSampler(nn.Module, Negatives):
         for name, number in numbers.items():
             if not 0 < number < math.inf:
                 raise ValueError(f"{name}: {number}; expected a positive number")
+        parameters = list(network.parameters())
+        if not parameters:
+            raise ValueError("network: no parameters; nothing to train")
         self.network, self.latent, self.noise_scale = network, latent, noise_scale
         self.entropy_weight, self.proposals = entropy_weight, proposals
-        device = next(network.parameters()).device
+        device = parameters[0].device
         self.spread: Tensor
         self.register_buffer("spread", torch.ones(latent, device=device))
-        self.optimiser = torch.optim.Adam(network.parameters(), lr=learning_rate)
+        self.optimiser = torch.optim.Adam(parameters, lr=learning_rate)
 
     def extra_repr(self) -> str:
         rate = self.optimiser.param_groups[0]["lr"]
@@ -74,7 +78,7 @@ class AmortisedSampler(nn.Module, Negatives):
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """``count`` draws of q, ``(count, *shape)``."""
-        image = self.network(self._latents((count, self.latent), generator))
+        image = self._image(self._latents((count, self.latent), generator))
         return image + self.noise_scale * torch.empty_like(image).normal_(generator=generator)
 
     def draw(self, energy: Energy, x: Tensor, generator: torch.Generator) -> Tensor:
@@ -84,7 +88,7 @@ class AmortisedSampler(nn.Module, Negatives):
         """
         z = self._latents((len(x), self.latent), generator)
         with torch.enable_grad():
-            image = self.network(z)
+            image = self._image(z)
         if image.shape != x.shape:
             raise ValueError(f"network: gave {tuple(image.shape)}; expected the data's {tuple(x.shape)}")
         noise = torch.empty_like(image).normal_(generator=generator)
@@ -109,6 +113,21 @@ class AmortisedSampler(nn.Module, Negatives):
         found = (weight[..., None] * (proposed - z).square()).sum(0).mean(0)
         self.spread.lerp_(found, 1 - SPREAD_DECAY)
         return (weight.view(*weight.shape, *(1,) * (x.dim() - 1)) * missed).sum(0) / variance
+
+    def _image(self, z: Tensor) -> Tensor:
+        """g(z); raises ``ValueError`` where the network does not map ``(B, latent)`` to ``(B, *shape)``."""
+        try:
+            image: Tensor = self.network(z)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:  # torch's of shapes that do not go together
+            why = " ".join(str(error).split())
+            raise ValueError(f"network: failed on latents of shape {tuple(z.shape)}: {why}") from error
+        if image.dim() < 2 or len(image) != len(z):
+            raise ValueError(
+                f"network: gave {tuple(image.shape)}; expected one row a latent, ({len(z)}, *shape)"
+            )
+        return image
 
     def _latents(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
         like = self.spread

@@ -21,13 +21,15 @@ from ebm_core.perceptron import PerceptronGradient
 class MLPEnergy(nn.Module):
     """E(x) = w · h_L + b, h_l = SiLU(W_l h_{l−1} + b_l), h_0 = x: ``(B, d)`` → ``(B,)``.
 
-    ``layers`` holds the linear maps. Raises ``ValueError`` where ``x`` is not ``(B, d)``.
+    ``layers`` holds the linear maps. Raises ``ValueError`` for a width below 1, and where ``x`` is not
+    ``(B, d)``.
     """
 
     def __init__(self, d: int, hidden: Sequence[int] = (128, 128), *, generator: torch.Generator) -> None:
         super().__init__()
         if not hidden:
             raise ValueError("hidden: no layer; expected the width of one or more")
+        _check_widths(d=[d], hidden=hidden)
         self.d = d
         self.layers = nn.ModuleList(nn.Linear(*widths) for widths in pairwise([d, *hidden, 1]))
         initialise(self, generator)
@@ -57,8 +59,14 @@ class MLPEnergy(nn.Module):
         return gradient
 
     def frozen_gradient(self, x: Tensor) -> Gradient:
-        """∇ₓE for batches like ``x`` with the weights as they are now, computed in their type."""
+        """∇ₓE for batches like ``x`` with the weights as they are now, computed in their type.
+
+        Raises ``ValueError`` where b is not finite: the gradient is blind to it, while other weights that are
+        not finite show in it.
+        """
         self._checked(x)
+        if not torch.isfinite(self.layers[-1].get_parameter("bias")).all():
+            raise ValueError("energy: not finite, its last bias is not")
         return frozen_mlp_gradient(self.layers, x)
 
     def _checked(self, x: Tensor) -> Tensor:
@@ -70,13 +78,16 @@ class MLPEnergy(nn.Module):
 class ConvEnergy(nn.Module):
     """Images ``(B, channels, height, width)`` → ``(B,)``: 3 × 3 convolutions of stride 2, SiLU, a sum.
 
-    E(x) = Σ over places of w · h(place) + b, so that any image size will do.
+    E(x) = Σ over places of w · h(place) + b, so that any image size will do. Raises ``ValueError`` for a
+    width below 1, and where ``x`` is not such images.
     """
 
     def __init__(
         self, channels: int, hidden: Sequence[int] = (32, 64, 128), *, generator: torch.Generator
     ) -> None:
         super().__init__()
+        _check_widths(channels=[channels], hidden=hidden)
+        self.channels = channels
         maps: list[nn.Module] = []
         for before, after in pairwise([channels, *hidden]):
             maps += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.SiLU()]
@@ -85,6 +96,8 @@ class ConvEnergy(nn.Module):
         initialise(self, generator)
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.dim() != 4 or x.shape[1] != self.channels or not x.shape[2] * x.shape[3]:
+            raise ValueError(f"x: shape {tuple(x.shape)}; expected (B, {self.channels}, height, width)")
         energy: Tensor = self.last(self.features(x).sum((2, 3))).squeeze(-1)
         return energy
 
@@ -138,27 +151,30 @@ class GaussianBernoulliRBM(nn.Module):
     """p(v, h) with v real ``(B, d)`` and ``hidden`` bits h: free energy, exact gradient, Gibbs steps.
 
     E(v, h) = ½ ‖(v − b)/σ‖² − c · h − (v/σ)ᵀ W h, σ = exp(``log_scale``); summed over h it is
-    F(v) = ½ ‖(v − b)/σ‖² − Σ softplus(c + Wᵀ v/σ). Reference: Cho, Ilin and Raiko (2011), Improved learning
-    of Gaussian–Bernoulli restricted Boltzmann machines, ICANN.
+    F(v) = ½ ‖(v − b)/σ‖² − Σ softplus(c + Wᵀ v/σ). Raises ``ValueError`` for a width below 1, and where v is
+    not ``(B, d)``. Reference: Cho, Ilin and Raiko (2011), Improved learning of Gaussian–Bernoulli restricted
+    Boltzmann machines, ICANN.
     """
 
     def __init__(self, d: int, hidden: int, *, generator: torch.Generator) -> None:
         super().__init__()
+        _check_widths(d=[d], hidden=[hidden])
         self.weight = nn.Parameter(0.1 * torch.randn(d, hidden, generator=generator))
         self.visible_bias = nn.Parameter(torch.zeros(d))
         self.hidden_bias = nn.Parameter(torch.zeros(hidden))
         self.log_scale = nn.Parameter(torch.zeros(d))
 
     def hidden_logits(self, v: Tensor) -> Tensor:
-        """log odds of h = 1 given v, ``(B, hidden)``. Raises ``ValueError`` where v is not ``(B, d)``."""
+        """log odds of h = 1 given v, ``(B, hidden)``."""
         if v.dim() != 2 or v.shape[1] != len(self.weight):
             raise ValueError(f"x: shape {tuple(v.shape)}; expected (B, {len(self.weight)})")
         return self.hidden_bias + (v * torch.exp(-self.log_scale)) @ self.weight
 
     def forward(self, v: Tensor) -> Tensor:
         """The free energy F(v), ``(B,)``."""
+        logits = self.hidden_logits(v)
         standard = (v - self.visible_bias) * torch.exp(-self.log_scale)
-        return standard.square().sum(1) / 2 - functional.softplus(self.hidden_logits(v)).sum(1)
+        return standard.square().sum(1) / 2 - functional.softplus(logits).sum(1)
 
     def input_gradient(self, v: Tensor) -> Tensor:
         """∇F = (v − b)/σ² − W p(h = 1 | v)/σ, differentiable in the parameters."""
@@ -192,6 +208,12 @@ class GaussianBernoulliRBM(nn.Module):
 
 
 LOG_ROOT_2PI = math.log(2 * math.pi) / 2
+
+
+def _check_widths(**widths: Sequence[int]) -> None:
+    for name, of in widths.items():
+        if min(of, default=1) < 1:
+            raise ValueError(f"{name}: {min(of)}; expected 1 or more")
 
 
 @torch.no_grad()

@@ -57,8 +57,10 @@ class LogZ:
 def importance_log_z(energy: Energy, proposal: Base, count: int, generator: torch.Generator) -> LogZ:
     """log of the mean of exp(−E(x))/q(x) over ``count`` draws of the proposal q: a stochastic lower bound.
 
-    Right only where q is nowhere much thinner than the target. Raises ``ValueError`` naming the argument.
+    Right only where q is nowhere much thinner than the target. Raises ``ValueError`` naming the argument;
+    an error bar takes two draws or more.
     """
+    _check_count("count", count)
     x = proposal.sample(count, generator)
     return LogZ.of((proposal(x) - checked(energy, x)).double(), proposal.log_z)
 
@@ -76,8 +78,10 @@ def ais(
     ``chains`` chains pass the energies (1 − β) E_base + β E at ``levels`` values of β that rise from 0 to 1,
     densest at both ends, with a :func:`~ebm_core.samplers.mala` step at each. ``step_sizes`` are taken in
     turn: several, from fine to coarse, where the target has several scales. Raises ``ValueError`` naming the
-    argument. Reference: Neal (2001), Annealed importance sampling, Statistics and Computing 11.
+    argument; an error bar takes two chains or more. Reference: Neal (2001), Annealed importance sampling,
+    Statistics and Computing 11.
     """
+    _check_count("chains", chains)
     weights = _anneal(energy, base, base.sample(chains, generator), _schedule(levels), step_sizes, generator)
     return LogZ.of(weights, base.log_z)
 
@@ -93,9 +97,10 @@ def reverse_ais(
     """:func:`ais` backwards, from samples ``x`` ``(chains, *shape)`` of the target to ``base``.
 
     A stochastic upper bound where ``x`` are exact draws; where a Markov chain drew them, as far as it has
-    converged. Reference: Burda, Grosse and Salakhutdinov (2015), Accurate and conservative estimates of MRF
-    log-likelihood using reverse annealing, AISTATS.
+    converged. Raises ``ValueError`` as :func:`ais` does. Reference: Burda, Grosse and Salakhutdinov (2015),
+    Accurate and conservative estimates of MRF log-likelihood using reverse annealing, AISTATS.
     """
+    _check_count("x", len(x))
     weights = _anneal(energy, base, x, _schedule(levels)[::-1], step_sizes, generator)
     return LogZ.of(weights, base.log_z, reverse=True)
 
@@ -106,6 +111,11 @@ def bracket(forward: LogZ, reverse: LogZ, errors: float = 3.0) -> tuple[float, f
     With two, one bracket in twenty would miss by chance, were the errors exact and the bounds tight.
     """
     return forward.value - errors * forward.error, reverse.value + errors * reverse.error
+
+
+def _check_count(name: str, count: int) -> None:
+    if count < 2:
+        raise ValueError(f"{name}: {count}; expected two or more, of which an error can be told")
 
 
 def _schedule(levels: int) -> list[float]:

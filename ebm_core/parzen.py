@@ -16,7 +16,8 @@ class ManifoldParzen(nn.Module):
     of the same class, s the ``spread``; classes count alike. As an energy it maps ``(B, d)`` to −log q(x) =
     −log Σ_c q(x | c)/C, ``(B,)``, in nats. ``noise`` is σ² in the units of x.
 
-    Raises ``ValueError`` where a class has fewer than three examples.
+    ``x`` are ``(n, d)``, ``label`` int64 ``(n,)`` from 0. Raises ``ValueError`` naming the argument, such as
+    ``label`` where a class has fewer than three examples, or ``x`` where it is not of width d.
 
     Reference: Vincent and Bengio (2003), Manifold Parzen windows, NeurIPS.
     """
@@ -32,6 +33,16 @@ class ManifoldParzen(nn.Module):
         self, x: Tensor, label: Tensor, *, neighbours: int, rank: int, noise: float, spread: float
     ) -> None:
         super().__init__()
+        if x.dim() != 2 or not x.is_floating_point() or not len(x) or not torch.isfinite(x).all():
+            raise ValueError(f"x: {x.dtype} of shape {tuple(x.shape)}; expected finite floating point (n, d)")
+        if label.shape != x.shape[:1] or label.dtype != torch.int64 or label.min() < 0:
+            found = f"{label.dtype} of shape {tuple(label.shape)}"
+            raise ValueError(f"label: {found}; expected int64 ({len(x)},) from 0")
+        for name, number in (("neighbours", neighbours), ("rank", rank), ("spread", spread)):
+            if not 0 <= number < math.inf:
+                raise ValueError(f"{name}: {number}; expected 0 or more")
+        if not 0 < noise < math.inf:
+            raise ValueError(f"noise: {noise}; expected a positive variance")
         self.noise, self.classes = noise, int(label.max()) + 1
         counts = torch.bincount(label, minlength=self.classes)
         if counts.min() < 3:
@@ -63,6 +74,9 @@ class ManifoldParzen(nn.Module):
 
     def class_log_prob(self, x: Tensor) -> Tensor:
         """log q(x | c), ``(B, C)``, differentiable in x."""
+        d = self.centres.shape[1]
+        if x.dim() != 2 or x.shape[1] != d:
+            raise ValueError(f"x: shape {tuple(x.shape)}; expected (B, {d})")
         return torch.cat([self._chunk(part) for part in x.split(CHUNK)])
 
     def _chunk(self, x: Tensor) -> Tensor:
@@ -78,6 +92,8 @@ class ManifoldParzen(nn.Module):
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator, label: int | None = None) -> Tensor:
         """Independent draws of q(x), or of q(x | label): ``(count, d)``."""
+        if label is not None and not 0 <= label < self.classes:
+            raise ValueError(f"label: {label}; expected 0 to {self.classes - 1}")
         if label is None:
             classes = torch.randint(self.classes, (count,), generator=generator)
         else:

@@ -69,8 +69,15 @@ def test_histograms_are_densities_over_common_edges():
     width = np.diff(found.edges)
     assert found.data @ width == pytest.approx(1) and found.samples @ width == pytest.approx(1)
     assert (found.data * found.samples)[:9].max() == 0
-    with pytest.raises(ValueError, match="sample_energy: "):
-        energy_histogram(torch.zeros(3), torch.tensor([torch.nan]))
+
+
+@pytest.mark.parametrize("compare", [energy_calibration, energy_histogram])
+@pytest.mark.parametrize("bad", [torch.tensor([torch.nan]), torch.zeros(0), torch.zeros(3, 1)])
+def test_energies_that_say_nothing_are_named(compare, bad):
+    with pytest.raises(ValueError, match=r"^sample_energy: shape"):
+        compare(torch.zeros(3), bad)
+    with pytest.raises(ValueError, match=r"^data_energy: shape"):
+        compare(bad, torch.zeros(3))
 
 
 def test_a_plane_slice_is_the_energy_where_there_are_data_and_blank_elsewhere():

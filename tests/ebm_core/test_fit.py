@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ebm_core.checkpoints import load_checkpoint
+from ebm_core.checkpoints import load_checkpoint, save_checkpoint
 from ebm_core.fit import EnergyFit, fit
 from ebm_core.hybrid import AmortisedSampler
 from ebm_core.negatives import DataChains, PersistentChains
@@ -109,6 +109,17 @@ def test_an_interrupted_fit_goes_on_to_the_same_bits(name: str, tmp_path: Path) 
     assert saved is not None and len(saved["loss"]) == 14
     assert same(run(name, checkpoint=file), whole)
     assert same(run(name, checkpoint=file), whole)  # done: returns at once
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_fit_prolonged_has_the_bits_of_one_that_was_as_long_from_the_start(
+    name: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "fit.safetensors"
+    assert same(run(name, steps=20, checkpoint=file), run(name, steps=20))
+    assert same(run(name, steps=50, checkpoint=file), run(name, steps=50))
+    with pytest.raises(ValueError, match=r"^steps: 49, and .* has done 50"):
+        run(name, steps=49, checkpoint=file)
 
 
 @pytest.mark.slow
@@ -221,6 +232,11 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path: Path) -> None:
         run("sliced", checkpoint=file)
     with pytest.raises(ValueError, match="data or starting weights"):
         run("denoising", checkpoint=file, data=X + 1)
+    saved = load_checkpoint(file)
+    assert saved is not None
+    save_checkpoint(file, saved | {"asked": saved["asked"][1:]})
+    with pytest.raises(ValueError, match="of another version; delete it"):
+        run("denoising", checkpoint=file)
 
 
 def test_numbers_of_the_negatives_are_part_of_what_a_checkpoint_is_of() -> None:

@@ -16,6 +16,7 @@ from ebm_core import (
     input_gradient,
     langevin,
 )
+from ebm_core.diagnostics import ksd
 from ebm_core.gradients import frozen_gradient
 
 
@@ -120,6 +121,17 @@ def test_gibbs_and_langevin_agree_on_an_rbm():
     torch.testing.assert_close(chains.std(0), gibbs.std(0), rtol=0.05, atol=0)
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_samplers_and_tests_see_a_bias_that_no_gradient_needs(value):
+    energy, x = MLPEnergy(2, (8,), generator=generator()), torch.randn(9, 2, generator=generator())
+    energy.layers[-1].bias.data.fill_(value)
+    for broken in (energy, SumEnergy([energy, bowl])):
+        with pytest.raises(ValueError, match=r"^energy: not finite"):
+            langevin(broken, x, 2, 0.1, generator())
+        with pytest.raises(ValueError, match=r"^energy: not finite"):
+            ksd(broken, x, generator())
+
+
 def bad_shape(x):
     return x.sum(1, keepdim=True)
 
@@ -134,6 +146,17 @@ def bad_shape(x):
         (lambda: langevin(lambda x: x.log().sum(1), -torch.ones(5, 2), 1, 0.1, generator()), "energy: not f"),
         (lambda: langevin(bowl, torch.ones(5, 2), 300, 5.0, generator()), "step_size: at 5.0"),
         (lambda: MLPEnergy(3, generator=generator())(torch.zeros(5, 2)), r"x: shape \(5, 2\)"),
+        (lambda: MLPEnergy(3, (8, 0), generator=generator()), "^hidden: 0; expected 1"),
+        (lambda: ConvEnergy(0, generator=generator()), "^channels: 0; expected 1"),
+        (
+            lambda: ConvEnergy(1, generator=generator())(torch.zeros(5, 3, 8, 8)),
+            r"^x: .*\(B, 1, height, width\)",
+        ),
+        (lambda: ConvEnergy(1, generator=generator())(torch.zeros(1, 8, 8)), r"^x: shape \(1, 8, 8\)"),
+        (lambda: ConvEnergy(1, generator=generator())(torch.zeros(5, 1, 0, 8)), r"^x: shape \(5, 1, 0, 8\)"),
+        (lambda: GaussianBernoulliRBM(3, -1, generator=generator()), "^hidden: -1; expected 1"),
+        (lambda: rbm()(torch.zeros(5, 2)), r"^x: shape \(5, 2\); expected \(B, 4\)"),
+        (lambda: rbm().gibbs(torch.zeros(4), 1, generator()), r"^x: shape \(4,\); expected \(B, 4\)"),
         (lambda: DenoisingEnergy(nn.Linear(2, 3))(torch.zeros(5, 2)), "network: "),
         (lambda: SumEnergy([bowl], [1.0, 2.0]), "weights: 2"),
         (lambda: TemperedEnergy(bowl, 0), "temperature: 0"),

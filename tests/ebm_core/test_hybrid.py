@@ -67,3 +67,23 @@ def test_a_generator_of_another_shape_is_named() -> None:
         AmortisedSampler(nn.Linear(2, 3), 2, 0.3).draw(energy, torch.empty(8, 2), seeded(0))
     with pytest.raises(ValueError, match=r"^noise_scale"):
         AmortisedSampler(nn.Linear(2, 2), 2, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        (nn.Linear(3, 2), r"failed on latents of shape \(8, 2\)"),
+        (nn.Sequential(nn.Linear(2, 2), nn.Flatten(0)), r"gave \(16,\); expected one row a latent"),
+    ],
+)
+def test_a_network_that_does_not_map_latents_to_rows_is_named(network: nn.Module, said: str) -> None:
+    sampler = AmortisedSampler(network, 2, 0.3)
+    with pytest.raises(ValueError, match=f"^network: {said}"):
+        sampler.sample(8, seeded(0))
+    with pytest.raises(ValueError, match=f"^network: {said}"):
+        sampler.draw(energy, torch.empty(8, 2), seeded(0))
+
+
+def test_a_network_with_nothing_to_train_is_named() -> None:
+    with pytest.raises(ValueError, match=r"^network: no parameters"):
+        AmortisedSampler(nn.Identity(), 2, 0.3)

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from ebm_core import joint
 from ebm_core.joint import JointEnergy, JointTilt, fit_ranking, ranking_loss
 
 
@@ -37,9 +38,8 @@ def test_importance_sampling_shifts_a_gaussian_the_right_way(sign):
     assert drawn.std().item() == pytest.approx(1, abs=0.02)
 
 
-@pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_ranking_recovers_a_joint_shift_that_depends_on_the_input(sign):
-    """Truth N(±x/2, I) in two members, base N(0, I): the tilted mean follows x and its sign."""
+def tilted_mean(sign):
+    """Where x is 1 and −½ the mean that ranking finds for truth N(±x/2, I) in two members, base N(0, I)."""
     g = generator(3)
     x = torch.randn(4000, 2, 1, generator=g)
     truth = 0.5 * sign * x + torch.randn(4000, 2, 1, generator=g)
@@ -60,7 +60,15 @@ def test_ranking_recovers_a_joint_shift_that_depends_on_the_input(sign):
     with torch.no_grad():
         tilt = JointTilt(fit.module(draws, at).mean(0)[0])
     mean, _ = tilt.expectation(draws[0, :, :, 0])
-    assert mean.tolist() == pytest.approx([0.5 * sign, -0.25 * sign], abs=0.09)
+    return mean.tolist()
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_ranking_recovers_a_joint_shift_and_with_its_sign_flipped_does_not(sign, monkeypatch):
+    shift = pytest.approx([0.5 * sign, -0.25 * sign], abs=0.09)
+    assert tilted_mean(sign) == shift
+    monkeypatch.setattr(joint, "ranking_loss", lambda energy: -ranking_loss(energy))
+    assert tilted_mean(sign) != shift
 
 
 def test_ranking_refuses_shapes_that_differ():

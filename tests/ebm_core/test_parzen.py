@@ -51,3 +51,33 @@ def test_a_class_of_two_is_refused(examples) -> None:
     x, label = examples
     with pytest.raises(ValueError, match="class 1 has 2"):
         ManifoldParzen(x[:10], label[:10], neighbours=4, rank=2, noise=0.1, spread=0.7)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"x": torch.zeros(13)}, "x: torch.float32 of shape \\(13,\\)"),
+        ({"x": torch.full((13, 3), torch.nan)}, "x: "),
+        ({"label": torch.zeros(12, dtype=torch.int64)}, "label: .*; expected int64 \\(13,\\)"),
+        ({"label": torch.zeros(13)}, "label: torch.float32"),
+        ({"label": torch.full((13,), -1)}, "label: "),
+        ({"rank": -1}, "rank: -1"),
+        ({"neighbours": -1}, "neighbours: -1"),
+        ({"noise": 0.0}, "noise: 0.0"),
+    ],
+)
+def test_examples_and_numbers_that_cannot_be_are_named(examples, change, named) -> None:
+    x, label = examples
+    numbers = {"x": x, "label": label, "neighbours": 4, "rank": 2, "noise": 0.1, "spread": 0.7}
+    with pytest.raises(ValueError, match=f"^{named}"):
+        ManifoldParzen(**numbers | change)
+
+
+def test_points_of_another_width_and_classes_that_are_none_are_named(examples) -> None:
+    model = ManifoldParzen(*examples, neighbours=4, rank=2, noise=0.1, spread=0.7)
+    for x in (torch.zeros(5, 2), torch.zeros(3)):
+        with pytest.raises(ValueError, match=r"^x: .*; expected \(B, 3\)"):
+            model(x)
+    for label in (-1, 2):
+        with pytest.raises(ValueError, match=r"^label: .*; expected 0 to 1"):
+            model.sample(4, torch.Generator(), label)

@@ -122,6 +122,18 @@ def test_r_hat_and_effective_size_tell_mixed_chains_from_stuck_ones():
     assert effective_sample_size(slow).max() < 100
 
 
+def test_one_chain_has_an_effective_size_and_no_r_hat():
+    pytest.importorskip("arviz_stats")
+    one = torch.randn(200, 1, 2, generator=torch.Generator().manual_seed(0))
+    assert effective_sample_size(one) == pytest.approx([200, 200], rel=0.5)
+    with pytest.raises(ValueError, match=r"^draws: shape \(200, 1, 2\); .* 2 chains"):
+        r_hat(one)
+    with pytest.raises(ValueError, match=r"^draws: "):
+        effective_sample_size(one[:, :0])
+    with pytest.raises(ValueError, match=r"^draws: "):
+        effective_sample_size(one[:3])
+
+
 def test_replayed_chains_go_on_where_they_were_put():
     generator = torch.Generator().manual_seed(0)
     buffer = ReplayBuffer(lambda n, g: torch.zeros(n, 2), 100, 0.0, generator)
