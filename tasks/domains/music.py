@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from tasks.parallel import Progress
 
 TEST = 0.2
-FEWEST_LISTENERS = 5
-"""Artists of the catalog's data with fewer are left out, as is usual with these data."""
 COLD_PARTS = 5
 NDCG = Measure("ndcg@10", "NDCG@10", mean)
 RECALL = Measure("recall@20", "recall@20", mean)
@@ -77,6 +74,7 @@ class Music(Application):
 
     def read(self, given: Given, sources: dict[str, Any]) -> Examples:
         from tasks.applications.listening import Listens
+        from tasks.applications.listening_files import read_catalog, read_listens
         from tasks.recommenders import hold_out
 
         if given.label is not None:
@@ -85,9 +83,9 @@ class Music(Application):
             raise BasinError("give --data, which is split here, or both --train and --test")
         sound = None
         if given.data is not None:
-            table = _read_listens(given.data)
+            table = read_listens(given.data)
         elif given.train is not None and given.test is not None:
-            parts = {"train": _read_listens(given.train), "test": _read_listens(given.test)}
+            parts = {"train": read_listens(given.train), "test": read_listens(given.test)}
             for column in ("user", "artist"):
                 new = parts["test"].loc[~parts["test"][column].isin(parts["train"][column]), column]
                 if column == "user" and len(new):
@@ -97,7 +95,7 @@ class Music(Application):
                     )
             table = pd.concat(parts.values(), ignore_index=True)
         else:
-            table, sound_of = _read_catalog(sources)
+            table, sound_of = read_catalog(sources)
         user, users = pd.factorize(table["user"])
         item, artists = pd.factorize(table["artist"])
         if min(len(users), len(artists)) < 20:
@@ -303,52 +301,8 @@ class Music(Application):
         ]
 
 
-def _read_listens(path: Path) -> pd.DataFrame:
-    """A CSV of ``user,item[,count]`` as ``user artist count``."""
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise BasinError(f"{path}: not readable as CSV ({' '.join(str(error).split())[:120]})") from error
-    if list(table.columns) not in (["user", "item"], ["user", "item", "count"]):
-        raise BasinError(f"{path}: expected columns user,item[,count], found {','.join(table.columns)[:80]}")
-    if table.empty:
-        raise BasinError(f"{path}: no rows; expected one a user and item")
-    blank = np.flatnonzero((table["user"].str.strip() == "") | (table["item"].str.strip() == ""))
-    if len(blank):
-        raise BasinError(f"{path}: row {blank[0] + 2}: user or item is empty")
-    written = table["count"] if "count" in table else pd.Series("1", table.index)
-    count = pd.to_numeric(written, errors="coerce")
-    wrong = np.flatnonzero(~(np.isfinite(count) & (count > 0)))
-    if len(wrong):
-        raise BasinError(
-            f"{path}: row {wrong[0] + 2}: count {written[wrong[0]]!r}, expected a number above 0; leave out "
-            "pairs that are not known"
-        )
-    return pd.DataFrame({"user": table["user"], "artist": table["item"], "count": count})
-
-
-def _read_catalog(sources: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Listens with artists by id, and the mean sound of each artist's tracks, joined by name."""
-    from tasks.applications.cold_start import SOUND
-
-    listens = pd.read_csv(sources["lastfm_listens"], sep="\t")
-    listens = listens.set_axis(["user", "artist", "count"], axis=1)
-    listeners = listens.groupby("artist")["user"].transform("size")
-    listens = listens[listeners >= FEWEST_LISTENERS].reset_index(drop=True)
-    names = pd.read_csv(sources["lastfm_artists"], sep="\t", usecols=["id", "name"]).set_index("id")["name"]
-    tracks = pd.read_csv(sources["spotify_audio"])
-    for share in ("instrumentalness", "acousticness"):  # shares that crowd at 0
-        tracks[share] = np.log10(tracks[share] + 1e-4)
-    sound = tracks.groupby(_plain(tracks["artist"]))[list(SOUND)].mean()
-    return listens, sound.reindex(_plain(names)).set_axis(names.index)
-
-
 def _joined(artists: np.ndarray) -> str:
     return "|".join(map(str, artists))
-
-
-def _plain(names: pd.Series) -> pd.Series:
-    return names.astype(str).str.lower().str.split().str.join(" ")
 
 
 def _taste(examples: Examples) -> np.ndarray:
