@@ -47,9 +47,12 @@ def finder(maps: Maps, healthy: np.ndarray) -> Finder:
 
 
 def of_energy(energy: LesionEnergy) -> Maps:
+    """The mean of the slice's map and of the mirrored slice's."""
+
     def maps(slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        x = torch.as_tensor(slices)[:, None]
         with torch.no_grad():
-            parts = [energy.heat(part) for part in torch.as_tensor(slices)[:, None].split(128)]
+            parts = [(energy.heat(p) + energy.heat(p.flip(3)).flip(3)) / 2 for p in x.split(128)]
         heat = torch.cat(parts)
         return heat.flatten(1).logsumexp(1).numpy(), heat[:, 0].numpy()
 
