@@ -19,7 +19,7 @@ from tasks.checks.table.evidence import TableEvidence
 from tasks.checks.table.labels import CHECKS
 from tasks.errors import BasinError
 from tasks.files import whole, write_json
-from tasks.parallel import ROOT, Progress
+from tasks.parallel import ROOT, Progress, run_units, silent
 from tasks.validate import read_suite, require
 
 Stages = Callable[[str, Callable[[Progress], Any]], None]
@@ -100,10 +100,12 @@ class Run:
         self._write("audit.json", self.audit)
 
     def train(self, progress: Progress) -> None:
-        self.fitted = []
-        for seed in range(self.given.seeds):
-            progress(f"seed {seed}", seed, self.given.seeds)
-            self.fitted.append(self.application.fit(self.examples, seed, progress))
+        """Seeds side by side on Ray; a single one here."""
+        if self.given.seeds == 1:
+            self.fitted = [self.application.fit(self.examples, 0, progress)]
+        else:
+            units = [(self.application, self.examples, seed) for seed in range(self.given.seeds)]
+            self.fitted = run_units(_fit, units, "seeds", progress)
         from safetensors.torch import save_file
 
         tensors, config = self.application.model(self.fitted)
@@ -169,3 +171,7 @@ def run_application(name: str, given: Given, root: Path, out: Path, stages: Stag
     for stage, act in run.stages.items():
         stages(stage, act)
     return run
+
+
+def _fit(application: Application, examples: Any, seed: int) -> Any:
+    return application.fit(examples, seed, silent)
