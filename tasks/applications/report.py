@@ -38,7 +38,8 @@ def write_report(run: "Run", pictures: list[Picture]) -> None:
 
 
 def headline(application: Application, scores: dict[str, Any]) -> str:
-    """The first measure beside the reference peer, and whether the difference is clear of chance."""
+    """The first measure beside the reference peer, whether the difference is clear of chance, and who else
+    is ahead."""
     name, value = next(iter(scores["models"]["ebm"].items()))
     title = scores["measures"][name]["title"]
     paired = scores["paired"].get(application.reference, {}).get(name)
@@ -46,8 +47,20 @@ def headline(application: Application, scores: dict[str, Any]) -> str:
         return f"{application.title}: {title} {text(value)}"
     low, high = paired["interval"]
     verdict = "better than" if low > 0 else "worse than" if high < 0 else "not clearly different from"
-    theirs = scores["models"][application.reference][name]
-    return f"{application.title}: {title} {text(value)}, {verdict} {application.reference} ({text(theirs)})"
+    theirs = {model: text(found[name]) for model, found in scores["models"].items() if name in found}
+    said = f"{application.title}: {title} {text(value)}, {verdict} {application.reference}"
+    said += f" ({theirs[application.reference]})"
+    ahead = {
+        peer: of[name]["interval"][1] < 0
+        for peer, of in scores["paired"].items()
+        if name in of and of[name]["gain"] < 0 and peer != application.reference
+    }
+    if ahead:
+        names = ", ".join(
+            f"{peer} ({theirs[peer]}{', clearly' if clear else ''})" for peer, clear in ahead.items()
+        )
+        said += f"; ahead of it: {names}"
+    return said
 
 
 def text(value: float) -> str:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -18,12 +19,18 @@ from tasks.checks import run_checks
 from tasks.checks.table.evidence import TableEvidence
 from tasks.checks.table.labels import CHECKS
 from tasks.errors import BasinError
-from tasks.files import whole, write_json
+from tasks.files import read_json, whole, write_json
 from tasks.parallel import ROOT, Progress, run_units, silent
 from tasks.validate import read_suite, require
 
 Stages = Callable[[str, Callable[[Progress], Any]], None]
 """``stages(name, run)`` calls ``run(progress)`` and shows it."""
+
+RESULTS = (
+    "provenance.json", "validation.json", "audit.json", "model", "scores.json", "answers.csv", "landscape",
+    "report.html",
+)  # fmt: skip
+"""What a run leaves, beside its views ``data_docs`` and ``tensorboard``."""
 
 
 @dataclass
@@ -161,16 +168,43 @@ class Run:
 def run_application(name: str, given: Given, root: Path, out: Path, stages: Stages) -> Run:
     """Run the application on the user's files or the catalog's and write its results below ``out``.
 
-    ``provenance.json validation.json data_docs/ audit.json model/ scores.json answers.csv landscape/
-    tensorboard/ report.html``.
-    Raises ``BasinError`` in one line for whatever a user can mend; what was written before stays whole.
+    ``RESULTS`` appear together when all is done, in place of those of an earlier run of the same application;
+    ``data_docs/`` and ``tensorboard/`` as it goes. Raises ``BasinError`` in one line for whatever a user can
+    mend, also where ``out`` holds other things of these names; nothing of ``out`` is lost then.
     """
     if given.seeds < 1:
         raise BasinError(f"--seeds {given.seeds}: expected 1 or more")
-    run = Run(get_application(name), given, root, out, out)
-    for stage, act in run.stages.items():
-        stages(stage, act)
+    application = get_application(name)
+    _require_free(out, name)
+    with TemporaryDirectory(prefix=".run-", dir=out) as folder:
+        work = Path(folder)
+        run = Run(application, given, root, work, out)
+        for stage, act in run.stages.items():
+            stages(stage, act)
+        with whole(*(out / result for result in RESULTS)) as targets:
+            for result, target in zip(RESULTS, targets, strict=True):
+                (work / result).rename(target)
     return run
+
+
+def _require_free(out: Path, name: str) -> None:
+    """Make ``out``; raises ``BasinError`` where it cannot be, or holds what no run of ``name`` has left."""
+    if out.exists() and not out.is_dir():
+        raise BasinError(f"{out}: a file; --out expects a folder")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".run-", dir=out):
+            pass
+    except OSError as error:
+        raise BasinError(
+            f"cannot write {out}: {error.strerror or error}; make the folder writable or give another"
+        ) from error
+    taken = [result for result in RESULTS if (out / result).exists()]
+    before = out / "provenance.json"
+    if taken and (not before.is_file() or read_json(before).get("application") != name):
+        raise BasinError(
+            f"{out}: {taken[0]} is there, not of a run of {name}, and would be replaced; give a new folder"
+        )
 
 
 def _fit(application: Application, examples: Any, seed: int) -> Any:

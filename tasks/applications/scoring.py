@@ -49,6 +49,8 @@ def score(model: Path, data: Path, out: Path) -> Scored:
     application, stored = load_model(model)
     if not data.exists():
         raise BasinError(f"{data}: no such file or folder")
+    if (out / "provenance.json").exists():
+        raise BasinError(f"{out}: holds a run, whose answers would be replaced; give another --out")
     try:
         found = application.score(stored, data)
     except (KeyError, RuntimeError) as error:

@@ -189,12 +189,13 @@ class Anomaly(Application):
     def notes(self, examples: list[Table], scores: dict[str, Any]) -> list[str]:
         behind = []
         for name, of in scores["groups"].items():
-            middle = float(np.median([of[m]["auroc"] for m in of if m != "ebm"]))
-            if of["ebm"]["auroc"] < middle - WORST_FIT:
-                behind.append(f"{name} ({of['ebm']['auroc']:.3f} against {middle:.3f})")
-        words = "On no table is the energy more than .03 below the median peer."
+            for measure, title in (("auroc", "AUROC"), ("ap", "average precision")):
+                middle = float(np.median([of[m][measure] for m in of if m != "ebm"]))
+                if of["ebm"][measure] < middle - WORST_FIT:
+                    behind.append(f"{name} ({title} {of['ebm'][measure]:.3f} against {middle:.3f})")
+        words = "On no table is the energy more than .03 below the median peer in AUROC or average precision."
         if behind:
-            words = f"More than .03 below the median peer on {', '.join(behind)}."
+            words = f"More than .03 below the median peer: {', '.join(behind)}."
         few = [t.name for t in examples if t.anomalous.sum() < 30]
         found = [
             words,

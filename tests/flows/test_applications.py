@@ -108,3 +108,26 @@ def test_a_small_sample_ends_in_scores_and_a_page(
     page = (out / "report.html").read_text()
     assert "data:image/png" in page and 'src="http' not in page
     assert not list(out.rglob("*.pkl"))
+
+
+def test_what_a_folder_holds_is_not_lost(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    anomalies(60).to_csv(tmp_path / "table.csv", index=False)
+    out, given = tmp_path / "out", ["--data", tmp_path / "table.csv", "--label", "broken", "--seeds", "1"]
+    anomaly = ["run", "--domain", "anomaly", *given, "--out", out]
+    (out / "model").mkdir(parents=True)
+    (out / "model" / "notes.txt").write_text("mine")
+    assert "out: model is there, not of a run of anomaly" in basin(capsys, *anomaly)
+    assert (out / "model" / "notes.txt").read_text() == "mine"
+    (out / "model" / "notes.txt").unlink()
+    (out / "model").rmdir()
+
+    app([str(a) for a in anomaly], standalone_mode=False)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    score = ["score", "--model", out / "model", "--data", tmp_path / "table.csv", "--out", out]
+    assert "out: holds a run" in basin(capsys, *score)
+    assert "not of a run of social" in basin(capsys, "run", "--domain", "social", *given, "--out", out)
+    anomalies(20).to_csv(tmp_path / "table.csv", index=False)  # too few, found out after the first stages
+    assert "normal rows; expected 20 or more" in basin(capsys, *anomaly)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    (tmp_path / "file").write_text("mine")
+    assert "file: a file; --out expects a folder" in basin(capsys, *anomaly[:-1], tmp_path / "file")
