@@ -4,7 +4,6 @@ Rows are draws of a mixture of four normals in eight dimensions; quality is the 
 fresh draws and the same draws with shuffled columns, of which the true density's is the ceiling.
 """
 
-import resource
 import tempfile
 import time
 from collections.abc import Iterator
@@ -76,8 +75,9 @@ def new_energy() -> MLPEnergy:
 
 
 def peak() -> float:
-    """Largest resident memory of this process so far, MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Largest resident memory of this process so far, MiB; ``getrusage`` would give a child its parent's."""
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def work(rank: int, workers: int, path: str, kind: str, steps: int | None, results: Any) -> None:

@@ -37,7 +37,10 @@ def basin(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Energy-based forecasts of finance and climate: run the pipeline, read its forecasts and reports."""
+    """Energy-based forecasts of finance and climate, and energies of tables, pictures, sounds and lists.
+
+    Run the pipeline or an application, read its forecasts, scores and reports.
+    """
 
 
 Root = Annotated[Path, typer.Option(help="Folder of dvc.yaml and params.yaml.")]
