@@ -1,13 +1,12 @@
 """Run the walk and write it as a page with what it printed and drew: ``python docs/tutorial/render.py``.
 
-Comments that begin a block of ``walk.py`` are text, all else is code. ``show(figure, name)`` puts a picture
-on the page, ``work`` is a folder for files, ``seconds`` holds times, which the page does not show.
+Comments that begin a block of ``walk.py`` are text, all else is code. In place of the page's own
+``show(figure, name)``, which saves a picture, one here puts it on the page too.
 """
 
 import contextlib
 import io
 import sys
-import tempfile
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -34,18 +33,18 @@ def render(out: Path) -> None:
         figure.savefig(out / f"{name}.png", dpi=80, metadata={"Software": None})
         page.append(f"![{name}]({name}.png)")
 
-    with tempfile.TemporaryDirectory() as work:
-        names: dict[str, Any] = {"show": show, "work": Path(work), "seconds": {}}
-        for text, content in cells((HERE / "walk.py").read_text(encoding="utf-8")):
-            if text:
-                page.append(content)
-                continue
-            page.append(f"```python\n{content}\n```")
-            printed = io.StringIO()
-            with contextlib.redirect_stdout(printed):
-                exec(compile(content, "walk.py", "exec"), names)
-            if printed.getvalue():
-                page.append(f"```text\n{printed.getvalue().rstrip()}\n```")
+    names: dict[str, Any] = {}
+    for text, content in cells((HERE / "walk.py").read_text(encoding="utf-8")):
+        if text:
+            page.append(content)
+            continue
+        page.append(f"```python\n{content}\n```")
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(content, "walk.py", "exec"), names)
+        names["show"] = show
+        if printed.getvalue():
+            page.append(f"```text\n{printed.getvalue().rstrip()}\n```")
     (out / "README.md").write_text("\n\n".join(page) + "\n", encoding="utf-8")
 
 

@@ -4,7 +4,8 @@
 # wrong. Here you define one, train it, look at it, break it, mend it, and put it to work. You need PyTorch
 # basics and no GPU. All code of this page is one script: `python docs/tutorial/render.py` runs it (under
 # two minutes on one core) and writes this page anew, with every number and picture on it. Change something
-# and run it again.
+# and run it again. Or paste the blocks in order at a Python prompt at the root of the repository: pictures
+# and files then go to `runs/tutorial`.
 
 import time
 from pathlib import Path
@@ -27,6 +28,14 @@ from ebm_core.networks import initialise
 from ebm_core.objectives import ContrastiveDivergence, DenoisingScoreMatching
 from ebm_core.samplers import langevin
 from ebm_core.training import fit_tilt, negative_log_tilt
+
+work = Path("runs/tutorial")
+work.mkdir(parents=True, exist_ok=True)
+
+
+def show(figure: Figure, name: str) -> None:
+    figure.savefig(work / f"{name}.png")
+
 
 # ## 1. Define an energy
 #
@@ -97,8 +106,9 @@ def landscape(models: dict, points: dict | None = None) -> Figure:
 
 
 picture = landscape({"untrained": energy, "trained": trained})
-with SummaryWriter("runs/tutorial") as writer:
+with SummaryWriter(str(work)) as writer:
     writer.add_figure("landscape", picture)
+
 show(picture, "landscape")
 
 # Samples come from walking downhill with noise, the Langevin sampler. If they look like data, the energy
@@ -173,6 +183,7 @@ for hidden in (2, 4, 8, 16):
     if now < paid + 0.001:
         break
     kept, paid = grown.module, now
+
 print(f"kept {kept.hidden} units; gain on new data {gain(kept, new_score, new_x):+.3f}")
 
 # ## 6. Speed it up with contrastive divergence
@@ -186,7 +197,7 @@ def start(count: int, draws: torch.Generator) -> torch.Tensor:
     return 4 * torch.rand(count, 2, generator=draws) - 2
 
 
-contrast = {}
+contrast, seconds = {}, {}
 for name, steps, fresh in (("from scratch", 100, 1.0), ("persistent", 10, 0.02)):
     draws = torch.Generator().manual_seed(0)
     chains = PersistentChains(ReplayBuffer(start, 1024, fresh, draws), steps=steps, step_size=0.02)
@@ -197,6 +208,7 @@ for name, steps, fresh in (("from scratch", 100, 1.0), ("persistent", 10, 0.02))
     ).averaged  # fmt: skip
     seconds[name] = time.perf_counter() - began
     print(f"{name}: held-out log-likelihood {log_likelihood(contrast[name], held_out):.2f} nats")
+
 faster = seconds["persistent"] < seconds["from scratch"] / 3
 print("persistent took", "less than a third of the time" if faster else "more than a third of the time")
 

@@ -82,6 +82,9 @@ class Application(ABC):
     title: str
     question: str
     """What is asked and how it is judged, in a few plain sentences for the report."""
+    own_title: str = ""
+    own_question: str = ""
+    """Of files of the user's own; empty where title and question hold of any."""
     sources: tuple[str, ...]
     """Entries of ``data/catalog.yaml``, of kind ``dataset``."""
     reference: str

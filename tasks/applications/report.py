@@ -4,7 +4,7 @@ from base64 import b64encode
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from tasks.applications import Application, Picture
+from tasks.applications import Picture
 from tasks.files import whole
 from tasks.reporting.account import table_of_checks
 from tasks.reporting.page import Cell, Row, Section, card, page, paragraph, table
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 def write_report(run: "Run", pictures: list[Picture]) -> None:
     """Write ``report.html``, one file that loads nothing."""
-    application, scores = run.application, run.scores
+    application, scores, own = run.application, run.scores, run.given.own
+    title = (own and application.own_title) or application.title
+    question = (own and application.own_question) or application.question
     sections = [
-        Section("asked", "Question", "What was asked", paragraph(application.question, "big")),
+        Section("asked", "Question", "What was asked", paragraph(question, "big")),
         Section("scores", "Scores", "The model beside its peers", _scores(scores)),
         Section("seen", "Pictures", "What is judged", "".join(_figure(p) for p in pictures)),
         Section("trust", "Trust", "Are the data fit to learn from?", _trust(run)),
@@ -26,9 +28,9 @@ def write_report(run: "Run", pictures: list[Picture]) -> None:
     tiles = [(text(value), f"{scores['measures'][name]['title']} of the energy model")
              for name, value in list(scores["models"]["ebm"].items())[:4]]  # fmt: skip
     html = page(
-        f"Basin: {application.title}",
-        f"Basin · {application.title}",
-        headline(application, scores),
+        f"Basin: {title}",
+        f"Basin · {title}",
+        headline(title, application.reference, scores),
         " ".join(scores["notes"][:2]),
         tiles,
         sections,
@@ -37,23 +39,23 @@ def write_report(run: "Run", pictures: list[Picture]) -> None:
         path.write_text(html, encoding="utf-8")
 
 
-def headline(application: Application, scores: dict[str, Any]) -> str:
+def headline(subject: str, reference: str, scores: dict[str, Any]) -> str:
     """The first measure beside the reference peer, whether the difference is clear of chance, and who else
     is ahead."""
     name, value = next(iter(scores["models"]["ebm"].items()))
     title = scores["measures"][name]["title"]
-    paired = scores["paired"].get(application.reference, {}).get(name)
+    paired = scores["paired"].get(reference, {}).get(name)
     if paired is None:
-        return f"{application.title}: {title} {text(value)}"
+        return f"{subject}: {title} {text(value)}"
     low, high = paired["interval"]
     verdict = "better than" if low > 0 else "worse than" if high < 0 else "not clearly different from"
     theirs = {model: text(found[name]) for model, found in scores["models"].items() if name in found}
-    said = f"{application.title}: {title} {text(value)}, {verdict} {application.reference}"
-    said += f" ({theirs[application.reference]})"
+    said = f"{subject}: {title} {text(value)}, {verdict} {reference}"
+    said += f" ({theirs[reference]})"
     ahead = {
         peer: of[name]["interval"][1] < 0
         for peer, of in scores["paired"].items()
-        if name in of and of[name]["gain"] < 0 and peer != application.reference
+        if name in of and of[name]["gain"] < 0 and peer != reference
     }
     if ahead:
         names = ", ".join(

@@ -124,7 +124,11 @@ class Mri(Application):
 
         train, healthy = examples.part(examples.train), examples.part(examples.calibrate)
         generator = torch.Generator().manual_seed(seed)
-        energy, losses = fit_lesion_energy(torch.as_tensor(train)[:, None], STEPS, generator)
+
+        def steps(label: str, done: int, total: int) -> None:
+            progress(f"seed {seed}: {label}", done, total)
+
+        energy, losses = fit_lesion_energy(torch.as_tensor(train)[:, None], STEPS, generator, steps)
         maps = {
             "ebm": finders.of_energy(energy),
             "pca": finders.of_pca(train, seed),

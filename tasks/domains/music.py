@@ -69,6 +69,12 @@ class Music(Application):
         "nobody has listened to yet, of whom only the sound is known? A fifth of the artists with audio "
         "features is taken out altogether, another for each seed; for each user they are ranked (AUROC)."
     )
+    own_title = "Users and items"
+    own_question = (
+        "Which items will a user choose whose other choices are known? A part of each user's items is held "
+        "out (of a single file a fifth, drawn anew for each seed; else the test file), and every item that "
+        "the user does not have is ranked (NDCG@10, recall@20)."
+    )
     sources = ("lastfm_listens", "lastfm_artists", "spotify_audio")
     reference = "ease"
 
@@ -281,11 +287,14 @@ class Music(Application):
 
     def notes(self, examples: Examples, scores: dict[str, Any]) -> list[str]:
         notes = [
-            "The base is EASE; the energy sees the scores of five classical models and how popular artist "
+            "The base is EASE; the energy sees the scores of five classical models and how popular item "
             "and taste are. linear-pool is the same without the hidden layer: what stacking alone brings."
         ]
         if examples.sound is None:
-            return [*notes, "Your own file has no audio features, so nothing is said of new artists."]
+            return [
+                *notes,
+                "A file of your own has no features of the items, so nothing is said of new ones.",
+            ]
         gain = scores["paired"]["ebm-without-tempo"]["cold_auroc"]
         low, high = gain["interval"]
         words = "not clear of chance" if low <= 0 <= high else "small" if gain["gain"] < 0.02 else "clear"

@@ -56,6 +56,12 @@ class Social(Application):
         "tenths and is judged on the later three; an article is judged at least 21 days after the last one "
         "learned from. The size is forecast as a full distribution, and viral is its upper tail."
     )
+    own_question = (
+        "How large will it become, and which rows will be among the tenth largest? Every model learns from "
+        "the earlier rows and is judged on the later ones: of a single file, in its order, the first seven "
+        "tenths and the rest; else the training and the test file. The size is forecast as a full "
+        "distribution, and viral is its upper tail."
+    )
     sources = ("cascades", "online_news")
     reference = "boosting"
 

@@ -1,6 +1,8 @@
 """The tutorial runs as it stands, and the page in the repository is what it prints."""
 
+import codeop
 import importlib.util
+import re
 import shutil
 from pathlib import Path
 
@@ -25,3 +27,14 @@ def test_the_walk_runs_and_its_page_is_that_of_the_repository(
         assert (tmp_path / f"{picture}.png").stat().st_size > 5000
     assert "exit code 1" in page and "less than a third" in page
     assert list((tmp_path / "runs/tutorial").glob("events*"))
+
+
+def test_every_block_of_the_page_can_be_pasted_at_a_prompt(project_root: Path) -> None:
+    page = (project_root / "docs/tutorial/README.md").read_text(encoding="utf-8")
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        pending = ""
+        for line in [*block.splitlines(), ""]:
+            pending += line + "\n"
+            if codeop.compile_command(pending[:-1]) is not None:
+                pending = ""
+        assert not pending

@@ -18,6 +18,7 @@ from tasks.errors import BasinError
 from tasks.pictures import finders
 from tasks.pictures.classes import calibrate
 from tasks.pictures.corruptions import CORRUPTIONS
+from tasks.pictures.healthy import fit_lesion_energy
 from tasks.pictures.lesions import add_lesions
 from tasks.pictures.scans import SIDE, alike, divided, read_scans, resized
 
@@ -200,6 +201,14 @@ def test_slices_of_one_volume_lie_in_one_part(tmp_path: Path) -> None:
     volumes = examples.pictures.labels
     parts = [set(volumes[rows]) for rows in (examples.train, examples.calibrate, examples.test)]
     assert sum(map(len, parts)) == 12 and all(parts)
+
+
+def test_learning_from_slices_says_every_fifty_steps_how_far_it_is() -> None:
+    said = []
+    slices = torch.rand(2, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    _, losses = fit_lesion_energy(slices, 101, torch.Generator().manual_seed(0), lambda *at: said.append(at))
+    assert said == [("steps", done, 101) for done in (0, 50, 100)]
+    assert len(losses) == 101
 
 
 def test_peers_find_a_blob_where_it_is() -> None:

@@ -1,0 +1,54 @@
+"""The page of a user's own file speaks of that file, not of the project's data."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tasks.applications import Given, get_application
+from tasks.applications.report import write_report
+from tasks.applications.run import Run
+from tasks.domains.images import APPLICATION as IMAGES
+from tasks.domains.images import Examples
+from tasks.pictures.reading import Pictures
+
+SCORES = {
+    "models": {"ebm": {"accuracy": 1.0}, "svm": {"accuracy": 1.0}, "knn": {"accuracy": 1.0}},
+    "intervals": {name: {"accuracy": [1.0, 1.0]} for name in ("ebm", "svm", "knn")},
+    "measures": {"accuracy": {"title": "accuracy", "better": "higher"}},
+    "paired": {},
+    "groups": {},
+    "seeds": 1,
+    "notes": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("images", ("digit",)),
+        ("music", ("artist", "five listeners", "audio", "sound")),
+        ("social", ("retweet", "cascade", "ten minutes", "article")),
+    ],
+)
+def test_title_and_question_are_those_of_the_data_given(
+    name: str, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    pages = {}
+    for given in (Given(data=tmp_path / "mine"), Given(train=tmp_path / "a", test=tmp_path / "b"), Given()):
+        run = Run(get_application(name), given, tmp_path, tmp_path, tmp_path, scores=SCORES)
+        run.validation, run.audit = {"expectations": []}, {"status": "pass", "checks": []}
+        write_report(run, [])
+        pages[given] = (tmp_path / "report.html").read_text().lower()
+    *own, catalog = pages.values()
+    for word in words:
+        assert word in catalog
+        assert all(word not in page for page in own)
+
+
+def test_notes_of_pictures_hold_of_any_pictures_and_of_ties() -> None:
+    rows = np.arange(4)
+    pictures = Pictures(np.zeros((4, 8, 8), np.float32), ("a", "b", "c", "d"), None)
+    notes = " ".join(IMAGES.notes(Examples(pictures, rows % 2, ("x", "y"), ((rows, rows),)), SCORES))
+    assert "digit" not in notes
+    assert "Accuracy of the energy 1.0000, of the best of its peers (svm, knn) 1.0000." in notes
