@@ -19,6 +19,7 @@ from flows.listening import listener
 from flows.pipeline import UiProgress, one_line, transient, write_run_record
 from flows.stage import StageRecord
 from tasks.applications.project import FOLDER, project_run
+from tasks.errors import counted
 from tasks.files import read_json
 from tasks.freshness import Verdict, bring_up_to_date, one_run_at_a_time
 from tasks.parallel import Progress
@@ -109,7 +110,9 @@ def show_artifacts(stage: str, name: str, out: Path) -> None:
             {"model": model} | {m: round(value, 4) for m, value in found.items()}
             for model, found in scores["models"].items()
         ]
-        words = f"{name}: the energy model (ebm) beside its peers, means over {scores['seeds']} seeds"
+        words = (
+            f"{name}: the energy model (ebm) beside its peers, means over {counted(scores['seeds'], 'seed')}"
+        )
         create_table_artifact(rows, key=f"scores-{name}", description=words)
     elif stage == "landscape":
         found = read_json(out / "landscape" / "landscape.json")

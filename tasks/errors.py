@@ -1,4 +1,4 @@
-"""The one exception that ends a command with one clear line."""
+"""The one exception that ends a command with one clear line, and what such lines count."""
 
 
 class BasinError(Exception):
@@ -7,3 +7,8 @@ class BasinError(Exception):
     Every door (``python -m tasks``, Prefect, ``basin``) prints the message as one line and ends with
     exit code 1; the last good outputs stay in place.
     """
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 seed``, ``2 seeds``: a number with a regular noun."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

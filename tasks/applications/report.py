@@ -5,6 +5,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from tasks.applications import Picture
+from tasks.errors import counted
 from tasks.files import whole
 from tasks.reporting.account import table_of_checks
 from tasks.reporting.page import Cell, Row, Section, card, page, paragraph, table
@@ -96,7 +97,7 @@ def _scores(scores: dict[str, Any]) -> str:
         rows.append(Row(model, cells, "model " + ("ebm" if model == "ebm" else "peer")))
         if model != "ebm":
             gains.append(Row(model, paired, "model peer"))
-    seeds = f"mean over {scores['seeds']} seeds with 95 % interval"
+    seeds = f"mean over {counted(scores['seeds'], 'seed')} with 95 % interval"
     content = table(f"The test part, {seeds}", ["Model", *titles], rows)
     plain = [m["title"] for m in measures.values()]
     content += table("What the energy model gains on each peer (positive: better)", ["Peer", *plain], gains)

@@ -105,7 +105,7 @@ def heard_as(
         for _ in range(HEARD):
             z = torch.randn(len(x), len(LATENT), generator=generator)
             logits.append(energy.logits(spoken_by(x, z * spread)))
-        found = torch.stack(logits)
+        found = torch.stack(logits).double()  # in single precision the sum may exceed 1
         weight = (trust * found.logsumexp(2, keepdim=True)).softmax(0)
         return (weight * found.softmax(2)).sum(0)
 

@@ -26,13 +26,17 @@ SHORTEST = 0.05
 
 @dataclass(frozen=True)
 class Recordings:
-    """Spectrograms ``(n, BANDS, FRAMES)`` with label, speaker and file of each; ``seconds`` as recorded."""
+    """Spectrograms ``(n, BANDS, FRAMES)`` with label, speaker and file of each; ``seconds`` as recorded.
+
+    ``left_out``: recordings of the folder that were not read, as there were more than enough.
+    """
 
     spectrogram: np.ndarray
     label: np.ndarray
     speaker: np.ndarray
     file: np.ndarray
     seconds: np.ndarray
+    left_out: int = 0
 
     def __len__(self) -> int:
         return len(self.label)
@@ -66,11 +70,14 @@ def read_folder(folder: Path, most: int | None = None) -> Recordings:
         np.array([speaker for _, speaker, *_ in kept]),
         np.array([path.name for *_, path in kept]),
         np.array([len(sound) / RATE for sound in sounds]),
+        len(found) - len(kept),
     )
 
 
 def read_wav(path: Path) -> np.ndarray:
     """Samples of a mono recording at ``RATE``, as floats. Raises ``BasinError`` for anything else."""
+    if path.stat().st_size == 0:
+        raise BasinError(f"{path}: is empty; record it again or leave it out")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", wavfile.WavFileWarning)  # chunks that are no sound

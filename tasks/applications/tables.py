@@ -1,25 +1,23 @@
 """A user's table of examples: numbers from CSV, Parquet or ``.npz``, or one line that says what is wrong."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from tasks.errors import BasinError
-from tasks.own.question import Question
-from tasks.own.reading import load
+from tasks.errors import BasinError, counted
+from tasks.own.reading import load_rows
+from tasks.pictures.arrays import read_arrays
 
 
-def read_numbers(path: Path, label: str | None) -> pd.DataFrame:
+def read_numbers(path: Path, label: str | None, marks: str | None = None) -> pd.DataFrame:
     """All columns as floats, the rows in the order of the file; ``label``, if any, must be among them.
 
-    A ``.npz`` file holds ``X`` ``(n, d)`` and, for the label, ``y`` ``(n,)``. Raises ``BasinError`` for an
+    A ``.npz`` file holds ``X`` ``(n, d)`` and, for the label, ``y`` ``(n,)``. ``marks`` says what is expected
+    of a label that is no number. Raises ``BasinError`` for an
     unreadable or empty file, an unknown label, and cells that are empty or no numbers, naming row and column.
     """
-    frame = (
-        _npz(path, label) if path.suffix == ".npz" else load(path, Question(time="", target=label or "label"))
-    )
+    frame = _npz(path, label) if path.suffix == ".npz" else load_rows(path, "CSV, Parquet or npz")
     if label is not None and label not in frame:
         found = ", ".join(map(str, frame.columns[:20]))
         raise BasinError(f"{path}: no column {label}; found {found}; name the label with --label")
@@ -31,25 +29,26 @@ def read_numbers(path: Path, label: str | None) -> pd.DataFrame:
     for column in frame:
         bad = np.flatnonzero(~np.isfinite(numbers[column]))
         if len(bad):
+            remedy = "write categories as numbers (one column of 0 and 1 each), fill or drop empty cells"
+            if marks is not None and column == label:
+                remedy = f"expected {marks}"
             raise BasinError(
                 f"{path}: column {column}, row {bad[0] + 1}: {frame[column].iloc[bad[0]]!r} is no number "
-                f"({len(bad)} such rows); write categories as numbers (one column of 0 and 1 each), fill or "
-                "drop empty cells"
+                f"({counted(len(bad), 'such row')}); {remedy}"
             )
     return numbers.rename(columns=str)
 
 
 def _npz(path: Path, label: str | None) -> pd.DataFrame:
-    if not zipfile.is_zipfile(path):
-        # NumPy would take it for a pickle and advise to trust it.
-        raise BasinError(f"{path}: expected an .npz file with arrays X and y; this is none")
-    try:
-        with np.load(path, allow_pickle=False) as held:
-            x = held["X"]
-            y = held["y"] if label is not None else np.zeros(x.shape[:1])
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise BasinError(f"{path}: expected an .npz file with arrays X and y ({reason})") from error
+    found = read_arrays(path)
+    missing = [name for name in ("X", "y")[: 1 if label is None else 2] if name not in found]
+    if missing:
+        held = ", ".join(found) or "nothing"
+        raise BasinError(
+            f"{path}: no array {missing[0]}; found {held}; write numpy.savez(path, X=rows, y=labels)"
+        )
+    x = found["X"]
+    y = found["y"] if label is not None else np.zeros(x.shape[:1])
     if x.ndim != 2 or y.shape != x.shape[:1]:
         raise BasinError(f"{path}: X is {x.shape} and y is {y.shape}; expected (n, d) and (n,)")
     frame = pd.DataFrame(x, columns=[f"x{j}" for j in range(x.shape[1])])

@@ -20,6 +20,8 @@ EXPLAINED = 100
 """Rows of highest energy of a table for which it is said what raises it."""
 WORST_FIT = 0.03
 """How much worse than the median peer's an AUROC is called out."""
+MARKS = "0 for normal rows and 1 for anomalies"
+"""What the column of labels holds."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ class Anomaly(Application):
         for trial in trials:
             table, energy = table_of[trial.group], trial.answers["ebm"]
             names = [f"{table.name} row {i + 1}" for i in trial.units]
-            frame = pd.DataFrame({"example": names, "truth": trial.truth, "energy": energy})
+            frame = pd.DataFrame({"example": names, "truth": trial.truth, "energy": energy, "raised_by": ""})
             if trial.seed == 0:
                 top = np.argsort(-energy)[:EXPLAINED]
                 parts = fitted[0][table.name]["ebm"].contributions(table.x[trial.units[top]])
@@ -181,7 +183,7 @@ class Anomaly(Application):
         energy = model(x)
         p = p_values(energy, held_out_energies(normal, seed))
         names = [f"{path.name} row {i + 1}" for i in range(len(x))]
-        found = pd.DataFrame({"example": names, "energy": energy, "p_value": p})
+        found = pd.DataFrame({"example": names, "energy": energy, "p_value": p, "raised_by": ""})
         top = np.argsort(-energy)[:EXPLAINED]
         found.loc[top, "raised_by"] = raised_by(model.contributions(x[top]), known[name])
         return Scored(found)
@@ -220,7 +222,7 @@ def _table(path: Path, label: str | None) -> Table:
     if label is None and path.suffix != ".npz":
         raise BasinError(f"{path}: name the column that marks anomalies with --label")
     label = label or "y"
-    rows = read_numbers(path, label)
+    rows = read_numbers(path, label, MARKS)
     x = rows.drop(columns=label)
     table = Table(path.name.split(".")[0], tuple(x), x.to_numpy(), _marks(path, rows[label]))
     _require_normal(path, table.x[~table.anomalous])
@@ -241,8 +243,8 @@ def _divided(given: Given) -> Table:
     if given.train is None or given.test is None:
         raise BasinError("give both --train and --test, or --data alone")
     label = given.label or "y"
-    test = read_numbers(given.test, label)
-    train = read_numbers(given.train, label)
+    test = read_numbers(given.test, label, MARKS)
+    train = read_numbers(given.train, label, MARKS)
     if set(train) != set(test):
         odd = sorted(set(train) ^ set(test))
         raise BasinError(f"{given.test}: columns differ from those of {given.train}: {', '.join(odd[:5])}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.applications import Application, Given, Picture, Scene
-from tasks.errors import BasinError
+from tasks.errors import BasinError, counted
 from tasks.pictures.reading import Pictures, read_pictures
 
 if TYPE_CHECKING:
@@ -73,17 +73,17 @@ class Images(Application):
             bunch = sources["digits"]
             values = bunch.images.astype(np.float32) / 16
             names = tuple(f"digits[{i}]" for i in range(len(values)))
-            return self._folded(Pictures(values, names, bunch.target))
+            return self._folded(Pictures(values, names, bunch.target), "digits")
         if given.data is not None:
-            return self._folded(read_pictures(given.data))
+            return self._folded(read_pictures(given.data), str(given.data))
         if given.train is None or given.test is None:
             raise BasinError("images: give --data, or both --train and --test")
         train, test = read_pictures(given.train), read_pictures(given.test)
         if train.values.shape[1:] != test.values.shape[1:]:
             shapes = f"{train.values.shape[1:]} and {test.values.shape[1:]}"
             raise BasinError(f"{given.test}: pictures of --train and --test differ in size: {shapes}")
-        known, asked = _labels(train, given.train), _labels(test, given.test)
-        _require(train, known)
+        known, asked = _labels(train, str(given.train)), _labels(test, str(given.test))
+        _require(train, known, str(given.train))
         unknown = sorted(set(asked) - set(known))
         if unknown:
             raise BasinError(f"{given.test}: class {unknown[0]} is not in --train; it must be learned first")
@@ -93,11 +93,11 @@ class Images(Application):
         both = Pictures(values, train.names + test.names, None)
         return _examples(both, np.concatenate([known, asked]), (fold,))
 
-    def _folded(self, pictures: Pictures) -> Examples:
+    def _folded(self, pictures: Pictures, label: str) -> Examples:
         from sklearn.model_selection import StratifiedKFold
 
-        labels = _labels(pictures, "--data")
-        _require(pictures, labels)
+        labels = _labels(pictures, label)
+        _require(pictures, labels, label)
         folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(labels, labels)
         return _examples(pictures, labels, tuple(folds))
 
@@ -300,7 +300,7 @@ def _answers(energy: Any, peers: Any, x: np.ndarray, kind: str) -> dict[str, np.
     return {"ebm": ours.numpy(), **getattr(peers, kind)(x)}
 
 
-def _labels(pictures: Pictures, label: Any) -> np.ndarray:
+def _labels(pictures: Pictures, label: str) -> np.ndarray:
     if pictures.labels is None:
         raise BasinError(
             f"{label}: pictures without a class; give y in the .npz, or a folder of PNG for each class"
@@ -308,19 +308,22 @@ def _labels(pictures: Pictures, label: Any) -> np.ndarray:
     return pictures.labels.astype(str)
 
 
-def _require(pictures: Pictures, labels: np.ndarray) -> None:
+def _require(pictures: Pictures, labels: np.ndarray, label: str) -> None:
     """Raise ``BasinError`` for training pictures that are too large, too few or of one class."""
     height, width = pictures.values.shape[1:]
     if max(height, width) > LARGEST:
         raise BasinError(
-            f"pictures of {width} × {height} pixels; expected at most {LARGEST} a side: shrink them"
+            f"{label}: pictures of {width} × {height} pixels; expected at most {LARGEST} a side: shrink them"
         )
     classes, counts = np.unique(labels, return_counts=True)
     if len(classes) < 2:
-        raise BasinError(f"only one class, {classes[0]}; expected two or more to tell apart")
+        raise BasinError(f"{label}: only one class, {classes[0]}; expected two or more to tell apart")
     if counts.min() < FEWEST:
         rarest = classes[counts.argmin()]
-        raise BasinError(f"class {rarest}: {counts.min()} training pictures; expected {FEWEST} or more")
+        raise BasinError(
+            f"{label}: class {rarest} has {counted(counts.min(), 'training picture')}; expected {FEWEST} or "
+            "more"
+        )
 
 
 def _examples(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.applications import Application, Given, Picture, Scene
-from tasks.errors import BasinError
+from tasks.errors import BasinError, counted
 from tasks.pictures.reading import Pictures
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Mri(Application):
     reference = "knn"
 
     def read(self, given: Given, sources: dict[str, Any]) -> Examples:
-        from tasks.pictures.scans import alike, divided, read_scans
+        from tasks.pictures.scans import ALIKE, alike, divided, read_scans
 
         if given.train is not None and given.test is not None:
             learned, judged = read_scans(given.train), read_scans(given.test)
@@ -86,8 +86,9 @@ class Mri(Application):
         group = alike(pictures.values, pictures.labels)
         if group.max() + 1 < FEWEST:
             raise BasinError(
-                f"{path}: {group.max() + 1} groups of slices that differ (a NIfTI file is one); expected "
-                f"{FEWEST} or more to divide"
+                f"{path}: {counted(len(pictures), 'slice')} in {counted(group.max() + 1, 'group')}; expected "
+                f"{FEWEST} groups or more to divide: slices that correlate above {ALIKE}, and those of one "
+                "NIfTI file, count as one group; give scans of more patients"
             )
         return Examples(pictures, group, *divided(group, SHARES))
 

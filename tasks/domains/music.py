@@ -11,7 +11,7 @@ from tasks.applications import Application, Given, Picture, Scene
 from tasks.applications.measures import Measure, mean
 from tasks.applications.trials import Trial
 from tasks.checks.table.evidence import Spec
-from tasks.errors import BasinError
+from tasks.errors import BasinError, counted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -104,10 +104,11 @@ class Music(Application):
             table, sound_of = read_catalog(sources)
         user, users = pd.factorize(table["user"])
         item, artists = pd.factorize(table["artist"])
+        label = given.data or given.train or "lastfm"
         if min(len(users), len(artists)) < 20:
             raise BasinError(
-                f"{len(users)} users and {len(artists)} items: expected 20 of each or more, or there is no "
-                "taste in common to learn"
+                f"{label}: {counted(len(users), 'user')} and {counted(len(artists), 'item')}: expected 20 of "
+                "each or more, or there is no taste in common to learn"
             )
         if not given.own:
             sound = sound_of.reindex(artists).to_numpy()
@@ -117,7 +118,9 @@ class Music(Application):
         else:
             tests = [hold_out(user, TEST, 1000 + seed) for seed in range(given.seeds)]
         if not tests[0].any():
-            raise BasinError("no user has three items or more, so none can be held out; give a longer file")
+            raise BasinError(
+                f"{label}: no user has three items or more, so none can be held out; give a longer file"
+            )
         return Examples(listens, np.asarray(users), np.asarray(artists), tests, sound)
 
     def table(self, examples: Examples) -> pd.DataFrame:

@@ -203,19 +203,28 @@ class Speech(Application):
 
     def notes(self, examples: "Recordings", scores: dict[str, Any]) -> list[str]:
         errors = {name: 1 - found["accuracy"] for name, found in scores["models"].items()}
+        ours, theirs, alone = errors["ebm"], errors[self.reference], errors["warps-only"]
         paired = scores["paired"][self.reference]["accuracy"]
-        theirs = errors[self.reference]
-        fewer, low, high = (100 * gain / max(theirs, 1e-9) for gain in (paired["gain"], *paired["interval"]))
-        alone = 100 * (errors["warps-only"] - errors["ebm"]) / max(errors["warps-only"], 1e-9)
+        beside = f"{100 * ours:.1f} % errors, the same network with SpecAugment none"
+        if theirs > 0:
+            fewer, low, high = (100 * gain / theirs for gain in (paired["gain"], *paired["interval"]))
+            beside = (
+                f"{fewer:.0f} % fewer errors than the same network with SpecAugment ({low:.0f} to "
+                f"{high:.0f} %)"
+            )
+        warps = f"it makes no error, the energy {100 * ours:.1f} %"
+        if alone > 0:
+            share = 100 * (alone - ours) / alone
+            more = "fewer" if share >= 0 else "more"
+            warps = f"beside it the energy makes {abs(share):.0f} % {more} errors"
+        cut = f", {MOST} recordings of a word by each at most ({examples.left_out} left out)"
         return [
-            f"{fewer:.0f} % fewer errors than the same network with SpecAugment ({low:.0f} to {high:.0f} %), "
-            "mean over the speakers held out.",
+            f"{beside}, mean over the speakers held out.",
             "warps-only is the same network on the same synthetic speakers, in training and in answering, "
-            "with spreads that do not learn and without the energy: beside it the energy makes "
-            f"{abs(alone):.0f} % {'fewer' if alone >= 0 else 'more'} errors.",
+            f"with spreads that do not learn and without the energy: {warps}.",
             "ebm and warps-only hear each recording as latent speakers too, -as-recorded as it is.",
-            f"{len(set(examples.speaker))} speakers, {MOST} recordings of a word by each at most; the "
-            "interval draws recordings and seeds again, not speakers, of whom there are too few.",
+            f"{len(set(examples.speaker))} speakers{cut if examples.left_out else ''}; the interval draws "
+            "recordings and seeds again, not speakers, of whom there are too few.",
         ]
 
 
@@ -268,7 +277,7 @@ def _fit_without(examples: "Recordings", name: str, seed: int, steps: int) -> He
     for model, spread, trust in (("ebm", learned, TRUST), ("warps-only", torch.tensor(SPREAD), 0.0)):
         answers[f"{model}-as-recorded"] = answers[model]
         generator = torch.Generator().manual_seed(seed)
-        answers[model] = heard_as(fits[model].averaged, heard, spread, trust, generator).double().numpy()
+        answers[model] = heard_as(fits[model].averaged, heard, spread, trust, generator).numpy()
     flat = examples.spectrogram.reshape(len(examples), -1)
     parts = min(60, len(x) - 1)
     svm = make_pipeline(StandardScaler(), PCA(parts, random_state=seed), SVC(C=10.0))

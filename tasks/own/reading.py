@@ -1,5 +1,6 @@
 """A user's file or frame as a long table: read, understood, its bad rows named."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,8 @@ CARRIED = 5
 
 OHLC = ("open", "high", "low")
 
+FILES = "CSV, Parquet or NetCDF"
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -50,21 +53,35 @@ def load(path: Path, question: Question) -> pd.DataFrame:
 
     CSV (comma, semicolon, tab; compressed too), Parquet or NetCDF. Raises ``BasinError`` in one line.
     """
+    if _suffix(path) in (".nc", ".nc4", ".netcdf", ".h5"):
+        return _read(path, lambda file: _netcdf(file, question), FILES)
+    return load_rows(path, FILES)
+
+
+def load_rows(path: Path, kinds: str) -> pd.DataFrame:
+    """All columns of a CSV or Parquet file; ``kinds`` are the files that a ``BasinError`` asks for."""
+    return _read(path, pd.read_parquet if _suffix(path) in (".parquet", ".pq") else _csv, kinds)
+
+
+def _suffix(path: Path) -> str:
+    return next((s for s in reversed(path.suffixes) if s not in (".gz", ".bz2", ".xz", ".zip", ".zst")), "")
+
+
+def _read(path: Path, read: Callable[[Path], pd.DataFrame], kinds: str) -> pd.DataFrame:
     if not path.is_file():
-        raise BasinError(f"{path}: no such file; give the path of a CSV, Parquet or NetCDF file")
-    suffix = next((s for s in reversed(path.suffixes) if s not in (".gz", ".bz2", ".xz", ".zip", ".zst")), "")
+        raise BasinError(f"{path}: no such file; give the path of a {kinds} file")
+    if path.stat().st_size == 0:
+        raise BasinError(f"{path}: is empty; give a {kinds} file with data")
     try:
-        if suffix in (".parquet", ".pq"):
-            return pd.read_parquet(path)
-        if suffix in (".nc", ".nc4", ".netcdf", ".h5"):
-            return _netcdf(path, question)
-        return _csv(path)
+        return read(path)
     except BasinError:
         raise
+    except pd.errors.EmptyDataError as error:  # blank lines
+        raise BasinError(f"{path}: is empty; give a {kinds} file with data") from error
     except Exception as error:  # pandas, pyarrow and h5netcdf raise what they like
         reason = " ".join(str(error).split())[:200]
         raise BasinError(
-            f"{path}: not readable as {suffix or 'CSV'} ({reason}); expected CSV, Parquet or NetCDF"
+            f"{path}: not readable as {_suffix(path) or 'CSV'} ({reason}); expected {kinds}"
         ) from error
 
 

@@ -1,11 +1,13 @@
 """Pictures of a user's own: an ``.npz`` with X and y, or a folder of PNG files, one folder a class."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from tasks.errors import BasinError
+from tasks.pictures.arrays import read_arrays
 
 SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff")
 
@@ -32,13 +34,7 @@ def read_pictures(path: Path) -> Pictures:
 
 
 def _read_npz(path: Path) -> Pictures:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            found = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError) as error:
-        raise BasinError(f"{path}: not a readable .npz of plain arrays ({error}); write it again") from error
-    except Exception as error:  # a broken zip raises what it likes
-        raise BasinError(f"{path}: not a readable .npz ({type(error).__name__}); write it again") from error
+    found = read_arrays(path)
     if "X" not in found:
         held = ", ".join(found) or "nothing"
         raise BasinError(f"{path}: no array X; found {held}; write numpy.savez(path, X=pictures, y=classes)")
@@ -76,17 +72,18 @@ def read_picture(file: Path) -> np.ndarray:
 
 
 def require_one_size(values: list[np.ndarray], files: list[Path]) -> None:
-    """Raise ``BasinError`` naming the first file whose size is not the first file's."""
+    """Raise ``BasinError`` naming the first file whose size is not that of most."""
+    ((usual, count),) = Counter(value.shape for value in values).most_common(1)
     for value, file in zip(values, files, strict=True):
-        if value.shape != values[0].shape:
+        if value.shape != usual:
             raise BasinError(
-                f"{file}: {_size(value)} pixels, but {files[0].name} has {_size(values[0])}; bring all "
-                "pictures to one size"
+                f"{file}: {_size(value.shape)} pixels, but {count} of {len(files)} pictures have "
+                f"{_size(usual)}; bring all to one size"
             )
 
 
-def _size(value: np.ndarray) -> str:
-    return " × ".join(map(str, value.shape[::-1]))
+def _size(shape: tuple[int, ...]) -> str:
+    return " × ".join(map(str, shape[::-1]))
 
 
 def scaled(values: np.ndarray, label: str) -> np.ndarray:

@@ -39,6 +39,12 @@ def sizes(rows: int = 400) -> pd.DataFrame:
     ("domain", "table", "label", "message"),
     [
         ("anomaly", anomalies().assign(colour="red"), "broken", "column colour, row 1: 'red' is no number"),
+        (
+            "anomaly",
+            anomalies().assign(broken="yes"),
+            "broken",
+            "column broken, row 1: 'yes' is no number (160 such rows); expected 0 for normal rows and 1 for",
+        ),
         ("anomaly", anomalies().assign(broken=0), "broken", "column broken: one class only; expected 0"),
         ("anomaly", anomalies(), "broke", "no column broke; found a, b, c, d, broken"),
         ("anomaly", anomalies().iloc[:0], "broken", "no rows; give a file with data"),
@@ -69,10 +75,10 @@ def test_missing_files_empty_files_and_other_domains_end_in_one_line(
     assert "gone.csv: no such file or folder" in basin(capsys, *gone)
     (tmp_path / "empty.csv").write_text("")
     empty = ["run", "--domain", "anomaly", "--data", tmp_path / "empty.csv", "--label", "y", *out]
-    assert "empty.csv: not readable as .csv" in basin(capsys, *empty)
+    assert "empty.csv: is empty; give a CSV, Parquet or npz file with data" in basin(capsys, *empty)
     (tmp_path / "words.npz").write_bytes(b"no archive of arrays")
     words = ["run", "--domain", "anomaly", "--data", tmp_path / "words.npz", *out]
-    assert "words.npz: expected an .npz file with arrays X and y; this is none" in basin(capsys, *words)
+    assert "words.npz: no .npz file of plain arrays; write it with numpy.savez" in basin(capsys, *words)
     assert "`finance` forecasts a series" in basin(capsys, "run", "--domain", "finance", *out)
     assert "no domain `weather`" in basin(capsys, "run", "--domain", "weather", *out)
 
@@ -106,6 +112,7 @@ def test_a_small_sample_ends_in_scores_and_a_page(
     for name in ("audit.json", "validation.json", "model/model.safetensors", "landscape/landscape.png"):
         assert (out / name).stat().st_size > 0
     page = (out / "report.html").read_text()
+    assert "mean over 2 seeds" in page
     assert "data:image/png" in page and 'src="http' not in page
     assert not list(out.rglob("*.pkl"))
 

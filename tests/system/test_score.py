@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app
-from tasks.domains import mri
+from tasks.domains import anomaly, mri
 from tasks.pictures import classes
 from tests.flows.test_applications import anomalies
 from tests.system.test_pictures import bars, heads
@@ -31,11 +31,13 @@ def learn(domain: str, data: Path, *more: object) -> Path:
     return out
 
 
-def test_rows_of_a_table(tmp_path: Path) -> None:
+def test_rows_of_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(anomaly, "EXPLAINED", 10)
     table = anomalies()
     table.to_csv(tmp_path / "table.csv", index=False)
     learned = learn("anomaly", tmp_path / "table.csv", "--label", "broken")
     asked = ("score", "--model", learned / "model", "--out", tmp_path / "scored")
+    assert "mean over 1 seed with" in (learned / "report.html").read_text()
 
     new = table.drop(columns="broken")[list("dcba")]  # the order of columns is the file's own
     new.to_csv(tmp_path / "new.csv", index=False)
@@ -46,6 +48,9 @@ def test_rows_of_a_table(tmp_path: Path) -> None:
     broken = table["broken"] == 1
     assert after["p_value"][broken.to_numpy()].median() < 0.05 < after["p_value"][~broken.to_numpy()].median()
     assert after["raised_by"].iloc[after["energy"].argmax()].startswith("c +")
+    for folder in (learned, tmp_path / "scored"):  # empty where it is not explained, in both
+        said = pd.read_csv(folder / "answers.csv", keep_default_na=False)["raised_by"]
+        assert (said == "").any() and not said.isin(["nan", "NaN"]).any()
 
     for bad, message in (
         (table, "other columns than the model learned from (unknown broken)"),

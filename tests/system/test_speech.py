@@ -9,6 +9,7 @@ from scipy.io import wavfile
 from typer.testing import CliRunner
 
 from flows.cli import app
+from tasks.applications.speech_features import read_folder
 from tasks.domains import speech
 
 RATE = 8000
@@ -67,6 +68,9 @@ def test_a_recording_that_cannot_be_used_is_named(folder: Path, tmp_path: Path) 
         wavfile.write(good, rate, content)
         code, output = run(folder, tmp_path / "out")
         assert code == 1 and said in output and "up_anna_0.wav" in output, output
+    good.write_bytes(b"")
+    code, output = run(folder, tmp_path / "out")
+    assert code == 1 and "up_anna_0.wav: is empty; record it again or leave it out" in output
     good.write_bytes(b"RIFF, but no more")
     code, output = run(folder, tmp_path / "out")
     assert code == 1 and "not readable as WAV" in output
@@ -79,3 +83,26 @@ def test_one_word_or_one_speaker_only_is_one_line(folder: Path, tmp_path: Path) 
     assert code == 1 and "one label only (up)" in output
     code, output = run(tmp_path / "nothing", tmp_path / "out")
     assert code == 1
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "first", "second"),
+    [
+        (1.0, "0.0 % errors, the same network with SpecAugment none", "it makes no error, the energy 0.0 %"),
+        (0.5, "100 % fewer errors than the same network", "the energy makes 100 % fewer errors"),
+    ],
+)
+def test_the_notes_state_no_share_of_no_errors_and_a_limit_only_where_it_cut(
+    folder: Path, accuracy: float, first: str, second: str
+) -> None:
+    peers = {name: {"accuracy": accuracy} for name in ("cnn-specaugment", "warps-only")}
+    gain = {"gain": 1 - accuracy, "interval": [0.0, 1 - accuracy]}
+    scores = {
+        "models": {"ebm": {"accuracy": 1.0}, **peers},
+        "paired": {"cnn-specaugment": {"accuracy": gain}},
+    }
+    said = speech.APPLICATION.notes(read_folder(folder, 12), scores)
+    assert said[0].startswith(first) and second in said[1]
+    assert said[3].startswith("3 speakers; the interval")
+    cut = speech.APPLICATION.notes(read_folder(folder, 11), scores)[3]
+    assert cut.startswith("3 speakers, 50 recordings of a word by each at most (6 left out); the interval")

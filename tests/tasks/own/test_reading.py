@@ -138,7 +138,7 @@ def test_what_is_no_file_or_no_series_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(BasinError, match=r"not readable as \.parquet"):
         load(tmp_path / "bad.parquet", ASKED)
     (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(BasinError, match="not readable"):
+    with pytest.raises(BasinError, match="is empty; give a CSV, Parquet or NetCDF"):
         load(tmp_path / "empty.csv", ASKED)
     assert "one value only" in refusal(prices().assign(close=5.0))
     assert "no rows" in refusal(prices().iloc[:0])

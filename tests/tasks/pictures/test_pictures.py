@@ -38,10 +38,15 @@ def garbage(folder: Path) -> Path:
 
 
 def sizes(folder: Path) -> Path:
-    folder.mkdir()
-    for name, side in (("a", 8), ("b", 9)):
+    for name, side in (("one/a", 9), ("one/b", 8), ("two/a", 8)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((side, side), 9, np.uint8)).save(folder / f"{name}.png")
     return folder
+
+
+def junk(file: Path) -> Path:
+    file.write_bytes(b"no archive of arrays")
+    return file
 
 
 def ellipsoid(shape: tuple[int, int, int]) -> np.ndarray:
@@ -86,8 +91,8 @@ def empty(folder: Path) -> Path:
 
 
 BAD: list[tuple[object, Callable[[Path], Path], str]] = [
-    (IMAGES, lambda p: save(p / "a.npz", X=RNG.random((40, 8, 8)), y=np.zeros(40)), "only one class"),
-    (IMAGES, lambda p: save(p / "a.npz", X=RNG.random((40, 8, 8))), "without a class"),
+    (IMAGES, lambda p: save(p / "a.npz", X=RNG.random((40, 8, 8)), y=np.zeros(40)), "a.npz: only one class"),
+    (IMAGES, lambda p: save(p / "a.npz", X=RNG.random((40, 8, 8))), "a.npz: pictures without a class"),
     (
         IMAGES,
         lambda p: save(p / "a.npz", X=RNG.random((40, 8, 8)), y=np.arange(40) % 4),
@@ -97,7 +102,10 @@ BAD: list[tuple[object, Callable[[Path], Path], str]] = [
     (IMAGES, lambda p: save(p / "a.npz", X=np.full((40, 8, 8), np.nan), y=np.arange(40) % 2), "not finite"),
     (IMAGES, lambda p: save(p / "a.npz", Y=np.zeros(3)), "no array X; found Y"),
     (IMAGES, lambda p: garbage(p / "a"), "b.png: not a readable picture"),
-    (MRI, lambda p: sizes(p / "a"), "b.png: 9 × 9 pixels, but a.png has 8 × 8"),
+    (MRI, lambda p: sizes(p / "a"), "one/a.png: 9 × 9 pixels, but 2 of 3 pictures have 8 × 8"),
+    (IMAGES, lambda p: sizes(p / "a"), "one/a.png: 9 × 9 pixels, but 2 of 3 pictures have 8 × 8"),
+    (IMAGES, lambda p: junk(p / "a.npz"), "a.npz: no .npz file of plain arrays; write it with numpy.savez"),
+    (IMAGES, lambda p: save(p / "a.npz", X=np.array([{}])), "a.npz: no .npz file of plain arrays"),
     (IMAGES, lambda p: empty(p / "a"), "no pictures in it"),
     (MRI, lambda p: empty(p / "a"), "no scans in it; expected files ending in .nii"),
     (MRI, lambda p: broken_nifti(p / "a"), "scan.nii.gz: not a readable NIfTI volume"),
@@ -106,7 +114,12 @@ BAD: list[tuple[object, Callable[[Path], Path], str]] = [
     (MRI, lambda p: nifti(p / "a", "b.nii.gz", np.zeros((8, 8, 8), np.int16)), "every pixel is 0"),
     (MRI, lambda p: nifti(p / "a", "b.nii.gz", np.ones((8, 8, 8, 2), np.int16)), "one volume of three axes"),
     (MRI, lambda p: save(p / "a.npz", X=np.ones((40, 64, 64))), "of one grey"),
-    (MRI, lambda p: save(p / "a.npz", X=np.tile(RNG.random((64, 64)), (40, 1, 1))), "1 groups of slices"),
+    (
+        MRI,
+        lambda p: save(p / "a.npz", X=np.tile(RNG.random((64, 64)), (40, 1, 1))),
+        "40 slices in 1 group; expected",
+    ),
+    (MRI, lambda p: save(p / "a.npz", X=RNG.random((3, 64, 64))), "3 slices in 3 groups;"),
 ]
 
 
@@ -114,7 +127,7 @@ BAD: list[tuple[object, Callable[[Path], Path], str]] = [
 def test_bad_input_is_one_line_that_names_it(application, make, words: str, tmp_path: Path) -> None:
     with pytest.raises(BasinError, match=words) as raised:
         application.read(Given(data=make(tmp_path)), {})
-    assert "\n" not in str(raised.value)
+    assert "\n" not in str(raised.value) and "pickle" not in str(raised.value)
 
 
 @pytest.mark.parametrize("corruption", ["corruptions", "lesions"])
