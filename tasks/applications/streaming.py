@@ -18,15 +18,15 @@ def batches(path: Path, size: int, part: int = 0, parts: int = 1) -> Iterator[Te
     """The rows of a Parquet file of float columns in batches ``(size, columns)``, in their order on disk.
 
     Of ``parts`` readers, this one reads every row group whose number is ``part`` modulo ``parts``; rows at
-    the end of a chunk that fill no batch are left out. Rows must be in random order already.
+    the end of a chunk or row group that fill no batch are left out. Rows must be in random order already.
     """
     import pyarrow.parquet as pq
 
     file = pq.ParquetFile(path)
-    groups = list(range(part, file.num_row_groups, parts))
-    for chunk in file.iter_batches(CHUNK, row_groups=groups, use_threads=False):
-        table = torch.stack([torch.tensor(c.to_numpy(zero_copy_only=False)) for c in chunk.columns], 1)
-        yield from (rows for rows in table.float().split(size) if len(rows) == size)
+    for group in range(part, file.num_row_groups, parts):  # asked for together, all would be read ahead
+        for chunk in file.iter_batches(CHUNK, row_groups=[group], use_threads=False):
+            table = torch.stack([torch.tensor(c.to_numpy(zero_copy_only=False)) for c in chunk.columns], 1)
+            yield from (rows for rows in table.float().split(size) if len(rows) == size)
 
 
 def fit_stream(
