@@ -25,11 +25,12 @@ $(STAMP): pyproject.toml constraints.txt
 run: setup
 	$(BIN)/basin run
 
+# One thread a process: tests start many processes, and threads that wait for each other's cores wait long.
 test: setup
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow"
 
 test-slow: setup
-	$(BIN)/python -m pytest -m slow --timeout 1200
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow --timeout 1200
 
 lint: setup
 	$(BIN)/ruff check .
