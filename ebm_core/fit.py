@@ -173,6 +173,8 @@ def _check_energy(energy: Any, x: Tensor) -> None:
     weights = [parameter for parameter in energy.parameters() if parameter.requires_grad]
     if not weights:
         raise ValueError("energy: no parameter that requires a gradient; nothing to train")
+    if not all(torch.isfinite(weight).all() for weight in weights):
+        raise ValueError("energy: weights that are not finite before the first step")
     other = next((w.dtype for w in weights if w.dtype != x.dtype), None)
     if other is not None:
         raise ValueError(f"data: {x.dtype}, but the energy's weights are {other}; expected one type for both")

@@ -60,6 +60,33 @@ def whole(*targets: Path) -> Iterator[tuple[Path, ...]]:
                 remove(temporary)
 
 
+@contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """A folder of this process inside ``folder``, which is made where it is missing; removed at the end.
+
+    A ``folder`` that was made and got nothing else goes with it. Raises ``BasinError`` where ``folder`` is a
+    file or cannot be written to.
+    """
+    work = folder / f".scratch.{os.getpid()}.tmp"
+    made = not folder.exists()
+    if not made and not folder.is_dir():
+        raise BasinError(f"{folder}: a file; expected a folder")
+    try:
+        _sweep(folder / "scratch")
+        work.mkdir(parents=True)
+    except OSError as error:
+        raise BasinError(
+            f"cannot write {folder}: {error.strerror or error}; free some space or make the folder writable"
+        ) from error
+    try:
+        yield work
+    finally:
+        with suppress(OSError):  # the reason is already on its way to the user
+            remove(work)
+            if made:
+                folder.rmdir()  # fails where there is something in it
+
+
 def _sweep(target: Path) -> None:
     """Delete what processes that were killed left beside ``target``."""
     for left in target.parent.glob(f".{glob.escape(target.name)}.*"):

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -19,7 +18,7 @@ from tasks.checks import run_checks
 from tasks.checks.table.evidence import TableEvidence
 from tasks.checks.table.labels import CHECKS
 from tasks.errors import BasinError
-from tasks.files import read_json, whole, write_json
+from tasks.files import read_json, scratch, whole, write_json
 from tasks.parallel import ROOT, Progress, run_units, silent
 from tasks.validate import read_suite, require
 
@@ -176,8 +175,7 @@ def run_application(name: str, given: Given, root: Path, out: Path, stages: Stag
         raise BasinError(f"--seeds {given.seeds}: expected 1 or more")
     application = get_application(name)
     _require_free(out, name)
-    with TemporaryDirectory(prefix=".run-", dir=out) as folder:
-        work = Path(folder)
+    with scratch(out) as work:
         run = Run(application, given, root, work, out)
         for stage, act in run.stages.items():
             stages(stage, act)
@@ -188,17 +186,7 @@ def run_application(name: str, given: Given, root: Path, out: Path, stages: Stag
 
 
 def _require_free(out: Path, name: str) -> None:
-    """Make ``out``; raises ``BasinError`` where it cannot be, or holds what no run of ``name`` has left."""
-    if out.exists() and not out.is_dir():
-        raise BasinError(f"{out}: a file; --out expects a folder")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".run-", dir=out):
-            pass
-    except OSError as error:
-        raise BasinError(
-            f"cannot write {out}: {error.strerror or error}; make the folder writable or give another"
-        ) from error
+    """Raises ``BasinError`` where ``out`` holds what no run of ``name`` left and this one would replace."""
     taken = [result for result in RESULTS if (out / result).exists()]
     before = out / "provenance.json"
     if taken and (not before.is_file() or read_json(before).get("application") != name):

@@ -24,7 +24,7 @@ SHARES = (0.6, 0.1, 0.3)
 FEWEST = 10
 """Groups of slices; fewer cannot be divided."""
 STEPS = 2000
-"""Of the optimiser: on slices that were kept out, more change little and fewer find less."""
+"""Of the optimiser: on kept-out slices of the training part 500 find less, 1,500 and 3,000 alike."""
 SHOWN = 6
 PATIENTS_UNKNOWN = (
     "Patients are not named in these data: two slices of one patient that do not look alike can lie on both "
@@ -60,7 +60,7 @@ class Mri(Application):
         "that spares 98 % of the tissue of healthy slices. Slices that are near-duplicates lie in one part."
     )
     sources = ("healthy_slices",)
-    reference = "knn"
+    reference = "pca"
 
     def read(self, given: Given, sources: dict[str, Any]) -> Examples:
         from tasks.pictures.scans import ALIKE, alike, divided, read_scans
@@ -125,11 +125,7 @@ class Mri(Application):
 
         train, healthy = examples.part(examples.train), examples.part(examples.calibrate)
         generator = torch.Generator().manual_seed(seed)
-
-        def steps(label: str, done: int, total: int) -> None:
-            progress(f"seed {seed}: {label}", done, total)
-
-        energy, losses = fit_lesion_energy(torch.as_tensor(train)[:, None], STEPS, generator, steps)
+        energy, losses = fit_lesion_energy(torch.as_tensor(train)[:, None], STEPS, generator, progress)
         maps = {
             "ebm": finders.of_energy(energy),
             "pca": finders.of_pca(train, seed),

@@ -360,7 +360,7 @@ def _bars(
             axes.bar(
                 places, np.array(list(of.values())) - bottom, width, bottom, color=colours[name], label=name
             )
-            axes.set_xticks(range(len(of)), list(of))
+            axes.set_xticks(range(len(of)), list(of), rotation=15)
         axes.legend(fontsize=9)
         axes.set(xlabel=across, ylabel=up)
         return png(figure)

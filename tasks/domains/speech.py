@@ -12,7 +12,6 @@ from tasks.applications.measures import ACCURACY, ECE
 from tasks.applications.trials import Trial
 from tasks.checks.table.evidence import Spec
 from tasks.errors import BasinError
-from tasks.parallel import Progress, run_units
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from ebm_core.networks import ClassEnergy
     from tasks.applications.speakers import SyntheticSpeakers
     from tasks.applications.speech_features import Recordings
+    from tasks.parallel import Progress
 
 MOST = 50
 """Recordings of a word by a speaker that are used, so that all folds and seeds fit into 20 minutes."""
@@ -90,11 +90,13 @@ class Speech(Application):
     def spec(self, examples: "Recordings") -> Spec:
         return Spec(split="split", inputs=("sound",))
 
-    def fit(self, examples: "Recordings", seed: int, progress: Progress) -> dict[str, Heard]:
+    def fit(self, examples: "Recordings", seed: int, progress: "Progress") -> dict[str, Heard]:
         names = sorted(set(examples.speaker))
-        units = [(examples, name, seed, STEPS) for name in names]
-        found = run_units(_fit_without, units, "speakers held out", progress)
-        return dict(zip(names, found, strict=True))
+        found = {}
+        for i, name in enumerate(names):
+            progress(f"without {name}", i, len(names))
+            found[name] = _fit_without(examples, name, seed)
+        return found
 
     def trials(self, examples: "Recordings", fitted: list[dict[str, Heard]]) -> list[Trial]:
         classes = np.unique(examples.label)
@@ -216,7 +218,9 @@ class Speech(Application):
         if alone > 0:
             share = 100 * (alone - ours) / alone
             more = "fewer" if share >= 0 else "more"
-            warps = f"beside it the energy makes {abs(share):.0f} % {more} errors"
+            low, high = scores["paired"]["warps-only"]["accuracy"]["interval"]
+            clear = "not clear of chance" if low <= 0 <= high else "clear of chance"
+            warps = f"beside it the energy makes {abs(share):.0f} % {more} errors, {clear}"
         cut = f", {MOST} recordings of a word by each at most ({examples.left_out} left out)"
         return [
             f"{beside}, mean over the speakers held out.",
@@ -228,7 +232,7 @@ class Speech(Application):
         ]
 
 
-def _fit_without(examples: "Recordings", name: str, seed: int, steps: int) -> Heard:
+def _fit_without(examples: "Recordings", name: str, seed: int) -> Heard:
     """Every model, learned from all speakers but ``name``, and its answers about ``name``."""
     import torch
     from sklearn.decomposition import PCA
@@ -267,7 +271,7 @@ def _fit_without(examples: "Recordings", name: str, seed: int, steps: int) -> He
         generator = torch.Generator().manual_seed(seed)
         network = DigitNetwork(len(classes), (x.shape[1], x.shape[2]), generator)
         fits[model] = fit(
-            ClassEnergy(network), (x, label), objective, steps=steps, batch=BATCH,
+            ClassEnergy(network), (x, label), objective, steps=STEPS, batch=BATCH,
             learning_rate=LEARNING_RATE, generator=generator, decay=DECAY,
         )  # fmt: skip
         with torch.no_grad():

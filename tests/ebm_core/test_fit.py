@@ -223,6 +223,14 @@ def test_data_and_options_that_cannot_be_are_named(change: dict[str, Any], names
         fit(MLPEnergy(2, (8,), generator=seeded(1)), data, made, **options)
 
 
+def test_an_energy_that_is_broken_before_the_first_step_is_named() -> None:
+    energy = MLPEnergy(2, (8,), generator=seeded(1))
+    energy.layers[0].weight.data[0, 0] = float("nan")
+    options: dict[str, Any] = {"steps": 2, "batch": 8, "learning_rate": 0.01, "generator": seeded(0)}
+    with pytest.raises(ValueError, match=r"^energy: weights that are not finite"):
+        fit(energy, X, objective("denoising"), **options)
+
+
 def test_a_checkpoint_of_another_fit_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "fit.safetensors"
     run("denoising", checkpoint=file)

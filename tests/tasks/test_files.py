@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import BasinError
-from tasks.files import read_json, whole, write_json
+from tasks.files import read_json, scratch, whole, write_json
 
 
 def test_a_failed_block_leaves_the_last_good_outputs_and_no_remains(tmp_path: Path) -> None:
@@ -97,3 +97,17 @@ def test_what_a_killed_process_left_is_swept_and_a_living_ones_work_is_not(tmp_p
         temporary.write_text("{}")
     assert not dead.exists()
     assert alive.exists()
+
+
+def test_scratch_leaves_nothing_but_what_was_put_beside_it(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    with scratch(tmp_path / "new" / "out") as work:
+        (work / "half").write_text("half")
+    assert not (tmp_path / "new" / "out").exists()
+    with scratch(tmp_path / "kept") as work:
+        (tmp_path / "kept" / "result").write_text("whole")
+        (tmp_path / "kept" / f".scratch.{ended.pid}.tmp").mkdir()
+    with scratch(tmp_path / "kept"), pytest.raises(BasinError, match="result: a file; expected a folder"):
+        scratch(tmp_path / "kept" / "result").__enter__()
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["result"]
