@@ -221,8 +221,9 @@ CHOSEN = {
     "TorchEBM": ("denoising, 0.1", 2e-3),
     "ebmkit": ("energy discrepancy, 1", 1e-2),
 }
-"""What did best on the development seeds over targets and measures. Compared: energy discrepancy of ours and of
-ebmkit, and TorchEBM's denoising and CD-10, at all ``RATES``; ebmkit's noise contrast at 1e-2; the rest at 2e-3."""
+"""What did best on the development seeds over targets and measures. Compared: energy discrepancy of ours
+and of ebmkit, TorchEBM's denoising and CD-10 at all ``RATES``; ebmkit's noise contrast at 1e-2; the rest at
+2e-3."""
 
 
 def learners(torchebm: Any, ebm: Any) -> dict[str, dict[str, Learner]]:
