@@ -39,6 +39,9 @@ class Cluster:
             self.add("--address", f"127.0.0.1:{self.gcs}")
 
     def add(self, *options: str) -> None:
+        # The agent that takes jobs would share one fixed port with every Ray of the machine, and without it
+        # a head stays up and answers "no available agent" for ever.
+        agent = str(free_port())
         command = [
             sys.executable,
             "-m",
@@ -47,6 +50,8 @@ class Cluster:
             "--block",
             "--num-cpus",
             "1",
+            "--dashboard-agent-listen-port",
+            agent,
             *options,
         ]
         with (self.logs / f"node{len(self.nodes)}.log").open("w") as lines:
