@@ -2,10 +2,8 @@
 
 import base64
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed, Failed
 
 from flows.listening import listener
-from flows.pipeline import UiProgress, one_line, transient, write_run_record
+from flows.pipeline import UiProgress, one_line, transient
+from flows.run_record import RunRecord
 from flows.stage import StageRecord
 from tasks.applications.project import FOLDER, project_run
 from tasks.errors import counted
@@ -68,7 +67,6 @@ def application(name: str, root: str = ".") -> Any:
     """
     folder = Path(root).resolve()
     run, workspace = project_run(name, folder), Workspace(folder, name)
-    began, started = datetime.now(UTC), time.monotonic()
     records: list[dict[str, Any]] = []
 
     def walk(verdict: Verdict) -> None:
@@ -81,21 +79,14 @@ def application(name: str, root: str = ".") -> Any:
 
     failure = None
     with one_run_at_a_time(folder / FOLDER, listener.get().waiting):
-        write_run_record(workspace, began)
+        kept = RunRecord(workspace)
         try:
             verdict = bring_up_to_date(name, folder / FOLDER, lambda: walk(Verdict.RAN))
             if verdict.cached:
                 walk(verdict)
         except Exception as error:
             failure = error
-        write_run_record(
-            workspace,
-            began,
-            status="failed" if failure else "completed",
-            seconds=round(time.monotonic() - started, 3),
-            failure=traceback.format_exception(failure) if failure else None,
-            stages=records,
-        )
+        kept.end(records, failure)
     if failure:
         at = records[-1]["stage"] if records else "ingest"
         return Failed(message=one_line(failure, at, workspace))

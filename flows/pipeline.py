@@ -1,17 +1,13 @@
 """The whole pipeline as one Prefect flow: every domain's stages in order, the domains side by side."""
 
 import base64
-import os
-import platform
 import time
-import traceback
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
-from prefect import flow, runtime, task
+from prefect import flow, task
 from prefect.artifacts import (
     create_image_artifact,
     create_link_artifact,
@@ -25,9 +21,10 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed, Failed
 
 from flows.listening import listener
+from flows.run_record import RunRecord
 from flows.stage import StageRecord, bring_stage_up_to_date
 from tasks.errors import BasinError
-from tasks.files import read_json, whole, write_json
+from tasks.files import read_json
 from tasks.freshness import Verdict, one_run_at_a_time
 from tasks.params import load_domains, load_params
 from tasks.reporting.tables import forecast_lines, score_tables
@@ -73,10 +70,8 @@ def pipeline(root: str = ".", domains: list[str] | None = None) -> Any:
     chosen = domains or list(load_domains(folder))
     for domain in chosen:
         load_params(folder, domain)
-    began, started = datetime.now(UTC), time.monotonic()
     with one_run_at_a_time(folder, listener.get().waiting):
-        for domain in chosen:
-            write_run_record(Workspace(folder, domain), began)
+        kept = {domain: RunRecord(Workspace(folder, domain)) for domain in chosen}
         chains: dict[str, list] = {domain: [] for domain in chosen}
         for stage in STAGES:
             for domain, chain in chains.items():
@@ -87,18 +82,10 @@ def pipeline(root: str = ".", domains: list[str] | None = None) -> Any:
                 )
         failures = []
         for domain, chain in chains.items():
-            workspace = Workspace(folder, domain)
             records, failure = _collect(domain, chain)
-            write_run_record(
-                workspace,
-                began,
-                status="failed" if failure else "completed",
-                seconds=round(time.monotonic() - started, 3),
-                failure=traceback.format_exception(failure) if failure else None,
-                stages=records,
-            )
+            kept[domain].end(records, failure)
             if failure:
-                failures.append(one_line(failure, records[-1]["stage"], workspace))
+                failures.append(one_line(failure, records[-1]["stage"], kept[domain].workspace))
     if failures:
         return Failed(message="\n".join(failures))
     return {domain: str(Workspace(folder, domain).report.relative_to(folder)) for domain in chosen}
@@ -124,20 +111,6 @@ def one_line(failure: BaseException, stage: str, workspace: Workspace) -> str:
     return (
         f"{where}: {type(failure).__name__}: {text[:300]} (a bug; the traceback is in {workspace.run_record})"
     )
-
-
-def write_run_record(workspace: Workspace, began: datetime, status: str = "running", **more: Any) -> None:
-    """``run.json``: `running` until the run has ended, so one that was killed says so for good."""
-    content = {
-        "flow_run": str(runtime.flow_run.id),
-        "started": began.isoformat(timespec="seconds"),
-        "host": platform.node(),
-        "process": os.getpid(),
-        "status": status,
-        **more,
-    }
-    with whole(workspace.run_record) as (path,):
-        write_json(path, content)
 
 
 def show_artifacts(stage: str, workspace: Workspace) -> None:
