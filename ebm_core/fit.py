@@ -68,7 +68,6 @@ def fit(
     averaged = copy.deepcopy(energy).eval().requires_grad_(False)
     weights: list[Tensor] = list(energy.parameters())
     means: list[Tensor] = list(averaged.parameters())
-    buffers = list(zip(averaged.buffers(), energy.buffers(), strict=True))
     optimiser = torch.optim.Adam(weights, lr=learning_rate, fused=True)
     loss: list[float] = []
     numbers = [batch, learning_rate, decay, clip, mixed_precision]
@@ -111,7 +110,8 @@ def fit(
         optimiser.step()
         with torch.no_grad():
             torch._foreach_lerp_(means, weights, 1 - min(decay, (1 + step) / (10 + step)))
-            for kept, now_is in buffers:
+            # asked for anew: a module may put another tensor in the place of a buffer
+            for kept, now_is in zip(averaged.buffers(), energy.buffers(), strict=True):
                 kept.copy_(now_is)
         if step == steps or (checkpoint is not None and step % checkpoint_every == 0):
             if not all(torch.isfinite(w).all() for w in weights):

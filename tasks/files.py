@@ -23,6 +23,7 @@ def whole(*targets: Path) -> Iterator[tuple[Path, ...]]:
     temporaries are removed and the last good outputs stay; a kill between two renames leaves each target
     whole, old or new. Raises ``BasinError`` when the disk is full or a folder cannot be written to.
     """
+    placed = 0
     temporaries = tuple(target.with_name(f".{target.name}.{os.getpid()}.tmp") for target in targets)
     try:
         for target, temporary in zip(targets, temporaries, strict=True):
@@ -44,15 +45,19 @@ def whole(*targets: Path) -> Iterator[tuple[Path, ...]]:
                 shutil.rmtree(old)
             else:
                 os.replace(temporary, target)
+            placed += 1
     except FileNotFoundError as error:
         raise BasinError(
             f"{error.filename} is missing; run the stage that writes it (`basin run`)"
         ) from error
     except OSError as error:
         where = error.filename or targets[0]
+        kept = "the last good outputs are untouched"
+        if placed:
+            kept = f"{placed} of {len(targets)} outputs are new, the others as they were"
         raise BasinError(
             f"cannot write {where}: {error.strerror or error}; free some space or make the folder "
-            "writable, then run again (the last good outputs are untouched)"
+            f"writable, then run again ({kept})"
         ) from error
     finally:
         for temporary in temporaries:
@@ -73,6 +78,7 @@ def scratch(folder: Path) -> Iterator[Path]:
         raise BasinError(f"{folder}: a file; expected a folder")
     try:
         _sweep(folder / "scratch")
+        remove(work)  # of a killed process that had our number
         work.mkdir(parents=True)
     except OSError as error:
         raise BasinError(

@@ -97,7 +97,7 @@ def run_units(
     connect()
     available = ray.cluster_resources().get("GPU", 0)
     options = {"num_cpus": 1, "num_gpus": gpus if available else 0, "max_retries": RETRIES}
-    remote = ray.remote(**options)(_single_threaded)
+    remote = ray.remote(**options)(single_threaded)
     pending = {remote.remote(function, unit): i for i, unit in enumerate(units)}
     results: list[Any] = [None] * len(units)
     progress(label, 0, len(units))
@@ -116,8 +116,12 @@ def run_units(
     return results
 
 
-def _single_threaded(function: Callable[..., Any], unit: tuple) -> Any:
+def single_threaded(function: Callable[..., Any], unit: tuple) -> Any:
+    """``function(*unit)`` by one thread, as :func:`run_units` does it: its bits then are the same."""
     from threadpoolctl import threadpool_limits
 
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.get_num_threads()  # settled now; at its first sum, inside, it would undo the limit
     with threadpool_limits(1):
         return function(*unit)

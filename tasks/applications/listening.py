@@ -82,7 +82,7 @@ class Pairs:
 
 
 COMPONENTS = ("ease", "als", "item-knn", "user-knn", "ease of counts")
-FEATURES = (*COMPONENTS, "listeners", *(f"root of {name}" for name in COMPONENTS), "mainstream", "history")
+FEATURES = (*COMPONENTS, "popularity", *(f"root of {name}" for name in COMPONENTS), "mainstream", "history")
 
 
 def components(train: Listens, chosen: dict[str, float], seed: int) -> dict[str, np.ndarray]:

@@ -36,8 +36,9 @@ def project_run(name: str, root: Path) -> "Run":
 
     application = get_application(name)
     params = load_application_params(root, name)
-    views = Workspace(root, name).runs
-    return Run(application, Given(seeds=params.seeds), root, root / FOLDER / name, views)
+    views = Workspace(root, name)
+    out = root / FOLDER / name
+    return Run(application, Given(seeds=params.seeds), root, out, views.data_docs, views.tensorboard)
 
 
 def load_application_params(root: Path, name: str) -> ApplicationParams:

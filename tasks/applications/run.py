@@ -19,7 +19,7 @@ from tasks.checks.table.evidence import TableEvidence
 from tasks.checks.table.labels import CHECKS
 from tasks.errors import BasinError
 from tasks.files import read_json, scratch, whole, write_json
-from tasks.parallel import ROOT, Progress, run_units, silent
+from tasks.parallel import ROOT, Progress, run_units, silent, single_threaded
 from tasks.validate import read_suite, require
 
 Stages = Callable[[str, Callable[[Progress], Any]], None]
@@ -29,22 +29,25 @@ RESULTS = (
     "provenance.json", "validation.json", "audit.json", "model", "scores.json", "answers.csv", "landscape",
     "report.html",
 )  # fmt: skip
-"""What a run leaves, beside its views ``data_docs`` and ``tensorboard``."""
+"""What a run leaves, the same to the byte each time."""
+DOCS, EVENTS = "data_docs", "tensorboard"
+"""And what tells of the clock."""
 
 
 @dataclass
 class Run:
     """What the stages hand on to each other; each may run again where it failed.
 
-    Results go to ``out``, byte for byte the same each time; what tells of the clock (Data Docs, TensorBoard
-    events) goes to ``views``.
+    Results go to ``out``, byte for byte the same each time; what tells of the clock goes to ``data_docs`` and
+    to ``events``, TensorBoard's folder.
     """
 
     application: Application
     given: Given
     root: Path
     out: Path
-    views: Path
+    data_docs: Path
+    events: Path
     provenance: list[dict[str, Any]] = field(default_factory=list)
     examples: Any = None
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -95,7 +98,7 @@ class Run:
         self.table = self.application.table(self.examples)
         suite = read_suite(ROOT / "data" / "expectations" / f"{self.application.name}.json")
         label = ", ".join(path.name for path in self.given.files) or self.application.name
-        found = require(suite, self.table, label, self.views / "data_docs", ("example",))
+        found = require(suite, self.table, label, self.data_docs, ("example",))
         self.validation = {"success": True, "suite": suite["suite"], "expectations": found}
         self._write("validation.json", self.validation)
 
@@ -106,14 +109,14 @@ class Run:
         self._write("audit.json", self.audit)
 
     def train(self, progress: Progress) -> None:
-        """Seeds side by side on Ray; a single one here."""
+        """Seeds side by side on Ray; a single one here, with the same bits and its own progress."""
+        from safetensors.torch import save_file
+
         if self.given.seeds == 1:
-            self.fitted = [self.application.fit(self.examples, 0, progress)]
+            self.fitted = [single_threaded(self.application.fit, (self.examples, 0, progress))]
         else:
             units = [(self.application, self.examples, seed) for seed in range(self.given.seeds)]
             self.fitted = run_units(_fit, units, "seeds", progress)
-        from safetensors.torch import save_file
-
         tensors, config = self.application.model(self.fitted)
         signature = self.application.signature(self.examples, self.fitted)
         if signature is not None:
@@ -150,7 +153,7 @@ class Run:
             folder.mkdir()
             (folder / "landscape.png").write_bytes(self.landscape)
             write_json(folder / "landscape.json", {"file": "landscape.png", "caption": scene.caption})
-        with whole(self.views / "tensorboard") as (folder,):
+        with whole(self.events) as (folder,):
             log_to_tensorboard(folder, self.landscape, self.application.curves(self.fitted))
         self.caption = scene.caption
 
@@ -167,32 +170,45 @@ class Run:
 def run_application(name: str, given: Given, root: Path, out: Path, stages: Stages) -> Run:
     """Run the application on the user's files or the catalog's and write its results below ``out``.
 
-    ``RESULTS`` appear together when all is done, in place of those of an earlier run of the same application;
-    ``data_docs/`` and ``tensorboard/`` as it goes. Raises ``BasinError`` in one line for whatever a user can
-    mend, also where ``out`` holds other things of these names; nothing of ``out`` is lost then.
+    ``RESULTS`` and ``tensorboard/`` appear together when all is done, in place of those of an earlier run of
+    the same application; ``data_docs/`` before, as they show what stopped a run. Raises ``BasinError`` in one
+    line for whatever a user can mend, also where ``out`` holds other things of these names; nothing of
+    ``out`` is lost then.
     """
     if given.seeds < 1:
         raise BasinError(f"--seeds {given.seeds}: expected 1 or more")
     application = get_application(name)
     _require_free(out, name)
     with scratch(out) as work:
-        run = Run(application, given, root, work, out)
+        run = Run(application, given, root, work, out / DOCS, work / EVENTS)
         for stage, act in run.stages.items():
             stages(stage, act)
-        with whole(*(out / result for result in RESULTS)) as targets:
-            for result, target in zip(RESULTS, targets, strict=True):
+        left = (*RESULTS, EVENTS)
+        with whole(*(out / result for result in left)) as targets:
+            for result, target in zip(left, targets, strict=True):
                 (work / result).rename(target)
     return run
 
 
 def _require_free(out: Path, name: str) -> None:
     """Raises ``BasinError`` where ``out`` holds what no run of ``name`` left and this one would replace."""
-    taken = [result for result in RESULTS if (out / result).exists()]
-    before = out / "provenance.json"
-    if taken and (not before.is_file() or read_json(before).get("application") != name):
+    taken = [result for result in (*RESULTS, EVENTS) if (out / result).exists()]
+    docs = out / DOCS
+    if docs.exists() and not (docs / "index.html").is_file():  # these are there after a run that failed too
+        taken.append(DOCS)
+    if taken and not _is_of(out / "provenance.json", name):
         raise BasinError(
             f"{out}: {taken[0]} is there, not of a run of {name}, and would be replaced; give a new folder"
         )
+
+
+def _is_of(provenance: Path, name: str) -> bool:
+    """Whether a run of ``name`` wrote it; a file of somebody else may hold anything."""
+    try:
+        content = read_json(provenance)
+    except BasinError:
+        return False
+    return isinstance(content, dict) and content.get("application") == name
 
 
 def _fit(application: Application, examples: Any, seed: int) -> Any:

@@ -17,16 +17,20 @@ CHUNK = 65536
 def batches(path: Path, size: int, part: int = 0, parts: int = 1) -> Iterator[Tensor]:
     """The rows of a Parquet file of float columns in batches ``(size, columns)``, in their order on disk.
 
-    Of ``parts`` readers, this one reads every row group whose number is ``part`` modulo ``parts``; rows at
-    the end of a chunk or row group that fill no batch are left out. Rows must be in random order already.
+    Of ``parts`` readers, this one reads every row group whose number is ``part`` modulo ``parts``; the last
+    rows, which fill no batch, are left out. Rows must be in random order already.
     """
     import pyarrow.parquet as pq
 
     file = pq.ParquetFile(path)
+    rest = torch.empty(0, file.metadata.num_columns)
     for group in range(part, file.num_row_groups, parts):  # asked for together, all would be read ahead
         for chunk in file.iter_batches(CHUNK, row_groups=[group], use_threads=False):
             table = torch.stack([torch.tensor(c.to_numpy(zero_copy_only=False)) for c in chunk.columns], 1)
-            yield from (rows for rows in table.float().split(size) if len(rows) == size)
+            rows = torch.cat([rest, table.float()])
+            whole = len(rows) - len(rows) % size
+            yield from rows[:whole].view(-1, size, rows.shape[1])
+            rest = rows[whole:].clone()  # not a view, which would keep the chunk
 
 
 def fit_stream(
@@ -41,7 +45,8 @@ def fit_stream(
     """One pass of Adam over ``stream``, at most ``steps``: the trained copy of ``energy``, the rows seen.
 
     In a ``torch.distributed`` process group gradients are averaged over the workers at every step: each gives
-    a stream of its own and the same ``energy``, and ends with the same weights.
+    a stream of its own and the same ``energy``, and ends with the same weights. Raises ``ValueError`` where
+    the stream is empty.
     """
     energy = copy.deepcopy(energy).train()
     weights = list(energy.parameters())
@@ -63,4 +68,6 @@ def fit_stream(
         seen += len(rows)
         if step == steps:
             break
+    if not seen:
+        raise ValueError("stream: no batch in it; expected a file with more rows than one batch")
     return energy.eval(), seen

@@ -40,13 +40,7 @@ def read_numbers(path: Path, label: str | None, marks: str | None = None) -> pd.
 
 
 def _npz(path: Path, label: str | None) -> pd.DataFrame:
-    found = read_arrays(path)
-    missing = [name for name in ("X", "y")[: 1 if label is None else 2] if name not in found]
-    if missing:
-        held = ", ".join(found) or "nothing"
-        raise BasinError(
-            f"{path}: no array {missing[0]}; found {held}; write numpy.savez(path, X=rows, y=labels)"
-        )
+    found = read_arrays(path, ("X",) if label is None else ("X", "y"))
     x = found["X"]
     y = found["y"] if label is not None else np.zeros(x.shape[:1])
     if x.ndim != 2 or y.shape != x.shape[:1]:

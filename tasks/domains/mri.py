@@ -188,20 +188,16 @@ class Mri(Application):
         return [pd.concat(parts, ignore_index=True) for parts in frames.values()]
 
     def scene(self, examples: Examples, fitted: list[Any]) -> Scene:
-        import torch
         from sklearn.decomposition import PCA
 
-        energy = fitted[0][0]
+        energy = fitted[0][2]["ebm"].maps
         flat = examples.pictures.values.reshape(len(examples.group), -1)
         plane = PCA(8, svd_solver="randomized", random_state=0).fit(flat[examples.train])
 
         def of(codes: np.ndarray) -> np.ndarray:
-            slices = (
-                plane.inverse_transform(codes).clip(0).reshape(-1, 1, *examples.pictures.values.shape[1:])
-            )
-            with torch.no_grad():
-                parts = [energy(part) for part in torch.as_tensor(slices, dtype=torch.float32).split(128)]
-            return torch.cat(parts).numpy()
+            slices = plane.inverse_transform(codes).clip(0).astype(np.float32)
+            slices = slices.reshape(-1, *examples.pictures.values.shape[1:])
+            return energy(slices)[0]
 
         return Scene(
             plane.transform(flat[examples.test]).astype(float),

@@ -224,10 +224,10 @@ class Music(Application):
             with torch.no_grad():
                 return (found.weight * found.energy(x) - found.energy.log_scale.exp() * x[:, 0]).numpy()
 
-        words = np.where(found.listened, "listened to", "not listened to")
+        words = np.where(found.listened, "chosen", "not chosen")
         caption = (
-            "Energy of a pair of user and artist (the base's included) over what the model sees of it, with "
-            "validation pairs of the training part on top: low where users do listen."
+            "Energy of a pair of user and item (the base's included) over what the model sees of it, with "
+            "validation pairs of the training part on top: low where users did choose the item."
         )
         return Scene(found.sample, energy, words, FEATURES, caption)
 
@@ -242,15 +242,15 @@ class Music(Application):
         pictures = [
             Picture(
                 "popularity",
-                "Who is found: artists by their number of listeners",
-                "Share of the held-out artists that are in the list of twenty, seed 0. A list that repeats "
-                "what is popular finds the artists on the right only.",
-                _bars(by_artist, shown, "listeners of the artist (training part)", "recall@20"),
+                "What is found: items by the number of users who have them",
+                "Share of the held-out items that are in the list of twenty, seed 0. A list that repeats "
+                "what is popular finds the items on the right only.",
+                _bars(by_artist, shown, "users who have the item (training part)", "recall@20"),
             ),
             Picture(
                 "taste",
                 "Whom it serves: users by how popular their taste is",
-                "Recall@20 of thirds of the users by the mean log number of listeners of their artists.",
+                "Recall@20 of thirds of the users by the mean log number of users who have their items.",
                 _bars(by_user, shown, "taste of the user", "recall@20"),
             ),
         ]

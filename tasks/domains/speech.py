@@ -25,7 +25,8 @@ MOST = 50
 """Recordings of a word by a speaker that are used, so that all folds and seeds fit into 20 minutes."""
 STEPS, BATCH, LEARNING_RATE, DECAY = 1000, 64, 2e-3, 0.995
 SPREAD_RATE, ENTROPY_WEIGHT, CONTRAST_WEIGHT, TRUST = 0.0006, 0.05, 0.02, 0.1
-"""Chosen, like everything above, by training on two speakers and judging a third, the fourth left out."""
+"""Chosen, like everything above, by training on two speakers and judging a third, the fourth left out. That
+is so of each of the twelve folds and not of the choice: all four speakers have been judged in some."""
 
 
 @dataclass(frozen=True)

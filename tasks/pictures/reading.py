@@ -34,10 +34,7 @@ def read_pictures(path: Path) -> Pictures:
 
 
 def _read_npz(path: Path) -> Pictures:
-    found = read_arrays(path)
-    if "X" not in found:
-        held = ", ".join(found) or "nothing"
-        raise BasinError(f"{path}: no array X; found {held}; write numpy.savez(path, X=pictures, y=classes)")
+    found = read_arrays(path, ("X",), ("y",))
     values, labels = found["X"], found.get("y")
     if values.ndim != 3 or not len(values) or values.dtype.kind not in "uif":
         raise BasinError(f"{path}: X is {values.dtype} {values.shape}; expected numbers (n, height, width)")

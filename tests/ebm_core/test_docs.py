@@ -23,7 +23,7 @@ def test_the_documented_examples_run_and_print_what_the_page_says(
             shown += 1
             assert NUMBER.sub("#", printed) == NUMBER.sub("#", said)
             numbers = [[float(n) for n in NUMBER.findall(text)] for text in (printed, said)]
-            assert numbers[0] == pytest.approx(numbers[1], abs=0.1)
+            assert numbers[0] == pytest.approx(numbers[1], abs=0.02)
     assert shown == 4
     low, high = names["bracket"](names["forward"], names["reverse"])
     assert low < names["energy"].log_z < high

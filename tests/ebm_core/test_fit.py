@@ -273,3 +273,24 @@ def test_the_averaged_energy_has_the_buffers_of_the_trained_one() -> None:
     )
     assert fitted.averaged[0].running_mean.min() > 2
     assert torch.equal(fitted.averaged[0].running_mean, fitted.energy[0].running_mean)
+
+
+class Centred(nn.Module):
+    """Its buffer is another tensor after each call, as is usual for running means."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = drawn(nn.Linear(2, 1))
+        self.register_buffer("centre", torch.zeros(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.centre = 0.9 * self.centre + 0.1 * x.detach().mean(0)
+        return self.network(x - self.centre).square().flatten()
+
+
+def test_a_buffer_that_is_put_in_the_place_of_another_is_copied_too() -> None:
+    objective = EnergyDiscrepancy((0.5,), 4)
+    fitted = fit(Centred(), X + 3, objective, steps=50, batch=32, learning_rate=0.01, generator=seeded(0))
+    assert fitted.averaged.centre.min() > 2
+    assert torch.equal(fitted.averaged.centre, fitted.energy.centre)

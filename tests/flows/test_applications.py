@@ -127,6 +127,13 @@ def test_what_a_folder_holds_is_not_lost(tmp_path: Path, capsys: pytest.CaptureF
     assert (out / "model" / "notes.txt").read_text() == "mine"
     (out / "model" / "notes.txt").unlink()
     (out / "model").rmdir()
+    for name in ("data_docs", "tensorboard"):
+        (out / name).mkdir()
+        assert f"out: {name} is there, not of a run of anomaly" in basin(capsys, *anomaly)
+        (out / name).rmdir()
+    (out / "provenance.json").write_text("[]")
+    assert "out: provenance.json is there, not of a run of anomaly" in basin(capsys, *anomaly)
+    (out / "provenance.json").unlink()
 
     app([str(a) for a in anomaly], standalone_mode=False)
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}

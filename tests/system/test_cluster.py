@@ -86,7 +86,7 @@ class Cluster:
     def at_work(self, node: psutil.Process) -> bool:
         """Whether a unit is being computed on the node."""
         titles = [" ".join(process.cmdline()) for process in node.children(recursive=True)]
-        return any("ray::_single_threaded" in title for title in titles)
+        return any("ray::single_threaded" in title for title in titles)
 
 
 @pytest.fixture

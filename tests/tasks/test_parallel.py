@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tasks.errors import BasinError
-from tasks.parallel import run_units
+from tasks.parallel import run_units, single_threaded
 
 
 def divide(a: int, b: int) -> float:
@@ -15,6 +15,25 @@ def divide(a: int, b: int) -> float:
 
 def test_results_come_in_the_order_of_the_units():
     assert run_units(divide, [(6, 2), (1, 4), (0, 5)], "divisions") == [3.0, 0.25, 0.0]
+
+
+def spread(seed: int) -> float:
+    import torch
+
+    return torch.randn(2_000_001, generator=torch.Generator().manual_seed(seed)).double().var().item()
+
+
+def test_a_unit_has_the_same_bits_here_and_on_ray():
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)  # whose sums come in another order
+    try:
+        here = single_threaded(spread, (0,))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert run_units(spread, [(0,)], "spreads") == [here]
 
 
 def test_what_a_unit_raises_is_raised_here():

@@ -36,7 +36,15 @@ def test_title_and_question_are_those_of_the_data_given(
 ) -> None:
     pages = {}
     for given in (Given(data=tmp_path / "mine"), Given(train=tmp_path / "a", test=tmp_path / "b"), Given()):
-        run = Run(get_application(name), given, tmp_path, tmp_path, tmp_path, scores=SCORES)
+        run = Run(
+            get_application(name),
+            given,
+            tmp_path,
+            tmp_path,
+            tmp_path / "docs",
+            tmp_path / "events",
+            scores=SCORES,
+        )
         run.validation, run.audit = {"expectations": []}, {"status": "pass", "checks": []}
         write_report(run, [])
         pages[given] = (tmp_path / "report.html").read_text().lower()

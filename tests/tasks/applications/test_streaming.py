@@ -27,6 +27,18 @@ def test_two_readers_see_every_row_once(file: Path) -> None:
     assert sorted(torch.cat(seen).int().tolist()) == list(range(4000))
 
 
+def test_row_groups_shorter_than_a_batch_are_read_on_and_an_empty_stream_is_named(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"a": np.arange(1000, dtype="float32"), "b": np.zeros(1000, "float32")})
+    rows.to_parquet(tmp_path / "short.parquet", row_group_size=100)
+    seen = torch.cat(list(batches(tmp_path / "short.parquet", 256)))
+    assert seen[:, 0].tolist() == list(range(768))
+    energy = MLPEnergy(2, (4,), generator=torch.Generator().manual_seed(0))
+    nothing = batches(tmp_path / "short.parquet", 2000)
+    objective = ContrastiveDivergence(DataChains(1, 0.05), 0.01)
+    with pytest.raises(ValueError, match="stream: no batch"):
+        fit_stream(energy, nothing, objective, learning_rate=1e-2, generator=torch.Generator())
+
+
 def test_a_pass_over_the_stream_learns_and_repeats(tmp_path: Path) -> None:
     rows = 0.3 * torch.randn(20_000, 2, generator=torch.Generator().manual_seed(1)) + 1
     pd.DataFrame(rows.numpy(), columns=["a", "b"]).to_parquet(tmp_path / "r.parquet")
