@@ -1,9 +1,11 @@
 """The energy of a scan: a network that tells healthy slices from the same slices under coarse noise.
 
-Its map ℓ(x) holds the log odds that a place was altered; E(x) = log Σ exp ℓ over the places, trained as
-the log odds that any was. By noise-contrastive estimation E(x) is log p_noise(x) − log p(x) up to a
-constant: high where healthy slices are rarer than altered ones. The noise is random fields cut off at a level
-and scaled by the slice's own local spread; it knows nothing of the lesions that the test part is judged with.
+Its map ℓ(x) holds the log odds that a place was altered, and E(x) = log Σ exp ℓ over the places: the log odds
+that the slice was, if only one place could be. By noise-contrastive estimation that is log p_noise(x) −
+log p(x) up to a constant: high where healthy slices are rarer than altered ones. Only the places are trained;
+a term that trains E as a whole, on whether a slice was altered, makes both map and slice worse. The noise is
+random fields cut off at a level and scaled by the slice's own local spread; it knows nothing of the lesions
+that the test part is judged with.
 
 Reference: Gutmann and Hyvärinen (2010), Noise-contrastive estimation, AISTATS; Kascenas et al. (2022),
 Denoising autoencoders for unsupervised anomaly detection in brain MRI, MIDL, for the coarse noise.
@@ -30,6 +32,8 @@ AMPLITUDE = (0.4, 2.0)
 """Size of the alteration in local standard deviations."""
 WINDOWS = (3, 7, 15)
 """Pixels a side, at half the resolution, of neighbourhoods in whose mean and spread a pixel is seen."""
+FINE = (3, 7)
+"""The same at full resolution, two by two pixels as four views: the edge of a lesion is a pixel wide."""
 WIDTH, BATCH, LEARNING_RATE, WEIGHT_DECAY = 16, 32, 3e-3, 1e-2
 REPORTED = 50
 """Steps from one call of ``progress`` to the next."""
@@ -71,26 +75,24 @@ def coarse_noise(x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]
 class LesionEnergy(nn.Module):
     """``heat(x)``: log odds ℓ of each place, ``(B, 1, SIDE, SIDE)``; called: E(x) = log Σ exp ℓ, ``(B,)``.
 
-    A small U-net on half the resolution. It sees each pixel in units of its neighbourhoods' mean and spread,
-    those of the mirrored slice beside them, and where it is.
+    A small U-net on half the resolution. It sees each place in units of its neighbourhoods' mean and spread,
+    those of the mirrored slice beside them, where it is, and its four pixels in units of theirs.
     """
 
     def __init__(self, generator: torch.Generator) -> None:
         super().__init__()
         w = WIDTH
-        self.fine = _block(2 * len(WINDOWS) + 3, w)
+        self.fine = _block(2 * len(WINDOWS) + 4 * len(FINE) + 3, w)
         self.middle = _block(w, 2 * w)
         self.coarse = _block(2 * w, 4 * w)
         self.up = _block(6 * w, 2 * w)
         self.out = _block(3 * w, w)
         self.last = nn.Conv2d(w, 1, 1)
-        self.bias = nn.Parameter(torch.zeros(()))
         initialise(self, generator)
         nn.init.constant_(self.last.bias, -4.0)
 
     def heat(self, x: Tensor) -> Tensor:
-        seen = _views(functional.avg_pool2d(x, 2))
-        fine = self.fine(seen)
+        fine = self.fine(_views(x))
         middle = self.middle(functional.avg_pool2d(fine, 2))
         coarse = self.coarse(functional.avg_pool2d(middle, 2))
         up = self.up(torch.cat([functional.interpolate(coarse, scale_factor=2), middle], 1))
@@ -109,16 +111,23 @@ def _block(before: int, after: int) -> nn.Sequential:
 
 
 def _views(x: Tensor) -> Tensor:
-    """What the network sees of a slice: ``(B, 2 · windows + 3, height, width)``."""
+    """What the network sees of a slice: ``(B, views, height / 2, width / 2)``."""
     scaled = x / x.mean((2, 3), keepdim=True)
-    views = [scaled]
+    half = functional.avg_pool2d(scaled, 2)
+    views = [half]
     for window in WINDOWS:
-        centre, spread = local_moments(scaled, window)
-        standard = (scaled - centre) / (spread + 0.05)
+        standard = _standard(half, window)
         views += [standard, standard.flip(3)]
-    across = torch.linspace(-1, 1, x.shape[3]).expand_as(x)
-    down = torch.linspace(-1, 1, x.shape[2])[:, None].expand_as(x)
+    views += [functional.pixel_unshuffle(_standard(scaled, window), 2) for window in FINE]
+    across = torch.linspace(-1, 1, half.shape[3]).expand_as(half)
+    down = torch.linspace(-1, 1, half.shape[2])[:, None].expand_as(half)
     return torch.cat([*views, across, down], 1)
+
+
+def _standard(x: Tensor, window: int) -> Tensor:
+    """Each pixel in units of its neighbourhood's mean and spread."""
+    centre, spread = local_moments(x, window)
+    return (x - centre) / (spread + 0.05)
 
 
 def fit_lesion_energy(
@@ -140,10 +149,7 @@ def fit_lesion_energy(
         mirrored = torch.rand(len(slices), 1, 1, 1, generator=generator) < 0.5
         seen, where = coarse_noise(torch.where(mirrored, slices.flip(3), slices), generator)
         heat = energy.heat(seen.contiguous(memory_format=torch.channels_last))
-        altered = (where.flatten(1).sum(1) > 0).float()
         loss = functional.binary_cross_entropy_with_logits(heat, where)
-        whole = heat.flatten(1).logsumexp(1) + energy.bias
-        loss = loss + 0.1 * functional.binary_cross_entropy_with_logits(whole, altered)
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(energy.parameters(), 1.0)
