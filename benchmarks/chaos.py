@@ -97,6 +97,7 @@ def disturbed(reference: Reference, folder: Path, kind: str, at: float) -> tuple
         command, cwd=root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     hit = _strike(running, kind, at * reference.seconds)
+    _end_server(victim.parent)
     if problem := half_written(reference.root, root):
         return hit, problem
     again = subprocess.run(FLOW, cwd=root, env=surroundings(root), capture_output=True, text=True)
@@ -124,10 +125,19 @@ def _strike(running: subprocess.Popen, kind: str, seconds: float) -> bool:
     return hit or running.returncode == -signal.SIGKILL
 
 
+def _end_server(folder: Path) -> None:
+    """What kill -9 of a flow leaves behind: its own Prefect server, idle."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            home = process.environ().get("PREFECT_HOME", "")
+            if home.startswith(str(folder)) and "prefect.server" in " ".join(process.cmdline()):
+                process.kill()
+
+
 def _target(main: psutil.Process, kind: str) -> psutil.Process | None:
     if kind in ("flow", "dvc"):
         return main
-    wanted = "ray::_single_threaded" if kind == "worker" else "-m tasks"
+    wanted = "ray::single_threaded" if kind == "worker" else "-m tasks"
     with suppress(psutil.NoSuchProcess):
         for child in main.children(recursive=True):
             with suppress(psutil.Error):

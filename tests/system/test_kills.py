@@ -19,5 +19,6 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reference]:
 def test_the_next_run_completes_with_the_same_hashes(
     reference: Reference, tmp_path: Path, kind: str, at: float
 ) -> None:
-    _, problem = disturbed(reference, tmp_path, kind, at)
+    killed_at_work, problem = disturbed(reference, tmp_path, kind, at)
     assert problem == ""
+    assert killed_at_work
