@@ -24,7 +24,7 @@ SHARES = (0.6, 0.1, 0.3)
 FEWEST = 10
 """Groups of slices; fewer cannot be divided."""
 STEPS = 2000
-"""Of the optimiser: on kept-out slices of the training part 500 find less, 1,500 and 3,000 alike."""
+"""Of the optimiser: on kept-out slices of the training part 1,000 find less."""
 SHOWN = 6
 PATIENTS_UNKNOWN = (
     "Patients are not named in these data: two slices of one patient that do not look alike can lie on both "
