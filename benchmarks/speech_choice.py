@@ -12,10 +12,7 @@ import numpy as np
 import torch
 
 from benchmarks.applications import mirror
-from ebm_core.fit import fit
-from ebm_core.networks import ClassEnergy
 from tasks.applications.speakers import (
-    DigitNetwork,
     JointSpeech,
     Recognition,
     SyntheticSpeakers,
@@ -45,8 +42,6 @@ def errors_of(heard: Recordings, without: tuple[str, ...], judged: str, setting:
     classes = np.unique(heard.label)
     known, new = ~np.isin(heard.speaker, without), heard.speaker == judged
     x, words = torch.as_tensor(heard.spectrogram), np.searchsorted(classes, heard.label)
-    generator = torch.Generator().manual_seed(seed)
-    network = DigitNetwork(len(classes), (x.shape[1], x.shape[2]), generator)
     joint = setting in SPREADS_AND_CONTRAST
     if joint:
         rate, contrast = SPREADS_AND_CONTRAST[setting]
@@ -55,10 +50,8 @@ def errors_of(heard: Recordings, without: tuple[str, ...], judged: str, setting:
     else:
         count, widest = MASKS[setting]
         objective = Recognition(partial(spec_augment, masks=count, widest=widest))
-    energy = fit(
-        ClassEnergy(network), (x[known], torch.as_tensor(words[known])), objective, steps=speech.STEPS,
-        batch=speech.BATCH, learning_rate=speech.LEARNING_RATE, generator=generator, decay=speech.DECAY,
-    ).averaged  # fmt: skip
+    label = torch.as_tensor(words[known])
+    energy = speech.fit_words(x[known], label, len(classes), objective, seed).averaged
     if not joint:
         with torch.no_grad():
             return {(setting, 0.0): _errors(energy.logits(x[new]), words[new])}

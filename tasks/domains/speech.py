@@ -16,7 +16,9 @@ from tasks.errors import BasinError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ebm_core.fit import EnergyFit
     from ebm_core.networks import ClassEnergy
+    from ebm_core.objectives import Objective
     from tasks.applications.speakers import SyntheticSpeakers
     from tasks.applications.speech_features import Recordings
     from tasks.parallel import Progress
@@ -233,6 +235,22 @@ class Speech(Application):
         ]
 
 
+def fit_words(x: "Tensor", label: "Tensor", classes: int, objective: "Objective", seed: int) -> "EnergyFit":
+    """Fit the network of all models to spectrograms ``x``: the same start and batches for each objective."""
+    import torch
+
+    from ebm_core.fit import fit
+    from ebm_core.networks import ClassEnergy
+    from tasks.applications.speakers import DigitNetwork
+
+    generator = torch.Generator().manual_seed(seed)
+    network = DigitNetwork(classes, (x.shape[1], x.shape[2]), generator)
+    return fit(
+        ClassEnergy(network), (x, label), objective, steps=STEPS, batch=BATCH,
+        learning_rate=LEARNING_RATE, generator=generator, decay=DECAY,
+    )  # fmt: skip
+
+
 def _fit_without(examples: "Recordings", name: str, seed: int) -> Heard:
     """Every model, learned from all speakers but ``name``, and its answers about ``name``."""
     import torch
@@ -241,11 +259,8 @@ def _fit_without(examples: "Recordings", name: str, seed: int) -> Heard:
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
 
-    from ebm_core.fit import fit
-    from ebm_core.networks import ClassEnergy
     from tasks.applications.speakers import (
         SPREAD,
-        DigitNetwork,
         JointSpeech,
         Recognition,
         SyntheticSpeakers,
@@ -268,13 +283,7 @@ def _fit_without(examples: "Recordings", name: str, seed: int) -> Heard:
     }
     answers, fits = {}, {}
     for model, objective in objectives.items():
-        # The same start and the same batches' seed for each.
-        generator = torch.Generator().manual_seed(seed)
-        network = DigitNetwork(len(classes), (x.shape[1], x.shape[2]), generator)
-        fits[model] = fit(
-            ClassEnergy(network), (x, label), objective, steps=STEPS, batch=BATCH,
-            learning_rate=LEARNING_RATE, generator=generator, decay=DECAY,
-        )  # fmt: skip
+        fits[model] = fit_words(x, label, len(classes), objective, seed)
         with torch.no_grad():
             answers[model] = fits[model].averaged.logits(heard).softmax(1).double().numpy()
     # What learned from latent speakers hears the recording as many of them; the energy says as whom.
