@@ -17,7 +17,7 @@ from benchmarks.outsiders import CONTROLS, PRICES, TEN
 from benchmarks.outsiders import SEA as OUTSIDE_SEA
 from benchmarks.row import Row
 from benchmarks.spoilings import SEA, SPEC, SPOILINGS, TABLES
-from tasks.checks import ORDER
+from tasks.checks.check import ORDER
 from tasks.checks.table.evidence import Spec
 from tasks.checks.table.run import audit_table
 from tasks.checks.table.time import DRIFT_LEVEL

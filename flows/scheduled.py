@@ -108,7 +108,7 @@ def weekly_audit(root: str = ".", domains: list[str] | None = None, as_of: date 
 
 @task(name="audit", task_run_name="audit {domain}", persist_result=False, cache_policy=NO_CACHE)
 def audit_task(root: str, domain: str) -> None:
-    from tasks.checks import require_pass
+    from tasks.checks.check import require_pass
 
     for stage in DATA_STAGES:
         bring_stage_up_to_date(stage, domain, Path(root), listener.get())

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tasks.checks.data import check_data
+from tasks.checks import data, forecasts
+from tasks.checks.check import require_known
 from tasks.files import sha256, whole, write_json
 from tasks.parallel import Progress, silent
 from tasks.params import DomainParams
@@ -12,9 +13,12 @@ from tasks.workspace import Workspace
 def audit(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
     """Write ``audit.json`` with every check of the data, failed ones too, so that the report can show them.
 
-    A failed check stops `train`, which calls :func:`tasks.checks.require_pass`.
+    A failed check stops `train`, which calls :func:`tasks.checks.require_pass`. Raises ``BasinError`` where a
+    waiver of ``params.yaml`` names no check of the data or of the forecasts.
     """
-    result = check_data(workspace, params, progress)
+    where = f"params.yaml: `{workspace.domain}.audit.waive`"
+    require_known(params.audit.waive, (*data.CHECKS, *forecasts.CHECKS), where)
+    result = data.check_data(workspace, params, progress)
     result["inputs_sha256"] = sha256(workspace.inputs)
     with whole(workspace.audit) as (temporary,):
         write_json(temporary, result)

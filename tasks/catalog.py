@@ -5,123 +5,22 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import pandas as pd
 import yaml
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import TypeAdapter, ValidationError
 
 from tasks.errors import BasinError
 from tasks.files import whole
 from tasks.parallel import Progress, silent
-from tasks.params import Strict
+from tasks.sources.entries import DatasetSource, LibrarySource, Source, TableSource, UrlSource
 
 RETRIES = 3
 """Further attempts of a download; the pause before each grows by a second."""
 
 TIMEOUT = 30
 """Seconds without an answer after which an attempt is given up."""
-
-
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Sums = Annotated[tuple[Sha256, ...], BeforeValidator(lambda sums: (sums,) if isinstance(sums, str) else sums)]
-
-
-class Entry(Strict):
-    """What every source states; the fields are explained at the top of ``data/catalog.yaml``."""
-
-    title: str
-    licence: str
-    unit: str
-    frequency: Literal["B", "MS"]
-    publication_lag: int = Field(ge=0)
-    format: Literal["csv", "table", "netcdf", "months"]
-    time: str | tuple[str, str]
-    columns: dict[str, str | tuple[str, ...]] = Field(min_length=1)
-    blank_rows: Literal["keep", "drop"] = "keep"
-    mirror: str | None = None
-    sha256: Sums | None = None
-
-    @model_validator(mode="after")
-    def _layout(self) -> "Entry":
-        lists = [names for names in self.columns.values() if not isinstance(names, str)]
-        if self.format == "months" and not (len(self.columns) == 1 and lists and len(lists[0]) == 12):
-            raise ValueError("format months needs one column, as the list of its twelve months")
-        if self.format != "months" and lists:
-            raise ValueError(f"format {self.format} takes one name a column, a list is for format months")
-        if self.format != "table" and self.format != "csv" and not isinstance(self.time, str):
-            raise ValueError(f"format {self.format} takes one name in `time`")
-        return self
-
-    def accepts(self, sha256: str) -> bool:
-        """Whether the catalog states this sum, or none."""
-        return self.sha256 is None or sha256 in self.sha256
-
-
-class LibrarySource(Entry):
-    """Data shipped inside an installed package; ``loader`` is the dotted name of a function."""
-
-    kind: Literal["library"]
-    package: str
-    loader: str
-
-    @property
-    def origin(self) -> str:
-        return self.loader
-
-
-class UrlSource(Entry):
-    kind: Literal["url"]
-    url: str
-
-    @property
-    def origin(self) -> str:
-        return self.url
-
-
-class FileSource(Entry):
-    """A file of the user's below ``data/local/``, the folder that DVC watches for the stage ``ingest``."""
-
-    kind: Literal["file"]
-    path: str = Field(pattern=r"^data/local/([^./][^/]*/)*[^./][^/]*$")
-
-    @property
-    def origin(self) -> str:
-        return self.path
-
-
-class DatasetSource(Strict):
-    """Examples rather than a series: a file or folder that its application reads (:func:`find_dataset`).
-
-    In an installed package (``loader``), or at ``url``, of which the mirror may hold a copy. The sha256 of a
-    folder is that of its files' names and sums.
-    """
-
-    kind: Literal["dataset"]
-    title: str
-    licence: str
-    loader: str | None = None
-    url: str | None = None
-    mirror: str | None = None
-    sha256: Sums | None = None
-
-    @model_validator(mode="after")
-    def _somewhere(self) -> "DatasetSource":
-        if (self.loader is None) == (self.url is None):
-            raise ValueError("a dataset has either a `loader` or a `url`")
-        return self
-
-    @property
-    def origin(self) -> str:
-        return self.loader or str(self.url)
-
-    def accepts(self, sha256: str) -> bool:
-        """Whether the catalog states this sum, or none."""
-        return self.sha256 is None or sha256 in self.sha256
-
-
-TableSource = LibrarySource | UrlSource | FileSource
-Source = Annotated[TableSource | DatasetSource, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True)

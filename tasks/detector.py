@@ -1,6 +1,7 @@
 """Has a forecast stopped being what it was when scored? A sequential test that allows a look every day."""
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 ALTERNATIVES = (
@@ -75,3 +76,12 @@ def threshold(scored: np.ndarray, days: int, calm: int, seed: int = 0) -> float:
         year[:] = conformal(months[order[third:]].ravel(), months[chosen].ravel())
     highest = e_detector(drawn[:, :days]).max(-1)
     return max(least, float(np.quantile(highest, 1 - 1 / calm)))
+
+
+def detector_path(days: pd.DataFrame) -> pd.Series:
+    """The detector by date, averaged over the series, which keeps its guarantee."""
+    paths = {
+        name: pd.Series(e_detector(part["u"].to_numpy()), index=part["time"])
+        for name, part in days.sort_values("time").groupby("series")
+    }
+    return pd.DataFrame(paths).ffill().fillna(0.0).mean(axis=1) if paths else pd.Series(dtype=float)

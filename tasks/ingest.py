@@ -6,12 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.catalog import DatasetSource, Entry, load_catalog, read_source
+from tasks.catalog import load_catalog, read_source
 from tasks.domains import get_domain
 from tasks.errors import BasinError
 from tasks.files import sha256, whole, write_json
 from tasks.parallel import Progress, silent
 from tasks.params import DomainParams
+from tasks.sources.entries import DatasetSource, Entry
 from tasks.workspace import Workspace
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from ebm_core.tilted import TiltedDistribution, untilted
-from tasks.detector import conformal, e_detector, threshold
+from tasks.detector import conformal, detector_path, threshold
 from tasks.domains import get_domain
 from tasks.drift import drift
 from tasks.errors import BasinError
@@ -175,15 +175,6 @@ def realised(days: pd.DataFrame, breached: set[str]) -> dict[str, Any]:
         },
         "detector": float(path.iloc[-1]) if len(path) else 0.0,
     }
-
-
-def detector_path(days: pd.DataFrame) -> pd.Series:
-    """The detector by date, averaged over the series, which keeps its guarantee."""
-    paths = {
-        name: pd.Series(e_detector(part["u"].to_numpy()), index=part["time"])
-        for name, part in days.sort_values("time").groupby("series")
-    }
-    return pd.DataFrame(paths).ffill().fillna(0.0).mean(axis=1) if paths else pd.Series(dtype=float)
 
 
 def drifts(inputs: pd.DataFrame, learned: pd.Series, frequency: str, model: Any) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from tasks.domains import DOMAINS
 from tasks.errors import BasinError
 from tasks.files import whole
 
@@ -120,15 +119,6 @@ def load_params(root: Path, domain: str) -> DomainParams:
             raise BasinError(f"{path}: unknown key `{key}`; remove it or correct its name") from error
         found = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
         raise BasinError(f"{path}: `{key}`{found}: {first['msg']}") from error
-    if params.audit.waive:
-        from tasks.checks import data, forecasts
-
-        known = sorted(check.id for check in (*data.CHECKS, *forecasts.CHECKS))
-        for waiver in params.audit.waive:
-            if waiver.check not in known:
-                raise BasinError(
-                    f"{path}: `{domain}.audit.waive`: no check {waiver.check}; known: {', '.join(known)}"
-                )
     return params
 
 
@@ -160,14 +150,20 @@ def _read(root: Path) -> dict[str, Any]:
     listed = content.get("domains") if isinstance(content, dict) else None
     if not isinstance(listed, list) or not listed or not all(isinstance(name, str) for name in listed):
         raise BasinError(f"{path}: expected a mapping with a list `domains` and one section a domain")
-    known = dict.fromkeys([*listed, *DOMAINS])
-    unknown = sorted(map(str, set(content) - set(known) - {"domains"}))
+    # A domain that is taken out of the list may keep its section.
+    sections = {name for name, section in content.items() if _is_section(section)}
+    unknown = sorted(map(str, set(content) - set(listed) - sections - {"domains"}))
     if unknown:
         raise BasinError(
-            f"{path}: unknown key `{unknown[0]}`; expected `domains` or one of {', '.join(known)}"
+            f"{path}: unknown key `{unknown[0]}`; expected `domains`, a section of {', '.join(listed)}, or a "
+            f"section of a domain that is not listed, with the keys {', '.join(DomainParams.model_fields)}"
         )
     _refuse_dates(path, content, ())
     return content
+
+
+def _is_section(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == set(DomainParams.model_fields)
 
 
 def _refuse_dates(path: Path, value: Any, keys: tuple[str, ...]) -> None:

@@ -12,7 +12,7 @@ OFFSET = r"(:\d\d(?:\.\d+)?)\s*(?:[+-]\d\d:?\d\d|Z)$"
 """The time zone at the end of a written time, after its minutes or seconds."""
 
 if TYPE_CHECKING:
-    from tasks.catalog import Entry
+    from tasks.sources.entries import Entry
 
 MISSING = ("", ".", "NA", "NaN", "nan", "NULL", "null")
 """What publishers write for a missing value (FRED writes a dot or nothing)."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.checks import require_pass
+from tasks.checks.check import require_pass
 from tasks.checks.forecasts import check_forecasts
 from tasks.domains import get_domain
 from tasks.families.frozen import freeze

@@ -93,7 +93,7 @@ class Walk:
 
 def walked(workspace: Workspace, params: DomainParams) -> Walk:
     """The audited inputs; raises ``BasinError`` where the audit failed or was of another table."""
-    from tasks.checks import require_pass
+    from tasks.checks.check import require_pass
 
     require_pass(workspace.audit)
     if read_json(workspace.audit).get("inputs_sha256") != sha256(workspace.inputs):

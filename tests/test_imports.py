@@ -1,4 +1,4 @@
-"""The one-way rule: flows → tasks → ebm_core, and what each of them may import at all."""
+"""The one-way rule: flows → tasks → ebm_core, no cycles, and what each of them may import at all."""
 
 import ast
 import subprocess
@@ -59,6 +59,66 @@ def test_the_rule_can_fail(tmp_path: Path, path: str, source: str) -> None:
     (tmp_path / path).write_text(source)
     (found,) = violations(tmp_path)
     assert found.startswith(path)
+
+
+def modules(root: Path) -> dict[str, Path]:
+    """Dotted names of the project's modules."""
+    paths = [path for top in FORBIDDEN for path in sorted((root / top).rglob("*.py"))]
+    parts = {path: path.relative_to(root).with_suffix("").parts for path in paths}
+    return {".".join(of[:-1] if of[-1] == "__init__" else of): path for path, of in parts.items()}
+
+
+def imports(root: Path) -> dict[str, set[str]]:
+    """The project's modules that each of them names in an import, inside functions and type checks too.
+
+    ``from package import module`` is an import of the module, not of the package.
+    """
+    known = modules(root)
+    found: dict[str, set[str]] = {}
+    for name, path in known.items():
+        found[name] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found[name] |= {alias.name for alias in node.names} & set(known)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names = {f"{node.module}.{alias.name}" for alias in node.names}
+                found[name] |= names & set(known) or {node.module} & set(known)
+    return found
+
+
+def cycles(edges: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of modules each of which imports every other, through others or itself."""
+    reached = {name: reachable(name, edges) for name in edges}
+    groups = {
+        tuple(sorted(other for other in found if name in reached[other]))
+        for name, found in reached.items()
+        if name in found
+    }
+    return [list(group) for group in sorted(groups)]
+
+
+def reachable(name: str, edges: dict[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    todo = [name]
+    while todo:
+        new = edges[todo.pop()] - found
+        found |= new
+        todo.extend(new)
+    return found
+
+
+def test_no_modules_import_each_other_in_a_circle(project_root: Path) -> None:
+    assert cycles(imports(project_root)) == []
+
+
+def test_a_circle_is_found_at_any_length_and_inside_functions(tmp_path: Path) -> None:
+    folder = tmp_path / "tasks"
+    folder.mkdir()
+    (folder / "a.py").write_text("from tasks import b")
+    (folder / "b.py").write_text("def f():\n    from tasks.c import g")
+    (folder / "c.py").write_text("import tasks.a")
+    (folder / "d.py").write_text("import tasks.a")
+    assert cycles(imports(tmp_path)) == [["tasks.a", "tasks.b", "tasks.c"]]
 
 
 def test_the_core_alone_needs_only_four_packages() -> None:

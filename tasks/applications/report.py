@@ -2,33 +2,36 @@
 
 from base64 import b64encode
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tasks.applications import Picture
+from tasks.applications import Application, Picture
 from tasks.errors import counted
-from tasks.files import whole
 from tasks.reporting.account import table_of_checks
 from tasks.reporting.page import Cell, Row, Section, card, page, paragraph, table
 
-if TYPE_CHECKING:
-    from tasks.applications.run import Run
 
-
-def write_report(run: "Run", pictures: list[Picture]) -> None:
-    """Write ``report.html``, one file that loads nothing."""
-    application, scores, own = run.application, run.scores, run.given.own
+def application_page(
+    application: Application,
+    own: bool,
+    scores: dict[str, Any],
+    pictures: list[Picture],
+    validation: dict[str, Any],
+    audit: dict[str, Any],
+    provenance: list[dict[str, Any]],
+) -> str:
+    """HTML of ``report.html``, one file that loads nothing; ``own`` where the examples are a user's own."""
     title = (own and application.own_title) or application.title
     question = (own and application.own_question) or application.question
     sections = [
         Section("asked", "Question", "What was asked", paragraph(question, "big")),
         Section("scores", "Scores", "The model beside its peers", _scores(scores)),
         Section("seen", "Pictures", "What is judged", "".join(_figure(p) for p in pictures)),
-        Section("trust", "Trust", "Are the data fit to learn from?", _trust(run)),
-        Section("provenance", "Provenance", "Where the data are from", _provenance(run)),
+        Section("trust", "Trust", "Are the data fit to learn from?", _trust(validation, audit)),
+        Section("provenance", "Provenance", "Where the data are from", _provenance(provenance)),
     ]
     tiles = [(text(value), f"{scores['measures'][name]['title']} of the energy model")
              for name, value in list(scores["models"]["ebm"].items())[:4]]  # fmt: skip
-    html = page(
+    return page(
         f"Basin: {title}",
         f"Basin · {title}",
         headline(title, application.reference, scores),
@@ -36,8 +39,6 @@ def write_report(run: "Run", pictures: list[Picture]) -> None:
         tiles,
         sections,
     )
-    with whole(run.out / "report.html") as (path,):
-        path.write_text(html, encoding="utf-8")
 
 
 def headline(subject: str, reference: str, scores: dict[str, Any]) -> str:
@@ -120,19 +121,19 @@ def _figure(picture: Picture) -> str:
     )
 
 
-def _trust(run: "Run") -> str:
-    found = run.validation["expectations"]
-    applied = [check for check in run.audit["checks"] if check["status"] != "not applicable"]
-    left = ", ".join(c["id"] for c in run.audit["checks"] if c["status"] == "not applicable") or "none"
+def _trust(validation: dict[str, Any], audit: dict[str, Any]) -> str:
+    found = validation["expectations"]
+    applied = [check for check in audit["checks"] if check["status"] != "not applicable"]
+    left = ", ".join(c["id"] for c in audit["checks"] if c["status"] == "not applicable") or "none"
     words = f"{len(found)} of {len(found)} expectations about the table of examples are met."
     return (
         paragraph(words)
-        + table_of_checks(f"Audit: {run.audit['status']}", applied)
+        + table_of_checks(f"Audit: {audit['status']}", applied)
         + paragraph(f"Checks that do not apply: {left}.", "soft")
     )
 
 
-def _provenance(run: "Run") -> str:
+def _provenance(provenance: list[dict[str, Any]]) -> str:
     rows = [
         Row(
             source["name"],
@@ -142,6 +143,6 @@ def _provenance(run: "Run") -> str:
                 Cell(source["sha256"] or "the package's own", css="words code"),
             ],
         )
-        for source in run.provenance
+        for source in provenance
     ]
     return table("Sources", ["Source", "From", "Terms", "sha256"], rows, words=(1, 2, 3))

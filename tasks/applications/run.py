@@ -11,15 +11,16 @@ import pandas as pd
 from tasks.applications import STAGES, Application, Given, Picture, get_application
 from tasks.applications.answers import averaged
 from tasks.applications.landscape import draw, log_to_tensorboard
-from tasks.applications.report import write_report
+from tasks.applications.report import application_page
 from tasks.applications.trials import Trial, judge
-from tasks.catalog import DatasetSource, find_dataset, load_catalog, sha256_of
-from tasks.checks import run_checks
+from tasks.catalog import find_dataset, load_catalog, sha256_of
+from tasks.checks.check import run_checks
 from tasks.checks.table.evidence import TableEvidence
 from tasks.checks.table.labels import CHECKS
 from tasks.errors import BasinError
 from tasks.files import read_json, scratch, whole, write_json
 from tasks.parallel import ROOT, Progress, run_units, silent, single_threaded
+from tasks.sources.entries import DatasetSource
 from tasks.validate import read_suite, require
 
 Stages = Callable[[str, Callable[[Progress], Any]], None]
@@ -160,7 +161,17 @@ class Run:
     def report(self, progress: Progress) -> None:
         pictures = self.application.pictures(self.examples, self.fitted, self.trials)
         landscape = Picture("landscape", "The energy landscape", self.caption, self.landscape)
-        write_report(self, [*pictures, landscape])
+        html = application_page(
+            self.application,
+            self.given.own,
+            self.scores,
+            [*pictures, landscape],
+            self.validation,
+            self.audit,
+            self.provenance,
+        )
+        with whole(self.out / "report.html") as (path,):
+            path.write_text(html, encoding="utf-8")
 
     def _write(self, name: str, content: Any) -> None:
         with whole(self.out / name) as (path,):

@@ -1,43 +1,11 @@
 """A stored model applied to new examples: ``basin score``."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import pandas as pd
 
 from tasks.applications import Application, get_application
+from tasks.applications.stored_model import Scored, Stored
 from tasks.errors import BasinError
 from tasks.files import read_json, whole
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A folder ``model/``: tensors and ``config.json``, of which ``signature`` says what an example is."""
-
-    tensors: "dict[str, Tensor]"
-    config: dict[str, Any]
-
-    @property
-    def signature(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.config["signature"]
-        return found
-
-    def part(self, prefix: str) -> "dict[str, Tensor]":
-        """The tensors whose names begin with ``prefix``, without it."""
-        return {k.removeprefix(prefix): t for k, t in self.tensors.items() if k.startswith(prefix)}
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One row an example in the order of the file, and files beside it by name."""
-
-    answers: pd.DataFrame
-    files: dict[str, bytes] = field(default_factory=dict)
 
 
 def score(model: Path, data: Path, out: Path) -> Scored:
@@ -88,14 +56,3 @@ def load_model(folder: Path) -> tuple[Application, Stored]:
     except (OSError, SafetensorError) as error:
         raise BasinError(f"{folder / 'model.safetensors'}: not readable ({error}); run it again") from error
     return application, Stored(tensors, config)
-
-
-def p_values(energy: np.ndarray, unseen: np.ndarray) -> np.ndarray:
-    """(1 + #{unseen ≥ E}) / (1 + n): small where few of the examples held out in training are as strange.
-
-    ``energy`` ``(m,)`` of new examples, ``unseen`` ``(n,)`` of examples like those learned from that were
-    not. Reference: Bates et al. (2023), Testing for outliers with conformal p-values, Annals of Statistics.
-    """
-    below = np.searchsorted(np.sort(unseen), energy, "left")
-    found: np.ndarray = (1 + len(unseen) - below) / (1 + len(unseen))
-    return found

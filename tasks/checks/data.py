@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tasks.checks import Check, Outcome, longest_run, run_checks
+from tasks.checks.check import Check, Outcome, longest_run, run_checks
 from tasks.checks.table import rows, time
 from tasks.checks.table.evidence import Spec, TableEvidence
 from tasks.domains import get_domain

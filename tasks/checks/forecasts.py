@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.checks import Check, Outcome, run_checks
+from tasks.checks.check import Check, Outcome, run_checks
 from tasks.checks.groups import INTERVALS, grouped, judge_coverage, judge_skill
 from tasks.domains import get_domain
 from tasks.errors import BasinError

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tasks.checks import Outcome
+from tasks.checks.check import Outcome
 
 SEED = 20_181_231
 RESAMPLES = 2000

@@ -9,7 +9,7 @@ import pandas as pd
 
 from tasks.applications import Application, Given, Picture, Scene
 from tasks.applications.measures import AP, AUROC
-from tasks.applications.scoring import Scored, Stored, p_values
+from tasks.applications.stored_model import Scored, Stored, p_values
 from tasks.applications.trials import Trial
 from tasks.checks.table.evidence import Spec
 from tasks.errors import BasinError

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from tasks.applications.scoring import Scored, Stored
+    from tasks.applications.stored_model import Scored, Stored
     from tasks.applications.trials import Trial
     from tasks.checks.table.evidence import Spec
     from tasks.parallel import Progress
@@ -245,7 +245,7 @@ class Images(Application):
         import torch
 
         from tasks.applications.answers import CHANCE, probabilities
-        from tasks.applications.scoring import Scored, p_values
+        from tasks.applications.stored_model import Scored, p_values
         from tasks.pictures.classes import restored
         from tasks.pictures.drawing import draw_scored
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from tasks.applications.scoring import Scored, Stored
+    from tasks.applications.stored_model import Scored, Stored
     from tasks.applications.trials import Trial
     from tasks.checks.table.evidence import Spec
     from tasks.parallel import Progress
@@ -235,7 +235,7 @@ class Mri(Application):
         import pandas as pd
         import torch
 
-        from tasks.applications.scoring import Scored, p_values
+        from tasks.applications.stored_model import Scored, p_values
         from tasks.pictures.drawing import draw_found
         from tasks.pictures.finders import Finder, of_energy, tissue
         from tasks.pictures.healthy import LesionEnergy

@@ -46,7 +46,7 @@ def monitoring_page(domain: Any, found: dict[str, Any], days: pd.DataFrame) -> s
 
 
 def _evidence(days: pd.DataFrame, found: dict[str, Any]) -> Section:
-    from tasks.monitor import detector_path
+    from tasks.detector import detector_path
 
     words = (
         "The evidence bets every day against the model and grows without bound once outcomes are no longer "

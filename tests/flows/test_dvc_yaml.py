@@ -7,9 +7,10 @@ import pytest
 import yaml
 
 from tasks.applications import get_application
-from tasks.catalog import DatasetSource, load_catalog
+from tasks.catalog import load_catalog
 from tasks.domains import DOMAINS
 from tasks.params import load_domains
+from tasks.sources.entries import DatasetSource
 from tasks.stages import STAGES
 from tasks.workspace import Workspace
 

@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.checks import Check, Outcome, groups, require_pass, run_checks
+from tasks.audit import audit
 from tasks.checks import data as data_checks
 from tasks.checks import forecasts as forecast_checks
+from tasks.checks import groups
+from tasks.checks.check import Check, Outcome, require_pass, run_checks
 from tasks.checks.data import DataEvidence
 from tasks.checks.forecasts import ForecastEvidence, check_forecasts
 from tasks.errors import BasinError
@@ -263,8 +265,9 @@ def test_a_waiver_of_no_check_is_refused(tmp_path: Path) -> None:
     text = (Path(__file__).resolve().parents[2] / "params.yaml").read_text()
     wrong = "min_episodes: 5, waive: [{check: luck, reason: none at all here, until: '2030-01-01'}]}"
     (tmp_path / "params.yaml").write_text(text.replace("min_episodes: 5}", wrong, 1))
+    params = load_params(tmp_path, "finance")
     with pytest.raises(BasinError, match=r"finance\.audit\.waive.*no check luck; known: .*look-ahead"):
-        load_params(tmp_path, "finance")
+        audit(Workspace(tmp_path, "finance"), params)
 
 
 def test_the_result_of_a_phase_is_json_and_its_worst_check(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tasks.catalog import FileSource
 from tasks.errors import BasinError
 from tasks.ingest import ingest, known_on
 from tasks.params import DomainParams, load_params
+from tasks.sources.entries import FileSource
 from tasks.workspace import Workspace
 
 

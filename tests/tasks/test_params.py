@@ -47,7 +47,7 @@ def test_a_split_out_of_order_or_within_a_year_is_refused(tmp_path: Path) -> Non
     assert "must be a 1 January" in found
 
 
-def test_a_section_of_a_known_domain_that_is_not_listed_is_left_alone(tmp_path: Path) -> None:
+def test_a_section_of_a_domain_that_is_not_listed_is_left_alone(tmp_path: Path) -> None:
     text = GOOD.replace("domains: [finance, climate]", "domains: [finance]")
     (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
     assert load_domains(tmp_path) == ["finance"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from tasks.checks import Check, Outcome
+from tasks.checks.check import Check, Outcome
 from tasks.checks.table.evidence import TableEvidence
 from tasks.errors import BasinError
 

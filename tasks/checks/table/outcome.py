@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from tasks.checks import Outcome
+from tasks.checks.check import Outcome
 
 
 def outcome(

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from tasks.checks import Check, Outcome, longest_run
+from tasks.checks.check import Check, Outcome, longest_run
 from tasks.checks.table.evidence import TableEvidence
 from tasks.checks.table.outcome import outcome
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.checks import run_checks
+from tasks.checks.check import require_known, run_checks
 from tasks.checks.table import labels, rows, time
 from tasks.checks.table.evidence import Spec, TableEvidence
 from tasks.errors import BasinError
@@ -31,10 +31,7 @@ def audit_table(frame: pd.DataFrame, spec: Spec, progress: Progress = silent) ->
     evidence = TableEvidence(frame.reset_index(drop=True), spec)
     if spec.time and not evidence.time.notna().any():
         raise BasinError(f"column {spec.time} holds no date; expected YYYY-MM-DD, as in 2014-01-31")
-    known = {check.id for check in CHECKS}
-    unknown = [waiver.check for waiver in spec.waive if waiver.check not in known]
-    if unknown:
-        raise BasinError(f"waive: no check {unknown[0]}; the checks are {', '.join(sorted(known))}")
+    require_known(spec.waive, CHECKS, "waive")
     checks = CHECKS if spec.time else labels.CHECKS
     return run_checks(checks, evidence, progress, spec.waive, date.today())
 

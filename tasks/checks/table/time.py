@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from tasks.checks import Check, Outcome
+from tasks.checks.check import Check, Outcome
 from tasks.checks.table.evidence import STEPS, Series, TableEvidence, as_dates
 from tasks.checks.table.outcome import outcome
 from tasks.drift import drift

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.applications import Given, get_application
-from tasks.applications.report import write_report
-from tasks.applications.run import Run
+from tasks.applications.report import application_page
 from tasks.domains.images import APPLICATION as IMAGES
 from tasks.domains.images import Examples
 from tasks.pictures.reading import Pictures
@@ -31,27 +30,17 @@ SCORES = {
         ("social", ("retweet", "cascade", "ten minutes", "article")),
     ],
 )
-def test_title_and_question_are_those_of_the_data_given(
-    name: str, words: tuple[str, ...], tmp_path: Path
-) -> None:
-    pages = {}
-    for given in (Given(data=tmp_path / "mine"), Given(train=tmp_path / "a", test=tmp_path / "b"), Given()):
-        run = Run(
-            get_application(name),
-            given,
-            tmp_path,
-            tmp_path,
-            tmp_path / "docs",
-            tmp_path / "events",
-            scores=SCORES,
-        )
-        run.validation, run.audit = {"expectations": []}, {"status": "pass", "checks": []}
-        write_report(run, [])
-        pages[given] = (tmp_path / "report.html").read_text().lower()
-    *own, catalog = pages.values()
+def test_title_and_question_are_those_of_the_data_given(name: str, words: tuple[str, ...]) -> None:
+    pages = []
+    for own in (True, False):
+        audit = {"status": "pass", "checks": []}
+        page = application_page(get_application(name), own, SCORES, [], {"expectations": []}, audit, [])
+        pages.append(page.lower())
+    of_own, of_catalog = pages
+    assert Given(data=Path("mine")).own and Given(train=Path("a"), test=Path("b")).own and not Given().own
     for word in words:
-        assert word in catalog
-        assert all(word not in page for page in own)
+        assert word in of_catalog
+        assert word not in of_own
 
 
 def test_notes_of_pictures_hold_of_any_pictures_and_of_ties() -> None:

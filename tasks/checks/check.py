@@ -1,0 +1,114 @@
+"""One check of the audit, how the checks of a phase are run, and how a failed one stops the pipeline."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from tasks.errors import BasinError
+from tasks.files import read_json
+from tasks.parallel import Progress, silent
+from tasks.params import Waiver
+
+ORDER = ("not applicable", "pass", "warn", "fail")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a check found. ``measured`` and ``threshold`` are numbers, texts or flat mappings of them;
+    ``at_fault`` names the dates, columns, folds or leads to look at."""
+
+    measured: Any
+    threshold: Any
+    status: Literal["not applicable", "pass", "warn", "fail"]
+    why: str
+    at_fault: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question put to the data or the forecasts. ``run`` gets what its phase calls evidence."""
+
+    id: str
+    title: str
+    question: str
+    method: str
+    reference: str
+    run: Callable[[Any], Outcome]
+
+
+def run_checks(
+    checks: Sequence[Check],
+    evidence: Any,
+    progress: Progress = silent,
+    waivers: Sequence[Waiver] = (),
+    day: date | None = None,
+) -> dict[str, Any]:
+    """``{"status", "checks"}``, ready for JSON; the status is that of the worst check.
+
+    A failure that a waiver accepts on ``day`` becomes a warning; ``waived`` then holds its reason and end.
+    """
+    results = []
+    for done, check in enumerate(checks):
+        progress("audit", done, len(checks))
+        outcome = check.run(evidence)
+        status, why, accepted = outcome.status, outcome.why, None
+        if status == "fail" and day is not None:
+            for waiver in (w for w in waivers if w.check == check.id):
+                if waiver.until >= day:
+                    status, accepted = "warn", {"reason": waiver.reason, "until": f"{waiver.until}"}
+                    why += f" (waived until {waiver.until}: {waiver.reason})"
+                else:
+                    why += f" (the waiver ended on {waiver.until})"
+        results.append(
+            {
+                "id": check.id,
+                "title": check.title,
+                "question": check.question,
+                "method": check.method,
+                "reference": check.reference,
+                "measured": outcome.measured,
+                "threshold": outcome.threshold,
+                "status": status,
+                "why": why,
+                "at_fault": list(outcome.at_fault),
+                **({"waived": accepted} if accepted else {}),
+            }
+        )
+    progress("audit", len(checks), len(checks))
+    return {"status": max((r["status"] for r in results), key=ORDER.index), "checks": results}
+
+
+def require_known(waivers: Sequence[Waiver], checks: Sequence[Check], where: str) -> None:
+    """Raise ``BasinError`` where a waiver names none of ``checks``; ``where`` is the key that holds it."""
+    known = sorted({check.id for check in checks})
+    for waiver in waivers:
+        if waiver.check not in known:
+            raise BasinError(f"{where}: no check {waiver.check}; known: {', '.join(known)}")
+
+
+def require_pass(path: Path) -> None:
+    """Raise ``BasinError`` naming the first failed check of an audit file; warnings pass."""
+    failed = [check for check in read_json(path)["checks"] if check["status"] == "fail"]
+    if failed:
+        first = failed[0]
+        where = f" at {', '.join(first['at_fault'][:3])}" if first["at_fault"] else ""
+        others = f" ({len(failed) - 1} more checks failed)" if len(failed) > 1 else ""
+        raise BasinError(
+            f"audit: check {first['id']} failed{where}: measured {first['measured']}, expected "
+            f"{first['threshold']}: {first['why']}{others}; mend the cause and run again, or accept it "
+            "for a time with a reason (`audit.waive` in params.yaml)"
+        )
+
+
+def longest_run(flags: np.ndarray) -> tuple[int, int]:
+    """Length and first position of the longest run of true values; ``(0, 0)`` where none is."""
+    edges = np.diff(np.concatenate([[0], flags.astype(int), [0]]))
+    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    if not len(starts):
+        return 0, 0
+    longest = int(np.argmax(ends - starts))
+    return int(ends[longest] - starts[longest]), int(starts[longest])

@@ -1,0 +1,1 @@
+"""Where data come from: the catalog, its readers, snapshots and quarantine."""
