@@ -108,7 +108,7 @@ def epochs() -> Iterator[Row]:
 
 def resume() -> Iterator[Row]:
     """The slow tests that kill fits of every objective, in processes of their own, at random moments."""
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "slow", "tests/ebm_core/test_fit.py"]
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "slow", "tests/ebm_core/learning/test_fit.py"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     last = done.stdout.strip().splitlines()[-1]
     yield Row("fits killed −9, every objective: parameters", "same bits", last, done.returncode == 0)

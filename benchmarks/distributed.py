@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import torch
 
 from benchmarks.row import Row
-from ebm_core.energies import BilinearEnergy
-from ebm_core.training import fit_tilt
+from ebm_core.tilts.bilinear import BilinearEnergy
+from ebm_core.tilts.training import fit_tilt
 from tasks.parallel import connect, disconnect, run_units
 
 WORKERS = 2

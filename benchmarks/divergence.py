@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from benchmarks.row import Row
-from ebm_core.negatives import DataChains, PersistentChains
-from ebm_core.networks import MLPEnergy
-from ebm_core.objectives import ContrastiveDivergence
-from ebm_core.replay import ReplayBuffer
+from ebm_core.energies.networks import MLPEnergy
+from ebm_core.learning.negatives import DataChains, PersistentChains
+from ebm_core.learning.objectives import ContrastiveDivergence
+from ebm_core.sampling.replay import ReplayBuffer
 from tasks.applications.streaming import batches, fit_stream
 
 ROWS = 10_000_000

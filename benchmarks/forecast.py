@@ -107,8 +107,8 @@ def fit() -> Iterator[Row]:
     """One fit as a user's file has it: 5,000 rows, 16 inputs, five seeds, bilinear, all its steps."""
     import torch
 
-    from ebm_core.energies import BilinearEnergy
-    from ebm_core.training import fit_tilt
+    from ebm_core.tilts.bilinear import BilinearEnergy
+    from ebm_core.tilts.training import fit_tilt
 
     torch.set_num_threads(1)  # as every unit of the pipeline
     generator = torch.Generator().manual_seed(0)

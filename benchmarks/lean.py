@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.row import Row
-from ebm_core.energies import BilinearEnergy
-from ebm_core.training import fit_tilt
+from ebm_core.tilts.bilinear import BilinearEnergy
+from ebm_core.tilts.training import fit_tilt
 from tasks.files import whole
 from tasks.parallel import run_units, silent
 from tasks.params import TrainParams, load_params

@@ -1,6 +1,6 @@
 """Energy-based models: tilts of classical forecasts, their normalisers and their training."""
 
-from ebm_core.analytic import (
+from ebm_core.energies.analytic import (
     DoubleWellEnergy,
     FunnelEnergy,
     GaussianEnergy,
@@ -8,17 +8,20 @@ from ebm_core.analytic import (
     RastriginEnergy,
     RosenbrockEnergy,
 )
-from ebm_core.compositions import ScaledEnergy, SumEnergy, TemperedEnergy
-from ebm_core.convergence import effective_sample_size, r_hat, trace
-from ebm_core.diagnostics import energy_calibration, energy_histogram, ksd, mmd
-from ebm_core.energies import BilinearEnergy
-from ebm_core.fit import EnergyFit, fit
-from ebm_core.gradients import frozen_gradient, input_gradient
-from ebm_core.growth import widened
-from ebm_core.hybrid import AmortisedSampler
-from ebm_core.negatives import DataChains, Negatives, PersistentChains
-from ebm_core.networks import ClassEnergy, ConvEnergy, DenoisingEnergy, GaussianBernoulliRBM, MLPEnergy
-from ebm_core.objectives import (
+from ebm_core.energies.compositions import ScaledEnergy, SumEnergy, TemperedEnergy
+from ebm_core.energies.gradients import frozen_gradient, input_gradient
+from ebm_core.energies.networks import (
+    ClassEnergy,
+    ConvEnergy,
+    DenoisingEnergy,
+    GaussianBernoulliRBM,
+    MLPEnergy,
+)
+from ebm_core.energies.parzen import ManifoldParzen
+from ebm_core.learning.amortised import AmortisedSampler
+from ebm_core.learning.fit import EnergyFit, fit
+from ebm_core.learning.negatives import DataChains, Negatives, PersistentChains
+from ebm_core.learning.objectives import (
     JEM,
     ContrastiveDivergence,
     DenoisingScoreMatching,
@@ -26,15 +29,18 @@ from ebm_core.objectives import (
     Objective,
     SlicedScoreMatching,
 )
-from ebm_core.partition import LogZ, ais, bracket, importance_log_z, reverse_ais
-from ebm_core.parzen import ManifoldParzen
-from ebm_core.pool import LinearPool, fit_pool_weights
-from ebm_core.replay import ReplayBuffer
-from ebm_core.samplers import annealed_langevin, hmc, langevin, mala, parallel_tempering
-from ebm_core.skewt import SkewT
-from ebm_core.surfaces import draw_surface, log_to_tensorboard, loss_surface, plane_slice
-from ebm_core.tilted import TiltedDistribution, untilted
-from ebm_core.training import Fit, fit_seeds, fit_tilt
+from ebm_core.sampling.convergence import effective_sample_size, r_hat, trace
+from ebm_core.sampling.partition import LogZ, ais, bracket, importance_log_z, reverse_ais
+from ebm_core.sampling.replay import ReplayBuffer
+from ebm_core.sampling.samplers import annealed_langevin, hmc, langevin, mala, parallel_tempering
+from ebm_core.tilts.bilinear import BilinearEnergy
+from ebm_core.tilts.growth import widened
+from ebm_core.tilts.pool import LinearPool, fit_pool_weights
+from ebm_core.tilts.skewt import SkewT
+from ebm_core.tilts.tilted import TiltedDistribution, untilted
+from ebm_core.tilts.training import Fit, fit_seeds, fit_tilt
+from ebm_core.views.discrepancies import energy_calibration, energy_histogram, ksd, mmd
+from ebm_core.views.surfaces import draw_surface, log_to_tensorboard, loss_surface, plane_slice
 
 __all__ = [
     "JEM",

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file
 
-from ebm_core.tilted import TiltedDistribution, untilted
+from ebm_core.tilts.tilted import TiltedDistribution, untilted
 from tasks.domains import get_domain
 from tasks.errors import BasinError
 from tasks.files import read_json, whole, write_json

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from ebm_core.tilted import TiltedDistribution
+from ebm_core.tilts.tilted import TiltedDistribution
 from tasks.domains import get_domain
 from tasks.errors import BasinError
 from tasks.files import whole, write_json

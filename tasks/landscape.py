@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ebm_core.landscapes import PrincipalPlane, contour_levels, local_mean, near_data, slice_energy
-from ebm_core.pool import LinearPool
-from ebm_core.skewt import SkewT
+from ebm_core.tilts.pool import LinearPool
+from ebm_core.tilts.skewt import SkewT
+from ebm_core.views.landscapes import PrincipalPlane, contour_levels, local_mean, near_data, slice_energy
 from tasks.domains import get_domain
 from tasks.errors import BasinError
 from tasks.files import read_json, whole, write_json

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ebm_core.tilted import TiltedDistribution, untilted
+from ebm_core.tilts.tilted import TiltedDistribution, untilted
 from tasks.detector import conformal, detector_path, threshold
 from tasks.domains import get_domain
 from tasks.drift import drift

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ebm_core.joint import JointEnergy, JointTilt, fit_ranking, ranking_loss
+from ebm_core.tilts.joint import JointEnergy, JointTilt, fit_ranking, ranking_loss
 from tasks import paths
 from tasks.paths import VOLATILITY, Array, Kind, Volatility
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ebm_core.pool import LinearPool, fit_pool_weights
+from ebm_core.tilts.pool import LinearPool, fit_pool_weights
 from tasks.tilts import model_rows, pooled, skewt
 
 PoolWeights = dict[str, dict[str, float]]

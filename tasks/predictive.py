@@ -8,7 +8,7 @@ import torch
 from scipy import special
 from torch import Tensor
 
-from ebm_core.tilted import TiltedDistribution
+from ebm_core.tilts.tilted import TiltedDistribution
 from tasks.mdn import MixtureDensityNetwork
 
 LEVELS = np.arange(1, 100) / 100

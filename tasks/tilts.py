@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ebm_core.energies import BilinearEnergy
-from ebm_core.pool import LinearPool
-from ebm_core.skewt import SkewT
-from ebm_core.tilted import TiltedDistribution
+from ebm_core.tilts.bilinear import BilinearEnergy
+from ebm_core.tilts.pool import LinearPool
+from ebm_core.tilts.skewt import SkewT
+from ebm_core.tilts.tilted import TiltedDistribution
 from tasks.errors import BasinError
 from tasks.files import read_json
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ebm_core.energies import BilinearEnergy
-from ebm_core.quadrature import panels
-from ebm_core.training import fit_tilt
+from ebm_core.tilts.bilinear import BilinearEnergy
+from ebm_core.tilts.quadrature import panels
+from ebm_core.tilts.training import fit_tilt
 from tasks.errors import BasinError
 from tasks.mdn import MixtureDensityNetwork, fit_mdn
 from tasks.params import SplitParams, TrainParams

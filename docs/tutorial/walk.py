@@ -20,14 +20,14 @@ from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
 from ebm_core import BilinearEnergy, MLPEnergy, ReplayBuffer, widened
-from ebm_core.fit import fit
-from ebm_core.hybrid import AmortisedSampler
-from ebm_core.landscapes import contour_levels
-from ebm_core.negatives import PersistentChains
-from ebm_core.networks import initialise
-from ebm_core.objectives import ContrastiveDivergence, DenoisingScoreMatching
-from ebm_core.samplers import langevin
-from ebm_core.training import fit_tilt, negative_log_tilt
+from ebm_core.energies.networks import initialise
+from ebm_core.learning.amortised import AmortisedSampler
+from ebm_core.learning.fit import fit
+from ebm_core.learning.negatives import PersistentChains
+from ebm_core.learning.objectives import ContrastiveDivergence, DenoisingScoreMatching
+from ebm_core.sampling.samplers import langevin
+from ebm_core.tilts.training import fit_tilt, negative_log_tilt
+from ebm_core.views.landscapes import contour_levels
 
 work = Path("runs/tutorial")
 work.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from ebm_core.choices import ChoiceEnergy, fit_choices
+from ebm_core.tilts.choices import ChoiceEnergy, fit_choices
 from tasks.recommenders import als
 
 SOUND = ("danceability", "energy", "tempo", "valence", "instrumentalness", "acousticness")

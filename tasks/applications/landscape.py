@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ebm_core.landscapes import PrincipalPlane, near_data
+from ebm_core.views.landscapes import PrincipalPlane, near_data
 from tasks.applications import Scene
 from tasks.landscape import canvas, drawing, paint, png
 

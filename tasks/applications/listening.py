@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from ebm_core.choices import ABSENT, ChoiceEnergy, fit_choices
+from ebm_core.tilts.choices import ABSENT, ChoiceEnergy, fit_choices
 from tasks.recommenders import als, ease, hold_out, item_knn, judge_lists, top_items, user_knn
 
 VALIDATION = 0.2

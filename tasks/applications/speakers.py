@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ebm_core.checkpoints import Tree, optimiser_state, restore_optimiser
-from ebm_core.networks import ClassEnergy, initialise
-from ebm_core.objectives import Batch, Objective
+from ebm_core.energies.networks import ClassEnergy, initialise
+from ebm_core.learning.objectives import Batch, Objective
 
 LATENT = (
     "vocal tract", "vowels", "early or late", "slow or fast middle", "beginning", "end",

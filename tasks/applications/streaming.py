@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ebm_core.objectives import Objective
+from ebm_core.learning.objectives import Objective
 
 CHUNK = 65536
 """Rows that are read at once."""

@@ -226,7 +226,7 @@ def _density(
 
 def _shape(residual: np.ndarray) -> tuple[float, float]:
     """Degrees of freedom and skewness of standardised residuals."""
-    from ebm_core.regression import fit_skewt_regression
+    from ebm_core.tilts.regression import fit_skewt_regression
 
     ones = np.ones((len(residual), 1))
     fit = fit_skewt_regression(

@@ -16,9 +16,9 @@ from tasks.errors import BasinError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ebm_core.fit import EnergyFit
-    from ebm_core.networks import ClassEnergy
-    from ebm_core.objectives import Objective
+    from ebm_core.energies.networks import ClassEnergy
+    from ebm_core.learning.fit import EnergyFit
+    from ebm_core.learning.objectives import Objective
     from tasks.applications.speakers import SyntheticSpeakers
     from tasks.applications.speech_features import Recordings
     from tasks.parallel import Progress
@@ -239,8 +239,8 @@ def fit_words(x: "Tensor", label: "Tensor", classes: int, objective: "Objective"
     """Fit the network of all models to spectrograms ``x``: the same start and batches for each objective."""
     import torch
 
-    from ebm_core.fit import fit
-    from ebm_core.networks import ClassEnergy
+    from ebm_core.energies.networks import ClassEnergy
+    from ebm_core.learning.fit import fit
     from tasks.applications.speakers import DigitNetwork
 
     generator = torch.Generator().manual_seed(seed)

@@ -285,7 +285,7 @@ class ScaleRegression:
 
     def rows(self, table: pd.DataFrame, names: Sequence[str], rows: slice) -> pd.DataFrame:
         """``row loc scale eta lam`` of the next return at some rows of the measures."""
-        from ebm_core.regression import SkewTRegression
+        from ebm_core.tilts.regression import SkewTRegression
 
         fit = SkewTRegression(np.array(self.gamma), np.array(self.beta), self.eta, self.lam)
         bounded = bound(table[list(names)], self.floors, self.exog)
@@ -312,7 +312,7 @@ def fit_scale(
     domain: Returns, table: pd.DataFrame, target: np.ndarray, at: int, window: int | None
 ) -> ScaleRegression:
     """Fit on the targets known at row ``at`` of the measures, the last ``window`` of them or all."""
-    from ebm_core.regression import fit_skewt_regression
+    from ebm_core.tilts.regression import fit_skewt_regression
 
     names = scale_inputs(domain)
     fitted = table[[*names, *LOC_INPUTS]].notna().all(axis=1).to_numpy().copy()

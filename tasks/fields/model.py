@@ -11,8 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ebm_core.fields import FieldEnergy, PatternNormal
-from ebm_core.score_matching import WhiteEnergy, pull, rotate, transport
+from ebm_core.energies.grid import FieldEnergy, PatternNormal
+from ebm_core.learning.score_matching import WhiteEnergy, pull, rotate, transport
 from tasks.errors import BasinError
 from tasks.fields.base import BEFORE, LEADS, Base, seasons
 from tasks.fields.examples import Examples, examples, known_examples
@@ -240,8 +240,8 @@ def judged(
 
     The base's errors on the months it was fitted on are too small; its variances are multiplied by the mean
     square of later ones. The weight w is the regression of what denoising should find on what the energy
-    finds, in both coordinates of :func:`ebm_core.score_matching.denoising_loss`, shrunk by (1 − 1/t²)₊ with
-    the t of its blocks of 24 examples, and held within [0, 1].
+    finds, in both coordinates of :func:`ebm_core.learning.score_matching.denoising_loss`, shrunk by (1 −
+    1/t²)₊ with the t of its blocks of 24 examples, and held within [0, 1].
     """
     squares, counts = np.zeros(len(LEADS)), np.zeros(len(LEADS))
     for found in known_examples(base, fields, grid, start):

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ebm_core.fields import FieldEnergy, PatternNormal
-from ebm_core.score_matching import WhiteEnergy
+from ebm_core.energies.grid import FieldEnergy, PatternNormal
+from ebm_core.learning.score_matching import WhiteEnergy
 from tasks.fields.base import LEADS, Base
 from tasks.fields.examples import CONTEXT, NUMBERS, Examples
 

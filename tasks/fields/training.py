@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 from ebm_core.checkpoints import load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
-from ebm_core.fields import FieldEnergy
-from ebm_core.score_matching import denoising_loss
+from ebm_core.energies.grid import FieldEnergy
+from ebm_core.learning.score_matching import denoising_loss
 from tasks.errors import BasinError
 from tasks.fields.base import Base
 from tasks.fields.examples import SHARD, from_table

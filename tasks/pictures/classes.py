@@ -19,8 +19,8 @@ from sklearn.model_selection import StratifiedKFold
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ebm_core.networks import initialise
-from ebm_core.parzen import ManifoldParzen
+from ebm_core.energies.networks import initialise
+from ebm_core.energies.parzen import ManifoldParzen
 
 # Chosen on five inner folds of the training part of one fold: by likelihood of held-out pictures (the window)
 # and by their accuracy (the rest).

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ebm_core.samplers import langevin
+from ebm_core.sampling.samplers import langevin
 from tasks.applications import Picture
 from tasks.landscape import png
 from tasks.pictures.classes import JointEnergy

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ebm_core.networks import initialise
+from ebm_core.energies.networks import initialise
 from tasks.parallel import Progress
 
 SIDE = 64

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import torch
 
-from ebm_core.fit import fit
-from ebm_core.networks import ClassEnergy
+from ebm_core.energies.networks import ClassEnergy
+from ebm_core.learning.fit import fit
 from tasks.applications.speakers import (
     LATENT,
     SPREAD,

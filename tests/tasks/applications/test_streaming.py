@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import torch
 
-from ebm_core.negatives import DataChains
-from ebm_core.networks import MLPEnergy
-from ebm_core.objectives import ContrastiveDivergence
+from ebm_core.energies.networks import MLPEnergy
+from ebm_core.learning.negatives import DataChains
+from ebm_core.learning.objectives import ContrastiveDivergence
 from tasks.applications.streaming import batches, fit_stream
 
 

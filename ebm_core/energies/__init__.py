@@ -1,0 +1,1 @@
+"""Energy functions and their gradients."""

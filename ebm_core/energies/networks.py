@@ -1,0 +1,226 @@
+"""Energies that are learned: networks with smooth activations, a joint class energy, an RBM.
+
+All are smooth in x, so that Langevin steps and score matching have the derivatives they need. Weights
+are drawn from the ``generator`` given. Those with explicit gradients have two methods more:
+``input_gradient``, differentiable in the parameters, for losses; ``frozen_gradient``, for samplers.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ebm_core.energies.frozen_gradient import frozen_mlp_gradient
+from ebm_core.energies.gradients import Gradient
+from ebm_core.energies.mlp_gradient import PerceptronGradient
+
+
+class MLPEnergy(nn.Module):
+    """E(x) = w · h_L + b, h_l = SiLU(W_l h_{l−1} + b_l), h_0 = x: ``(B, d)`` → ``(B,)``.
+
+    ``layers`` holds the linear maps. Raises ``ValueError`` for a width below 1, and where ``x`` is not
+    ``(B, d)``.
+    """
+
+    def __init__(self, d: int, hidden: Sequence[int] = (128, 128), *, generator: torch.Generator) -> None:
+        super().__init__()
+        if not hidden:
+            raise ValueError("hidden: no layer; expected the width of one or more")
+        _check_widths(d=[d], hidden=hidden)
+        self.d = d
+        self.layers = nn.ModuleList(nn.Linear(*widths) for widths in pairwise([d, *hidden, 1]))
+        initialise(self, generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self._checked(x)
+        for layer in self.layers[:-1]:
+            h = functional.silu(layer(h))
+        energy: Tensor = self.layers[-1](h).squeeze(-1)
+        return energy
+
+    def input_gradient(self, x: Tensor) -> Tensor:
+        """∇ₓE ``(B, d)`` by the chain rule, differentiable in the parameters and, where asked, in x."""
+        h, slopes = self._checked(x), []
+        if not x.requires_grad and not torch.is_autocast_enabled(x.device.type):
+            weights = [tensor for layer in self.layers for tensor in (layer.weight, layer.bias)]
+            gradient: Tensor = PerceptronGradient.apply(x, *weights[:-1])
+            return gradient
+        for layer in self.layers[:-1]:
+            before = layer(h)
+            gate = torch.sigmoid(before)
+            h = before * gate
+            slopes.append(gate + h * (1 - gate))
+        gradient = self.layers[-1].get_parameter("weight")
+        for layer, slope in zip(reversed(self.layers[:-1]), reversed(slopes), strict=True):
+            gradient = (gradient * slope) @ layer.weight
+        return gradient
+
+    def frozen_gradient(self, x: Tensor) -> Gradient:
+        """∇ₓE for batches like ``x`` with the weights as they are now, computed in their type.
+
+        Raises ``ValueError`` where b is not finite: the gradient is blind to it, while other weights that are
+        not finite show in it.
+        """
+        self._checked(x)
+        if not torch.isfinite(self.layers[-1].get_parameter("bias")).all():
+            raise ValueError("energy: not finite, its last bias is not")
+        return frozen_mlp_gradient(self.layers, x)
+
+    def _checked(self, x: Tensor) -> Tensor:
+        if x.dim() != 2 or x.shape[1] != self.d:
+            raise ValueError(f"x: shape {tuple(x.shape)}; expected (B, {self.d})")
+        return x
+
+
+class ConvEnergy(nn.Module):
+    """Images ``(B, channels, height, width)`` → ``(B,)``: 3 × 3 convolutions of stride 2, SiLU, a sum.
+
+    E(x) = Σ over places of w · h(place) + b, so that any image size will do. Raises ``ValueError`` for a
+    width below 1, and where ``x`` is not such images.
+    """
+
+    def __init__(
+        self, channels: int, hidden: Sequence[int] = (32, 64, 128), *, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        _check_widths(channels=[channels], hidden=hidden)
+        self.channels = channels
+        maps: list[nn.Module] = []
+        for before, after in pairwise([channels, *hidden]):
+            maps += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.SiLU()]
+        self.features = nn.Sequential(*maps)
+        self.last = nn.Linear([channels, *hidden][-1], 1)
+        initialise(self, generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dim() != 4 or x.shape[1] != self.channels or not x.shape[2] * x.shape[3]:
+            raise ValueError(f"x: shape {tuple(x.shape)}; expected (B, {self.channels}, height, width)")
+        energy: Tensor = self.last(self.features(x).sum((2, 3))).squeeze(-1)
+        return energy
+
+
+class DenoisingEnergy(nn.Module):
+    """E(x) = ½ ‖x − f(x)‖²: low where the network f ``(B, *shape)`` → the same leaves x as it is.
+
+    Raises ``ValueError`` where f changes the shape. Reference: Salimans and Ho (2021), Should EBMs model the
+    energy or the score?, ICLR workshop.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        image = self.network(x)
+        if image.shape != x.shape:
+            raise ValueError(
+                f"network: gave {tuple(image.shape)} for x of {tuple(x.shape)}; expected the same"
+            )
+        energy: Tensor = (x - image).square().flatten(1).sum(1) / 2
+        return energy
+
+
+class ClassEnergy(nn.Module):
+    """A classifier as a joint energy: E(x, y) = −f_y(x), E(x) = −log Σ_y exp f_y(x).
+
+    ``network`` gives logits f ``(B, classes)``; p(y | x) is the classifier's softmax. Reference: Grathwohl et
+    al. (2020), Your classifier is secretly an energy based model (JEM), ICLR.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def logits(self, x: Tensor) -> Tensor:
+        """f(x), ``(B, classes)``; raises ``ValueError`` where the network gives something else."""
+        logits: Tensor = self.network(x)
+        if logits.dim() != 2:
+            raise ValueError(f"network: gave {tuple(logits.shape)}; expected logits (B, classes)")
+        return logits
+
+    def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        """E(x) ``(B,)``, or E(x, y) for the labels y ``(B,)``."""
+        logits = self.logits(x)
+        return -logits.logsumexp(1) if label is None else -logits.gather(1, label[:, None])[:, 0]
+
+
+class GaussianBernoulliRBM(nn.Module):
+    """p(v, h) with v real ``(B, d)`` and ``hidden`` bits h: free energy, exact gradient, Gibbs steps.
+
+    E(v, h) = ½ ‖(v − b)/σ‖² − c · h − (v/σ)ᵀ W h, σ = exp(``log_scale``); summed over h it is
+    F(v) = ½ ‖(v − b)/σ‖² − Σ softplus(c + Wᵀ v/σ). Raises ``ValueError`` for a width below 1, and where v is
+    not ``(B, d)``. Reference: Cho, Ilin and Raiko (2011), Improved learning of Gaussian–Bernoulli restricted
+    Boltzmann machines, ICANN.
+    """
+
+    def __init__(self, d: int, hidden: int, *, generator: torch.Generator) -> None:
+        super().__init__()
+        _check_widths(d=[d], hidden=[hidden])
+        self.weight = nn.Parameter(0.1 * torch.randn(d, hidden, generator=generator))
+        self.visible_bias = nn.Parameter(torch.zeros(d))
+        self.hidden_bias = nn.Parameter(torch.zeros(hidden))
+        self.log_scale = nn.Parameter(torch.zeros(d))
+
+    def hidden_logits(self, v: Tensor) -> Tensor:
+        """log odds of h = 1 given v, ``(B, hidden)``."""
+        if v.dim() != 2 or v.shape[1] != len(self.weight):
+            raise ValueError(f"x: shape {tuple(v.shape)}; expected (B, {len(self.weight)})")
+        return self.hidden_bias + (v * torch.exp(-self.log_scale)) @ self.weight
+
+    def forward(self, v: Tensor) -> Tensor:
+        """The free energy F(v), ``(B,)``."""
+        logits = self.hidden_logits(v)
+        standard = (v - self.visible_bias) * torch.exp(-self.log_scale)
+        return standard.square().sum(1) / 2 - functional.softplus(logits).sum(1)
+
+    def input_gradient(self, v: Tensor) -> Tensor:
+        """∇F = (v − b)/σ² − W p(h = 1 | v)/σ, differentiable in the parameters."""
+        pulled = torch.sigmoid(self.hidden_logits(v)) @ self.weight.T
+        inverse = torch.exp(-self.log_scale)
+        return (v - self.visible_bias) * inverse.square() - pulled * inverse
+
+    def frozen_gradient(self, v: Tensor) -> Gradient:
+        return self.input_gradient
+
+    @torch.no_grad()
+    def gibbs(self, v: Tensor, steps: int, generator: torch.Generator) -> Tensor:
+        """``steps`` of block Gibbs sampling from v ``(B, d)``: h given v, then v = b + σ (W h + ξ)."""
+        for _ in range(steps):
+            h = torch.bernoulli(torch.sigmoid(self.hidden_logits(v)), generator=generator)
+            noise = torch.empty_like(v).normal_(generator=generator)
+            v = self.visible_bias + torch.exp(self.log_scale) * (h @ self.weight.T + noise)
+        return v
+
+    @torch.no_grad()
+    def log_z(self) -> Tensor:
+        """log ∫ exp(−F(v)) dv, summed over all hidden states. ``ValueError`` above 20 hidden units."""
+        d, hidden = self.weight.shape
+        if hidden > 20:
+            raise ValueError(f"hidden: {hidden} units have 2^{hidden} states; use ais beyond 20")
+        bits = torch.arange(2**hidden)[:, None] >> torch.arange(hidden) & 1
+        h = bits.to(self.weight)
+        pull = h @ self.weight.T
+        exponent = h @ self.hidden_bias + (pull * self.visible_bias * torch.exp(-self.log_scale)).sum(1)
+        return (exponent + pull.square().sum(1) / 2).logsumexp(0) + self.log_scale.sum() + d * LOG_ROOT_2PI
+
+
+LOG_ROOT_2PI = math.log(2 * math.pi) / 2
+
+
+def _check_widths(**widths: Sequence[int]) -> None:
+    for name, of in widths.items():
+        if min(of, default=1) < 1:
+            raise ValueError(f"{name}: {min(of)}; expected 1 or more")
+
+
+@torch.no_grad()
+def initialise(network: nn.Module, generator: torch.Generator) -> None:
+    """Draw every linear and convolutional weight from U(±1/√fan-in), PyTorch's law, by ``generator``."""
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            bound = 1 / math.sqrt(module.weight[0].numel())
+            for parameter in module.parameters(recurse=False):
+                parameter.uniform_(-bound, bound, generator=generator)

@@ -1,0 +1,209 @@
+"""One training loop for every energy and objective, which another process can take over bit for bit."""
+
+import copy
+import hashlib
+import math
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ebm_core.checkpoints import Tree, load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
+from ebm_core.learning.objectives import Batch, Objective
+
+
+@dataclass(frozen=True)
+class EnergyFit:
+    """A trained energy, the exponential moving average of its weights, and the ``loss`` ``(steps,)``."""
+
+    energy: Any
+    averaged: Any
+    loss: Tensor
+
+
+def fit(
+    energy: nn.Module,
+    data: Batch,
+    objective: Objective,
+    *,
+    steps: int,
+    batch: int,
+    learning_rate: float,
+    generator: torch.Generator,
+    decay: float = 0.999,
+    clip: float | None = None,
+    mixed_precision: bool = False,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: int = 500,
+) -> EnergyFit:
+    """Train a copy of ``energy`` on ``data`` by ``steps`` of Adam on batches drawn with replacement.
+
+    ``data`` are ``(N, *shape)``, or ``(x, label)`` with labels ``(N,)`` for an objective that wants them. The
+    fit runs where they are, and ``generator`` must be there too. ``averaged`` keeps ``decay`` of itself at
+    each step (less at the start: (1 + t)/(10 + t) at step t). ``clip`` bounds the norm of the gradient.
+    ``mixed_precision`` computes products in bfloat16, with weights and sums in their own type.
+
+    With a ``checkpoint`` file everything is kept in it every ``checkpoint_every`` steps: weights, average,
+    moments of Adam, the state of the objective (chains, a sampler's network) and of the generator. A fit
+    killed at any moment and called again goes on from there to the same bits; called again when done, it
+    returns at once, and with more ``steps`` it goes on to what a fit of that length gives, bit for bit. The
+    objective's state stays in the objective: give another fit a new one. Buffers of the
+    network, such as those of batch norm, are copied to ``averaged`` as they are. A network that draws by
+    itself, as dropout does, takes PyTorch's own generator, which no checkpoint holds.
+
+    Raises ``FloatingPointError`` naming the step when training diverges (the checkpoint still holds the last
+    sound state), ``ValueError`` naming the argument for data or options that cannot be, and for a checkpoint
+    of another fit or of more ``steps``. Divergence means loss or weights that are not finite. A loss that is
+    finite and absurd passes: that of sliced score matching has the data's units, as 1/x², and a contrast has
+    neither a scale nor a floor, so that no bound is right for all. Look at ``loss``, and give a ``clip``.
+    """
+    x = _checked(data, objective, steps, batch, generator)
+    _check_options(learning_rate, decay, clip, checkpoint_every)
+    _check_energy(energy, x)
+    checkpoint = None if checkpoint is None else Path(checkpoint)
+    energy = copy.deepcopy(energy).to(x.device).train()
+    averaged = copy.deepcopy(energy).eval().requires_grad_(False)
+    weights: list[Tensor] = list(energy.parameters())
+    means: list[Tensor] = list(averaged.parameters())
+    optimiser = torch.optim.Adam(weights, lr=learning_rate, fused=True)
+    loss: list[float] = []
+    numbers = [batch, learning_rate, decay, clip, mixed_precision]
+    start = [x, *([] if isinstance(data, Tensor) else data[1:]), *energy.state_dict().values()]
+    asked = [list(x.shape), repr(energy), repr(objective), *numbers, _fingerprint(start)]
+    # Without the cache: casts made for chains, which need no gradient, would be kept and have none.
+    precision = torch.autocast(x.device.type, torch.bfloat16, mixed_precision, cache_enabled=False)
+    saved = None if checkpoint is None else load_checkpoint(checkpoint)
+    if saved is not None:
+        if saved["asked"] != asked:
+            raise ValueError(
+                f"checkpoint: {checkpoint} is of another fit: {_difference(saved['asked'], asked)}"
+            )
+        if (done := len(saved["loss"])) > steps:
+            raise ValueError(f"steps: {steps}, and {checkpoint} has done {done}; ask for no fewer")
+        energy.load_state_dict(saved["energy"])
+        averaged.load_state_dict(saved["averaged"])
+        restore_optimiser(optimiser, saved["optimiser"])
+        objective.restore(saved["objective"])
+        generator.set_state(saved["generator"])
+        loss = saved["loss"].tolist()
+
+    for step in range(len(loss) + 1, steps + 1):
+        chosen = torch.randint(len(x), (batch,), generator=generator, device=x.device)
+        part = data[chosen] if isinstance(data, Tensor) else (data[0][chosen], data[1][chosen])
+        try:
+            with precision if mixed_precision else nullcontext():
+                now = objective.loss(energy, part, generator)
+        except ValueError as error:
+            if step == 1:  # of what was passed in; later, with the same shapes, only divergence is left
+                raise
+            raise _diverged(step, objective, str(error)) from error
+        loss.append(now.item())
+        if not math.isfinite(loss[-1]):
+            raise _diverged(step, objective, f"the loss is {loss[-1]}")
+        optimiser.zero_grad()
+        now.backward()
+        if clip is not None:
+            torch.nn.utils.clip_grad_norm_(weights, clip)
+        optimiser.step()
+        with torch.no_grad():
+            torch._foreach_lerp_(means, weights, 1 - min(decay, (1 + step) / (10 + step)))
+            # asked for anew: a module may put another tensor in the place of a buffer
+            for kept, now_is in zip(averaged.buffers(), energy.buffers(), strict=True):
+                kept.copy_(now_is)
+        if step == steps or (checkpoint is not None and step % checkpoint_every == 0):
+            if not all(torch.isfinite(w).all() for w in weights):
+                raise _diverged(step, objective, "weights are not finite")
+            if checkpoint is not None:
+                state: Tree = {
+                    "asked": asked,
+                    "energy": energy.state_dict(),
+                    "averaged": averaged.state_dict(),
+                    "optimiser": optimiser_state(optimiser),
+                    "objective": objective.state(),
+                    "generator": generator.get_state(),
+                    "loss": torch.tensor(loss, dtype=torch.float64),
+                }
+                save_checkpoint(checkpoint, state)
+    return EnergyFit(energy.eval(), averaged, torch.tensor(loss, dtype=torch.float64))
+
+
+def _diverged(step: int, objective: Objective, what: str) -> FloatingPointError:
+    name = type(objective).__name__
+    return FloatingPointError(f"{name} diverged at step {step}: {what}; try {objective.remedy}")
+
+
+def _difference(saved: list[Any], asked: list[Any]) -> str:
+    """What a checkpoint's fit was asked for, where that is not what this one is."""
+    names = ["shape of the data", "energy", "objective", "batch", "learning_rate", "decay", "clip"]
+    names += ["mixed_precision", "data or starting weights"]
+    for name, then, now in zip(names, saved, asked, strict=False):
+        if then != now and len(saved) == len(asked):
+            return f"{name} {then}, now {now}; delete it, or ask for the same"
+    return "of another version; delete it"
+
+
+def _fingerprint(tensors: list[Tensor]) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        flat = tensor.detach().cpu().contiguous().flatten()
+        digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+        digest.update(flat.view(torch.uint8).numpy().data if len(flat) else b"")
+    return digest.hexdigest()[:16]
+
+
+def _check_options(learning_rate: float, decay: float, clip: float | None, checkpoint_every: int) -> None:
+    if not 0 < learning_rate < math.inf:
+        raise ValueError(f"learning_rate: {learning_rate}; expected a positive number")
+    if not 0 <= decay <= 1:
+        raise ValueError(f"decay: {decay}; expected 0 to 1")
+    if clip is not None and not 0 < clip < math.inf:
+        raise ValueError(f"clip: {clip}; expected a positive norm, or None")
+    if checkpoint_every < 1:
+        raise ValueError(f"checkpoint_every: {checkpoint_every}; expected 1 step or more")
+
+
+def _check_energy(energy: Any, x: Tensor) -> None:
+    if not isinstance(energy, nn.Module):
+        raise ValueError(
+            f"energy: {type(energy).__name__}; expected a torch.nn.Module with parameters to train"
+        )
+    weights = [parameter for parameter in energy.parameters() if parameter.requires_grad]
+    if not weights:
+        raise ValueError("energy: no parameter that requires a gradient; nothing to train")
+    if not all(torch.isfinite(weight).all() for weight in weights):
+        raise ValueError("energy: weights that are not finite before the first step")
+    other = next((w.dtype for w in weights if w.dtype != x.dtype), None)
+    if other is not None:
+        raise ValueError(f"data: {x.dtype}, but the energy's weights are {other}; expected one type for both")
+
+
+def _checked(data: Batch, objective: Objective, steps: int, batch: int, generator: torch.Generator) -> Tensor:
+    """The data x, after a look at everything that a fit was given."""
+    if not isinstance(data, Tensor) and not (isinstance(data, tuple) and len(data) == 2):
+        raise ValueError(f"data: {type(data).__name__}; expected a tensor, or a tuple (x, label) of two")
+    if not isinstance(generator, torch.Generator):
+        raise ValueError(f"generator: {generator!r}; expected a torch.Generator")
+    if isinstance(data, Tensor) == objective.labelled:
+        wanted = "(x, label)" if objective.labelled else "x alone"
+        raise ValueError(f"data: {type(objective).__name__} takes {wanted}")
+    x = data if isinstance(data, Tensor) else data[0]
+    if x.dim() < 2 or not x.is_floating_point() or not len(x):
+        raise ValueError(f"data: {x.dtype} of shape {tuple(x.shape)}; expected floating point (N, *shape)")
+    if not torch.isfinite(x).all():
+        rows = torch.nonzero(~torch.isfinite(x).flatten(1).all(1)).flatten()
+        raise ValueError(
+            f"data: non-finite values in {len(rows)} rows, first row {int(rows[0])}; drop or mend them"
+        )
+    if not isinstance(data, Tensor) and (data[1].shape != x.shape[:1] or data[1].dtype != torch.int64):
+        raise ValueError(
+            f"data: labels {data[1].dtype} of shape {tuple(data[1].shape)}; expected int64 ({len(x)},)"
+        )
+    for name, number in (("steps", steps), ("batch", batch)):
+        if number < 1:
+            raise ValueError(f"{name}: {number}; expected 1 or more")
+    if generator.device.type != x.device.type:
+        raise ValueError(f"generator: on {generator.device}, data on {x.device}; expected the same device")
+    return x

@@ -1,0 +1,1 @@
+"""Samplers, replay buffers, normalising constants and convergence diagnostics."""

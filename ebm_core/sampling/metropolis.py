@@ -1,0 +1,106 @@
+"""One Hamiltonian trajectory with its Metropolis test: the step of MALA, HMC, tempering and AIS alike."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ebm_core.energies.gradients import Energy, energy_and_gradient
+
+Weight = Tensor | float
+"""A factor of the energy, one for all rows or ``(B,)``."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Chains ``x`` ``(B, *shape)`` with the energy ``(B,)`` and its gradient there, times their weight."""
+
+    x: Tensor
+    energy: Tensor
+    gradient: Tensor
+
+
+def start(energy: Energy, x: Tensor, weight: Weight = 1.0) -> Point:
+    """The chains at ``x``; raises ``ValueError`` where x or the energy is not finite."""
+    if not torch.isfinite(x).all():
+        raise ValueError("x: non-finite values among the starting points")
+    at = evaluated(energy, x.detach().clone(), weight)
+    if not torch.isfinite(at.energy).all():
+        raise ValueError("energy: not finite at the starting points x")
+    return at
+
+
+def metropolis(
+    energy: Energy,
+    at: Point,
+    size: Weight,
+    leapfrogs: int,
+    generator: torch.Generator,
+    weight: Weight = 1.0,
+) -> tuple[Point, Tensor, Tensor]:
+    """``(next, acceptance probability (B,), accepted (B,))`` of a trajectory under ``weight`` · E.
+
+    One leapfrog step of size ε is a Langevin proposal of step size ε²/2. ``size`` is ε, for all rows or
+    ``(B,)``. What is not finite is not accepted.
+    """
+    momentum = torch.empty_like(at.x).normal_(generator=generator)
+    kinetic = _half_square(momentum)
+    epsilon, end = rowwise(size, at.x), at
+    for _ in range(leapfrogs):
+        momentum = momentum - epsilon / 2 * end.gradient
+        end = evaluated(energy, end.x + epsilon * momentum, weight)
+        momentum = momentum - epsilon / 2 * end.gradient
+    log_ratio = at.energy + kinetic - end.energy - _half_square(momentum)
+    probability = log_ratio.nan_to_num(nan=-math.inf).clamp(max=0).exp()
+    taken = uniform_like(probability, generator) < probability
+    pick = rowwise(taken, at.x)
+    moved = Point(
+        torch.where(pick, end.x, at.x),
+        torch.where(taken, end.energy, at.energy),
+        torch.where(pick, end.gradient, at.gradient),
+    )
+    return moved, probability, taken
+
+
+def rowwise(value: Weight, x: Tensor) -> Tensor:
+    """A number, or one a row ``(B,)``, shaped so that it multiplies ``x`` ``(B, *shape)``."""
+    return value.view(-1, *[1] * (x.dim() - 1)) if isinstance(value, Tensor) else x.new_tensor(value)
+
+
+def uniform_like(x: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.empty_like(x).uniform_(generator=generator)
+
+
+def _half_square(x: Tensor) -> Tensor:
+    return x.square().flatten(1).sum(1) / 2
+
+
+def evaluated(energy: Energy, x: Tensor, weight: Weight = 1.0) -> Point:
+    """``x`` with the weighted energy and gradient there, finite or not."""
+    value, gradient = energy_and_gradient(energy, x)
+    return Point(x, weight * value, rowwise(weight, x) * gradient)
+
+
+class DualAveraging:
+    """The step size at which the acceptance is ``target``: ``now`` while learning, ``final`` after it.
+
+    log ε ← μ − (√t/γ) H̄ₜ with H̄ the mean shortfall in acceptance, μ = log 10 ε₀; ``final`` averages over
+    late steps. Without a target both stay as they were. Hoffman and Gelman (2014), equation 6 with γ = 0.05,
+    t₀ = 10, κ = 0.75.
+    """
+
+    def __init__(self, size: float, target: float | None) -> None:
+        self.now = self.final = size
+        self._target, self._centre, self._steps, self._shortfall = target, math.log(10 * size), 0, 0.0
+
+    def learn(self, acceptance: float) -> None:
+        if self._target is None:
+            return
+        self._steps += 1
+        share = 1 / (self._steps + 10)
+        self._shortfall += share * (self._target - acceptance - self._shortfall)
+        log_now = self._centre - math.sqrt(self._steps) / 0.05 * self._shortfall
+        log_mean = math.log(self.final) if self._steps > 1 else log_now
+        rate = self._steps**-0.75
+        self.now, self.final = math.exp(log_now), math.exp(rate * log_now + (1 - rate) * log_mean)

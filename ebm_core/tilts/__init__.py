@@ -1,0 +1,1 @@
+"""Tilts of one-dimensional densities, whose normaliser is computed by quadrature."""

@@ -1,0 +1,1 @@
+"""Energy landscapes, loss surfaces and discrepancies between samples."""

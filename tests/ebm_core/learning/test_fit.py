@@ -1,0 +1,296 @@
+"""One fit for all objectives: it resumes to the same bits, and stops where it must, saying why."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ebm_core.checkpoints import load_checkpoint, save_checkpoint
+from ebm_core.energies.networks import ClassEnergy, MLPEnergy, initialise
+from ebm_core.learning.amortised import AmortisedSampler
+from ebm_core.learning.fit import EnergyFit, fit
+from ebm_core.learning.negatives import DataChains, PersistentChains
+from ebm_core.learning.objectives import (
+    JEM,
+    ContrastiveDivergence,
+    DenoisingScoreMatching,
+    EnergyDiscrepancy,
+    Objective,
+    SlicedScoreMatching,
+)
+from ebm_core.sampling.replay import ReplayBuffer
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def start(count: int, generator: torch.Generator) -> Tensor:
+    return torch.randn(count, 2, generator=generator)
+
+
+def drawn(network: nn.Module) -> nn.Module:
+    initialise(network, seeded(1))
+    return network
+
+
+def objective(name: str) -> Objective:
+    if name == "CD":
+        return ContrastiveDivergence(DataChains(3, 0.05), 0.001)
+    if name == "persistent CD":
+        return ContrastiveDivergence(PersistentChains(ReplayBuffer(start, 64, 0.1, seeded(3)), 3, 0.05))
+    if name == "hybrid":
+        return ContrastiveDivergence(AmortisedSampler(drawn(nn.Linear(2, 2)), 2, 0.3, proposals=4))
+    if name == "denoising":
+        return DenoisingScoreMatching(0.3)
+    if name == "sliced":
+        return SlicedScoreMatching()
+    if name == "discrepancy":
+        return EnergyDiscrepancy((0.3, 1.0), 4)
+    return JEM(objective("persistent CD"))
+
+
+NAMES = ["CD", "persistent CD", "denoising", "sliced", "discrepancy", "JEM", "hybrid"]
+
+X = torch.randn(200, 2, generator=seeded(0))
+
+
+def run(name: str, steps: int = 30, every: int = 7, **options: Any) -> EnergyFit:
+    energy: nn.Module = MLPEnergy(2, (16, 16), generator=seeded(1))
+    data: Any = X
+    if name == "JEM":
+        energy, data = ClassEnergy(drawn(nn.Linear(2, 3))), (X, (X[:, 0] > 0).long())
+    numbers: Any = {"steps": steps, "batch": 32, "learning_rate": 0.01, "generator": seeded(2)} | options
+    made = numbers.pop("objective", None) or objective(name)
+    data = numbers.pop("data", data)
+    return fit(energy, data, made, checkpoint_every=every, **numbers)
+
+
+def same(a: EnergyFit, b: EnergyFit) -> bool:
+    pairs = [(a.energy, b.energy), (a.averaged, b.averaged)]
+    weights = [zip(p.parameters(), q.parameters(), strict=True) for p, q in pairs]
+    return torch.equal(a.loss, b.loss) and all(torch.equal(p, q) for pair in weights for p, q in pair)
+
+
+class Killed(Objective):
+    """Another objective, until step ``last``."""
+
+    def __init__(self, right: Objective, last: int) -> None:
+        self.right, self.left, self.labelled = right, last, right.labelled
+
+    def loss(self, energy: Any, batch: Any, generator: torch.Generator) -> Tensor:
+        value = self.right.loss(energy, batch, generator)
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+        return value
+
+    def state(self) -> dict[str, Any]:
+        return self.right.state()
+
+    def __repr__(self) -> str:
+        return repr(self.right)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_interrupted_fit_goes_on_to_the_same_bits(name: str, tmp_path: Path) -> None:
+    whole = run(name)
+    file = tmp_path / "fit.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        run(name, checkpoint=file, objective=Killed(objective(name), 19))
+    saved = load_checkpoint(file)
+    assert saved is not None and len(saved["loss"]) == 14
+    assert same(run(name, checkpoint=file), whole)
+    assert same(run(name, checkpoint=file), whole)  # done: returns at once
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_fit_prolonged_has_the_bits_of_one_that_was_as_long_from_the_start(
+    name: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "fit.safetensors"
+    assert same(run(name, steps=20, checkpoint=file), run(name, steps=20))
+    assert same(run(name, steps=50, checkpoint=file), run(name, steps=50))
+    with pytest.raises(ValueError, match=r"^steps: 49, and .* has done 50"):
+        run(name, steps=49, checkpoint=file)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_fit_killed_at_random_steps_goes_on_to_the_same_bits(name: str, tmp_path: Path) -> None:
+    """kill −9 of another process, three times, at moments that no seed decides."""
+    file, steps = tmp_path / "fit.safetensors", 1500
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_fit, pathlib, torch; "
+        "torch.set_num_threads(1); "
+        f"test_fit.run({name!r}, {steps}, 3, checkpoint=pathlib.Path({str(file)!r}))"
+    )
+    done = 0
+    for _ in range(3):
+        child = subprocess.Popen([sys.executable, "-c", code])
+        while (saved := load_checkpoint(file)) is None or len(saved["loss"]) < done + 20:
+            assert child.poll() is None
+            time.sleep(0.01)
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        after = load_checkpoint(file)
+        assert after is not None and len(after["loss"]) < steps
+        done = len(after["loss"])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        assert same(run(name, steps, 1000, checkpoint=file), run(name, steps))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_a_diverging_fit_names_the_step_and_what_to_do_and_leaves_a_sound_checkpoint(tmp_path: Path) -> None:
+    file = tmp_path / "fit.safetensors"
+    with pytest.raises(FloatingPointError, match=r"diverged at step \d+: .*; try a smaller learning_rate"):
+        run("CD", steps=200, learning_rate=1e20, checkpoint=file, every=1)
+    saved = load_checkpoint(file)
+    assert saved is None or all(torch.isfinite(w).all() for w in saved["energy"].values())
+
+
+def test_a_step_too_large_from_the_start_is_an_error_of_the_argument() -> None:
+    class Steep(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(()))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.weight * x.square().square().sum(1)
+
+    with pytest.raises(ValueError, match="step_size"):
+        fit(
+            Steep(),
+            X,
+            ContrastiveDivergence(DataChains(10, 10.0)),
+            steps=3,
+            batch=32,
+            learning_rate=0.01,
+            generator=seeded(0),
+        )
+
+
+def test_mixed_precision_trains_all_weights_close_to_full_precision() -> None:
+    full, mixed = run("CD"), run("CD", mixed_precision=True)
+    begun = run("CD", steps=1, learning_rate=1e-12)
+    for a, b, before in zip(full.energy.layers, mixed.energy.layers, begun.energy.layers, strict=True):
+        assert b.weight.dtype == torch.float32 and torch.allclose(a.weight, b.weight, atol=0.05)
+        assert not torch.allclose(before.weight, b.weight, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        ({"data": X[:, 0]}, "data"),
+        ({"data": torch.where(X > 2, float("nan"), X)}, "data"),
+        ({"data": (X, torch.zeros(200, dtype=torch.int64))}, "data"),
+        ({"data": X.long()}, "data"),
+        ({"data": torch.zeros(20, 3)}, "x"),
+        ({"steps": 0}, "steps"),
+        ({"batch": 0}, "batch"),
+        ({"decay": 1.5}, "decay"),
+        ({"clip": 0.0}, "clip"),
+        ({"learning_rate": 0.0}, "learning_rate"),
+        ({"checkpoint_every": 0}, "checkpoint_every"),
+        ({"data": X.double()}, "data"),
+        ({"data": X.numpy()}, "data"),
+        ({"generator": None}, "generator"),
+        ({"objective": JEM(SlicedScoreMatching()), "data": X}, "data"),
+        ({"objective": JEM(SlicedScoreMatching()), "data": (X, torch.zeros(200))}, "data"),
+    ],
+)
+def test_data_and_options_that_cannot_be_are_named(change: dict[str, Any], names: str) -> None:
+    options: dict[str, Any] = {
+        "data": X,
+        "objective": objective("denoising"),
+        "steps": 2,
+        "batch": 8,
+        "learning_rate": 0.01,
+        "generator": seeded(0),
+    } | change
+    data, made = options.pop("data"), options.pop("objective")
+    with pytest.raises(ValueError, match=f"^{names}:"):
+        fit(MLPEnergy(2, (8,), generator=seeded(1)), data, made, **options)
+
+
+def test_an_energy_that_is_broken_before_the_first_step_is_named() -> None:
+    energy = MLPEnergy(2, (8,), generator=seeded(1))
+    energy.layers[0].weight.data[0, 0] = float("nan")
+    options: dict[str, Any] = {"steps": 2, "batch": 8, "learning_rate": 0.01, "generator": seeded(0)}
+    with pytest.raises(ValueError, match=r"^energy: weights that are not finite"):
+        fit(energy, X, objective("denoising"), **options)
+
+
+def test_a_checkpoint_of_another_fit_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "fit.safetensors"
+    run("denoising", checkpoint=file)
+    with pytest.raises(ValueError, match=r"^checkpoint: .* another fit"):
+        run("denoising", checkpoint=file, learning_rate=0.02)
+    with pytest.raises(ValueError, match=r"^checkpoint: .* another fit"):
+        run("sliced", checkpoint=file)
+    with pytest.raises(ValueError, match="data or starting weights"):
+        run("denoising", checkpoint=file, data=X + 1)
+    saved = load_checkpoint(file)
+    assert saved is not None
+    save_checkpoint(file, saved | {"asked": saved["asked"][1:]})
+    with pytest.raises(ValueError, match="of another version; delete it"):
+        run("denoising", checkpoint=file)
+
+
+def test_numbers_of_the_negatives_are_part_of_what_a_checkpoint_is_of() -> None:
+    def hybrid(noise_scale: float) -> str:
+        return repr(ContrastiveDivergence(AmortisedSampler(nn.Linear(2, 2), 2, noise_scale)))
+
+    def persistent(size: int) -> str:
+        return repr(PersistentChains(ReplayBuffer(start, size, 0.1, seeded(3)), 3, 0.05))
+
+    assert hybrid(0.3) == hybrid(0.3) != hybrid(0.9)
+    assert persistent(64) == persistent(64) != persistent(90)
+
+
+def test_the_averaged_energy_has_the_buffers_of_the_trained_one() -> None:
+    network = nn.Sequential(
+        nn.BatchNorm1d(2), drawn(nn.Linear(2, 8)), nn.SiLU(), drawn(nn.Linear(8, 1)), nn.Flatten(0)
+    )
+    fitted = fit(
+        network,
+        X + 3,
+        EnergyDiscrepancy((0.5,), 4),
+        steps=50,
+        batch=32,
+        learning_rate=0.01,
+        generator=seeded(0),
+    )
+    assert fitted.averaged[0].running_mean.min() > 2
+    assert torch.equal(fitted.averaged[0].running_mean, fitted.energy[0].running_mean)
+
+
+class Centred(nn.Module):
+    """Its buffer is another tensor after each call, as is usual for running means."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = drawn(nn.Linear(2, 1))
+        self.register_buffer("centre", torch.zeros(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.centre = 0.9 * self.centre + 0.1 * x.detach().mean(0)
+        return self.network(x - self.centre).square().flatten()
+
+
+def test_a_buffer_that_is_put_in_the_place_of_another_is_copied_too() -> None:
+    objective = EnergyDiscrepancy((0.5,), 4)
+    fitted = fit(Centred(), X + 3, objective, steps=50, batch=32, learning_rate=0.01, generator=seeded(0))
+    assert fitted.averaged.centre.min() > 2
+    assert torch.equal(fitted.averaged.centre, fitted.energy.centre)

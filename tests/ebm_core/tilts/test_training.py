@@ -1,0 +1,205 @@
+"""Training recovers a known tilt, stops on later data, and says what went wrong."""
+
+import numpy as np
+import pytest
+import torch
+
+from ebm_core import BilinearEnergy, SkewT, TiltedDistribution, fit_tilt
+from ebm_core.tilts import training
+from ebm_core.tilts.regression import fit_skewt_regression
+from ebm_core.tilts.training import negative_log_tilt
+
+OPTIONS = {"validation": 800, "steps": 300, "learning_rate": 0.02, "weight_decay": 0.01}
+
+
+def shifted_scores(rows: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scores that are N(0.6·x, 1) where the base says N(0, 1)."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(rows, 1, generator=generator)
+    return 0.6 * x[:, 0] + torch.randn(rows, generator=generator), x
+
+
+def fit(score, x, seeds=2, hidden=0, **options):
+    generator = torch.Generator().manual_seed(1)
+    energy = BilinearEnergy(x.shape[1], hidden, 8, seeds, generator)
+    return fit_tilt(energy, score, x, generator=generator, **{**OPTIONS, **options})
+
+
+def recovered(energy: BilinearEnergy) -> bool:
+    """Whether the tilted N(0, 1) has the mean 0.6·x within 0.12 and the variance 1 within 0.2."""
+    energy, at = energy.double(), torch.tensor([[-1.0], [0.0], [1.5]], dtype=torch.float64)
+    with torch.no_grad():
+        law = TiltedDistribution(SkewT(torch.zeros(3), 1.0), lambda s: energy(s, at).mean(0))
+        off = (law.mean - 0.6 * at[:, 0]).abs().max(), (law.variance - 1).abs().max()
+    return bool(off[0] < 0.12 and off[1] < 0.2)
+
+
+def test_a_known_tilt_is_recovered_and_with_the_sign_of_its_loss_flipped_is_not(monkeypatch):
+    score, x = shifted_scores(4000)
+    assert recovered(fit(score, x).module)
+    monkeypatch.setattr(training, "negative_log_tilt", lambda *of: -negative_log_tilt(*of))
+    wrong = fit(score, x)
+    assert min(wrong.best_step) > 0 and not recovered(wrong.module)
+
+
+def test_held_out_likelihood_gains_what_theory_says():
+    """The gain of N(0.6x, 1) over N(0, 1) is 0.18 nats on average."""
+    score, x = shifted_scores(4000)
+    energy = fit(score, x).module
+    later, x_later = shifted_scores(4000, seed=9)
+    with torch.no_grad():
+        gain = -negative_log_tilt(energy, later, x_later).mean(1)
+    assert (gain > 0.15).all()
+    assert (gain < 0.21).all()
+
+
+def test_with_nothing_to_learn_the_model_stays_near_its_base():
+    generator = torch.Generator().manual_seed(3)
+    score, x = torch.randn(4000, generator=generator), torch.randn(4000, 3, generator=generator)
+    trained = fit(score, x, hidden=8)
+    assert trained.validation[0].abs().max() < 1e-5
+    assert (trained.validation.min(0).values > -0.01).all()
+
+
+def test_gradient_of_the_loss_is_that_of_finite_differences():
+    score, x = shifted_scores(6)
+    energy = BilinearEnergy(1, 2, 3, 1, torch.Generator().manual_seed(0)).double()
+    with torch.no_grad():
+        for parameter in energy.parameters():
+            parameter.add_(0.3)
+    names, values = zip(*energy.named_parameters(), strict=True)
+
+    def loss(*parameters):
+        swapped = dict(zip(names, parameters, strict=True))
+        rule = torch.func.functional_call
+        module = lambda s, inputs: rule(energy, swapped, (s, inputs))  # noqa: E731
+        return negative_log_tilt(module, score.double(), x.double()).mean()
+
+    assert torch.autograd.gradcheck(loss, tuple(v.detach().requires_grad_() for v in values))
+
+
+def test_seeds_do_not_touch_each_other():
+    score, x = shifted_scores(1500)
+    start = BilinearEnergy(1, 0, 4, 3, torch.Generator().manual_seed(0))
+    alone = BilinearEnergy(1, 0, 4, 1, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for name, parameter in alone.named_parameters():
+            parameter.copy_(dict(start.named_parameters())[name][1:2])
+    options = {**OPTIONS, "validation": 300, "steps": 60}
+    both = fit_tilt(start, score, x, generator=torch.Generator().manual_seed(5), **options).module
+    one = fit_tilt(alone, score, x, generator=torch.Generator().manual_seed(5), **options).module
+    np.testing.assert_allclose(both.bias[1].detach(), one.bias[0].detach(), atol=1e-5)
+
+
+def test_the_same_generator_gives_the_same_bits():
+    score, x = shifted_scores(1500)
+    first, second = (fit(score, x, validation=300, steps=40).module for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("after", [1, 57, 120])
+def test_a_killed_fit_goes_on_to_the_same_bits(tmp_path, monkeypatch, after):
+    score, x = shifted_scores(1500)
+    options = {"hidden": 4, "validation": 300, "steps": 120, "checkpoint": tmp_path / "fit.safetensors"}
+    whole = fit(score, x, **{**options, "checkpoint": None})
+    step, taken = torch.optim.AdamW.step, []
+
+    def dying(optimiser, *arguments):
+        taken.append(1)
+        if len(taken) == after:
+            raise Killed
+        return step(optimiser, *arguments)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", dying)
+    with pytest.raises(Killed):
+        fit(score, x, **options)
+    monkeypatch.undo()
+    resumed = fit(score, x, **options)
+    assert all(map(torch.equal, whole.module.parameters(), resumed.module.parameters()))
+    assert torch.equal(whole.validation, resumed.validation)
+    assert (whole.steps, whole.best_step) == (resumed.steps, resumed.best_step)
+    assert [p.name for p in tmp_path.iterdir()] == ["fit.safetensors"]
+
+
+def test_a_checkpoint_of_another_fit_is_refused(tmp_path):
+    score, x = shifted_scores(1500)
+    at = tmp_path / "fit.safetensors"
+    fit(score, x, validation=300, steps=20, checkpoint=at)
+    with pytest.raises(ValueError, match="is of another fit"):
+        fit(score, x, validation=300, steps=40, checkpoint=at)
+    at.write_bytes(b"half a file")
+    with pytest.raises(ValueError, match="is no checkpoint"):
+        fit(score, x, validation=300, steps=20, checkpoint=at)
+
+
+def test_single_and_double_precision_agree():
+    score, x = shifted_scores(1500)
+    single = fit(score, x, hidden=4, validation=300, steps=60).module
+    double = fit_tilt(
+        BilinearEnergy(1, 4, 8, 2, torch.Generator().manual_seed(1)).double(),
+        score.double(),
+        x.double(),
+        generator=advanced(4),
+        **{**OPTIONS, "validation": 300, "steps": 60},
+    ).module
+    at, there = torch.linspace(-3, 3, 7)[:, None], x[:20]
+    with torch.no_grad():
+        np.testing.assert_allclose(single(at, there), double(at.double(), there.double()), atol=2e-4)
+
+
+def advanced(hidden: int) -> torch.Generator:
+    """The generator of :func:`fit` after it has drawn the start of the energy."""
+    generator = torch.Generator().manual_seed(1)
+    BilinearEnergy(1, hidden, 8, 2, generator)
+    return generator
+
+
+def test_non_finite_scores_and_divergence_are_named():
+    score, x = shifted_scores(1000)
+    score[3] = float("nan")
+    with pytest.raises(ValueError, match="score has non-finite"):
+        fit(score, x, validation=200)
+    score, x = shifted_scores(1000)
+    with pytest.raises(FloatingPointError, match=r"BilinearEnergy is not finite at step \d+"):
+        fit(score, x, validation=200, learning_rate=1e30)
+
+
+def test_regression_recovers_location_scale_and_shape():
+    generator = np.random.default_rng(0)
+    n = 6000
+    x = np.column_stack([np.ones(n), generator.normal(size=n)])
+    truth = SkewT(torch.tensor(0.3 * x[:, 1]), torch.tensor(np.exp(0.2 + 0.5 * x[:, 1])), 6.0, -0.2)
+    y = truth.icdf(torch.tensor(generator.uniform(size=n))).numpy()
+    found = fit_skewt_regression(
+        y, x, x, prior_gamma=np.zeros(2), prior_beta=np.zeros(2), penalty_loc=1.0, penalty_scale=1.0
+    )
+    np.testing.assert_allclose(found.gamma, [0, 0.3], atol=0.05)
+    np.testing.assert_allclose(found.beta, [0.2, 0.5], atol=0.04)
+    assert found.eta == pytest.approx(6, rel=0.25)
+    assert found.lam == pytest.approx(-0.2, abs=0.05)
+
+
+def test_regression_refuses_non_finite_inputs():
+    with pytest.raises(ValueError, match="x_scale has non-finite"):
+        fit_skewt_regression(
+            np.zeros(5),
+            np.ones((5, 1)),
+            np.full((5, 1), np.inf),
+            prior_gamma=np.zeros(1),
+            prior_beta=np.zeros(1),
+            penalty_loc=1.0,
+            penalty_scale=1.0,
+        )
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+def test_training_on_a_gpu_agrees_with_the_cpu():
+    score, x = shifted_scores(2000)
+    on_cpu = fit(score, x, validation=400, steps=40).module
+    on_gpu = fit(score.cuda(), x.cuda(), validation=400, steps=40).module
+    for a, b in zip(on_cpu.parameters(), on_gpu.parameters(), strict=True):
+        np.testing.assert_allclose(a.detach(), b.detach(), atol=1e-3)
