@@ -34,7 +34,8 @@ def backtest(
 
     ``data`` is a frame or the path of a CSV, Parquet or NetCDF file; ``options`` are ``series, kind, freq,
     refit, seeds, dev, on_bad_row`` of ``basin backtest --help``. The folder ``out`` gets ``scores.json``,
-    ``forecasts.parquet``, ``report.html`` and ``model/``. Raises ``tasks.errors.BasinError`` in one line.
+    ``forecasts.parquet``, ``report.html`` and ``model/``. Raises ``tasks.runtime.errors.BasinError`` in one
+    line.
     """
     question = Question(
         time=time,
@@ -63,7 +64,7 @@ def forecast(
     """The distribution of the steps after the last row of ``data``.
 
     ``options`` are ``series, kind, freq, refit, seeds, on_bad_row``. With ``model``, the ``model/`` that a
-    backtest or forecast left, nothing is refitted. Raises ``tasks.errors.BasinError`` in one line.
+    backtest or forecast left, nothing is refitted. Raises ``tasks.runtime.errors.BasinError`` in one line.
     """
     question = Question(time=time, target=target, exog=tuple(exog), leads=tuple(leads), **options)
     source = data if isinstance(data, pd.DataFrame) else Path(data)
@@ -85,7 +86,7 @@ def alarm(
 ) -> Alarm:
     """The probability of an event such as ``min<=-0.08@21`` day by day, and alarms within a budget.
 
-    ``options`` are ``freq, dev, on_bad_row``. Raises ``tasks.errors.BasinError`` in one line.
+    ``options`` are ``freq, dev, on_bad_row``. Raises ``tasks.runtime.errors.BasinError`` in one line.
     """
     question = Question(
         time=time,

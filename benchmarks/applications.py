@@ -13,8 +13,8 @@ import numpy as np
 from benchmarks.row import Row
 from tasks.applications import Given
 from tasks.applications.run import run_application
-from tasks.errors import BasinError
-from tasks.parallel import ROOT
+from tasks.runtime.errors import BasinError
+from tasks.runtime.parallel import ROOT
 
 
 def scores_of(name: str, given: Given) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import torch
 from benchmarks.row import Row
 from ebm_core.tilts.bilinear import BilinearEnergy
 from ebm_core.tilts.training import fit_tilt
-from tasks.parallel import connect, disconnect, run_units
+from tasks.runtime.parallel import connect, disconnect, run_units
 
 WORKERS = 2
 FITS, TINY = 32, 1000

@@ -23,7 +23,7 @@ from tasks.fields.fit import JUDGED, fit
 from tasks.fields.model import FieldModel
 from tasks.fields.reading import Fields, Grid, open_fields
 from tasks.fields.training import Settings
-from tasks.parallel import disconnect
+from tasks.runtime.parallel import disconnect
 from tasks.scores import paired_test
 from tests.synthetic_fields import write
 

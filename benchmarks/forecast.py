@@ -13,11 +13,11 @@ import pandas as pd
 
 from benchmarks import exchange
 from benchmarks.row import Row
-from tasks.errors import BasinError
 from tasks.own.question import Question
 from tasks.own.results import Backtest
 from tasks.own.run import alarm, backtest
 from tasks.reporting.standing import holm
+from tasks.runtime.errors import BasinError
 from tasks.scores import paired_test
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -15,13 +15,13 @@ from torch import Tensor
 from benchmarks.row import Row
 from ebm_core.tilts.bilinear import BilinearEnergy
 from ebm_core.tilts.training import fit_tilt
-from tasks.files import whole
-from tasks.parallel import run_units, silent
-from tasks.params import TrainParams, load_params
+from tasks.runtime.files import whole
+from tasks.runtime.parallel import run_units, silent
+from tasks.runtime.params import TrainParams, load_params
+from tasks.runtime.workspace import Workspace
 from tasks.tilts import TiltConfig, TiltedModel, standardised
 from tasks.train import _chain, walked
 from tasks.walk_forward import Fold, Trained, _gains, _training_rows, tilt_chain, yearly_gains
-from tasks.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTHS = (0, 2, 8, 32, 128)

@@ -11,7 +11,7 @@ from benchmarks.row import Row
 from tasks.detector import MONTH, conformal, e_detector, threshold
 from tasks.drift import drift
 from tasks.monitor import CALM, PERIODS, REFERENCE, WINDOW
-from tasks.workspace import Workspace
+from tasks.runtime.workspace import Workspace
 
 YEAR = PERIODS["B"]
 RUNS = 2000

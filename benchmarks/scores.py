@@ -10,10 +10,10 @@ import torch
 from scipy import integrate, stats
 
 from benchmarks.row import Row
-from tasks.files import read_json
-from tasks.params import load_params
+from tasks.runtime.files import read_json
+from tasks.runtime.params import load_params
+from tasks.runtime.workspace import Workspace
 from tasks.tilts import load_fold
-from tasks.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -21,7 +21,7 @@ from tasks.applications.speakers import (
 )
 from tasks.applications.speech_features import Recordings, read_folder
 from tasks.domains import speech
-from tasks.parallel import run_units
+from tasks.runtime.parallel import run_units
 
 SPREADS_AND_CONTRAST = {
     "as chosen": (speech.SPREAD_RATE, speech.CONTRAST_WEIGHT),

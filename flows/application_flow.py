@@ -18,11 +18,11 @@ from flows.pipeline import UiProgress, one_line, transient
 from flows.run_record import RunRecord
 from flows.stage import StageRecord
 from tasks.applications.project import FOLDER, project_run
-from tasks.errors import counted
-from tasks.files import read_json
-from tasks.freshness import Verdict, bring_up_to_date, one_run_at_a_time
-from tasks.parallel import Progress
-from tasks.workspace import Workspace
+from tasks.runtime.errors import counted
+from tasks.runtime.files import read_json
+from tasks.runtime.freshness import Verdict, bring_up_to_date, one_run_at_a_time
+from tasks.runtime.parallel import Progress
+from tasks.runtime.workspace import Workspace
 
 
 @task(

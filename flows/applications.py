@@ -39,7 +39,7 @@ def bring_up_to_date(name: str, root: Path) -> None:
     from flows.running import run_flow
     from tasks.applications import STAGES, get_application
     from tasks.applications.project import FOLDER, load_application_params
-    from tasks.freshness import nothing_to_do
+    from tasks.runtime.freshness import nothing_to_do
 
     get_application(name)
     load_application_params(root, name)
@@ -78,7 +78,7 @@ def print_results(console: "Console", out: Path) -> None:
     from rich import box
     from rich.table import Table
 
-    from tasks.files import read_json
+    from tasks.runtime.files import read_json
 
     scores, audit = read_json(out / "scores.json"), read_json(out / "audit.json")
     # A terminal of 80 columns holds a few measures side by side.

@@ -8,7 +8,7 @@ import typer
 
 from flows import applications, fields, models, own
 from flows.errors import one_line_errors
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 from tasks.stages import STAGES
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def run(
     the catalog, below applications/; with --out it runs by itself, on those or on your own.
     """
     with one_line_errors():
-        from tasks.params import load_domains, load_params
+        from tasks.runtime.params import load_domains, load_params
 
         root = root.resolve()
         listed = load_domains(root) if domain is None or out is None else []
@@ -89,7 +89,7 @@ def run(
             given = Given(data, train, test, label, 5 if seeds is None else seeds)
             applications.run(domain[0], given, root, out)
             return
-        from tasks.workspace import Workspace
+        from tasks.runtime.workspace import Workspace
 
         domains = domain or listed
         for name in domains:
@@ -97,8 +97,8 @@ def run(
         console = _console()
 
         from flows.display import Display, print_forecast, print_report_path, print_scores
-        from tasks.files import read_json
-        from tasks.freshness import nothing_to_do
+        from tasks.runtime.files import read_json
+        from tasks.runtime.freshness import nothing_to_do
 
         with Display(console) as display:
             # With nothing to do and no Prefect server to tell, a server of our own would only cost its start.
@@ -195,7 +195,7 @@ def forecast(
 
 def _forecast_domain(domain: str, root: Path) -> None:
     """Print the forecast of a domain, making it first if it is stale."""
-    from tasks.workspace import Workspace
+    from tasks.runtime.workspace import Workspace
 
     stages = tuple(name for name in STAGES if name not in ("landscape", "report"))
     _bring_up_to_date(stages, domain, root, terse=True)
@@ -245,7 +245,7 @@ def report(
 ) -> None:
     """Print the path of the report, making it first if it is stale."""
     with one_line_errors():
-        from tasks.workspace import Workspace
+        from tasks.runtime.workspace import Workspace
 
         _bring_up_to_date(STAGES, domain, root.resolve(), terse=True)
         path = Workspace(root.resolve(), domain).report
@@ -310,9 +310,9 @@ def tune(
         stages = STAGES[: STAGES.index("train")]
         _bring_up_to_date(stages, domain, root, terse=True)
         from flows.display import Display, print_tuned
-        from tasks.params import load_params
+        from tasks.runtime.params import load_params
+        from tasks.runtime.workspace import Workspace
         from tasks.tune import tune as tune_settings
-        from tasks.workspace import Workspace
 
         params, console = load_params(root, domain), _console()
         with Display(console) as display:
@@ -378,8 +378,8 @@ def serve(
 def _bring_up_to_date(stages: tuple[str, ...], domain: str, root: Path, terse: bool) -> None:
     from flows.display import Display
     from flows.stage import bring_stage_up_to_date
-    from tasks.freshness import one_run_at_a_time
-    from tasks.params import load_params
+    from tasks.runtime.freshness import one_run_at_a_time
+    from tasks.runtime.params import load_params
 
     load_params(root, domain)
     with Display(_console(), terse) as display, one_run_at_a_time(root, display.waiting):

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tasks.files import read_json
 from tasks.reporting.tables import forecast_lines, score_tables
-from tasks.workspace import Workspace
+from tasks.runtime.files import read_json
+from tasks.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
     from tasks.tune import Tuned

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import typer
 
 from flows.errors import one_line_errors
 from flows.own import shown
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 if TYPE_CHECKING:
     from tasks.fields.model import FieldModel

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.errors import one_line_errors
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 app = typer.Typer(no_args_is_help=True, help="The registry of models: list, show, promote, rollback.")
 
@@ -23,7 +23,7 @@ def list_models(root: Root = Path()) -> None:
         from rich.table import Table
 
         from tasks.models import history, standing, versions
-        from tasks.params import load_domains
+        from tasks.runtime.params import load_domains
 
         root = root.resolve()
         table = Table("model", "version", "registered", "commit", "stage", "why", box=None, pad_edge=False)
@@ -104,7 +104,7 @@ def rollback(domain: Domain, why: Why = "rolled back by hand", root: Root = Path
 
 
 def _known(root: Path, domain: str) -> None:
-    from tasks.params import load_params
+    from tasks.runtime.params import load_params
 
     load_params(root, domain)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 if TYPE_CHECKING:
     from flows.display import Display
@@ -163,11 +163,11 @@ def _refuse_fields(data: Path) -> None:
 
 def validate(data: Path, suite: Path | None, propose: Path | None, keys: tuple[str, ...], out: Path) -> None:
     """Propose a suite for a file, or hold the file against one."""
-    from tasks.files import whole, write_json
     from tasks.own.expectations import check
     from tasks.own.expectations import propose as proposed
     from tasks.own.question import Question
     from tasks.own.reading import load
+    from tasks.runtime.files import whole, write_json
 
     if (suite is None) == (propose is None):
         raise BasinError("give --propose FILE to have a suite written, or --suite FILE to check against")

@@ -23,13 +23,13 @@ from prefect.states import Completed, Failed
 from flows.listening import listener
 from flows.run_record import RunRecord
 from flows.stage import StageRecord, bring_stage_up_to_date
-from tasks.errors import BasinError
-from tasks.files import read_json
-from tasks.freshness import Verdict, one_run_at_a_time
-from tasks.params import load_domains, load_params
 from tasks.reporting.tables import forecast_lines, score_tables
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json
+from tasks.runtime.freshness import Verdict, one_run_at_a_time
+from tasks.runtime.params import load_domains, load_params
+from tasks.runtime.workspace import Workspace
 from tasks.stages import STAGES
-from tasks.workspace import Workspace
 
 
 def transient(_task: Any, _run: TaskRun, state: State) -> bool:

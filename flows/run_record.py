@@ -9,8 +9,8 @@ from typing import Any
 
 from prefect import runtime
 
-from tasks.files import whole, write_json
-from tasks.workspace import Workspace
+from tasks.runtime.files import whole, write_json
+from tasks.runtime.workspace import Workspace
 
 
 class RunRecord:

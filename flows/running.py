@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Literal
 
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 if TYPE_CHECKING:
     from flows.display import Display

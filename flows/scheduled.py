@@ -15,12 +15,12 @@ from flows.automations import BREACH
 from flows.listening import listener
 from flows.pipeline import pipeline
 from flows.stage import bring_stage_up_to_date
-from tasks.errors import BasinError
-from tasks.files import read_json
-from tasks.freshness import one_run_at_a_time
-from tasks.params import load_domains, set_as_of
 from tasks.reporting.tables import forecast_lines
-from tasks.workspace import Workspace
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json
+from tasks.runtime.freshness import one_run_at_a_time
+from tasks.runtime.params import load_domains, set_as_of
+from tasks.runtime.workspace import Workspace
 
 DATA_STAGES = ("ingest", "validate", "features", "audit")
 

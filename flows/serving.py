@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 POOL = "basin"
 PATIENCE = 90.0

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from flows.listening import Listener
-from tasks.freshness import bring_up_to_date
-from tasks.parallel import Progress
+from tasks.runtime.freshness import bring_up_to_date
+from tasks.runtime.parallel import Progress
 from tasks.stages import run_stage
 
 

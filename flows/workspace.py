@@ -5,10 +5,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tasks.errors import BasinError
 from tasks.models import CURRENT, assign, current, register
-from tasks.params import load_domains
-from tasks.workspace import Workspace
+from tasks.runtime.errors import BasinError
+from tasks.runtime.params import load_domains
+from tasks.runtime.workspace import Workspace
 
 
 def prepared(checkout: Path, folder: Path) -> Path:

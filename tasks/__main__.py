@@ -5,8 +5,8 @@ import os
 import sys
 from pathlib import Path
 
-from tasks.errors import BasinError
-from tasks.parallel import disconnect
+from tasks.runtime.errors import BasinError
+from tasks.runtime.parallel import disconnect
 from tasks.stages import STAGES, run_stage
 
 

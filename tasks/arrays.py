@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 
 def read_arrays(path: Path, needed: tuple[str, ...], used: tuple[str, ...] = ()) -> dict[str, np.ndarray]:

@@ -4,10 +4,10 @@ from typing import Any
 
 from tasks.checks import data, forecasts
 from tasks.checks.check import require_known
-from tasks.files import sha256, whole, write_json
-from tasks.parallel import Progress, silent
-from tasks.params import DomainParams
-from tasks.workspace import Workspace
+from tasks.runtime.files import sha256, whole, write_json
+from tasks.runtime.parallel import Progress, silent
+from tasks.runtime.params import DomainParams
+from tasks.runtime.workspace import Workspace
 
 
 def audit(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:

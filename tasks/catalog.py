@@ -11,9 +11,9 @@ import pandas as pd
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from tasks.errors import BasinError
-from tasks.files import whole
-from tasks.parallel import Progress, silent
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import whole
+from tasks.runtime.parallel import Progress, silent
 from tasks.sources.entries import DatasetSource, LibrarySource, Source, TableSource, UrlSource
 
 RETRIES = 3

@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 
 from tasks.domains import get_domain
-from tasks.errors import BasinError
 from tasks.families.frozen import thaw
-from tasks.files import read_json, whole, write_json
 from tasks.forecast import steps_ahead
 from tasks.ingest import snapshot
 from tasks.models import in_use
-from tasks.params import load_params
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json, whole, write_json
+from tasks.runtime.params import load_params
+from tasks.runtime.workspace import Workspace
 from tasks.tilts import load_model
 from tasks.validate import accepted, read_suite
-from tasks.workspace import Workspace
 
 UNUSUAL = 0.95
 """Share of the scored days whose lower tail was less threatening, from which a day is an alarm."""

@@ -10,17 +10,17 @@ from safetensors.torch import load_file
 
 from ebm_core.tilts.tilted import TiltedDistribution, untilted
 from tasks.domains import get_domain
-from tasks.errors import BasinError
-from tasks.files import read_json, whole, write_json
 from tasks.mdn import MixtureDensityNetwork
-from tasks.parallel import Progress, run_units, silent
-from tasks.params import DomainParams
 from tasks.predictive import LEVELS, TAIL_LEVELS, Predictive, from_mixture, from_sample, from_tilted
 from tasks.quarantine import valid
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json, whole, write_json
+from tasks.runtime.parallel import Progress, run_units, silent
+from tasks.runtime.params import DomainParams
+from tasks.runtime.workspace import Workspace
 from tasks.scores import confidence_set, model_scores, paired_test
 from tasks.tails import recalibrated_levels
 from tasks.tilts import FORECAST_PANELS, load_fold, model_rows, skewt, standardised
-from tasks.workspace import Workspace
 
 
 def evaluate(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 Array = NDArray[np.float64]
 

@@ -3,12 +3,12 @@
 from typing import Any
 
 from tasks.domains import get_domain
-from tasks.errors import BasinError
-from tasks.files import read_json, sha256, whole
-from tasks.parallel import Progress, silent
-from tasks.params import DomainParams
 from tasks.quarantine import valid
-from tasks.workspace import Workspace
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json, sha256, whole
+from tasks.runtime.parallel import Progress, silent
+from tasks.runtime.params import DomainParams
+from tasks.runtime.workspace import Workspace
 
 
 def features(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:

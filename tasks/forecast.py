@@ -7,13 +7,13 @@ import torch
 
 from ebm_core.tilts.tilted import TiltedDistribution
 from tasks.domains import get_domain
-from tasks.errors import BasinError
-from tasks.files import whole, write_json
-from tasks.parallel import Progress, silent
-from tasks.params import DomainParams
 from tasks.predictive import LEVELS
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import whole, write_json
+from tasks.runtime.parallel import Progress, silent
+from tasks.runtime.params import DomainParams
+from tasks.runtime.workspace import Workspace
 from tasks.tilts import TiltedModel, load_model
-from tasks.workspace import Workspace
 
 DENSITY_POINTS = 161
 

@@ -12,7 +12,6 @@ import pandas as pd
 import yaml
 
 from tasks.domains import get_domain
-from tasks.errors import BasinError
 from tasks.models import (
     CURRENT,
     REFUSED,
@@ -25,9 +24,10 @@ from tasks.models import (
     register,
     same_model,
 )
-from tasks.params import load_params
+from tasks.runtime.errors import BasinError
+from tasks.runtime.params import load_params
+from tasks.runtime.workspace import Workspace
 from tasks.scores import paired_test
-from tasks.workspace import Workspace
 
 WORSE = -1.0
 """The one-sided t of the mean gain in log score below which a candidate is refused."""

@@ -8,12 +8,12 @@ import pandas as pd
 
 from tasks.catalog import load_catalog, read_source
 from tasks.domains import get_domain
-from tasks.errors import BasinError
-from tasks.files import sha256, whole, write_json
-from tasks.parallel import Progress, silent
-from tasks.params import DomainParams
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import sha256, whole, write_json
+from tasks.runtime.parallel import Progress, silent
+from tasks.runtime.params import DomainParams
+from tasks.runtime.workspace import Workspace
 from tasks.sources.entries import DatasetSource, Entry
-from tasks.workspace import Workspace
 
 
 def published(time: pd.Series, entry: Entry) -> pd.Series:

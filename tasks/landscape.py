@@ -16,12 +16,12 @@ from ebm_core.tilts.pool import LinearPool
 from ebm_core.tilts.skewt import SkewT
 from ebm_core.views.landscapes import PrincipalPlane, contour_levels, local_mean, near_data, slice_energy
 from tasks.domains import get_domain
-from tasks.errors import BasinError
-from tasks.files import read_json, whole, write_json
-from tasks.parallel import Progress, silent
-from tasks.params import DomainParams
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json, whole, write_json
+from tasks.runtime.parallel import Progress, silent
+from tasks.runtime.params import DomainParams
+from tasks.runtime.workspace import Workspace
 from tasks.tilts import TiltedModel, load_fold
-from tasks.workspace import Workspace
 
 ENERGY = "energy −log p, nats"
 CEILING = 14.0

@@ -11,9 +11,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tasks.errors import BasinError
-from tasks.files import whole
-from tasks.workspace import Workspace
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import whole
+from tasks.runtime.workspace import Workspace
 
 CURRENT, REFUSED = "current", "refused"
 

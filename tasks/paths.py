@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 Array = NDArray[np.float64]
 Kind = Literal["price", "level"]

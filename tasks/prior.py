@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tasks.files import read_json
+from tasks.runtime.files import read_json
 from tasks.tilts import TiltedModel, load_fold
 from tasks.walk_forward import Fold
 

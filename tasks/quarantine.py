@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 
 def at_fault(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 OFFSET = r"(:\d\d(?:\.\d+)?)\s*(?:[+-]\d\d:?\d\d|Z)$"
 """The time zone at the end of a written time, after its minutes or seconds."""

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from tasks.domains import get_domain
-from tasks.errors import BasinError
-from tasks.files import read_json, whole
-from tasks.parallel import Progress, silent
-from tasks.params import DomainParams
 from tasks.reporting import account, energies, evidence, outlook
 from tasks.reporting.page import Section, page
 from tasks.reporting.standing import Block, blocks, headline, short_unit
 from tasks.reporting.words import dated, in_sentence, series_name, signed, text
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json, whole
+from tasks.runtime.parallel import Progress, silent
+from tasks.runtime.params import DomainParams
+from tasks.runtime.workspace import Workspace
 from tasks.tilts import load_model
-from tasks.workspace import Workspace
 
 
 def report(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:

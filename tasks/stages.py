@@ -4,10 +4,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tasks.errors import BasinError
-from tasks.parallel import Progress, silent
-from tasks.params import load_params
-from tasks.workspace import Workspace
+from tasks.runtime.errors import BasinError
+from tasks.runtime.parallel import Progress, silent
+from tasks.runtime.params import load_params
+from tasks.runtime.workspace import Workspace
 
 STAGES = (
     "ingest",

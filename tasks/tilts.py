@@ -16,8 +16,8 @@ from ebm_core.tilts.bilinear import BilinearEnergy
 from ebm_core.tilts.pool import LinearPool
 from ebm_core.tilts.skewt import SkewT
 from ebm_core.tilts.tilted import TiltedDistribution
-from tasks.errors import BasinError
-from tasks.files import read_json
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json
 
 CLIP = 4.0
 """Standardised inputs are clipped at ±CLIP: no row lies far outside what was seen in training."""

@@ -9,15 +9,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tasks.domains import get_domain
-from tasks.errors import BasinError
-from tasks.files import read_json, sha256, whole
-from tasks.parallel import Progress, run_units, silent
-from tasks.params import DomainParams
 from tasks.pooling import PastScores, PoolWeights
 from tasks.prior import prior_tilts
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json, sha256, whole
+from tasks.runtime.parallel import Progress, run_units, silent
+from tasks.runtime.params import DomainParams
+from tasks.runtime.workspace import Workspace
 from tasks.tilts import TiltedModel, tensors
 from tasks.walk_forward import Choice, Fold, Trained, choose, folds, mdn_chain, tilt_chain
-from tasks.workspace import Workspace
 
 
 def train(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:

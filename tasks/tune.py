@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 from ray.tune import Callback
 
-from tasks.errors import BasinError
-from tasks.files import whole, write_json
-from tasks.parallel import Progress, connect, silent
-from tasks.params import DomainParams, TrainParams
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import whole, write_json
+from tasks.runtime.parallel import Progress, connect, silent
+from tasks.runtime.params import DomainParams, TrainParams
+from tasks.runtime.workspace import Workspace
 from tasks.train import Walk, walked
 from tasks.walk_forward import Trained, best_past, enough, tilt_chain, yearly_gains
-from tasks.workspace import Workspace
 
 FACTOR = 10.0
 """Learning rate and weight decay are tried within this factor of those of params.yaml, log-uniformly."""

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tasks.errors import BasinError
-from tasks.files import read_json, remove, sha256, whole, write_json
-from tasks.parallel import Progress, silent
-from tasks.params import DomainParams
 from tasks.quarantine import at_fault
-from tasks.workspace import Workspace
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json, remove, sha256, whole, write_json
+from tasks.runtime.parallel import Progress, silent
+from tasks.runtime.params import DomainParams
+from tasks.runtime.workspace import Workspace
 
 SHOWN = 5
 """Dates of failing rows that are kept; their number is always the true one."""

@@ -12,9 +12,9 @@ import torch
 from ebm_core.tilts.bilinear import BilinearEnergy
 from ebm_core.tilts.quadrature import panels
 from ebm_core.tilts.training import fit_tilt
-from tasks.errors import BasinError
 from tasks.mdn import MixtureDensityNetwork, fit_mdn
-from tasks.params import SplitParams, TrainParams
+from tasks.runtime.errors import BasinError
+from tasks.runtime.params import SplitParams, TrainParams
 from tasks.tilts import TiltConfig, TiltedModel, standardised
 
 WEIGHTS = np.linspace(0, 1, 21)

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from tasks.files import write_json
-from tasks.workspace import Workspace
+from tasks.runtime.files import write_json
+from tasks.runtime.workspace import Workspace
 
 LEVELS = np.arange(1, 100) / 100
 PEERS = {

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tasks.applications.stored_model import Scored, Stored
     from tasks.applications.trials import Trial
     from tasks.checks.table.evidence import Spec
-    from tasks.parallel import Progress
+    from tasks.runtime.parallel import Progress
 
 STAGES = ("ingest", "validate", "audit", "train", "evaluate", "landscape", "report")
 """Of an application, in order."""

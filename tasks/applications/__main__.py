@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from tasks.errors import BasinError
-from tasks.parallel import silent
+from tasks.runtime.errors import BasinError
+from tasks.runtime.parallel import silent
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.applications.cold_start import SOUND
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 FEWEST_LISTENERS = 5
 """Artists of the catalog's data with fewer are left out, as is usual with these data."""

@@ -12,9 +12,9 @@ import yaml
 from pydantic import Field, ValidationError
 
 from tasks.applications import Given, get_application
-from tasks.errors import BasinError
-from tasks.params import Strict
-from tasks.workspace import Workspace
+from tasks.runtime.errors import BasinError
+from tasks.runtime.params import Strict
+from tasks.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
     from tasks.applications.run import Run

@@ -5,9 +5,9 @@ from html import escape
 from typing import Any
 
 from tasks.applications import Application, Picture
-from tasks.errors import counted
 from tasks.reporting.account import table_of_checks
 from tasks.reporting.page import Cell, Row, Section, card, page, paragraph, table
+from tasks.runtime.errors import counted
 
 
 def application_page(

@@ -17,9 +17,9 @@ from tasks.catalog import find_dataset, load_catalog, sha256_of
 from tasks.checks.check import run_checks
 from tasks.checks.table.evidence import TableEvidence
 from tasks.checks.table.labels import CHECKS
-from tasks.errors import BasinError
-from tasks.files import read_json, scratch, whole, write_json
-from tasks.parallel import ROOT, Progress, run_units, silent, single_threaded
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json, scratch, whole, write_json
+from tasks.runtime.parallel import ROOT, Progress, run_units, silent, single_threaded
 from tasks.sources.entries import DatasetSource
 from tasks.validate import read_suite, require
 

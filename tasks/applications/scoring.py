@@ -4,8 +4,8 @@ from pathlib import Path
 
 from tasks.applications import Application, get_application
 from tasks.applications.stored_model import Scored, Stored
-from tasks.errors import BasinError
-from tasks.files import read_json, whole
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json, whole
 
 
 def score(model: Path, data: Path, out: Path) -> Scored:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.io import wavfile
 from scipy.signal import stft
 
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 RATE = 8000
 """Hz; what the energy has learned of frequencies holds at one rate only."""

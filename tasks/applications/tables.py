@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from tasks.arrays import read_arrays
-from tasks.errors import BasinError, counted
 from tasks.own.reading import load_rows
+from tasks.runtime.errors import BasinError, counted
 
 
 def read_numbers(path: Path, label: str | None, marks: str | None = None) -> pd.DataFrame:

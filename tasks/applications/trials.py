@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tasks.applications.measures import Measure
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 RESAMPLES = 500
 LEVEL = 0.95

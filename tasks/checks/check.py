@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tasks.errors import BasinError
-from tasks.files import read_json
-from tasks.parallel import Progress, silent
-from tasks.params import Waiver
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json
+from tasks.runtime.parallel import Progress, silent
+from tasks.runtime.params import Waiver
 
 ORDER = ("not applicable", "pass", "warn", "fail")
 

@@ -12,12 +12,12 @@ from tasks.checks.check import Check, Outcome, longest_run, run_checks
 from tasks.checks.table import rows, time
 from tasks.checks.table.evidence import Spec, TableEvidence
 from tasks.domains import get_domain
-from tasks.errors import BasinError
-from tasks.files import read_json
-from tasks.parallel import Progress, silent
-from tasks.params import DomainParams
 from tasks.quarantine import valid
-from tasks.workspace import Workspace
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json
+from tasks.runtime.parallel import Progress, silent
+from tasks.runtime.params import DomainParams
+from tasks.runtime.workspace import Workspace
 
 SEED = 20_181_231
 """Of the dates at which the past is replayed."""

@@ -11,12 +11,12 @@ import pandas as pd
 from tasks.checks.check import Check, Outcome, run_checks
 from tasks.checks.groups import INTERVALS, grouped, judge_coverage, judge_skill
 from tasks.domains import get_domain
-from tasks.errors import BasinError
-from tasks.files import read_json
-from tasks.parallel import Progress, silent
-from tasks.params import Waiver
 from tasks.quarantine import valid
-from tasks.workspace import Workspace
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json
+from tasks.runtime.parallel import Progress, silent
+from tasks.runtime.params import Waiver
+from tasks.runtime.workspace import Workspace
 
 LEVEL = 0.01
 """Chance of any false alarm among all intervals of a domain (Bonferroni)."""

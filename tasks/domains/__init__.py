@@ -4,7 +4,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from tasks.parallel import Progress
-    from tasks.params import FeatureParams
-    from tasks.workspace import Workspace
+    from tasks.runtime.parallel import Progress
+    from tasks.runtime.params import FeatureParams
+    from tasks.runtime.workspace import Workspace
 
 
 class Domain(Protocol):

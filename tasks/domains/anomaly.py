@@ -12,7 +12,7 @@ from tasks.applications.measures import AP, AUROC
 from tasks.applications.stored_model import Scored, Stored, p_values
 from tasks.applications.trials import Trial
 from tasks.checks.table.evidence import Spec
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 FEWEST = 20
 """Normal rows that a table must have."""

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from tasks.domains import require_columns
-from tasks.errors import BasinError
-from tasks.parallel import Progress, run_units, silent
-from tasks.params import FeatureParams
+from tasks.runtime.errors import BasinError
+from tasks.runtime.parallel import Progress, run_units, silent
+from tasks.runtime.params import FeatureParams
 from tasks.seasonal import (
     Fit,
     averaged,

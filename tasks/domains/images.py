@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.applications import Application, Given, Picture, Scene
-from tasks.errors import BasinError, counted
 from tasks.pictures.reading import Pictures, read_pictures
+from tasks.runtime.errors import BasinError, counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tasks.applications.stored_model import Scored, Stored
     from tasks.applications.trials import Trial
     from tasks.checks.table.evidence import Spec
-    from tasks.parallel import Progress
+    from tasks.runtime.parallel import Progress
 
 FOLDS = 5
 FEWEST = 20

@@ -11,13 +11,13 @@ from tasks.applications import Application, Given, Picture, Scene
 from tasks.applications.measures import Measure, mean
 from tasks.applications.trials import Trial
 from tasks.checks.table.evidence import Spec
-from tasks.errors import BasinError, counted
+from tasks.runtime.errors import BasinError, counted
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from tasks.applications.listening import Fitted, Listens
-    from tasks.parallel import Progress
+    from tasks.runtime.parallel import Progress
 
 TEST = 0.2
 COLD_PARTS = 5

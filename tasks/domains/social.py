@@ -11,7 +11,7 @@ from tasks.applications import Application, Given, Picture, Scene
 from tasks.applications.measures import AP, AUROC, Measure, mean, median
 from tasks.applications.trials import Trial
 from tasks.checks.table.evidence import Spec
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 TRAINING = 0.7
 LARGE = 0.9

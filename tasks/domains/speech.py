@@ -11,7 +11,7 @@ from tasks.applications import Application, Given, Picture, Scene
 from tasks.applications.measures import ACCURACY, ECE
 from tasks.applications.trials import Trial
 from tasks.checks.table.evidence import Spec
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ebm_core.learning.objectives import Objective
     from tasks.applications.speakers import SyntheticSpeakers
     from tasks.applications.speech_features import Recordings
-    from tasks.parallel import Progress
+    from tasks.runtime.parallel import Progress
 
 MOST = 50
 """Recordings of a word by a speaker that are used, so that all folds and seeds fit into 20 minutes."""

@@ -8,7 +8,6 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from tasks import volatility
-from tasks.errors import BasinError
 from tasks.families.returns import (
     REGRESSIONS,
     Returns,
@@ -19,7 +18,8 @@ from tasks.families.returns import (
     scale_inputs,
     walk_forward,
 )
-from tasks.params import FeatureParams
+from tasks.runtime.errors import BasinError
+from tasks.runtime.params import FeatureParams
 
 NEEDED = 100
 """Rows of history that inputs of the last origin look back on, with room to spare."""

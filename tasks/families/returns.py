@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from tasks import volatility
-from tasks.errors import BasinError
-from tasks.parallel import Progress, run_units, silent
-from tasks.params import FeatureParams
+from tasks.runtime.errors import BasinError
+from tasks.runtime.parallel import Progress, run_units, silent
+from tasks.runtime.params import FeatureParams
 
 WINDOWS = (1, 5, 22, 66)
 """Rows over which realised measures are averaged: a day, a week, a month, a quarter."""

@@ -7,10 +7,10 @@ import pandas as pd
 from pandas.tseries.frequencies import to_offset
 from scipy import stats
 
-from tasks.errors import BasinError
 from tasks.linear_models import harmonics, near
-from tasks.parallel import Progress, silent
-from tasks.params import FeatureParams
+from tasks.runtime.errors import BasinError
+from tasks.runtime.parallel import Progress, silent
+from tasks.runtime.params import FeatureParams
 from tasks.seasonal_models import MEMBERS, PEERS, UNLEARNT, locations
 
 PERIODS = {"MS": 12, "ME": 12, "QS": 4, "QE": 4, "W": 52, "D": 7, "h": 24}

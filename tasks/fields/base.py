@@ -13,8 +13,8 @@ from functools import cached_property
 
 import numpy as np
 
-from tasks.errors import BasinError
 from tasks.fields.reading import Fields, Grid
+from tasks.runtime.errors import BasinError
 
 LEADS = (0, 3, 6)
 """Months ahead; 0 is the law of a month's field itself."""

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.errors import BasinError
 from tasks.fields.base import LEADS, fit_base
 from tasks.fields.examples import known_examples, write_shards
 from tasks.fields.model import FieldModel, inflated, judged
 from tasks.fields.reading import Fields
 from tasks.fields.training import Settings, train
-from tasks.files import remove, whole
-from tasks.parallel import Progress, silent
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import remove, whole
+from tasks.runtime.parallel import Progress, silent
 
 JUDGED = 0.2
 """Share of the months, the last ones, that judge the energy and do not train it."""

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from ebm_core.energies.grid import FieldEnergy, PatternNormal
 from ebm_core.learning.score_matching import WhiteEnergy, pull, rotate, transport
-from tasks.errors import BasinError
 from tasks.fields.base import BEFORE, LEADS, Base, seasons
 from tasks.fields.examples import Examples, examples, known_examples
 from tasks.fields.reading import Fields, Grid
 from tasks.fields.tilt import Laws, new_energy, tensors, white_energy
-from tasks.files import read_json, write_json
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json, write_json
 
 STEPS = 8
 """Of the transport that samples; its error is far below the spread of the samples."""

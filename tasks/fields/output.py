@@ -6,7 +6,7 @@ import numpy as np
 
 from tasks.fields.model import FieldModel, Forecast
 from tasks.fields.reading import Fields
-from tasks.files import whole
+from tasks.runtime.files import whole
 
 
 def write_forecasts(model: FieldModel, forecasts: list[Forecast], out: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 OFTEN = 0.95
 """A cell is used where it has a value in at least this share of the months."""

@@ -23,11 +23,11 @@ from torch import Tensor
 from ebm_core.checkpoints import load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
 from ebm_core.energies.grid import FieldEnergy
 from ebm_core.learning.score_matching import denoising_loss
-from tasks.errors import BasinError
 from tasks.fields.base import Base
 from tasks.fields.examples import SHARD, from_table
 from tasks.fields.tilt import Laws, new_energy, tensors, white_energy
-from tasks.parallel import RETRIES, Progress, connect, silent
+from tasks.runtime.errors import BasinError
+from tasks.runtime.parallel import RETRIES, Progress, connect, silent
 
 if TYPE_CHECKING:
     import pyarrow as pa

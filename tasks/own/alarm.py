@@ -9,13 +9,13 @@ import pandas as pd
 from scipy import special
 
 from tasks import alarms, drawdowns, event_tilt
-from tasks.errors import BasinError
 from tasks.events import Event
-from tasks.files import whole, write_json
 from tasks.own.alarm_report import alarm_page
 from tasks.own.question import Question
 from tasks.own.reading import Reading
-from tasks.parallel import Progress, silent
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import whole, write_json
+from tasks.runtime.parallel import Progress, silent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,14 +10,14 @@ from safetensors.torch import load_file, save_file
 from scipy import stats
 
 from tasks import paths
-from tasks.errors import BasinError
 from tasks.evaluate import summarise
-from tasks.files import read_json, whole, write_json
 from tasks.own.question import Question
 from tasks.own.reading import Reading
-from tasks.parallel import Progress
 from tasks.path_tilt import PARAMS, PathTilt, fit_path_tilt, untrained
 from tasks.predictive import LEVELS, from_sample
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json, whole, write_json
+from tasks.runtime.parallel import Progress
 
 SAMPLES = 2000
 """Paths a window and model."""

@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.files import whole
 from tasks.own.paths import OwnPaths
 from tasks.reporting import evidence
 from tasks.reporting.page import Cell, Row, Section, page, paragraph, table
 from tasks.reporting.standing import blocks, headline
 from tasks.reporting.words import model_name, signed, text
+from tasks.runtime.files import whole
 
 
 def write_report(

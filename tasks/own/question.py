@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 KINDS = ("price", "level", "rate")
 FREQUENCIES = ("B", "D", "W", "MS", "h")

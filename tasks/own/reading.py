@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tasks.errors import BasinError
 from tasks.own.question import Question
 from tasks.readers import OFFSET
+from tasks.runtime.errors import BasinError
 
 SHOWN = 3
 """Bad rows that a message names."""

@@ -9,10 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.errors import BasinError
 from tasks.events import parse
 from tasks.families.frozen import freeze, inputs_of, thaw
-from tasks.files import read_json, sha256, whole, write_json
 from tasks.own.alarm import Alarm
 from tasks.own.alarm import alarm as raise_alarms
 from tasks.own.domains import suite
@@ -22,11 +20,13 @@ from tasks.own.plan import planned
 from tasks.own.question import Question
 from tasks.own.reading import Reading, load, understand
 from tasks.own.results import Backtest, Forecast
-from tasks.parallel import Progress, silent
-from tasks.params import DomainParams
 from tasks.quarantine import valid
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json, sha256, whole, write_json
+from tasks.runtime.parallel import Progress, silent
+from tasks.runtime.params import DomainParams
+from tasks.runtime.workspace import Workspace
 from tasks.tilts import load_fold, save_model
-from tasks.workspace import Workspace
 
 FIT = ("validate", "features", "audit", "train")
 

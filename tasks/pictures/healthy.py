@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ebm_core.energies.networks import initialise
-from tasks.parallel import Progress
+from tasks.runtime.parallel import Progress
 
 SIDE = 64
 """Pixels a side of a slice."""

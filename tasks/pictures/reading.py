@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.arrays import read_arrays
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff")
 

@@ -6,9 +6,9 @@ import numpy as np
 from scipy import ndimage
 from scipy.sparse.csgraph import connected_components
 
-from tasks.errors import BasinError
 from tasks.pictures.healthy import SIDE
 from tasks.pictures.reading import SUFFIXES, Pictures, read_pictures, scaled
+from tasks.runtime.errors import BasinError
 
 NIFTI = (".nii", ".nii.gz")
 ALIKE = 0.9

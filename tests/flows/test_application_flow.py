@@ -11,8 +11,8 @@ import yaml
 
 from flows.listening import listener
 from tasks.applications import STAGES
-from tasks.errors import BasinError
-from tasks.files import write_json
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import write_json
 from tests.flows.test_pipeline import PIXEL, Recorder
 
 SCORES = {"models": {"ebm": {"auroc": 0.9}, "knn": {"auroc": 0.8}}, "seeds": 5}

@@ -9,15 +9,12 @@ import yaml
 from tasks.applications import get_application
 from tasks.catalog import load_catalog
 from tasks.domains import DOMAINS
-from tasks.params import load_domains
+from tasks.runtime.params import load_domains
+from tasks.runtime.workspace import Workspace
 from tasks.sources.entries import DatasetSource
 from tasks.stages import STAGES
-from tasks.workspace import Workspace
 
-PLUMBING = {
-    f"tasks/{name}.py"
-    for name in ("__init__", "errors", "files", "freshness", "parallel", "params", "stages", "workspace")
-}
+PLUMBING = ("tasks/runtime/", "tasks/__init__.py", "tasks/stages.py")
 """Moves files and arguments about; a change of it does not make results stale."""
 
 
@@ -37,7 +34,7 @@ def direct(root: Path, path: str, domain: str) -> set[str]:
             found |= {file for file in (f"{stem}.py", f"{stem}/__init__.py") if (root / file).is_file()}
     if "tasks/domains/__init__.py" in found:
         found.add(f"tasks/domains/{domain}.py")
-    return found - PLUMBING
+    return {path for path in found if not path.startswith(PLUMBING)}
 
 
 def closure(root: Path, entry: str, domain: str) -> set[str]:

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from flows.listening import listener
-from tasks.errors import BasinError
-from tasks.files import write_json
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import write_json
+from tasks.runtime.workspace import Workspace
 from tasks.stages import STAGES
-from tasks.workspace import Workspace
 
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
@@ -214,7 +214,7 @@ def test_a_lost_connection_is_tried_again(toy: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_second_run_waits_for_the_first(toy: Path) -> None:
-    from tasks.freshness import one_run_at_a_time
+    from tasks.runtime.freshness import one_run_at_a_time
 
     outcome: list[Any] = []
     recorder = Recorder()

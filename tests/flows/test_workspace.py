@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flows.workspace import prepared
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 
 @pytest.fixture

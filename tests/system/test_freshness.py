@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tasks.errors import BasinError
-from tasks.freshness import Verdict, bring_up_to_date, nothing_to_do, one_run_at_a_time
+from tasks.runtime.errors import BasinError
+from tasks.runtime.freshness import Verdict, bring_up_to_date, nothing_to_do, one_run_at_a_time
 
 PIPELINE = f"""
 stages:
@@ -88,7 +88,7 @@ def dvc(root: Path, *arguments: str) -> str:
 
 
 def flow(root: Path) -> dict[str, Verdict]:
-    """All stages through `tasks.freshness`, the two domains as threads of one process."""
+    """All stages through `tasks.runtime.freshness`, the two domains as threads of one process."""
     namespace: dict = {"__name__": "toy"}
     exec((root / "toy.py").read_text(), namespace)
     verdicts: dict[str, Verdict] = {}
@@ -228,7 +228,7 @@ def test_a_killed_run_leaves_the_last_good_output_and_no_lock(toy: Path) -> None
     script = f"""
 import time
 from pathlib import Path
-from tasks.freshness import bring_up_to_date, one_run_at_a_time
+from tasks.runtime.freshness import bring_up_to_date, one_run_at_a_time
 
 def work():
     print("working", flush=True)
@@ -252,7 +252,7 @@ with one_run_at_a_time(root, lambda: None):
 def test_asking_imports_no_heavy_package(toy: Path) -> None:
     flow(toy)
     script = (
-        "import sys; from pathlib import Path; from tasks.freshness import bring_up_to_date\n"
+        "import sys; from pathlib import Path; from tasks.runtime.freshness import bring_up_to_date\n"
         f"print(bring_up_to_date('add@north', Path({str(toy)!r}), None))\n"
         "print(sorted({'torch', 'great_expectations', 'ray', 'prefect', 'arch'} & set(sys.modules)))"
     )

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from tasks import report as stage
-from tasks.params import load_params
+from tasks.runtime.params import load_params
 from tests.synthetic import make_inputs, project
 from tests.tasks.test_report import domain_of
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tasks.alarms import caught, episodes, events, false_alarms, scores, threshold
-from tasks.errors import BasinError
 from tasks.events import parse
+from tasks.runtime.errors import BasinError
 
 
 def flags(size: int, *rows: int) -> np.ndarray:

@@ -17,11 +17,11 @@ from tasks.checks import groups
 from tasks.checks.check import Check, Outcome, require_pass, run_checks
 from tasks.checks.data import DataEvidence
 from tasks.checks.forecasts import ForecastEvidence, check_forecasts
-from tasks.errors import BasinError
-from tasks.files import write_json
-from tasks.parallel import silent
-from tasks.params import DomainParams, Waiver, load_params
-from tasks.workspace import Workspace
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import write_json
+from tasks.runtime.parallel import silent
+from tasks.runtime.params import DomainParams, Waiver, load_params
+from tasks.runtime.workspace import Workspace
 from tests.synthetic import make_forecasts, project
 
 LEADS = (1, 3)

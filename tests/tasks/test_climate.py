@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from tasks.domains.climate import DOMAIN, MODELS
-from tasks.errors import BasinError
-from tasks.params import FeatureParams
+from tasks.runtime.errors import BasinError
+from tasks.runtime.params import FeatureParams
 from tasks.seasonal import (
     averaged,
     climatology,

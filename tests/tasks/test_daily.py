@@ -7,8 +7,8 @@ import pytest
 
 from tasks import daily
 from tasks.daily import daily_forecast
-from tasks.errors import BasinError
-from tasks.files import write_json
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import write_json
 
 
 def test_no_model_or_a_day_that_the_model_has_seen_is_one_clear_line(project_root, tmp_path, monkeypatch):

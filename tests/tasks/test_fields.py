@@ -8,7 +8,6 @@ import pytest
 import torch
 import xarray as xr
 
-from tasks.errors import BasinError
 from tasks.fields.base import BEFORE, LEADS, Base, fit_base, forecasts, seasons
 from tasks.fields.examples import SHARD, from_table, known_examples, write_shards
 from tasks.fields.fit import fit
@@ -17,6 +16,7 @@ from tasks.fields.output import write_energies, write_filled, write_forecasts
 from tasks.fields.reading import Fields, Grid, open_fields
 from tasks.fields.tilt import new_energy
 from tasks.fields.training import Settings
+from tasks.runtime.errors import BasinError
 from tests.synthetic_fields import LAT, write
 
 MONTHS = 600

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from tasks.domains.finance import DOMAIN
-from tasks.errors import BasinError
 from tasks.families.returns import REGRESSIONS, measures
-from tasks.params import FeatureParams
+from tasks.runtime.errors import BasinError
+from tasks.runtime.params import FeatureParams
 from tasks.volatility import MODELS, one_step
 
 PARAMS = FeatureParams(refit=200, min_rows=300)

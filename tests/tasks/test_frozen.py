@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.errors import BasinError
 from tasks.families.frozen import freeze, thaw
 from tasks.own.domains import OwnReturns
-from tasks.params import FeatureParams
+from tasks.runtime.errors import BasinError
+from tasks.runtime.params import FeatureParams
 
 
 def test_what_was_frozen_forecasts_as_it_did_in_the_walk():

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tasks.errors import BasinError
 from tasks.ingest import ingest, known_on
-from tasks.params import DomainParams, load_params
+from tasks.runtime.errors import BasinError
+from tasks.runtime.params import DomainParams, load_params
+from tasks.runtime.workspace import Workspace
 from tasks.sources.entries import FileSource
-from tasks.workspace import Workspace
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from tasks import landscape as stage
-from tasks.errors import BasinError
-from tasks.files import read_json
-from tasks.params import load_params
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json
+from tasks.runtime.params import load_params
 from tests.synthetic import make_inputs, project
 
 DOMAIN = SimpleNamespace(

@@ -4,7 +4,6 @@ import subprocess
 
 import pytest
 
-from tasks.errors import BasinError
 from tasks.models import (
     CURRENT,
     REFUSED,
@@ -18,6 +17,7 @@ from tasks.models import (
     standing,
     versions,
 )
+from tasks.runtime.errors import BasinError
 from tests.small_project import call, retrain
 
 

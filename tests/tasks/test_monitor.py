@@ -10,8 +10,8 @@ from scipy import stats
 from tasks import monitor
 from tasks.detector import BOUND, MONTH, conformal, e_detector, threshold
 from tasks.drift import drift
-from tasks.files import read_json, write_json
 from tasks.reporting.monitoring import monitoring_page
+from tasks.runtime.files import read_json, write_json
 
 
 def test_conformal_ranks_are_those_of_an_exchangeable_day_and_halve_ties():

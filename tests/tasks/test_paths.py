@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tasks import paths
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 
 def prices(rows: int = 1500, seed: int = 0) -> np.ndarray:

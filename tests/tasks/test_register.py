@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import load_file
 
 from tasks import register as stage
-from tasks.errors import BasinError
-from tasks.files import read_json
-from tasks.params import load_params
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json
+from tasks.runtime.params import load_params
 from tasks.tilts import load_model
 from tests.synthetic import AUDIT, make_inputs, project
 from tests.tasks.test_report import made_up

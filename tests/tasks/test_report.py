@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from tasks import report as stage
-from tasks.errors import BasinError
-from tasks.files import read_json, write_json
-from tasks.params import load_params
 from tasks.reporting.charts import ticks
 from tasks.reporting.standing import Block, headline, holm
 from tasks.reporting.words import dated, model_name, text
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json, write_json
+from tasks.runtime.params import load_params
 from tests.synthetic import LEADS, PEERS, make_inputs, project
 
 FREQUENCY = {"finance": "B", "climate": "MS"}

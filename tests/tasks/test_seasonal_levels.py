@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.errors import BasinError
 from tasks.families.seasonal_levels import _MODELS, BASE, LEARNING, SeasonalLevels, _Walk
 from tasks.linear_models import changes, corrected, lim, ridge
-from tasks.params import FeatureParams
+from tasks.runtime.errors import BasinError
+from tasks.runtime.params import FeatureParams
 from tasks.seasonal_models import MEMBERS, PEERS
 from tasks.xro import xro
 

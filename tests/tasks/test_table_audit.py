@@ -9,7 +9,7 @@ import pytest
 
 from tasks.checks.table.evidence import Spec, read_spec
 from tasks.checks.table.run import audit_table, page_of, write_audit
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 from tests.synthetic_tables import garch, seasonal
 
 SPEC = {"time": "date", "target": "close"}

@@ -9,8 +9,8 @@ import torch
 
 from ebm_core import BilinearEnergy
 from tasks.families.returns import GLOBAL_TILT
-from tasks.files import read_json
 from tasks.prior import prior_tilts
+from tasks.runtime.files import read_json
 from tasks.tilts import TiltConfig, TiltedModel, load_model, save_model
 from tasks.walk_forward import Fold
 

@@ -5,7 +5,7 @@ from datetime import date
 
 import pandas as pd
 
-from tasks.params import SplitParams
+from tasks.runtime.params import SplitParams
 from tasks.train import Walk
 from tasks.tune import before_test, walk_gains
 from tasks.walk_forward import folds

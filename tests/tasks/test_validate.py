@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tasks.errors import BasinError
 from tasks.quarantine import valid
+from tasks.runtime.errors import BasinError
+from tasks.runtime.workspace import Workspace
 from tasks.stages import run_stage
 from tasks.validate import derived, read_suite, run_suite
-from tasks.workspace import Workspace
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pandas as pd
 
 from tasks.checks.check import Check, Outcome
 from tasks.checks.table.evidence import TableEvidence
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 FOLDS = 5
 FEWEST = 100

@@ -10,9 +10,9 @@ import pandas as pd
 from tasks.checks.check import require_known, run_checks
 from tasks.checks.table import labels, rows, time
 from tasks.checks.table.evidence import Spec, TableEvidence
-from tasks.errors import BasinError
-from tasks.files import whole, write_json
-from tasks.parallel import Progress, silent
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import whole, write_json
+from tasks.runtime.parallel import Progress, silent
 
 CHECKS = (*rows.CHECKS, *time.CHECKS, *labels.CHECKS)
 

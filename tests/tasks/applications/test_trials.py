@@ -6,7 +6,7 @@ from sklearn import metrics
 
 from tasks.applications.measures import AP, AUROC, ECE, Measure, accuracy, calibration_error, mean, median
 from tasks.applications.trials import Trial, judge
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.errors import BasinError
 from tasks.own.plan import MOST_ROWS, planned
 from tasks.own.question import Question
 from tasks.own.reading import understand
+from tasks.runtime.errors import BasinError
 
 ASKED = Question(time="date", target="close")
 

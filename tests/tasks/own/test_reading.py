@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.errors import BasinError
 from tasks.own.question import Question
 from tasks.own.reading import load, understand
+from tasks.runtime.errors import BasinError
 
 ASKED = Question(time="date", target="close")
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from tasks.files import read_json
 from tasks.own.results import Backtest, Forecast
+from tasks.runtime.files import read_json
 from tests.synthetic import project
 
 

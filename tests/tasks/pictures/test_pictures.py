@@ -14,13 +14,13 @@ from scipy import ndimage
 from tasks.applications import Given
 from tasks.domains.images import APPLICATION as IMAGES
 from tasks.domains.mri import APPLICATION as MRI
-from tasks.errors import BasinError
 from tasks.pictures import finders
 from tasks.pictures.classes import calibrate
 from tasks.pictures.corruptions import CORRUPTIONS
 from tasks.pictures.healthy import fit_lesion_energy
 from tasks.pictures.lesions import add_lesions
 from tasks.pictures.scans import SIDE, alike, divided, read_scans, resized
+from tasks.runtime.errors import BasinError
 
 RNG = np.random.default_rng(0)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 
 @contextmanager

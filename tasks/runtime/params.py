@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from tasks.errors import BasinError
-from tasks.files import whole
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import whole
 
 
 class Strict(BaseModel):

@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 if TYPE_CHECKING:
     from dvc.repo import Repo

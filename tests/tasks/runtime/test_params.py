@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import BasinError
-from tasks.params import load_domains, load_params, set_as_of
+from tasks.runtime.errors import BasinError
+from tasks.runtime.params import load_domains, load_params, set_as_of
 
-GOOD = (Path(__file__).resolve().parents[2] / "params.yaml").read_text(encoding="utf-8")
+GOOD = (Path(__file__).resolve().parents[3] / "params.yaml").read_text(encoding="utf-8")
 
 
 def message(folder: Path, text: str, domain: str = "finance") -> str:

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from tasks.errors import BasinError
-from tasks.parallel import run_units, single_threaded
+from tasks.runtime.errors import BasinError
+from tasks.runtime.parallel import run_units, single_threaded
 
 
 def divide(a: int, b: int) -> float:
@@ -42,7 +42,7 @@ def test_what_a_unit_raises_is_raised_here():
 
 
 def test_a_cluster_that_is_not_there_is_named(tmp_path):
-    code = "from tasks.parallel import connect; connect()"
+    code = "from tasks.runtime.parallel import connect; connect()"
     environment = {"RAY_ADDRESS": "no.such.host:1", "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     environment["PYTHONPATH"] = ":".join(sys.path)
     found = subprocess.run(

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.errors import BasinError
+from tasks.runtime.errors import BasinError
 
 Progress = Callable[[str, int, int], None]
 """Called as ``progress(label, done, total)`` while long work goes on."""
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 RETRIES = 3
 """How often a unit starts again when its worker or node dies; what a unit raises itself is not retried."""
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import BasinError
-from tasks.files import read_json, scratch, whole, write_json
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json, scratch, whole, write_json
 
 
 def test_a_failed_block_leaves_the_last_good_outputs_and_no_remains(tmp_path: Path) -> None:
