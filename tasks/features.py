@@ -3,12 +3,12 @@
 from typing import Any
 
 from tasks.domains import get_domain
-from tasks.quarantine import valid
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, sha256, whole
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
+from tasks.sources.quarantine import valid
 
 
 def features(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:

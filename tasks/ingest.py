@@ -1,25 +1,12 @@
 """Stage ``ingest``: the sources of a domain as they were known on a date, with where they came from."""
 
-import os
-from datetime import date
 from typing import Any
 
-import pandas as pd
-
-from tasks.catalog import load_catalog, read_source
-from tasks.domains import get_domain
-from tasks.runtime.errors import BasinError
 from tasks.runtime.files import sha256, whole, write_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
-from tasks.sources.entries import DatasetSource, Entry
-
-
-def published(time: pd.Series, entry: Entry) -> pd.Series:
-    """Date on which each value became public: end of its period plus the publication lag in days."""
-    end = time + pd.offsets.MonthEnd(0) if entry.frequency == "MS" else time
-    return end + pd.Timedelta(days=entry.publication_lag)
+from tasks.sources.snapshot import snapshot
 
 
 def ingest(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
@@ -35,59 +22,3 @@ def ingest(workspace: Workspace, params: DomainParams, progress: Progress = sile
         }
         write_json(provenance_path, provenance)
     return {"rows": len(raw), "last": f"{raw['time'].max():%Y-%m-%d}"}
-
-
-def snapshot(
-    workspace: Workspace, as_of: date, progress: Progress = silent
-) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    """The raw table of a domain as it was known at the end of the day ``as_of``, and its sources.
-
-    ``BASIN_DATA_MIRROR`` names a folder, absolute or relative to the project root, that is searched first.
-    Rows published after ``as_of`` are dropped; nothing else is changed: order, duplicates and missing
-    values are for `validate` to judge. Raises ``BasinError`` where a source cannot be read or nothing
-    was public on that date.
-    """
-    domain = get_domain(workspace)
-    catalog = load_catalog(workspace.catalog)
-    folder = os.environ.get("BASIN_DATA_MIRROR")
-    mirror = workspace.root / folder if folder else None
-    tables, sources = {}, []
-    for done, name in enumerate(domain.sources):
-        progress("sources", done, len(domain.sources))
-        if name not in catalog:
-            raise BasinError(
-                f"{workspace.catalog}: no source `{name}`, which domain {domain.name} needs; known: "
-                f"{', '.join(catalog)}"
-            )
-        entry = catalog[name]
-        if isinstance(entry, DatasetSource):
-            raise BasinError(f"{workspace.catalog}: `{name}` holds examples of an application, not a series")
-        source = read_source(name, entry, workspace.root, mirror, progress)
-        tables[name] = known_on(source.table, entry, as_of, source.label)
-        sources.append(
-            {
-                "name": name,
-                "kind": entry.kind,
-                "origin": entry.origin,
-                "sha256": source.sha256,
-                "rows": len(tables[name]),
-                "licence": entry.licence,
-                "unit": entry.unit,
-                "frequency": entry.frequency,
-                "publication_lag": entry.publication_lag,
-            }
-        )
-    progress("sources", len(domain.sources), len(domain.sources))
-    return domain.parse(tables)[["time", "series", *domain.columns]].reset_index(drop=True), sources
-
-
-def known_on(table: pd.DataFrame, entry: Entry, as_of: date, label: str) -> pd.DataFrame:
-    """Rows of ``table`` that were public at the end of the day ``as_of``."""
-    known = table[published(table["time"], entry) < pd.Timestamp(as_of) + pd.Timedelta(days=1)]
-    if known.empty:
-        first = f"{published(table['time'], entry).min():%Y-%m-%d}" if len(table) else "never: it has no rows"
-        raise BasinError(
-            f"{label}: no row was public on ingest.as_of {as_of} (first publication: {first}); set a later "
-            "as_of in params.yaml or give an older file"
-        )
-    return known.reset_index(drop=True)

@@ -13,12 +13,12 @@ from tasks.detector import conformal, detector_path, threshold
 from tasks.domains import get_domain
 from tasks.drift import drift
 from tasks.families.frozen import thaw
-from tasks.ingest import snapshot
 from tasks.models import in_use
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, whole, write_json
 from tasks.runtime.params import load_params
 from tasks.runtime.workspace import Workspace
+from tasks.sources.snapshot import snapshot
 from tasks.tilts import FORECAST_PANELS, load_model
 from tasks.validate import accepted, read_suite
 

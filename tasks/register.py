@@ -9,13 +9,13 @@ from tasks.checks.check import require_pass
 from tasks.checks.forecasts import check_forecasts
 from tasks.domains import get_domain
 from tasks.families.frozen import freeze
-from tasks.quarantine import valid
 from tasks.reporting.standing import Block, blocks, clear
 from tasks.reporting.words import in_sentence, model_name, signed, text
 from tasks.runtime.files import read_json, whole, write_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
+from tasks.sources.quarantine import valid
 from tasks.tilts import TiltedModel, load_fold, save_model
 
 

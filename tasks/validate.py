@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tasks.quarantine import at_fault
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, remove, sha256, whole, write_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
+from tasks.sources.quarantine import at_fault
 
 SHOWN = 5
 """Dates of failing rows that are kept; their number is always the true one."""

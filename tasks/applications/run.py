@@ -13,13 +13,13 @@ from tasks.applications.answers import averaged
 from tasks.applications.landscape import draw, log_to_tensorboard
 from tasks.applications.report import application_page
 from tasks.applications.trials import Trial, judge
-from tasks.catalog import find_dataset, load_catalog, sha256_of
 from tasks.checks.check import run_checks
 from tasks.checks.table.evidence import TableEvidence
 from tasks.checks.table.labels import CHECKS
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, scratch, whole, write_json
 from tasks.runtime.parallel import ROOT, Progress, run_units, silent, single_threaded
+from tasks.sources.catalog import find_dataset, load_catalog, sha256_of
 from tasks.sources.entries import DatasetSource
 from tasks.validate import read_suite, require
 

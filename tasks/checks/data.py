@@ -12,12 +12,12 @@ from tasks.checks.check import Check, Outcome, longest_run, run_checks
 from tasks.checks.table import rows, time
 from tasks.checks.table.evidence import Spec, TableEvidence
 from tasks.domains import get_domain
-from tasks.quarantine import valid
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
+from tasks.sources.quarantine import valid
 
 SEED = 20_181_231
 """Of the dates at which the past is replayed."""

@@ -11,12 +11,12 @@ import pandas as pd
 from tasks.checks.check import Check, Outcome, run_checks
 from tasks.checks.groups import INTERVALS, grouped, judge_coverage, judge_skill
 from tasks.domains import get_domain
-from tasks.quarantine import valid
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import Waiver
 from tasks.runtime.workspace import Workspace
+from tasks.sources.quarantine import valid
 
 LEVEL = 0.01
 """Chance of any false alarm among all intervals of a domain (Bonferroni)."""

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from tasks.own.question import Question
-from tasks.readers import OFFSET
 from tasks.runtime.errors import BasinError
+from tasks.sources.readers import OFFSET
 
 SHOWN = 3
 """Bad rows that a message names."""

@@ -20,12 +20,12 @@ from tasks.own.plan import planned
 from tasks.own.question import Question
 from tasks.own.reading import Reading, load, understand
 from tasks.own.results import Backtest, Forecast
-from tasks.quarantine import valid
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, sha256, whole, write_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
+from tasks.sources.quarantine import valid
 from tasks.tilts import load_fold, save_model
 
 FIT = ("validate", "features", "audit", "train")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.arrays import read_arrays
 from tasks.runtime.errors import BasinError
+from tasks.sources.npz import read_arrays
 
 SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff")
 

@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from tasks.applications import get_application
-from tasks.catalog import load_catalog
 from tasks.domains import DOMAINS
 from tasks.runtime.params import load_domains
 from tasks.runtime.workspace import Workspace
+from tasks.sources.catalog import load_catalog
 from tasks.sources.entries import DatasetSource
 from tasks.stages import STAGES
 
@@ -80,6 +80,7 @@ WATCHED = {"ingest": {"data/local"}}
 """The folder of the user's own files, of which the catalog may name any."""
 NOT_OUTPUTS = {"root", "domain", "artifacts", "runs", "data_docs", "tensorboard", "run_record"}
 PARTS = {
+    "ingest": "tasks/sources/snapshot.py",
     "audit": "tasks/checks/data.py",
     "register": "tasks/checks/forecasts.py",
     "report": "tasks/reporting/*.py",

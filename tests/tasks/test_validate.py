@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tasks.quarantine import valid
 from tasks.runtime.errors import BasinError
 from tasks.runtime.workspace import Workspace
+from tasks.sources.quarantine import valid
 from tasks.stages import run_stage
 from tasks.validate import derived, read_suite, run_suite
 

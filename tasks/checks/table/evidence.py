@@ -11,9 +11,9 @@ import pandas as pd
 import yaml
 from pydantic import Field, ValidationError
 
-from tasks.readers import OFFSET
 from tasks.runtime.errors import BasinError
 from tasks.runtime.params import Strict, Waiver
+from tasks.sources.readers import OFFSET
 
 STEPS = {"h": 1 / 24, "D": 1.0, "B": 1.0, "W": 7.0, "MS": 30.44}
 """Days between rows of each frequency."""

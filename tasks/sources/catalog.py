@@ -68,7 +68,7 @@ def read_source(
     applies row and value, when the source is missing, unreadable, not the stated one, lacks a column, or
     holds a date or number that does not parse.
     """
-    from tasks.readers import read_file, tidy
+    from tasks.sources.readers import read_file, tidy
 
     path = mirror / entry.mirror if mirror and entry.mirror else None
     if path is None or not path.is_file():

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.catalog import RETRIES, find_dataset, load_catalog, read_source, sha256_of
 from tasks.runtime.errors import BasinError
+from tasks.sources.catalog import RETRIES, find_dataset, load_catalog, read_source, sha256_of
 
 FRED = "observation_date,SP500\n2018-12-24,2351.10\n2018-12-25,\n2018-12-26,.\n2018-12-27,2488.83\n"
 NOAA = """  YR   MON  NINO1+2  ANOM   NINO3    ANOM   NINO4    ANOM NINO3.4   ANOM
