@@ -18,10 +18,10 @@ from benchmarks.outsiders import SEA as OUTSIDE_SEA
 from benchmarks.row import Row
 from benchmarks.spoilings import SEA, SPEC, SPOILINGS, TABLES
 from tasks.checks.check import ORDER
+from tasks.checks.drift import drift
 from tasks.checks.table.evidence import Spec
 from tasks.checks.table.run import audit_table
 from tasks.checks.table.time import DRIFT_LEVEL
-from tasks.drift import drift
 from tests.synthetic_tables import garch, seasonal
 
 WINDOWS, SIMULATED = 200, 200

@@ -8,8 +8,8 @@ import pandas as pd
 from scipy import stats
 
 from benchmarks.row import Row
+from tasks.checks.drift import drift
 from tasks.detector import MONTH, conformal, e_detector, threshold
-from tasks.drift import drift
 from tasks.monitor import CALM, PERIODS, REFERENCE, WINDOW
 from tasks.runtime.workspace import Workspace
 

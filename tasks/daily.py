@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tasks.checks.suites import accepted, read_suite
 from tasks.domains import get_domain
 from tasks.families.frozen import thaw
 from tasks.forecast import steps_ahead
@@ -17,7 +18,6 @@ from tasks.runtime.params import load_params
 from tasks.runtime.workspace import Workspace
 from tasks.sources.snapshot import snapshot
 from tasks.tilts import load_model
-from tasks.validate import accepted, read_suite
 
 UNUSUAL = 0.95
 """Share of the scored days whose lower tail was less threatening, from which a day is an alarm."""

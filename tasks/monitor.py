@@ -9,9 +9,10 @@ import pandas as pd
 import torch
 
 from ebm_core.tilts.tilted import TiltedDistribution, untilted
+from tasks.checks.drift import drift
+from tasks.checks.suites import accepted, read_suite
 from tasks.detector import conformal, detector_path, threshold
 from tasks.domains import get_domain
-from tasks.drift import drift
 from tasks.families.frozen import thaw
 from tasks.models import in_use
 from tasks.runtime.errors import BasinError
@@ -20,7 +21,6 @@ from tasks.runtime.params import load_params
 from tasks.runtime.workspace import Workspace
 from tasks.sources.snapshot import snapshot
 from tasks.tilts import FORECAST_PANELS, load_model
-from tasks.validate import accepted, read_suite
 
 PERIODS = {"B": 252, "MS": 12}
 CALM = 20
@@ -178,7 +178,7 @@ def realised(days: pd.DataFrame, breached: set[str]) -> dict[str, Any]:
 
 
 def drifts(inputs: pd.DataFrame, learned: pd.Series, frequency: str, model: Any) -> list[dict[str, Any]]:
-    """:func:`tasks.drift.drift` of the model's inputs by series; none until a window of rows is there."""
+    """Drift of the model's inputs by series (``tasks.checks.drift``); empty before a window of rows."""
     columns = [name for name in model.config.columns if inputs[name].nunique() > 1]
     tables = []
     for name, part in inputs.groupby("series"):

@@ -14,6 +14,7 @@ from tasks.applications.landscape import draw, log_to_tensorboard
 from tasks.applications.report import application_page
 from tasks.applications.trials import Trial, judge
 from tasks.checks.check import run_checks
+from tasks.checks.suites import read_suite, require
 from tasks.checks.table.evidence import TableEvidence
 from tasks.checks.table.labels import CHECKS
 from tasks.runtime.errors import BasinError
@@ -21,7 +22,6 @@ from tasks.runtime.files import read_json, scratch, whole, write_json
 from tasks.runtime.parallel import ROOT, Progress, run_units, silent, single_threaded
 from tasks.sources.catalog import find_dataset, load_catalog, sha256_of
 from tasks.sources.entries import DatasetSource
-from tasks.validate import read_suite, require
 
 Stages = Callable[[str, Callable[[Progress], Any]], None]
 """``stages(name, run)`` calls ``run(progress)`` and shows it."""

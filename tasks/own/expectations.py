@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tasks.checks.suites import examined, failure_line, read_suite
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import whole, write_json
 from tasks.sources.quarantine import at_fault
-from tasks.validate import examined, failure_line, read_suite
 
 MARGIN = 0.5
 """Values may lie beyond those seen by this share of their range."""

@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from tasks import monitor
+from tasks.checks.drift import drift
 from tasks.detector import BOUND, MONTH, conformal, e_detector, threshold
-from tasks.drift import drift
 from tasks.reporting.monitoring import monitoring_page
 from tasks.runtime.files import read_json, write_json
 

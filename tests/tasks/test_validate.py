@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tasks.checks.suites import derived, read_suite, run_suite
 from tasks.runtime.errors import BasinError
 from tasks.runtime.workspace import Workspace
 from tasks.sources.quarantine import valid
 from tasks.stages import run_stage
-from tasks.validate import derived, read_suite, run_suite
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import pandas as pd
 from scipy import stats
 
 from tasks.checks.check import Check, Outcome
+from tasks.checks.drift import drift
 from tasks.checks.table.evidence import STEPS, Series, TableEvidence, as_dates
 from tasks.checks.table.outcome import outcome
-from tasks.drift import drift
 
 DRIFT_LEVEL = 0.01
 """Chance of calling any column drifted where none is."""

@@ -70,7 +70,7 @@ class Toy:
 
 @pytest.fixture(scope="module")
 def params() -> DomainParams:
-    return load_params(Path(__file__).resolve().parents[2], "climate")
+    return load_params(Path(__file__).resolve().parents[3], "climate")
 
 
 def made(params: DomainParams, fault: str = "", keep: slice | np.ndarray | None = None) -> DataEvidence:
@@ -262,7 +262,7 @@ def test_a_waiver_turns_a_failure_into_a_warning_until_its_day() -> None:
 
 
 def test_a_waiver_of_no_check_is_refused(tmp_path: Path) -> None:
-    text = (Path(__file__).resolve().parents[2] / "params.yaml").read_text()
+    text = (Path(__file__).resolve().parents[3] / "params.yaml").read_text()
     wrong = "min_episodes: 5, waive: [{check: luck, reason: none at all here, until: '2030-01-01'}]}"
     (tmp_path / "params.yaml").write_text(text.replace("min_episodes: 5}", wrong, 1))
     params = load_params(tmp_path, "finance")

@@ -1,0 +1,205 @@
+"""Expectation suites: a table held against one by Great Expectations, with Data Docs."""
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_json, remove, whole
+from tasks.sources.quarantine import at_fault
+
+SHOWN = 5
+"""Dates of failing rows that are kept; their number is always the true one."""
+
+_one_at_a_time = threading.Lock()
+"""Great Expectations keeps its context in a module global; two domains may validate in one process."""
+
+
+def accepted(
+    suite: dict[str, Any], raw: pd.DataFrame, label: str, data_docs: Path, quarantine: Path | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame, list[dict[str, Any]]]:
+    """``raw`` without the rows that break the suite, those rows with a ``reason``, and what was found.
+
+    The rows at fault are written to ``quarantine`` first, whatever comes of it, with ``row``, their place in
+    ``raw``. Raises ``BasinError`` where they are more than the suite's share, or what is left breaks it.
+    """
+    found = examined(suite, derived(raw), data_docs, ("series", "time"))
+    aside = at_fault(raw, [f for f in found if not f["success"]])
+    if quarantine is not None:
+        with whole(quarantine) as (path,):
+            aside.assign(row=aside.index.astype("int64")).to_parquet(path, index=False)
+    if aside.empty or len(aside) > suite.get("quarantine", 0) * len(raw):
+        return raw, aside, _required(suite, found, label, data_docs)
+    kept = raw.drop(index=aside.index).reset_index(drop=True)
+    return kept, aside, require(suite, derived(kept), label, data_docs, ("series", "time"))
+
+
+def require(
+    suite: dict[str, Any], table: pd.DataFrame, label: str, data_docs: Path, names: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    """The outcome of each expectation (:func:`run_suite`); ``BasinError`` where ``table`` breaks one."""
+    return _required(suite, examined(suite, table, data_docs, names), label, data_docs)
+
+
+def examined(
+    suite: dict[str, Any], table: pd.DataFrame, data_docs: Path, names: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    """:func:`run_suite`, one at a time in a process."""
+    with _one_at_a_time:
+        return run_suite(suite, table, data_docs, names)
+
+
+def _required(
+    suite: dict[str, Any], found: list[dict[str, Any]], label: str, data_docs: Path
+) -> list[dict[str, Any]]:
+    failed = [f for f in found if not f["success"]]
+    if failed:
+        raise BasinError(failure_line(failed, f"{label}: suite {suite['suite']}", data_docs))
+    return [{name: value for name, value in f.items() if name != "rows"} for f in found]
+
+
+def failure_line(failed: list[dict[str, Any]], label: str, data_docs: Path) -> str:
+    """The first failure in one line, and where all of them are shown."""
+    others = f" ({len(failed) - 1} more expectations failed)" if len(failed) > 1 else ""
+    return (
+        f"{label}: {_words(failed[0])}{others}; correct the source and run again, every row is shown in "
+        f"{data_docs / 'index.html'}"
+    )
+
+
+def read_suite(path: Path) -> dict[str, Any]:
+    """``{"suite": name, "expectations": [{"type", "kwargs", "meta"}]}``, or ``BasinError``."""
+    suite: dict[str, Any] = read_json(path)
+    if not isinstance(suite, dict) or not suite.get("suite") or not suite.get("expectations"):
+        raise BasinError(f"{path}: expected `suite` (a name) and `expectations` (a list); restore the file")
+    for number, expectation in enumerate(suite["expectations"], 1):
+        if set(expectation) != {"type", "kwargs", "meta"}:
+            raise BasinError(
+                f"{path}: expectation {number}: keys {', '.join(expectation)}, expected type, kwargs, meta"
+            )
+    return suite
+
+
+def derived(raw: pd.DataFrame) -> pd.DataFrame:
+    """``raw`` with the columns that suites may also name, missing in the first row of each series:
+
+    ``days_since_previous`` (to the row above), ``day_of_month``, and with a ``close`` the
+    ``log_return`` 100·Δlog close (missing where a price is not positive: another expectation says so).
+    """
+    table = raw.copy()
+    by_series = table.groupby("series", sort=False)
+    if pd.api.types.is_datetime64_any_dtype(table["time"]):
+        table["days_since_previous"] = by_series["time"].diff().dt.total_seconds() / 86400
+        table["day_of_month"] = table["time"].dt.day
+    if "close" in table and pd.api.types.is_numeric_dtype(table["close"]):
+        log_close = np.log(table["close"].where(table["close"] > 0))
+        table["log_return"] = 100 * log_close.groupby(table["series"], sort=False).diff()
+    return table
+
+
+def run_suite(
+    suite: dict[str, Any], table: pd.DataFrame, data_docs: Path, names: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    """One entry an expectation, in the order of the suite: ``expectation column where success observed
+    failing_rows rows dates why``. ``names`` are the columns that name a row. Not safe to call from two
+    threads at once."""
+    import great_expectations as gx
+    from great_expectations.checkpoint import UpdateDataDocsAction
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.exceptions import GreatExpectationsError
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    remove(data_docs)
+    context = gx.get_context(mode="ephemeral")
+    context.enable_analytics(False)
+    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+    for site in context.get_site_names():
+        context.delete_data_docs_site(site)
+    context.add_data_docs_site(
+        "data_docs",
+        {
+            "class_name": "SiteBuilder",
+            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+            "store_backend": {
+                "class_name": "TupleFilesystemStoreBackend",
+                "base_directory": str(data_docs.resolve()),
+            },
+        },
+    )
+    batch = context.data_sources.add_pandas("raw").add_dataframe_asset(suite["suite"])
+    definition = batch.add_batch_definition_whole_dataframe("all rows")
+    expectations = gx.ExpectationSuite(name=suite["suite"])
+    for position, entry in enumerate(suite["expectations"]):
+        meta = {**entry["meta"], "position": position}
+        try:
+            expectations.add_expectation_configuration(
+                ExpectationConfiguration(type=entry["type"], kwargs=entry["kwargs"], meta=meta)
+            )
+        except (GreatExpectationsError, ValueError) as error:  # pydantic's errors are ValueErrors
+            raise BasinError(
+                f"suite {suite['suite']}: expectation {position + 1} ({entry['type']}) is none that Great "
+                f"Expectations knows: {' '.join(str(error).split())}; correct its type or kwargs"
+            ) from error
+    checkpoint = context.checkpoints.add(
+        gx.Checkpoint(
+            name=suite["suite"],
+            validation_definitions=[
+                context.validation_definitions.add(
+                    gx.ValidationDefinition(
+                        name=suite["suite"], data=definition, suite=context.suites.add(expectations)
+                    )
+                )
+            ],
+            actions=[UpdateDataDocsAction(name="data_docs", site_names=["data_docs"])],
+            result_format={
+                "result_format": "COMPLETE",
+                "unexpected_index_column_names": list(names),
+            },
+        )
+    )
+    outcome = checkpoint.run(batch_parameters={"dataframe": table})
+    (run,) = outcome.run_results.values()
+    return [_entry(r) for r in sorted(run.results, key=lambda r: r.expectation_config.meta["position"])]
+
+
+def _entry(result: Any) -> dict[str, Any]:
+    config = result.expectation_config
+    kwargs = config.kwargs
+    detail = json.loads(json.dumps(result.result, default=str))
+    rows = detail.get("unexpected_index_list") or []
+    pair = [kwargs[key] for key in ("column_A", "column_B") if key in kwargs]
+    column = kwargs.get("column") or ", ".join(pair or kwargs.get("column_list", [])) or None
+    at = kwargs.get("row_condition")
+    observed = detail.get("observed_value")
+    if not result.success and not detail:
+        raised = list((result.exception_info or {}).values())
+        observed = next((r["exception_message"] for r in raised if isinstance(r, dict)), "it raised an error")
+    return {
+        "expectation": config.type,
+        "column": column,
+        "where": f"{at['column']['name']} {at['operator']} {at['parameter']}" if at else None,
+        "success": bool(result.success),
+        "observed": observed,
+        "failing_rows": int(detail.get("unexpected_count", 0)),
+        "rows": rows,
+        "dates": [_name(row) for row in rows[:SHOWN]],
+        "why": config.meta["why"],
+    }
+
+
+def _name(row: dict[str, Any]) -> str:
+    return f"{row['time'][:10]} ({row['series']})" if "time" in row else str(row["example"])
+
+
+def _words(failure: dict[str, Any]) -> str:
+    what = failure["expectation"] + (f" on {failure['column']}" if failure["column"] else "")
+    what += f" where {failure['where']}" if failure["where"] else ""
+    if failure["failing_rows"]:
+        where = f"{failure['failing_rows']} rows, first {', '.join(failure['dates'])}"
+    else:
+        where = f"found {' '.join(str(failure['observed']).split())}"
+    return f"{what} failed: {where}; expected: {failure['why']}"
