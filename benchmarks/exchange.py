@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tasks import paths
-from tasks.path_tilt import fit_path_tilt
+from tasks.forecasters import sample_paths
+from tasks.tilts.sample_paths import fit_path_tilt
 
 HORIZON, OFFICIAL, EARLIER, SEEDS, SAMPLES = 30, 5, 40, 5, 2000
 
@@ -18,17 +18,17 @@ Sampler = Callable[[np.ndarray, int], np.ndarray]
 
 
 def window_losses(values: np.ndarray, starts: list[int], sampler: Sampler) -> np.ndarray:
-    """Losses ``(seeds, windows, 4)`` in the order of :class:`tasks.paths.PathLoss`."""
+    """Losses ``(seeds, windows, 4)`` in the order of :class:`tasks.forecasters.sample_paths.PathLoss`."""
     losses = np.empty((SEEDS, len(starts), 4))
     for seed in range(SEEDS):
         for i, start in enumerate(starts):
-            found = paths.path_loss(sampler(values[:start], seed), values[start : start + HORIZON])
+            found = sample_paths.path_loss(sampler(values[:start], seed), values[start : start + HORIZON])
             losses[seed, i] = (found.loss, found.scale, found.sum_loss, found.sum_scale)
     return losses
 
 
 def bootstrap(sampler: Callable[..., np.ndarray]) -> Sampler:
-    """One of ``tasks.paths`` with a generator of its seed and origin."""
+    """One of ``tasks.forecasters.sample_paths`` with a generator of its seed and origin."""
     return lambda known, seed: sampler(known, HORIZON, SAMPLES, np.random.default_rng([seed, len(known)]))
 
 
@@ -37,8 +37,8 @@ def block_scores(values: np.ndarray, starts: list[int]) -> dict[str, Any]:
     tilt, evidence = fit_path_tilt(values[: starts[0]], HORIZON, seed=0)
     samplers: dict[str, Sampler] = {
         "ebm": lambda known, seed: tilt.sample(known, HORIZON, SAMPLES, seed)[0],
-        "base": bootstrap(paths.filtered_bootstrap),
-        **{name: bootstrap(peer) for name, peer in paths.PEERS.items()},
+        "base": bootstrap(sample_paths.filtered_bootstrap),
+        **{name: bootstrap(peer) for name, peer in sample_paths.PEERS.items()},
     }
     losses = {name: window_losses(values, starts, sampler) for name, sampler in samplers.items()}
     reference = losses["random-walk-bootstrap"].mean(0)
@@ -52,7 +52,7 @@ def block_scores(values: np.ndarray, starts: list[int]) -> dict[str, Any]:
             "by_seed": {"crps": crps.tolist(), "crps_sum": crps_sum.tolist()},
         }
         gains[name] = {
-            key: paths.paired_bootstrap(loss.mean(0)[:, i], reference[:, i], np.random.default_rng(0))
+            key: sample_paths.paired_bootstrap(loss.mean(0)[:, i], reference[:, i], np.random.default_rng(0))
             for key, i in (("crps", 0), ("crps_sum", 2))
         }
     return {

@@ -11,10 +11,10 @@ import pandas as pd
 from safetensors.torch import load_file, save_file
 
 from benchmarks.forecast import BUILD, MARKETS, closes, mirrored
-from tasks.families.returns import GLOBAL_TILT
 from tasks.own.question import Question
 from tasks.own.run import FIT, plainly, prepare, run_stages
 from tasks.runtime.files import read_json, whole, write_json
+from tasks.tilts.global_prior import GLOBAL_TILT
 
 SINCE = "2000-01-01"
 """Where the runs's test block begins; the yearly fits begin as early as the data allow."""

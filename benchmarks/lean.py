@@ -19,9 +19,9 @@ from tasks.runtime.files import whole
 from tasks.runtime.parallel import run_units, silent
 from tasks.runtime.params import TrainParams, load_params
 from tasks.runtime.workspace import Workspace
-from tasks.tilts import TiltConfig, TiltedModel, standardised
+from tasks.tilts.model import TiltConfig, TiltedModel, standardised
+from tasks.tilts.walk_forward import Fold, Trained, _gains, _training_rows, tilt_chain, yearly_gains
 from tasks.train import _chain, walked
-from tasks.walk_forward import Fold, Trained, _gains, _training_rows, tilt_chain, yearly_gains
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTHS = (0, 2, 8, 32, 128)

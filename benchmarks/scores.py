@@ -13,7 +13,7 @@ from benchmarks.row import Row
 from tasks.runtime.files import read_json
 from tasks.runtime.params import load_params
 from tasks.runtime.workspace import Workspace
-from tasks.tilts import load_fold
+from tasks.tilts.model import load_fold
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from tasks import volatility
 from tasks.events import Array, Event
+from tasks.forecasters import garch
 
 SAMPLES = 20000
 """Simulated paths of each starting variance, half of them the mirror images of the others' shocks in rank."""
@@ -108,7 +108,7 @@ def simulate(
             continue
         odds = []
         for window in (rows[0], WINDOW) if rows[0] > WINDOW else (rows[0],):
-            fitted = volatility.fit("gjr-skewt", returns[rows[0] - window : rows[0]])
+            fitted = garch.fit("gjr-skewt", returns[rows[0] - window : rows[0]])
             now = _simulated(event, fitted, returns, rows, np.random.default_rng([seed, int(year)]))
             if window == rows[0]:
                 scale[rows] = np.exp(now.horizon / 2)
@@ -161,7 +161,7 @@ def _simulated(
     event: Event, fitted: dict[str, float], returns: Array, rows: np.ndarray, rng: np.random.Generator
 ) -> Simulated:
     """Paths of ``fitted`` from the variances of the grid around those of ``rows``."""
-    scale = volatility.forecasts("gjr-skewt", fitted, returns[: rows[-1]], 0)["scale"].to_numpy()
+    scale = garch.forecasts("gjr-skewt", fitted, returns[: rows[-1]], 0)["scale"].to_numpy()
     residual = (returns[1 : rows[0]] - fitted["mu"]) / scale[: rows[0] - 1]
     draws = _draws(residual, event.steps, rng)
     variance = np.append(np.nan, 2 * np.log(scale))

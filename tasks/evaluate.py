@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from ebm_core.tilts.tilted import TiltedDistribution, untilted
 from tasks.domains import get_domain
-from tasks.mdn import MixtureDensityNetwork
+from tasks.forecasters.mixture_density import MixtureDensityNetwork
 from tasks.predictive import LEVELS, TAIL_LEVELS, Predictive, from_mixture, from_sample, from_tilted
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, whole, write_json
@@ -20,7 +20,7 @@ from tasks.runtime.workspace import Workspace
 from tasks.scores import confidence_set, model_scores, paired_test
 from tasks.sources.quarantine import valid
 from tasks.tails import recalibrated_levels
-from tasks.tilts import FORECAST_PANELS, load_fold, model_rows, skewt, standardised
+from tasks.tilts.model import FORECAST_PANELS, load_fold, model_rows, skewt, standardised
 
 
 def evaluate(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from tasks.runtime.files import whole, write_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
-from tasks.tilts import TiltedModel, load_model
+from tasks.tilts.model import TiltedModel, load_model
 
 DENSITY_POINTS = 161
 

@@ -21,7 +21,7 @@ from tasks.runtime.files import read_json, whole, write_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
-from tasks.tilts import TiltedModel, load_fold
+from tasks.tilts.model import TiltedModel, load_fold
 
 ENERGY = "energy −log p, nats"
 CEILING = 14.0

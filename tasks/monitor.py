@@ -13,14 +13,14 @@ from tasks.checks.drift import drift
 from tasks.checks.suites import accepted, read_suite
 from tasks.detector import conformal, detector_path, threshold
 from tasks.domains import get_domain
-from tasks.families.frozen import thaw
+from tasks.forecasters.frozen_returns import thaw
 from tasks.models import in_use
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, whole, write_json
 from tasks.runtime.params import load_params
 from tasks.runtime.workspace import Workspace
 from tasks.sources.snapshot import snapshot
-from tasks.tilts import FORECAST_PANELS, load_model
+from tasks.tilts.model import FORECAST_PANELS, load_model
 
 PERIODS = {"B": 252, "MS": 12}
 CALM = 20

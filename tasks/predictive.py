@@ -9,7 +9,7 @@ from scipy import special
 from torch import Tensor
 
 from ebm_core.tilts.tilted import TiltedDistribution
-from tasks.mdn import MixtureDensityNetwork
+from tasks.forecasters.mixture_density import MixtureDensityNetwork
 
 LEVELS = np.arange(1, 100) / 100
 """Levels of the quantile columns ``q0.01 … q0.99``."""

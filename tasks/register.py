@@ -8,7 +8,7 @@ import pandas as pd
 from tasks.checks.check import require_pass
 from tasks.checks.forecasts import check_forecasts
 from tasks.domains import get_domain
-from tasks.families.frozen import freeze
+from tasks.forecasters.frozen_returns import freeze
 from tasks.reporting.standing import Block, blocks, clear
 from tasks.reporting.words import in_sentence, model_name, signed, text
 from tasks.runtime.files import read_json, whole, write_json
@@ -16,7 +16,7 @@ from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
 from tasks.sources.quarantine import valid
-from tasks.tilts import TiltedModel, load_fold, save_model
+from tasks.tilts.model import TiltedModel, load_fold, save_model
 
 
 def register(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from tasks.runtime.files import read_json, whole
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
-from tasks.tilts import load_model
+from tasks.tilts.model import load_model
 
 
 def report(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:

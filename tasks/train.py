@@ -9,15 +9,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tasks.domains import get_domain
-from tasks.pooling import PastScores, PoolWeights
-from tasks.prior import prior_tilts
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, sha256, whole
 from tasks.runtime.parallel import Progress, run_units, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
-from tasks.tilts import TiltedModel, tensors
-from tasks.walk_forward import Choice, Fold, Trained, choose, folds, mdn_chain, tilt_chain
+from tasks.tilts.global_prior import prior_tilts
+from tasks.tilts.model import TiltedModel, tensors
+from tasks.tilts.pool_weights import PastScores, PoolWeights
+from tasks.tilts.walk_forward import Choice, Fold, Trained, choose, folds, mdn_chain, tilt_chain
 
 
 def train(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class Walk:
     """What every fit of a domain learns from.
 
     ``score`` holds the normal score of each row of ``inputs`` under the pool of its past; ``priors`` and
-    their gains are those of ``tasks.prior``, a fold each.
+    their gains are those of ``tasks.tilts.global_prior``, a fold each.
     """
 
     inputs: pd.DataFrame

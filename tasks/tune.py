@@ -15,8 +15,8 @@ from tasks.runtime.files import whole, write_json
 from tasks.runtime.parallel import Progress, connect, silent
 from tasks.runtime.params import DomainParams, TrainParams
 from tasks.runtime.workspace import Workspace
+from tasks.tilts.walk_forward import Trained, best_past, enough, tilt_chain, yearly_gains
 from tasks.train import Walk, walked
-from tasks.walk_forward import Trained, best_past, enough, tilt_chain, yearly_gains
 
 FACTOR = 10.0
 """Learning rate and weight decay are tried within this factor of those of params.yaml, log-uniformly."""

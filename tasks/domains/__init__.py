@@ -46,7 +46,7 @@ class Domain(Protocol):
     pool: tuple[str, ...]
     """The classical models whose linear pool it is."""
     prior: "Path | None"
-    """Fits of a tilt learned on other series, onto which the energy is fitted (``tasks.prior``)."""
+    """Fits of a tilt learned on other series, which the energy corrects (``tasks.tilts.global_prior``)."""
     returns: bool
     """Whether the target is a return (value at risk is scored) or a seasonal anomaly (correlation is)."""
     state: str

@@ -6,10 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.domains import require_columns
-from tasks.runtime.errors import BasinError
-from tasks.runtime.parallel import Progress, run_units, silent
-from tasks.runtime.params import FeatureParams
-from tasks.seasonal import (
+from tasks.forecasters.seasonal_monthly import (
     Fit,
     averaged,
     climatology,
@@ -22,6 +19,9 @@ from tasks.seasonal import (
     slow_ridge,
     switched,
 )
+from tasks.runtime.errors import BasinError
+from tasks.runtime.parallel import Progress, run_units, silent
+from tasks.runtime.params import FeatureParams
 
 NORMAL_YEARS = 30
 """Years of the climatology that anomalies refer to, as the WMO's normals; those before the refit."""

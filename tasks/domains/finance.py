@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.domains import require_columns
-from tasks.families.returns import Returns
+from tasks.forecasters.returns import Returns
 
 
 class Finance(Returns):

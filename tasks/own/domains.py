@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tasks.families.returns import GLOBAL_TILT, Returns
-from tasks.families.seasonal_levels import SeasonalLevels
+from tasks.forecasters.returns import Returns
+from tasks.forecasters.seasonal_levels import SeasonalLevels
+from tasks.tilts.global_prior import GLOBAL_TILT
 
 PERIODS = {"B": "trading day", "D": "day", "W": "week", "MS": "month", "h": "hour"}
 

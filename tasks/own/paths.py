@@ -9,15 +9,15 @@ import pandas as pd
 from safetensors.torch import load_file, save_file
 from scipy import stats
 
-from tasks import paths
 from tasks.evaluate import summarise
+from tasks.forecasters import sample_paths
 from tasks.own.question import Question
 from tasks.own.reading import Reading
-from tasks.path_tilt import PARAMS, PathTilt, fit_path_tilt, untrained
 from tasks.predictive import LEVELS, from_sample
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, whole, write_json
 from tasks.runtime.parallel import Progress
+from tasks.tilts.sample_paths import PARAMS, PathTilt, fit_path_tilt, untrained
 
 SAMPLES = 2000
 """Paths a window and model."""
@@ -39,7 +39,7 @@ class OwnPaths:
     unit: str
     frequency: str
     leads: tuple[int, ...]
-    peers: tuple[str, ...] = tuple(paths.PEERS)
+    peers: tuple[str, ...] = tuple(sample_paths.PEERS)
     reference: str = "random-walk-bootstrap"
     base: str = (
         "filtered joint bootstrap: past moves in units of their volatility, each with its mirror image"
@@ -116,12 +116,12 @@ def evaluate_paths(
     times, names, values = together(reading, said)
     starts, _ = windows(times, question, said)
     horizon = max(question.leads)
-    kind: paths.Kind = "price" if reading.kind == "price" else "level"
+    kind: sample_paths.Kind = "price" if reading.kind == "price" else "level"
     tilt, evidence = fit_path_tilt(values[: starts[0]], horizon, seed=0, kind=kind)
     verdict = "is used" if tilt.weight else "did not pay: the base's paths are the forecast"
     said.append(f"joint tilt: {evidence['gain']:+.3f} ± {evidence['se']:.3f} nats a path: it {verdict}")
     drawn: dict[str, list[np.ndarray]] = {}
-    losses: dict[str, list[paths.PathLoss]] = {}
+    losses: dict[str, list[sample_paths.PathLoss]] = {}
     normaliser = 0.0
     for done, start in enumerate(starts):
         progress("windows", done, len(starts))
@@ -129,12 +129,12 @@ def evaluate_paths(
         sample, tilted = tilt.sample(known, horizon, SAMPLES, seed=start)
         normaliser = max(normaliser, float(tilted.log_z_error))
         samples = {"ebm": sample}
-        for model, peer in {"base": paths.filtered_bootstrap, **paths.PEERS}.items():
+        for model, peer in {"base": sample_paths.filtered_bootstrap, **sample_paths.PEERS}.items():
             rng = np.random.default_rng([start, 1])
             samples[model] = peer(known, horizon, SAMPLES, rng, kind=kind)
         for model, path in samples.items():
             drawn.setdefault(model, []).append(moved(reading, path, known[-1]).astype(np.float32))
-            losses.setdefault(model, []).append(paths.path_loss(path, truth))
+            losses.setdefault(model, []).append(sample_paths.path_loss(path, truth))
     progress("windows", len(starts), len(starts))
     observed = np.stack([moved(reading, values[s : s + horizon], values[s - 1]) for s in starts])
     forecasts = pd.concat(
@@ -183,7 +183,7 @@ def _rows(
     return pd.concat(parts, ignore_index=True)
 
 
-def _joint(losses: dict[str, list[paths.PathLoss]]) -> dict[str, Any]:
+def _joint(losses: dict[str, list[sample_paths.PathLoss]]) -> dict[str, Any]:
     """CRPS and CRPS_sum as GluonTS has them, and gains by paired block bootstrap over the windows."""
     paired = {}
     for model in losses:
@@ -191,14 +191,14 @@ def _joint(losses: dict[str, list[paths.PathLoss]]) -> dict[str, Any]:
             continue
         rng = np.random.default_rng(0)
         paired[model] = {
-            name: paths.paired_bootstrap(
+            name: sample_paths.paired_bootstrap(
                 np.array([getattr(w, field) for w in losses["ebm"]]),
                 np.array([getattr(w, field) for w in losses[model]]),
                 rng,
             )
             for name, field in (("crps", "loss"), ("crps_sum", "sum_loss"))
         }
-    return {"models": {m: paths.pooled_scores(found) for m, found in losses.items()}, "paired": paired}
+    return {"models": {m: sample_paths.pooled_scores(found) for m, found in losses.items()}, "paired": paired}
 
 
 def save_tilt(folder: Path, tilt: PathTilt) -> None:
@@ -220,7 +220,7 @@ def load_tilt(folder: Path) -> PathTilt:
     energy = untrained(seed=0)
     energy.load_state_dict(load_file(folder / "model.safetensors"))
     return PathTilt(
-        energy.double(), config["kind"], paths.Volatility(**config["volatility"]), config["weight"]
+        energy.double(), config["kind"], sample_paths.Volatility(**config["volatility"]), config["weight"]
     )
 
 
@@ -230,7 +230,7 @@ def forecast_paths(
     """Write ``forecast.json`` and ``paths.parquet`` (``sample step series value``) for the steps to come."""
     times, names, values = together(reading, said)
     horizon = max(question.leads)
-    kind: paths.Kind = "price" if reading.kind == "price" else "level"
+    kind: sample_paths.Kind = "price" if reading.kind == "price" else "level"
     if len(values) < FEWEST:
         raise BasinError(f"{len(values)} dates on which all series have values; paths need {FEWEST}")
     fitted = tilt or fit_path_tilt(values, horizon, seed=0, kind=kind)[0]

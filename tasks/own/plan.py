@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tasks.families.returns import HISTORY, first_base
-from tasks.families.seasonal_levels import PERIODS as CYCLE
-from tasks.families.seasonal_levels import first_origin
+from tasks.forecasters.returns import HISTORY, first_base
+from tasks.forecasters.seasonal_levels import PERIODS as CYCLE
+from tasks.forecasters.seasonal_levels import first_origin
 from tasks.own.domains import OwnLevels, OwnReturns
 from tasks.own.question import Question
 from tasks.own.reading import Reading
 from tasks.runtime.errors import BasinError
 from tasks.runtime.params import DomainParams, FeatureParams
-from tasks.walk_forward import FEWEST
+from tasks.tilts.walk_forward import FEWEST
 
 REFIT = {"B": 63, "D": 63, "W": 13, "h": 168, "MS": 12}
 """Rows between refits of the classical models; twice as many where a series is longer than LONG."""

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from tasks.events import parse
-from tasks.families.frozen import freeze, inputs_of, thaw
+from tasks.forecasters.frozen_returns import freeze, inputs_of, thaw
 from tasks.own.alarm import Alarm
 from tasks.own.alarm import alarm as raise_alarms
 from tasks.own.domains import suite
@@ -26,7 +26,7 @@ from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
 from tasks.sources.quarantine import valid
-from tasks.tilts import load_fold, save_model
+from tasks.tilts.model import load_fold, save_model
 
 FIT = ("validate", "features", "audit", "train")
 

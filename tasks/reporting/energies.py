@@ -13,7 +13,7 @@ from tasks.reporting.evidence import year_marks, years
 from tasks.reporting.page import Section, card, pair, paragraph
 from tasks.reporting.standing import short_unit
 from tasks.reporting.words import dated, series_name, signed, text
-from tasks.tilts import TiltedModel
+from tasks.tilts.model import TiltedModel
 
 Drawing = Callable[[int], str]
 """A figure at a given width."""

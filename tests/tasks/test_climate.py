@@ -5,9 +5,7 @@ import pandas as pd
 import pytest
 
 from tasks.domains.climate import DOMAIN, MODELS
-from tasks.runtime.errors import BasinError
-from tasks.runtime.params import FeatureParams
-from tasks.seasonal import (
+from tasks.forecasters.seasonal_monthly import (
     averaged,
     climatology,
     damped_persistence,
@@ -18,6 +16,8 @@ from tasks.seasonal import (
     slow_ridge,
     switched,
 )
+from tasks.runtime.errors import BasinError
+from tasks.runtime.params import FeatureParams
 
 PARAMS = FeatureParams(refit=12, min_rows=240)
 

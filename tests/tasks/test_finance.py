@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from tasks.domains.finance import DOMAIN
-from tasks.families.returns import REGRESSIONS, measures
+from tasks.forecasters.garch import MODELS, one_step
+from tasks.forecasters.returns import REGRESSIONS, measures
 from tasks.runtime.errors import BasinError
 from tasks.runtime.params import FeatureParams
-from tasks.volatility import MODELS, one_step
 
 PARAMS = FeatureParams(refit=200, min_rows=300)
 

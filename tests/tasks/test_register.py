@@ -11,7 +11,7 @@ from tasks import register as stage
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json
 from tasks.runtime.params import load_params
-from tasks.tilts import load_model
+from tasks.tilts.model import load_model
 from tests.synthetic import AUDIT, make_inputs, project
 from tests.tasks.test_report import made_up
 

@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from ebm_core import SkewT, TiltedDistribution, untilted
-from tasks.mdn import MixtureDensityNetwork
+from tasks.forecasters.mixture_density import MixtureDensityNetwork
 from tasks.predictive import LEVELS, TAIL_LEVELS, from_mixture, from_sample, from_tilted
 from tasks.scores import christoffersen, confidence_set, fz0, kupiec, paired_test
 

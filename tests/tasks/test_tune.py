@@ -6,10 +6,10 @@ from datetime import date
 import pandas as pd
 
 from tasks.runtime.params import SplitParams
+from tasks.tilts.walk_forward import folds
 from tasks.train import Walk
 from tasks.tune import before_test, walk_gains
-from tasks.walk_forward import folds
-from tests.tasks.test_walk_forward import TRAIN, table
+from tests.tasks.tilts.test_walk_forward import TRAIN, table
 
 SPLIT = SplitParams(walk_from=date(2001, 1, 1), test_from=date(2009, 1, 1), test_to=date(2010, 12, 31))
 TEST_FROM = pd.Timestamp(SPLIT.test_from)

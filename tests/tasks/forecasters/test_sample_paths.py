@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tasks import paths
+from tasks.forecasters import sample_paths
 from tasks.runtime.errors import BasinError
 
 
@@ -14,7 +14,7 @@ def prices(rows: int = 1500, seed: int = 0) -> np.ndarray:
     return 100 * np.exp(move.cumsum(axis=0))
 
 
-@pytest.mark.parametrize("sampler", [paths.filtered_bootstrap, *list(paths.PEERS.values())[:2]])
+@pytest.mark.parametrize("sampler", [sample_paths.filtered_bootstrap, *list(sample_paths.PEERS.values())[:2]])
 def test_paths_keep_dependence_and_repeat_with_the_seed(sampler):
     values = prices()
     first = sampler(values, 20, 4000, np.random.default_rng(1))
@@ -27,15 +27,17 @@ def test_paths_keep_dependence_and_repeat_with_the_seed(sampler):
 
 def test_filtered_paths_start_as_wide_as_the_present():
     values = prices()
-    wide = np.log(paths.filtered_bootstrap(values, 1, 4000, np.random.default_rng(0))[:, 0] / values[-1]).std(
-        0
+    wide = np.log(
+        sample_paths.filtered_bootstrap(values, 1, 4000, np.random.default_rng(0))[:, 0] / values[-1]
+    ).std(0)
+    past = np.log(
+        sample_paths.random_walk_bootstrap(values, 1, 4000, np.random.default_rng(0))[:, 0] / values[-1]
     )
-    past = np.log(paths.random_walk_bootstrap(values, 1, 4000, np.random.default_rng(0))[:, 0] / values[-1])
     assert (wide > 1.8 * past.std(0)).all()
 
 
 def test_every_path_has_its_mirror_image():
-    path = paths.filtered_bootstrap(prices(), 10, 200, np.random.default_rng(2))
+    path = sample_paths.filtered_bootstrap(prices(), 10, 200, np.random.default_rng(2))
     move = np.log(path / prices()[-1])
     np.testing.assert_allclose(move[:100], -move[100:], atol=1e-12)
 
@@ -45,7 +47,7 @@ def test_a_pegged_series_neither_explodes_nor_dies():
     values[:, 1] = 7.0
     values[700:, 1] = 7.5
     values[1200:, 1] = np.where(np.arange(300) % 50 == 0, 7.5001, 7.5)
-    path = paths.filtered_bootstrap(values, 60, 2000, np.random.default_rng(3))
+    path = sample_paths.filtered_bootstrap(values, 60, 2000, np.random.default_rng(3))
     assert np.isfinite(path).all()
     inner = np.abs(np.log(path[:, -1, 1] / values[-1, 1]))
     assert np.median(inner) < 0.01 and inner.max() < 1.0
@@ -53,14 +55,16 @@ def test_a_pegged_series_neither_explodes_nor_dies():
 
 def test_levels_may_be_negative_and_prices_may_not():
     values = prices() - 150
-    assert np.isfinite(paths.filtered_bootstrap(values, 5, 10, np.random.default_rng(0), kind="level")).all()
+    assert np.isfinite(
+        sample_paths.filtered_bootstrap(values, 5, 10, np.random.default_rng(0), kind="level")
+    ).all()
     with pytest.raises(BasinError, match="row 0, series 0"):
-        paths.filtered_bootstrap(values, 5, 10, np.random.default_rng(0))
+        sample_paths.filtered_bootstrap(values, 5, 10, np.random.default_rng(0))
 
 
 def test_losses_are_those_of_the_evaluator_by_hand():
     sample = np.linspace(0, 1, 101)[:, None, None] * np.ones((1, 1, 2))
-    loss = paths.path_loss(sample, np.array([[0.5, 2.0]]))
+    loss = sample_paths.path_loss(sample, np.array([[0.5, 2.0]]))
     level = np.arange(1, 20) / 20
     half = (2 * (0.5 - level) * (level - (level > 0.5))).mean()
     assert loss.loss == pytest.approx(half + (2 * (2.0 - level) * level).mean())
@@ -71,8 +75,8 @@ def test_losses_are_those_of_the_evaluator_by_hand():
 def test_paired_bootstrap_finds_a_gain_and_its_sign():
     rng = np.random.default_rng(0)
     reference = rng.uniform(1, 2, 40)
-    better = paths.paired_bootstrap(0.95 * reference, reference, rng)
+    better = sample_paths.paired_bootstrap(0.95 * reference, reference, rng)
     assert better["gain_pct"] == pytest.approx(5) and better["interval"] == pytest.approx([5, 5])
     assert better["p"] < 0.01
-    assert paths.paired_bootstrap(reference, 0.95 * reference, rng)["gain_pct"] < 0
-    assert paths.paired_bootstrap(reference, reference, rng)["p"] == 1
+    assert sample_paths.paired_bootstrap(reference, 0.95 * reference, rng)["gain_pct"] < 0
+    assert sample_paths.paired_bootstrap(reference, reference, rng)["p"] == 1

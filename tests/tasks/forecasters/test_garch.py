@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from tasks import volatility
+from tasks.forecasters import garch
 
 
-@pytest.mark.parametrize("model", volatility.MODELS)
+@pytest.mark.parametrize("model", garch.MODELS)
 def test_a_fit_that_ran_away_is_not_taken(model):
     """Independent returns: the optimiser alone ends at an EGARCH scale of 10⁵ on some of these."""
     for seed in range(3):
         returns = 1.6 * np.random.default_rng(seed).standard_t(4, 1100)
         for at in (500, 800):
-            found = volatility.one_step(model, returns, at, at + 126)
+            found = garch.one_step(model, returns, at, at + 126)
             ratio = found["scale"] / returns[:at].std()
             assert ratio.between(0.2, 8).all(), (seed, at, ratio.min(), ratio.max())

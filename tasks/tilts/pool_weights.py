@@ -5,7 +5,7 @@ import pandas as pd
 import torch
 
 from ebm_core.tilts.pool import LinearPool, fit_pool_weights
-from tasks.tilts import model_rows, pooled, skewt
+from tasks.tilts.model import model_rows, pooled, skewt
 
 PoolWeights = dict[str, dict[str, float]]
 """Weight of each member, by lead."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from tasks import volatility
+from tasks.forecasters import garch
 from tasks.runtime.errors import BasinError
 from tasks.runtime.parallel import Progress, run_units, silent
 from tasks.runtime.params import FeatureParams
@@ -39,8 +39,6 @@ REGRESSIONS = {"scale-regression": None, "recent-scale-regression": 500}
 """Scale regressions and the rows before a refit that each learns from (None: all). Two years bring what the
 whole past blurs; chosen on dates before 2008, where the pool gains .004 to .006 by it in every market."""
 
-GLOBAL_TILT = Path(__file__).parent / "global_tilt"
-"""Yearly tilts learned on seven markets together (``benchmarks/global_tilt.py``)."""
 
 HISTORY = 1000
 """Outcomes of the peer ``historical-simulation``."""
@@ -102,11 +100,9 @@ class Returns:
                     "features.min_rows, in steps of features.refit); give a longer history or lower "
                     "features.min_rows in params.yaml"
                 )
-        units = [
-            (model, self.steps(group), params) for group in groups.values() for model in volatility.MODELS
-        ]
+        units = [(model, self.steps(group), params) for group in groups.values() for model in garch.MODELS]
         forecasts = iter(run_units(walk_forward, units, "volatility models", progress))
-        prepared = {name: {m: next(forecasts) for m in volatility.MODELS} for name in groups}
+        prepared = {name: {m: next(forecasts) for m in garch.MODELS} for name in groups}
         bases = run_units(
             _base,
             [(self, group, prepared[name], params, start) for name, group in groups.items()],
@@ -207,7 +203,7 @@ def walk_forward(model: str, returns: np.ndarray, params: FeatureParams) -> pd.D
     """Every scheduled refit of one model on one series; ``row`` is the origin's row of the raw table."""
     first = params.min_rows
     parts = [
-        volatility.one_step(model, returns, at, min(at + params.refit, len(returns)))
+        garch.one_step(model, returns, at, min(at + params.refit, len(returns)))
         for at in range(first, len(returns), params.refit)
     ]
     table = pd.concat(parts, ignore_index=True)

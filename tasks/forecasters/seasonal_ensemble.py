@@ -2,8 +2,16 @@
 
 import numpy as np
 
-from tasks.linear_models import MODULATION, changes, corrected, damped_persistence, lagged, lim, seasonal
-from tasks.xro import xro
+from tasks.forecasters.recharge_oscillator import xro
+from tasks.forecasters.seasonal_linear import (
+    MODULATION,
+    changes,
+    corrected,
+    damped_persistence,
+    lagged,
+    lim,
+    seasonal,
+)
 
 PEERS = ("seasonal-ridge", "lim", "xro", "damped-persistence", "climatology", "persistence")
 MEMBERS = (
@@ -28,7 +36,7 @@ LIM_PENALTY, LIM_SEASONAL_PENALTY, XRO_PENALTY = 10.0, 30.0, 40.0
 def locations(
     state: np.ndarray, known: int, season: np.ndarray, period: int, leads: tuple[int, ...]
 ) -> dict[str, np.ndarray]:
-    """Every model's expected target ``(rows, leads)`` (``tasks.linear_models``), in σ of the target."""
+    """Every model's expected target ``(rows, leads)``, in σ of the target (see ``seasonal_linear``)."""
     target = state[:, 0]
     month = max(1, period // 12)
     damped = damped_persistence(target, known, season, period, leads)

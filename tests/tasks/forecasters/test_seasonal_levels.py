@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.families.seasonal_levels import _MODELS, BASE, LEARNING, SeasonalLevels, _Walk
-from tasks.linear_models import changes, corrected, lim, ridge
+from tasks.forecasters.recharge_oscillator import xro
+from tasks.forecasters.seasonal_ensemble import MEMBERS, PEERS
+from tasks.forecasters.seasonal_levels import _MODELS, BASE, LEARNING, SeasonalLevels, _Walk
+from tasks.forecasters.seasonal_linear import changes, corrected, lim, ridge
 from tasks.runtime.errors import BasinError
 from tasks.runtime.params import FeatureParams
-from tasks.seasonal_models import MEMBERS, PEERS
-from tasks.xro import xro
 
 
 def _var(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

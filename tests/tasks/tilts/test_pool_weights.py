@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ebm_core import SkewT
-from tasks.pooling import PastScores
+from tasks.tilts.pool_weights import PastScores
 
 
 @pytest.fixture

@@ -8,11 +8,10 @@ import pytest
 import torch
 
 from ebm_core import BilinearEnergy
-from tasks.families.returns import GLOBAL_TILT
-from tasks.prior import prior_tilts
 from tasks.runtime.files import read_json
-from tasks.tilts import TiltConfig, TiltedModel, load_model, save_model
-from tasks.walk_forward import Fold
+from tasks.tilts.global_prior import GLOBAL_TILT, prior_tilts
+from tasks.tilts.model import TiltConfig, TiltedModel, load_model, save_model
+from tasks.tilts.walk_forward import Fold
 
 
 def random_model(columns: tuple[str, ...], seed: int, weight: float) -> TiltedModel:

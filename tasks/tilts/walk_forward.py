@@ -12,10 +12,10 @@ import torch
 from ebm_core.tilts.bilinear import BilinearEnergy
 from ebm_core.tilts.quadrature import panels
 from ebm_core.tilts.training import fit_tilt
-from tasks.mdn import MixtureDensityNetwork, fit_mdn
+from tasks.forecasters.mixture_density import MixtureDensityNetwork, fit_mdn
 from tasks.runtime.errors import BasinError
 from tasks.runtime.params import SplitParams, TrainParams
-from tasks.tilts import TiltConfig, TiltedModel, standardised
+from tasks.tilts.model import TiltConfig, TiltedModel, standardised
 
 WEIGHTS = np.linspace(0, 1, 21)
 """Candidate weights w of the mean energy; 0 is the base."""

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.families.frozen import freeze, thaw
+from tasks.forecasters.frozen_returns import freeze, thaw
 from tasks.own.domains import OwnReturns
 from tasks.runtime.errors import BasinError
 from tasks.runtime.params import FeatureParams

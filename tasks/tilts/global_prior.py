@@ -5,8 +5,11 @@ from pathlib import Path
 import pandas as pd
 
 from tasks.runtime.files import read_json
-from tasks.tilts import TiltedModel, load_fold
-from tasks.walk_forward import Fold
+from tasks.tilts.model import TiltedModel, load_fold
+from tasks.tilts.walk_forward import Fold
+
+GLOBAL_TILT = Path(__file__).parent / "global_tilt"
+"""Yearly tilts learned on seven markets together (``benchmarks/global_tilt.py``)."""
 
 
 def prior_tilts(fits: Path, plan: list[Fold]) -> tuple[list[TiltedModel | None], list[float]]:

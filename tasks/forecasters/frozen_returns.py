@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from tasks import volatility
-from tasks.families.returns import (
+from tasks.forecasters import garch
+from tasks.forecasters.returns import (
     REGRESSIONS,
     Returns,
     ScaleRegression,
@@ -40,12 +40,12 @@ def freeze(
         group = group.reset_index(drop=True)
         returns = domain.steps(group)
         at = range(params.min_rows, len(returns), params.refit)[-1]
-        fitted = {model: volatility.fit(model, returns[: at + 1]) for model in volatility.MODELS}
+        fitted = {model: garch.fit(model, returns[: at + 1]) for model in garch.MODELS}
         past = classical[classical["series"] == name]
         rows = group.index[pd.Index(group["time"]).get_indexer(past["origin"])]
         known = dict(iter(past.assign(row=rows).groupby("model")))
         # Before the first base the table has no rows, but the scale regression learned from those too.
-        for model in volatility.MODELS:
+        for model in garch.MODELS:
             early = walk_forward(model, returns[: first_base(params) - 1], params)
             known[model] = pd.concat([early, known[model]]).drop_duplicates("row", keep="last")
         table = measures(domain, group, known)
@@ -108,5 +108,5 @@ def thaw(
 
 def _filtered(fitted: dict[str, dict[str, float]], returns: np.ndarray) -> dict[str, pd.DataFrame]:
     """Forecasts from every row with parameters as they are; ``row`` is the origin's row of the raw table."""
-    tables = {model: volatility.forecasts(model, params, returns, 0) for model, params in fitted.items()}
+    tables = {model: garch.forecasts(model, params, returns, 0) for model, params in fitted.items()}
     return {model: table.assign(row=table["row"] + 1) for model, table in tables.items()}

@@ -7,11 +7,11 @@ import pandas as pd
 from pandas.tseries.frequencies import to_offset
 from scipy import stats
 
-from tasks.linear_models import harmonics, near
+from tasks.forecasters.seasonal_ensemble import MEMBERS, PEERS, UNLEARNT, locations
+from tasks.forecasters.seasonal_linear import harmonics, near
 from tasks.runtime.errors import BasinError
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import FeatureParams
-from tasks.seasonal_models import MEMBERS, PEERS, UNLEARNT, locations
 
 PERIODS = {"MS": 12, "ME": 12, "QS": 4, "QE": 4, "W": 52, "D": 7, "h": 24}
 """Rows of a cycle by pandas frequency."""

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from ebm_core.tilts.joint import JointEnergy, JointTilt, fit_ranking, ranking_loss
-from tasks import paths
-from tasks.paths import VOLATILITY, Array, Kind, Volatility
+from tasks.forecasters import sample_paths
+from tasks.forecasters.sample_paths import VOLATILITY, Array, Kind, Volatility
 
 MOMENTUM = (20, 60, 250)
 """Rows over which past moves are summed: a month, a quarter, a year of trading days."""
@@ -49,7 +49,7 @@ def origin_inputs(values: Array, kind: Kind, volatility: Volatility) -> Array:
     Momentum over ``MOMENTUM`` rows in standard deviations, own and common; the log ratio of fast to slow
     volatility; whether the member is the common factor. Needs more rows than the longest momentum.
     """
-    change = paths.moves(values, kind)
+    change = sample_paths.moves(values, kind)
     fast, slow = volatility.filtered(change)
     past = change[-max(MOMENTUM) :] / volatility.blend(fast[:-1], slow[:-1])[-max(MOMENTUM) :]
     past = with_common(past)
@@ -73,7 +73,7 @@ def path_features(path: Array, values: Array, kind: Kind, volatility: Volatility
 
     ``path`` is ``(samples, horizon, series)`` and starts after the last row of ``values``.
     """
-    change = paths.moves(values, kind)
+    change = sample_paths.moves(values, kind)
     fast, slow = volatility.filtered(change)
     sigma = volatility.blend(fast[-1], slow[-1])
     horizon = path.shape[1]
@@ -86,7 +86,7 @@ def path_features(path: Array, values: Array, kind: Kind, volatility: Volatility
 
 @dataclass(frozen=True)
 class PathTilt:
-    """A trained joint tilt of :func:`tasks.paths.filtered_bootstrap`; ``weight`` 0 is the base exactly."""
+    """A trained joint tilt of the filtered bootstrap of paths; ``weight`` 0 is the base exactly."""
 
     energy: JointEnergy
     kind: Kind
@@ -108,7 +108,7 @@ class PathTilt:
         """
         rng = np.random.default_rng(seed)
         count = samples if self.weight == 0 else 4 * samples
-        path = paths.filtered_bootstrap(
+        path = sample_paths.filtered_bootstrap(
             values, horizon, count, rng, kind=self.kind, volatility=self.volatility
         )
         tilt = self.of(path, values)
@@ -143,7 +143,7 @@ def fit_path_tilt(
     for origin in origins:
         known = values[:origin]
         rng = np.random.default_rng([seed, int(origin)])
-        draws = paths.filtered_bootstrap(
+        draws = sample_paths.filtered_bootstrap(
             known, horizon, params.proposals, rng, kind=kind, volatility=volatility
         )
         truth.append(path_features(values[None, origin : origin + horizon], known, kind, volatility)[0])

@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 import torch
 
-from tasks import path_tilt, paths
+from tasks.forecasters.sample_paths import filtered_bootstrap
+from tasks.tilts.sample_paths import PARAMS, fit_path_tilt
 
-FAST = dataclasses.replace(path_tilt.PARAMS, proposals=24, stride=6, seeds=2)
+FAST = dataclasses.replace(PARAMS, proposals=24, stride=6, seeds=2)
 
 
 def trending(strength: float) -> np.ndarray:
@@ -19,10 +20,10 @@ def trending(strength: float) -> np.ndarray:
 
 def test_a_tilt_of_weight_zero_is_a_draw_of_the_base():
     values = trending(0)[:900]
-    tilt, _ = path_tilt.fit_path_tilt(values, 10, seed=0, params=FAST)
+    tilt, _ = fit_path_tilt(values, 10, seed=0, params=FAST)
     tilt = dataclasses.replace(tilt, weight=0.0)
     path, weights = tilt.sample(values, 10, 64, seed=3)
-    base = paths.filtered_bootstrap(values, 10, 64, np.random.default_rng(3))
+    base = filtered_bootstrap(values, 10, 64, np.random.default_rng(3))
     np.testing.assert_array_equal(path, base)
     assert weights.log_z.item() == 0 and weights.effective_size.item() == 64
 
@@ -30,14 +31,14 @@ def test_a_tilt_of_weight_zero_is_a_draw_of_the_base():
 def test_a_trend_in_the_past_is_learned_with_its_sign():
     values = trending(0.25)
     params = dataclasses.replace(FAST, learning_rate=0.02, weight_decay=0.1)
-    tilt, evidence = path_tilt.fit_path_tilt(values, 10, seed=0, params=params)
+    tilt, evidence = fit_path_tilt(values, 10, seed=0, params=params)
     assert tilt.weight == 1 and evidence["gain"] > evidence["se"]
     for sign in (1, -1):
         end = values[-1:] * np.exp(0.004 * sign * np.arange(1, 301)[:, None])
         known = np.concatenate(
             [values, end * np.exp(0.01 * np.random.default_rng(1).standard_normal((300, 3)))]
         )
-        path = paths.filtered_bootstrap(known, 10, 2000, np.random.default_rng(2))
+        path = filtered_bootstrap(known, 10, 2000, np.random.default_rng(2))
         tilted = tilt.of(path, known)
         move = torch.as_tensor(np.log(path[:, -1] / known[-1]))
         shift = sign * (tilted.expectation(move)[0] - move.mean(0))
