@@ -24,7 +24,7 @@ from tasks.fields.model import FieldModel
 from tasks.fields.reading import Fields, Grid, open_fields
 from tasks.fields.training import Settings
 from tasks.runtime.parallel import disconnect
-from tasks.scores import paired_test
+from tasks.scoring.scores import paired_test
 from tests.synthetic_fields import write
 
 DEV = "--dev" in sys.argv

@@ -18,7 +18,7 @@ from tasks.own.results import Backtest
 from tasks.own.run import alarm, backtest
 from tasks.reporting.standing import holm
 from tasks.runtime.errors import BasinError
-from tasks.scores import paired_test
+from tasks.scoring.scores import paired_test
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "benchmarks"

@@ -9,13 +9,13 @@ import pandas as pd
 
 from tasks.checks.suites import accepted, read_suite
 from tasks.domains import get_domain
-from tasks.forecast import steps_ahead
 from tasks.forecasters.frozen_returns import thaw
 from tasks.models import in_use
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, whole, write_json
 from tasks.runtime.params import load_params
 from tasks.runtime.workspace import Workspace
+from tasks.scoring.describe import steps_ahead
 from tasks.sources.snapshot import snapshot
 from tasks.tilts.model import load_model
 

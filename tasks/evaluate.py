@@ -11,15 +11,15 @@ from safetensors.torch import load_file
 from ebm_core.tilts.tilted import TiltedDistribution, untilted
 from tasks.domains import get_domain
 from tasks.forecasters.mixture_density import MixtureDensityNetwork
-from tasks.predictive import LEVELS, TAIL_LEVELS, Predictive, from_mixture, from_sample, from_tilted
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, whole, write_json
 from tasks.runtime.parallel import Progress, run_units, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
-from tasks.scores import confidence_set, model_scores, paired_test
+from tasks.scoring.predictive import TAIL_LEVELS, Predictive, from_mixture, from_sample, from_tilted
+from tasks.scoring.summary import headline, plot_tables, summarise
+from tasks.scoring.value_at_risk import recalibrated_levels
 from tasks.sources.quarantine import valid
-from tasks.tails import recalibrated_levels
 from tasks.tilts.model import FORECAST_PANELS, load_fold, model_rows, skewt, standardised
 
 
@@ -172,87 +172,3 @@ def prior_weights(tilt: dict[str, Any]) -> dict[str, float]:
     """Weight by lead of the tilt learned on other series that a stored one was fitted onto; none, 0."""
     prior = tilt["prior"]
     return dict.fromkeys(tilt["weights"], 0.0) if prior is None else dict(prior["weights"])
-
-
-def summarise(domain: Any, forecasts: pd.DataFrame) -> dict[str, Any]:
-    """``scores.json`` without the model's choices: by series and pooled where there are several."""
-    ours = forecasts[forecasts["model"] == "ebm"]
-    head = {
-        "n": len(ours),
-        "unit": domain.unit,
-        "test": [f"{ours['time'].min():%Y-%m-%d}", f"{ours['time'].max():%Y-%m-%d}"],
-    }
-    series = ours["series"].unique()
-    if len(series) == 1:
-        return {**head, "leads": _by_lead(domain, forecasts)}
-    each = {name: forecasts[forecasts["series"] == name] for name in series}
-    return {
-        **head,
-        "series": {name: {"n": _count(part), "leads": _by_lead(domain, part)} for name, part in each.items()},
-        "pooled": {"n": _count(forecasts), "leads": _by_lead(domain, forecasts)},
-    }
-
-
-def headline(scores: dict[str, Any]) -> dict[str, Any]:
-    """What tells two versions of the energy model apart at a glance: by lead, all series together, its scores
-    and its gain in log score over its base with t."""
-    leads = scores.get("pooled", scores)["leads"]
-    return {
-        f"lead {lead}": {
-            "log_score": found["models"]["ebm"]["log_score"],
-            "crps": found["models"]["ebm"]["crps"],
-            "coverage_90": found["models"]["ebm"]["coverage"]["0.9"],
-            "gain_over_base": found["paired"]["base"]["log_score_gain"],
-            "t": found["paired"]["base"]["t"],
-        }
-        for lead, found in leads.items()
-    }
-
-
-def plot_tables(forecasts: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """What ``dvc plots`` draws: ``scores``, the mean log score and CRPS of each model at each lead, and
-    ``calibration``, for each level p the share of outcomes below the energy model's p-quantile."""
-    means = forecasts.groupby(["lead", "model"], sort=False)[["log_density", "crps"]].mean().reset_index()
-    means.insert(0, "forecast", means["model"] + ", lead " + means["lead"].astype(str))
-    scores = means.rename(columns={"log_density": "log_score"})[["forecast", "log_score", "crps"]]
-    ours = forecasts[forecasts["model"] == "ebm"]
-    levels = LEVELS[4::5]
-    shares = [float((ours["observed"] <= ours[f"q{level:.2f}"]).mean()) for level in levels]
-    return {"scores": scores, "calibration": pd.DataFrame({"level": levels, "share": shares})}
-
-
-def _count(forecasts: pd.DataFrame) -> int:
-    return int((forecasts["model"] == "ebm").sum())
-
-
-def _by_lead(domain: Any, forecasts: pd.DataFrame) -> dict[str, Any]:
-    """Scores by lead. Tests of the hits are for one series: those of several are not independent."""
-    alone = forecasts["series"].nunique() == 1
-    leads = {}
-    for lead, rows in forecasts.groupby("lead"):
-        models = {str(m): part.reset_index(drop=True) for m, part in rows.groupby("model", sort=False)}
-        ours = models["ebm"]
-        scores = {}
-        for model, part in models.items():
-            tails = None
-            if domain.returns:
-                tails = {level: part[f"shortfall_{level:g}"].to_numpy() for level in TAIL_LEVELS}
-            scores[model] = model_scores(part, tails, seasonal=not domain.returns, test_hits=alone)
-        losses = -rows.pivot_table(index="time", columns="model", values="log_density", sort=False)
-        for model, chance in confidence_set(losses, int(lead)).items():
-            scores[model]["mcs_p"] = chance
-        paired = {m: _paired(ours, part, int(lead)) for m, part in models.items() if m != "ebm"}
-        leads[str(lead)] = {"models": scores, "paired": paired}
-    return leads
-
-
-def _paired(ours: pd.DataFrame, theirs: pd.DataFrame, lead: int) -> dict[str, float]:
-    test = paired_test(ours["log_density"].to_numpy() - theirs["log_density"].to_numpy(), ours["time"], lead)
-    crps_gain = 1 - ours["crps"].mean() / theirs["crps"].mean()
-    return {
-        "log_score_gain": test["mean"],
-        "se": test["se"],
-        "t": test["t"],
-        "p": test["p"],
-        "crps_gain_pct": float(100 * crps_gain),
-    }

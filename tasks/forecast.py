@@ -3,19 +3,15 @@
 from typing import Any
 
 import pandas as pd
-import torch
 
-from ebm_core.tilts.tilted import TiltedDistribution
 from tasks.domains import get_domain
-from tasks.predictive import LEVELS
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import whole, write_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
-from tasks.tilts.model import TiltedModel, load_model
-
-DENSITY_POINTS = 161
+from tasks.scoring.describe import steps_ahead
+from tasks.tilts.model import load_model
 
 
 def forecast(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
@@ -37,50 +33,3 @@ def forecast(workspace: Workspace, params: DomainParams, progress: Progress = si
     with whole(workspace.forecast) as (path,):
         write_json(path, {"unit": domain.unit, "series": series})
     return {name: f"{part['origin']} -> {part['steps'][0]['time']}" for name, part in series.items()}
-
-
-def steps_ahead(
-    model: TiltedModel, rows: pd.DataFrame, classical: pd.DataFrame, events: tuple[str, ...]
-) -> dict[str, Any]:
-    """By series its ``origin`` and ``steps``: date, lead, weight of the tilt, and :func:`describe`."""
-    distribution = model.distribution(rows, model.base(classical, rows))
-    steps = describe(distribution, events)
-    series: dict[str, Any] = {}
-    for i, row in rows.iterrows():
-        entry = series.setdefault(row["series"], {"origin": f"{row['origin']:%Y-%m-%d}", "steps": []})
-        entry["steps"].append(
-            {
-                "time": f"{row['time']:%Y-%m-%d}",
-                "lead": int(row["lead"]),
-                "tilt_weight": model.weight(row["lead"]),
-                **steps[i],
-            }
-        )
-    return series
-
-
-def describe(distribution: TiltedDistribution, events: tuple[str, ...]) -> list[dict[str, Any]]:
-    """For each member of the batch: mean, quantiles, 90 % interval, event probabilities, a density curve."""
-    quantiles = distribution.icdf(torch.tensor([0.001, *LEVELS, 0.999])[:, None])
-    low, high = quantiles[0], quantiles[-1]
-    grid = low + (high - low) * torch.linspace(0, 1, DENSITY_POINTS, dtype=torch.float64)[:, None]
-    density = distribution.log_prob(grid).exp()
-    chances = {event: _chance(distribution, event) for event in events}
-    mean = distribution.mean
-    return [
-        {
-            "mean": float(mean[i]),
-            "quantiles": {f"{p:.2f}": float(q) for p, q in zip(LEVELS, quantiles[1:-1, i], strict=True)},
-            "interval_90": [float(quantiles[5, i]), float(quantiles[95, i])],
-            "events": {event: float(chance[i]) for event, chance in chances.items()},
-            "density": {"y": grid[:, i].tolist(), "p": density[:, i].tolist()},
-        }
-        for i in range(distribution.batch_shape[0])
-    ]
-
-
-def _chance(distribution: TiltedDistribution, event: str) -> torch.Tensor:
-    """P(Y <= x) or P(Y >= x) for an event written ``<= x`` or ``>= x``."""
-    sign, threshold = event.split()
-    below = distribution.cdf(torch.full(distribution.batch_shape, float(threshold), dtype=torch.float64))
-    return below if sign == "<=" else 1 - below

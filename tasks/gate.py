@@ -27,7 +27,7 @@ from tasks.models import (
 from tasks.runtime.errors import BasinError
 from tasks.runtime.params import load_params
 from tasks.runtime.workspace import Workspace
-from tasks.scores import paired_test
+from tasks.scoring.scores import paired_test
 
 WORSE = -1.0
 """The one-sided t of the mean gain in log score below which a candidate is refused."""

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from tasks import alarms, drawdowns, event_tilt
-from tasks.events import Event
+from tasks.events import scores, simulation, tilt
+from tasks.events.event import Event
 from tasks.own.alarm_report import alarm_page
 from tasks.own.question import Question
 from tasks.own.reading import Reading
@@ -109,26 +109,26 @@ def alarm(
     if question.test_to:
         table = table[table["time"] <= pd.Timestamp(question.test_to)].reset_index(drop=True)
     times, close = table["time"], table["close"].to_numpy(float)
-    needed = drawdowns.FEWEST + 3 * event.steps
+    needed = simulation.FEWEST + 3 * event.steps
     if len(close) < needed:
         raise BasinError(f"{len(close)} rows; an alarm {event.steps} steps ahead needs {needed}")
     years = times.dt.year.to_numpy()
     exog = {name: table[name].to_numpy(float) for name in reading.exog}
     progress("simulated paths", 0, 3)
-    found = drawdowns.origins(close, event, years, exog, SEED)
+    found = simulation.origins(close, event, years, exog, SEED)
     start = (
         int(np.flatnonzero(np.isfinite(found.probability))[0]) if np.isfinite(found.probability).any() else 0
     )
     progress("tilt and peers", 1, 3)
-    ours, used = event_tilt.tilted(found, event.steps, years)
+    ours, used = tilt.tilted(found, event.steps, years)
     models = {"ebm": ours, "base": found.probability}
-    models["gjr-filtered-simulation"] = special.expit(found.plain[:, drawdowns.EXACT])
+    models["gjr-filtered-simulation"] = special.expit(found.plain[:, simulation.EXACT])
     for column, values in exog.items():
         level = np.log(values) if (values > 0).all() else values
-        models[column] = drawdowns.logit(found, pd.DataFrame({column: level}), years, start)
-    models["logit"] = drawdowns.logit(found, found.inputs, years, start)
+        models[column] = simulation.logit(found, pd.DataFrame({column: level}), years, start)
+    models["logit"] = simulation.logit(found, found.inputs, years, start)
     first = _first_tested(times, question, start, said)
-    running = drawdowns.running_rate(found, event.steps)
+    running = simulation.running_rate(found, event.steps)
     tested = np.arange(first, len(close) - event.steps)
     if len(tested) < 2 * event.steps:
         raise BasinError(
@@ -139,12 +139,12 @@ def alarm(
     models = {model: np.where(np.isfinite(p), p, running) for model, p in models.items()}
     progress("intervals", 2, 3)
     part = {model: p[tested] for model, p in models.items()}
-    inside, gains = alarms.intervals(part, label[tested], running[tested], calm[tested], SEED)
+    inside, gains = scores.intervals(part, label[tested], running[tested], calm[tested], SEED)
     scored = {}
     for model, p in part.items():
-        scores = alarms.scores(p, label[tested], running[tested], calm[tested])
+        measured = scores.scores(p, label[tested], running[tested], calm[tested])
         scored[model] = {
-            **{key: _number(value) for key, value in scores.items()},
+            **{key: _number(value) for key, value in measured.items()},
             **{f"{key}_interval": [_number(v) for v in interval] for key, interval in inside[model].items()},
         }
     outcome = {
@@ -153,7 +153,7 @@ def alarm(
     history = outcome["ebm"].pop("history")
     for other in outcome.values():
         other.pop("history", None)
-    runs = alarms.events(label[tested], event.steps)
+    runs = scores.events(label[tested], event.steps)
     today = history.iloc[-1]
     result = {
         "event": text,
@@ -231,12 +231,12 @@ def _alarms(
         now = np.flatnonzero(years == year)
         past = np.arange(start, max(start, now[0] - event.steps))
         if len(past) > 250:
-            length = len(past) / (len(years) / max(1e-9, (times.iloc[-1] - times.iloc[0]).days / alarms.YEAR))
-            level[now] = alarms.threshold(probability[past], label[past], event.steps, length, budget)
+            length = len(past) / (len(years) / max(1e-9, (times.iloc[-1] - times.iloc[0]).days / scores.YEAR))
+            level[now] = scores.threshold(probability[past], label[past], event.steps, length, budget)
     alarm = probability >= level
-    hit, missed = alarms.caught(alarm[tested], label[tested], event.steps)
-    span = (times[tested[-1]] - times[tested[0]]).days / alarms.YEAR
-    wrong = alarms.false_alarms(alarm[tested], label[tested])
+    hit, missed = scores.caught(alarm[tested], label[tested], event.steps)
+    span = (times[tested[-1]] - times[tested[0]]).days / scores.YEAR
+    wrong = scores.false_alarms(alarm[tested], label[tested])
 
     def day(row: int) -> str:
         return f"{times.iloc[int(tested[row])]:%Y-%m-%d}"

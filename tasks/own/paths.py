@@ -9,14 +9,14 @@ import pandas as pd
 from safetensors.torch import load_file, save_file
 from scipy import stats
 
-from tasks.evaluate import summarise
 from tasks.forecasters import sample_paths
 from tasks.own.question import Question
 from tasks.own.reading import Reading
-from tasks.predictive import LEVELS, from_sample
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, whole, write_json
 from tasks.runtime.parallel import Progress
+from tasks.scoring.predictive import LEVELS, from_sample
+from tasks.scoring.summary import summarise
 from tasks.tilts.sample_paths import PARAMS, PathTilt, fit_path_tilt, untrained
 
 SAMPLES = 2000

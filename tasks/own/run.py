@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.events import parse
+from tasks.events.event import parse
 from tasks.forecasters.frozen_returns import freeze, inputs_of, thaw
 from tasks.own.alarm import Alarm
 from tasks.own.alarm import alarm as raise_alarms

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tasks.alarms import caught, episodes, events, false_alarms, scores, threshold
-from tasks.events import parse
+from tasks.events.event import parse
+from tasks.events.scores import caught, episodes, events, false_alarms, scores, threshold
 from tasks.runtime.errors import BasinError
 
 

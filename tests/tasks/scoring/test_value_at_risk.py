@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tasks.tails import FEWEST, recalibrated_levels
+from tasks.scoring.value_at_risk import FEWEST, recalibrated_levels
 
 LEVELS = (0.01, 0.05)
 

@@ -9,8 +9,8 @@ from scipy import stats
 
 from ebm_core import SkewT, TiltedDistribution, untilted
 from tasks.forecasters.mixture_density import MixtureDensityNetwork
-from tasks.predictive import LEVELS, TAIL_LEVELS, from_mixture, from_sample, from_tilted
-from tasks.scores import christoffersen, confidence_set, fz0, kupiec, paired_test
+from tasks.scoring.predictive import LEVELS, TAIL_LEVELS, from_mixture, from_sample, from_tilted
+from tasks.scoring.scores import christoffersen, confidence_set, fz0, kupiec, paired_test
 
 OBSERVED = np.array([-2.3, -0.4, 0.0, 0.9, 3.1])
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from tasks.events import Array, Event
+from tasks.events.event import Array, Event
 from tasks.forecasters import garch
 
 SAMPLES = 20000

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import special
 
-from tasks.drawdowns import EXACT, Origins, usable
-from tasks.events import Array
+from tasks.events.event import Array
+from tasks.events.simulation import EXACT, Origins, usable
 
 PRIOR = {"shift": (0.0, 0.1), "slope": (0.95, 0.05), "depth": (0.3, 0.2)}
 """Mean and standard deviation of each coefficient before a series has spoken.

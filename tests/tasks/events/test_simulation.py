@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import special
 
-from tasks.drawdowns import BARRIERS, EXACT, Simulated, _paths, origins, running_rate
-from tasks.event_tilt import tilted
-from tasks.events import parse
+from tasks.events.event import parse
+from tasks.events.simulation import BARRIERS, EXACT, Simulated, _paths, origins, running_rate
+from tasks.events.tilt import tilted
 
 EVENT = parse("min<=-0.08@21")
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import special
 
-from tasks.drawdowns import EXACT, Origins
-from tasks.event_tilt import PRIOR, USUAL, tilted
+from tasks.events.simulation import EXACT, Origins
+from tasks.events.tilt import PRIOR, USUAL, tilted
 
 STEPS = 5
 
@@ -43,7 +43,7 @@ def test_with_no_outcome_known_the_tilt_is_its_prior() -> None:
 
 def test_the_prior_that_changes_nothing_leaves_the_simulation(monkeypatch) -> None:
     nothing = {"shift": (0.0, 1e-6), "slope": (1.0, 1e-6), "depth": (0.0, 1e-6)}
-    monkeypatch.setattr("tasks.event_tilt.PRIOR", nothing)
+    monkeypatch.setattr("tasks.events.tilt.PRIOR", nothing)
     found, years = drawn(2000, 0.5, 0.7, 0.5)
     probability, _ = tilted(found, STEPS, years)
     np.testing.assert_allclose(probability, found.probability, atol=1e-4)

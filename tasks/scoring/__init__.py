@@ -1,0 +1,1 @@
+"""Scores, forecast summaries and value at risk."""
