@@ -16,7 +16,7 @@ from benchmarks.row import Row
 from tasks.own.question import Question
 from tasks.own.results import Backtest
 from tasks.own.run import alarm, backtest
-from tasks.reporting.standing import holm
+from tasks.reporting.verdict import holm
 from tasks.runtime.errors import BasinError
 from tasks.scoring.scores import paired_test
 

@@ -1,9 +1,7 @@
-"""Draw the learned energy as contour maps with the data on top: PNGs for the report, TensorBoard for the "
-"curious."""
+"""Stage ``landscape``: the learned energy as contour maps with the data on top, and TensorBoard logs."""
 
 import io
 import shutil
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +12,9 @@ import torch
 
 from ebm_core.tilts.pool import LinearPool
 from ebm_core.tilts.skewt import SkewT
-from ebm_core.views.landscapes import PrincipalPlane, contour_levels, local_mean, near_data, slice_energy
+from ebm_core.views.landscapes import PrincipalPlane, local_mean, near_data, slice_energy
 from tasks.domains import get_domain
+from tasks.reporting.maps import canvas, drawing, paint, png, points
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, whole, write_json
 from tasks.runtime.parallel import Progress, silent
@@ -23,16 +22,8 @@ from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
 from tasks.tilts.model import TiltedModel, load_fold
 
-ENERGY = "energy −log p, nats"
-CEILING = 14.0
-"""Nats above the lowest energy at which the colours end."""
-COLOURS = ("#0e3b37", "#1d7a70", "#7fbfae", "#f1ead2", "#e6a15f", "#b42318")
-DOTS_PER_INCH = 120
 BATCH = 600
 """States evaluated at once: bounds the memory of the quadrature."""
-
-drawing = threading.Lock()
-"""Two domains run as threads and matplotlib's caches are shared: one draws at a time."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +90,7 @@ def make_scenes(
     domain: Any, inputs: pd.DataFrame, classical: pd.DataFrame, tested: pd.DataFrame, model: TiltedModel
 ) -> list[Scene]:
     """Each series at the shortest lead, and at the middle one where there are several."""
-    from tasks.reporting.words import periods, series_name
+    from tasks.reporting.labels import periods, series_name
 
     leads = sorted({domain.leads[0], domain.leads[len(domain.leads) // 2]})
     scenes = []
@@ -211,80 +202,6 @@ def mean_energy(model: TiltedModel, rows: pd.DataFrame, base: LinearPool) -> np.
         part = slice(at, at + BATCH)
         parts.append(model.distribution(rows.iloc[part], base[part]).entropy().numpy())
     return np.concatenate(parts)
-
-
-def canvas() -> tuple[Any, Any]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.2, 5.2), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def paint(
-    figure: Any,
-    axes: Any,
-    across: np.ndarray,
-    up: np.ndarray,
-    energy: np.ndarray,
-    label: str = ENERGY,
-    levels: np.ndarray | None = None,
-) -> None:
-    """Filled contours with a colour bar: log-spaced unless ``levels`` says otherwise."""
-    from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
-
-    shown = np.minimum(energy, np.nanmin(energy) + CEILING)
-    levels = contour_levels(shown, 16) if levels is None else levels
-    colours = LinearSegmentedColormap.from_list("basin", COLOURS)
-    norm = BoundaryNorm(levels, colours.N)
-    filled = axes.contourf(across, up, np.ma.masked_invalid(shown), levels=levels, cmap=colours, norm=norm)
-    axes.contour(
-        across, up, np.ma.masked_invalid(shown), levels=levels, colors="white", linewidths=0.35, alpha=0.6
-    )
-    bar = figure.colorbar(
-        filled, ax=axes, pad=0.02, aspect=32, ticks=levels[:: max(1, len(levels) // 6)], format="%.2f"
-    )
-    bar.set_label(label)
-    bar.outline.set_visible(False)
-
-
-def points(axes: Any, across: Any, up: Any, tested: pd.DataFrame, coloured: bool = False) -> None:
-    """The test dates, and the dates of the five least expected outcomes."""
-    across, up = np.asarray(across, float), np.asarray(up, float)
-    energy = -tested["log_density"].to_numpy()
-    order = np.argsort(energy, kind="stable")
-    if coloured:
-        height = np.clip((energy - np.quantile(energy, 0.5)) / np.ptp(energy), 0, 1)[order]
-        axes.scatter(
-            across[order], up[order], s=5 + 70 * height, c=height, cmap="Greys", vmin=-0.35, vmax=0.7,
-            edgecolors="#1c2321", linewidths=0.3, alpha=0.85,
-        )  # fmt: skip
-    else:
-        axes.scatter(across, up, s=7, c="#1c2321", edgecolors="white", linewidths=0.25, alpha=0.6)
-    shown = "%Y-%m-%d" if pd.Series(tested["time"]).dt.day.nunique() > 1 else "%Y-%m"
-    middle = sum(axes.get_xlim()) / 2
-    for i in order[::-1][:5]:
-        rightwards = across[i] < middle
-        axes.annotate(
-            f"{tested['time'].iloc[i]:{shown}}",
-            (across[i], up[i]),
-            xytext=(6 if rightwards else -6, 5),
-            ha="left" if rightwards else "right",
-            textcoords="offset points",
-            fontsize=7.5,
-            color="#1c2321",
-            bbox={"boxstyle": "round,pad=0.18", "facecolor": "white", "edgecolor": "none", "alpha": 0.78},
-        )
-
-
-def png(figure: Any) -> bytes:
-    """The picture with no date and no version in it: the same figure, the same bytes."""
-    memory = io.BytesIO()
-    figure.savefig(memory, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
-    return memory.getvalue()
 
 
 def log_to_tensorboard(workspace: Workspace, pictures: dict[str, bytes]) -> None:

@@ -1,15 +1,15 @@
-"""Write one self-contained HTML page a domain: what was asked, how it was checked, how good it is, what "
-"it says."""
+"""Stage ``report``: one self-contained HTML page a domain."""
 
 import hashlib
 from pathlib import Path
 from typing import Any
 
 from tasks.domains import get_domain
-from tasks.reporting import account, energies, evidence, outlook
+from tasks.reporting import comparison, energies, trust
+from tasks.reporting.forecast import forecast_section
+from tasks.reporting.labels import dated, in_sentence, series_name, signed, text
 from tasks.reporting.page import Section, page
-from tasks.reporting.standing import Block, blocks, headline, short_unit
-from tasks.reporting.words import dated, in_sentence, series_name, signed, text
+from tasks.reporting.verdict import Block, blocks, headline, short_unit
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, whole
 from tasks.runtime.parallel import Progress, silent
@@ -43,19 +43,19 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
     sentence = headline(found, domain, unseen)
     progress("report", 0, 1)
 
-    forecast = read_json(workspace.forecast)
-    peers = evidence.comparison(found, scores, domain)
+    ahead = read_json(workspace.forecast)
+    peers = comparison.comparison(found, scores, domain)
     sections = [
-        account.asked(domain, params.split),
-        outlook.outlook(forecast, forecasts[forecasts["model"] == "ebm"], domain),
+        trust.asked(domain, params.split),
+        forecast_section(ahead, forecasts[forecasts["model"] == "ebm"], domain),
         Section(
             peers.anchor,
             peers.menu,
             peers.title,
-            peers.content + account.how_it_works(scores, parameters(workspace.model)),
+            peers.content + trust.how_it_works(scores, parameters(workspace.model)),
         ),
-        evidence.calibration(found, forecasts, domain),
-        evidence.over_time(forecasts, domain),
+        comparison.calibration(found, forecasts, domain),
+        comparison.over_time(forecasts, domain),
         energies.energies(
             forecasts,
             pd.read_parquet(workspace.inputs),
@@ -64,21 +64,21 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
             read_json(workspace.fits / "fits.json")["folds"][-1]["path"],
             domain,
         ),
-        account.landscape(workspace.landscape, read_json(workspace.landscape / "landscape.json")["figures"]),
-        account.data_and_checks(
+        trust.landscape(workspace.landscape, read_json(workspace.landscape / "landscape.json")["figures"]),
+        trust.data_and_checks(
             pd.read_parquet(present(workspace.raw, "ingest")),
             provenance,
             read_json(workspace.validation),
             audits,
         ),
-        account.provenance_section(provenance, hashes(workspace), settings(params.model_dump(mode="json"))),
-        account.glossary(),
+        trust.provenance_section(provenance, hashes(workspace), settings(params.model_dump(mode="json"))),
+        trust.glossary(),
     ]
     html = page(
         f"Basin: {domain.title}",
         f"Basin · {domain.title}",
         sentence,
-        lead(forecast, domain),
+        lead(ahead, domain),
         tiles(found, domain),
         sections,
     )
@@ -149,7 +149,7 @@ def hashes(workspace: Workspace) -> list[tuple[str, str]]:
 def settings(params: dict[str, Any]) -> list[tuple[str, str]]:
     """Parameters as dotted keys."""
     return [
-        (f"{section}.{key}", account.shown(value))
+        (f"{section}.{key}", trust.shown(value))
         for section, keys in params.items()
         for key, value in keys.items()
     ]

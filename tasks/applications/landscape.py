@@ -7,7 +7,7 @@ import numpy as np
 
 from ebm_core.views.landscapes import PrincipalPlane, near_data
 from tasks.applications import Scene
-from tasks.landscape import canvas, drawing, paint, png
+from tasks.reporting.maps import canvas, drawing, paint, png
 
 SIDE = 90
 """Points of the grid along each axis."""

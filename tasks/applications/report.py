@@ -5,8 +5,8 @@ from html import escape
 from typing import Any
 
 from tasks.applications import Application, Picture
-from tasks.reporting.account import table_of_checks
 from tasks.reporting.page import Cell, Row, Section, card, page, paragraph, table
+from tasks.reporting.trust import table_of_checks
 from tasks.runtime.errors import counted
 
 

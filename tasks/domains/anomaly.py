@@ -269,7 +269,7 @@ def _marks(path: Path, label: pd.Series) -> np.ndarray:
 
 
 def _energies(table: Table, trial: Trial) -> Picture:
-    from tasks.landscape import canvas, drawing, png
+    from tasks.reporting.maps import canvas, drawing, png
 
     energy, anomalous = trial.answers["ebm"], trial.truth == 1
     with drawing:
@@ -289,7 +289,7 @@ def _energies(table: Table, trial: Trial) -> Picture:
 
 def _features(table: Table, trial: Trial, energy: Any) -> Picture:
     """Which columns raise the energy of the five rows that have most of it."""
-    from tasks.landscape import canvas, drawing, png
+    from tasks.reporting.maps import canvas, drawing, png
 
     top = np.argsort(-trial.answers["ebm"])[:5]
     rows = trial.units[top]

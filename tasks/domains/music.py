@@ -350,7 +350,7 @@ def _bars(
     values: dict[str, dict[str, float]], colours: dict[str, str], across: str, up: str, bottom: float = 0.0
 ) -> bytes:
     """A group of bars for each place, one a model."""
-    from tasks.landscape import canvas, drawing, png
+    from tasks.reporting.maps import canvas, drawing, png
 
     with drawing:
         figure, axes = canvas()

@@ -294,7 +294,7 @@ def _task(path: Path, rows: pd.DataFrame, label: str, cut: int) -> Task:
 
 def _densities(task: Task, steps: Any, cumulative: np.ndarray) -> Picture:
     """Forecast distributions of five test rows, from the least to the most likely to be viral."""
-    from tasks.landscape import canvas, drawing, png
+    from tasks.reporting.maps import canvas, drawing, png
 
     order = np.argsort(-(cumulative @ steps.width))[::-1]
     shown = order[np.linspace(0, len(order) - 1, 5).round().astype(int)]
@@ -316,7 +316,7 @@ def _densities(task: Task, steps: Any, cumulative: np.ndarray) -> Picture:
 
 def _calibration(task: Task, steps: Any, cumulative: np.ndarray) -> Picture:
     """Forecast probabilities against how often they came true, at many sizes at once."""
-    from tasks.landscape import canvas, drawing, png
+    from tasks.reporting.maps import canvas, drawing, png
 
     edges = np.searchsorted(steps.edges, np.quantile(task.size[task.train], [0.5, 0.75, 0.9]))
     with drawing:

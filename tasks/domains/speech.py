@@ -305,7 +305,7 @@ def _spectrograms(x: np.ndarray, labels: np.ndarray, found: Heard) -> bytes:
     import torch
 
     from tasks.applications.speakers import LATENT, spoken_by
-    from tasks.landscape import canvas, drawing, png
+    from tasks.reporting.maps import canvas, drawing, png
 
     generator = torch.Generator().manual_seed(0)
     recorded = torch.as_tensor(x)

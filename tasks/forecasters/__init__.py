@@ -1,1 +1,1 @@
-"""Families of series: what domains and users' own files share, by what is forecast."""
+"""Classical forecasters, by what they forecast."""

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from tasks.reporting import charts
-from tasks.reporting.evidence import year_marks, years
+from tasks.reporting.comparison import year_marks, years
+from tasks.reporting.labels import model_name, signed, text
 from tasks.reporting.page import Cell, Row, Section, card, page, paragraph, table
-from tasks.reporting.words import model_name, signed, text
 
 SCORES = {
     "auroc": "AUROC",

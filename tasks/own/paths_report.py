@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from tasks.own.paths import OwnPaths
-from tasks.reporting import evidence
+from tasks.reporting import comparison
+from tasks.reporting.labels import model_name, signed, text
 from tasks.reporting.page import Cell, Row, Section, page, paragraph, table
-from tasks.reporting.standing import blocks, headline
-from tasks.reporting.words import model_name, signed, text
+from tasks.reporting.verdict import blocks, headline
 from tasks.runtime.files import whole
 
 
@@ -29,10 +29,10 @@ def write_report(
     sentence = headline(found, shown, f"{windows} windows not used in fitting")
     sections = [
         Section("asked", "Question", "What was asked", paragraph(domain.question, "big") + _said(said)),
-        evidence.comparison(found, part, shown),
+        comparison.comparison(found, part, shown),
         _joint(scores["joint"]),
-        evidence.calibration(found, few, shown),
-        evidence.over_time(few, shown),
+        comparison.calibration(found, few, shown),
+        comparison.over_time(few, shown),
     ]
     title = f"Basin: {domain.title}"
     html = page(title, f"Basin · {domain.title}", sentence, _said(said[-2:], plain=True), [], sections)

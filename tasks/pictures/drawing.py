@@ -7,10 +7,10 @@ import torch
 
 from ebm_core.sampling.samplers import langevin
 from tasks.applications import Picture
-from tasks.landscape import png
 from tasks.pictures.classes import JointEnergy
 from tasks.pictures.finders import Finder
 from tasks.pictures.lesions import Lesions
+from tasks.reporting.maps import png
 
 
 def grid(rows: int, columns: int, side: float = 0.95, title: float = 0.3) -> tuple[Any, np.ndarray]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from tasks.reporting.words import text
+from tasks.reporting.labels import text
 
 Point = tuple[float, float]
 WIDE, HALF, NARROW = 980, 470, 330

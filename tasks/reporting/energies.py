@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from tasks.reporting import charts
-from tasks.reporting.evidence import year_marks, years
+from tasks.reporting.comparison import year_marks, years
+from tasks.reporting.labels import dated, series_name, signed, text
 from tasks.reporting.page import Section, card, pair, paragraph
-from tasks.reporting.standing import short_unit
-from tasks.reporting.words import dated, series_name, signed, text
+from tasks.reporting.verdict import short_unit
 from tasks.tilts.model import TiltedModel
 
 Drawing = Callable[[int], str]

@@ -10,8 +10,8 @@ import pytest
 
 from tasks import report as stage
 from tasks.reporting.charts import ticks
-from tasks.reporting.standing import Block, headline, holm
-from tasks.reporting.words import dated, model_name, text
+from tasks.reporting.labels import dated, model_name, text
+from tasks.reporting.verdict import Block, headline, holm
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, write_json
 from tasks.runtime.params import load_params

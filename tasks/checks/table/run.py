@@ -44,8 +44,8 @@ def write_audit(result: dict[str, Any], name: str, out: Path) -> None:
 
 
 def page_of(result: dict[str, Any], name: str) -> str:
-    from tasks.reporting.account import table_of_checks
     from tasks.reporting.style import CSS
+    from tasks.reporting.trust import table_of_checks
 
     left_out = [check for check in result["checks"] if check["status"] == "not applicable"]
     applied = [check for check in result["checks"] if check not in left_out]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.reporting.words import in_sentence, periods, series_name, signed, text
+from tasks.reporting.labels import in_sentence, periods, series_name, signed, text
 
 CLEAR = 2.0
 """A difference counts as clear when it is two standard errors from zero."""

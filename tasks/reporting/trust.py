@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from tasks.reporting.labels import GLOSSARY, series_name, text
 from tasks.reporting.page import Cell, Pill, Row, Section, card, folded, paragraph, table
-from tasks.reporting.words import GLOSSARY, series_name, text
 
 VERDICT = {"pass": "all passed", "warn": "passed with warnings", "fail": "some failed"}
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from tasks.reporting import charts
+from tasks.reporting.labels import in_sentence, model_name, model_note, periods, scientific, signed, text
 from tasks.reporting.page import Cell, Row, Section, folded, pair, paragraph, table
-from tasks.reporting.standing import Block, holm, short_unit
-from tasks.reporting.words import in_sentence, model_name, model_note, periods, scientific, signed, text
+from tasks.reporting.verdict import Block, holm, short_unit
 
 IN_SET = 0.1
 """p-value from which a model is in the 90 % model confidence set."""

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from tasks.reporting import charts
-from tasks.reporting.evidence import years
+from tasks.reporting.comparison import years
+from tasks.reporting.labels import dated, series_name, text
 from tasks.reporting.page import Cell, Row, Section, pair, paragraph, table
-from tasks.reporting.standing import short_unit
-from tasks.reporting.words import dated, series_name, text
+from tasks.reporting.verdict import short_unit
 
 QUANTILES = ("0.01", "0.05", "0.25", "0.50", "0.75", "0.95", "0.99")
 HISTORY = {"B": 90, "MS": 48}
@@ -23,7 +23,7 @@ def quantile(step: dict[str, Any], level: str) -> float:
     return float(found[level] if level in found else found[f"{float(level):g}"])
 
 
-def outlook(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) -> Section:
+def forecast_section(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) -> Section:
     """``past`` has the energy model's rows of ``forecasts.parquet``."""
     content = ""
     unit = short_unit(domain)
