@@ -20,8 +20,16 @@ from tasks.runtime.parallel import run_units, silent
 from tasks.runtime.params import TrainParams, load_params
 from tasks.runtime.workspace import Workspace
 from tasks.tilts.model import TiltConfig, TiltedModel, standardised
-from tasks.tilts.walk_forward import Fold, Trained, _gains, _training_rows, tilt_chain, yearly_gains
-from tasks.train import _chain, walked
+from tasks.tilts.training_data import training_data
+from tasks.tilts.walk_forward import (
+    Fold,
+    Trained,
+    out_of_sample_gains,
+    run_chain,
+    tilt_chain,
+    training_rows,
+    yearly_gains,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTHS = (0, 2, 8, 32, 128)
@@ -34,7 +42,7 @@ def to_the_end(
     """As ``tilt_chain``, but each fold starts anew and nothing stops it: it is judged by what it learns."""
     generator = torch.Generator().manual_seed(params.seed)
     for fold in plan:
-        rows, scaling = _training_rows(inputs, fold)
+        rows, scaling = training_rows(inputs, fold)
         x, known = standardised(rows, **scaling).float(), score[rows.index].float()
         energy = BilinearEnergy(x.shape[1], hidden, params.features, params.seeds, generator)
         fit = fit_tilt(
@@ -52,7 +60,7 @@ def to_the_end(
         model = TiltedModel(config, fit.module.double())
         ahead = (inputs["origin"] >= fold.start) & (inputs["origin"] < fold.stop) & inputs["target"].notna()
         later = inputs[ahead]
-        gains = _gains(model, later, score[later.index])
+        gains = out_of_sample_gains(model, later, score[later.index])
         loss, validation = fit.loss.mean(1).tolist(), fit.validation.mean(1).tolist()
         yield Trained(model, loss, validation, fit.steps, fit.best_step, later.index.to_numpy(), gains)
 
@@ -64,13 +72,13 @@ def lean() -> Iterator[Row]:
     if not workspace.audit.exists():
         yield Row("the start-lean study", "`make run` first", "no artifacts of climate", False)
         return
-    walk = walked(workspace, params)
+    data = training_data(workspace, params)
     test = Fold("test", pd.Timestamp(params.split.test_from), pd.Timestamp(params.split.test_to))
-    plan = [fold for fold in walk.plan if fold.stop <= test.start]
+    plan = [fold for fold in data.plan if fold.stop <= test.start]
     settings = {"stopped early": tilt_chain, "to the end": to_the_end}
-    units = [(f, w, walk.inputs, walk.score, plan, params.train) for f in settings.values() for w in WIDTHS]
-    chains = run_units(_chain, units, "widths", silent)
-    later = np.array([yearly_gains(chain, walk.inputs, test, None)[:, 0, -1] for chain in chains])
+    units = [(f, w, data.inputs, data.score, plan, params.train) for f in settings.values() for w in WIDTHS]
+    chains = run_units(run_chain, units, "widths", silent)
+    later = np.array([yearly_gains(chain, data.inputs, test, None)[:, 0, -1] for chain in chains])
     learned = np.array([np.mean([-fit.loss[-1] for fit in chain]) for chain in chains])
     later = later.reshape(len(settings), len(WIDTHS), -1)
     learned = learned.reshape(len(settings), len(WIDTHS))

@@ -9,8 +9,8 @@ from scipy import stats
 
 from benchmarks.row import Row
 from tasks.checks.drift import drift
-from tasks.detector import MONTH, conformal, e_detector, threshold
-from tasks.monitor import CALM, PERIODS, REFERENCE, WINDOW
+from tasks.operations.change_detector import MONTH, conformal, e_detector, threshold
+from tasks.operations.monitor import CALM, PERIODS, REFERENCE, WINDOW
 from tasks.runtime.workspace import Workspace
 
 YEAR = PERIODS["B"]

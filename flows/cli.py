@@ -310,9 +310,9 @@ def tune(
         stages = STAGES[: STAGES.index("train")]
         _bring_up_to_date(stages, domain, root, terse=True)
         from flows.display import Display, print_tuned
+        from tasks.operations.tune import tune as tune_settings
         from tasks.runtime.params import load_params
         from tasks.runtime.workspace import Workspace
-        from tasks.tune import tune as tune_settings
 
         params, console = load_params(root, domain), _console()
         with Display(console) as display:

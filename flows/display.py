@@ -13,7 +13,7 @@ from tasks.runtime.files import read_json
 from tasks.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
-    from tasks.tune import Tuned
+    from tasks.operations.tune import Tuned
 
 OUTCOMES = {
     "fresh": "[cyan]Cached[/]",

@@ -22,7 +22,7 @@ def list_models(root: Root = Path()) -> None:
         from rich.console import Console
         from rich.table import Table
 
-        from tasks.models import history, standing, versions
+        from tasks.operations.registry import history, standing, versions
         from tasks.runtime.params import load_domains
 
         root = root.resolve()
@@ -55,7 +55,7 @@ def show(
 ) -> None:
     """One version: its data, its scores, what was decided about it and by whom."""
     with one_line_errors():
-        from tasks.models import commit_of, current, history
+        from tasks.operations.registry import commit_of, current, history
 
         root = root.resolve()
         _known(root, domain)
@@ -81,7 +81,7 @@ def promote(
 ) -> None:
     """Make a version the one that forecasts use, past the gate; without VERSION, that of the last commit."""
     with one_line_errors():
-        from tasks.models import CURRENT, assign, in_use, register
+        from tasks.operations.registry import CURRENT, assign, in_use, register
 
         root = root.resolve()
         _known(root, domain)
@@ -95,7 +95,7 @@ def promote(
 def rollback(domain: Domain, why: Why = "rolled back by hand", root: Root = Path()) -> None:
     """Make the version current that was so before."""
     with one_line_errors():
-        from tasks.models import rollback as roll_back
+        from tasks.operations.registry import rollback as roll_back
 
         root = root.resolve()
         _known(root, domain)
@@ -114,7 +114,7 @@ def _about(root: Path, domain: str, commit: str) -> list[str]:
     import json
     from tempfile import TemporaryDirectory
 
-    from tasks.models import fetch
+    from tasks.operations.registry import fetch
 
     read: dict[str, Any] = {}
     with TemporaryDirectory() as folder:

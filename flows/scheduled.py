@@ -33,7 +33,7 @@ def daily_forecast(root: str = ".", domains: list[str] | None = None, as_of: dat
 
 @task(name="forecast", task_run_name="forecast {domain}", persist_result=False, cache_policy=NO_CACHE)
 def daily_task(root: str, domain: str, as_of: date) -> dict[str, Any]:
-    from tasks.daily import daily_forecast
+    from tasks.operations.daily_forecast import daily_forecast
 
     found = daily_forecast(Path(root), domain, as_of)
     alarms = [name for name, part in found["series"].items() if part.get("alarm")]
@@ -50,7 +50,7 @@ def daily_monitor(root: str = ".", domains: list[str] | None = None, as_of: date
 
 @task(name="monitor", task_run_name="monitor {domain}", persist_result=False, cache_policy=NO_CACHE)
 def monitor_task(root: str, domain: str, as_of: date) -> dict[str, Any]:
-    from tasks.monitor import monitor
+    from tasks.operations.monitor import monitor
 
     found = monitor(Path(root), domain, as_of)
     page = Workspace(Path(root), domain).runs / "monitor" / "monitor.html"
@@ -71,7 +71,7 @@ def weekly_retrain(root: str = ".", domains: list[str] | None = None, as_of: dat
     Each domain whose stages all ended well has a candidate, which replaces the current model unless it is
     worse. Ends Failed where a stage or a trial does.
     """
-    from tasks.gate import commit_retrained
+    from tasks.operations.promotion import commit_retrained
 
     folder, chosen, day = _asked(root, domains, as_of)
     set_as_of(folder, chosen, day)
@@ -85,7 +85,7 @@ def weekly_retrain(root: str = ".", domains: list[str] | None = None, as_of: dat
 
 @task(name="gate", task_run_name="gate {domain}", persist_result=False, cache_policy=NO_CACHE)
 def gate_task(root: str, domain: str) -> dict[str, Any]:
-    from tasks.gate import decide
+    from tasks.operations.promotion import decide
 
     verdict = decide(Path(root), domain)
     became = "promoted" if verdict.promoted else "kept out" if verdict.version else "nothing to promote"

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tasks.models import CURRENT, assign, current, register
+from tasks.operations.registry import CURRENT, assign, current, register
 from tasks.runtime.errors import BasinError
 from tasks.runtime.params import load_domains
 from tasks.runtime.workspace import Workspace

@@ -47,9 +47,9 @@ def test_nothing_imports_upwards(project_root: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("ebm_core/tilts/bilinear.py", "import tasks.train"),
+        ("ebm_core/tilts/bilinear.py", "import tasks.stages.train"),
         ("ebm_core/deep/energies.py", "def f():\n    from ...tasks import train"),
-        ("tasks/train.py", "def f():\n    from flows.cli import app"),
+        ("tasks/stages/train.py", "def f():\n    from flows.cli import app"),
         ("tasks/domains/finance.py", "import prefect as p"),
         ("flows/cli.py", "from ebm_core.tilts.tilted import TiltedDistribution"),
     ],

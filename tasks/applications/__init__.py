@@ -48,7 +48,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure of the report: PNG bytes (``tasks.landscape.png``), what it shows, how to read it."""
+    """A figure of the report: PNG bytes (``tasks.stages.landscape.png``), what it shows, how to read it."""
 
     name: str
     title: str

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
 from tasks.sources.quarantine import valid
+from tasks.stages import stage_function
 from tasks.tilts.model import load_fold, save_model
 
 FIT = ("validate", "features", "audit", "train")
@@ -245,7 +245,7 @@ def _write(
 def run_stages(names: tuple[str, ...], workspace: OwnWorkspace, params: DomainParams, stages: Stages) -> None:
     """The stages' own functions, in order, on the workspace of the file."""
     for name in names:
-        function = getattr(import_module(f"tasks.{name}"), name)
+        function = stage_function(name)
 
         def run(progress: Progress, function: Any = function) -> Any:
             return function(workspace, params, progress)

@@ -157,7 +157,7 @@ def _mean_and_error(values: np.ndarray) -> tuple[float, float]:
     return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
-def _training_rows(inputs: pd.DataFrame, fold: Fold) -> tuple[pd.DataFrame, dict[str, tuple]]:
+def training_rows(inputs: pd.DataFrame, fold: Fold) -> tuple[pd.DataFrame, dict[str, tuple]]:
     """Rows whose target is known before the fold, and the standardisation of their inputs."""
     rows = inputs[(inputs["time"] < fold.start) & inputs["target"].notna()]
     if len(rows) < FEWEST:
@@ -206,7 +206,7 @@ def tilt_chain(
     generator, device = torch.Generator().manual_seed(params.seed), training_device()
     energy: BilinearEnergy | None = None
     for fold, prior in zip(plan, priors or [None] * len(plan), strict=True):
-        rows, scaling = _training_rows(inputs, fold)
+        rows, scaling = training_rows(inputs, fold)
         x = standardised(rows, **scaling).float()
         first = energy is None
         if energy is None:
@@ -234,11 +234,11 @@ def tilt_chain(
             fit.steps,
             fit.best_step,
             later.index.to_numpy(),
-            _gains(model, later, score[later.index]),
+            out_of_sample_gains(model, later, score[later.index]),
         )
 
 
-def _gains(model: TiltedModel, rows: pd.DataFrame, score: torch.Tensor) -> np.ndarray:
+def out_of_sample_gains(model: TiltedModel, rows: pd.DataFrame, score: torch.Tensor) -> np.ndarray:
     """log p(y) − log q(y) = −E(y) − log Σₖ exp(−E(sₖ))·weightₖ with E = v·P + w·Ē, P the prior's energy and Ē
     the model's own, for each share v and weight w."""
     if not len(rows):
@@ -269,7 +269,7 @@ def mdn_chain(inputs: pd.DataFrame, plan: list[Fold], params: TrainParams) -> li
     network: MixtureDensityNetwork | None = None
     chain = []
     for fold in plan:
-        rows, scaling = _training_rows(inputs, fold)
+        rows, scaling = training_rows(inputs, fold)
         x = standardised(rows, **scaling).float()
         target = {"target_center": float(rows["target"].mean()), "target_spread": float(rows["target"].std())}
         y = (rows["target"].to_numpy() - target["target_center"]) / target["target_spread"]
@@ -287,3 +287,7 @@ def mdn_chain(inputs: pd.DataFrame, plan: list[Fold], params: TrainParams) -> li
             }
         )
     return chain
+
+
+def run_chain(function: Any, *arguments: Any) -> list[Any]:
+    return list(function(*arguments))

@@ -14,7 +14,7 @@ from tasks.sources.catalog import load_catalog
 from tasks.sources.entries import DatasetSource
 from tasks.stages import STAGES
 
-PLUMBING = ("tasks/runtime/", "tasks/__init__.py", "tasks/stages.py")
+PLUMBING = ("tasks/runtime/", "tasks/__init__.py", "tasks/stages/__init__.py")
 """Moves files and arguments about; a change of it does not make results stale."""
 
 
@@ -61,7 +61,9 @@ def listed(root: Path, stage: str, domain: str) -> set[str]:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_code_dependencies_are_exact(project_root: Path, stage: str) -> None:
-    needed = {domain: closure(project_root, f"tasks/{stage}.py", domain) for domain in ("finance", "climate")}
+    needed = {
+        domain: closure(project_root, f"tasks/stages/{stage}.py", domain) for domain in ("finance", "climate")
+    }
     for domain, files in needed.items():
         assert not files - listed(project_root, stage, domain), f"{stage}@{domain} imports these"
     for domain in needed:
@@ -80,17 +82,21 @@ WATCHED = {"ingest": {"data/local"}}
 """The folder of the user's own files, of which the catalog may name any."""
 NOT_OUTPUTS = {"root", "domain", "artifacts", "runs", "data_docs", "tensorboard", "run_record"}
 PARTS = {
-    "ingest": "tasks/sources/snapshot.py",
-    "audit": "tasks/checks/data.py",
-    "register": "tasks/checks/forecasts.py",
-    "report": "tasks/reporting/*.py",
+    "ingest": ("tasks/sources/snapshot.py",),
+    "audit": ("tasks/checks/data.py",),
+    "register": ("tasks/checks/forecasts.py", "tasks/reporting/model_card.py"),
+    "train": ("tasks/tilts/training_data.py",),
+    "report": ("tasks/reporting/*.py",),
 }
 """Where a stage has more modules that take the workspace or the parameters."""
 
 
 def attributes(root: Path, stage: str, owner: str) -> set[str]:
     """Every ``owner.ATTRIBUTE`` (``self.owner.ATTRIBUTE``, ...) in the stage's own modules."""
-    paths = [root / f"tasks/{stage}.py", *(root.glob(PARTS[stage]) if stage in PARTS else ())]
+    paths = [
+        root / f"tasks/stages/{stage}.py",
+        *(file for part in PARTS.get(stage, ()) for file in root.glob(part)),
+    ]
     return {
         node.attr
         for path in paths

@@ -109,9 +109,8 @@ def test_flow_and_repro_agree_byte_for_byte_and_nothing_runs_twice(
         subprocess.run(git, cwd=by_flow, check=True)
     for domain in ("finance", "climate"):
         assert "v0.0.1 is current" in basin(by_flow, "models", "promote", domain)
-    script = (
-        "import datetime as d, pathlib, tasks.daily as t; t.daily_forecast(pathlib.Path(), {!r}, d.date({}))"
-    )
+    script = "import datetime as d, pathlib, tasks.operations.daily_forecast as t; "
+    script += "t.daily_forecast(pathlib.Path(), {!r}, d.date({}))"
     for domain, day in (("finance", "2018, 12, 31"), ("climate", "2011, 1, 31")):
         run(by_flow, "-c", script.format(domain, day))
         (written,) = (by_flow / "runs" / domain / "daily").glob("*.json")

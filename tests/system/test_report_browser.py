@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from tasks import report as stage
 from tasks.runtime.params import load_params
+from tasks.stages import report as stage
 from tests.synthetic import make_inputs, project
-from tests.tasks.test_report import domain_of
+from tests.tasks.stages.test_report import domain_of
 
 pytestmark = pytest.mark.browser
 

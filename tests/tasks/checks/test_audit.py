@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.audit import audit
 from tasks.checks import data as data_checks
 from tasks.checks import forecasts as forecast_checks
 from tasks.checks import groups
@@ -22,6 +21,7 @@ from tasks.runtime.files import write_json
 from tasks.runtime.parallel import silent
 from tasks.runtime.params import DomainParams, Waiver, load_params
 from tasks.runtime.workspace import Workspace
+from tasks.stages.audit import audit
 from tests.synthetic import make_forecasts, project
 
 LEADS = (1, 3)

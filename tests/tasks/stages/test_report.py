@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks import report as stage
 from tasks.reporting.charts import ticks
 from tasks.reporting.labels import dated, model_name, text
 from tasks.reporting.verdict import Block, headline, holm
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, write_json
 from tasks.runtime.params import load_params
+from tasks.stages import report as stage
 from tests.synthetic import LEADS, PEERS, make_inputs, project
 
 FREQUENCY = {"finance": "B", "climate": "MS"}

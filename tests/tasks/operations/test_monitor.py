@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from tasks import monitor
 from tasks.checks.drift import drift
-from tasks.detector import BOUND, MONTH, conformal, e_detector, threshold
-from tasks.reporting.monitoring import monitoring_page
+from tasks.operations import monitor
+from tasks.operations.change_detector import BOUND, MONTH, conformal, e_detector, threshold
+from tasks.operations.monitor_page import monitoring_page
 from tasks.runtime.files import read_json, write_json
 
 

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from tasks.models import (
+from tasks.operations.registry import (
     CURRENT,
     REFUSED,
     assign,

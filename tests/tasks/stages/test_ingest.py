@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tasks.ingest import ingest
 from tasks.runtime.errors import BasinError
 from tasks.runtime.params import DomainParams, load_params
 from tasks.runtime.workspace import Workspace
 from tasks.sources.entries import FileSource
 from tasks.sources.snapshot import known_on
+from tasks.stages.ingest import ingest
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ SHOWN = 10
 
 
 def monitoring_page(domain: Any, found: dict[str, Any], days: pd.DataFrame) -> str:
-    """HTML of what ``tasks.monitor.monitor`` found; ``days`` are the outcomes it kept."""
+    """HTML of what ``tasks.operations.monitor.monitor`` found; ``days`` are the outcomes it kept."""
     if found["schema"]:
         lead = f"The data of {found['as_of']} break the domain's suite; nothing else was looked at."
         section = Section("schema", "Data", "What the data broke", paragraph(found["schema"]))
@@ -46,7 +46,7 @@ def monitoring_page(domain: Any, found: dict[str, Any], days: pd.DataFrame) -> s
 
 
 def _evidence(days: pd.DataFrame, found: dict[str, Any]) -> Section:
-    from tasks.detector import detector_path
+    from tasks.operations.change_detector import detector_path
 
     words = (
         "The evidence bets every day against the model and grows without bound once outcomes are no longer "

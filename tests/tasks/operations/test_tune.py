@@ -5,20 +5,20 @@ from datetime import date
 
 import pandas as pd
 
+from tasks.operations.tune import before_test, walk_gains
 from tasks.runtime.params import SplitParams
+from tasks.tilts.training_data import TrainingData
 from tasks.tilts.walk_forward import folds
-from tasks.train import Walk
-from tasks.tune import before_test, walk_gains
 from tests.tasks.tilts.test_walk_forward import TRAIN, table
 
 SPLIT = SplitParams(walk_from=date(2001, 1, 1), test_from=date(2009, 1, 1), test_to=date(2010, 12, 31))
 TEST_FROM = pd.Timestamp(SPLIT.test_from)
 
 
-def walk() -> Walk:
+def walk() -> TrainingData:
     inputs, score = table(2600, lead=30)
     plan = folds(SPLIT, inputs["origin"].max())
-    return Walk(inputs, None, score, plan, [None] * len(plan), [0.0] * len(plan))
+    return TrainingData(inputs, None, score, plan, [None] * len(plan), [0.0] * len(plan))
 
 
 def test_nothing_from_the_test_block_is_seen():

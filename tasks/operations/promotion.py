@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 
 from tasks.domains import get_domain
-from tasks.models import (
+from tasks.operations.registry import (
     CURRENT,
     REFUSED,
     assign,

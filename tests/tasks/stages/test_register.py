@@ -7,14 +7,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tasks import register as stage
 from tasks.reporting.model_card import waivers
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json
 from tasks.runtime.params import load_params
+from tasks.stages import register as stage
 from tasks.tilts.model import load_model
 from tests.synthetic import AUDIT, make_inputs, project
-from tests.tasks.test_report import made_up
+from tests.tasks.stages.test_report import made_up
 
 
 @pytest.fixture

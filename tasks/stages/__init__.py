@@ -1,5 +1,6 @@
 """The stages in order, and the one way to run any of them."""
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,12 @@ STAGES = (
 def run_stage(stage: str, domain: str, root: Path, progress: Progress = silent) -> dict[str, Any]:
     """Run one stage of one domain below ``root`` and return its small, JSON-ready result.
 
-    ``tasks.STAGE`` holds one function of the same name: ``(workspace, params, progress) -> dict``. Raises
-    ``BasinError`` for what a user can mend.
+    Raises ``BasinError`` for what a user can mend.
     """
     if stage not in STAGES:
         raise BasinError(f"no stage `{stage}`; the stages are {', '.join(STAGES)}")
     params = load_params(root, domain)
-    function = getattr(import_module(f"tasks.{stage}"), stage)
+    function = stage_function(stage)
     try:
         result: dict[str, Any] = function(Workspace(root, domain), params, progress)
     except FileNotFoundError as error:
@@ -42,3 +42,10 @@ def run_stage(stage: str, domain: str, root: Path, progress: Progress = silent) 
     except FloatingPointError as error:
         raise BasinError(f"{domain} {stage}: {error}") from error
     return result
+
+
+def stage_function(stage: str) -> Callable[[Workspace, Any, Progress], dict[str, Any]]:
+    """The function of a stage: ``tasks/stages/STAGE.py`` holds one of the same name."""
+    function: Callable[[Workspace, Any, Progress], dict[str, Any]]
+    function = getattr(import_module(f"tasks.stages.{stage}"), stage)
+    return function

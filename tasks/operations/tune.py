@@ -15,8 +15,8 @@ from tasks.runtime.files import whole, write_json
 from tasks.runtime.parallel import Progress, connect, silent
 from tasks.runtime.params import DomainParams, TrainParams
 from tasks.runtime.workspace import Workspace
+from tasks.tilts.training_data import TrainingData, training_data
 from tasks.tilts.walk_forward import Trained, best_past, enough, tilt_chain, yearly_gains
-from tasks.train import Walk, walked
 
 FACTOR = 10.0
 """Learning rate and weight decay are tried within this factor of those of params.yaml, log-uniformly."""
@@ -56,8 +56,8 @@ def tune(
 ) -> Tuned:
     """Try ``count`` settings, the present ones first, and write ``runs/DOMAIN/tune.json``.
 
-    A trial is one capacity walked forward; after each year it reports that year's gain over the base, with
-    the weight that was best on the years before, and ASHA stops those that fall behind. Which ones are
+    A trial is one capacity walked forward; after each year it reports that year's gain over the base,
+    with the weight that was best on the years before, and ASHA stops those that fall behind. Which ones are
     stopped depends on the order in which trials report; the gains of a setting do not. Nothing at or after
     ``split.test_from`` is seen. Raises ``BasinError`` where too few years lie before it.
 
@@ -68,8 +68,8 @@ def tune(
     from ray.tune.schedulers import ASHAScheduler
     from ray.tune.search.basic_variant import BasicVariantGenerator
 
-    walk = before_test(walked(workspace, params), pd.Timestamp(params.split.test_from))
-    years = len(walk.plan)
+    data = before_test(training_data(workspace, params), pd.Timestamp(params.split.test_from))
+    years = len(data.plan)
     if years <= GRACE:
         raise BasinError(f"{years} years between split.walk_from and split.test_from, expected over {GRACE}")
     now = params.train
@@ -89,7 +89,7 @@ def tune(
     with tempfile.TemporaryDirectory() as folder:
         tuner = ray_tune.Tuner(
             ray_tune.with_resources(
-                ray_tune.with_parameters(_trial, walk=walk, train=now), {"cpu": 1, "gpu": 0}
+                ray_tune.with_parameters(_trial, data=data, train=now), {"cpu": 1, "gpu": 0}
             ),
             param_space=space,
             tune_config=ray_tune.TuneConfig(
@@ -120,34 +120,34 @@ def tune(
     return tuned
 
 
-def before_test(walk: Walk, test_from: pd.Timestamp) -> Walk:
-    """The same walk with the folds before the test block, and without any outcome from there on."""
-    plan = [fold for fold in walk.plan if fold.name != "final" and fold.stop <= test_from]
-    inputs = walk.inputs.assign(target=walk.inputs["target"].where(walk.inputs["time"] < test_from))
-    return replace(walk, inputs=inputs, plan=plan, priors=walk.priors[: len(plan)])
+def before_test(data: TrainingData, test_from: pd.Timestamp) -> TrainingData:
+    """The same data with the folds before the test block, and without any outcome from there on."""
+    plan = [fold for fold in data.plan if fold.name != "final" and fold.stop <= test_from]
+    inputs = data.inputs.assign(target=data.inputs["target"].where(data.inputs["time"] < test_from))
+    return replace(data, inputs=inputs, plan=plan, priors=data.priors[: len(plan)])
 
 
-def _trial(config: dict[str, Any], walk: Walk, train: TrainParams) -> None:
+def _trial(config: dict[str, Any], data: TrainingData, train: TrainParams) -> None:
     from ray import tune as ray_tune
     from threadpoolctl import threadpool_limits
 
     settings = {name: value for name, value in config.items() if name != "hidden"}
     with threadpool_limits(1):
-        for gains in walk_gains(walk, config["hidden"], train.model_copy(update=settings)):
+        for gains in walk_gains(data, config["hidden"], train.model_copy(update=settings)):
             ray_tune.report({"mean": float(np.mean(gains)), "gains": gains})
 
 
-def walk_gains(walk: Walk, hidden: int, train: TrainParams) -> Iterator[list[float]]:
+def walk_gains(data: TrainingData, hidden: int, train: TrainParams) -> Iterator[list[float]]:
     """After each year, the gains of all years so far: each at the weights that were best on the years before
     it, zero while these are too few to tilt."""
     chain: list[Trained] = []
     gains: list[float] = []
-    folds = zip(walk.plan, walk.prior_gains, strict=False)
-    steps = tilt_chain(hidden, walk.inputs, walk.score, walk.plan, train, walk.priors)
+    folds = zip(data.plan, data.prior_gains, strict=False)
+    steps = tilt_chain(hidden, data.inputs, data.score, data.plan, train, data.priors)
     for (fold, prior_gain), trained in zip(folds, steps, strict=True):
-        past = yearly_gains(chain, walk.inputs, fold, None)
+        past = yearly_gains(chain, data.inputs, fold, None)
         at, without = best_past(past, prior_gain)
-        used = at if enough(past, walk.inputs) else without
+        used = at if enough(past, data.inputs) else without
         gains.append(float(trained.gains[:, *used].mean()) if len(trained.gains) else 0.0)
         chain.append(trained)
         yield list(gains)

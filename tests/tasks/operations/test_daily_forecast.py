@@ -5,8 +5,8 @@ from datetime import date
 
 import pytest
 
-from tasks import daily
-from tasks.daily import daily_forecast
+from tasks.operations import daily_forecast as module
+from tasks.operations.daily_forecast import daily_forecast
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import write_json
 
@@ -19,7 +19,7 @@ def test_no_model_or_a_day_that_the_model_has_seen_is_one_clear_line(project_roo
     model = tmp_path / "artifacts/climate/model"
     model.mkdir(parents=True)
     write_json(model / "config.json", {"as_of": "2011-01-31"})
-    monkeypatch.setattr(daily, "in_use", lambda *_: model.parent)
+    monkeypatch.setattr(module, "in_use", lambda *_: model.parent)
     with pytest.raises(BasinError, match="as_of 2010-06-30: the current model knows data up to 2011-01-31"):
         daily_forecast(tmp_path, "climate", date(2010, 6, 30))
     assert not (tmp_path / "runs").exists()

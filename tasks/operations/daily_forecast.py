@@ -10,7 +10,7 @@ import pandas as pd
 from tasks.checks.suites import accepted, read_suite
 from tasks.domains import get_domain
 from tasks.forecasters.frozen_returns import thaw
-from tasks.models import in_use
+from tasks.operations.registry import in_use
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, whole, write_json
 from tasks.runtime.params import load_params
@@ -26,10 +26,10 @@ UNUSUAL = 0.95
 def daily_forecast(root: Path, domain: str, as_of: date) -> dict[str, Any]:
     """Write and return ``runs/DOMAIN/daily/DATE.json``: the forecast made with what was public on ``as_of``.
 
-    The model is the current version (``tasks.models``) with its classical models as they stood, or, where
-    those are seasonal, at the last refit of their schedule. DVC's outputs are not touched. Data that break
-    the domain's suite are refused as in the stage validate. For returns ``risk`` tells how today's 5 %
-    quantile stands among those of the days the model was scored on, and ``alarm`` whether it is below
+    The model is the current version (``tasks.operations.registry``) with its classical models as they stood,
+    or, where those are seasonal, at the last refit of their schedule. DVC's outputs are not touched. Data
+    that break the domain's suite are refused as in the stage validate. For returns ``risk`` tells how today's
+    5 % quantile stands among those of the days the model was scored on, and ``alarm`` whether it is below
     ``UNUSUAL`` of them.
     """
     workspace = Workspace(root, domain)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tasks import gate
+from tasks.operations import promotion
 from tests.small_project import call, retrain
 
 DATES = pd.bdate_range("2018-01-02", periods=260).as_unit("ns")
@@ -22,20 +22,22 @@ def forecasts(log_density: np.ndarray) -> pd.DataFrame:
 def root(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A registered current model of a made-up project; ``gate.compare`` sees the raw tables below."""
     past = pd.DataFrame({"time": DATES, "series": "sp500", "close": 1.0})
-    monkeypatch.setattr(gate, "_raw", lambda *_: past)
-    monkeypatch.setattr(gate, "fetch", lambda *_: None)
-    monkeypatch.setattr(gate, "get_domain", lambda _: type("Returns", (), {"returns": True}))
+    monkeypatch.setattr(promotion, "_raw", lambda *_: past)
+    monkeypatch.setattr(promotion, "fetch", lambda *_: None)
+    monkeypatch.setattr(promotion, "get_domain", lambda _: type("Returns", (), {"returns": True}))
     params = type("P", (), {"ingest": type("I", (), {"as_of": "2018-12-31"})})
-    monkeypatch.setattr(gate, "load_params", lambda *_: params)
-    assert gate.decide(project, "finance") == gate.Verdict("finance", "v0.0.1", True, "the first version")
-    assert gate.decide(project, "finance").why == "nothing new: the model is that of v0.0.1"
+    monkeypatch.setattr(promotion, "load_params", lambda *_: params)
+    assert promotion.decide(project, "finance") == promotion.Verdict(
+        "finance", "v0.0.1", True, "the first version"
+    )
+    assert promotion.decide(project, "finance").why == "nothing new: the model is that of v0.0.1"
     return project
 
 
 def trials(monkeypatch: pytest.MonkeyPatch, candidate: np.ndarray, current: np.ndarray) -> None:
     given = {"candidate": forecasts(candidate), "current": forecasts(current)}
-    monkeypatch.setattr(gate, "_trial", lambda *a: given[a[-1].name])
-    monkeypatch.setattr(gate, "_same_procedure", lambda *_: False)
+    monkeypatch.setattr(promotion, "_trial", lambda *a: given[a[-1].name])
+    monkeypatch.setattr(promotion, "_same_procedure", lambda *_: False)
 
 
 @pytest.mark.parametrize(("gain", "promoted"), [(-0.05, False), (-0.005, True), (0.05, True)])
@@ -43,19 +45,19 @@ def test_a_candidate_is_refused_only_where_it_is_clearly_worse(root, monkeypatch
     noise, other = np.random.default_rng(0).standard_normal((2, len(DATES)))
     trials(monkeypatch, noise + gain + 0.2 * (other - other.mean()), noise)
     retrain(root, 2)
-    verdict = gate.decide(root, "finance")
+    verdict = promotion.decide(root, "finance")
     assert (verdict.version, verdict.promoted) == ("v0.0.2", promoted)
     assert verdict.why.startswith("not worse: " if promoted else "worse: ")
     assert "against v0.0.1" in verdict.why
     assert "260 dates" in verdict.why
-    assert gate.current(root, "finance") == ("v0.0.2" if promoted else "v0.0.1")
+    assert promotion.current(root, "finance") == ("v0.0.2" if promoted else "v0.0.1")
 
 
 def test_same_code_parameters_and_past_need_no_trial(root, monkeypatch):
-    monkeypatch.setattr(gate, "_same_procedure", lambda *_: True)
-    monkeypatch.setattr(gate, "_trial", lambda *_: pytest.fail("a trial where nothing differs"))
+    monkeypatch.setattr(promotion, "_same_procedure", lambda *_: True)
+    monkeypatch.setattr(promotion, "_trial", lambda *_: pytest.fail("a trial where nothing differs"))
     retrain(root, 2)
-    assert gate.decide(root, "finance").why == "same code, parameters and past as v0.0.1"
+    assert promotion.decide(root, "finance").why == "same code, parameters and past as v0.0.1"
 
 
 def test_code_and_parameters_make_a_procedure_and_the_day_of_the_data_does_not(root):
@@ -64,22 +66,22 @@ def test_code_and_parameters_make_a_procedure_and_the_day_of_the_data_does_not(r
         params = {"finance": {"features": 0, "split": 0, "train": 0} | content}
         (root / "params.yaml").write_text(yaml.safe_dump(params))
         (root / "tasks").mkdir(exist_ok=True)
-        (root / "tasks/train.py").write_text(text)
+        (root / "tasks/stages/train.py").write_text(text)
         call(root, "git", "add", "-A")
         call(root, "git", "commit", "-qm", "change", "--allow-empty")
-        return gate.git(root, "rev-parse", "HEAD")
+        return promotion.git(root, "rev-parse", "HEAD")
 
     first, later_data = commit("x = 1", "ingest", 1), commit("x = 1", "ingest", 2)
     other_params, other_code = commit("x = 1", "train", 3), commit("x = 2", "ingest", 2)
-    assert gate._same_procedure(root, "finance", first, later_data)
-    assert not gate._same_procedure(root, "finance", first, other_params)
-    assert not gate._same_procedure(root, "finance", first, other_code)
+    assert promotion._same_procedure(root, "finance", first, later_data)
+    assert not promotion._same_procedure(root, "finance", first, other_params)
+    assert not promotion._same_procedure(root, "finance", first, other_code)
 
 
 def test_a_trial_that_fails_says_which_stage_and_why(root, tmp_path):
     folder = tmp_path / "candidate"
     folder.mkdir()
     with pytest.raises(
-        gate.BasinError, match=r"the trial of candidate failed in train: .*params\.yaml is missing"
+        promotion.BasinError, match=r"the trial of candidate failed in train: .*params\.yaml is missing"
     ):
-        gate._run(Path(folder), "train", "finance")
+        promotion._run(Path(folder), "train", "finance")

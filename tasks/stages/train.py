@@ -1,23 +1,19 @@
 """Stage ``train``: walk-forward tilts of each capacity, grown only where past scores pay for it."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
-import pandas as pd
 from safetensors.torch import save_file
-from torch import Tensor
 
-from tasks.domains import get_domain
-from tasks.runtime.errors import BasinError
-from tasks.runtime.files import read_json, sha256, whole
+from tasks.runtime.files import whole
 from tasks.runtime.parallel import Progress, run_units, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
-from tasks.tilts.global_prior import prior_tilts
 from tasks.tilts.model import TiltedModel, tensors
-from tasks.tilts.pool_weights import PastScores, PoolWeights
-from tasks.tilts.walk_forward import Choice, Fold, Trained, choose, folds, mdn_chain, tilt_chain
+from tasks.tilts.pool_weights import PoolWeights
+from tasks.tilts.training_data import training_data
+from tasks.tilts.walk_forward import Choice, Trained, choose, mdn_chain, run_chain, tilt_chain
 
 
 def train(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
@@ -28,14 +24,14 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
     a step kept only if it pays by more than one standard error; no gain, no tilt. Where the domain has a
     ``prior``, a tilt learned on other series, the energy is fitted onto that.
     """
-    walk = walked(workspace, params)
-    inputs, plan = walk.inputs, walk.plan
+    data = training_data(workspace, params)
+    inputs, plan = data.inputs, data.plan
     units = [
-        (tilt_chain, hidden, inputs, walk.score, plan, params.train, walk.priors)
+        (tilt_chain, hidden, inputs, data.score, plan, params.train, data.priors)
         for hidden in params.train.capacities
     ]
     *chains, network = run_units(
-        _chain,
+        run_chain,
         [*units, (mdn_chain, inputs, plan, params.train)],
         "energy models and peer network",
         progress,
@@ -44,8 +40,8 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
     entries, parameters = [], {}
     for i, fold in enumerate(plan):
         past = [[chain[j] for j in range(i)] for chain in chains]
-        choice = choose(past, inputs, fold, walk.prior_gains[i])
-        model = weighted(chains[choice.capacity][i].model, choice, walk.past_scores.weights(fold.start))
+        choice = choose(past, inputs, fold, data.prior_gains[i])
+        model = weighted(chains[choice.capacity][i].model, choice, data.past_scores.weights(fold.start))
         config = model.config
         trained: Trained = chains[choice.capacity][i]
         parameters |= tensors(model, f"{fold.name}/")
@@ -75,40 +71,6 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
     return {"folds": len(entries), "capacity": final["capacity"], "weights": final["weights"]}
 
 
-@dataclass(frozen=True)
-class Walk:
-    """What every fit of a domain learns from.
-
-    ``score`` holds the normal score of each row of ``inputs`` under the pool of its past; ``priors`` and
-    their gains are those of ``tasks.tilts.global_prior``, a fold each.
-    """
-
-    inputs: pd.DataFrame
-    past_scores: PastScores
-    score: Tensor
-    plan: list[Fold]
-    priors: list[TiltedModel | None]
-    prior_gains: list[float]
-
-
-def walked(workspace: Workspace, params: DomainParams) -> Walk:
-    """The audited inputs; raises ``BasinError`` where the audit failed or was of another table."""
-    from tasks.checks.check import require_pass
-
-    require_pass(workspace.audit)
-    if read_json(workspace.audit).get("inputs_sha256") != sha256(workspace.inputs):
-        raise BasinError(f"{workspace.inputs} is not the table that was audited; run the stage audit")
-    inputs = pd.read_parquet(workspace.inputs).sort_values(["time", "series", "lead"], ignore_index=True)
-    domain = get_domain(workspace)
-    past_scores = PastScores(inputs, pd.read_parquet(workspace.classical), domain.pool)
-    plan = folds(params.split, inputs["origin"].max())
-    priors: list[TiltedModel | None] = [None] * len(plan)
-    gains = [0.0] * len(plan)
-    if domain.prior is not None:
-        priors, gains = prior_tilts(domain.prior, plan)
-    return Walk(inputs, past_scores, past_scores.normal_scores(), plan, priors, gains)
-
-
 def weighted(model: TiltedModel, choice: Choice, pool: PoolWeights) -> TiltedModel:
     """The model with the weights chosen for its fold, those of its prior included."""
     prior = model.prior
@@ -123,7 +85,3 @@ def weighted(model: TiltedModel, choice: Choice, pool: PoolWeights) -> TiltedMod
         prior=None if prior is None else prior.config,
     )
     return TiltedModel(config, model.energy, prior)
-
-
-def _chain(function: Any, *arguments: Any) -> list[Any]:
-    return list(function(*arguments))

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from tasks import landscape as stage
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json
 from tasks.runtime.params import load_params
+from tasks.stages import landscape as stage
 from tests.synthetic import make_inputs, project
 
 DOMAIN = SimpleNamespace(

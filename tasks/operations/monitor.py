@@ -11,10 +11,10 @@ import torch
 from ebm_core.tilts.tilted import TiltedDistribution, untilted
 from tasks.checks.drift import drift
 from tasks.checks.suites import accepted, read_suite
-from tasks.detector import conformal, detector_path, threshold
 from tasks.domains import get_domain
 from tasks.forecasters.frozen_returns import thaw
-from tasks.models import in_use
+from tasks.operations.change_detector import conformal, detector_path, threshold
+from tasks.operations.registry import in_use
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, whole, write_json
 from tasks.runtime.params import load_params
@@ -41,11 +41,11 @@ def monitor(root: Path, domain: str, as_of: date) -> dict[str, Any]:
     """Write and return ``runs/DOMAIN/monitor/DATE.json``; ``monitor.html`` beside it shows the same.
 
     ``breach`` says that the model should be fitted again: the outcomes since it was fitted are not what it
-    forecast, by a test (``tasks.detector``) that a sound model fails in one of ``CALM`` years of daily looks.
-    Inputs that drift and days of unusual energy are told and are no breach: they come with every crisis, and
-    forecasts that hold through one need no new model. Data that break the domain's suite are a breach that no
-    fit mends: then ``schema`` has the words, and nothing else is looked at. ``new`` is true on the first day
-    of a breach of a version.
+    forecast, by a test (``tasks.operations.change_detector``) that a sound model fails in one of ``CALM``
+    years of daily looks. Inputs that drift and days of unusual energy are told and are no breach: they come
+    with every crisis, and forecasts that hold through one need no new model. Data that break the domain's
+    suite are a breach that no fit mends: then ``schema`` has the words, and nothing else is looked at.
+    ``new`` is true on the first day of a breach of a version.
 
     Outcomes are kept in ``days.parquet``, each judged by the version that was current when it came in, so
     that evidence outlives a retraining; after a breach it starts anew with the next version.
@@ -90,7 +90,7 @@ def monitor(root: Path, domain: str, as_of: date) -> dict[str, Any]:
     found["new"] = bool(found["reasons"]) and all(entry["version"] != used.name for entry in past)
     if found["new"] and found["reasons"] != ["schema"]:
         past = [*past, {"as_of": found["as_of"], "version": used.name}]
-    from tasks.reporting.monitoring import monitoring_page
+    from tasks.operations.monitor_page import monitoring_page
 
     targets = (folder / f"{as_of}.json", folder / "breaches.json", folder / "monitor.html")
     with whole(*targets) as (of_day, of_breaches, page):

@@ -1,0 +1,1 @@
+"""Models in use: the daily forecast, the monitor, promotion, the registry, tuning."""
