@@ -46,7 +46,7 @@ def evaluate(workspace: Workspace, params: DomainParams, progress: Progress = si
         "pool": {entry["fold"]: entry["pool"] for entry in listed},
         "prior": {entry["fold"]: prior_weights(entry["tilt"]) for entry in listed},
     }
-    kept = [c for c in forecasts if c != "mean" and not c.startswith(("var_", "shortfall_"))]
+    kept = [c for c in forecasts.columns if c != "mean" and not c.startswith(("var_", "shortfall_"))]
     files = (workspace.scores, workspace.forecasts, workspace.metrics, workspace.plots)
     with whole(*files) as (of_scores, of_forecasts, of_metrics, of_plots):
         write_json(of_scores, scores)
@@ -229,7 +229,8 @@ def _by_lead(domain: Any, forecasts: pd.DataFrame) -> dict[str, Any]:
     """Scores by lead. Tests of the hits are for one series: those of several are not independent."""
     alone = forecasts["series"].nunique() == 1
     leads = {}
-    for lead, rows in forecasts.groupby("lead"):
+    by_lead: Any = forecasts.groupby("lead")
+    for lead, rows in by_lead:
         models = {str(m): part.reset_index(drop=True) for m, part in rows.groupby("model", sort=False)}
         ours = models["ebm"]
         scores = {}

@@ -5,7 +5,7 @@ import numpy as np
 from tasks.linear_models import MODULATION, changes, corrected, damped_persistence, lagged, lim, seasonal
 from tasks.xro import xro
 
-PEERS = ("seasonal-ridge", "lim", "xro", "damped-persistence", "climatology", "persistence")
+PEERS: tuple[str, ...] = ("seasonal-ridge", "lim", "xro", "damped-persistence", "climatology", "persistence")
 MEMBERS = (
     "damped-ridge",
     "damped-quadratic",

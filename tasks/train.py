@@ -41,7 +41,8 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
         progress,
         gpus=0.25,
     )
-    entries, parameters = [], {}
+    entries: list[dict[str, Any]] = []
+    parameters: dict[str, Tensor] = {}
     for i, fold in enumerate(plan):
         past = [[chain[j] for j in range(i)] for chain in chains]
         choice = choose(past, inputs, fold, walk.prior_gains[i])
