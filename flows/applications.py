@@ -63,7 +63,7 @@ def score(model: Path, data: Path, out: Path) -> None:
     from tasks.applications.scoring import score as apply
 
     console, answers = Console(), apply(model, data, out).answers
-    said = [name for name in answers if not name.startswith("probability ")]
+    said = [name for name in answers.columns if not name.startswith("probability ")]
     table = Table(*said, box=box.SIMPLE_HEAD, padding=0, collapse_padding=True)
     for row in answers.nlargest(SHOWN, "energy")[said].itertuples(index=False):
         table.add_row(*(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row))

@@ -87,6 +87,8 @@ def install(silence: timedelta, notify: str | None) -> None:
 
 def with_same_name(automation: Automation) -> None:
     try:
-        Automation.read(name=automation.name).delete()
+        # Typed as a coroutine; outside an event loop Prefect reads at once.
+        existing: Any = Automation.read(name=automation.name)
+        existing.delete()
     except ValueError:
         return

@@ -14,11 +14,7 @@ from tasks.stages import STAGES
 if TYPE_CHECKING:
     from rich.console import Console
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(models.app, name="models")
 app.add_typer(fields.app, name="field")
 

@@ -72,12 +72,12 @@ def pipeline(root: str = ".", domains: list[str] | None = None) -> Any:
         load_params(folder, domain)
     with one_run_at_a_time(folder, listener.get().waiting):
         kept = {domain: RunRecord(Workspace(folder, domain)) for domain in chosen}
-        chains: dict[str, list] = {domain: [] for domain in chosen}
+        chains: dict[str, list[Any]] = {domain: [] for domain in chosen}
         for stage in STAGES:
             for domain, chain in chains.items():
                 chain.append(
                     stage_task.with_options(name=stage).submit(
-                        stage, domain, str(folder), wait_for=chain[-1:]
+                        stage, domain, str(folder), wait_for=chain[-1:], return_state=False
                     )
                 )
         failures = []
@@ -91,7 +91,7 @@ def pipeline(root: str = ".", domains: list[str] | None = None) -> Any:
     return {domain: str(Workspace(folder, domain).report.relative_to(folder)) for domain in chosen}
 
 
-def _collect(domain: str, chain: list) -> tuple[list[dict[str, Any]], BaseException | None]:
+def _collect(domain: str, chain: list[Any]) -> tuple[list[dict[str, Any]], BaseException | None]:
     """The records of a domain's stages up to the one that failed, and its exception, if any."""
     records: list[dict[str, Any]] = []
     for stage, future in zip(STAGES, chain, strict=True):

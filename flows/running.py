@@ -31,7 +31,7 @@ def run_flow(
     before = listener.set(display)
     try:
         # In a thread of its own, where Prefect leaves the signals to us.
-        run = copy_context().run
+        run: Any = copy_context().run
         with ThreadPoolExecutor(1) as thread:
             state = thread.submit(run, flow, **parameters, return_state=True).result()
     finally:

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -75,7 +75,7 @@ def weekly_retrain(root: str = ".", domains: list[str] | None = None, as_of: dat
 
     folder, chosen, day = _asked(root, domains, as_of)
     set_as_of(folder, chosen, day)
-    ended: State = pipeline(root=str(folder), domains=chosen, return_state=True)
+    ended = cast("State[Any]", pipeline(root=str(folder), domains=chosen, return_state=True))
     done = [d for d in chosen if read_json(Workspace(folder, d).run_record)["status"] == "completed"]
     if done:
         commit_retrained(folder, done, day.isoformat())

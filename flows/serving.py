@@ -50,9 +50,9 @@ def serve(workspace: Path, port: int, notify: str | None, say: Callable[[str], N
     log = workspace / "runs" / "serve.log"
     log.parent.mkdir(exist_ok=True)
     prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
-    started: list[subprocess.Popen] = []
+    started: list[subprocess.Popen[bytes]] = []
 
-    def start(*command: str) -> subprocess.Popen:
+    def start(*command: str) -> subprocess.Popen[bytes]:
         started.append(subprocess.Popen([*prefect, *command], cwd=workspace, stdout=lines, stderr=lines))
         return started[-1]
 
@@ -87,7 +87,7 @@ def serve(workspace: Path, port: int, notify: str | None, say: Callable[[str], N
         lines.close()
 
 
-def _wait(url: str, server: subprocess.Popen) -> None:
+def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + PATIENCE
     while server.poll() is None and time.monotonic() < deadline:
         with suppress(httpx.HTTPError):

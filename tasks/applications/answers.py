@@ -1,6 +1,6 @@
 """What the energy model says of each test example, for ``answers.csv``: one row an example."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,16 +19,17 @@ def averaged(frames: list[pd.DataFrame]) -> pd.DataFrame:
     """
     rows = pd.concat(frames, ignore_index=True)
     by = rows.groupby("example", sort=False)
-    said = [column for column in rows if column != "example"]
+    said = [column for column in rows.columns if column != "example"]
     number = {c: pd.api.types.is_numeric_dtype(rows[c]) and c != "truth" for c in said}
     found = by.agg({c: "mean" if number[c] else "first" for c in said})
     chances = [c for c in said if c.startswith(CHANCE)]
     if chances:
-        found.insert(1, "prediction", found[chances].idxmax(axis=1).str.removeprefix(CHANCE))
+        likely: pd.Series = found[chances].idxmax(axis=1)
+        found.insert(1, "prediction", likely.str.removeprefix(CHANCE))
     return found.assign(seeds=by.size()).reset_index()
 
 
-def probabilities(answer: np.ndarray, classes: Sequence[object]) -> dict[str, np.ndarray]:
+def probabilities(answer: np.ndarray, classes: Iterable[object]) -> dict[str, np.ndarray]:
     """``(n, classes)`` as columns ``probability CLASS``."""
     return {f"{CHANCE}{name}": answer[:, k] for k, name in enumerate(classes)}
 

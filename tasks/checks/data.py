@@ -83,8 +83,8 @@ def look_ahead(e: DataEvidence) -> Outcome:
     worst, at_fault = 0.0, []
     for done, cut in enumerate(cuts):
         e.progress("look-ahead", done, len(cuts))
-        known = e.raw[e.raw["time"] <= cut].reset_index(drop=True)
-        then = e.domain.features(known, e.params.features, start=cut)
+        raw = e.raw[e.raw["time"] <= cut].reset_index(drop=True)
+        then = e.domain.features(raw, e.params.features, start=cut)
         for past, now, keys in zip(
             then,
             (e.inputs, e.classical),
@@ -119,7 +119,7 @@ def _differences(
 ) -> dict[str, float]:
     """By column, the largest absolute difference of the rows with origin ``cut``; infinite where one side
     has a row or value that the other lacks."""
-    values = [c for c in now if c.startswith("x_") or c in ("loc", "scale", "eta", "lam")]
+    values = [c for c in now.columns if c.startswith("x_") or c in ("loc", "scale", "eta", "lam")]
     a, b = (t[t["origin"] == cut].set_index(keys).sort_index() for t in (past, now))
     if a.empty or not a.index.equals(b.index):
         return {"rows": np.inf}
@@ -136,8 +136,9 @@ def embargo(e: DataEvidence) -> Outcome:
     """
     inputs = e.inputs[e.inputs["target"].notna()]
     slack, at_fault = [], []
-    for (series, lead), part in inputs.groupby(["series", "lead"], sort=False):
-        dates = e.dates(series)
+    by_series_and_lead: Any = inputs.groupby(["series", "lead"], sort=False)
+    for (series, lead), part in by_series_and_lead:
+        dates: Any = e.dates(series)
         for year in range(e.params.split.walk_from.year, e.params.split.test_to.year + 1):
             start = pd.Timestamp(year, 1, 1)
             trained = part.loc[part["time"] < start, "origin"]
@@ -173,7 +174,7 @@ def coverage(e: DataEvidence) -> Outcome:
         complete = pd.DatetimeIndex(rows.loc[rows[list(e.domain.columns)].notna().all(axis=1), "time"])
         expected = e.expected(complete[0], complete[-1])
         missing = pd.Series(~expected.isin(complete), index=expected)
-        shares = missing.groupby(missing.index.year).mean()
+        shares = missing.groupby(expected.year).mean()
         worst_share = max(worst_share, float(shares.max()))
         at_fault += [f"{series} {y}: {s:.0%} missing" for y, s in shares[shares > limits.max_missing].items()]
         gap, where = longest_run(missing.to_numpy())
@@ -305,11 +306,11 @@ def check_data(workspace: Workspace, params: DomainParams, progress: Progress = 
     as_of = pd.Timestamp(read_json(workspace.provenance)["as_of"])
     try:
         raw = valid(workspace.raw, workspace.quarantine)
-        tables = [pd.read_parquet(path) for path in (workspace.inputs, workspace.classical)]
+        inputs, classical = (pd.read_parquet(path) for path in (workspace.inputs, workspace.classical))
     except FileNotFoundError as error:
         raise BasinError(
             f"{error.filename} is missing; run the stage features first (`basin run`)"
         ) from error
-    evidence = DataEvidence(get_domain(workspace), raw, *tables, as_of, params, progress)
+    evidence = DataEvidence(get_domain(workspace), raw, inputs, classical, as_of, params, progress)
     # Judged at the snapshot date, so that the same data give the same audit on any day.
     return run_checks(CHECKS, evidence, progress, params.audit.waive, as_of.date())

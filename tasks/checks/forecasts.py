@@ -49,7 +49,7 @@ def calibration(e: ForecastEvidence) -> Outcome:
     from scipy.stats import binom
 
     rows = e.forecasts[(e.forecasts["model"] == "ebm") & e.forecasts["observed"].notna()]
-    groups = list(rows.groupby(["series", "lead"], sort=False))
+    groups: list[Any] = list(rows.groupby(["series", "lead"], sort=False))
     level = LEVEL / max(1, len(groups) * len(INTERVALS))
     measured, threshold, at_fault = {}, {}, []
     for (series, lead), group in groups:
@@ -83,7 +83,7 @@ def normaliser(e: ForecastEvidence) -> Outcome:
     return Outcome(
         measured=error if known else "not stated",
         threshold=NORMALISER,
-        status="pass" if known and error <= NORMALISER else "fail",
+        status="pass" if isinstance(error, int | float) and error <= NORMALISER else "fail",
         why="log scores are exact to this error, nats",
     )
 

@@ -5,7 +5,7 @@ warn (Lerch et al. 2017, Forecaster's dilemma, Statistical Science 32(1)).
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -98,10 +98,10 @@ def coverage_by_group(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
 
     ours = rows[(rows["model"] == "ebm") & rows["observed"].notna()]
     judged = [
-        (f"{name}, lead {lead}", int(lead), part)
+        (f"{name}, lead {lead}", int(cast(int, lead)), part)
         for name, group in parts(ours)
         for lead, part in group.groupby("lead")
-        if len(part) / int(lead) >= FEWEST
+        if len(part) / int(cast(int, lead)) >= FEWEST
     ]
     level = LEVEL / max(1, len(judged) * len(INTERVALS))
     found = {}

@@ -163,7 +163,8 @@ def run_suite(
     )
     outcome = checkpoint.run(batch_parameters={"dataframe": table})
     (run,) = outcome.run_results.values()
-    return [_entry(r) for r in sorted(run.results, key=lambda r: r.expectation_config.meta["position"])]
+    results: list[Any] = run.results
+    return [_entry(r) for r in sorted(results, key=lambda r: r.expectation_config.meta["position"])]
 
 
 def _entry(result: Any) -> dict[str, Any]:

@@ -224,7 +224,7 @@ def _table(path: Path, label: str | None) -> Table:
     label = label or "y"
     rows = read_numbers(path, label, MARKS)
     x = rows.drop(columns=label)
-    table = Table(path.name.split(".")[0], tuple(x), x.to_numpy(), _marks(path, rows[label]))
+    table = Table(path.name.split(".")[0], tuple(x.columns), x.to_numpy(), _marks(path, rows[label]))
     _require_normal(path, table.x[~table.anomalous])
     return table
 
@@ -246,7 +246,7 @@ def _divided(given: Given) -> Table:
     test = read_numbers(given.test, label, MARKS)
     train = read_numbers(given.train, label, MARKS)
     if set(train) != set(test):
-        odd = sorted(set(train) ^ set(test))
+        odd = sorted(set(train.columns) ^ set(test.columns))
         raise BasinError(f"{given.test}: columns differ from those of {given.train}: {', '.join(odd[:5])}")
     if not train[label].isin([0, 1]).all():
         raise BasinError(f"{given.train}: column {label}: expected 0 (normal) or 1 (anomaly) in every row")
@@ -256,7 +256,7 @@ def _divided(given: Given) -> Table:
     marks = np.r_[np.zeros(len(train), bool), _marks(given.test, test[label])]
     x = rows.drop(columns=label)
     trained = np.arange(len(rows)) < len(train)
-    return Table(given.test.name.split(".")[0], tuple(x), x.to_numpy(), marks, trained)
+    return Table(given.test.name.split(".")[0], tuple(x.columns), x.to_numpy(), marks, trained)
 
 
 def _marks(path: Path, label: pd.Series) -> np.ndarray:
@@ -274,7 +274,8 @@ def _energies(table: Table, trial: Trial) -> Picture:
     energy, anomalous = trial.answers["ebm"], trial.truth == 1
     with drawing:
         figure, axes = canvas()
-        bins = np.linspace(*np.quantile(energy, [0, 0.99]), 50)
+        low, high = np.quantile(energy, [0, 0.99])
+        bins = np.linspace(low, high, 50)
         shown = np.clip(energy, bins[0], bins[-1])
         for part, colour, words in ((~anomalous, "#1d7a70", "normal"), (anomalous, "#b42318", "anomaly")):
             axes.hist(shown[part], bins, density=True, alpha=0.6, color=colour, label=words)

@@ -178,7 +178,7 @@ def _refit(series: pd.DataFrame, at: int, refit: int) -> tuple[pd.DataFrame, pd.
     origins = np.arange(at, min(at + refit, len(sst)))
     inputs, classical = [], []
     for lead in Climate.leads:
-        ahead = [time[o] + pd.DateOffset(months=lead) for o in origins]
+        ahead = [time[int(o)] + pd.DateOffset(months=lead) for o in origins]
         target = np.array([anomaly[o + lead] if o + lead < len(sst) else np.nan for o in origins])
         keys = pd.DataFrame({"series": series["series"].iloc[0], "origin": time[origins], "lead": lead})
         known = anomaly[: at + 1]

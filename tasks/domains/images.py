@@ -145,18 +145,18 @@ class Images(Application):
         trials = []
         for seed, folds in enumerate(fitted):
             probable = [
-                _answers(*models, examples.flat[test], "classify")
-                for models, (_, test) in zip(folds, examples.folds, strict=True)
+                _answers(energy, peers, examples.flat[test], "classify")
+                for (energy, peers), (_, test) in zip(folds, examples.folds, strict=True)
             ]
             answers = {m: np.concatenate([part[m] for part in probable]) for m in probable[0]}
             trials.append(Trial((ACCURACY, ECE), seed, examples.label[rows], answers, unit=rows))
             for name, corrupt in CORRUPTIONS.items():
                 rng = np.random.default_rng(seed)
                 energies = []
-                for models, (_, test) in zip(folds, examples.folds, strict=True):
+                for (energy, peers), (_, test) in zip(folds, examples.folds, strict=True):
                     changed = corrupt(examples.pictures.values[test], examples.label[test], rng)
                     both = np.concatenate([examples.flat[test], changed.reshape(len(test), -1)])
-                    energies.append(_answers(*models, both.astype(np.float32), "energies"))
+                    energies.append(_answers(energy, peers, both.astype(np.float32), "energies"))
                 truth = np.concatenate([np.repeat([0, 1], len(test)) for _, test in examples.folds])
                 unit = np.concatenate([np.tile(test, 2) for _, test in examples.folds])
                 answers = {m: np.concatenate([part[m] for part in energies]) for m in energies[0]}
@@ -268,8 +268,8 @@ class Images(Application):
                 **probabilities(energy.classify(x).numpy(), classes),
             }
         )
-        likely = answers.filter(like=CHANCE).idxmax(axis=1).str.removeprefix(CHANCE)
-        answers.insert(3, "prediction", likely)
+        likely: pd.Series = answers.filter(like=CHANCE).idxmax(axis=1)
+        answers.insert(3, "prediction", likely.str.removeprefix(CHANCE))
         return Scored(answers, {"pictures.png": draw_scored(pictures.values, answers)})
 
     def notes(self, examples: Examples, scores: dict[str, Any]) -> list[str]:

@@ -68,8 +68,9 @@ class Mri(Application):
         if given.train is not None and given.test is not None:
             learned, judged = read_scans(given.train), read_scans(given.test)
             names = learned.names + judged.names
-            both = (learned.labels, judged.labels)
-            volumes = None if any(part is None for part in both) else np.concatenate(both)
+            volumes = None
+            if learned.labels is not None and judged.labels is not None:
+                volumes = np.concatenate([learned.labels, judged.labels])
             pictures = Pictures(np.concatenate([learned.values, judged.values]), names, volumes)
             group = alike(pictures.values, volumes)
             rows, test = np.arange(len(learned)), np.arange(len(learned), len(pictures))

@@ -81,7 +81,7 @@ class Social(Application):
             raise BasinError("give both --train and --test, or --data alone")
         train, test = read_numbers(given.train, given.label), read_numbers(given.test, given.label)
         if set(train) != set(test):
-            odd = ", ".join(sorted(set(train) ^ set(test))[:5])
+            odd = ", ".join(sorted(set(train.columns) ^ set(test.columns))[:5])
             raise BasinError(f"{given.test}: columns differ from those of {given.train}: {odd}")
         rows = pd.concat([train, test[train.columns]], ignore_index=True)
         return [_task(given.test, rows, given.label, len(train))]
@@ -198,7 +198,8 @@ class Social(Application):
     def model(self, fitted: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
         import torch
 
-        tensors, config = {}, {"base": "quantile forest and analogues, refitted with the seed", "seed": 0}
+        tensors: dict[str, Any] = {}
+        config: dict[str, Any] = {"base": "quantile forest and analogues, refitted with the seed", "seed": 0}
         for name, model in fitted[0].items():
             tensors |= {f"{name}.energy.{k}": v for k, v in model.fit.module.state_dict().items()}
             for part in ("centre", "spread"):
@@ -261,12 +262,12 @@ def _articles(path: Path) -> Task:
     test = np.arange(cut, len(table))
     weeks = (age[train].min() - age[test]) / 7
     values = x.to_numpy(float)
-    return Task("articles", tuple(x), values, table["shares"].to_numpy(float), train, test, weeks)
+    return Task("articles", tuple(x.columns), values, table["shares"].to_numpy(float), train, test, weeks)
 
 
 def _split(name: str, x: pd.DataFrame, size: np.ndarray, cut: int) -> Task:
     rows = np.arange(len(x))
-    return Task(name, tuple(x), x.to_numpy(float), size, rows[:cut], rows[cut:])
+    return Task(name, tuple(x.columns), x.to_numpy(float), size, rows[:cut], rows[cut:])
 
 
 def _task(path: Path, rows: pd.DataFrame, label: str, cut: int) -> Task:

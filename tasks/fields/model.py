@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -222,10 +222,8 @@ def load_model(folder: Path) -> FieldModel:
             {name[7:]: values for name, values in arrays.items() if name.startswith("energy/")}
         )
         weights = tuple(float(facts["weights"][str(lead)]) for lead in LEADS)
-        return FieldModel(
-            *(str(facts[key]) for key in ("name", "units", "first", "last")),
-            grid, base, energy, weights, arrays["known"].numpy(),
-        )  # fmt: skip
+        name, units, first, last = (str(facts[key]) for key in ("name", "units", "first", "last"))
+        return FieldModel(name, units, first, last, grid, base, energy, weights, arrays["known"].numpy())
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise BasinError(
@@ -256,14 +254,14 @@ def judged(
     for found in known_examples(wider, fields, grid, start):
         for k in range(0, len(found), BLOCK):
             part = tensors(found.rows(np.arange(k, min(k + BLOCK, len(found)))))
-            lead = part["lead"]
-            total = torch.zeros(len(lead), 2)
+            leads = part["lead"]
+            total = torch.zeros(len(leads), 2)
             for level in range(ANGLES):
-                angle = (level + torch.rand(len(lead), generator=generator)) * math.pi / 2 / ANGLES
-                z = laws.amplitudes(part["error"], lead)
+                angle = (level + torch.rand(len(leads), generator=generator)) * math.pi / 2 / ANGLES
+                z = laws.amplitudes(part["error"], leads)
                 v, wanted = rotate(z, torch.randn(z.shape, generator=generator), angle)
                 pulled = pull(white_energy(energy, laws, part), v, angle)
-                for change in (lambda rows: rows, lambda rows, lead=lead: laws.colour(rows, lead)):
+                for change in (lambda rows: rows, partial(laws.colour, lead=leads)):
                     one, other = change(wanted), change(pulled)
                     total += torch.stack([(one * other).mean(1), other.square().mean(1)], 1)
             products[int(found.lead[0])].append(total)

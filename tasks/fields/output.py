@@ -1,6 +1,7 @@
 """Results of the fields' model as NetCDF, whole or not at all."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ def write_forecasts(model: FieldModel, forecasts: list[Forecast], out: Path) -> 
         "sample": (("lead", "draw", "lat", "lon"), np.stack([forecast.samples for forecast in forecasts])),
     }
     months = [str(forecast.month) for forecast in forecasts if forecast.month is not None]
-    coordinates = {"lead": [forecast.lead for forecast in forecasts]}
+    coordinates: dict[str, Any] = {"lead": [forecast.lead for forecast in forecasts]}
     coordinates |= {"month": ("lead", months)} if months else {}
     _write(model, columns, coordinates, out)
 
@@ -46,7 +47,7 @@ def write_energies(model: FieldModel, fields: Fields, out: Path) -> list[tuple[s
     return rows
 
 
-def _write(model: FieldModel, columns: dict, coordinates: dict, out: Path) -> None:
+def _write(model: FieldModel, columns: dict[str, Any], coordinates: dict[str, Any], out: Path) -> None:
     import xarray as xr
 
     attributes = {"units": model.units, "of": model.name}

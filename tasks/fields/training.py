@@ -12,9 +12,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -111,8 +112,10 @@ def train(
     except ray.train.TrainingFailedError as error:
         reason = " ".join(str(error).split())[-300:]
         raise BasinError(f"the training of the fields' energy failed: {reason}") from error
+    assert result.checkpoint is not None  # of the last epoch
     with result.checkpoint.as_directory() as at:
         state = load_checkpoint(Path(at) / CHECKPOINT)
+    assert state is not None
     energy = new_energy(mask, settings.width, settings.seed)
     energy.load_state_dict(state["average"])
     return energy
@@ -159,7 +162,7 @@ def _train_rank(config: dict[str, Any]) -> None:
             angle = (torch.rand(len(z), generator=noise) * math.pi / 2).to(device)
             loss = denoising_loss(
                 white_energy(parallel, laws, here), z, draws, angle,
-                lambda missed, lead=here["lead"]: laws.colour(missed, lead),
+                partial(laws.colour, lead=here["lead"]),
             )  # fmt: skip
             optimiser.zero_grad()
             loss.backward()
@@ -205,7 +208,7 @@ def batches(files: list[str], batch: int, epochs: range, key: list[int]) -> Iter
             chosen = [files[k] for k in order[first : first + WINDOW]]
             windows.append({"files": "\n".join(chosen), "key": [*key, epoch, first]})
     read = ray.data.from_items(windows, override_num_blocks=-(-len(windows) // BLOCK))
-    shuffled = read.map_batches(_window, batch_size=1)
+    shuffled = read.map_batches(cast(Any, _window), batch_size=1)
     for table in shuffled.iter_batches(batch_size=batch, batch_format="pyarrow", drop_last=True):
         yield tensors(from_table(table))
 

@@ -25,7 +25,7 @@ NEEDED = 100
 """Rows of history that inputs of the last origin look back on, with room to spare."""
 
 
-@threadpool_limits.wrap(limits=1)
+@threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]  # threadpoolctl has no types
 def freeze(
     domain: Returns, raw: pd.DataFrame, classical: pd.DataFrame, params: FeatureParams
 ) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def freeze(
         fitted = {model: garch.fit(model, returns[: at + 1]) for model in garch.MODELS}
         past = classical[classical["series"] == name]
         rows = group.index[pd.Index(group["time"]).get_indexer(past["origin"])]
-        known = dict(iter(past.assign(row=rows).groupby("model")))
+        known = {str(model): part for model, part in past.assign(row=rows).groupby("model")}
         # Before the first base the table has no rows, but the scale regression learned from those too.
         for model in garch.MODELS:
             early = walk_forward(model, returns[: first_base(params) - 1], params)
@@ -79,7 +79,8 @@ def thaw(
     Raises ``BasinError`` for a series that was not there, or one too short to compute its inputs.
     """
     inputs, classical = [], []
-    for name, group in raw.groupby("series", sort=False):
+    for series, group in raw.groupby("series", sort=False):
+        name = str(series)
         if name not in frozen:
             raise BasinError(f"the model knows no series {name}; it knows {', '.join(frozen)}")
         if len(group) < NEEDED:
@@ -87,7 +88,7 @@ def thaw(
                 f"{name}: {len(group)} rows, but its inputs look back on {NEEDED}; give more history"
             )
         group = group.reset_index(drop=True)
-        kept = dict(frozen[str(name)])
+        kept = dict(frozen[name])
         scales = {model: ScaleRegression(**kept.pop(model)) for model in REGRESSIONS}
         filtered = _filtered(kept, domain.steps(group))
         table = measures(domain, group, filtered)
@@ -96,7 +97,7 @@ def thaw(
         at, names = slice(first, last + 1), scale_inputs(domain)
         regressions = {model: scale.rows(table, names, at) for model, scale in scales.items()}
         base = regressions["scale-regression"]
-        keys = domain.keys(str(name), group, np.arange(first, last + 1))
+        keys = domain.keys(name, group, np.arange(first, last + 1))
         inputs.append(pd.concat([keys, domain.energy_inputs(table, base)], axis=1))
         for model, rows in {**regressions, **filtered}.items():
             chosen = rows.set_index("row").loc[first:last].reset_index(drop=True)

@@ -51,6 +51,7 @@ class Returns:
     known at the origin. The target is 100·Δlog close, or Δclose where ``kind`` is ``rate``.
     """
 
+    frequency: str
     ohlc: bool = False
     exog: tuple[str, ...] = ()
     logged: tuple[str, ...] = ()
@@ -125,7 +126,7 @@ class Returns:
     def energy_inputs(self, table: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
         """What the energy sees at the rows of ``base``: the ``x_*`` of the series' ``measures``, and the
         base's own location and log scale."""
-        x = table.loc[base["row"], [c for c in table if c.startswith("x_")]].reset_index(drop=True)
+        x = table.loc[base["row"], [c for c in table.columns if c.startswith("x_")]].reset_index(drop=True)
         return x.assign(x_log_scale=np.log(base["scale"]), x_loc=base["loc"])
 
     def empirical(

@@ -13,7 +13,7 @@ from tasks.forecasters.seasonal_linear import (
     seasonal,
 )
 
-PEERS = ("seasonal-ridge", "lim", "xro", "damped-persistence", "climatology", "persistence")
+PEERS: tuple[str, ...] = ("seasonal-ridge", "lim", "xro", "damped-persistence", "climatology", "persistence")
 MEMBERS = (
     "damped-ridge",
     "damped-quadratic",

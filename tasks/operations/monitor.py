@@ -2,7 +2,7 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -190,5 +190,4 @@ def drifts(inputs: pd.DataFrame, learned: pd.Series, frequency: str, model: Any)
         return []
     table = pd.concat(tables).rename_axis("column").reset_index()
     table["drifted"] = table["q"] < FALSE_DISCOVERIES
-    found: list[dict[str, Any]] = table.sort_values(["q", "psi_p"]).to_dict("records")
-    return found
+    return cast(list[dict[str, Any]], table.sort_values(["q", "psi_p"]).to_dict("records"))

@@ -106,8 +106,9 @@ def tune(
         results = tuner.fit()
     if results.errors:
         raise BasinError(f"a trial failed: {' '.join(str(results.errors[0]).split())[-300:]}")
+    ended: list[Any] = [results[i] for i in range(len(results))]
     trials = [
-        Trial(found.config, tuple(found.metrics["gains"])) for found in results if "gains" in found.metrics
+        Trial(found.config, tuple(found.metrics["gains"])) for found in ended if "gains" in found.metrics
     ]
     default = next(trial for trial in trials if trial.settings == present)
     trials.sort(key=lambda trial: (-len(trial.gains), -trial.mean))
@@ -159,7 +160,7 @@ class _Ended(Callback):
     def __init__(self, count: int, progress: Progress) -> None:
         self.count, self.done, self.progress = count, 0, progress
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         """Tune stores its callbacks; a terminal cannot be stored."""
         return _Ended, (self.count, silent)
 

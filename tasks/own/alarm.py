@@ -104,6 +104,7 @@ def alarm(
         raise BasinError("alarms are for one series of prices; choose one series and --kind price")
     table = reading.table
     if question.dev:
+        assert question.test_from is not None  # checked by Question
         table = table[table["time"] < pd.Timestamp(question.test_from)].reset_index(drop=True)
         said.append(f"--dev: nothing from {question.test_from} on is read")
     if question.test_to:

@@ -152,7 +152,7 @@ def evaluate_paths(
         "weights": {"final": {str(lead): tilt.weight for lead in domain.leads}},
     }
     scores["joint"] = _joint(losses)
-    kept = [c for c in forecasts if c != "mean" and not c.startswith(("var_", "shortfall_"))]
+    kept = [c for c in forecasts.columns if c != "mean" and not c.startswith(("var_", "shortfall_"))]
     return forecasts[kept], scores, tilt
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
 
 from tasks.runtime.errors import BasinError
 
@@ -18,7 +17,7 @@ class Question:
     target: str
     exog: tuple[str, ...] = ()
     series: str | None = None
-    kind: Literal["price", "level", "rate"] | None = None
+    kind: str | None = None
     freq: str | None = None
     leads: tuple[int, ...] = (1,)
     test_from: date | None = None
@@ -27,7 +26,7 @@ class Question:
     peers: tuple[str, ...] | None = None
     seeds: int = 5
     dev: bool = False
-    on_bad_row: Literal["stop", "drop"] = "stop"
+    on_bad_row: str = "stop"
 
     def __post_init__(self) -> None:
         """Raises ``BasinError`` for what no file could answer."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -330,10 +331,11 @@ def _carried(table: pd.DataFrame, column: str, said: list[str]) -> pd.Series:
 def _without_bad_rows(
     table: pd.DataFrame, kind: str, freq: str, exog: list[str], act: str, label: str, said: list[str]
 ) -> pd.DataFrame:
+    infinite = cast(pd.DataFrame, np.isinf(table[exog]))
     faults = {
         "no value": table["close"].isna(),
         "an infinite value": np.isinf(table["close"]),
-        "no value of an input": table[exog].isna().any(axis=1) | np.isinf(table[exog]).any(axis=1),
+        "no value of an input": table[exog].isna().any(axis=1) | infinite.any(axis=1),
         "a date that was there before": table.duplicated(["series", "time"]),
     }
     if kind == "price":
@@ -361,7 +363,7 @@ def _without_bad_rows(
     holes = gaps[gaps > LONGEST_GAP[freq]]
     if len(holes):
         row = int(holes.index[0])
-        where = f"{holes.iloc[0]:.0f} days without rows before row {row} ({kept.loc[row, 'time']:%Y-%m-%d})"
+        where = f"{holes.iloc[0]:.0f} days without rows before row {row} ({kept['time'].loc[row]:%Y-%m-%d})"
         if act == "stop":
             raise BasinError(
                 f"{label}: a gap: {where} ({len(holes)} in all); fill it, or pass --on-bad-row drop "

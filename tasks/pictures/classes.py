@@ -11,6 +11,7 @@ Hyvärinen (2010), Noise-contrastive estimation, AISTATS.
 """
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from ebm_core.energies.parzen import ManifoldParzen
 
 # Chosen on five inner folds of the training part of one fold: by likelihood of held-out pictures (the window)
 # and by their accuracy (the rest).
-WINDOW = {"neighbours": 30, "rank": 20, "noise": 1 / 256, "spread": 0.7}
+WINDOW: dict[str, Any] = {"neighbours": 30, "rank": 20, "noise": 1 / 256, "spread": 0.7}
 LEVEL = 1 / 16
 """Width of the uniform noise that makes pixels continuous, as a density needs them."""
 PARTS = 3
@@ -148,6 +149,7 @@ def calibrate(logits: Tensor, evidence: Tensor, truth: Tensor) -> tuple[float, f
         at = torch.tensor(weights, requires_grad=True)
         value = functional.cross_entropy(at[0] * logits + at[1] * evidence, truth)
         value.backward()
+        assert at.grad is not None
         return value.item(), at.grad.numpy()
 
     found = minimize(loss, np.array([1.0, 0.01]), jac=True, bounds=[(0, None), (0, None)])

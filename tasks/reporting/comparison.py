@@ -1,6 +1,6 @@
 """The model beside its peers: scores with uncertainty, calibration, and the gain over time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,10 +27,10 @@ def score_table(
 ) -> str:
     """Models down, blocks across, the best of each column bold."""
     models = list(found[0].models)
-    best = [
-        (min if lower else max)((m for m in models if m in b.models), key=lambda m, b=b: b.models[m][score])
-        for b in found
-    ]
+    best = []
+    for b in found:
+        scores = {m: b.models[m][score] for m in models if m in b.models}
+        best.append((min if lower else max)(scores, key=scores.__getitem__))
     rows = [
         Row(
             model_name(m),
@@ -299,7 +299,7 @@ def years(times: pd.Index) -> list[float]:
     return (stamps.year + (stamps.dayofyear - 1) / 366).tolist()
 
 
-def year_marks(first: float, last: float):
+def year_marks(first: float, last: float) -> Callable[[int], list[tuple[float, str]]]:
     """Tick marks at the turn of years, fewer on a narrow chart."""
 
     def marks(width: int) -> list[tuple[float, str]]:

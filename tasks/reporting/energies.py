@@ -91,7 +91,7 @@ def changed(forecasts: pd.DataFrame, domain: Any) -> list[Drawing]:
     ours, base = (
         forecasts[forecasts["model"] == m].sort_values(keys, ignore_index=True) for m in ("ebm", "base")
     )
-    quantiles = [c for c in forecasts if c.startswith("q0.")]
+    quantiles = [c for c in forecasts.columns if c.startswith("q0.")]
     spread = base["q0.75"] - base["q0.25"]
     moved = (ours[quantiles] - base[quantiles]).abs().mean(axis=1) / spread
     if moved.max() < 1e-6:
@@ -99,6 +99,7 @@ def changed(forecasts: pd.DataFrame, domain: Any) -> list[Drawing]:
     gain = ours["log_density"] - base["log_density"]
     told = [(gain.idxmax(), "helped most"), (gain.idxmin(), "hurt most"), (moved.idxmax(), "changed most")]
     figures = []
+    row: Any
     for row, what in told:
         at = ours.loc[row]
         lines = [(css, density(t.loc[row, quantiles])) for css, t in (("base", base), ("ebm", ours))]
@@ -114,7 +115,11 @@ def changed(forecasts: pd.DataFrame, domain: Any) -> list[Drawing]:
                 [("base", "base"), ("ebm", "energy model"), ("observed", "outcome")],
             )
         )
-    return [lambda wide, draw=draw: draw(wide=wide) for draw in figures]
+
+    def drawing(draw: Callable[..., str]) -> Drawing:
+        return lambda wide: draw(wide=wide)
+
+    return [drawing(draw) for draw in figures]
 
 
 def density(quantiles: pd.Series) -> list[charts.Point]:

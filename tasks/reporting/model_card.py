@@ -164,7 +164,8 @@ def weaknesses(found: list[Block], params: DomainParams) -> str:
                 points.append(
                     f"{b.label}: worse than {in_sentence(peer)} by {text(-d['log_score_gain'], 3)} nats."
                 )
-        best = min(b.models, key=lambda m, b=b: b.models[m]["crps"])
+        crps = {m: score["crps"] for m, score in b.models.items()}
+        best = min(crps, key=crps.__getitem__)
         if best != "ebm":
             points.append(f"{b.label}: {in_sentence(best)} has the lowest CRPS.")
         if clear(b.paired["base"]) != "better":

@@ -36,7 +36,7 @@ def _table(name: str, block: dict[str, Any], scores: dict[str, Any]) -> ScoreTab
 
 def _one_lead(leads: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     (lead,) = leads.values()
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for model, score in lead["models"].items():
         paired = lead["paired"].get(model)
         rows.append(

@@ -92,7 +92,7 @@ def over_leads(found: Sequence[Block], peer: str) -> str:
     return f"{' and '.join(filter(None, (first, last)))} of {len(found)} leads than"
 
 
-def holm(p: dict[str, float]) -> dict[str, float]:
+def holm(p: dict[Any, float]) -> dict[Any, float]:
     """p-values for several tests at once: the k-th smallest of n times n − k + 1, never falling. Holm "
     "(1979)."""
     adjusted, least = {}, 0.0

@@ -80,7 +80,7 @@ def _knock(address: str | None) -> None:
 
 def run_units(
     function: Callable[..., Any],
-    units: Sequence[tuple],
+    units: Sequence[tuple[Any, ...]],
     label: str,
     progress: Progress = silent,
     gpus: float = 0.0,
@@ -96,7 +96,7 @@ def run_units(
 
     connect()
     available = ray.cluster_resources().get("GPU", 0)
-    options = {"num_cpus": 1, "num_gpus": gpus if available else 0, "max_retries": RETRIES}
+    options: dict[str, Any] = {"num_cpus": 1, "num_gpus": gpus if available else 0, "max_retries": RETRIES}
     remote = ray.remote(**options)(single_threaded)
     pending = {remote.remote(function, unit): i for i, unit in enumerate(units)}
     results: list[Any] = [None] * len(units)
@@ -116,7 +116,7 @@ def run_units(
     return results
 
 
-def single_threaded(function: Callable[..., Any], unit: tuple) -> Any:
+def single_threaded(function: Callable[..., Any], unit: tuple[Any, ...]) -> Any:
     """``function(*unit)`` by one thread, as :func:`run_units` does it: its bits then are the same."""
     from threadpoolctl import threadpool_limits
 

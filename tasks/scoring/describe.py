@@ -19,14 +19,14 @@ def steps_ahead(
     distribution = model.distribution(rows, model.base(classical, rows))
     steps = describe(distribution, events)
     series: dict[str, Any] = {}
-    for i, row in rows.iterrows():
+    for step, (_, row) in zip(steps, rows.iterrows(), strict=True):
         entry = series.setdefault(row["series"], {"origin": f"{row['origin']:%Y-%m-%d}", "steps": []})
         entry["steps"].append(
             {
                 "time": f"{row['time']:%Y-%m-%d}",
                 "lead": int(row["lead"]),
                 "tilt_weight": model.weight(row["lead"]),
-                **steps[i],
+                **step,
             }
         )
     return series

@@ -41,8 +41,8 @@ def confidence_set(losses: pd.DataFrame, horizon: int) -> dict[str, float]:
     """
     from arch.bootstrap import MCS
 
-    finite = losses.loc[:, np.isfinite(losses).all()]
-    distinct = finite.loc[:, ~finite.T.round(12).duplicated()]
+    finite = losses.loc[:, np.isfinite(losses.to_numpy()).all(axis=0)]
+    distinct: pd.DataFrame = finite.loc[:, ~finite.T.round(12).duplicated()]
     values = dict.fromkeys(losses.columns, 0.0)
     if distinct.shape[1] == 1:
         found = pd.Series(1.0, index=distinct.columns)
@@ -51,8 +51,8 @@ def confidence_set(losses: pd.DataFrame, horizon: int) -> dict[str, float]:
         test = MCS(distinct, size=0.1, reps=CONFIDENCE_RESAMPLES, block_size=block, method="R", seed=0)
         test.compute()
         found = test.pvalues["Pvalue"]
-    for name in finite:
-        same = next(m for m in distinct if np.allclose(finite[m], finite[name], rtol=0, atol=1e-11))
+    for name in finite.columns:
+        same = next(m for m in distinct.columns if np.allclose(finite[m], finite[name], rtol=0, atol=1e-11))
         values[name] = float(found[same])
     return values
 

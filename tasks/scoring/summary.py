@@ -63,7 +63,8 @@ def _by_lead(domain: Any, forecasts: pd.DataFrame) -> dict[str, Any]:
     """Scores by lead. Tests of the hits are for one series: those of several are not independent."""
     alone = forecasts["series"].nunique() == 1
     leads = {}
-    for lead, rows in forecasts.groupby("lead"):
+    by_lead: Any = forecasts.groupby("lead")
+    for lead, rows in by_lead:
         models = {str(m): part.reset_index(drop=True) for m, part in rows.groupby("model", sort=False)}
         ours = models["ebm"]
         scores = {}

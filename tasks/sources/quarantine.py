@@ -32,4 +32,4 @@ def valid(raw: Path, quarantine: Path) -> pd.DataFrame:
     if not quarantine.exists():
         raise BasinError(f"{quarantine} is missing; run the stage validate first (`basin run`)")
     table, aside = pd.read_parquet(raw), pd.read_parquet(quarantine, columns=["row"])
-    return table.drop(index=aside["row"]).reset_index(drop=True)
+    return table.drop(index=pd.Index(aside["row"])).reset_index(drop=True)

@@ -46,7 +46,7 @@ def evaluate(workspace: Workspace, params: DomainParams, progress: Progress = si
         "pool": {entry["fold"]: entry["pool"] for entry in listed},
         "prior": {entry["fold"]: prior_weights(entry["tilt"]) for entry in listed},
     }
-    kept = [c for c in forecasts if c != "mean" and not c.startswith(("var_", "shortfall_"))]
+    kept = [c for c in forecasts.columns if c != "mean" and not c.startswith(("var_", "shortfall_"))]
     files = (workspace.scores, workspace.forecasts, workspace.metrics, workspace.plots)
     with whole(*files) as (of_scores, of_forecasts, of_metrics, of_plots):
         write_json(of_scores, scores)

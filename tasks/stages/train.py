@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from safetensors.torch import save_file
+from torch import Tensor
 
 from tasks.runtime.files import whole
 from tasks.runtime.parallel import Progress, run_units, silent
@@ -37,7 +38,8 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
         progress,
         gpus=0.25,
     )
-    entries, parameters = [], {}
+    entries: list[dict[str, Any]] = []
+    parameters: dict[str, Tensor] = {}
     for i, fold in enumerate(plan):
         past = [[chain[j] for j in range(i)] for chain in chains]
         choice = choose(past, inputs, fold, data.prior_gains[i])

@@ -105,7 +105,9 @@ def standardised(
 
 def skewt(rows: pd.DataFrame) -> SkewT:
     """The Hansen skew-t of each row of a ``classical`` table."""
-    return SkewT(*(torch.tensor(rows[name].to_numpy(float)) for name in ("loc", "scale", "eta", "lam")))
+    names = ("loc", "scale", "eta", "lam")
+    loc, scale, eta, lam = (torch.tensor(rows[name].to_numpy(float)) for name in names)
+    return SkewT(loc, scale, eta, lam)
 
 
 def model_rows(classical: pd.DataFrame, model: str, rows: pd.DataFrame) -> pd.DataFrame:
@@ -142,8 +144,8 @@ def restore(config: dict[str, Any], parameters: dict[str, Tensor]) -> TiltedMode
     prior = None
     if config.get("prior") is not None:
         prior = restore(config["prior"], below(parameters, PRIOR))
-    values = {**config, "prior": None if prior is None else prior.config}
-    known = TiltConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
+    known = TiltConfig(**values | {"prior": None if prior is None else prior.config})
     shape = (len(known.columns), known.hidden, known.features, known.seeds)
     energy = BilinearEnergy(*shape, torch.Generator())  # its random parameters are replaced at once
     energy.load_state_dict({name: p for name, p in parameters.items() if not name.startswith(PRIOR)})

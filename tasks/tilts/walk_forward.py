@@ -157,7 +157,7 @@ def _mean_and_error(values: np.ndarray) -> tuple[float, float]:
     return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
-def training_rows(inputs: pd.DataFrame, fold: Fold) -> tuple[pd.DataFrame, dict[str, tuple]]:
+def training_rows(inputs: pd.DataFrame, fold: Fold) -> tuple[pd.DataFrame, dict[str, tuple[Any, ...]]]:
     """Rows whose target is known before the fold, and the standardisation of their inputs."""
     rows = inputs[(inputs["time"] < fold.start) & inputs["target"].notna()]
     if len(rows) < FEWEST:
@@ -165,7 +165,7 @@ def training_rows(inputs: pd.DataFrame, fold: Fold) -> tuple[pd.DataFrame, dict[
             f"fold {fold.name}: {len(rows)} training rows before {fold.start:%Y-%m-%d}, expected at least "
             f"{FEWEST}; set split.walk_from later or features.min_rows lower in params.yaml"
         )
-    columns = tuple(c for c in inputs if c.startswith("x_"))
+    columns = tuple(c for c in inputs.columns if c.startswith("x_"))
     center, spread = rows[list(columns)].mean(), rows[list(columns)].std()
     scaling = {
         "columns": columns,
@@ -211,7 +211,7 @@ def tilt_chain(
         first = energy is None
         if energy is None:
             energy = BilinearEnergy(x.shape[1], hidden, params.features, params.seeds, generator)
-        known = score[rows.index].float().to(device)
+        known = score[rows.index.to_numpy()].float().to(device)
         fit = fit_tilt(energy, known, x.to(device), **_options(params, len(rows), first, generator))
         energy = fit.module
         config = TiltConfig(
@@ -234,7 +234,7 @@ def tilt_chain(
             fit.steps,
             fit.best_step,
             later.index.to_numpy(),
-            out_of_sample_gains(model, later, score[later.index]),
+            out_of_sample_gains(model, later, score[later.index.to_numpy()]),
         )
 
 

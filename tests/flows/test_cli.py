@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ import yaml
 HEAVY = {"torch", "great_expectations", "ray", "prefect", "dvc", "arch", "pandas", "numpy", "matplotlib"}
 
 
-def python(*arguments: str, root: Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+def python(*arguments: str, root: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])} | variables
     return subprocess.run(
         [sys.executable, *arguments], cwd=root, env=environment, capture_output=True, text=True
     )
@@ -31,6 +32,28 @@ def test_help_names_the_commands_and_imports_nothing_heavy(project_root: Path) -
     assert done.returncode == 0, done.stderr
     assert all(command in done.stdout for command in ("run", "stage", "forecast", "report"))
     assert done.stdout.endswith("HEAVY []\n")
+
+
+def test_version_is_that_of_the_package_and_imports_nothing_heavy(project_root: Path) -> None:
+    script = (
+        "import sys; from flows.cli import app; app(standalone_mode=False)\n"
+        f"print('HEAVY', sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    done = python("-c", script, "--version", root=project_root)
+    assert done.stdout == f"{version('basin')}\nHEAVY []\n", done.stderr
+
+
+def test_completion_is_installed_for_a_shell_and_completes_commands(tmp_path: Path) -> None:
+    # The shell is named, because in CI there may be none that could be detected.
+    environment = {"HOME": str(tmp_path), "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    script = "from flows.cli import app; app(prog_name='basin')"
+    shown = python("-c", script, "--show-completion", "bash", root=tmp_path, **environment)
+    assert "complete -o default -F _basin_completion basin" in shown.stdout, shown.stderr
+    installed = python("-c", script, "--install-completion", "bash", root=tmp_path, **environment)
+    assert installed.returncode == 0, installed.stderr
+    assert (tmp_path / ".bash_completions/basin.sh").read_text().strip() == shown.stdout.strip()
+    asked = {"_BASIN_COMPLETE": "complete_bash", "COMP_WORDS": "basin fore", "COMP_CWORD": "1"}
+    assert python("-c", script, root=tmp_path, **asked).stdout.split() == ["forecast"]
 
 
 @pytest.fixture

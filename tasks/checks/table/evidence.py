@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -46,7 +46,7 @@ class Spec(Strict):
     @property
     def named(self) -> set[str]:
         """Columns that have a part of their own."""
-        single = (self.time, self.target, self.series, self.published)
+        single: tuple[str | None, ...] = (self.time, self.target, self.series, self.published)
         single += (self.label, self.prediction, self.split)
         places = (self.latitude, self.longitude)
         return {name for name in (*single, *places, *self.source, *self.protected) if name}
@@ -54,7 +54,7 @@ class Spec(Strict):
 
 def read_spec(path: Path | None, **given: str | None) -> Spec:
     """The spec of a file, what is ``given`` on the command line taking precedence. Raises ``BasinError``."""
-    content: dict = {}
+    content: dict[str, Any] = {}
     if path is not None:
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
@@ -124,6 +124,12 @@ class TableEvidence:
     def threshold(self, name: str, default: float) -> float:
         return self.spec.thresholds.get(name, default)
 
+    @property
+    def target(self) -> str:
+        """Column of the target. The checks of series alone ask for it, and their tables have one."""
+        assert self.spec.target is not None
+        return self.spec.target
+
     @cached_property
     def time(self) -> pd.Series:
         """Times as dates; NaT where a cell is none."""
@@ -137,11 +143,7 @@ class TableEvidence:
     def numbers(self, column: str) -> pd.Series:
         """A column as numbers; NaN where a cell is none."""
         values = self.frame[column]
-        return (
-            values.astype(float, copy=False)
-            if values.dtype.kind in "fiub"
-            else pd.to_numeric(values, errors="coerce")
-        )
+        return values.astype(float) if values.dtype.kind in "fiub" else pd.to_numeric(values, errors="coerce")
 
     @cached_property
     def inputs(self) -> list[str]:
@@ -173,7 +175,7 @@ class TableEvidence:
     def kind(self) -> str:
         if self.spec.kind:
             return self.spec.kind
-        value = self.numbers(self.spec.target).dropna()
+        value = self.numbers(self.target).dropna()
         if self.freq == "MS":
             return "level"
         return "price" if len(value) and (value <= 0).mean() < 0.01 else "rate"
@@ -198,7 +200,7 @@ class TableEvidence:
 
     @cached_property
     def series(self) -> list[Series]:
-        numbers = self.numbers(self.spec.target).to_numpy()
+        numbers = self.numbers(self.target).to_numpy()
         return [
             Series(name, rows + 1, time, numbers[rows], self.moves(numbers[rows], time))
             for name, rows, time in self._parts

@@ -1,5 +1,7 @@
 """Checks of the rows of a record: dates, holes, copies, impossible values, the dead."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -64,10 +66,10 @@ def coverage(e: TableEvidence) -> Outcome:
         if len(series.time) < 3:
             faults.append(f"{series.name}: {len(series.time)} rows")
             continue
-        ends = [series.time[0], series.time[-1]]
+        start, end = series.time[0], series.time[-1]
         if e.freq != "h":
-            ends = [end.normalize() for end in ends]
-        expected = pd.date_range(*ends, freq=e.freq if e.freq != "W" else "7D")
+            start, end = start.normalize(), end.normalize()
+        expected = pd.date_range(start, end, freq=e.freq if e.freq != "W" else "7D")
         if e.freq == "MS":
             there = series.time.to_period("M")[np.isfinite(series.value)]
             missing = ~expected.to_period("M").isin(there)
@@ -134,14 +136,16 @@ def duplicates(e: TableEvidence) -> Outcome:
         all_of_them = pd.concat(stretches, ignore_index=True)
         first = all_of_them.drop_duplicates("hash").set_index("hash")
         end = (-1, -1)
+        again: Any
         for again in all_of_them[all_of_them["hash"].duplicated()].itertuples():
             if (again.series, again.at) <= end:
                 continue
             end = (again.series, again.at + block)
-            one, other = e.series[again.series], e.series[first.loc[again.hash, "series"]]
+            earlier: Any = first.loc[again.hash]
+            one, other = e.series[again.series], e.series[earlier["series"]]
             faults.append(
                 f"{one.name} from {one.time[again.at + 1]:%Y-%m-%d} (row {one.rows[again.at + 1]}) repeats "
-                f"{other.name} from {other.time[first.loc[again.hash, 'at'] + 1]:%Y-%m-%d}"
+                f"{other.name} from {other.time[earlier['at'] + 1]:%Y-%m-%d}"
             )
     return outcome(
         len(faults),
@@ -163,10 +167,10 @@ def impossible(e: TableEvidence) -> Outcome:
             f"row {row + 1}: {column} is {values.iloc[row]:g}, limits {low:g} to {high:g}"
             for row in bad[:NAMED]
         ]
-    text = e.frame[e.spec.target]
-    unread = np.flatnonzero(text.notna() & e.numbers(e.spec.target).isna())
+    text = e.frame[e.target]
+    unread = np.flatnonzero(text.notna() & e.numbers(e.target).isna())
     faults += [f"row {row + 1}: {text.iloc[row]!r} is no number" for row in unread[:NAMED]]
-    infinite = np.flatnonzero(np.isinf(e.numbers(e.spec.target)))
+    infinite = np.flatnonzero(np.isinf(e.numbers(e.target)))
     faults += [f"row {row + 1}: an infinite value" for row in infinite[:NAMED]]
     largest = 0.0
     limit, most = e.threshold("impossible.z", 25), e.threshold("impossible.move", 0.5)

@@ -205,7 +205,9 @@ def changing(e: TableEvidence) -> Outcome:
     """The last rows against those before: PSI and KS with nulls that know autocorrelation, Wasserstein/σ."""
     width = int(e.threshold("drift.rows", 120 if e.freq in ("B", "D", "h") else 36))
     most = 4_000
-    compared, smallest, furthest, faults, warned = 0, 1.0, 0.0, [], []
+    compared, smallest, furthest = 0, 1.0, 0.0
+    faults: list[str] = []
+    warned: list[str] = []
     level = e.threshold("drift.q", DRIFT_LEVEL)
     for series in e.series:
         columns = {"move": series.move} | {
