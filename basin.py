@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.own.alarm import Alarm
-from tasks.own.question import Question
-from tasks.own.results import Backtest, Forecast
-from tasks.own.run import alarm as _alarm
-from tasks.own.run import backtest as _backtest
-from tasks.own.run import forecast as _forecast
+from tasks.userdata.alarm import Alarm
+from tasks.userdata.request import Request
+from tasks.userdata.results import Backtest, Forecast
+from tasks.userdata.run import alarm as _alarm
+from tasks.userdata.run import backtest as _backtest
+from tasks.userdata.run import forecast as _forecast
 
 __all__ = ["Alarm", "Backtest", "Forecast", "alarm", "backtest", "forecast"]
 
@@ -37,7 +37,7 @@ def backtest(
     ``forecasts.parquet``, ``report.html`` and ``model/``. Raises ``tasks.runtime.errors.BasinError`` in one
     line.
     """
-    question = Question(
+    request = Request(
         time=time,
         target=target,
         exog=tuple(exog),
@@ -47,7 +47,7 @@ def backtest(
         peers=None if peers is None else tuple(peers),
         **options,
     )
-    return _backtest(data if isinstance(data, pd.DataFrame) else Path(data), question, Path(out))
+    return _backtest(data if isinstance(data, pd.DataFrame) else Path(data), request, Path(out))
 
 
 def forecast(
@@ -66,9 +66,9 @@ def forecast(
     ``options`` are ``series, kind, freq, refit, seeds, on_bad_row``. With ``model``, the ``model/`` that a
     backtest or forecast left, nothing is refitted. Raises ``tasks.runtime.errors.BasinError`` in one line.
     """
-    question = Question(time=time, target=target, exog=tuple(exog), leads=tuple(leads), **options)
+    request = Request(time=time, target=target, exog=tuple(exog), leads=tuple(leads), **options)
     source = data if isinstance(data, pd.DataFrame) else Path(data)
-    return _forecast(source, question, Path(out), None if model is None else Path(model))
+    return _forecast(source, request, Path(out), None if model is None else Path(model))
 
 
 def alarm(
@@ -88,7 +88,7 @@ def alarm(
 
     ``options`` are ``freq, dev, on_bad_row``. Raises ``tasks.runtime.errors.BasinError`` in one line.
     """
-    question = Question(
+    request = Request(
         time=time,
         target=target,
         exog=tuple(exog),
@@ -98,4 +98,4 @@ def alarm(
         **options,
     )
     source = data if isinstance(data, pd.DataFrame) else Path(data)
-    return _alarm(source, question, event, max_false_alarms_per_year, Path(out))
+    return _alarm(source, request, event, max_false_alarms_per_year, Path(out))

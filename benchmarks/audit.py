@@ -20,8 +20,8 @@ from benchmarks.spoilings import SEA, SPEC, SPOILINGS, TABLES
 from tasks.checks.check import ORDER
 from tasks.checks.drift import drift
 from tasks.checks.table.evidence import Spec
-from tasks.checks.table.run import audit_table
 from tasks.checks.table.time import DRIFT_LEVEL
+from tasks.userdata.audit import audit_table
 from tests.synthetic_tables import garch, seasonal
 
 WINDOWS, SIMULATED = 200, 200
@@ -146,7 +146,7 @@ LARGE = """
 import resource, sys, time
 import pandas as pd
 from tasks.checks.table.evidence import Spec
-from tasks.checks.table.run import audit_table
+from tasks.userdata.audit import audit_table
 frame = pd.read_parquet(sys.argv[1])
 before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
 audit_table(frame, Spec(time="date", target="close", series="firm"))
@@ -179,7 +179,7 @@ import sys
 import tests.synthetic_tables as made
 from flows import cli
 from tasks.checks.table.evidence import Spec
-from tasks.checks.table.run import audit_table
+from tasks.userdata.audit import audit_table
 audit_table(made.garch(0), Spec(time="date", target="close"))
 print(*sorted({"great_expectations", "fairlearn", "torch", "prefect", "ray"} & set(sys.modules)))
 """

@@ -13,12 +13,12 @@ import pandas as pd
 
 from benchmarks import exchange
 from benchmarks.row import Row
-from tasks.own.question import Question
-from tasks.own.results import Backtest
-from tasks.own.run import alarm, backtest
 from tasks.reporting.verdict import holm
 from tasks.runtime.errors import BasinError
 from tasks.scoring.scores import paired_test
+from tasks.userdata.request import Request
+from tasks.userdata.results import Backtest
+from tasks.userdata.run import alarm, backtest
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "benchmarks"
@@ -58,7 +58,7 @@ def ran(name: str, data: Path, **asked: Any) -> Backtest:
         if option in asked:
             asked[option] = pd.Timestamp(asked[option]).date()
     print(f"  {name}: {data.name} ...", flush=True)
-    return backtest(data, Question(**asked), BUILD / name)
+    return backtest(data, Request(**asked), BUILD / name)
 
 
 def alone(result: Backtest) -> dict[str, Any]:
@@ -265,7 +265,7 @@ def exchange_rates() -> Iterator[Row]:
 
 def alarms() -> Iterator[Row]:
     event = "min<=-0.08@21"
-    question = Question(
+    request = Request(
         time="date",
         target="close",
         exog=("vix",),
@@ -274,7 +274,7 @@ def alarms() -> Iterator[Row]:
         kind="price",
         dev=DEV,
     )
-    found = alarm(mirrored("finance/sp500_vix_daily.csv"), question, event, 2.0, BUILD / "alarm").found
+    found = alarm(mirrored("finance/sp500_vix_daily.csv"), request, event, 2.0, BUILD / "alarm").found
     ours, gjr = found["models"]["ebm"], found["models"]["gjr-filtered-simulation"]
     name = "S&P 500 falls 8 % within 21 days, 2005-2018"
     for key, least in (("auroc", 0.770), ("ap", 0.310), ("brier_skill", 0.140), ("calm_auroc", 0.675)):

@@ -11,10 +11,10 @@ import pandas as pd
 from safetensors.torch import load_file, save_file
 
 from benchmarks.forecast import BUILD, MARKETS, closes, mirrored
-from tasks.own.question import Question
-from tasks.own.run import FIT, plainly, prepare, run_stages
-from tasks.runtime.files import read_json, whole, write_json
+from tasks.runtime.files import atomic_write, read_json, write_json
 from tasks.tilts.global_prior import GLOBAL_TILT
+from tasks.userdata.request import Request
+from tasks.userdata.run import FIT, prepare, run_stages, without_progress
 
 SINCE = "2000-01-01"
 """Where the runs's test block begins; the yearly fits begin as early as the data allow."""
@@ -25,17 +25,17 @@ def main() -> None:
     # Nine more years than the same index has with `arch`.
     tables["sp500"] = pd.read_csv(mirrored("finance/sp500_vix_daily.csv"))[["date", "close"]]
     table = pd.concat([rows.assign(market=market) for market, rows in tables.items()])
-    question = Question(
+    request = Request(
         time="date", target="close", series="market", kind="price", test_from=pd.Timestamp(SINCE).date()
     )
-    workspace, params, said = prepare(table, question, BUILD / "global")
+    workspace, params, said = prepare(table, request, BUILD / "global")
     print("\n".join(said))
     workspace = replace(workspace, own=replace(workspace.own, prior=None))
-    run_stages(FIT, workspace, params, plainly)
+    run_stages(FIT, workspace, params, without_progress)
     folds = read_json(workspace.fits / "fits.json")["folds"]
     learned = load_file(workspace.fits / "fits.safetensors")
     kept = {name: value for name, value in learned.items() if not name.startswith("mdn/")}
-    with whole(GLOBAL_TILT) as (folder,):
+    with atomic_write(GLOBAL_TILT) as (folder,):
         folder.mkdir()
         save_file(kept, folder / "fits.safetensors")
         shipped = ("fold", "origins_from", "training_rows", "path", "tilt")

@@ -15,7 +15,7 @@ from torch import Tensor
 from benchmarks.row import Row
 from ebm_core.tilts.bilinear import BilinearEnergy
 from ebm_core.tilts.training import fit_tilt
-from tasks.runtime.files import whole
+from tasks.runtime.files import atomic_write
 from tasks.runtime.parallel import run_units, silent
 from tasks.runtime.params import TrainParams, load_params
 from tasks.runtime.workspace import Workspace
@@ -103,7 +103,7 @@ def lean() -> Iterator[Row]:
         f"{lost.mean():+.4f} ± {lost.std(ddof=1) / np.sqrt(len(lost)):.4f}",
         True,
     )
-    with whole(ROOT / "runs" / "bench" / "lean" / "lean.png") as (path,):
+    with atomic_write(ROOT / "runs" / "bench" / "lean" / "lean.png") as (path,):
         draw(path, list(settings), later.mean(2), error, learned)
 
 

@@ -171,10 +171,10 @@ def forecast(
         for option, value in (("--time", time), ("--target", target), ("--out", out)):
             if not value:
                 raise BasinError(f"--data needs {option}")
-        from tasks.own.question import Question
+        from tasks.userdata.request import Request
 
         assert out is not None
-        question = Question(
+        request = Request(
             time=time,
             target=target,
             exog=tuple(exog or ()),
@@ -186,7 +186,7 @@ def forecast(
             seeds=seeds,
             on_bad_row=on_bad_row,
         )
-        own.forecast(data, question, out, model)
+        own.forecast(data, request, out, model)
 
 
 def _forecast_domain(domain: str, root: Path) -> None:
@@ -217,9 +217,9 @@ def alarm(
 ) -> None:
     """How likely is an event within so many steps? Alarms of the past judged, and whether today is one."""
     with one_line_errors():
-        from tasks.own.question import Question
+        from tasks.userdata.request import Request
 
-        question = Question(
+        request = Request(
             time=time,
             target=target,
             exog=tuple(exog or ()),
@@ -230,7 +230,7 @@ def alarm(
             dev=dev,
             on_bad_row=on_bad_row,
         )
-        own.alarm(data, question, event, max_false_alarms_per_year, out)
+        own.alarm(data, request, event, max_false_alarms_per_year, out)
 
 
 @app.command()
@@ -272,9 +272,9 @@ def backtest(
 ) -> None:
     """Forecast the dates of a test block of your own file from their past, and score it beside the peers."""
     with one_line_errors():
-        from tasks.own.question import Question
+        from tasks.userdata.request import Request
 
-        question = Question(
+        request = Request(
             time=time,
             target=target,
             exog=tuple(exog or ()),
@@ -290,7 +290,7 @@ def backtest(
             dev=dev,
             on_bad_row=on_bad_row,
         )
-        own.backtest(data, question, out)
+        own.backtest(data, request, out)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from tasks.runtime.errors import BasinError
 
 if TYPE_CHECKING:
     from flows.display import Display
-    from tasks.own.question import Question
+    from tasks.userdata.request import Request
 
 LISTS = ("--exog", "--peers")
 
@@ -80,44 +80,44 @@ def day(option: str, text: str | None) -> date | None:
         raise BasinError(f"{option} {text}: expected a date such as 2014-01-01") from error
 
 
-def backtest(data: Path, question: "Question", out: Path) -> None:
+def backtest(data: Path, request: "Request", out: Path) -> None:
     """Run the stages with their progress on the terminal, then show what they found."""
     from flows.display import Display, print_scores
-    from tasks.own.run import backtest as run
+    from tasks.userdata.run import backtest as run
 
     console = _console()
     with Display(console) as display:
-        result = run(data, question, out, stages=shown(display, data.name.split(".")[0]))
-    for sentence in result.said:
+        result = run(data, request, out, stages=shown(display, data.name.split(".")[0]))
+    for sentence in result.notes:
         console.print(f"- {sentence}", highlight=False, soft_wrap=True)
     print_scores(console, data.name.split(".")[0], result.scores)
     console.print(f"report: {result.report}", highlight=False, soft_wrap=True)
 
 
-def forecast(data: Path, question: "Question", out: Path, model: Path | None) -> None:
+def forecast(data: Path, request: "Request", out: Path, model: Path | None) -> None:
     """Fit (or take the model given) and print the distribution of the steps after the last row."""
     from flows.display import Display
-    from tasks.own.run import forecast as run
     from tasks.reporting.tables import forecast_lines
+    from tasks.userdata.run import forecast as run
 
     console = _console()
     with Display(console) as display:
-        result = run(data, question, out, model, shown(display, data.name.split(".")[0]))
-    for sentence in result.said:
+        result = run(data, request, out, model, shown(display, data.name.split(".")[0]))
+    for sentence in result.notes:
         console.print(f"- {sentence}", highlight=False, soft_wrap=True)
     for line in forecast_lines(result.steps):
         console.print(line, highlight=False, soft_wrap=True)
     console.print(f"quantiles, density and events: {result.folder / 'forecast.json'}", soft_wrap=True)
 
 
-def alarm(data: Path, question: "Question", event: str, budget: float, out: Path) -> None:
+def alarm(data: Path, request: "Request", event: str, budget: float, out: Path) -> None:
     """Judge the alarms of the past and say whether today is one."""
     from flows.display import Display
-    from tasks.own.run import alarm as run
+    from tasks.userdata.run import alarm as run
 
     console = _console()
     with Display(console) as display:
-        result = run(data, question, event, budget, out, shown(display, data.name.split(".")[0]))
+        result = run(data, request, event, budget, out, shown(display, data.name.split(".")[0]))
     console.print(result.summary(), highlight=False, soft_wrap=True)
     console.print(f"by date: {out / 'alarm.parquet'}, page: {out / 'report.html'}", soft_wrap=True)
 
@@ -129,14 +129,14 @@ def audit(data: Path, spec: Path | None, out: Path, **given: str | None) -> None
 
     from flows.display import Display
     from tasks.checks.table.evidence import read_spec
-    from tasks.checks.table.run import audit_table, write_audit
-    from tasks.own.question import Question
-    from tasks.own.reading import load
+    from tasks.userdata.audit import audit_table, write_audit
+    from tasks.userdata.reading import load
+    from tasks.userdata.request import Request
 
     asked = read_spec(spec, **given)
     _refuse_fields(data)
     frame = load(
-        data, Question(time=asked.time or "time", target=asked.target or "value", series=asked.series)
+        data, Request(time=asked.time or "time", target=asked.target or "value", series=asked.series)
     )
     console, found = _console(), {}
     with Display(console) as display:
@@ -163,21 +163,21 @@ def _refuse_fields(data: Path) -> None:
 
 def validate(data: Path, suite: Path | None, propose: Path | None, keys: tuple[str, ...], out: Path) -> None:
     """Propose a suite for a file, or hold the file against one."""
-    from tasks.own.expectations import check
-    from tasks.own.expectations import propose as proposed
-    from tasks.own.question import Question
-    from tasks.own.reading import load
-    from tasks.runtime.files import whole, write_json
+    from tasks.runtime.files import atomic_write, write_json
+    from tasks.userdata.reading import load
+    from tasks.userdata.request import Request
+    from tasks.userdata.suites import check
+    from tasks.userdata.suites import propose as proposed
 
     if (suite is None) == (propose is None):
         raise BasinError("give --propose FILE to have a suite written, or --suite FILE to check against")
     _refuse_fields(data)
-    frame, console = load(data, Question(time="time", target="value")), _console()
+    frame, console = load(data, Request(time="time", target="value")), _console()
     if propose is not None:
         if propose.exists():
             raise BasinError(f"{propose} exists; edit it by hand, or give another name")
         made = proposed(frame, data.stem, keys)
-        with whole(propose) as (path,):
+        with atomic_write(propose) as (path,):
             write_json(path, made)
         console.print(f"{len(made['expectations'])} expectations: {propose}", soft_wrap=True)
         return

@@ -9,7 +9,7 @@ from typing import Any
 
 from prefect import runtime
 
-from tasks.runtime.files import whole, write_json
+from tasks.runtime.files import atomic_write, write_json
 from tasks.runtime.workspace import Workspace
 
 
@@ -37,5 +37,5 @@ class RunRecord:
             "process": os.getpid(),
             **more,
         }
-        with whole(self.workspace.run_record) as (path,):
+        with atomic_write(self.workspace.run_record) as (path,):
             write_json(path, content)

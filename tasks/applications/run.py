@@ -18,7 +18,7 @@ from tasks.checks.suites import read_suite, require
 from tasks.checks.table.evidence import TableEvidence
 from tasks.checks.table.labels import CHECKS
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import read_json, scratch, whole, write_json
+from tasks.runtime.files import atomic_write, read_json, scratch, write_json
 from tasks.runtime.parallel import ROOT, Progress, run_units, silent, single_threaded
 from tasks.sources.catalog import find_dataset, load_catalog, sha256_of
 from tasks.sources.entries import DatasetSource
@@ -122,7 +122,7 @@ class Run:
         signature = self.application.signature(self.examples, self.fitted)
         if signature is not None:
             config = config | {"signature": signature}
-        with whole(self.out / "model") as (folder,):
+        with atomic_write(self.out / "model") as (folder,):
             folder.mkdir()
             save_file({k: t.detach().contiguous() for k, t in tensors.items()}, folder / "model.safetensors")
             write_json(folder / "config.json", {"application": self.application.name, **config})
@@ -134,7 +134,7 @@ class Run:
         self.scores["notes"] = self.application.notes(self.examples, self.scores)
         self._write("scores.json", self.scores)
         answers = averaged(self.application.answers(self.examples, self.fitted, self.trials))
-        with whole(self.out / "answers.csv") as (path,):
+        with atomic_write(self.out / "answers.csv") as (path,):
             answers.to_csv(path, index=False, float_format="%.8g")
         about = self.application.outcomes(self.examples, self.fitted, self.trials)
         if about is not None:
@@ -150,11 +150,11 @@ class Run:
     def draw(self, progress: Progress) -> None:
         scene = self.application.scene(self.examples, self.fitted)
         self.landscape = draw(scene)
-        with whole(self.out / "landscape") as (folder,):
+        with atomic_write(self.out / "landscape") as (folder,):
             folder.mkdir()
             (folder / "landscape.png").write_bytes(self.landscape)
             write_json(folder / "landscape.json", {"file": "landscape.png", "caption": scene.caption})
-        with whole(self.events) as (folder,):
+        with atomic_write(self.events) as (folder,):
             log_to_tensorboard(folder, self.landscape, self.application.curves(self.fitted))
         self.caption = scene.caption
 
@@ -170,11 +170,11 @@ class Run:
             self.audit,
             self.provenance,
         )
-        with whole(self.out / "report.html") as (path,):
+        with atomic_write(self.out / "report.html") as (path,):
             path.write_text(html, encoding="utf-8")
 
     def _write(self, name: str, content: Any) -> None:
-        with whole(self.out / name) as (path,):
+        with atomic_write(self.out / name) as (path,):
             write_json(path, content)
 
 
@@ -195,7 +195,7 @@ def run_application(name: str, given: Given, root: Path, out: Path, stages: Stag
         for stage, act in run.stages.items():
             stages(stage, act)
         left = (*RESULTS, EVENTS)
-        with whole(*(out / result for result in left)) as targets:
+        with atomic_write(*(out / result for result in left)) as targets:
             for result, target in zip(left, targets, strict=True):
                 (work / result).rename(target)
     return run

@@ -5,7 +5,7 @@ from pathlib import Path
 from tasks.applications import Application, get_application
 from tasks.applications.stored_model import Scored, Stored
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import read_json, whole
+from tasks.runtime.files import atomic_write, read_json
 
 
 def score(model: Path, data: Path, out: Path) -> Scored:
@@ -28,7 +28,7 @@ def score(model: Path, data: Path, out: Path) -> Scored:
             f"{application.name}` again"
         ) from error
     targets = [out / "answers.csv", *(out / name for name in found.files)]
-    with whole(*targets) as (answers, *paths):
+    with atomic_write(*targets) as (answers, *paths):
         found.answers.to_csv(answers, index=False, float_format="%.8g")
         for path, content in zip(paths, found.files.values(), strict=True):
             path.write_bytes(content)

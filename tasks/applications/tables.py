@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tasks.own.reading import load_rows
 from tasks.runtime.errors import BasinError, counted
 from tasks.sources.npz import read_arrays
+from tasks.userdata.tables import load_rows
 
 
 def read_numbers(path: Path, label: str | None, marks: str | None = None) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import read_json, remove, whole
+from tasks.runtime.files import atomic_write, read_json, remove
 from tasks.sources.quarantine import at_fault
 
 SHOWN = 5
@@ -30,7 +30,7 @@ def accepted(
     found = examined(suite, derived(raw), data_docs, ("series", "time"))
     aside = at_fault(raw, [f for f in found if not f["success"]])
     if quarantine is not None:
-        with whole(quarantine) as (path,):
+        with atomic_write(quarantine) as (path,):
             aside.assign(row=aside.index.astype("int64")).to_parquet(path, index=False)
     if aside.empty or len(aside) > suite.get("quarantine", 0) * len(raw):
         return raw, aside, _required(suite, found, label, data_docs)

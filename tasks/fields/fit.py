@@ -13,7 +13,7 @@ from tasks.fields.model import FieldModel, inflated, judged
 from tasks.fields.reading import Fields
 from tasks.fields.training import Settings, train
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import remove, whole
+from tasks.runtime.files import atomic_write, remove
 from tasks.runtime.parallel import Progress, silent
 
 JUDGED = 0.2
@@ -39,7 +39,7 @@ def fit(fields: Fields, settings: Settings, out: Path, progress: Progress = sile
     shards = work / name / "shards"
     if not shards.exists():
         remove(work)  # of other data or settings
-        with whole(shards) as (temporary,):
+        with atomic_write(shards) as (temporary,):
             progress("shards", 0, 1)
             write_shards(known_examples(base, early, grid), temporary)
     energy = train(shards, work / name, "train", grid.mask, base, settings, progress)
@@ -50,7 +50,7 @@ def fit(fields: Fields, settings: Settings, out: Path, progress: Progress = sile
     )  # fmt: skip
     known = model.of_months(fields)
     model = replace(model, known=np.sort(known[np.isfinite(known)]))
-    with whole(out) as (temporary,):
+    with atomic_write(out) as (temporary,):
         model.save(temporary)
     remove(work)
     return model

@@ -7,7 +7,7 @@ import numpy as np
 
 from tasks.fields.model import FieldModel, Forecast
 from tasks.fields.reading import Fields
-from tasks.runtime.files import whole
+from tasks.runtime.files import atomic_write
 
 
 def write_forecasts(model: FieldModel, forecasts: list[Forecast], out: Path) -> None:
@@ -41,7 +41,7 @@ def write_energies(model: FieldModel, fields: Fields, out: Path) -> list[tuple[s
         for month, energy, share in zip(fields.months, energies, rarer, strict=True)
         if np.isfinite(energy)
     ]
-    with whole(out) as (temporary,):
+    with atomic_write(out) as (temporary,):
         lines = [f"{month},{energy:.4f},{share:.4f}\n" for month, energy, share in rows]
         temporary.write_text("month,energy,share_as_high\n" + "".join(lines), encoding="utf-8")
     return rows
@@ -59,5 +59,5 @@ def _write(model: FieldModel, columns: dict[str, Any], coordinates: dict[str, An
         {"lat": model.grid.lat, "lon": model.grid.lon, **coordinates},
         {"source": f"basin, a model of {model.name} fitted on {model.first} to {model.last}"},
     )
-    with whole(out) as (temporary,):
+    with atomic_write(out) as (temporary,):
         data.to_netcdf(temporary, engine="h5netcdf")

@@ -26,7 +26,7 @@ NEEDED = 100
 
 
 @threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]  # threadpoolctl has no types
-def freeze(
+def frozen_parameters(
     domain: Returns, raw: pd.DataFrame, classical: pd.DataFrame, params: FeatureParams
 ) -> dict[str, Any]:
     """``classical.json`` of a model: each series' classical models, fitted at the last date of the schedule,
@@ -60,7 +60,7 @@ def freeze(
 
 
 def inputs_of(domain: Returns) -> dict[str, Any]:
-    """What a file must bring so that the models of :func:`freeze` apply to it."""
+    """What a file must bring so that the models of :func:`frozen_parameters` apply to it."""
     return {
         "kind": domain.kind,
         "frequency": domain.frequency,
@@ -70,7 +70,7 @@ def inputs_of(domain: Returns) -> dict[str, Any]:
     }
 
 
-def thaw(
+def forecast_frozen(
     domain: Returns, raw: pd.DataFrame, frozen: dict[str, Any], since: pd.Timestamp | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """``(inputs, classical)`` of each series' last origin, nothing refitted (``tasks.domains.Domain``).

@@ -9,10 +9,10 @@ import pandas as pd
 
 from tasks.checks.suites import accepted, read_suite
 from tasks.domains import get_domain
-from tasks.forecasters.frozen_returns import thaw
+from tasks.forecasters.frozen_returns import forecast_frozen
 from tasks.operations.registry import in_use
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import read_json, whole, write_json
+from tasks.runtime.files import atomic_write, read_json, write_json
 from tasks.runtime.params import load_params
 from tasks.runtime.workspace import Workspace
 from tasks.scoring.describe import steps_ahead
@@ -45,7 +45,9 @@ def daily_forecast(root: Path, domain: str, as_of: date) -> dict[str, Any]:
     raw, _, _ = accepted(suite, raw, f"{domain} on {as_of}", daily / "data_docs")
     model = load_model(used / "model")
     if known.returns:
-        inputs, classical = thaw(known, raw, read_json(used / "model" / "classical.json")["series"])
+        inputs, classical = forecast_frozen(
+            known, raw, read_json(used / "model" / "classical.json")["series"]
+        )
     else:
         inputs, classical = known.features(raw, params.features, start=raw["time"].max())
     last = inputs.groupby("series", sort=False)["origin"].transform("max")
@@ -57,7 +59,7 @@ def daily_forecast(root: Path, domain: str, as_of: date) -> dict[str, Any]:
             part["risk"] = _risk(scored[scored["series"] == name], part["steps"][0])
             part["alarm"] = part["risk"]["unusual"] >= UNUSUAL
     found = {"as_of": as_of.isoformat(), "version": used.name, "unit": known.unit, "series": series}
-    with whole(daily / f"{as_of}.json") as (path,):
+    with atomic_write(daily / f"{as_of}.json") as (path,):
         write_json(path, found)
     return found
 

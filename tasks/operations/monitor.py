@@ -12,11 +12,11 @@ from ebm_core.tilts.tilted import TiltedDistribution, untilted
 from tasks.checks.drift import drift
 from tasks.checks.suites import accepted, read_suite
 from tasks.domains import get_domain
-from tasks.forecasters.frozen_returns import thaw
+from tasks.forecasters.frozen_returns import forecast_frozen
 from tasks.operations.change_detector import conformal, detector_path, threshold
 from tasks.operations.registry import in_use
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import read_json, whole, write_json
+from tasks.runtime.files import atomic_write, read_json, write_json
 from tasks.runtime.params import load_params
 from tasks.runtime.workspace import Workspace
 from tasks.sources.snapshot import snapshot
@@ -70,7 +70,7 @@ def monitor(root: Path, domain: str, as_of: date) -> dict[str, Any]:
     else:
         if known.returns:
             frozen = read_json(used / "model" / "classical.json")["series"]
-            inputs, classical = thaw(known, raw, frozen, since=raw["time"].min())
+            inputs, classical = forecast_frozen(known, raw, frozen, since=raw["time"].min())
         else:
             inputs, classical = known.features(raw, params.features)
         first = inputs["lead"].min()
@@ -93,7 +93,7 @@ def monitor(root: Path, domain: str, as_of: date) -> dict[str, Any]:
     from tasks.operations.monitor_page import monitoring_page
 
     targets = (folder / f"{as_of}.json", folder / "breaches.json", folder / "monitor.html")
-    with whole(*targets) as (of_day, of_breaches, page):
+    with atomic_write(*targets) as (of_day, of_breaches, page):
         write_json(of_day, found)
         write_json(of_breaches, past)
         page.write_text(monitoring_page(known, found, days), encoding="utf-8")
@@ -137,7 +137,7 @@ def outcomes(
         new.loc[part.index, "energy_share"] = shares
     days = new if before is None else pd.concat([before, new], ignore_index=True)
     days = days[list(KEPT)]
-    with whole(path) as (temporary,):
+    with atomic_write(path) as (temporary,):
         days.to_parquet(temporary, index=False)
     return days
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import whole
+from tasks.runtime.files import atomic_write
 from tasks.runtime.workspace import Workspace
 
 CURRENT, REFUSED = "current", "refused"
@@ -147,7 +147,7 @@ def in_use(root: Path, domain: str) -> Path:
         )
     folder = Workspace(root, domain).runs / "models" / version
     if not folder.is_dir():
-        with whole(folder) as (temporary,):
+        with atomic_write(folder) as (temporary,):
             temporary.mkdir()
             commit = commit_of(root, domain, version)
             for name in ("model", "forecasts.parquet"):

@@ -11,7 +11,7 @@ import pandas as pd
 from ray.tune import Callback
 
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import whole, write_json
+from tasks.runtime.files import atomic_write, write_json
 from tasks.runtime.parallel import Progress, connect, silent
 from tasks.runtime.params import DomainParams, TrainParams
 from tasks.runtime.workspace import Workspace
@@ -116,7 +116,7 @@ def tune(
     step = np.subtract(trials[0].gains[:common], default.gains[:common])
     error = step.std(ddof=1) / np.sqrt(common)
     tuned = Tuned(trials, default, float(step.mean()), float(step.mean() / error) if error > 0 else 0.0)
-    with whole(workspace.runs / "tune.json") as (path,):
+    with atomic_write(workspace.runs / "tune.json") as (path,):
         write_json(path, asdict(tuned))
     return tuned
 

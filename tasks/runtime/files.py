@@ -16,7 +16,7 @@ from tasks.runtime.errors import BasinError
 
 
 @contextmanager
-def whole(*targets: Path) -> Iterator[tuple[Path, ...]]:
+def atomic_write(*targets: Path) -> Iterator[tuple[Path, ...]]:
     """Yield a temporary path for each target; rename all of them into place only if the block succeeds.
 
     A target may be a file or a folder (create the folder at the temporary path). On any exception the

@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import whole
+from tasks.runtime.files import atomic_write
 
 
 class Strict(BaseModel):
@@ -135,7 +135,7 @@ def set_as_of(root: Path, domains: list[str], as_of: date) -> None:
         text, count = section.subn(rf'\g<1>"{as_of}"', text, count=1)
         if not count:
             raise BasinError(f'{path}: no `as_of: "YYYY-MM-DD"` in the section `{domain}`; write it so')
-    with whole(path) as (temporary,):
+    with atomic_write(path) as (temporary,):
         temporary.write_text(text, encoding="utf-8")
 
 

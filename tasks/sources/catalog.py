@@ -12,7 +12,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import whole
+from tasks.runtime.files import atomic_write
 from tasks.runtime.parallel import Progress, silent
 from tasks.sources.entries import DatasetSource, LibrarySource, Source, TableSource, UrlSource
 
@@ -171,7 +171,7 @@ def _download(name: str, entry: UrlSource, root: Path, progress: Progress) -> Pa
     if entry.sha256 and target.is_file() and entry.accepts(_sha256(name, target, entry)):
         return target
     pooch.get_logger().setLevel("ERROR")
-    with whole(target) as (temporary,), TemporaryDirectory(dir=temporary.parent) as folder:
+    with atomic_write(target) as (temporary,), TemporaryDirectory(dir=temporary.parent) as folder:
         store = pooch.create(
             path=folder,
             base_url="",

@@ -4,7 +4,7 @@ from typing import Any
 
 from tasks.checks import data, forecasts
 from tasks.checks.check import require_known
-from tasks.runtime.files import sha256, whole, write_json
+from tasks.runtime.files import atomic_write, sha256, write_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
@@ -20,6 +20,6 @@ def audit(workspace: Workspace, params: DomainParams, progress: Progress = silen
     require_known(params.audit.waive, (*data.CHECKS, *forecasts.CHECKS), where)
     result = data.check_data(workspace, params, progress)
     result["inputs_sha256"] = sha256(workspace.inputs)
-    with whole(workspace.audit) as (temporary,):
+    with atomic_write(workspace.audit) as (temporary,):
         write_json(temporary, result)
     return {"status": result["status"], "checks": len(result["checks"])}

@@ -12,7 +12,7 @@ from ebm_core.tilts.tilted import TiltedDistribution, untilted
 from tasks.domains import get_domain
 from tasks.forecasters.mixture_density import MixtureDensityNetwork
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import read_json, whole, write_json
+from tasks.runtime.files import atomic_write, read_json, write_json
 from tasks.runtime.parallel import Progress, run_units, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
@@ -48,7 +48,7 @@ def evaluate(workspace: Workspace, params: DomainParams, progress: Progress = si
     }
     kept = [c for c in forecasts.columns if c != "mean" and not c.startswith(("var_", "shortfall_"))]
     files = (workspace.scores, workspace.forecasts, workspace.metrics, workspace.plots)
-    with whole(*files) as (of_scores, of_forecasts, of_metrics, of_plots):
+    with atomic_write(*files) as (of_scores, of_forecasts, of_metrics, of_plots):
         write_json(of_scores, scores)
         forecasts[kept].to_parquet(of_forecasts, index=False)
         write_json(of_metrics, headline(scores))

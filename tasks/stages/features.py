@@ -4,7 +4,7 @@ from typing import Any
 
 from tasks.domains import get_domain
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import read_json, sha256, whole
+from tasks.runtime.files import atomic_write, read_json, sha256
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
@@ -33,7 +33,7 @@ def features(workspace: Workspace, params: DomainParams, progress: Progress = si
                 f"{workspace.raw}: input {column} of {row['series']} is not finite at "
                 f"{row['origin']:%Y-%m-%d} ({len(bad)} rows); look at the raw values up to that date"
             )
-    with whole(workspace.inputs, workspace.classical) as (inputs_path, classical_path):
+    with atomic_write(workspace.inputs, workspace.classical) as (inputs_path, classical_path):
         inputs.to_parquet(inputs_path, index=False)
         classical.to_parquet(classical_path, index=False)
     return {"rows": len(inputs), "inputs": sum(c.startswith("x_") for c in inputs)}

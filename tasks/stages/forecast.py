@@ -6,7 +6,7 @@ import pandas as pd
 
 from tasks.domains import get_domain
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import whole, write_json
+from tasks.runtime.files import atomic_write, write_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
@@ -30,6 +30,6 @@ def forecast(workspace: Workspace, params: DomainParams, progress: Progress = si
             f"{workspace.inputs}: no origin with an unknown target; run the stage features again"
         )
     series = steps_ahead(model, rows, classical, params.forecast.events)
-    with whole(workspace.forecast) as (path,):
+    with atomic_write(workspace.forecast) as (path,):
         write_json(path, {"unit": domain.unit, "series": series})
     return {name: f"{part['origin']} -> {part['steps'][0]['time']}" for name, part in series.items()}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tasks.runtime.files import sha256, whole, write_json
+from tasks.runtime.files import atomic_write, sha256, write_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
@@ -12,7 +12,7 @@ from tasks.sources.snapshot import snapshot
 def ingest(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
     """Write the raw table of :func:`snapshot` and its provenance, both or none."""
     raw, sources = snapshot(workspace, params.ingest.as_of, progress)
-    with whole(workspace.raw, workspace.provenance) as (table_path, provenance_path):
+    with atomic_write(workspace.raw, workspace.provenance) as (table_path, provenance_path):
         raw.to_parquet(table_path, index=False)
         provenance = {
             "as_of": params.ingest.as_of.isoformat(),

@@ -16,7 +16,7 @@ from ebm_core.views.landscapes import PrincipalPlane, local_mean, near_data, sli
 from tasks.domains import get_domain
 from tasks.reporting.maps import canvas, drawing, paint, png, points
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import read_json, whole, write_json
+from tasks.runtime.files import atomic_write, read_json, write_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
@@ -77,7 +77,7 @@ def landscape(workspace: Workspace, params: DomainParams, progress: Progress = s
             pictures[name] = picture
             figures.append({"file": name, "title": title, "caption": caption})
             progress("landscape", 2 * i + j + 1, 2 * len(scenes))
-    with whole(workspace.landscape) as (folder,):
+    with atomic_write(workspace.landscape) as (folder,):
         folder.mkdir()
         for name, picture in pictures.items():
             (folder / name).write_bytes(picture)

@@ -8,9 +8,9 @@ import pandas as pd
 from tasks.checks.check import require_pass
 from tasks.checks.forecasts import check_forecasts
 from tasks.domains import get_domain
-from tasks.forecasters.frozen_returns import freeze
+from tasks.forecasters.frozen_returns import frozen_parameters
 from tasks.reporting.model_card import model_card
-from tasks.runtime.files import read_json, whole, write_json
+from tasks.runtime.files import atomic_write, read_json, write_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
@@ -26,7 +26,11 @@ def register(workspace: Workspace, params: DomainParams, progress: Progress = si
     """
     domain = get_domain(workspace)
     audit = check_forecasts(workspace, params.audit.waive, progress)
-    with whole(workspace.forecast_audit, workspace.model, workspace.model_card) as (checks, folder, card):
+    with atomic_write(workspace.forecast_audit, workspace.model, workspace.model_card) as (
+        checks,
+        folder,
+        card,
+    ):
         write_json(checks, audit)
         require_pass(checks)
         model = load_fold(workspace.fits, "final")
@@ -43,7 +47,7 @@ def register(workspace: Workspace, params: DomainParams, progress: Progress = si
         save_model(folder, model, about)
         if domain.returns:
             raw, classical = valid(workspace.raw, workspace.quarantine), pd.read_parquet(workspace.classical)
-            write_json(folder / "classical.json", freeze(domain, raw, classical, params.features))
+            write_json(folder / "classical.json", frozen_parameters(domain, raw, classical, params.features))
         hashes = {
             f"model/{p.name}": hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())
         }

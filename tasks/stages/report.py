@@ -11,7 +11,7 @@ from tasks.reporting.labels import dated, in_sentence, series_name, signed, text
 from tasks.reporting.page import Section, page
 from tasks.reporting.verdict import Block, blocks, headline, short_unit
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import read_json, whole
+from tasks.runtime.files import atomic_write, read_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
@@ -82,7 +82,7 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
         tiles(found, domain),
         sections,
     )
-    with whole(workspace.report) as (target,):
+    with atomic_write(workspace.report) as (target,):
         target.write_text(html, encoding="utf-8")
     progress("report", 1, 1)
     return {"report": str(workspace.report.relative_to(workspace.root)), "headline": sentence}

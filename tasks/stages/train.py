@@ -7,7 +7,7 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
-from tasks.runtime.files import whole
+from tasks.runtime.files import atomic_write
 from tasks.runtime.parallel import Progress, run_units, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
@@ -65,7 +65,7 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
                 "mdn": network[i]["config"],
             }
         )
-    with whole(workspace.fits) as (folder,):
+    with atomic_write(workspace.fits) as (folder,):
         folder.mkdir()
         save_file(parameters, folder / "fits.safetensors")
         (folder / "fits.json").write_text(json.dumps({"folds": entries}, indent=2) + "\n", encoding="utf-8")

@@ -6,7 +6,7 @@ import pandas as pd
 
 from tasks.checks.suites import accepted, read_suite
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import sha256, whole, write_json
+from tasks.runtime.files import atomic_write, sha256, write_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
@@ -31,7 +31,7 @@ def validate(workspace: Workspace, params: DomainParams, progress: Progress = si
     progress("expectations", 0, len(suite["expectations"]))
     kept, aside, found = accepted(suite, raw, str(workspace.raw), workspace.data_docs, workspace.quarantine)
     progress("expectations", len(found), len(found))
-    with whole(workspace.validation) as (temporary,):
+    with atomic_write(workspace.validation) as (temporary,):
         write_json(
             temporary,
             {

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from tasks.checks.table.evidence import Spec, read_spec
-from tasks.checks.table.run import audit_table, page_of, write_audit
 from tasks.runtime.errors import BasinError
+from tasks.userdata.audit import audit_table, page_of, write_audit
 from tests.synthetic_tables import garch, seasonal
 
 SPEC = {"time": "date", "target": "close"}

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.forecasters.frozen_returns import freeze, thaw
-from tasks.own.domains import OwnReturns
+from tasks.forecasters.frozen_returns import forecast_frozen, frozen_parameters
 from tasks.runtime.errors import BasinError
 from tasks.runtime.params import FeatureParams
+from tasks.userdata.series import OwnReturns
 
 
 def test_what_was_frozen_forecasts_as_it_did_in_the_walk():
@@ -21,8 +21,8 @@ def test_what_was_frozen_forecasts_as_it_did_in_the_walk():
     domain = OwnReturns(name="own", title="", frequency="B", kind="price", **asked)
     params = FeatureParams(refit=120, min_rows=200)
     inputs, classical = domain.features(raw, params)
-    kept = json.loads(json.dumps(freeze(domain, raw, classical, params)))["series"]
-    now, models = thaw(domain, raw, kept)
+    kept = json.loads(json.dumps(frozen_parameters(domain, raw, classical, params)))["series"]
+    now, models = forecast_frozen(domain, raw, kept)
 
     last = inputs["origin"].max()
     walked = classical[classical["origin"] == last].set_index("model")
@@ -40,4 +40,4 @@ def test_what_was_frozen_forecasts_as_it_did_in_the_walk():
     # Long-run means are those of the stored parameters, not of each year's own.
     np.testing.assert_allclose(now[x].to_numpy(float), then[x].to_numpy(float), rtol=0.01, atol=0.1)
     with pytest.raises(BasinError, match="knows no series other"):
-        thaw(domain, raw.assign(series="other"), kept)
+        forecast_frozen(domain, raw.assign(series="other"), kept)

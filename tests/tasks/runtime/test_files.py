@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import read_json, scratch, whole, write_json
+from tasks.runtime.files import atomic_write, read_json, scratch, write_json
 
 
 def test_a_failed_block_leaves_the_last_good_outputs_and_no_remains(tmp_path: Path) -> None:
@@ -18,7 +18,7 @@ def test_a_failed_block_leaves_the_last_good_outputs_and_no_remains(tmp_path: Pa
     table.write_text("good")
     folder.mkdir()
     (folder / "model").write_text("good")
-    with pytest.raises(RuntimeError), whole(table, folder) as (new_table, new_folder):
+    with pytest.raises(RuntimeError), atomic_write(table, folder) as (new_table, new_folder):
         new_table.write_text("half")
         new_folder.mkdir()
         (new_folder / "model").write_text("half")
@@ -31,7 +31,7 @@ def test_a_finished_block_replaces_files_and_folders(tmp_path: Path) -> None:
     table, folder = tmp_path / "new" / "table", tmp_path / "folder"
     folder.mkdir()
     (folder / "old").write_text("old")
-    with whole(table, folder) as (new_table, new_folder):
+    with atomic_write(table, folder) as (new_table, new_folder):
         new_table.write_text("new")
         new_folder.mkdir()
         (new_folder / "new").write_text("new")
@@ -44,7 +44,7 @@ def test_nothing_is_renamed_when_one_output_was_not_written(tmp_path: Path) -> N
     first, second = tmp_path / "first", tmp_path / "second"
     first.write_text("good")
     second.write_text("good")
-    with pytest.raises(BasinError), whole(first, second) as (new_first, _):
+    with pytest.raises(BasinError), atomic_write(first, second) as (new_first, _):
         new_first.write_text("new")
     assert first.read_text() == second.read_text() == "good"
 
@@ -53,7 +53,7 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file where a folder should be")
     with (
         pytest.raises(BasinError, match=r"cannot write .*data.*make the folder writable"),
-        whole(tmp_path / "data" / "raw" / "finance.parquet"),
+        atomic_write(tmp_path / "data" / "raw" / "finance.parquet"),
     ):
         pass
 
@@ -62,7 +62,7 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
 def test_a_read_only_folder_is_one_clear_line(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     try:
-        with pytest.raises(BasinError, match="cannot write"), whole(tmp_path / "out") as (temporary,):
+        with pytest.raises(BasinError, match="cannot write"), atomic_write(tmp_path / "out") as (temporary,):
             temporary.write_text("x")
     finally:
         tmp_path.chmod(0o755)
@@ -93,7 +93,7 @@ def test_what_a_killed_process_left_is_swept_and_a_living_ones_work_is_not(tmp_p
     dead, alive = (tmp_path / f".table.json.{pid}.tmp" for pid in (ended.pid, os.getppid()))
     for left in (dead, alive):
         left.write_text("half")
-    with whole(target) as (temporary,):
+    with atomic_write(target) as (temporary,):
         temporary.write_text("{}")
     assert not dead.exists()
     assert alive.exists()

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.own.question import Question
-from tasks.own.reading import load, understand
 from tasks.runtime.errors import BasinError
+from tasks.userdata.reading import load, understand
+from tasks.userdata.request import Request
 
-ASKED = Question(time="date", target="close")
+ASKED = Request(time="date", target="close")
 
 
 def prices(rows: int = 60) -> pd.DataFrame:
@@ -20,9 +20,9 @@ def prices(rows: int = 60) -> pd.DataFrame:
     return pd.DataFrame({"date": days.strftime("%Y-%m-%d"), "close": walk.round(2)})
 
 
-def refusal(frame: pd.DataFrame, question: Question = ASKED) -> str:
+def refusal(frame: pd.DataFrame, request: Request = ASKED) -> str:
     with pytest.raises(BasinError) as caught:
-        understand(frame, question, "prices.csv")
+        understand(frame, request, "prices.csv")
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith("prices.csv: ")
     return str(caught.value)
@@ -31,8 +31,8 @@ def refusal(frame: pd.DataFrame, question: Question = ASKED) -> str:
 def test_what_is_left_open_is_inferred_and_said() -> None:
     reading = understand(prices(), ASKED, "prices.csv")
     assert (reading.kind, reading.freq, reading.ohlc) == ("price", "B", False)
-    assert any(s.startswith("frequency B") for s in reading.said)
-    assert any(s.startswith("kind price") for s in reading.said)
+    assert any(s.startswith("frequency B") for s in reading.notes)
+    assert any(s.startswith("kind price") for s in reading.notes)
     assert list(reading.table.columns) == ["time", "series", "close"]
 
 
@@ -58,7 +58,7 @@ def test_bad_rows_are_named_and_refused_or_dropped_and_said(row: int, value: flo
     assert said in refusal(frame, asked) and "--on-bad-row drop" in refusal(frame, asked)
     reading = understand(frame, replace(asked, on_bad_row="drop"), "x")
     assert len(reading.table) == 59
-    assert any("1 rows left out" in s for s in reading.said)
+    assert any("1 rows left out" in s for s in reading.notes)
 
 
 def test_duplicates_weekends_and_gaps_are_named() -> None:
@@ -75,22 +75,22 @@ def test_an_input_that_is_missing_is_carried_forward_and_said() -> None:
     frame.loc[9, "vix"], frame.loc[8, "vix"] = np.nan, 33.0
     reading = understand(frame, replace(ASKED, exog=("vix",)), "x")
     assert reading.table["vix"].iloc[9] == 33.0
-    assert any(s.startswith("vix is missing in 1 rows") for s in reading.said)
+    assert any(s.startswith("vix is missing in 1 rows") for s in reading.notes)
     frame.loc[20:40, "vix"] = np.nan
     assert "no value of an input in row 26" in refusal(frame, replace(ASKED, exog=("vix",)))
 
 
 @pytest.mark.parametrize("columns", [("Date", "close"), ("date", "price")])
 def test_missing_columns_are_named_beside_those_found(columns: tuple[str, str]) -> None:
-    question = Question(time=columns[0], target=columns[1])
-    assert "found date, close" in refusal(prices(), question)
+    request = Request(time=columns[0], target=columns[1])
+    assert "found date, close" in refusal(prices(), request)
 
 
 def test_backwards_order_time_zones_and_local_dates_are_understood() -> None:
     plain = understand(prices(), ASKED, "x").table
     backwards = understand(prices().iloc[::-1], ASKED, "x")
     pd.testing.assert_frame_equal(backwards.table, plain)
-    assert any("newest rows came first" in s for s in backwards.said)
+    assert any("newest rows came first" in s for s in backwards.notes)
     zoned = prices()
     written = zoned["date"]
     for offset in ("+00:00", "+02:00", "-05:00", "Z"):
@@ -110,7 +110,7 @@ def test_comma_as_decimal_mark_semicolons_and_compression(tmp_path: Path) -> Non
     path = tmp_path / "prices.csv.gz"
     prices().to_csv(path, sep=";", decimal=",", index=False)
     reading = understand(load(path, ASKED), ASKED, "x")
-    assert any("comma is the decimal mark" in s for s in reading.said)
+    assert any("comma is the decimal mark" in s for s in reading.notes)
     np.testing.assert_allclose(reading.table["close"], prices()["close"])
     assert "is no number" in refusal(prices().assign(close=["soft", *prices()["close"][1:].astype(str)]))
 
@@ -124,11 +124,11 @@ def test_parquet_and_netcdf_are_read(tmp_path: Path) -> None:
         {"nino": ("time", np.arange(24.0))}, {"time": pd.date_range("2000-01-01", periods=24, freq="MS")}
     )
     data.to_netcdf(tmp_path / "n.nc", engine="h5netcdf")
-    question = Question(time="time", target="nino")
-    reading = understand(load(tmp_path / "n.nc", question), question, "x")
+    request = Request(time="time", target="nino")
+    reading = understand(load(tmp_path / "n.nc", request), request, "x")
     assert (reading.freq, reading.kind) == ("MS", "level")
     with pytest.raises(BasinError, match="no variable sst; found"):
-        load(tmp_path / "n.nc", Question(time="time", target="sst"))
+        load(tmp_path / "n.nc", Request(time="time", target="sst"))
 
 
 def test_what_is_no_file_or_no_series_is_one_line(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_what_is_no_file_or_no_series_is_one_line(tmp_path: Path) -> None:
     ids=["formula", "huge field", "binary", "zeros", "quotes", "endless"],
 )
 def test_a_hostile_file_is_one_line(tmp_path: Path, monkeypatch, content: bytes, said: str) -> None:
-    monkeypatch.setattr("tasks.own.reading.MOST_ROWS", 20)
+    monkeypatch.setattr("tasks.userdata.tables.MOST_ROWS", 20)
     (tmp_path / "hostile.csv").write_bytes(content)
     with pytest.raises(BasinError, match=said) as refused:
         understand(load(tmp_path / "hostile.csv", ASKED), ASKED, "hostile.csv")
@@ -172,7 +172,7 @@ def test_the_daily_range_is_used_where_it_fits() -> None:
     assert understand(frame, ASKED, "x").ohlc
     frame.loc[3, "High"] = frame.loc[3, "close"] * 0.5
     reading = understand(frame, ASKED, "x")
-    assert not reading.ohlc and any("not used: 1 rows" in s for s in reading.said)
+    assert not reading.ohlc and any("not used: 1 rows" in s for s in reading.notes)
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,12 @@ SHOWN = 250
 
 @dataclass(frozen=True)
 class Backtest:
-    """``scores`` and ``forecasts`` as in its folder; ``said`` is a sentence for each choice made."""
+    """``scores`` and ``forecasts`` as in its folder; ``notes`` is a sentence for each choice made."""
 
     folder: Path
     scores: dict[str, Any]
     forecasts: pd.DataFrame
-    said: tuple[str, ...]
+    notes: tuple[str, ...]
     reference: str
     """The peer that pictures compare with."""
 
@@ -36,7 +36,7 @@ class Backtest:
         for content in score_tables(self.scores):
             table = pd.DataFrame(content.rows, columns=list(content.columns)).set_index(content.columns[0])
             parts.append(f"{content.title}\n{table.to_string()}")
-        return "\n\n".join([*parts, "\n".join(f"- {sentence}" for sentence in self.said)])
+        return "\n\n".join([*parts, "\n".join(f"- {sentence}" for sentence in self.notes)])
 
     def plot(self) -> "Figure":
         """Above, the latest outcomes in the intervals given beforehand; below, the log score gained over the
@@ -73,11 +73,11 @@ class Forecast:
 
     folder: Path
     steps: dict[str, Any]
-    said: tuple[str, ...]
+    notes: tuple[str, ...]
 
     def summary(self) -> str:
         """A line a step: both dates, mean, 90 % interval and the chances of events."""
-        return "\n".join([*forecast_lines(self.steps), *(f"- {sentence}" for sentence in self.said)])
+        return "\n".join([*forecast_lines(self.steps), *(f"- {sentence}" for sentence in self.notes)])
 
     @property
     def quantiles(self) -> pd.DataFrame:

@@ -9,24 +9,24 @@ from typing import Any
 import pandas as pd
 
 from tasks.events.event import parse
-from tasks.forecasters.frozen_returns import freeze, inputs_of, thaw
-from tasks.own.alarm import Alarm
-from tasks.own.alarm import alarm as raise_alarms
-from tasks.own.domains import suite
-from tasks.own.paths import domain_of, evaluate_paths, forecast_paths, load_tilt, save_tilt
-from tasks.own.paths_report import write_report
-from tasks.own.plan import planned
-from tasks.own.question import Question
-from tasks.own.reading import Reading, load, understand
-from tasks.own.results import Backtest, Forecast
+from tasks.forecasters.frozen_returns import forecast_frozen, frozen_parameters, inputs_of
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import read_json, sha256, whole, write_json
+from tasks.runtime.files import atomic_write, read_json, sha256, write_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
 from tasks.sources.quarantine import valid
 from tasks.stages import stage_function
 from tasks.tilts.model import load_fold, save_model
+from tasks.userdata.alarm import Alarm
+from tasks.userdata.alarm import alarm as raise_alarms
+from tasks.userdata.joint_paths import domain_of, evaluate_paths, forecast_paths, load_tilt, save_tilt
+from tasks.userdata.joint_paths_page import write_report
+from tasks.userdata.plan import planned
+from tasks.userdata.reading import Reading, load, understand
+from tasks.userdata.request import Request
+from tasks.userdata.results import Backtest, Forecast
+from tasks.userdata.series import suite
 
 FIT = ("validate", "features", "audit", "train")
 
@@ -63,62 +63,64 @@ Stages = Callable[[str, Callable[[Progress], Any]], None]
 """Runs a named stage: called as ``stages(name, run)`` where ``run(progress)`` does the work."""
 
 
-def plainly(name: str, run: Callable[[Progress], Any]) -> None:
+def without_progress(name: str, run: Callable[[Progress], Any]) -> None:
     """Run a stage with nothing to show for it."""
     run(silent)
 
 
-def backtest(data: Path | pd.DataFrame, question: Question, out: Path, stages: Stages = plainly) -> Backtest:
+def backtest(
+    data: Path | pd.DataFrame, request: Request, out: Path, stages: Stages = without_progress
+) -> Backtest:
     """Every stage on the user's data; ``out`` gets ``scores.json forecasts.parquet report.html model/``.
 
-    Raises ``BasinError`` in one line for bad data or an impossible question.
+    Raises ``BasinError`` in one line for bad data or an impossible request.
     """
-    if max(question.leads) > 1:
-        reading, name = read(data, question)
+    if max(request.leads) > 1:
+        reading, name = read(data, request)
         if reading.kind != "level":
-            return _backtest_paths(reading, question, name, out, stages)
-    workspace, params, said = prepare(data, question, out)
+            return _backtest_paths(reading, request, name, out, stages)
+    workspace, params, notes = prepare(data, request, out)
     run_stages(BACKTEST, workspace, params, stages)
-    _freeze(workspace, params)
+    _save_frozen(workspace, params)
     forecasts = pd.read_parquet(workspace.forecasts)
-    return Backtest(out, read_json(workspace.scores), forecasts, said, workspace.own.reference)
+    return Backtest(out, read_json(workspace.scores), forecasts, notes, workspace.own.reference)
 
 
 def forecast(
     data: Path | pd.DataFrame,
-    question: Question,
+    request: Request,
     out: Path,
     model: Path | None = None,
-    stages: Stages = plainly,
+    stages: Stages = without_progress,
 ) -> Forecast:
     """The dates after the last row; ``out`` gets ``forecast.json`` and, unless one is given, ``model/``.
 
     With ``model``, a folder that a backtest or forecast left, nothing is refitted. Raises ``BasinError``.
     """
-    if max(question.leads) > 1:
-        reading, _ = read(data, question)
+    if max(request.leads) > 1:
+        reading, _ = read(data, request)
         if reading.kind != "level":
-            return _forecast_paths(reading, question, out, model, stages)
-    workspace, params, said = prepare(data, question, out, model)
+            return _forecast_paths(reading, request, out, model, stages)
+    workspace, params, notes = prepare(data, request, out, model)
     if model is None:
         run_stages(FIT, workspace, params, stages)
-        with whole(workspace.model) as (folder,):
+        with atomic_write(workspace.model) as (folder,):
             save_model(folder, load_fold(workspace.fits, "final"), {"unit": workspace.own.unit})
-        _freeze(workspace, params)
+        _save_frozen(workspace, params)
     else:
         run_stages(("validate",), workspace, params, stages)
         _thaw(workspace, model)
     run_stages(("forecast",), workspace, params, stages)
-    return Forecast(out, read_json(workspace.forecast), said)
+    return Forecast(out, read_json(workspace.forecast), notes)
 
 
-def _freeze(workspace: OwnWorkspace, params: DomainParams) -> None:
+def _save_frozen(workspace: OwnWorkspace, params: DomainParams) -> None:
     domain = workspace.own
     if not domain.returns:
         return
-    with whole(workspace.model / "classical.json") as (path,):
+    with atomic_write(workspace.model / "classical.json") as (path,):
         raw, classical = valid(workspace.raw, workspace.quarantine), pd.read_parquet(workspace.classical)
-        write_json(path, freeze(domain, raw, classical, params.features))
+        write_json(path, frozen_parameters(domain, raw, classical, params.features))
 
 
 def _thaw(workspace: OwnWorkspace, model: Path) -> None:
@@ -130,74 +132,80 @@ def _thaw(workspace: OwnWorkspace, model: Path) -> None:
             f"--model {model} was fitted to other inputs: {kept['inputs']}, the file has "
             f"{inputs_of(workspace.own)}; give the same columns, or leave --model out"
         )
-    inputs, classical = thaw(workspace.own, valid(workspace.raw, workspace.quarantine), kept["series"])
-    with whole(workspace.inputs, workspace.classical) as (inputs_path, classical_path):
+    inputs, classical = forecast_frozen(
+        workspace.own, valid(workspace.raw, workspace.quarantine), kept["series"]
+    )
+    with atomic_write(workspace.inputs, workspace.classical) as (inputs_path, classical_path):
         inputs.to_parquet(inputs_path, index=False)
         classical.to_parquet(classical_path, index=False)
 
 
 def alarm(
     data: Path | pd.DataFrame,
-    question: Question,
+    request: Request,
     event: str,
     budget: float,
     out: Path,
-    stages: Stages = plainly,
+    stages: Stages = without_progress,
 ) -> Alarm:
     """Alarms for an event on the path of one price; ``out`` gets ``alarm.json``, ``alarm.parquet``,
     ``alarm.png`` and ``report.html``."""
     wanted = parse(event)
     if budget < 0:
         raise BasinError(f"--max-false-alarms-per-year {budget:g}: expected 0 or more")
-    reading, name = read(data, question)
+    reading, name = read(data, request)
     found: list[Alarm] = []
 
     def run(progress: Progress) -> None:
-        found.append(raise_alarms(reading, question, name, wanted, event, budget, out, progress))
+        found.append(raise_alarms(reading, request, name, wanted, event, budget, out, progress))
 
     stages("alarm", run)
     return found[0]
 
 
-def read(data: Path | pd.DataFrame, question: Question) -> tuple[Reading, str]:
+def read(data: Path | pd.DataFrame, request: Request) -> tuple[Reading, str]:
     """The data understood, and a short name for them."""
     label = str(data) if isinstance(data, Path) else "the frame"
-    frame = load(data, question) if isinstance(data, Path) else data
-    return understand(frame, question, label), label.split("/")[-1].split(".")[0]
+    frame = load(data, request) if isinstance(data, Path) else data
+    return understand(frame, request, label), label.split("/")[-1].split(".")[0]
 
 
-def _backtest_paths(reading: Reading, question: Question, name: str, out: Path, stages: Stages) -> Backtest:
-    domain, said = domain_of(reading, question, name), list(reading.said)
+def _backtest_paths(reading: Reading, request: Request, name: str, out: Path, stages: Stages) -> Backtest:
+    domain, notes = domain_of(reading, request, name), list(reading.notes)
     found: list[Any] = []
     stages(
-        "evaluate", lambda progress: found.extend(evaluate_paths(reading, question, domain, said, progress))
+        "evaluate", lambda progress: found.extend(evaluate_paths(reading, request, domain, notes, progress))
     )
     forecasts, scores, tilt = found
     out.mkdir(parents=True, exist_ok=True)
-    with whole(out / "scores.json", out / "forecasts.parquet", out / "model") as (first, second, folder):
+    with atomic_write(out / "scores.json", out / "forecasts.parquet", out / "model") as (
+        first,
+        second,
+        folder,
+    ):
         write_json(first, scores)
         forecasts.to_parquet(second, index=False)
         save_tilt(folder, tilt)
-    stages("report", lambda _: write_report(out / "report.html", domain, scores, forecasts, said))
-    return Backtest(out, scores, forecasts, tuple(said), domain.reference)
+    stages("report", lambda _: write_report(out / "report.html", domain, scores, forecasts, notes))
+    return Backtest(out, scores, forecasts, tuple(notes), domain.reference)
 
 
 def _forecast_paths(
-    reading: Reading, question: Question, out: Path, model: Path | None, stages: Stages
+    reading: Reading, request: Request, out: Path, model: Path | None, stages: Stages
 ) -> Forecast:
-    said, found = list(reading.said), {}
+    notes, found = list(reading.notes), {}
     tilt = None if model is None else load_tilt(model)
     out.mkdir(parents=True, exist_ok=True)
-    stages("forecast", lambda _: found.update(forecast_paths(reading, question, tilt, out, said)))
-    return Forecast(out, found, tuple(said))
+    stages("forecast", lambda _: found.update(forecast_paths(reading, request, tilt, out, notes)))
+    return Forecast(out, found, tuple(notes))
 
 
 def prepare(
-    data: Path | pd.DataFrame, question: Question, out: Path, model: Path | None = None
+    data: Path | pd.DataFrame, request: Request, out: Path, model: Path | None = None
 ) -> tuple[OwnWorkspace, DomainParams, tuple[str, ...]]:
     """Read the data, decide what is open, write the raw table, its provenance and its suite."""
-    reading, name = read(data, question)
-    domain, params, reading = planned(reading, question, name)
+    reading, name = read(data, request)
+    domain, params, reading = planned(reading, request, name)
     if out.exists() and not out.is_dir():
         raise BasinError(f"--out {out} is a file; give a folder")
     workspace = OwnWorkspace(out, "own", domain, model)
@@ -208,12 +216,12 @@ def prepare(
         "sha256": sha256(data) if isinstance(data, Path) else _hash(data),
         "rows": len(reading.table),
         "licence": "the user's own",
-        "unit": question.target,
+        "unit": request.target,
         "frequency": reading.freq,
         "publication_lag": 0,
     }
     _write(workspace, params, reading, source, suite(domain))
-    return workspace, params, reading.said
+    return workspace, params, reading.notes
 
 
 def _hash(frame: pd.DataFrame) -> str:
@@ -227,7 +235,11 @@ def _write(
     source: dict[str, Any],
     expectations: dict[str, Any],
 ) -> None:
-    with whole(workspace.raw, workspace.provenance, workspace.expectations) as (table, record, suite_path):
+    with atomic_write(workspace.raw, workspace.provenance, workspace.expectations) as (
+        table,
+        record,
+        suite_path,
+    ):
         reading.table.to_parquet(table, index=False)
         write_json(
             record,
@@ -236,7 +248,7 @@ def _write(
                 "rows": len(reading.table),
                 "sha256": sha256(table),
                 "sources": [source],
-                "said": list(reading.said),
+                "said": list(reading.notes),
             },
         )
         write_json(suite_path, expectations)

@@ -9,12 +9,12 @@ import pandas as pd
 from tasks.forecasters.returns import HISTORY, first_base
 from tasks.forecasters.seasonal_levels import PERIODS as CYCLE
 from tasks.forecasters.seasonal_levels import first_origin
-from tasks.own.domains import OwnLevels, OwnReturns
-from tasks.own.question import Question
-from tasks.own.reading import Reading
 from tasks.runtime.errors import BasinError
 from tasks.runtime.params import DomainParams, FeatureParams
 from tasks.tilts.walk_forward import FEWEST
+from tasks.userdata.reading import Reading
+from tasks.userdata.request import Request
+from tasks.userdata.series import OwnLevels, OwnReturns
 
 REFIT = {"B": 63, "D": 63, "W": 13, "h": 168, "MS": 12}
 """Rows between refits of the classical models; twice as many where a series is longer than LONG."""
@@ -31,9 +31,9 @@ MIN_ROWS = (100, 500)
 """Fewest and most rows before the first classical fit."""
 
 
-def planned(reading: Reading, question: Question, name: str) -> tuple[Any, DomainParams, Reading]:
-    """``(domain, params, reading)``: the reading cut to its test block, with what was decided said."""
-    said = list(reading.said)
+def planned(reading: Reading, request: Request, name: str) -> tuple[Any, DomainParams, Reading]:
+    """``(domain, params, reading)``: the reading cut to its test block, decisions in its notes."""
+    notes = list(reading.notes)
     sizes = reading.table.groupby("series", sort=False).size()
     most = MOST_ROWS[reading.kind]
     if sizes.max() > most:
@@ -41,10 +41,10 @@ def planned(reading: Reading, question: Question, name: str) -> tuple[Any, Domai
             f"series {sizes.idxmax()}: {sizes.max():,} rows, more than the {most:,} that a {reading.kind} is "
             "fitted to; give the latest rows, or resample to a lower frequency"
         )
-    table, split = _split(reading.table, question, said)
+    table, split = _split(reading.table, request, notes)
     first = pd.Timestamp(split["test_from"])
     plan = _levels if reading.kind == "level" else _returns
-    domain, features, train, events = plan(replace(reading, table=table), question, name, first, said)
+    domain, features, train, events = plan(replace(reading, table=table), request, name, first, notes)
     if reading.kind == "level":
         at = first_origin(CYCLE[reading.freq], domain.leads, features)
     else:
@@ -67,7 +67,7 @@ def planned(reading: Reading, question: Question, name: str) -> tuple[Any, Domai
                 "test_to": str(split["test_to"]),
             },
             "train": {
-                "seeds": question.seeds,
+                "seeds": request.seeds,
                 "capacities": (0, 8, 32),
                 "features": 8,
                 "seed": 0,
@@ -76,21 +76,21 @@ def planned(reading: Reading, question: Question, name: str) -> tuple[Any, Domai
             "forecast": {"events": events},
         }
     )
-    said.append(
+    notes.append(
         f"test block {params.split.test_from} to {params.split.test_to}; walk-forward from "
         f"{params.split.walk_from}; classical models refitted every {features.refit} rows, networks yearly"
     )
-    return domain, params, replace(reading, table=table, said=tuple(said))
+    return domain, params, replace(reading, table=table, notes=tuple(notes))
 
 
 Plan = tuple[Any, FeatureParams, dict[str, Any], tuple[str, ...]]
 """``(domain, features, train, events)``."""
 
 
-def _returns(reading: Reading, question: Question, name: str, first: pd.Timestamp, said: list[str]) -> Plan:
+def _returns(reading: Reading, request: Request, name: str, first: pd.Timestamp, notes: list[str]) -> Plan:
     table = reading.table
     sizes = table.groupby("series", sort=False).size()
-    refit = question.refit or REFIT[reading.freq] * (2 if sizes.max() > LONG else 1)
+    refit = request.refit or REFIT[reading.freq] * (2 if sizes.max() > LONG else 1)
     features = _features(table, first, refit)
     before = table[table["time"] < first]
     domain = OwnReturns(
@@ -107,10 +107,10 @@ def _returns(reading: Reading, question: Question, name: str, first: pd.Timestam
     )
     rms = np.sqrt(pd.Series(domain.steps(before) ** 2).rolling(22).mean())
     calm, wild = (float(q) for q in rms.quantile([1 / 3, 2 / 3]))
-    peers = _chosen_peers(OwnReturns.peers, OwnReturns.reference, question)
+    peers = _chosen_peers(OwnReturns.peers, OwnReturns.reference, request)
     fewest = before.groupby("series", sort=False).size().min()
     if fewest <= HISTORY and "historical-simulation" in peers:
-        said.append(f"no historical simulation: it needs {HISTORY} rows before the test block")
+        notes.append(f"no historical simulation: it needs {HISTORY} rows before the test block")
         peers = tuple(peer for peer in peers if peer != "historical-simulation")
     train = {
         "learning_rate": 0.01,
@@ -123,8 +123,8 @@ def _returns(reading: Reading, question: Question, name: str, first: pd.Timestam
     return replace(domain, calm=calm, wild=wild, peers=peers), features, train, events
 
 
-def _levels(reading: Reading, question: Question, name: str, first: pd.Timestamp, said: list[str]) -> Plan:
-    period, furthest = CYCLE[reading.freq], max(question.leads)
+def _levels(reading: Reading, request: Request, name: str, first: pd.Timestamp, notes: list[str]) -> Plan:
+    period, furthest = CYCLE[reading.freq], max(request.leads)
     before = reading.table[reading.table["time"] < first]
     rows = int(before.groupby("series", sort=False).size().min()) if len(before) else 0
     least = 3 * period + furthest
@@ -134,19 +134,19 @@ def _levels(reading: Reading, question: Question, name: str, first: pd.Timestamp
             f"of {period} rows need {2 * least + 3 * period}: give a longer history or a later --test-from"
         )
     features = FeatureParams(
-        refit=question.refit or REFIT[reading.freq], min_rows=max(least, 24, min(240, rows // 3))
+        refit=request.refit or REFIT[reading.freq], min_rows=max(least, 24, min(240, rows // 3))
     )
     low, high = (float(q) for q in before["close"].quantile([1 / 3, 2 / 3]))
     domain = OwnLevels(
         target="close",
         exog=reading.exog,
-        leads=question.leads,
+        leads=request.leads,
         freq=None if reading.freq == "W" else reading.freq,
         name=name,
-        title=f"{name}: {', '.join(map(str, question.leads))} steps ahead",
+        title=f"{name}: {', '.join(map(str, request.leads))} steps ahead",
         frequency=reading.freq,
-        shown=question.target,
-        peers=_chosen_peers((*OwnLevels.peers, "mdn"), OwnLevels.reference, question),
+        shown=request.target,
+        peers=_chosen_peers((*OwnLevels.peers, "mdn"), OwnLevels.reference, request),
         low=low,
         high=high,
     )
@@ -162,35 +162,35 @@ def _levels(reading: Reading, question: Question, name: str, first: pd.Timestamp
     return domain, features, train, events
 
 
-def _chosen_peers(known: tuple[str, ...], reference: str, question: Question) -> tuple[str, ...]:
-    if question.peers is None:
+def _chosen_peers(known: tuple[str, ...], reference: str, request: Request) -> tuple[str, ...]:
+    if request.peers is None:
         return known
-    unknown = [name for name in question.peers if name not in known]
+    unknown = [name for name in request.peers if name not in known]
     if unknown:
         raise BasinError(f"--peers {unknown[0]}: known for this file: {', '.join(known)}")
-    return tuple(dict.fromkeys((reference, *question.peers)))
+    return tuple(dict.fromkeys((reference, *request.peers)))
 
 
-def _split(table: pd.DataFrame, question: Question, said: list[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
+def _split(table: pd.DataFrame, request: Request, notes: list[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Rows up to the end of the test block, and the block; with ``dev`` one of its length before it."""
     times = np.sort(table["time"].unique())
-    last = pd.Timestamp(question.test_to or times[-1])
-    if question.test_from:
-        first = pd.Timestamp(question.test_from)
+    last = pd.Timestamp(request.test_to or times[-1])
+    if request.test_from:
+        first = pd.Timestamp(request.test_from)
     else:
         first = pd.Timestamp(times[int((1 - TEST_SHARE) * len(times))]).normalize()
-        said.append(f"test block: the last {TEST_SHARE:.0%} of the dates")
+        notes.append(f"test block: the last {TEST_SHARE:.0%} of the dates")
     if not times[0] < first.to_datetime64() <= times[-1]:
         raise BasinError(
             f"--test-from {first:%Y-%m-%d}: the data go from {times[0]:.10} to {times[-1]:.10}".replace(
                 "T", " "
             )
         )
-    if question.dev:
+    if request.dev:
         tested = int(((times >= first.to_datetime64()) & (times <= last.to_datetime64())).sum())
         earlier = times[times < first.to_datetime64()]
         length = min(tested, len(earlier) // 3)
-        said.append(f"--dev: nothing from {first:%Y-%m-%d} on is read; the test block lies before it")
+        notes.append(f"--dev: nothing from {first:%Y-%m-%d} on is read; the test block lies before it")
         table = table[table["time"] < first]
         first, last = pd.Timestamp(earlier[-length]), pd.Timestamp(earlier[-1])
     table = table[table["time"] < last + pd.Timedelta(days=1)].reset_index(drop=True)

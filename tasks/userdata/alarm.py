@@ -10,12 +10,12 @@ from scipy import special
 
 from tasks.events import scores, simulation, tilt
 from tasks.events.event import Event
-from tasks.own.alarm_report import alarm_page
-from tasks.own.question import Question
-from tasks.own.reading import Reading
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import whole, write_json
+from tasks.runtime.files import atomic_write, write_json
 from tasks.runtime.parallel import Progress, silent
+from tasks.userdata.alarm_page import alarm_page
+from tasks.userdata.reading import Reading
+from tasks.userdata.request import Request
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +33,7 @@ class Alarm:
     folder: Path
     found: dict[str, Any]
     history: pd.DataFrame
-    said: tuple[str, ...]
+    notes: tuple[str, ...]
 
     def summary(self) -> str:
         """The models beside each other, what was caught and missed, and whether today is an alarm."""
@@ -60,7 +60,7 @@ class Alarm:
                 f"{today['date']}: probability {today['probability']:.3f}: "
                 + ("ALARM" if today["alarm"] else "no alarm")
                 + (f", threshold {today['threshold']:.3f}" if today["threshold"] is not None else ""),
-                *(f"- {sentence}" for sentence in self.said),
+                *(f"- {sentence}" for sentence in self.notes),
             ]
         )
 
@@ -86,7 +86,7 @@ class Alarm:
 
 def alarm(
     reading: Reading,
-    question: Question,
+    request: Request,
     name: str,
     event: Event,
     text: str,
@@ -99,16 +99,16 @@ def alarm(
     Every probability is of its day: models are refitted on the first row of each year on outcomes that were
     known by then, thresholds too. Raises ``BasinError`` for levels, many series or too few rows.
     """
-    said = list(reading.said)
+    notes = list(reading.notes)
     if reading.kind != "price" or reading.table["series"].nunique() > 1:
         raise BasinError("alarms are for one series of prices; choose one series and --kind price")
     table = reading.table
-    if question.dev:
-        assert question.test_from is not None  # checked by Question
-        table = table[table["time"] < pd.Timestamp(question.test_from)].reset_index(drop=True)
-        said.append(f"--dev: nothing from {question.test_from} on is read")
-    if question.test_to:
-        table = table[table["time"] <= pd.Timestamp(question.test_to)].reset_index(drop=True)
+    if request.dev:
+        assert request.test_from is not None  # checked by Question
+        table = table[table["time"] < pd.Timestamp(request.test_from)].reset_index(drop=True)
+        notes.append(f"--dev: nothing from {request.test_from} on is read")
+    if request.test_to:
+        table = table[table["time"] <= pd.Timestamp(request.test_to)].reset_index(drop=True)
     times, close = table["time"], table["close"].to_numpy(float)
     needed = simulation.FEWEST + 3 * event.steps
     if len(close) < needed:
@@ -128,7 +128,7 @@ def alarm(
         level = np.log(values) if (values > 0).all() else values
         models[column] = simulation.logit(found, pd.DataFrame({column: level}), years, start)
     models["logit"] = simulation.logit(found, found.inputs, years, start)
-    first = _first_tested(times, question, start, said)
+    first = _first_tested(times, request, start, notes)
     running = simulation.running_rate(found, event.steps)
     tested = np.arange(first, len(close) - event.steps)
     if len(tested) < 2 * event.steps:
@@ -177,12 +177,12 @@ def alarm(
             "alarm": bool(today["alarm"]),
         },
     }
-    answer = Alarm(out, result, history[history["time"] >= times[first]].reset_index(drop=True), tuple(said))
+    answer = Alarm(out, result, history[history["time"] >= times[first]].reset_index(drop=True), tuple(notes))
     out.mkdir(parents=True, exist_ok=True)
     outputs = [out / name for name in ("alarm.json", "alarm.parquet", "alarm.png", "report.html")]
-    with whole(*outputs) as (first_path, second, picture, page):
+    with atomic_write(*outputs) as (first_path, second, picture, page):
         write_json(first_path, result)
-        page.write_text(alarm_page(name, result, answer.history, said), encoding="utf-8")
+        page.write_text(alarm_page(name, result, answer.history, notes), encoding="utf-8")
         answer.history.to_parquet(second, index=False)
         answer.plot().savefig(picture, dpi=150, format="png")
     progress("intervals", 3, 3)
@@ -193,17 +193,17 @@ def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _first_tested(times: pd.Series, question: Question, start: int, said: list[str]) -> int:
-    if question.test_from and not question.dev:
-        first = int(np.searchsorted(times.to_numpy(), np.datetime64(question.test_from)))
+def _first_tested(times: pd.Series, request: Request, start: int, notes: list[str]) -> int:
+    if request.test_from and not request.dev:
+        first = int(np.searchsorted(times.to_numpy(), np.datetime64(request.test_from)))
         if first < start:
             raise BasinError(
-                f"--test-from {question.test_from}: the first simulation is of {times[start]:%Y-%m-%d}; "
+                f"--test-from {request.test_from}: the first simulation is of {times[start]:%Y-%m-%d}; "
                 "test later or give a longer history"
             )
         return min(first, len(times) - 1)
     first = start + int((1 - TEST_SHARE) * (len(times) - start))
-    said.append(f"tested from {times[first]:%Y-%m-%d}, the later half of the dates with a probability")
+    notes.append(f"tested from {times[first]:%Y-%m-%d}, the later half of the dates with a probability")
     return first
 
 

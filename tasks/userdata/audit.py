@@ -11,7 +11,7 @@ from tasks.checks.check import require_known, run_checks
 from tasks.checks.table import labels, rows, time
 from tasks.checks.table.evidence import Spec, TableEvidence
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import whole, write_json
+from tasks.runtime.files import atomic_write, write_json
 from tasks.runtime.parallel import Progress, silent
 
 CHECKS = (*rows.CHECKS, *time.CHECKS, *labels.CHECKS)
@@ -38,7 +38,7 @@ def audit_table(frame: pd.DataFrame, spec: Spec, progress: Progress = silent) ->
 
 def write_audit(result: dict[str, Any], name: str, out: Path) -> None:
     """``audit.json`` and ``audit.html`` in the folder ``out``, both or none."""
-    with whole(out / "audit.json", out / "audit.html") as (facts, page):
+    with atomic_write(out / "audit.json", out / "audit.html") as (facts, page):
         write_json(facts, result)
         page.write_text(page_of(result, name), encoding="utf-8")
 

@@ -10,14 +10,14 @@ from safetensors.torch import load_file, save_file
 from scipy import stats
 
 from tasks.forecasters import sample_paths
-from tasks.own.question import Question
-from tasks.own.reading import Reading
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import read_json, whole, write_json
+from tasks.runtime.files import atomic_write, read_json, write_json
 from tasks.runtime.parallel import Progress
 from tasks.scoring.predictive import LEVELS, from_sample
 from tasks.scoring.summary import summarise
 from tasks.tilts.sample_paths import PARAMS, PathTilt, fit_path_tilt, untrained
+from tasks.userdata.reading import Reading
+from tasks.userdata.request import Request
 
 SAMPLES = 2000
 """Paths a window and model."""
@@ -35,7 +35,7 @@ class OwnPaths:
 
     name: str
     title: str
-    question: str
+    request: str
     unit: str
     frequency: str
     leads: tuple[int, ...]
@@ -48,49 +48,49 @@ class OwnPaths:
     sources: tuple[str, ...] = ()
 
 
-def domain_of(reading: Reading, question: Question, name: str) -> OwnPaths:
+def domain_of(reading: Reading, request: Request, name: str) -> OwnPaths:
     unit = "% from the origin (100·Δlog)" if reading.kind == "price" else "change from the origin"
     return OwnPaths(
         name,
-        f"{name}: the next {max(question.leads)} steps",
-        f"How will the series move, together, over the next {max(question.leads)} steps? The answer is a set "
+        f"{name}: the next {max(request.leads)} steps",
+        f"How will the series move, together, over the next {max(request.leads)} steps? The answer is a set "
         "of joint sample paths, so that sums, extremes and drawdowns have probabilities too.",
         unit,
         reading.freq,
-        question.leads,
+        request.leads,
     )
 
 
-def together(reading: Reading, said: list[str]) -> tuple[pd.DatetimeIndex, list[str], np.ndarray]:
+def together(reading: Reading, notes: list[str]) -> tuple[pd.DatetimeIndex, list[str], np.ndarray]:
     """Dates on which every series has a value, the series, and their values ``(dates, series)``."""
     wide = reading.table.pivot(index="time", columns="series", values="close")
     wide = wide[list(reading.table["series"].unique())]
     whole_rows = wide.dropna()
     if len(whole_rows) < len(wide):
-        said.append(f"{len(wide) - len(whole_rows)} dates left out on which not every series has a value")
+        notes.append(f"{len(wide) - len(whole_rows)} dates left out on which not every series has a value")
     return pd.DatetimeIndex(whole_rows.index), list(map(str, whole_rows.columns)), whole_rows.to_numpy(float)
 
 
-def windows(times: pd.DatetimeIndex, question: Question, said: list[str]) -> tuple[list[int], int]:
+def windows(times: pd.DatetimeIndex, request: Request, notes: list[str]) -> tuple[list[int], int]:
     """First rows of the test windows, without overlap, and how many rows may be read at all."""
-    horizon, end = max(question.leads), len(times)
-    if question.test_to:
-        end = int(times.searchsorted(pd.Timestamp(question.test_to) + pd.Timedelta(days=1)))
+    horizon, end = max(request.leads), len(times)
+    if request.test_to:
+        end = int(times.searchsorted(pd.Timestamp(request.test_to) + pd.Timedelta(days=1)))
     start = int(0.8 * end)
-    if question.test_from:
-        start = int(times.searchsorted(pd.Timestamp(question.test_from)))
+    if request.test_from:
+        start = int(times.searchsorted(pd.Timestamp(request.test_from)))
     else:
-        said.append("test block: the last 20% of the dates")
-    if question.dev:
+        notes.append("test block: the last 20% of the dates")
+    if request.dev:
         length = min(end - start, int(0.4 * start))
-        said.append(f"--dev: nothing from {times[start]:%Y-%m-%d} on is read; the test block lies before it")
+        notes.append(f"--dev: nothing from {times[start]:%Y-%m-%d} on is read; the test block lies before it")
         start, end = start - length, start
     starts = list(range(start, end - horizon + 1, horizon))
     if not starts:
         raise BasinError(f"{end - start} dates in the test block, fewer than the horizon of {horizon} steps")
     if start < FEWEST:
         raise BasinError(f"{start} dates before the test block; paths need {FEWEST}: test later or give more")
-    said.append(
+    notes.append(
         f"{len(starts)} windows of {horizon} steps without overlap, {times[starts[0]]:%Y-%m-%d} to "
         f"{times[starts[-1] + horizon - 1]:%Y-%m-%d}; the tilt is trained on the dates before the first"
     )
@@ -107,19 +107,19 @@ def moved(reading: Reading, path: np.ndarray, origin: np.ndarray) -> np.ndarray:
 
 def evaluate_paths(
     reading: Reading,
-    question: Question,
+    request: Request,
     domain: OwnPaths,
-    said: list[str],
+    notes: list[str],
     progress: Progress,
 ) -> tuple[pd.DataFrame, dict[str, Any], PathTilt]:
     """``(forecasts, scores, tilt)`` of every model on the same windows."""
-    times, names, values = together(reading, said)
-    starts, _ = windows(times, question, said)
-    horizon = max(question.leads)
+    times, names, values = together(reading, notes)
+    starts, _ = windows(times, request, notes)
+    horizon = max(request.leads)
     kind: sample_paths.Kind = "price" if reading.kind == "price" else "level"
     tilt, evidence = fit_path_tilt(values[: starts[0]], horizon, seed=0, kind=kind)
     verdict = "is used" if tilt.weight else "did not pay: the base's paths are the forecast"
-    said.append(f"joint tilt: {evidence['gain']:+.3f} ± {evidence['se']:.3f} nats a path: it {verdict}")
+    notes.append(f"joint tilt: {evidence['gain']:+.3f} ± {evidence['se']:.3f} nats a path: it {verdict}")
     drawn: dict[str, list[np.ndarray]] = {}
     losses: dict[str, list[sample_paths.PathLoss]] = {}
     normaliser = 0.0
@@ -225,17 +225,17 @@ def load_tilt(folder: Path) -> PathTilt:
 
 
 def forecast_paths(
-    reading: Reading, question: Question, tilt: PathTilt | None, out: Path, said: list[str]
+    reading: Reading, request: Request, tilt: PathTilt | None, out: Path, notes: list[str]
 ) -> dict[str, Any]:
     """Write ``forecast.json`` and ``paths.parquet`` (``sample step series value``) for the steps to come."""
-    times, names, values = together(reading, said)
-    horizon = max(question.leads)
+    times, names, values = together(reading, notes)
+    horizon = max(request.leads)
     kind: sample_paths.Kind = "price" if reading.kind == "price" else "level"
     if len(values) < FEWEST:
         raise BasinError(f"{len(values)} dates on which all series have values; paths need {FEWEST}")
     fitted = tilt or fit_path_tilt(values, horizon, seed=0, kind=kind)[0]
     path, _ = fitted.sample(values, horizon, SAMPLES, seed=len(values))
-    domain = domain_of(reading, question, "forecast")
+    domain = domain_of(reading, request, "forecast")
     moves = moved(reading, path, values[-1])
     after = pd.date_range(times[-1], periods=horizon + 1, freq=reading.freq)
     ahead = after[after > times[-1]]
@@ -248,7 +248,7 @@ def forecast_paths(
                 "tilt_weight": fitted.weight,
                 **_described(moves[:, lead - 1, i]),
             }
-            for lead in question.leads
+            for lead in request.leads
         ]
         series[name] = {"origin": f"{times[-1]:%Y-%m-%d}", "steps": steps}
     found = {"unit": domain.unit, "series": series}
@@ -257,11 +257,11 @@ def forecast_paths(
         columns=names,
         index=pd.MultiIndex.from_product([range(len(path)), range(1, horizon + 1)], names=["sample", "step"]),
     )
-    with whole(out / "forecast.json", out / "paths.parquet") as (json_path, paths_path):
+    with atomic_write(out / "forecast.json", out / "paths.parquet") as (json_path, paths_path):
         write_json(json_path, found)
         long.reset_index().to_parquet(paths_path, index=False)
     if tilt is None:
-        with whole(out / "model") as (folder,):
+        with atomic_write(out / "model") as (folder,):
             save_tilt(folder, fitted)
     return found
 

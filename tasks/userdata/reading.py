@@ -1,6 +1,5 @@
 """A user's file or frame as a long table: read, understood, its bad rows named."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -8,9 +7,10 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from tasks.own.question import Question
 from tasks.runtime.errors import BasinError
 from tasks.sources.readers import OFFSET
+from tasks.userdata.request import Request
+from tasks.userdata.tables import file_suffix, load_rows, read_file
 
 SHOWN = 3
 """Bad rows that a message names."""
@@ -20,13 +20,10 @@ STEP_DAYS = {"B": 1, "D": 1, "W": 7, "MS": 30.4, "h": 1 / 24}
 LONGEST_GAP = {"B": 20, "D": 3, "W": 21, "MS": 31.5, "h": 96 / 24}
 """Days between neighbouring rows beyond which a record has a hole: markets close for weeks at most."""
 
-MISSING = ("", ".", "NA", "NaN", "nan", "NULL", "null", "None", "-")
 
 FEW = 0.01
 """Share of values that are not positive below which they look like errors in a file of prices."""
 
-MOST_ROWS = 2_000_000
-"""Of a CSV."""
 
 CARRIED = 5
 """Rows for which an input's last value stands in where it is missing: what one would have known."""
@@ -39,121 +36,76 @@ FILES = "CSV, Parquet or NetCDF"
 @dataclass(frozen=True)
 class Reading:
     """The long table ``time, series``, the value under ``close``, inputs under their names; and what was
-    inferred: ``kind``, ``freq``, ``ohlc``, ``exog``, and ``said``, a sentence for each choice made."""
+    inferred: ``kind``, ``freq``, ``ohlc``, ``exog``, and ``notes``, a sentence for each choice made."""
 
     table: pd.DataFrame
     kind: str
     freq: str
     ohlc: bool
     exog: tuple[str, ...]
-    said: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
-def load(path: Path, question: Question) -> pd.DataFrame:
+def load(path: Path, request: Request) -> pd.DataFrame:
     """The columns that are asked for (and a daily range beside them), values still as written.
 
     CSV (comma, semicolon, tab; compressed too), Parquet or NetCDF. Raises ``BasinError`` in one line.
     """
-    if _suffix(path) in (".nc", ".nc4", ".netcdf", ".h5"):
-        return _read(path, lambda file: _netcdf(file, question), FILES)
+    if file_suffix(path) in (".nc", ".nc4", ".netcdf", ".h5"):
+        return read_file(path, lambda file: _netcdf(file, request), FILES)
     return load_rows(path, FILES)
 
 
-def load_rows(path: Path, kinds: str) -> pd.DataFrame:
-    """All columns of a CSV or Parquet file; ``kinds`` are the files that a ``BasinError`` asks for."""
-    return _read(path, pd.read_parquet if _suffix(path) in (".parquet", ".pq") else _csv, kinds)
-
-
-def _suffix(path: Path) -> str:
-    return next((s for s in reversed(path.suffixes) if s not in (".gz", ".bz2", ".xz", ".zip", ".zst")), "")
-
-
-def _read(path: Path, read: Callable[[Path], pd.DataFrame], kinds: str) -> pd.DataFrame:
-    if not path.is_file():
-        raise BasinError(f"{path}: no such file; give the path of a {kinds} file")
-    if path.stat().st_size == 0:
-        raise BasinError(f"{path}: is empty; give a {kinds} file with data")
-    try:
-        return read(path)
-    except BasinError:
-        raise
-    except pd.errors.EmptyDataError as error:  # blank lines
-        raise BasinError(f"{path}: is empty; give a {kinds} file with data") from error
-    except Exception as error:  # pandas, pyarrow and h5netcdf raise what they like
-        reason = " ".join(str(error).split())[:200]
-        raise BasinError(
-            f"{path}: not readable as {_suffix(path) or 'CSV'} ({reason}); expected {kinds}"
-        ) from error
-
-
-def _csv(path: Path) -> pd.DataFrame:
-    first = pd.read_csv(path, nrows=1, header=None, sep="\x00", dtype=str, engine="python", quoting=3)
-    header = str(first.iloc[0, 0])
-    separator = max(";\t,", key=header.count)
-    table = pd.read_csv(
-        path,
-        sep=separator,
-        dtype=str,
-        keep_default_na=False,
-        na_values=list(MISSING),
-        skipinitialspace=True,
-        nrows=MOST_ROWS + 1,  # a small compressed file may hold far more
-    )
-    if len(table) > MOST_ROWS:
-        raise BasinError(f"{path}: more than {MOST_ROWS:,} rows; give a shorter file, or Parquet")
-    return table
-
-
-def _netcdf(path: Path, question: Question) -> pd.DataFrame:
+def _netcdf(path: Path, request: Request) -> pd.DataFrame:
     import xarray as xr
 
     with xr.open_dataset(path, engine="h5netcdf") as data:
-        if question.target not in data.variables:
+        if request.target not in data.variables:
             raise BasinError(
-                f"{path}: no variable {question.target}; found {', '.join(map(str, data.variables))}"
+                f"{path}: no variable {request.target}; found {', '.join(map(str, data.variables))}"
             )
-        wanted = [n for n in (question.target, *question.exog) if n in data.variables]
+        wanted = [n for n in (request.target, *request.exog) if n in data.variables]
         held = data[wanted]
-        if question.time not in held.dims:
+        if request.time not in held.dims:
             raise BasinError(
-                f"{path}: {question.target} has dimensions {', '.join(map(str, held.dims))}, not "
-                f"{question.time}; give its time dimension as --time"
+                f"{path}: {request.target} has dimensions {', '.join(map(str, held.dims))}, not "
+                f"{request.time}; give its time dimension as --time"
             )
         frame: pd.DataFrame = held.to_dataframe().reset_index()
         return frame
 
 
-def understand(frame: pd.DataFrame, question: Question, label: str) -> Reading:
+def understand(frame: pd.DataFrame, request: Request, label: str) -> Reading:
     """The long table of ``frame``; raises ``BasinError`` naming the rows that are bad.
 
     With ``on_bad_row="drop"`` rows without a usable value, second rows of a date and weekend rows of a
     business-day series are left out, and their number is said.
     """
-    said: list[str] = []
-    _require(frame, question, label)
+    notes: list[str] = []
+    _require(frame, request, label)
     if frame.empty:
         raise BasinError(f"{label}: no rows below the header; give a file with data")
     lower = {str(c).lower(): c for c in frame.columns}
-    table = pd.DataFrame({"time": _times(frame[question.time], label, said)})
-    table["series"] = frame[question.series].astype(str).to_numpy() if question.series else question.target
-    table["close"] = _numbers(frame[question.target], label, said)
-    theirs = [c for c in question.exog if str(c).lower() not in OHLC]
+    table = pd.DataFrame({"time": _times(frame[request.time], label, notes)})
+    table["series"] = frame[request.series].astype(str).to_numpy() if request.series else request.target
+    table["close"] = _numbers(frame[request.target], label, notes)
+    theirs = [c for c in request.exog if str(c).lower() not in OHLC]
     for column in theirs:
-        table[column] = _numbers(frame[column], label, said)
-    has_range = all(name in lower for name in OHLC) and question.target not in [lower[n] for n in OHLC]
+        table[column] = _numbers(frame[column], label, notes)
+    has_range = all(name in lower for name in OHLC) and request.target not in [lower[n] for n in OHLC]
     if has_range:
         for name in OHLC:
-            table[name] = _numbers(frame[lower[name]], label, said)
+            table[name] = _numbers(frame[lower[name]], label, notes)
     table.index = pd.RangeIndex(1, len(table) + 1)
-    table = _in_order(table, said)
-    freq = question.freq or _frequency(table, label, said)
+    table = _in_order(table, notes)
+    freq = request.freq or _frequency(table, label, notes)
     if freq == "MS":
         table["time"] = table["time"].dt.to_period("M").dt.to_timestamp()
-    kind = question.kind or _kind(table, freq, question.target, label, said)
+    kind = request.kind or _kind(table, freq, request.target, label, notes)
     for column in theirs:
-        table[column] = _carried(table, column, said)
-    table = _without_bad_rows(table, kind, freq, theirs, question.on_bad_row, label, said)
-    table, ohlc = _range(table, kind, has_range, said)
+        table[column] = _carried(table, column, notes)
+    table = _without_bad_rows(table, kind, freq, theirs, request.on_bad_row, label, notes)
+    table, ohlc = _range(table, kind, has_range, notes)
     constant = [str(n) for n, g in table.groupby("series", sort=False) if g["close"].nunique() < 2]
     if constant:
         raise BasinError(
@@ -161,11 +113,11 @@ def understand(frame: pd.DataFrame, question: Question, label: str) -> Reading:
             "needs a series that moves"
         )
     columns = ["time", "series", "close", *theirs, *(OHLC if ohlc else ())]
-    return Reading(table[columns].reset_index(drop=True), kind, freq, ohlc, tuple(theirs), tuple(said))
+    return Reading(table[columns].reset_index(drop=True), kind, freq, ohlc, tuple(theirs), tuple(notes))
 
 
-def _require(frame: pd.DataFrame, question: Question, label: str) -> None:
-    wanted = [question.time, question.target, *question.exog, *([question.series] if question.series else [])]
+def _require(frame: pd.DataFrame, request: Request, label: str) -> None:
+    wanted = [request.time, request.target, *request.exog, *([request.series] if request.series else [])]
     absent = [name for name in wanted if name not in frame.columns]
     if absent:
         raise BasinError(
@@ -173,7 +125,7 @@ def _require(frame: pd.DataFrame, question: Question, label: str) -> None:
         )
 
 
-def _times(written: pd.Series, label: str, said: list[str]) -> np.ndarray:
+def _times(written: pd.Series, label: str, notes: list[str]) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(written):
         written = written.astype("Int64").astype(str)
     text = written.astype(str).str.strip()
@@ -182,7 +134,7 @@ def _times(written: pd.Series, label: str, said: list[str]) -> np.ndarray:
     else:
         times = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
         if times.isna().all():
-            times = _local_dates(text, label, said)
+            times = _local_dates(text, label, notes)
     bad = np.flatnonzero(times.isna())
     if len(bad):
         raise BasinError(
@@ -202,13 +154,13 @@ def _times(written: pd.Series, label: str, said: list[str]) -> np.ndarray:
         clock = pd.to_datetime(plain, format="ISO8601")
     if clock.dt.time.nunique() == 1:
         # A row a day: its date is the one that was written, not the one in Greenwich.
-        said.append("dates carry a time zone: taken as they are written")
+        notes.append("dates carry a time zone: taken as they are written")
         return clock.dt.normalize().astype("datetime64[ns]").to_numpy()
-    said.append("dates carry a time zone: taken in UTC")
+    notes.append("dates carry a time zone: taken in UTC")
     return moments.astype("datetime64[ns]").to_numpy()
 
 
-def _local_dates(text: pd.Series, label: str, said: list[str]) -> pd.Series:
+def _local_dates(text: pd.Series, label: str, notes: list[str]) -> pd.Series:
     """Dates such as 31/12/2018 or 12/31/2018; which of the two must follow from the file."""
     for separator in "/.-":
         day_first = pd.to_datetime(text, errors="coerce", format=f"%d{separator}%m{separator}%Y", utc=True)
@@ -220,12 +172,12 @@ def _local_dates(text: pd.Series, label: str, said: list[str]) -> pd.Series:
                 "does not tell which; write YYYY-MM-DD"
             )
         if any(right):
-            said.append(f"dates such as {text.iloc[0]} begin with the {'day' if right[0] else 'month'}")
+            notes.append(f"dates such as {text.iloc[0]} begin with the {'day' if right[0] else 'month'}")
             return day_first if right[0] else month_first
     return pd.to_datetime(text, errors="coerce", format="mixed", utc=True)
 
 
-def _numbers(column: pd.Series, label: str, said: list[str]) -> np.ndarray:
+def _numbers(column: pd.Series, label: str, notes: list[str]) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(column):
         return column.to_numpy(float)
     text = column.astype(str).where(column.notna())
@@ -244,7 +196,7 @@ def _numbers(column: pd.Series, label: str, said: list[str]) -> np.ndarray:
                 )
             numbers[bad] = pd.to_numeric(written.str.replace(",", "", regex=False))
         elif commas.notna().all():
-            said.append(f"column {column.name}: comma is the decimal mark")
+            notes.append(f"column {column.name}: comma is the decimal mark")
             numbers[bad] = commas
         else:
             row = int(np.flatnonzero(bad)[0])
@@ -255,19 +207,19 @@ def _numbers(column: pd.Series, label: str, said: list[str]) -> np.ndarray:
     return numbers.to_numpy(float)
 
 
-def _in_order(table: pd.DataFrame, said: list[str]) -> pd.DataFrame:
+def _in_order(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     ordered = table.sort_values(["series", "time"], kind="stable")
     by_series = table.groupby("series", sort=False)["time"]
     if by_series.apply(
         lambda t: len(t) > 1 and t.is_monotonic_decreasing and not t.is_monotonic_increasing
     ).any():
-        said.append("newest rows came first: put in order of time")
+        notes.append("newest rows came first: put in order of time")
     elif not by_series.apply(lambda t: t.is_monotonic_increasing).all():
-        said.append("rows were not in order of time: sorted")
+        notes.append("rows were not in order of time: sorted")
     return ordered
 
 
-def _frequency(table: pd.DataFrame, label: str, said: list[str]) -> str:
+def _frequency(table: pd.DataFrame, label: str, notes: list[str]) -> str:
     steps = table.groupby("series", sort=False)["time"].diff().dt.total_seconds().dropna() / 86400
     steps = steps[steps > 0]
     if steps.empty:
@@ -289,11 +241,11 @@ def _frequency(table: pd.DataFrame, label: str, said: list[str]) -> str:
             f"{label}: rows are {usual:.3g} days apart; known frequencies are B, D, W, MS and h: "
             "resample the file to one of them"
         )
-    said.append(f"frequency {freq}: rows are {usual:.3g} days apart")
+    notes.append(f"frequency {freq}: rows are {usual:.3g} days apart")
     return freq
 
 
-def _kind(table: pd.DataFrame, freq: str, name: str, label: str, said: list[str]) -> str:
+def _kind(table: pd.DataFrame, freq: str, name: str, label: str, notes: list[str]) -> str:
     value = table["close"].dropna()
     named = any(word in name.lower() for word in ("close", "price", "adj", "index", "last", "settle"))
     fallen = value[value <= 0]
@@ -305,31 +257,33 @@ def _kind(table: pd.DataFrame, freq: str, name: str, label: str, said: list[str]
         )
     if freq in ("B", "h", "D") and not len(fallen) and (named or freq == "B"):
         kind = "price"
-        said.append("kind price: positive values by trading day; the forecast is of 100·Δlog, in per cent")
+        notes.append("kind price: positive values by trading day; the forecast is of 100·Δlog, in per cent")
     elif freq == "B":
         kind = "rate"
-        said.append(
+        notes.append(
             "kind rate: values by trading day that are not all positive; the forecast is of the change"
         )
     else:
         kind = "level"
-        said.append("kind level: the forecast is of the value itself, as an anomaly from its season")
+        notes.append("kind level: the forecast is of the value itself, as an anomaly from its season")
     return kind
 
 
-def _carried(table: pd.DataFrame, column: str, said: list[str]) -> pd.Series:
+def _carried(table: pd.DataFrame, column: str, notes: list[str]) -> pd.Series:
     missing = table[column].isna()
     filled = table.groupby("series", sort=False)[column].ffill(limit=CARRIED)
     done = missing & filled.notna()
     if done.any():
         rows = ", ".join(f"{t:%Y-%m-%d}" for t in table.loc[done, "time"].head(SHOWN))
         more = " ..." if done.sum() > SHOWN else ""
-        said.append(f"{column} is missing in {int(done.sum())} rows ({rows}{more}): its last value stands in")
+        notes.append(
+            f"{column} is missing in {int(done.sum())} rows ({rows}{more}): its last value stands in"
+        )
     return filled
 
 
 def _without_bad_rows(
-    table: pd.DataFrame, kind: str, freq: str, exog: list[str], act: str, label: str, said: list[str]
+    table: pd.DataFrame, kind: str, freq: str, exog: list[str], act: str, label: str, notes: list[str]
 ) -> pd.DataFrame:
     infinite = cast(pd.DataFrame, np.isinf(table[exog]))
     faults = {
@@ -355,7 +309,7 @@ def _without_bad_rows(
                 + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
                 + "; correct the file, or pass --on-bad-row drop to leave such rows out"
             )
-        said.append(f"{len(found)} rows left out with {what}: {where}{' ...' if len(found) > SHOWN else ''}")
+        notes.append(f"{len(found)} rows left out with {what}: {where}{' ...' if len(found) > SHOWN else ''}")
     kept = table[~bad]
     if kept.empty:
         raise BasinError(f"{label}: no usable row is left; look at the column of --target")
@@ -369,20 +323,20 @@ def _without_bad_rows(
                 f"{label}: a gap: {where} ({len(holes)} in all); fill it, or pass --on-bad-row drop "
                 "to go on across it"
             )
-        said.append(f"gaps are crossed as if they were one step: {where} ({len(holes)} in all)")
+        notes.append(f"gaps are crossed as if they were one step: {where} ({len(holes)} in all)")
     return kept
 
 
-def _range(table: pd.DataFrame, kind: str, has_range: bool, said: list[str]) -> tuple[pd.DataFrame, bool]:
+def _range(table: pd.DataFrame, kind: str, has_range: bool, notes: list[str]) -> tuple[pd.DataFrame, bool]:
     if not has_range or kind != "price":
         return table, False
     day = table[list(OHLC)]
     whole = day.notna().all(axis=1) & (day > 0).all(axis=1)
     inside = (table["low"] <= table["close"] * 1.0001) & (table["close"] <= table["high"] * 1.0001)
     if (whole & inside).all():
-        said.append("open, high and low are there: the daily range is an input")
+        notes.append("open, high and low are there: the daily range is an input")
         return table, True
-    said.append(
+    notes.append(
         f"open, high and low are not used: {int((~(whole & inside)).sum())} rows lack them or close outside"
     )
     return table, False

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.own.expectations import check, propose
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import write_json
+from tasks.userdata.suites import check, propose
 
 
 @pytest.fixture

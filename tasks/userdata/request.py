@@ -1,4 +1,4 @@
-"""What a user asks of a file, as given; what is left open is inferred from the file and said."""
+"""Options of backtest, forecast and alarm. Unset options are inferred from the data and reported."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -10,7 +10,7 @@ FREQUENCIES = ("B", "D", "W", "MS", "h")
 
 
 @dataclass(frozen=True)
-class Question:
+class Request:
     """The options of ``basin backtest | forecast | alarm``; None is left to the file."""
 
     time: str

@@ -8,7 +8,7 @@ import pandas as pd
 
 from tasks.checks.suites import examined, failure_line, read_suite
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import whole, write_json
+from tasks.runtime.files import atomic_write, write_json
 from tasks.sources.quarantine import at_fault
 
 MARGIN = 0.5
@@ -107,7 +107,7 @@ def check(frame: pd.DataFrame, suite: Path, label: str, out: Path) -> dict[str, 
         "quarantined": len(aside),
         "expectations": [{k: v for k, v in f.items() if k != "rows"} for f in found],
     }
-    with whole(out / "validation.json", out / "quarantine.parquet") as (facts, rows):
+    with atomic_write(out / "validation.json", out / "quarantine.parquet") as (facts, rows):
         write_json(facts, result)
         aside.to_parquet(rows, index=False)
     if failed:

@@ -6,16 +6,16 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.own.paths import OwnPaths
 from tasks.reporting import comparison
 from tasks.reporting.labels import model_name, signed, text
 from tasks.reporting.page import Cell, Row, Section, page, paragraph, table
 from tasks.reporting.verdict import blocks, headline
-from tasks.runtime.files import whole
+from tasks.runtime.files import atomic_write
+from tasks.userdata.joint_paths import OwnPaths
 
 
 def write_report(
-    target: Path, domain: OwnPaths, scores: dict[str, Any], forecasts: pd.DataFrame, said: list[str]
+    target: Path, domain: OwnPaths, scores: dict[str, Any], forecasts: pd.DataFrame, notes: list[str]
 ) -> None:
     """Write ``report.html``: comparison, joint scores, calibration, gain over time, what was inferred."""
     leads = _few(domain.leads)
@@ -28,15 +28,15 @@ def write_report(
     windows = forecasts["origin"].nunique()
     sentence = headline(found, shown, f"{windows} windows not used in fitting")
     sections = [
-        Section("asked", "Question", "What was asked", paragraph(domain.question, "big") + _said(said)),
+        Section("asked", "Question", "What was asked", paragraph(domain.question, "big") + _notes(notes)),
         comparison.comparison(found, part, shown),
         _joint(scores["joint"]),
         comparison.calibration(found, few, shown),
         comparison.over_time(few, shown),
     ]
     title = f"Basin: {domain.title}"
-    html = page(title, f"Basin · {domain.title}", sentence, _said(said[-2:], plain=True), [], sections)
-    with whole(target) as (path,):
+    html = page(title, f"Basin · {domain.title}", sentence, _notes(notes[-2:], plain=True), [], sections)
+    with atomic_write(target) as (path,):
         path.write_text(html, encoding="utf-8")
 
 
@@ -47,8 +47,8 @@ def _few(leads: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted({leads[round(i * (len(leads) - 1) / 4)] for i in range(5)}))
 
 
-def _said(said: list[str], plain: bool = False) -> str:
-    return " ".join(f"{s}." for s in said) if plain else "".join(paragraph(f"{s}.") for s in said)
+def _notes(notes: list[str], plain: bool = False) -> str:
+    return " ".join(f"{s}." for s in notes) if plain else "".join(paragraph(f"{s}.") for s in notes)
 
 
 def _joint(joint: dict[str, Any]) -> Section:

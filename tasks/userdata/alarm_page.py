@@ -19,7 +19,7 @@ SCORES = {
 }
 
 
-def alarm_page(name: str, found: dict[str, Any], history: pd.DataFrame, said: list[str]) -> str:
+def alarm_page(name: str, found: dict[str, Any], history: pd.DataFrame, notes: list[str]) -> str:
     """The HTML of an ``alarm.json`` and its ``history`` by date; the same inputs, the same bytes."""
     today, ours = found["today"], found["models"]["ebm"]
     events = len(found["caught"]) + len(found["missed"])
@@ -43,7 +43,7 @@ def alarm_page(name: str, found: dict[str, Any], history: pd.DataFrame, said: li
         Section("history", "History", "Every alarm, event and false alarm", _history(found, history)),
         Section("peers", "Beside peers", "The model beside its peers", _scores(found)),
         Section("events", "Events", "What was caught and what was missed", _events(found)),
-        Section("said", "Read as", "How the file was read", "".join(paragraph(f"{s}.") for s in said)),
+        Section("said", "Read as", "How the file was read", "".join(paragraph(f"{s}.") for s in notes)),
     ]
     title = f"Basin: alarms of {name}"
     return page(title, f"Basin · {found['event']}", sentence, lead, tiles, sections)

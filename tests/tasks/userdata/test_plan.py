@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.own.plan import MOST_ROWS, planned
-from tasks.own.question import Question
-from tasks.own.reading import understand
 from tasks.runtime.errors import BasinError
+from tasks.userdata.plan import MOST_ROWS, planned
+from tasks.userdata.reading import understand
+from tasks.userdata.request import Request
 
-ASKED = Question(time="date", target="close")
+ASKED = Request(time="date", target="close")
 
 
 def frame(rows: int, freq: str = "B") -> pd.DataFrame:
@@ -19,8 +19,8 @@ def frame(rows: int, freq: str = "B") -> pd.DataFrame:
     return pd.DataFrame({"date": pd.date_range("1990-01-01", periods=rows, freq=freq), "close": walk})
 
 
-def plan(rows: int, question: Question = ASKED, freq: str = "B"):
-    return planned(understand(frame(rows, freq), question, "x"), question, "x")
+def plan(rows: int, request: Request = ASKED, freq: str = "B"):
+    return planned(understand(frame(rows, freq), request, "x"), request, "x")
 
 
 def test_the_last_fifth_is_tested_and_everything_is_said() -> None:
@@ -28,12 +28,12 @@ def test_the_last_fifth_is_tested_and_everything_is_said() -> None:
     assert params.split.test_from == date(1999, 3, 15)
     assert params.split.walk_from < params.split.test_from
     assert "historical-simulation" in domain.peers
-    assert any("test block: the last 20%" in s for s in reading.said)
+    assert any("test block: the last 20%" in s for s in reading.notes)
 
 
 def test_dev_holds_no_row_of_the_test_block() -> None:
-    question = Question(time="date", target="close", test_from=date(1999, 1, 1), dev=True)
-    _, params, reading = plan(3000, question)
+    request = Request(time="date", target="close", test_from=date(1999, 1, 1), dev=True)
+    _, params, reading = plan(3000, request)
     assert reading.table["time"].max() < pd.Timestamp("1999-01-01")
     assert params.split.test_to < date(1999, 1, 1)
 
@@ -41,19 +41,19 @@ def test_dev_holds_no_row_of_the_test_block() -> None:
 def test_a_short_history_goes_without_historical_simulation() -> None:
     domain, _, reading = plan(1150)
     assert "historical-simulation" not in domain.peers
-    assert any("no historical simulation" in s for s in reading.said)
+    assert any("no historical simulation" in s for s in reading.notes)
 
 
 @pytest.mark.parametrize(
-    ("rows", "question", "said"),
+    ("rows", "request", "said"),
     [
         (300, ASKED, "expected at least"),
-        (3000, Question(time="date", target="close", test_from=date(2020, 1, 1)), "the data go from"),
-        (3000, Question(time="date", target="close", peers=("arima",)), "--peers arima"),
+        (3000, Request(time="date", target="close", test_from=date(2020, 1, 1)), "the data go from"),
+        (3000, Request(time="date", target="close", peers=("arima",)), "--peers arima"),
         (MOST_ROWS["price"] + 1, ASKED, "resample to a lower frequency"),
     ],
 )
-def test_what_cannot_be_planned_is_one_line(rows: int, question: Question, said: str) -> None:
+def test_what_cannot_be_planned_is_one_line(rows: int, request: Request, said: str) -> None:
     with pytest.raises(BasinError, match=said) as caught:
-        plan(rows, question)
+        plan(rows, request)
     assert "\n" not in str(caught.value)

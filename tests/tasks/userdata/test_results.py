@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from tasks.own.results import Backtest, Forecast
 from tasks.runtime.files import read_json
+from tasks.userdata.results import Backtest, Forecast
 from tests.synthetic import project
 
 
