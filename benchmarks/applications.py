@@ -1,6 +1,7 @@
 """The applications beside their peers: each row one asked figure, `make bench-NAME`.
 
-A row runs its application whole (``tasks.applications.run``) into ``runs/bench/NAME`` and reads its scores.
+A row runs its application whole (``tasks.applications.harness.run``) into ``runs/bench/NAME`` and reads its
+scores.
 """
 
 import os
@@ -11,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.row import Row
-from tasks.applications import Given
-from tasks.applications.run import run_application
+from tasks.applications.harness.application import Given
+from tasks.applications.harness.run import run_application
 from tasks.runtime.errors import BasinError
 from tasks.runtime.parallel import ROOT
 

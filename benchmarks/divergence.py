@@ -18,7 +18,7 @@ from ebm_core.energies.networks import MLPEnergy
 from ebm_core.learning.negatives import DataChains, PersistentChains
 from ebm_core.learning.objectives import ContrastiveDivergence
 from ebm_core.sampling.replay import ReplayBuffer
-from tasks.applications.streaming import batches, fit_stream
+from tasks.applications.harness.streaming import batches, fit_stream
 
 ROWS = 10_000_000
 NAIVE_ROWS = 500_000

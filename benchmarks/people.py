@@ -5,7 +5,7 @@ from typing import Any
 
 from benchmarks.applications import scores_of
 from benchmarks.row import Row
-from tasks.applications import Given
+from tasks.applications.harness.application import Given
 
 
 def music() -> Iterator[Row]:

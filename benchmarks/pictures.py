@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from benchmarks.applications import scores_of
 from benchmarks.row import Row
-from tasks.applications import Given
+from tasks.applications.harness.application import Given
 
 REFUSED = {"shuffled": 0.99, "inverted": 0.99, "transposed": 0.99, "blend": 0.93}
 """Least AUROC of the energy for what is no digit."""

@@ -1,8 +1,9 @@
 """Speech with settings chosen by the other three speakers alone: `python -m benchmarks.speech_choice`.
 
-The settings of `tasks/domains/speech.py` were chosen by the mean over twelve folds in which each of the four
-speakers is judged. Here each speaker has the settings that do best on the three folds without that speaker,
-which train on two of the others and judge the third (one seed), of the energy model as of SpecAugment.
+The settings of `tasks/applications/speech/application.py` were chosen by the mean over twelve folds in which
+each of the four speakers is judged. Here each speaker has the settings that do best on the three folds
+without that speaker, which train on two of the others and judge the third (one seed), of the energy model as
+of SpecAugment.
 """
 
 from functools import partial
@@ -12,22 +13,22 @@ import numpy as np
 import torch
 
 from benchmarks.applications import mirror
-from tasks.applications.speakers import (
+from tasks.applications.speech import application
+from tasks.applications.speech.spectrograms import Recordings, read_folder
+from tasks.applications.speech.synthetic_speakers import (
     JointSpeech,
     Recognition,
     SyntheticSpeakers,
     heard_as,
     spec_augment,
 )
-from tasks.applications.speech_features import Recordings, read_folder
-from tasks.domains import speech
 from tasks.runtime.parallel import run_units
 
 SPREADS_AND_CONTRAST = {
-    "as chosen": (speech.SPREAD_RATE, speech.CONTRAST_WEIGHT),
-    "no contrast": (speech.SPREAD_RATE, 0.0),
-    "contrast .05": (speech.SPREAD_RATE, 0.05),
-    "fixed spreads": (0.0, speech.CONTRAST_WEIGHT),
+    "as chosen": (application.SPREAD_RATE, application.CONTRAST_WEIGHT),
+    "no contrast": (application.SPREAD_RATE, 0.0),
+    "contrast .05": (application.SPREAD_RATE, 0.05),
+    "fixed spreads": (0.0, application.CONTRAST_WEIGHT),
 }
 TRUSTS = (0.0, 0.05, 0.1, 0.2, 0.5)
 MASKS = {"2 masks ≤ 6 wide": (2, 6), "2 masks ≤ 3 wide": (2, 3)}
@@ -45,13 +46,13 @@ def errors_of(heard: Recordings, without: tuple[str, ...], judged: str, setting:
     joint = setting in SPREADS_AND_CONTRAST
     if joint:
         rate, contrast = SPREADS_AND_CONTRAST[setting]
-        speakers = SyntheticSpeakers(rate, speech.ENTROPY_WEIGHT)
+        speakers = SyntheticSpeakers(rate, application.ENTROPY_WEIGHT)
         objective: JointSpeech | Recognition = JointSpeech(speakers, contrast)
     else:
         count, widest = MASKS[setting]
         objective = Recognition(partial(spec_augment, masks=count, widest=widest))
     label = torch.as_tensor(words[known])
-    energy = speech.fit_words(x[known], label, len(classes), objective, seed).averaged
+    energy = application.fit_words(x[known], label, len(classes), objective, seed).averaged
     if not joint:
         with torch.no_grad():
             return {(setting, 0.0): _errors(energy.logits(x[new]), words[new])}
@@ -75,7 +76,7 @@ def best(found: list[Errors], among: dict[str, tuple]) -> Choice:
 
 
 def main() -> None:
-    heard = read_folder(mirror("speech/recordings"), speech.MOST)
+    heard = read_folder(mirror("speech/recordings"), application.MOST)
     names = sorted(set(heard.speaker))
     settings = (*SPREADS_AND_CONTRAST, *MASKS)
     folds = [(left, judged) for left, judged in product(names, names) if left != judged]

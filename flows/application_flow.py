@@ -17,7 +17,7 @@ from flows.listening import listener
 from flows.pipeline import UiProgress, one_line, transient
 from flows.run_record import RunRecord
 from flows.stage import StageRecord
-from tasks.applications.project import FOLDER, project_run
+from tasks.applications.harness.project import FOLDER, project_run
 from tasks.runtime.errors import counted
 from tasks.runtime.files import read_json
 from tasks.runtime.freshness import Verdict, bring_up_to_date, one_run_at_a_time

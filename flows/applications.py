@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.own import shown
-from tasks.applications import Given
+from tasks.applications.harness.application import APPLICATIONS, Given
+from tasks.domains import DOMAINS
+from tasks.runtime.errors import BasinError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,13 +20,25 @@ STRANGE = 0.05
 """p-value at and below which an example is counted."""
 
 
+def require(name: str) -> None:
+    """Raise ``BasinError`` where there is no application of this name."""
+    if name in DOMAINS:
+        raise BasinError(
+            f"`{name}` forecasts a series and takes no --data, --train, --test, --label or --out: run "
+            f"`basin run --domain {name}`, your own series with `basin backtest`"
+        )
+    if name not in APPLICATIONS:
+        raise BasinError(f"no domain `{name}`; known: {', '.join(sorted((*DOMAINS, *APPLICATIONS)))}")
+
+
 def run(name: str, given: Given, root: Path, out: Path) -> None:
     """A run of its own, into ``out``: on the user's files, or on those of the catalog."""
     from rich.console import Console
 
     from flows.display import Display
-    from tasks.applications.run import run_application
+    from tasks.applications.harness.run import run_application
 
+    require(name)
     console = Console()
     with Display(console) as display:
         run_application(name, given, root, out, shown(display, name))
@@ -37,11 +51,11 @@ def bring_up_to_date(name: str, root: Path) -> None:
 
     from flows.display import Display
     from flows.running import run_flow
-    from tasks.applications import STAGES, get_application
-    from tasks.applications.project import FOLDER, load_application_params
+    from tasks.applications.harness.application import STAGES
+    from tasks.applications.harness.project import FOLDER, load_application_params
     from tasks.runtime.freshness import nothing_to_do
 
-    get_application(name)
+    require(name)
     load_application_params(root, name)
     console = Console()
     with Display(console) as display:
@@ -60,7 +74,7 @@ def score(model: Path, data: Path, out: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from tasks.applications.scoring import score as apply
+    from tasks.applications.harness.scoring import score as apply
 
     console, answers = Console(), apply(model, data, out).answers
     said = [name for name in answers.columns if not name.startswith("probability ")]

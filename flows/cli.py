@@ -78,7 +78,7 @@ def run(
                     )
                 applications.bring_up_to_date(domain[0], root)
                 return
-            from tasks.applications import Given
+            from tasks.applications.harness.application import Given
 
             if out is None:
                 raise BasinError("a run on examples of your own needs --out, a folder for its results")

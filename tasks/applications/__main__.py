@@ -11,13 +11,14 @@ from tasks.runtime.parallel import silent
 def main(arguments: list[str] | None = None) -> int:
     """Run an application as ``applications/dvc.yaml`` has it; 0, or 1 after one line on stderr."""
     parser = argparse.ArgumentParser(
-        prog="python -m tasks.applications", description="Run an application of the project."
+        prog="python -m tasks.applications",
+        description="Run an application of the project.",
     )
     parser.add_argument("name", help="an application of applications/params.yaml")
     parser.add_argument("--root", type=Path, default=Path(), help="folder of params.yaml")
     options = parser.parse_args(arguments)
     try:
-        from tasks.applications.project import project_run
+        from tasks.applications.harness.project import project_run
 
         for act in project_run(options.name, options.root.resolve()).stages.values():
             act(silent)

@@ -101,20 +101,18 @@ def require_columns(source: str, table: "pd.DataFrame", columns: tuple[str, ...]
         )
 
 
-DOMAINS = tuple(sorted(module.name for module in iter_modules(__path__)))
-"""Every domain there is a module of: those that forecast, and the applications (``tasks.applications``)."""
+DOMAINS = tuple(sorted(module.name for module in iter_modules(__path__) if module.name != "domain"))
+"""Every forecasting domain there is a module of."""
 
 
 def get_domain(workspace: "Workspace") -> Any:
     """The domain of a workspace; raises ``BasinError`` for a name that does not exist."""
     if workspace.own is not None:
         return workspace.own
-    if workspace.domain not in DOMAINS:
-        raise BasinError(f"no domain `{workspace.domain}`; known: {', '.join(DOMAINS)}")
-    domain = getattr(import_module(f"tasks.domains.{workspace.domain}"), "DOMAIN", None)
-    if domain is None:
+    name = workspace.domain
+    if name not in DOMAINS:
         raise BasinError(
-            f"`{workspace.domain}` learns from examples and forecasts nothing; take it out of `domains` in "
-            f"params.yaml and use `basin run --domain {workspace.domain} --out DIR`"
+            f"no domain `{name}`; known: {', '.join(DOMAINS)}. An application is not listed in `domains` of "
+            f"params.yaml; run it with `basin run --domain {name}`"
         )
-    return domain
+    return import_module(f"tasks.domains.{name}").DOMAIN

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from flows.listening import listener
-from tasks.applications import STAGES
+from tasks.applications.harness.application import STAGES
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import write_json
 from tests.flows.test_pipeline import PIXEL, Recorder

@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tasks.applications import get_application
-from tasks.domains import DOMAINS
-from tasks.runtime.params import load_domains
+from tasks.applications.harness.application import APPLICATIONS, get_application
 from tasks.runtime.workspace import Workspace
 from tasks.sources.catalog import load_catalog
 from tasks.sources.entries import DatasetSource
@@ -34,6 +32,8 @@ def direct(root: Path, path: str, domain: str) -> set[str]:
             found |= {file for file in (f"{stem}.py", f"{stem}/__init__.py") if (root / file).is_file()}
     if "tasks/domains/__init__.py" in found:
         found.add(f"tasks/domains/{domain}.py")
+    if "tasks/applications/harness/application.py" in found:
+        found.add(f"tasks/applications/{domain}/application.py")
     return {path for path in found if not path.startswith(PLUMBING)}
 
 
@@ -128,12 +128,12 @@ def test_every_application_is_a_stage_that_depends_on_exactly_its_code_its_sourc
 ) -> None:
     folder = project_root / "applications"
     stages = yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    assert set(stages) == set(DOMAINS) - set(load_domains(project_root))
+    assert set(stages) == set(APPLICATIONS)
     assert set(stages) == set(yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8")))
     catalog = load_catalog(project_root / "data" / "catalog.yaml")
     for name, stage in stages.items():
         assert stage["cmd"] == f"cd .. && python -m tasks.applications {name}"
-        code = closure(project_root, "tasks/applications/run.py", name)
+        code = closure(project_root, "tasks/applications/harness/run.py", name)
         needed = {f"../{path}" for path in {*code, f"data/expectations/{name}.json"}}
         found = set(stage["deps"])
         assert not needed - found, f"applications/dvc.yaml: {name} needs these"

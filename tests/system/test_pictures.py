@@ -9,8 +9,8 @@ from scipy import ndimage
 from typer.testing import CliRunner
 
 from flows.cli import app
-from tasks.domains import mri
-from tasks.pictures import classes
+from tasks.applications.images import joint_energy
+from tasks.applications.mri import application
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -41,7 +41,7 @@ def heads(rng: np.random.Generator, count: int) -> np.ndarray:
 
 @pytest.mark.slow
 def test_images_of_a_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classes, "EPOCHS", 4)
+    monkeypatch.setattr(joint_energy, "EPOCHS", 4)
     pictures, label = bars(np.random.default_rng(0), 120)
     np.savez(tmp_path / "bars.npz", X=pictures, y=label)
     out = tmp_path / "out"
@@ -58,7 +58,7 @@ def test_images_of_a_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.slow
 def test_scans_of_a_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mri, "STEPS", 5)
+    monkeypatch.setattr(application, "STEPS", 5)
     np.savez(tmp_path / "heads.npz", X=heads(np.random.default_rng(0), 60))
     out = tmp_path / "out"
     code, said = run(

@@ -9,8 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app
-from tasks.domains import anomaly, mri
-from tasks.pictures import classes
+from tasks.applications.anomaly import application as anomaly
+from tasks.applications.images import joint_energy
+from tasks.applications.mri import application as mri
 from tests.flows.test_applications import anomalies
 from tests.system.test_pictures import bars, heads
 
@@ -80,7 +81,7 @@ def test_a_folder_that_holds_no_model_is_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classes, "EPOCHS", 4)
+    monkeypatch.setattr(joint_energy, "EPOCHS", 4)
     pictures, label = bars(np.random.default_rng(0), 120)
     np.savez(tmp_path / "bars.npz", X=pictures, y=label)
     learned = learn("images", tmp_path / "bars.npz")

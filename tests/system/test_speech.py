@@ -9,8 +9,8 @@ from scipy.io import wavfile
 from typer.testing import CliRunner
 
 from flows.cli import app
-from tasks.applications.speech_features import read_folder
-from tasks.domains import speech
+from tasks.applications.speech import application
+from tasks.applications.speech.spectrograms import read_folder
 
 RATE = 8000
 
@@ -45,7 +45,7 @@ def run(folder: Path, out: Path, *more: str) -> tuple[int, str]:
 def test_recordings_become_scores_of_each_speaker_beside_every_peer(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(speech, "STEPS", 40)
+    monkeypatch.setattr(application, "STEPS", 40)
     code, said = run(folder, tmp_path / "out", "--seeds", "1")
     assert code == 0, said
     scores = json.loads((tmp_path / "out" / "scores.json").read_text())
@@ -105,8 +105,8 @@ def test_the_notes_state_no_share_of_no_errors_and_a_limit_only_where_it_cut(
         "models": {"ebm": {"accuracy": 1.0}, **peers},
         "paired": {name: {"accuracy": gain} for name in peers},
     }
-    said = speech.APPLICATION.notes(read_folder(folder, 12), scores)
+    said = application.APPLICATION.notes(read_folder(folder, 12), scores)
     assert said[0].startswith(first) and second in said[1]
     assert said[3].startswith("3 speakers; the interval")
-    cut = speech.APPLICATION.notes(read_folder(folder, 11), scores)[3]
+    cut = application.APPLICATION.notes(read_folder(folder, 11), scores)[3]
     assert cut.startswith("3 speakers, 50 recordings of a word by each at most (6 left out); the interval")

@@ -45,7 +45,7 @@ def test_a_short_history_goes_without_historical_simulation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "request", "said"),
+    ("rows", "options", "said"),
     [
         (300, ASKED, "expected at least"),
         (3000, Request(time="date", target="close", test_from=date(2020, 1, 1)), "the data go from"),
@@ -53,7 +53,7 @@ def test_a_short_history_goes_without_historical_simulation() -> None:
         (MOST_ROWS["price"] + 1, ASKED, "resample to a lower frequency"),
     ],
 )
-def test_what_cannot_be_planned_is_one_line(rows: int, request: Request, said: str) -> None:
+def test_what_cannot_be_planned_is_one_line(rows: int, options: Request, said: str) -> None:
     with pytest.raises(BasinError, match=said) as caught:
-        plan(rows, request)
+        plan(rows, options)
     assert "\n" not in str(caught.value)

@@ -1,0 +1,1 @@
+"""What every application shares: its interface, its stages, scores, report and files."""

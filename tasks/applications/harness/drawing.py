@@ -1,0 +1,18 @@
+"""What is judged, for the eye: pictures with their energies, samples, scans with heat maps."""
+
+from typing import Any
+
+import numpy as np
+
+
+def grid(rows: int, columns: int, side: float = 0.95, title: float = 0.3) -> tuple[Any, np.ndarray]:
+    """A figure of bare squares, ``(rows, columns)`` axes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(columns * side, rows * (side + title)), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for each in axes.flat:
+        each.axis("off")
+    return figure, axes

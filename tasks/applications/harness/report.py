@@ -1,0 +1,148 @@
+"""The page of an application: scores, pictures of what is judged, landscape, audit, provenance."""
+
+from base64 import b64encode
+from html import escape
+from typing import Any
+
+from tasks.applications.harness.application import Application, Picture
+from tasks.reporting.page import Cell, Row, Section, card, page, paragraph, table
+from tasks.reporting.trust import table_of_checks
+from tasks.runtime.errors import counted
+
+
+def application_page(
+    application: Application,
+    own: bool,
+    scores: dict[str, Any],
+    pictures: list[Picture],
+    validation: dict[str, Any],
+    audit: dict[str, Any],
+    provenance: list[dict[str, Any]],
+) -> str:
+    """HTML of ``report.html``, one file that loads nothing; ``own`` where the examples are a user's own."""
+    title = (own and application.own_title) or application.title
+    question = (own and application.own_question) or application.question
+    sections = [
+        Section("asked", "Question", "What was asked", paragraph(question, "big")),
+        Section("scores", "Scores", "The model beside its peers", _scores(scores)),
+        Section("seen", "Pictures", "What is judged", "".join(_figure(p) for p in pictures)),
+        Section("trust", "Trust", "Are the data fit to learn from?", _trust(validation, audit)),
+        Section("provenance", "Provenance", "Where the data are from", _provenance(provenance)),
+    ]
+    tiles = [(text(value), f"{scores['measures'][name]['title']} of the energy model")
+             for name, value in list(scores["models"]["ebm"].items())[:4]]  # fmt: skip
+    return page(
+        f"Basin: {title}",
+        f"Basin · {title}",
+        headline(title, application.reference, scores),
+        " ".join(scores["notes"][:2]),
+        tiles,
+        sections,
+    )
+
+
+def headline(subject: str, reference: str, scores: dict[str, Any]) -> str:
+    """The first measure beside the reference peer, whether the difference is clear of chance, and who else
+    is ahead."""
+    name, value = next(iter(scores["models"]["ebm"].items()))
+    title = scores["measures"][name]["title"]
+    paired = scores["paired"].get(reference, {}).get(name)
+    if paired is None:
+        return f"{subject}: {title} {text(value)}"
+    low, high = paired["interval"]
+    verdict = "better than" if low > 0 else "worse than" if high < 0 else "not clearly different from"
+    theirs = {model: text(found[name]) for model, found in scores["models"].items() if name in found}
+    said = f"{subject}: {title} {text(value)}, {verdict} {reference}"
+    said += f" ({theirs[reference]})"
+    ahead = {
+        peer: of[name]["interval"][1] < 0
+        for peer, of in scores["paired"].items()
+        if name in of and of[name]["gain"] < 0 and peer != reference
+    }
+    if ahead:
+        names = ", ".join(
+            f"{peer} ({theirs[peer]}{', clearly' if clear else ''})" for peer, clear in ahead.items()
+        )
+        said += f"; ahead of it: {names}"
+    return said
+
+
+def text(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def _scores(scores: dict[str, Any]) -> str:
+    """A table of means with intervals, one of what the energy model gains, one a group."""
+    measures = scores["measures"]
+    titles = [f"{m['title']} {'↑' if m['better'] == 'higher' else '↓'}" for m in measures.values()]
+    best = {
+        name: (max if m["better"] == "higher" else min)(
+            found[name] for found in scores["models"].values() if name in found
+        )
+        for name, m in measures.items()
+    }
+    rows, gains = [], []
+    for model, found in scores["models"].items():
+        cells, paired = [], []
+        for name in measures:
+            if name not in found:
+                cells.append(Cell("–"))
+                paired.append(Cell("–"))
+                continue
+            low, high = scores["intervals"][model][name]
+            css = "num best" if found[name] == best[name] else "num"
+            cells.append(Cell(text(found[name]), f"{text(low)} to {text(high)}", css))
+            gain = scores["paired"].get(model, {}).get(name)
+            span = f"{gain['interval'][0]:+.3f} to {gain['interval'][1]:+.3f}" if gain else ""
+            paired.append(Cell(f"{gain['gain']:+.3f}" if gain else "–", span))
+        rows.append(Row(model, cells, "model " + ("ebm" if model == "ebm" else "peer")))
+        if model != "ebm":
+            gains.append(Row(model, paired, "model peer"))
+    seeds = f"mean over {counted(scores['seeds'], 'seed')} with 95 % interval"
+    content = table(f"The test part, {seeds}", ["Model", *titles], rows)
+    plain = [m["title"] for m in measures.values()]
+    content += table("What the energy model gains on each peer (positive: better)", ["Peer", *plain], gains)
+    if len(scores["groups"]) > 1:
+        first = next(iter(measures))
+        models = list(scores["models"])
+        groups = [
+            Row(group, [Cell(text(of[m][first]) if first in of.get(m, {}) else "–") for m in models])
+            for group, of in scores["groups"].items()
+        ]
+        content += table(f"{measures[first]['title']} of each part", ["Part", *models], groups)
+    return content + "".join(paragraph(note) for note in scores["notes"])
+
+
+def _figure(picture: Picture) -> str:
+    image = b64encode(picture.png).decode()
+    return card(
+        f'<figure><h3>{escape(picture.title)}</h3><img src="data:image/png;base64,{image}" '
+        f'alt="{escape(picture.title)}"><figcaption>{escape(picture.caption)}</figcaption></figure>'
+    )
+
+
+def _trust(validation: dict[str, Any], audit: dict[str, Any]) -> str:
+    found = validation["expectations"]
+    applied = [check for check in audit["checks"] if check["status"] != "not applicable"]
+    left = ", ".join(c["id"] for c in audit["checks"] if c["status"] == "not applicable") or "none"
+    words = f"{len(found)} of {len(found)} expectations about the table of examples are met."
+    return (
+        paragraph(words)
+        + table_of_checks(f"Audit: {audit['status']}", applied)
+        + paragraph(f"Checks that do not apply: {left}.", "soft")
+    )
+
+
+def _provenance(provenance: list[dict[str, Any]]) -> str:
+    rows = [
+        Row(
+            source["name"],
+            [
+                Cell(source["origin"], css="words"),
+                Cell(source["licence"], css="words"),
+                Cell(source["sha256"] or "the package's own", css="words code"),
+            ],
+        )
+        for source in provenance
+    ]
+    return table("Sources", ["Source", "From", "Terms", "sha256"], rows, words=(1, 2, 3))

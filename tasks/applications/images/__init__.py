@@ -1,0 +1,1 @@
+"""Digits: classify by energy, refuse what is no digit."""

@@ -1,0 +1,56 @@
+"""Pictures of the application to scans: slices with heat maps of the energy."""
+
+from typing import Any
+
+import numpy as np
+
+from tasks.applications.harness.application import Picture
+from tasks.applications.harness.drawing import grid
+from tasks.applications.mri.detectors import Finder
+from tasks.applications.mri.synthetic_lesions import Lesions
+from tasks.reporting.maps import png
+
+
+def draw_heat_maps(finder: Finder, healthy: np.ndarray, judged: Lesions, amplitude: float) -> Picture:
+    """Slices as they are, with a lesion, and the energy of each place; the lesion's outline on all."""
+    suspicion, maps = finder.maps(judged.slices)
+    top = float(np.quantile(maps, 0.999))
+    figure, axes = grid(3, len(healthy), side=1.5)
+    for i in range(len(healthy)):
+        bright = float(healthy[i].max())
+        axes[0, i].imshow(healthy[i], cmap="gray", vmin=0, vmax=bright)
+        axes[1, i].imshow(judged.slices[i], cmap="gray", vmin=0, vmax=bright)
+        axes[2, i].imshow(
+            maps[i], cmap="magma", vmin=finder.threshold, vmax=max(top, finder.threshold + 1e-6)
+        )
+        axes[2, i].contour(judged.where[i], [0.5], colors="white", linewidths=0.7)
+        axes[2, i].set_title(f"E = {suspicion[i]:.1f}", fontsize=8)
+    caption = (
+        f"Above healthy test slices, in the middle with a lesion of {amplitude} local standard deviations, "
+        "below the energy of each place above the threshold of healthy slices, and where the lesion is."
+    )
+    return Picture(f"heat-{amplitude}", f"Heat maps, lesions of {amplitude} s.d.", caption, png(figure))
+
+
+def draw_scored(values: np.ndarray, answers: Any) -> bytes:
+    """New pictures of lowest energy above, of highest below, with what they were taken for."""
+    order, columns = np.argsort(answers["energy"].to_numpy()), 10
+    figure, axes = grid(2, columns)
+    for row, shown in zip(axes, (order[:columns], order[::-1][:columns]), strict=True):
+        for each, i in zip(row, shown, strict=False):
+            said = answers.iloc[i]
+            each.imshow(values[i], cmap="Greys", vmin=0, vmax=1)
+            each.set_title(f"{said['prediction']}, p = {said['p_value']:.3f}", fontsize=7)
+    return png(figure)
+
+
+def draw_found(finder: Finder, slices: np.ndarray, energy: np.ndarray, maps: np.ndarray) -> bytes:
+    """New slices of highest energy, and the energy of each place above the threshold of healthy slices."""
+    shown = np.argsort(-energy)[:8]
+    figure, axes = grid(2, len(shown), side=1.5)
+    top = max(float(maps[shown].max()), finder.threshold + 1e-6)
+    for (above, below), i in zip(axes.T, shown, strict=True):
+        above.imshow(slices[i], cmap="gray", vmin=0)
+        below.imshow(maps[i], cmap="magma", vmin=finder.threshold, vmax=top)
+        below.set_title(f"E = {energy[i]:.1f}", fontsize=8)
+    return png(figure)

@@ -1,0 +1,1 @@
+"""How far a cascade or an article spreads."""

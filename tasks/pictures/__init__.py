@@ -1,1 +1,0 @@
-"""Applications that look at pictures: digits (classify, refuse) and scans (find what is not healthy)."""
