@@ -101,7 +101,7 @@ def day() -> Iterator[Row]:
         run = [sys.executable, "-m", "dvc", "checkout", "-q"]
         subprocess.run(run, cwd=folder, check=True)
         for domain in ("finance", "climate"):
-            promote = "from flows.cli import app; app()", "models", "promote", domain
+            promote = "from flows.cli.app import app; app()", "models", "promote", domain
             subprocess.run([sys.executable, "-c", *promote], cwd=folder, check=True, capture_output=True)
         arguments = 'as_of=__import__("datetime").date(2018, 12, 31), domains=["finance"]'
         script = {"module": "scheduled", "flow": "daily_forecast", "arguments": arguments}

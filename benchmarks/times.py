@@ -41,7 +41,7 @@ def timed(command: list[str], folder: Path) -> tuple[float, str]:
 
 
 def basin(*arguments: str) -> list[str]:
-    return [sys.executable, "-c", "from flows.cli import app; app()", *arguments]
+    return [sys.executable, "-c", "from flows.cli.app import app; app()", *arguments]
 
 
 def hashes(folder: Path) -> dict[str, list[str]]:

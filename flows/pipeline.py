@@ -1,7 +1,6 @@
 """The whole pipeline as one Prefect flow: every domain's stages in order, the domains side by side."""
 
 import base64
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,33 +11,21 @@ from prefect.artifacts import (
     create_image_artifact,
     create_link_artifact,
     create_markdown_artifact,
-    create_progress_artifact,
     create_table_artifact,
-    update_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed, Failed
 
-from flows.listening import listener
+from flows.listener import listener
+from flows.prefect_ui import UiProgress, one_line, transient
 from flows.run_record import RunRecord
 from flows.stage import StageRecord, bring_stage_up_to_date
 from tasks.reporting.tables import forecast_lines, score_tables
-from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json
 from tasks.runtime.freshness import Verdict, one_run_at_a_time
 from tasks.runtime.params import load_domains, load_params
 from tasks.runtime.workspace import Workspace
 from tasks.stages import STAGES
-
-
-def transient(_task: Any, _run: TaskRun, state: State) -> bool:
-    """Whether trying again may help: a lost connection or worker, never bad input or a bug."""
-    failure = state.data
-    # By name: importing Ray to ask would cost a cached run more than the whole question.
-    of_ray = any(kind.__module__.startswith("ray.") for kind in type(failure).__mro__)
-    task_error = any(kind.__name__ == "RayTaskError" for kind in type(failure).__mro__)
-    return isinstance(failure, ConnectionError | TimeoutError) or (of_ray and not task_error)
 
 
 @task(
@@ -103,16 +90,6 @@ def _collect(domain: str, chain: list[Any]) -> tuple[list[dict[str, Any]], BaseE
     return records, None
 
 
-def one_line(failure: BaseException, stage: str, workspace: Workspace) -> str:
-    where = f"{workspace.domain} {stage}"
-    if isinstance(failure, BasinError):
-        return f"{where}: {failure}"
-    text = " ".join(str(failure).split())
-    return (
-        f"{where}: {type(failure).__name__}: {text[:300]} (a bug; the traceback is in {workspace.run_record})"
-    )
-
-
 def show_artifacts(stage: str, workspace: Workspace) -> None:
     """Put what a reader wants to see of this stage into the Prefect UI."""
     domain = workspace.domain
@@ -131,24 +108,3 @@ def show_artifacts(stage: str, workspace: Workspace) -> None:
         create_markdown_artifact("\n".join(f"- {line}" for line in lines), key=f"forecast-{domain}")
     elif stage == "report":
         create_link_artifact(workspace.report.as_uri(), link_text=f"{domain} report", key=f"report-{domain}")
-
-
-class UiProgress:
-    """A progress artifact of one stage, made with its first step and refreshed at most once a second."""
-
-    def __init__(self, stage: str, domain: str) -> None:
-        self.key = f"progress-{domain}-{stage}"
-        self.artifact: Any = None
-        self.shown = 0.0
-
-    def __call__(self, label: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        if total < 1 or (done < total and now - self.shown < 1):
-            return
-        self.shown = now
-        percent = 100 * done / total
-        with suppress(httpx.HTTPError):
-            if self.artifact is None:
-                self.artifact = create_progress_artifact(percent, key=self.key, description=label)
-            else:
-                update_progress_artifact(self.artifact, percent, description=label)

@@ -11,9 +11,9 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.events import emit_event
 
-from flows.automations import BREACH
-from flows.listening import listener
+from flows.listener import listener
 from flows.pipeline import pipeline
+from flows.server.automations import BREACH
 from flows.stage import bring_stage_up_to_date
 from tasks.reporting.tables import forecast_lines
 from tasks.runtime.errors import BasinError

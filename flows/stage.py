@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flows.listening import Listener
+from flows.listener import Listener
 from tasks.runtime.freshness import bring_up_to_date
 from tasks.runtime.parallel import Progress
 from tasks.stages import run_stage

@@ -243,7 +243,7 @@ show(
 
 from typer.testing import CliRunner
 
-from flows.cli import app
+from flows.cli.app import app
 
 table = pd.DataFrame({"tissue": np.random.default_rng(0).normal(size=400)})
 table["ill"] = (np.arange(400) % 3 == 0).astype(int)

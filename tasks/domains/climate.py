@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tasks.domains import require_columns
+from tasks.domains.domain import require_columns
 from tasks.forecasters.seasonal_monthly import (
     Fit,
     averaged,

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tasks.domains import require_columns
+from tasks.domains.domain import require_columns
 from tasks.forecasters.returns import Returns
 
 

@@ -55,6 +55,16 @@ def propose(frame: pd.DataFrame, name: str, keys: tuple[str, ...] = ()) -> dict[
     return {"suite": name, "quarantine": 0, "expectations": wanted}
 
 
+def write_proposal(frame: pd.DataFrame, name: str, keys: tuple[str, ...], target: Path) -> int:
+    """Write the suite of :func:`propose` to ``target``, which must not exist; the number of expectations."""
+    if target.exists():
+        raise BasinError(f"{target} exists; edit it by hand, or give another name")
+    suite = propose(frame, name, keys)
+    with atomic_write(target) as (path,):
+        write_json(path, suite)
+    return len(suite["expectations"])
+
+
 def _of_column(column: str, values: pd.Series) -> list[dict[str, Any]]:
     missing = float(values.isna().mean())
     if missing == 1:

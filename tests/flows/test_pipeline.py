@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from flows.listening import listener
+from flows.listener import listener
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import write_json
 from tasks.runtime.workspace import Workspace

@@ -16,7 +16,7 @@ import yaml
 
 from tests.tracked import tracked
 
-BASIN = ("-c", "from flows.cli import app; app()")
+BASIN = ("-c", "from flows.cli.app import app; app()")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 

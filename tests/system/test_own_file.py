@@ -11,7 +11,7 @@ import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-BASIN = (sys.executable, "-c", "from flows.cli import app; app()")
+BASIN = (sys.executable, "-c", "from flows.cli.app import app; app()")
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from scipy import ndimage
 from typer.testing import CliRunner
 
-from flows.cli import app
+from flows.cli.app import app
 from tasks.applications.images import joint_energy
 from tasks.applications.mri import application
 

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from flows.cli import app
+from flows.cli.app import app
 from tasks.applications.anomaly import application as anomaly
 from tasks.applications.images import joint_energy
 from tasks.applications.mri import application as mri
-from tests.flows.test_applications import anomalies
+from tests.flows.cli.test_applications import anomalies
 from tests.system.test_pictures import bars, heads
 
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.io import wavfile
 from typer.testing import CliRunner
 
-from flows.cli import app
+from flows.cli.app import app
 from tasks.applications.speech import application
 from tasks.applications.speech.spectrograms import read_folder
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.workspace import prepared
+from flows.server.checkout import prepared
 from tasks.runtime.errors import BasinError
 
 

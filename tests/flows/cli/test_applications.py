@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flows.cli import app
+from flows.cli.app import app
 
 
 def basin(capsys: pytest.CaptureFixture, *arguments: object) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from flows.listening import listener
+from flows.listener import listener
 from tasks.applications.harness.application import STAGES
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import write_json
@@ -62,12 +62,12 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: None) -
     outs = ["toy/scores.json", "toy/landscape", "toy/report.html"]
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"toy": {"cmd": "toy", "outs": outs}}}))
     made = Toy(tmp_path)
-    monkeypatch.setattr("flows.application_flow.project_run", lambda name, root: made)
+    monkeypatch.setattr("flows.application.project_run", lambda name, root: made)
     return made
 
 
 def run(toy: Toy) -> tuple[Any, dict[tuple[str, str], str]]:
-    from flows.application_flow import application
+    from flows.application import application
 
     recorder = Recorder()
     token = listener.set(recorder)

@@ -13,8 +13,8 @@ from prefect.artifacts import create_image_artifact, create_link_artifact, creat
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed, Failed
 
-from flows.listening import listener
-from flows.pipeline import UiProgress, one_line, transient
+from flows.listener import listener
+from flows.prefect_ui import UiProgress, one_line, transient
 from flows.run_record import RunRecord
 from flows.stage import StageRecord
 from tasks.applications.harness.project import FOLDER, project_run

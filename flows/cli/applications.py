@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.own import shown
 from tasks.applications.harness.application import APPLICATIONS, Given
 from tasks.domains import DOMAINS
 from tasks.runtime.errors import BasinError
@@ -33,39 +32,33 @@ def require(name: str) -> None:
 
 def run(name: str, given: Given, root: Path, out: Path) -> None:
     """A run of its own, into ``out``: on the user's files, or on those of the catalog."""
-    from rich.console import Console
-
-    from flows.display import Display
+    from flows.cli.display import Display
     from tasks.applications.harness.run import run_application
 
     require(name)
-    console = Console()
-    with Display(console) as display:
-        run_application(name, given, root, out, shown(display, name))
-    print_results(console, out)
+    with Display() as display:
+        run_application(name, given, root, out, display.stages(name))
+    print_results(display.console, out)
 
 
 def bring_up_to_date(name: str, root: Path) -> None:
     """The project's own run, as a Prefect flow; a stage is Cached where DVC finds nothing to do."""
-    from rich.console import Console
-
-    from flows.display import Display
-    from flows.running import run_flow
+    from flows.cli.display import Display
+    from flows.cli.launch import run_flow
     from tasks.applications.harness.application import STAGES
     from tasks.applications.harness.project import FOLDER, load_application_params
     from tasks.runtime.freshness import nothing_to_do
 
     require(name)
     load_application_params(root, name)
-    console = Console()
-    with Display(console) as display:
+    with Display() as display:
         # With nothing to do and no Prefect server to tell, a server of our own would only cost its start.
         if not os.environ.get("PREFECT_API_URL") and nothing_to_do(root / FOLDER, [name]):
             for stage in STAGES:
                 display.ended(stage, name, "fresh", 0)
         else:
             run_flow("application", display, f"{name} in {root}", name=name, root=str(root))
-    print_results(console, root / FOLDER / name)
+    print_results(display.console, root / FOLDER / name)
 
 
 def score(model: Path, data: Path, out: Path) -> None:

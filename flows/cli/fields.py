@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.errors import one_line_errors
-from flows.own import shown
+from flows.cli.errors import one_line_errors
 from tasks.runtime.errors import BasinError
 
 if TYPE_CHECKING:
@@ -37,9 +36,7 @@ def fit(
 ) -> None:
     """Fit the inverse model and its energy on Ray; a fit that was killed goes on where it was."""
     with one_line_errors():
-        from rich.console import Console
-
-        from flows.display import Display
+        from flows.cli.display import Display
         from tasks.fields.base import LEADS
         from tasks.fields.fit import fit as fit_model
         from tasks.fields.model import load_model
@@ -48,8 +45,8 @@ def fit(
 
         fields = open_fields(data, variable).until(_month("--until", until))
         settings = Settings(epochs=epochs, width=width, seed=seed)
-        with Display(Console()) as display:
-            shown(display, fields.name)("fit", lambda progress: fit_model(fields, settings, out, progress))
+        with Display() as display:
+            display.stages(fields.name)("fit", lambda progress: fit_model(fields, settings, out, progress))
         model = load_model(out)
         weights = ", ".join(
             f"{weight:.2f} at {lead}" for lead, weight in zip(LEADS, model.weights, strict=True)

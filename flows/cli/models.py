@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.errors import one_line_errors
+from flows.cli.errors import one_line_errors
 from tasks.runtime.errors import BasinError
 
 app = typer.Typer(no_args_is_help=True, help="The registry of models: list, show, promote, rollback.")

@@ -1,14 +1,16 @@
-"""A Prefect flow run from the command line, shown on the terminal."""
+"""What the command line starts: a Prefect flow, or stages without one, shown on the terminal."""
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.runtime.errors import BasinError
 
 if TYPE_CHECKING:
-    from flows.display import Display
+    from flows.cli.display import Display
 
 
 def run_flow(
@@ -20,13 +22,13 @@ def run_flow(
     display.console.print(f"basin: {what}; starting Prefect", highlight=False)
     # The terminal has its own display; Prefect's log lines go to its UI.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    from flows.listening import listener
+    from flows.listener import listener
 
     flow: Any
     if which == "pipeline":
         from flows.pipeline import pipeline as flow
     else:
-        from flows.application_flow import application as flow
+        from flows.application import application as flow
 
     before = listener.set(display)
     try:
@@ -38,6 +40,20 @@ def run_flow(
         listener.reset(before)
     if not state.is_completed():
         raise BasinError(state.message or f"the run ended {state.name}")
+
+
+def bring_up_to_date(stages: Sequence[str], domain: str, root: Path, terse: bool = False) -> "Display":
+    """Bring stages of a domain up to date, one after the other, without Prefect."""
+    from flows.cli.display import Display
+    from flows.stage import bring_stage_up_to_date
+    from tasks.runtime.freshness import one_run_at_a_time
+    from tasks.runtime.params import load_params
+
+    load_params(root, domain)
+    with Display(terse) as display, one_run_at_a_time(root, display.waiting):
+        for name in stages:
+            bring_stage_up_to_date(name, domain, root, display)
+    return display
 
 
 def _knock(url: str) -> None:

@@ -1,5 +1,7 @@
 """A run on the terminal: a bar a domain while it works, a line a finished stage, a closing table."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +28,8 @@ OUTCOMES = {
 class Display:
     """A listener that draws; ``terse`` leaves out the stages that were cached."""
 
-    def __init__(self, console: Console, terse: bool = False) -> None:
-        self.console = console
+    def __init__(self, terse: bool = False) -> None:
+        self.console = Console()
         self.terse = terse
         self.bars: dict[str, TaskID] = {}
         self.progress = Progress(
@@ -36,7 +38,7 @@ class Display:
             BarColumn(bar_width=32),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            console=console,
+            console=self.console,
             transient=True,
         )
 
@@ -62,6 +64,20 @@ class Display:
 
     def waiting(self) -> None:
         self.console.print("another run is working in this project; waiting for it to end")
+
+    def stages(self, name: str) -> Callable[[str, Callable[..., Any]], None]:
+        """A caller of stages that shows what each of them does, under ``name``."""
+
+        def stage(stage: str, run: Callable[..., Any]) -> None:
+            began, outcome = time.monotonic(), "failed"
+            self.began(stage, name)
+            try:
+                run(lambda label, done, total: self.progressed(stage, name, label, done, total))
+                outcome = "ran"
+            finally:
+                self.ended(stage, name, outcome, time.monotonic() - began)
+
+        return stage
 
     def _clear(self, domain: str) -> None:
         if domain in self.bars:

@@ -68,7 +68,7 @@ def serve(workspace: Path, port: int, notify: str | None, say: Callable[[str], N
         _wait(f"{url}/api/health", server)
         run("work-pool", "create", POOL, "--type", "process", "--overwrite")
         run("deploy", "--all")
-        from flows.automations import install
+        from flows.server.automations import install
 
         install(timedelta(seconds=LOST * HEARTBEAT), notify)
         worker = start("worker", "start", "--pool", POOL)

@@ -13,19 +13,19 @@ HEAVY = {"torch", "great_expectations", "ray", "prefect", "dvc", "arch", "pandas
 
 
 def python(*arguments: str, root: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])} | variables
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])} | variables
     return subprocess.run(
         [sys.executable, *arguments], cwd=root, env=environment, capture_output=True, text=True
     )
 
 
 def basin(*arguments: str, root: Path) -> subprocess.CompletedProcess[str]:
-    return python("-c", "from flows.cli import app; app()", *arguments, root=root)
+    return python("-c", "from flows.cli.app import app; app()", *arguments, root=root)
 
 
 def test_help_names_the_commands_and_imports_nothing_heavy(project_root: Path) -> None:
     script = (
-        "import sys; from flows.cli import app; app(standalone_mode=False)\n"
+        "import sys; from flows.cli.app import app; app(standalone_mode=False)\n"
         f"print('HEAVY', sorted({HEAVY!r} & set(sys.modules)))"
     )
     done = python("-c", script, "--help", root=project_root)
@@ -36,7 +36,7 @@ def test_help_names_the_commands_and_imports_nothing_heavy(project_root: Path) -
 
 def test_version_is_that_of_the_package_and_imports_nothing_heavy(project_root: Path) -> None:
     script = (
-        "import sys; from flows.cli import app; app(standalone_mode=False)\n"
+        "import sys; from flows.cli.app import app; app(standalone_mode=False)\n"
         f"print('HEAVY', sorted({HEAVY!r} & set(sys.modules)))"
     )
     done = python("-c", script, "--version", root=project_root)
@@ -46,7 +46,7 @@ def test_version_is_that_of_the_package_and_imports_nothing_heavy(project_root: 
 def test_completion_is_installed_for_a_shell_and_completes_commands(tmp_path: Path) -> None:
     # The shell is named, because in CI there may be none that could be detected.
     environment = {"HOME": str(tmp_path), "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
-    script = "from flows.cli import app; app(prog_name='basin')"
+    script = "from flows.cli.app import app; app(prog_name='basin')"
     shown = python("-c", script, "--show-completion", "bash", root=tmp_path, **environment)
     assert "complete -o default -F _basin_completion basin" in shown.stdout, shown.stderr
     installed = python("-c", script, "--install-completion", "bash", root=tmp_path, **environment)

@@ -1,0 +1,250 @@
+"""``basin forecast``, ``backtest``, ``alarm``, ``audit`` and ``validate``: a user's own file."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli import options
+from flows.cli.errors import one_line_errors
+from tasks.runtime.errors import BasinError
+
+
+def forecast(
+    domain: Annotated[str | None, typer.Option(help="A domain of params.yaml; or give --data.")] = None,
+    root: Annotated[Path, typer.Option(help="Folder of dvc.yaml and params.yaml.")] = Path(),
+    data: Annotated[Path | None, typer.Option(help="Your own CSV, Parquet or NetCDF file.")] = None,
+    time: Annotated[str, typer.Option(help="Column of the dates.")] = "",
+    target: Annotated[str, typer.Option(help="Column to forecast.")] = "",
+    out: Annotated[Path | None, typer.Option(help="Folder for the results.")] = None,
+    exog: options.Exog = None,
+    series: options.Series = None,
+    kind: options.Kind = None,
+    freq: options.Freq = None,
+    horizon: options.Horizon = None,
+    leads: options.Leads = None,
+    model: Annotated[Path | None, typer.Option(help="A model/ to use as it is: nothing is refitted.")] = None,
+    refit: options.Refit = None,
+    seeds: options.Seeds = 5,
+    on_bad_row: options.BadRow = "stop",
+) -> None:
+    """Forecast the dates after the last row: of a domain, or of your own file."""
+    with one_line_errors():
+        if (domain is None) == (data is None):
+            raise BasinError("give either --domain, for the project's data, or --data with your own file")
+        if data is None:
+            assert domain is not None
+            _forecast_domain(domain, root.resolve())
+            return
+        for option, value in (("--time", time), ("--target", target), ("--out", out)):
+            if not value:
+                raise BasinError(f"--data needs {option}")
+        from flows.cli.display import Display
+        from tasks.reporting.tables import forecast_lines
+        from tasks.userdata.request import Request
+        from tasks.userdata.run import forecast as run
+
+        assert out is not None
+        request = Request(
+            time=time,
+            target=target,
+            exog=tuple(exog or ()),
+            series=series,
+            kind=kind,
+            freq=freq,
+            leads=options.leads(horizon, leads),
+            refit=refit,
+            seeds=seeds,
+            on_bad_row=on_bad_row,
+        )
+        with Display() as display:
+            result = run(data, request, out, model, display.stages(_name(data)))
+        for sentence in result.notes:
+            display.console.print(f"- {sentence}", highlight=False, soft_wrap=True)
+        for line in forecast_lines(result.steps):
+            display.console.print(line, highlight=False, soft_wrap=True)
+        display.console.print(
+            f"quantiles, density and events: {result.folder / 'forecast.json'}", soft_wrap=True
+        )
+
+
+def _forecast_domain(domain: str, root: Path) -> None:
+    """Print the forecast of a domain, making it first if it is stale."""
+    from flows.cli.display import print_forecast
+    from flows.cli.launch import bring_up_to_date
+    from tasks.runtime.workspace import Workspace
+    from tasks.stages import STAGES
+
+    stages = tuple(name for name in STAGES if name not in ("landscape", "report"))
+    display = bring_up_to_date(stages, domain, root, terse=True)
+    print_forecast(display.console, Workspace(root, domain))
+
+
+def backtest(
+    data: options.Data,
+    time: options.Time,
+    target: options.Target,
+    out: options.Out,
+    exog: options.Exog = None,
+    series: options.Series = None,
+    kind: options.Kind = None,
+    freq: options.Freq = None,
+    horizon: options.Horizon = None,
+    leads: options.Leads = None,
+    test_from: options.TestFrom = None,
+    test_to: options.TestTo = None,
+    refit: options.Refit = None,
+    peers: options.Peers = None,
+    seeds: options.Seeds = 5,
+    dev: options.Dev = False,
+    on_bad_row: options.BadRow = "stop",
+) -> None:
+    """Forecast the dates of a test block of your own file from their past, and score it beside the peers."""
+    with one_line_errors():
+        from flows.cli.display import Display, print_scores
+        from tasks.userdata.request import Request
+        from tasks.userdata.run import backtest as run
+
+        request = Request(
+            time=time,
+            target=target,
+            exog=tuple(exog or ()),
+            series=series,
+            kind=kind,
+            freq=freq,
+            leads=options.leads(horizon, leads),
+            test_from=options.day("--test-from", test_from),
+            test_to=options.day("--test-to", test_to),
+            refit=refit,
+            peers=None if peers in (None, ["auto"]) else tuple(peers),
+            seeds=seeds,
+            dev=dev,
+            on_bad_row=on_bad_row,
+        )
+        with Display() as display:
+            result = run(data, request, out, display.stages(_name(data)))
+        for sentence in result.notes:
+            display.console.print(f"- {sentence}", highlight=False, soft_wrap=True)
+        print_scores(display.console, _name(data), result.scores)
+        display.console.print(f"report: {result.report}", highlight=False, soft_wrap=True)
+
+
+def alarm(
+    data: options.Data,
+    time: options.Time,
+    target: options.Target,
+    event: Annotated[str, typer.Option(help="min|max|sum|end, <= or >=, a return, @ steps: min<=-0.08@21")],
+    out: options.Out,
+    exog: options.Exog = None,
+    max_false_alarms_per_year: Annotated[float, typer.Option(help="Budget that sets the threshold.")] = 2.0,
+    freq: options.Freq = None,
+    test_from: options.TestFrom = None,
+    test_to: options.TestTo = None,
+    dev: options.Dev = False,
+    on_bad_row: options.BadRow = "stop",
+) -> None:
+    """How likely is an event within so many steps? Alarms of the past judged, and whether today is one."""
+    with one_line_errors():
+        from flows.cli.display import Display
+        from tasks.userdata.request import Request
+        from tasks.userdata.run import alarm as run
+
+        request = Request(
+            time=time,
+            target=target,
+            exog=tuple(exog or ()),
+            kind="price",
+            freq=freq,
+            test_from=options.day("--test-from", test_from),
+            test_to=options.day("--test-to", test_to),
+            dev=dev,
+            on_bad_row=on_bad_row,
+        )
+        with Display() as display:
+            stages = display.stages(_name(data))
+            result = run(data, request, event, max_false_alarms_per_year, out, stages)
+        display.console.print(result.summary(), highlight=False, soft_wrap=True)
+        display.console.print(
+            f"by date: {out / 'alarm.parquet'}, page: {out / 'report.html'}", soft_wrap=True
+        )
+
+
+def audit(
+    data: options.Data,
+    out: options.Out,
+    time: Annotated[str | None, typer.Option(help="Column of the dates; or in the spec.")] = None,
+    target: Annotated[str | None, typer.Option(help="Column of the values; or in the spec.")] = None,
+    series: options.Series = None,
+    spec: Annotated[Path | None, typer.Option(help="YAML that says what the columns are.")] = None,
+) -> None:
+    """Is a table fit to learn from? Holes, copies, impossible values, inputs that know the future."""
+    with one_line_errors():
+        from rich.markup import escape
+        from rich.table import Table
+
+        from flows.cli.display import Display
+        from tasks.checks.table.evidence import read_spec
+        from tasks.userdata.audit import audit_table, write_audit
+        from tasks.userdata.reading import load
+        from tasks.userdata.request import Request
+
+        asked = read_spec(spec, time=time, target=target, series=series)
+        _refuse_fields(data)
+        frame = load(
+            data, Request(time=asked.time or "time", target=asked.target or "value", series=asked.series)
+        )
+        found: dict[str, Any] = {}
+        with Display() as display:
+            run = display.stages(data.name)
+            run("audit", lambda progress: found.update(audit_table(frame, asked, progress)))
+        write_audit(found, data.name, out)
+        table = Table("check", "status", "finding", box=None, pad_edge=False)
+        for check in found["checks"]:
+            if check["status"] != "not applicable":
+                faults = "".join(f"\n  {fault}" for fault in check["at_fault"][:3])
+                table.add_row(check["id"], check["status"], escape(check["why"] + faults))
+        display.console.print(table)
+        display.console.print(f"page: {out / 'audit.html'}", highlight=False, soft_wrap=True)
+        failed = [check["id"] for check in found["checks"] if check["status"] == "fail"]
+        if failed:
+            raise BasinError(
+                f"{data}: the audit failed: {', '.join(failed)}; mend the file, or waive with a reason"
+            )
+
+
+def validate(
+    data: options.Data,
+    out: options.Out = Path("validation"),
+    propose: Annotated[
+        Path | None, typer.Option(help="Write a suite here, from what the file holds, to be edited.")
+    ] = None,
+    suite: Annotated[Path | None, typer.Option(help="Suite that the file is held against.")] = None,
+    key: Annotated[list[str] | None, typer.Option(help="Column of the key that no two rows share.")] = None,
+) -> None:
+    """Great Expectations for a table: propose a suite of what it holds, or hold it against one."""
+    with one_line_errors():
+        from tasks.userdata.reading import load
+        from tasks.userdata.request import Request
+        from tasks.userdata.suites import check, write_proposal
+
+        if (suite is None) == (propose is None):
+            raise BasinError("give --propose FILE to have a suite written, or --suite FILE to check against")
+        _refuse_fields(data)
+        frame = load(data, Request(time="time", target="value"))
+        if propose is not None:
+            count = write_proposal(frame, data.stem, tuple(key or ()), propose)
+            typer.echo(f"{count} expectations: {propose}")
+            return
+        assert suite is not None
+        found = check(frame, suite, str(data), out)
+        met = f"{found['rows']:,} rows meet all {len(found['expectations'])} expectations of {found['suite']}"
+        typer.echo(f"{met}: {out / 'data_docs' / 'index.html'}")
+
+
+def _refuse_fields(data: Path) -> None:
+    if data.suffix in (".nc", ".nc4", ".netcdf", ".h5"):
+        raise BasinError(f"{data}: expected CSV or Parquet; write the table of this file as one of them")
+
+
+def _name(data: Path) -> str:
+    return data.name.split(".")[0]

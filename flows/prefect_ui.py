@@ -1,0 +1,52 @@
+"""What a flow shows in the Prefect UI: progress, one line a failure, and which failures are tried again."""
+
+import time
+from contextlib import suppress
+from typing import Any
+
+import httpx
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.client.schemas.objects import State, TaskRun
+
+from tasks.runtime.errors import BasinError
+from tasks.runtime.workspace import Workspace
+
+
+def transient(_task: Any, _run: TaskRun, state: State) -> bool:
+    """Whether trying again may help: a lost connection or worker, never bad input or a bug."""
+    failure = state.data
+    # By name: importing Ray to ask would cost a cached run more than the whole question.
+    of_ray = any(kind.__module__.startswith("ray.") for kind in type(failure).__mro__)
+    task_error = any(kind.__name__ == "RayTaskError" for kind in type(failure).__mro__)
+    return isinstance(failure, ConnectionError | TimeoutError) or (of_ray and not task_error)
+
+
+def one_line(failure: BaseException, stage: str, workspace: Workspace) -> str:
+    where = f"{workspace.domain} {stage}"
+    if isinstance(failure, BasinError):
+        return f"{where}: {failure}"
+    text = " ".join(str(failure).split())
+    return (
+        f"{where}: {type(failure).__name__}: {text[:300]} (a bug; the traceback is in {workspace.run_record})"
+    )
+
+
+class UiProgress:
+    """A progress artifact of one stage, made with its first step and refreshed at most once a second."""
+
+    def __init__(self, stage: str, domain: str) -> None:
+        self.key = f"progress-{domain}-{stage}"
+        self.artifact: Any = None
+        self.shown = 0.0
+
+    def __call__(self, label: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if total < 1 or (done < total and now - self.shown < 1):
+            return
+        self.shown = now
+        percent = 100 * done / total
+        with suppress(httpx.HTTPError):
+            if self.artifact is None:
+                self.artifact = create_progress_artifact(percent, key=self.key, description=label)
+            else:
+                update_progress_artifact(self.artifact, percent, description=label)

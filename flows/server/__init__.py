@@ -1,0 +1,1 @@
+"""``basin serve``: the server, its automations and the workspace of scheduled runs."""
