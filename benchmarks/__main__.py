@@ -9,24 +9,11 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import (
-    adversity,
-    applications,
-    audit,
-    chaos,
-    core,
-    distributed,
-    divergence,
-    doors,
-    fields,
-    forecast,
-    lean,
-    monitor,
-    people,
-    pictures,
-    scores,
-    times,
-)
+from benchmarks import energies
+from benchmarks.applications import applications, divergence, music_speech, pictures
+from benchmarks.auditing import audit
+from benchmarks.forecasting import forecast, lean, scores
+from benchmarks.operation import adversity, chaos, distributed, fields, monitor, prefect_overhead, times
 from benchmarks.row import Row
 
 PIPELINE = {
@@ -44,8 +31,8 @@ OPERATION = {
     "together": adversity.together,
     "adversity": adversity.adversity,
     "fits": distributed.fits,
-    "cached": doors.cached,
-    "day": doors.day,
+    "cached": prefect_overhead.cached,
+    "day": prefect_overhead.day,
     "monitor": monitor.monitor,
     "field": fields.field,
     "field-scale": fields.scale,
@@ -54,17 +41,17 @@ TRUST = {"audit": audit.audit}
 APPLICATIONS = {
     **pictures.ROWS,
     **applications.ROWS,
-    **people.ROWS,
+    **music_speech.ROWS,
     "divergence": divergence.divergence,
     **lean.ROWS,
 }
-ROWS = {**PIPELINE, **forecast.ROWS, **OPERATION, **TRUST, **core.ROWS, **APPLICATIONS}
+ROWS = {**PIPELINE, **forecast.ROWS, **OPERATION, **TRUST, **energies.ROWS, **APPLICATIONS}
 GROUPS = {
     "pipeline": list(PIPELINE),
     "forecast": list(forecast.ROWS),
     "operation": list(OPERATION),
     "trust": list(TRUST),
-    "core": list(core.ROWS),
+    "core": list(energies.ROWS),
     "applications": list(APPLICATIONS),
 }
 

@@ -9,7 +9,7 @@ from tasks.tilts.model import TiltedModel, load_fold
 from tasks.tilts.walk_forward import Fold
 
 GLOBAL_TILT = Path(__file__).parent / "global_tilt"
-"""Yearly tilts learned on seven markets together (``benchmarks/global_tilt.py``)."""
+"""Yearly tilts learned on seven markets together (``benchmarks/forecasting/global_tilt.py``)."""
 
 
 def prior_tilts(fits: Path, plan: list[Fold]) -> tuple[list[TiltedModel | None], list[float]]:

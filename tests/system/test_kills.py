@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.chaos import Reference, disturbed, undisturbed
+from benchmarks.operation.chaos import Reference, disturbed, undisturbed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

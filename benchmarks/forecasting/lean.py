@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from benchmarks import ROOT
 from benchmarks.row import Row
 from ebm_core.tilts.bilinear import BilinearEnergy
 from ebm_core.tilts.training import fit_tilt
@@ -31,7 +32,6 @@ from tasks.tilts.walk_forward import (
     yearly_gains,
 )
 
-ROOT = Path(__file__).resolve().parents[1]
 WIDTHS = (0, 2, 8, 32, 128)
 STEPS = 400
 

@@ -4,17 +4,16 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.core_sampling import INSTALL, peers, ratio, seconds
+from benchmarks import ROOT
+from benchmarks.energies.sampling import INSTALL, peers, ratio, seconds
 from benchmarks.row import Row
 from ebm_core import ContrastiveDivergence, DataChains, DenoisingScoreMatching, MLPEnergy, Objective, fit
 
-ROOT = Path(__file__).parents[1]
 EPOCHS = 4
 """In each of the rounds, so that setting up is not all that is timed."""
 ROWS_OF_DATA, BATCH, DIMENSION = 4096, 256, 8

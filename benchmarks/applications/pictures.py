@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from benchmarks.applications import scores_of
+from benchmarks.applications.applications import scores_of
 from benchmarks.row import Row
 from tasks.applications.harness.application import Given
 

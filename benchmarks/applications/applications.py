@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import ROOT
 from benchmarks.row import Row
 from tasks.applications.harness.application import Given
 from tasks.applications.harness.run import run_application
 from tasks.runtime.errors import BasinError
-from tasks.runtime.parallel import ROOT
 
 
 def scores_of(name: str, given: Given) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """The monitor's false alarms and delays: simulated, and on the project's scored days (`basin run` first)."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from benchmarks import ROOT
 from benchmarks.row import Row
 from tasks.checks.drift import drift
 from tasks.operations.change_detector import MONTH, conformal, e_detector, threshold
@@ -50,7 +50,7 @@ def _own_days(rng: np.random.Generator) -> Iterator[Row]:
 
     All but 20 are the scored days; years are drawn from those 20.
     """
-    path = Workspace(Path(__file__).parents[1], "finance").forecasts
+    path = Workspace(ROOT, "finance").forecasts
     if not path.is_file():
         raise SystemExit(f"{path} is missing; run `basin run` first")
     ours = pd.read_parquet(path, columns=["series", "model", "time", "pit"])

@@ -1,4 +1,6 @@
-"""Speech with settings chosen by the other three speakers alone: `python -m benchmarks.speech_choice`.
+"""Speech with settings chosen by the other three speakers alone.
+
+Run with ``python -m benchmarks.applications.speech_choice``.
 
 The settings of `tasks/applications/speech/application.py` were chosen by the mean over twelve folds in which
 each of the four speakers is judged. Here each speaker has the settings that do best on the three folds
@@ -12,7 +14,7 @@ from itertools import product
 import numpy as np
 import torch
 
-from benchmarks.applications import mirror
+from benchmarks.applications.applications import mirror
 from tasks.applications.speech import application
 from tasks.applications.speech.spectrograms import Recordings, read_folder
 from tasks.applications.speech.synthetic_speakers import (

@@ -1,7 +1,6 @@
 """The quality of this workspace's artifacts (`make run` first) against the floors asked for."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,13 +8,12 @@ import pandas as pd
 import torch
 from scipy import integrate, stats
 
+from benchmarks import ROOT
 from benchmarks.row import Row
 from tasks.runtime.files import read_json
 from tasks.runtime.params import load_params
 from tasks.runtime.workspace import Workspace
 from tasks.tilts.model import load_fold
-
-ROOT = Path(__file__).resolve().parents[1]
 
 DAMPED_PERSISTENCE = {"1": 0.2575, "3": 0.4745, "6": 0.5742, "9": 0.6013, "12": 0.6094}
 """CRPS of damped persistence by season on the same targets, measured elsewhere; climatology is .597."""

@@ -14,9 +14,8 @@ from pathlib import Path
 
 import yaml
 
+from benchmarks import ROOT
 from benchmarks.row import Row
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @contextmanager

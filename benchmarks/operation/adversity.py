@@ -12,7 +12,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.chaos import FLOW, ROOT, Reference, half_written, undisturbed
+from benchmarks import ROOT
+from benchmarks.operation.chaos import FLOW, Reference, half_written, undisturbed
 from benchmarks.row import Row
 from tests.system.test_doors import clone, lock, surroundings
 

@@ -1,4 +1,6 @@
-"""``python -m benchmarks.global_tilt``: learn the tilt that users' files of prices start from, and store it.
+"""Learn the tilt that users' files of prices start from, and store it.
+
+Run with ``python -m benchmarks.forecasting.global_tilt``.
 
 Seven markets' closes together, through the stages of ``basin backtest``. A fold of year Y has seen targets
 before Y alone, so it may serve any forecast made from then on, of these markets or of others.
@@ -10,7 +12,7 @@ from dataclasses import replace
 import pandas as pd
 from safetensors.torch import load_file, save_file
 
-from benchmarks.forecast import BUILD, MARKETS, closes, mirrored
+from benchmarks.forecasting.forecast import BUILD, MARKETS, closes, mirrored
 from tasks.runtime.files import atomic_write, read_json, write_json
 from tasks.tilts.global_prior import GLOBAL_TILT
 from tasks.userdata.request import Request

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks import ROOT
+from benchmarks.operation.times import clone
 from benchmarks.row import Row
-from benchmarks.times import ROOT, clone
 
 SCRIPT = """
 import json, time

@@ -19,10 +19,10 @@ from pathlib import Path
 import psutil
 import yaml
 
+from benchmarks import ROOT
 from benchmarks.row import Row
 from tests.system.test_doors import BASIN, clone, lock, surroundings
 
-ROOT = Path(__file__).resolve().parents[1]
 KILLS = 40
 KINDS = ("flow", "worker", "stage", "dvc", "rename")
 """Who dies: the flow, a Ray worker at work, the stage that DVC runs, DVC itself, or whoever renames."""

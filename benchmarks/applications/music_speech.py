@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.applications import scores_of
+from benchmarks.applications.applications import scores_of
 from benchmarks.row import Row
 from tasks.applications.harness.application import Given
 

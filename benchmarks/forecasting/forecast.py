@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks import exchange
+from benchmarks import ROOT
+from benchmarks.forecasting import exchange
 from benchmarks.row import Row
 from tasks.reporting.verdict import holm
 from tasks.runtime.errors import BasinError
@@ -20,7 +21,6 @@ from tasks.userdata.request import Request
 from tasks.userdata.results import Backtest
 from tasks.userdata.run import alarm, backtest
 
-ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "benchmarks"
 MARKETS = ("sp500", "nasdaq", "dj", "cac", "smi", "wti", "brent")
 DEV = "--dev" in sys.argv

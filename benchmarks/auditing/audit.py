@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.outsiders import CONTROLS, PRICES, TEN
-from benchmarks.outsiders import SEA as OUTSIDE_SEA
+from benchmarks.auditing.blind_corruptions import CONTROLS, PRICES, TEN
+from benchmarks.auditing.blind_corruptions import SEA as OUTSIDE_SEA
+from benchmarks.auditing.spoilings import SEA, SPEC, SPOILINGS, TABLES
 from benchmarks.row import Row
-from benchmarks.spoilings import SEA, SPEC, SPOILINGS, TABLES
 from tasks.checks.check import ORDER
 from tasks.checks.drift import drift
 from tasks.checks.table.evidence import Spec

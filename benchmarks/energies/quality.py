@@ -3,7 +3,7 @@
 All train the same perceptron by Adam on batches of 256 with a moving average of the weights, each in its own
 code. What they learned is then drawn from exactly, by quadrature on one grid, so that no sampler is compared.
 Each target is a mixture of Gaussians, whose score is known. The objective of each library and its learning
-rate were chosen on seeds of their own, ``CHOSEN`` says among which; ``python -m benchmarks.core_quality
+rate were chosen on seeds of their own, ``CHOSEN`` says among which; ``python -m benchmarks.energies.quality
 [LIBRARY]`` runs every objective at every rate on these seeds, which is more than the choice was made from.
 """
 
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.core_sampling import INSTALL, peers
+from benchmarks.energies.sampling import INSTALL, peers
 from benchmarks.row import Row
 from ebm_core import (
     ContrastiveDivergence,
