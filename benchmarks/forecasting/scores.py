@@ -13,7 +13,7 @@ from benchmarks.row import Row
 from tasks.runtime.files import read_json
 from tasks.runtime.params import load_params
 from tasks.runtime.workspace import Workspace
-from tasks.tilts.model import load_fold
+from tasks.tilts.fits import load_fold
 
 DAMPED_PERSISTENCE = {"1": 0.2575, "3": 0.4745, "6": 0.5742, "9": 0.6013, "12": 0.6094}
 """CRPS of damped persistence by season on the same targets, measured elsewhere; climatology is .597."""

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 
 from tasks.domains.domain import require_columns
-from tasks.forecasters.seasonal_monthly import (
+from tasks.forecasters.levels.linear import near
+from tasks.forecasters.levels.monthly import (
     Fit,
     averaged,
     climatology,
     damped_persistence,
     damped_ridge,
     kernel_ridge,
-    near,
     persistence,
     seasonal_ridge,
     slow_ridge,
@@ -220,7 +220,7 @@ def _density(
         kept = training[(training < block[0] - gap) | (training > block[-1] + gap)]
         residual[block - EARLIEST] = known[block + lead] - fit(known, kept, lead, phase)(known, block)
     month = (training + lead + phase) % 12
-    spread = np.array([np.sqrt(np.mean(residual[near(month, m, REACH)] ** 2)) for m in range(12)])
+    spread = np.array([np.sqrt(np.mean(residual[near(month, m, REACH, 12)] ** 2)) for m in range(12)])
     return _Density(loc, spread[(origins + lead + phase) % 12], residual / spread[month])
 
 

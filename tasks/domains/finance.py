@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.domains.domain import require_columns
-from tasks.forecasters.returns import Returns
+from tasks.forecasters.returns.features import Returns
 
 
 class Finance(Returns):

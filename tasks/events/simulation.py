@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import special
 
 from tasks.events.event import Array, Event
-from tasks.forecasters import garch
+from tasks.forecasters.returns import garch
 
 SAMPLES = 20000
 """Simulated paths of each starting variance, half of them the mirror images of the others' shocks in rank."""

@@ -9,7 +9,6 @@ import pandas as pd
 
 from tasks.checks.suites import accepted, read_suite
 from tasks.domains import get_domain
-from tasks.forecasters.frozen_returns import forecast_frozen
 from tasks.operations.registry import in_use
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, read_json, write_json
@@ -45,9 +44,8 @@ def daily_forecast(root: Path, domain: str, as_of: date) -> dict[str, Any]:
     raw, _, _ = accepted(suite, raw, f"{domain} on {as_of}", daily / "data_docs")
     model = load_model(used / "model")
     if known.returns:
-        inputs, classical = forecast_frozen(
-            known, raw, read_json(used / "model" / "classical.json")["series"]
-        )
+        frozen = read_json(used / "model" / "classical.json")["series"]
+        inputs, classical = known.forecast_frozen(raw, frozen)
     else:
         inputs, classical = known.features(raw, params.features, start=raw["time"].max())
     last = inputs.groupby("series", sort=False)["origin"].transform("max")

@@ -12,7 +12,6 @@ from ebm_core.tilts.tilted import TiltedDistribution, untilted
 from tasks.checks.drift import drift
 from tasks.checks.suites import accepted, read_suite
 from tasks.domains import get_domain
-from tasks.forecasters.frozen_returns import forecast_frozen
 from tasks.operations.change_detector import conformal, detector_path, threshold
 from tasks.operations.registry import in_use
 from tasks.runtime.errors import BasinError
@@ -70,7 +69,7 @@ def monitor(root: Path, domain: str, as_of: date) -> dict[str, Any]:
     else:
         if known.returns:
             frozen = read_json(used / "model" / "classical.json")["series"]
-            inputs, classical = forecast_frozen(known, raw, frozen, since=raw["time"].min())
+            inputs, classical = known.forecast_frozen(raw, frozen, since=raw["time"].min())
         else:
             inputs, classical = known.features(raw, params.features)
         first = inputs["lead"].min()

@@ -6,13 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file
 
 from ebm_core.tilts.tilted import TiltedDistribution, untilted
 from tasks.domains import get_domain
-from tasks.forecasters.mixture_density import MixtureDensityNetwork
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import atomic_write, read_json, write_json
+from tasks.runtime.files import atomic_write, write_json
 from tasks.runtime.parallel import Progress, run_units, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
@@ -20,7 +18,8 @@ from tasks.scoring.predictive import TAIL_LEVELS, Predictive, from_mixture, from
 from tasks.scoring.summary import headline, plot_tables, summarise
 from tasks.scoring.value_at_risk import recalibrated_levels
 from tasks.sources.quarantine import valid
-from tasks.tilts.model import FORECAST_PANELS, load_fold, model_rows, skewt, standardised
+from tasks.tilts.fits import load_fold, load_network, prior_weights, read_folds
+from tasks.tilts.model import FORECAST_PANELS, model_rows, skewt, standardised
 
 
 def evaluate(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
@@ -37,7 +36,7 @@ def evaluate(workspace: Workspace, params: DomainParams, progress: Progress = si
         )
     forecasts, errors = forecast_rows(workspace, domain, rows, progress)
     scores = summarise(domain, forecasts)
-    listed = read_json(workspace.fits / "fits.json")["folds"]
+    listed = read_folds(workspace.fits)
     scores["normaliser_error"] = max(errors)
     scores["chosen"] = {
         "base": domain.base,
@@ -63,7 +62,7 @@ def forecast_rows(
 ) -> tuple[pd.DataFrame, list[float]]:
     """The long table of every model's forecast of ``rows``, and each fold's normaliser error in nats."""
     classical, raw = pd.read_parquet(workspace.classical), valid(workspace.raw, workspace.quarantine)
-    listed = read_json(workspace.fits / "fits.json")["folds"]
+    listed = read_folds(workspace.fits)
     years = {int(entry["fold"]) for entry in listed if entry["fold"] != "final"}
     without = rows[~rows["origin"].dt.year.isin(years)]
     if len(without):
@@ -96,7 +95,7 @@ def _tails(
     """The levels of value at risk for ``rows``, from the model's forecasts of all folds before each."""
     inputs = pd.read_parquet(workspace.inputs)
     past = inputs[inputs["target"].notna() & (inputs["time"] <= rows["time"].max())]
-    folds = [entry["fold"] for entry in read_json(workspace.fits / "fits.json")["folds"]]
+    folds = [entry["fold"] for entry in read_folds(workspace.fits)]
     years = [(fold, past[past["origin"].dt.year == int(fold)]) for fold in folds if fold != "final"]
     units = [
         (workspace.fits, fold, part, classical[classical["origin"].dt.year == int(fold)])
@@ -155,20 +154,6 @@ def _score_fold(
 
 
 def _mdn(fits: Path, entry: dict[str, Any], rows: pd.DataFrame, observed: np.ndarray) -> Predictive:
-    config = entry["mdn"]
-    network = MixtureDensityNetwork(
-        len(config["columns"]), config["hidden"], config["seeds"], torch.Generator()
-    )
-    prefix = f"mdn/{entry['fold']}/"
-    parameters = load_file(fits / "fits.safetensors")
-    network.load_state_dict(
-        {k.removeprefix(prefix): v for k, v in parameters.items() if k.startswith(prefix)}
-    )
+    config, network = entry["mdn"], load_network(fits, entry)
     x = standardised(rows, config["columns"], config["center"], config["spread"]).float()
     return from_mixture(network, x, config["target_center"], config["target_spread"], observed)
-
-
-def prior_weights(tilt: dict[str, Any]) -> dict[str, float]:
-    """Weight by lead of the tilt learned on other series that a stored one was fitted onto; none, 0."""
-    prior = tilt["prior"]
-    return dict.fromkeys(tilt["weights"], 0.0) if prior is None else dict(prior["weights"])

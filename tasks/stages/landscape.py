@@ -16,11 +16,12 @@ from ebm_core.views.landscapes import PrincipalPlane, local_mean, near_data, sli
 from tasks.domains import get_domain
 from tasks.reporting.maps import canvas, drawing, paint, png, points
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import atomic_write, read_json, write_json
+from tasks.runtime.files import atomic_write, write_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
-from tasks.tilts.model import TiltedModel, load_fold
+from tasks.tilts.fits import load_fold, read_folds
+from tasks.tilts.model import TiltedModel
 
 BATCH = 600
 """States evaluated at once: bounds the memory of the quadrature."""
@@ -214,7 +215,7 @@ def log_to_tensorboard(workspace: Workspace, pictures: dict[str, bytes]) -> None
         for name, picture in pictures.items():
             image = imread(io.BytesIO(picture), format="png")[..., :3]
             writer.add_image(f"landscape/{name.removesuffix('.png')}", image, dataformats="HWC")
-        for fold in read_json(workspace.fits / "fits.json")["folds"]:
+        for fold in read_folds(workspace.fits):
             for kind in ("loss", "validation"):
                 for step, value in zip(fold["steps"], fold[kind], strict=True):
                     writer.add_scalar(f"{kind}/{fold['fold']}", value, step)

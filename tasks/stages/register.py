@@ -8,14 +8,14 @@ import pandas as pd
 from tasks.checks.check import require_pass
 from tasks.checks.forecasts import check_forecasts
 from tasks.domains import get_domain
-from tasks.forecasters.frozen_returns import frozen_parameters
 from tasks.reporting.model_card import model_card
 from tasks.runtime.files import atomic_write, read_json, write_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
 from tasks.sources.quarantine import valid
-from tasks.tilts.model import load_fold, save_model
+from tasks.tilts.fits import load_fold
+from tasks.tilts.model import save_model
 
 
 def register(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def register(workspace: Workspace, params: DomainParams, progress: Progress = si
         save_model(folder, model, about)
         if domain.returns:
             raw, classical = valid(workspace.raw, workspace.quarantine), pd.read_parquet(workspace.classical)
-            write_json(folder / "classical.json", frozen_parameters(domain, raw, classical, params.features))
+            write_json(folder / "classical.json", domain.frozen_parameters(raw, classical, params.features))
         hashes = {
             f"model/{p.name}": hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())
         }

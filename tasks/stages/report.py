@@ -15,6 +15,7 @@ from tasks.runtime.files import atomic_write, read_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
+from tasks.tilts.fits import read_folds
 from tasks.tilts.model import load_model
 
 
@@ -61,7 +62,7 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
             pd.read_parquet(workspace.inputs),
             pd.read_parquet(workspace.classical),
             load_model(workspace.model),
-            read_json(workspace.fits / "fits.json")["folds"][-1]["path"],
+            read_folds(workspace.fits)[-1]["path"],
             domain,
         ),
         trust.landscape(workspace.landscape, read_json(workspace.landscape / "landscape.json")["figures"]),

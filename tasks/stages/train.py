@@ -1,16 +1,15 @@
 """Stage ``train``: walk-forward tilts of each capacity, grown only where past scores pay for it."""
 
-import json
 from dataclasses import asdict, replace
 from typing import Any
 
-from safetensors.torch import save_file
 from torch import Tensor
 
 from tasks.runtime.files import atomic_write
 from tasks.runtime.parallel import Progress, run_units, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
+from tasks.tilts.fits import write_fits
 from tasks.tilts.model import TiltedModel, tensors
 from tasks.tilts.pool_weights import PoolWeights
 from tasks.tilts.training_data import training_data
@@ -66,9 +65,7 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
             }
         )
     with atomic_write(workspace.fits) as (folder,):
-        folder.mkdir()
-        save_file(parameters, folder / "fits.safetensors")
-        (folder / "fits.json").write_text(json.dumps({"folds": entries}, indent=2) + "\n", encoding="utf-8")
+        write_fits(folder, entries, parameters)
     final = entries[-1]
     return {"folds": len(entries), "capacity": final["capacity"], "weights": final["weights"]}
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from tasks.runtime.files import read_json
-from tasks.tilts.model import TiltedModel, load_fold
+from tasks.tilts.fits import load_fold, read_folds
+from tasks.tilts.model import TiltedModel
 from tasks.tilts.walk_forward import Fold
 
 GLOBAL_TILT = Path(__file__).parent / "global_tilt"
@@ -19,7 +19,7 @@ def prior_tilts(fits: Path, plan: list[Fold]) -> tuple[list[TiltedModel | None],
     earned out of sample on the series it was trained on, and the mean yearly gain that it had there, in
     nats.
     """
-    folds = read_json(fits / "fits.json")["folds"]
+    folds = read_folds(fits)
     tilts: list[TiltedModel | None] = []
     gains = []
     for fold in plan:

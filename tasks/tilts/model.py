@@ -172,15 +172,3 @@ def load_model(folder: Path) -> TiltedModel:
         return restore(config["tilt"], load_file(folder / "model.safetensors"))
     except (KeyError, TypeError, RuntimeError, OSError) as error:
         raise BasinError(f"{folder} holds no usable model ({error}); run the stage register again") from error
-
-
-def load_fold(fits: Path, fold: str) -> TiltedModel:
-    """The model chosen for one fold of ``fits/`` (``final`` for the forecast)."""
-    listed = read_json(fits / "fits.json")["folds"]
-    for entry in listed:
-        if entry["fold"] == fold:
-            parameters = load_file(fits / "fits.safetensors")
-            return restore(entry["tilt"], below(parameters, f"{fold}/"))
-    raise BasinError(
-        f"{fits}: no fold {fold}; found {', '.join(e['fold'] for e in listed)}; run the stage train again"
-    )

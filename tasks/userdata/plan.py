@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tasks.forecasters.returns import HISTORY, first_base
-from tasks.forecasters.seasonal_levels import PERIODS as CYCLE
-from tasks.forecasters.seasonal_levels import first_origin
+from tasks.forecasters.levels.features import PERIODS as CYCLE
+from tasks.forecasters.levels.features import first_origin
+from tasks.forecasters.returns.features import HISTORY
+from tasks.forecasters.returns.scale_regression import first_base
 from tasks.runtime.errors import BasinError
 from tasks.runtime.params import DomainParams, FeatureParams
 from tasks.tilts.walk_forward import FEWEST

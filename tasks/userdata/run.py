@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from tasks.events.event import parse
-from tasks.forecasters.frozen_returns import forecast_frozen, frozen_parameters, inputs_of
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, read_json, sha256, write_json
 from tasks.runtime.parallel import Progress, silent
@@ -17,7 +16,8 @@ from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
 from tasks.sources.quarantine import valid
 from tasks.stages import stage_function
-from tasks.tilts.model import load_fold, save_model
+from tasks.tilts.fits import load_fold
+from tasks.tilts.model import save_model
 from tasks.userdata.alarm import Alarm
 from tasks.userdata.alarm import alarm as raise_alarms
 from tasks.userdata.joint_paths import domain_of, evaluate_paths, forecast_paths, load_tilt, save_tilt
@@ -109,7 +109,7 @@ def forecast(
         _save_frozen(workspace, params)
     else:
         run_stages(("validate",), workspace, params, stages)
-        _thaw(workspace, model)
+        _forecast_frozen(workspace, model)
     run_stages(("forecast",), workspace, params, stages)
     return Forecast(out, read_json(workspace.forecast), notes)
 
@@ -120,21 +120,20 @@ def _save_frozen(workspace: OwnWorkspace, params: DomainParams) -> None:
         return
     with atomic_write(workspace.model / "classical.json") as (path,):
         raw, classical = valid(workspace.raw, workspace.quarantine), pd.read_parquet(workspace.classical)
-        write_json(path, frozen_parameters(domain, raw, classical, params.features))
+        write_json(path, domain.frozen_parameters(raw, classical, params.features))
 
 
-def _thaw(workspace: OwnWorkspace, model: Path) -> None:
+def _forecast_frozen(workspace: OwnWorkspace, model: Path) -> None:
     if not workspace.own.returns:
         raise BasinError("--model is for prices and rates; leave it out for levels, which fit in seconds")
     kept = read_json(model / "classical.json")
-    if kept["inputs"] != inputs_of(workspace.own):
+    if kept["inputs"] != workspace.own.frozen_inputs():
         raise BasinError(
             f"--model {model} was fitted to other inputs: {kept['inputs']}, the file has "
-            f"{inputs_of(workspace.own)}; give the same columns, or leave --model out"
+            f"{workspace.own.frozen_inputs()}; give the same columns, or leave --model out"
         )
-    inputs, classical = forecast_frozen(
-        workspace.own, valid(workspace.raw, workspace.quarantine), kept["series"]
-    )
+    raw = valid(workspace.raw, workspace.quarantine)
+    inputs, classical = workspace.own.forecast_frozen(raw, kept["series"])
     with atomic_write(workspace.inputs, workspace.classical) as (inputs_path, classical_path):
         inputs.to_parquet(inputs_path, index=False)
         classical.to_parquet(classical_path, index=False)

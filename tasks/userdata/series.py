@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tasks.forecasters.returns import Returns
-from tasks.forecasters.seasonal_levels import SeasonalLevels
+from tasks.forecasters.levels.features import SeasonalLevels
+from tasks.forecasters.returns.features import Returns
 from tasks.tilts.global_prior import GLOBAL_TILT
 
 PERIODS = {"B": "trading day", "D": "day", "W": "week", "MS": "month", "h": "hour"}

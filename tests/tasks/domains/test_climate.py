@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tasks.domains.climate import DOMAIN, MODELS
-from tasks.forecasters.seasonal_monthly import (
+from tasks.forecasters.levels.monthly import (
     averaged,
     climatology,
     damped_persistence,

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from tasks.domains.finance import DOMAIN
-from tasks.forecasters.garch import MODELS, one_step
-from tasks.forecasters.returns import REGRESSIONS, measures
+from tasks.forecasters.returns.garch import MODELS, one_step
+from tasks.forecasters.returns.scale_regression import REGRESSIONS, measures
 from tasks.runtime.errors import BasinError
 from tasks.runtime.params import FeatureParams
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tasks.forecasters import garch
+from tasks.forecasters.returns import garch
 
 
 @pytest.mark.parametrize("model", garch.MODELS)

@@ -99,12 +99,17 @@ def damped_persistence(
     columns = []
     for lead in leads:
         now, later, past = target[: known - lead], target[lead:known], season[: known - lead]
-        slope = np.empty(period)
-        for s in range(period):
-            close = near(past, s, reach, period)
-            slope[s] = (now[close] * later[close]).sum() / max((now[close] ** 2).sum(), 1e-12)
-        columns.append(slope[season] * target)
+        columns.append(slopes(now, later, past, reach, period)[season] * target)
     return np.column_stack(columns)
+
+
+def slopes(now: np.ndarray, later: np.ndarray, season: np.ndarray, reach: int, period: int) -> np.ndarray:
+    """b of later = b·now by least squares over the rows at most ``reach`` from each season, ``(period,)``."""
+    slope = np.empty(period)
+    for s in range(period):
+        close = near(season, s, reach, period)
+        slope[s] = (now[close] * later[close]).sum() / max((now[close] ** 2).sum(), 1e-12)
+    return slope
 
 
 def lim(

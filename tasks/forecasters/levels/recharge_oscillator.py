@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.forecasters.seasonal_linear import Locations, seasonal, waves
+from tasks.forecasters.levels.linear import Locations, seasonal, waves
 
 SUBSTEPS = 10
 """Euler steps between two rows; a forecast is their mean, as in the package XRO."""
@@ -25,7 +25,7 @@ def xro(
     differences by least squares and integrated by :data:`SUBSTEPS` Euler steps a row: the fit of the package
     ``XRO`` with ``maskNT=["T2", "TH"]``, vectorised over origins; a ``penalty`` shrinks L, b and c to zero
     (persistence), their harmonics most, which short records need. Arguments and result as in
-    :mod:`tasks.forecasters.seasonal_linear`. Zhao et al. (2024), Explainable El Niño predictability from
+    :mod:`tasks.forecasters.levels.linear`. Zhao et al. (2024), Explainable El Niño predictability from
     climate mode interactions, Nature 630.
     """
     count = min(2, (period - 1) // 2)

@@ -7,8 +7,8 @@ import pandas as pd
 from pandas.tseries.frequencies import to_offset
 from scipy import stats
 
-from tasks.forecasters.seasonal_ensemble import MEMBERS, PEERS, UNLEARNT, locations
-from tasks.forecasters.seasonal_linear import harmonics, near
+from tasks.forecasters.levels.ensemble import MEMBERS, PEERS, UNLEARNT, locations
+from tasks.forecasters.levels.linear import harmonics, near
 from tasks.runtime.errors import BasinError
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import FeatureParams

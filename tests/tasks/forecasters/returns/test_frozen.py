@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.forecasters.frozen_returns import forecast_frozen, frozen_parameters
+from tasks.forecasters.returns.frozen import forecast_frozen, frozen_parameters
 from tasks.runtime.errors import BasinError
 from tasks.runtime.params import FeatureParams
 from tasks.userdata.series import OwnReturns

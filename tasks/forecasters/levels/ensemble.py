@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from tasks.forecasters.recharge_oscillator import xro
-from tasks.forecasters.seasonal_linear import (
+from tasks.forecasters.levels.linear import (
     MODULATION,
     changes,
     corrected,
@@ -12,6 +11,7 @@ from tasks.forecasters.seasonal_linear import (
     lim,
     seasonal,
 )
+from tasks.forecasters.levels.recharge_oscillator import xro
 
 PEERS: tuple[str, ...] = ("seasonal-ridge", "lim", "xro", "damped-persistence", "climatology", "persistence")
 MEMBERS = (

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.forecasters.recharge_oscillator import xro
-from tasks.forecasters.seasonal_ensemble import MEMBERS, PEERS
-from tasks.forecasters.seasonal_levels import _MODELS, BASE, LEARNING, SeasonalLevels, _Walk
-from tasks.forecasters.seasonal_linear import changes, corrected, lim, ridge
+from tasks.forecasters.levels.ensemble import MEMBERS, PEERS
+from tasks.forecasters.levels.features import _MODELS, BASE, LEARNING, SeasonalLevels, _Walk
+from tasks.forecasters.levels.linear import changes, corrected, lim, ridge
+from tasks.forecasters.levels.recharge_oscillator import xro
 from tasks.runtime.errors import BasinError
 from tasks.runtime.params import FeatureParams
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from tasks.forecasters.levels import linear
+
 Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """``predict(anomaly, origins)``: expected anomaly ``lead`` months after each origin."""
 
@@ -27,11 +29,7 @@ def persistence(anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int)
 def damped_persistence(anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int) -> Predict:
     """a(t + h) = b(m)·a(t), b fitted by least squares on target months m − 1, m, m + 1."""
     target = (origins + lead + phase) % 12
-    now, later = anomaly[origins], anomaly[origins + lead]
-    slope = np.empty(12)
-    for m in range(12):
-        season = near(target, m, 1)
-        slope[m] = (now[season] * later[season]).sum() / (now[season] ** 2).sum()
+    slope = linear.slopes(anomaly[origins], anomaly[origins + lead], target, 1, 12)
     return lambda values, at: slope[(at + lead + phase) % 12] * values[at]
 
 
@@ -108,12 +106,6 @@ def switched(barrier: int, before: Fit, beyond: Fit) -> Fit:
     )
 
 
-def near(month: np.ndarray, centre: int, reach: int) -> np.ndarray:
-    """Which months are at most ``reach`` calendar months from ``centre``."""
-    close: np.ndarray = np.minimum((month - centre) % 12, (centre - month) % 12) <= reach
-    return close
-
-
 def _ridge(prior: Fit, lags: tuple[int, ...], penalty: float, harmonics: int) -> Fit:
     def fit(anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int) -> Predict:
         first = prior(anomaly, origins, lead, phase)
@@ -132,9 +124,7 @@ def _design(
     anomaly: np.ndarray, at: np.ndarray, lags: tuple[int, ...], ahead: int, harmonics: int
 ) -> np.ndarray:
     """Lagged anomalies times 1 and ``harmonics`` pairs of the target month, ``at + ahead`` months on."""
-    season = 2 * np.pi * ((at + ahead) % 12) / 12
-    waves = [f(k * season) for k in range(1, harmonics + 1) for f in (np.cos, np.sin)]
-    seasonal = np.column_stack([np.ones(len(at)), *waves])
+    seasonal = linear.harmonics((at + ahead) % 12, 12, harmonics)
     lagged = np.column_stack([anomaly[at - lag] for lag in lags])
     design: np.ndarray = (lagged[:, :, None] * seasonal[:, None, :]).reshape(len(at), -1)
     return design

@@ -1,0 +1,1 @@
+"""Levels with a season, such as temperatures: several steps ahead."""

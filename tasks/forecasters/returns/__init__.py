@@ -1,0 +1,1 @@
+"""Returns of prices and changes of rates, one step ahead."""

@@ -1,0 +1,188 @@
+"""Returns of prices and changes of rates, one step ahead: scale regression and volatility models."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from tasks.forecasters.returns import frozen, garch
+from tasks.forecasters.returns.scale_regression import (
+    REGRESSIONS,
+    base_forecasts,
+    first_base,
+    walk_forward,
+)
+from tasks.runtime.errors import BasinError
+from tasks.runtime.parallel import Progress, run_units, silent
+from tasks.runtime.params import FeatureParams
+
+HISTORY = 1000
+"""Outcomes of the peer ``historical-simulation``."""
+
+
+class Returns:
+    """What every domain of returns shares (``tasks.domains.Domain``); its raw table has a ``close``.
+
+    ``ohlc`` says whether it has ``open, high, low`` too, ``exog`` which other columns are inputs, all
+    known at the origin. The target is 100·Δlog close, or Δclose where ``kind`` is ``rate``.
+    """
+
+    frequency: str
+    ohlc: bool = False
+    exog: tuple[str, ...] = ()
+    logged: tuple[str, ...] = ()
+    """Those of ``exog`` that are positive and enter as logarithms."""
+    kind: str = "price"
+    leads = (1,)
+    peers: tuple[str, ...] = (
+        "scale-regression",
+        "egarch-skewt",
+        "gjr-skewt",
+        "garch-t",
+        "gjr-filtered-simulation",
+        "historical-simulation",
+        "mdn",
+    )
+    reference = "egarch-skewt"
+    base = "pool of scale regressions on all and on the last 500 rows and of EGARCH-skew-t"
+    pool: ClassVar[tuple[str, ...]] = (*REGRESSIONS, "egarch-skewt")
+    prior: Path | None = None
+    returns = True
+    state = "x_z"
+    state_title = "last return, in the standard deviations that EGARCH had predicted"
+
+    def following(self, time: Any) -> np.datetime64:
+        """When the step after the last row ends."""
+        raise NotImplementedError
+
+    def features(
+        self,
+        raw: pd.DataFrame,
+        params: FeatureParams,
+        start: pd.Timestamp | None = None,
+        progress: Progress = silent,
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Inputs known at each close and the classical one-step densities (``tasks.domains.Domain``)."""
+        groups = {
+            str(name): group.reset_index(drop=True) for name, group in raw.groupby("series", sort=False)
+        }
+        short = [name for name, group in groups.items() if len(group) <= first_base(params)]
+        if start is not None and len(short) < len(groups):
+            # A replay of the past: what was too young then had no forecasts.
+            groups = {name: group for name, group in groups.items() if name not in short}
+        for name, group in groups.items():
+            if len(group) <= first_base(params):
+                raise BasinError(
+                    f"{name}: {len(group)} rows, but features need more than {first_base(params)} (twice "
+                    "features.min_rows, in steps of features.refit); give a longer history or lower "
+                    "features.min_rows in params.yaml"
+                )
+        units = [(model, self.steps(group), params) for group in groups.values() for model in garch.MODELS]
+        forecasts = iter(run_units(walk_forward, units, "volatility models", progress))
+        prepared = {name: {m: next(forecasts) for m in garch.MODELS} for name in groups}
+        bases = run_units(
+            base_forecasts,
+            [(self, group, prepared[name], params, start) for name, group in groups.items()],
+            "base models",
+            progress,
+        )
+        inputs, classical = [], []
+        for (name, group), (measures, regressions) in zip(groups.items(), bases, strict=True):
+            base = regressions["scale-regression"]
+            rows = base["row"].to_numpy()
+            keys = self.keys(name, group, rows)
+            inputs.append(pd.concat([keys, self.energy_inputs(measures, base)], axis=1))
+            for model, table in {**regressions, **prepared[name]}.items():
+                chosen = table.set_index("row").loc[rows].reset_index(drop=True)
+                classical.append(
+                    pd.concat([keys[["series", "origin", "lead"]].assign(model=model), chosen], axis=1)
+                )
+        return pd.concat(inputs, ignore_index=True), pd.concat(classical, ignore_index=True)
+
+    def energy_inputs(self, table: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
+        """What the energy sees at the rows of ``base``: the ``x_*`` of the series' ``measures``, and the
+        base's own location and log scale."""
+        x = table.loc[base["row"], [c for c in table.columns if c.startswith("x_")]].reset_index(drop=True)
+        return x.assign(x_log_scale=np.log(base["scale"]), x_loc=base["loc"])
+
+    def empirical(
+        self, inputs: pd.DataFrame, raw: pd.DataFrame, past: pd.DataFrame, model: str
+    ) -> np.ndarray:
+        """Sample of a peer at each origin, ``(len(inputs), HISTORY)``.
+
+        Historical simulation: the last ``HISTORY`` returns. Filtered by GJR: its location and scale with
+        ``HISTORY`` quantiles of all its standardised errors until then (Barone-Adesi et al. 1999).
+        """
+        samplers = {"historical-simulation": self._latest, "gjr-filtered-simulation": self._filtered}
+        if model not in samplers:
+            raise ValueError(f"no empirical peer {model}")
+        samples = np.empty((len(inputs), HISTORY))
+        for name, rows in inputs.groupby("series", sort=False):
+            group = raw[raw["series"] == name]
+            at = inputs.index.get_indexer(rows.index)
+            samples[at] = samplers[model](group, rows, past[past["series"] == name])
+        return samples
+
+    def _latest(self, group: pd.DataFrame, rows: pd.DataFrame, past: pd.DataFrame) -> np.ndarray:
+        position = pd.Index(group["time"]).get_indexer(rows["origin"])
+        if position.min() < HISTORY:
+            raise BasinError(
+                f"{group['series'].iloc[0]}: historical simulation needs {HISTORY} returns before its first "
+                f"forecast, but {rows['origin'].min():%Y-%m-%d} has {position.min()}; set split.test_from "
+                "later"
+            )
+        windows = np.lib.stride_tricks.sliding_window_view(self.steps(group), HISTORY)
+        latest: np.ndarray = windows[position - HISTORY]
+        return latest
+
+    def _filtered(self, group: pd.DataFrame, rows: pd.DataFrame, past: pd.DataFrame) -> np.ndarray:
+        gjr = past[past["model"] == "gjr-skewt"].sort_values("origin", ignore_index=True)
+        loc, scale = gjr["loc"].to_numpy(), gjr["scale"].to_numpy()
+        returns = np.append(self.steps(group), np.nan)
+        error = (returns[pd.Index(group["time"]).get_indexer(gjr["origin"])] - loc) / scale
+        levels = (np.arange(HISTORY) + 0.5) / HISTORY
+        # The error of one origin is known at the next.
+        return np.stack(
+            [
+                loc[k] + scale[k] * np.quantile(error[:k], levels)
+                for k in pd.Index(gjr["origin"]).get_indexer(rows["origin"])
+            ]
+        )
+
+    def frozen_parameters(
+        self, raw: pd.DataFrame, classical: pd.DataFrame, params: FeatureParams
+    ) -> dict[str, Any]:
+        """The classical models at their last refit, to be stored with a model (``classical.json``)."""
+        return frozen.frozen_parameters(self, raw, classical, params)
+
+    def forecast_frozen(
+        self, raw: pd.DataFrame, parameters: dict[str, Any], since: pd.Timestamp | None = None
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """``(inputs, classical)`` of the last origins by stored parameters; nothing is refitted."""
+        return frozen.forecast_frozen(self, raw, parameters, since)
+
+    def frozen_inputs(self) -> dict[str, Any]:
+        """What a file must bring so that stored parameters apply to it."""
+        return frozen.inputs_of(self)
+
+    def steps(self, group: pd.DataFrame) -> np.ndarray:
+        """The target of each row but the last: element i is the return of row i + 1."""
+        close = group["close"].to_numpy()
+        returns: np.ndarray = np.diff(close) if self.kind == "rate" else 100 * np.diff(np.log(close))
+        return returns
+
+    def keys(self, name: str, group: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
+        """``series origin lead time target`` of some rows of a series' raw table."""
+        times = group["time"].to_numpy()
+        following = np.append(times[1:], self.following(times[-1]))
+        target = np.append(self.steps(group), np.nan)
+        return pd.DataFrame(
+            {
+                "series": name,
+                "origin": times[rows],
+                "lead": 1,
+                "time": following[rows],
+                "target": target[rows],
+            }
+        )
