@@ -94,7 +94,7 @@ class DomainParams(Strict):
 
 def load_domains(root: Path) -> list[str]:
     """The names of ``domains`` in ``root/params.yaml``; raises ``BasinError`` like `load_params`."""
-    return _read(root)["domains"]
+    return list(_read(root)["domains"])
 
 
 def load_params(root: Path, domain: str) -> DomainParams:
@@ -148,8 +148,11 @@ def _read(root: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BasinError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     listed = content.get("domains") if isinstance(content, dict) else None
-    if not isinstance(listed, list) or not listed or not all(isinstance(name, str) for name in listed):
-        raise BasinError(f"{path}: expected a mapping with a list `domains` and one section a domain")
+    if not isinstance(listed, dict) or not listed or not all(isinstance(x, str) for x in listed.values()):
+        raise BasinError(
+            f"{path}: expected a mapping with `domains` and one section a domain; `domains` names each domain "
+            "with the folder of its forecasters, as in `domains: {finance: returns, climate: levels}`"
+        )
     # A domain that is taken out of the list may keep its section.
     sections = {name for name, section in content.items() if _is_section(section)}
     unknown = sorted(map(str, set(content) - set(listed) - sections - {"domains"}))

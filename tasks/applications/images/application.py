@@ -246,8 +246,8 @@ class Images(Application):
 
         from tasks.applications.harness.answers import CHANCE, probabilities
         from tasks.applications.harness.stored_model import Scored, p_values
+        from tasks.applications.images.drawing import draw_scored
         from tasks.applications.images.joint_energy import restored
-        from tasks.applications.mri.drawing import draw_scored
 
         pictures = read_pictures(path)
         size, classes = tuple(stored.signature["size"]), stored.signature["classes"]

@@ -51,3 +51,15 @@ def draw_samples(
         "density, one column a class."
     )
     return Picture("samples", "Samples of the model", caption, png(figure))
+
+
+def draw_scored(values: np.ndarray, answers: Any) -> bytes:
+    """New pictures of lowest energy above, of highest below, with what they were taken for."""
+    order, columns = np.argsort(answers["energy"].to_numpy()), 10
+    figure, axes = grid(2, columns)
+    for row, shown in zip(axes, (order[:columns], order[::-1][:columns]), strict=True):
+        for each, i in zip(row, shown, strict=False):
+            said = answers.iloc[i]
+            each.imshow(values[i], cmap="Greys", vmin=0, vmax=1)
+            each.set_title(f"{said['prediction']}, p = {said['p_value']:.3f}", fontsize=7)
+    return png(figure)

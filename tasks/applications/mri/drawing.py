@@ -1,7 +1,5 @@
 """Pictures of the application to scans: slices with heat maps of the energy."""
 
-from typing import Any
-
 import numpy as np
 
 from tasks.applications.harness.application import Picture
@@ -30,18 +28,6 @@ def draw_heat_maps(finder: Finder, healthy: np.ndarray, judged: Lesions, amplitu
         "below the energy of each place above the threshold of healthy slices, and where the lesion is."
     )
     return Picture(f"heat-{amplitude}", f"Heat maps, lesions of {amplitude} s.d.", caption, png(figure))
-
-
-def draw_scored(values: np.ndarray, answers: Any) -> bytes:
-    """New pictures of lowest energy above, of highest below, with what they were taken for."""
-    order, columns = np.argsort(answers["energy"].to_numpy()), 10
-    figure, axes = grid(2, columns)
-    for row, shown in zip(axes, (order[:columns], order[::-1][:columns]), strict=True):
-        for each, i in zip(row, shown, strict=False):
-            said = answers.iloc[i]
-            each.imshow(values[i], cmap="Greys", vmin=0, vmax=1)
-            each.set_title(f"{said['prediction']}, p = {said['p_value']:.3f}", fontsize=7)
-    return png(figure)
 
 
 def draw_found(finder: Finder, slices: np.ndarray, energy: np.ndarray, maps: np.ndarray) -> bytes:

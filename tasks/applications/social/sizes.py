@@ -8,7 +8,10 @@ import torch
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import ndtri
 
-from ebm_core import BilinearEnergy, Fit, SkewT, TiltedDistribution, fit_tilt
+from ebm_core.tilts.bilinear import BilinearEnergy
+from ebm_core.tilts.skewt import SkewT
+from ebm_core.tilts.tilted import TiltedDistribution
+from ebm_core.tilts.training import Fit, fit_tilt
 
 STEPS = 100
 """Most steps of the cumulative distribution."""

@@ -16,7 +16,7 @@ def checkout(tmp_path: Path) -> Path:
     root = tmp_path / "project"
     root.mkdir()
     (root / "dvc.yaml").write_text("stages:\n  make:\n    cmd: echo 1 > out.txt\n    outs: [out.txt]\n")
-    (root / "params.yaml").write_text("domains: [finance]\nfinance: {}\n")
+    (root / "params.yaml").write_text("domains: {finance: returns}\nfinance: {}\n")
     for command in (
         ["git", "init", "-q"],
         [sys.executable, "-m", "dvc", "init", "-q"],

@@ -48,7 +48,7 @@ def test_a_split_out_of_order_or_within_a_year_is_refused(tmp_path: Path) -> Non
 
 
 def test_a_section_of_a_domain_that_is_not_listed_is_left_alone(tmp_path: Path) -> None:
-    text = GOOD.replace("domains: [finance, climate]", "domains: [finance]")
+    text = GOOD.replace(", climate: levels}", "}")
     (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
     assert load_domains(tmp_path) == ["finance"]
     load_params(tmp_path, "finance")
@@ -67,6 +67,7 @@ def test_dates_must_be_quoted_because_dvc_reads_the_same_file(tmp_path: Path) ->
 def test_what_is_no_params_file_is_refused(tmp_path: Path) -> None:
     assert "not valid YAML" in message(tmp_path, "finance: [")
     assert "expected a mapping" in message(tmp_path, "- finance\n")
+    assert "`domains: {finance: returns, climate: levels}`" in message(tmp_path, "domains: [finance]\n")
     assert "`domains` does not list `speech`; it lists finance, climate" in message(tmp_path, GOOD, "speech")
     with pytest.raises(BasinError, match="missing"):
         load_params(tmp_path / "elsewhere", "finance")
