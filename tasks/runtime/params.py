@@ -148,9 +148,9 @@ def _read(root: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BasinError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     listed = content.get("domains") if isinstance(content, dict) else None
-    if not isinstance(listed, dict) or not listed or not all(isinstance(x, str) for x in listed.values()):
+    if not isinstance(listed, dict) or not listed or {type(kind) for kind in listed.values()} != {str}:
         raise BasinError(
-            f"{path}: expected a mapping with `domains` and one section a domain; `domains` names each domain "
+            f"{path}: expected a mapping with `domains` and one section a domain; `domains` names each of them "
             "with the folder of its forecasters, as in `domains: {finance: returns, climate: levels}`"
         )
     # A domain that is taken out of the list may keep its section.
