@@ -42,12 +42,12 @@ def backtest(
         target=target,
         exog=tuple(exog),
         leads=tuple(leads),
-        test_from=None if test_from is None else pd.Timestamp(test_from).date(),
-        test_to=None if test_to is None else pd.Timestamp(test_to).date(),
+        test_from=_day(test_from),
+        test_to=_day(test_to),
         peers=None if peers is None else tuple(peers),
         **options,
     )
-    return _backtest(data if isinstance(data, pd.DataFrame) else Path(data), request, Path(out))
+    return _backtest(_source(data), request, Path(out))
 
 
 def forecast(
@@ -67,8 +67,7 @@ def forecast(
     backtest or forecast left, nothing is refitted. Raises ``tasks.runtime.errors.BasinError`` in one line.
     """
     request = Request(time=time, target=target, exog=tuple(exog), leads=tuple(leads), **options)
-    source = data if isinstance(data, pd.DataFrame) else Path(data)
-    return _forecast(source, request, Path(out), None if model is None else Path(model))
+    return _forecast(_source(data), request, Path(out), None if model is None else Path(model))
 
 
 def alarm(
@@ -93,9 +92,16 @@ def alarm(
         target=target,
         exog=tuple(exog),
         kind="price",
-        test_from=None if test_from is None else pd.Timestamp(test_from).date(),
-        test_to=None if test_to is None else pd.Timestamp(test_to).date(),
+        test_from=_day(test_from),
+        test_to=_day(test_to),
         **options,
     )
-    source = data if isinstance(data, pd.DataFrame) else Path(data)
-    return _alarm(source, request, event, max_false_alarms_per_year, Path(out))
+    return _alarm(_source(data), request, event, max_false_alarms_per_year, Path(out))
+
+
+def _source(data: pd.DataFrame | str | Path) -> pd.DataFrame | Path:
+    return data if isinstance(data, pd.DataFrame) else Path(data)
+
+
+def _day(text: str | date | None) -> date | None:
+    return None if text is None else pd.Timestamp(text).date()

@@ -10,11 +10,10 @@ from typing import Any
 import httpx
 from prefect import flow, task
 from prefect.artifacts import create_image_artifact, create_link_artifact, create_table_artifact
-from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed, Failed
 
 from flows.listener import listener
-from flows.prefect_ui import UiProgress, one_line, transient
+from flows.prefect_ui import STAGE_TASK, UiProgress, one_line
 from flows.run_record import RunRecord
 from flows.stage import StageRecord
 from tasks.applications.harness.project import FOLDER, project_run
@@ -25,15 +24,7 @@ from tasks.runtime.parallel import Progress
 from tasks.runtime.workspace import Workspace
 
 
-@task(
-    retries=2,
-    retry_delay_seconds=[2, 10],
-    retry_condition_fn=transient,
-    task_run_name="{stage} {name}",
-    persist_result=False,
-    result_serializer="json",
-    cache_policy=NO_CACHE,
-)
+@task(task_run_name="{stage} {name}", **STAGE_TASK)
 def stage_task(stage: str, name: str, act: Callable[[Progress], None] | None, out: Path, verdict: str) -> Any:
     """Run one stage, or where there is nothing to ``act`` end *Cached*, as DVC's ``verdict`` says."""
     record, began, hear = StageRecord(stage, name), time.monotonic(), listener.get()

@@ -13,11 +13,10 @@ from prefect.artifacts import (
     create_markdown_artifact,
     create_table_artifact,
 )
-from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed, Failed
 
 from flows.listener import listener
-from flows.prefect_ui import UiProgress, one_line, transient
+from flows.prefect_ui import STAGE_TASK, UiProgress, one_line
 from flows.run_record import RunRecord
 from flows.stage import StageRecord, bring_stage_up_to_date
 from tasks.reporting.tables import forecast_lines, score_tables
@@ -28,15 +27,7 @@ from tasks.runtime.workspace import Workspace
 from tasks.stages import STAGES
 
 
-@task(
-    retries=2,
-    retry_delay_seconds=[2, 10],
-    retry_condition_fn=transient,
-    task_run_name="{stage} {domain}",
-    persist_result=False,
-    result_serializer="json",
-    cache_policy=NO_CACHE,
-)
+@task(task_run_name="{stage} {domain}", **STAGE_TASK)
 def stage_task(stage: str, domain: str, root: str) -> Any:
     """Bring one stage up to date; its state is *Cached* when DVC found nothing to do."""
     record = bring_stage_up_to_date(stage, domain, Path(root), listener.get(), UiProgress(stage, domain))

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
 from tasks.runtime.errors import BasinError
@@ -29,6 +30,17 @@ def one_line(failure: BaseException, stage: str, workspace: Workspace) -> str:
     return (
         f"{where}: {type(failure).__name__}: {text[:300]} (a bug; the traceback is in {workspace.run_record})"
     )
+
+
+STAGE_TASK: dict[str, Any] = {
+    "retries": 2,
+    "retry_delay_seconds": [2, 10],
+    "retry_condition_fn": transient,
+    "persist_result": False,
+    "result_serializer": "json",
+    "cache_policy": NO_CACHE,
+}
+"""Options of every Prefect task that runs a stage: DVC alone decides what is cached."""
 
 
 class UiProgress:

@@ -111,6 +111,59 @@ def test_no_modules_import_each_other_in_a_circle(project_root: Path) -> None:
     assert cycles(imports(project_root)) == []
 
 
+ORDER = (
+    "runtime",
+    "forecasters",
+    "domains",
+    "sources",
+    "checks",
+    "tilts",
+    "scoring",
+    "reporting",
+    "events",
+    "fields",
+    "stages",
+    "userdata",
+    "operations",
+    "applications",
+)
+"""Folders of ``tasks/``, each importing only from those before it."""
+
+
+def upwards(root: Path) -> list[str]:
+    """Imports of a folder of ``tasks/`` by one that stands before it in ``ORDER``."""
+    found = []
+    for name, imported in imports(root).items():
+        folder = name.split(".")[1:2]
+        for other in imported:
+            if name.startswith("tasks.") and other.startswith("tasks.") and folder[0] in ORDER:
+                above = other.split(".")[1]
+                if above not in ORDER or ORDER.index(above) > ORDER.index(folder[0]):
+                    found.append(f"{name} imports {other}")
+    return found
+
+
+def test_the_folders_of_tasks_import_one_way_only(project_root: Path) -> None:
+    folders = {path.parent.name for path in (project_root / "tasks").glob("*/__init__.py")}
+    assert folders == set(ORDER)
+    assert {path.name for path in (project_root / "tasks").glob("*.py")} == {"__init__.py", "__main__.py"}
+    assert upwards(project_root) == []
+
+
+def test_an_import_up_the_folders_is_found(tmp_path: Path) -> None:
+    for folder in ("runtime", "stages"):
+        (tmp_path / "tasks" / folder).mkdir(parents=True)
+    (tmp_path / "tasks/runtime/files.py").write_text("def f():\n    from tasks.stages import train")
+    (tmp_path / "tasks/stages/train.py").write_text("from tasks.runtime import files")
+    assert upwards(tmp_path) == ["tasks.runtime.files imports tasks.stages.train"]
+
+
+def test_nothing_but_the_registry_imports_a_stage(project_root: Path) -> None:
+    """The registry imports them by name."""
+    named = {other for imported in imports(project_root).values() for other in imported}
+    assert not {name for name in named if name.startswith("tasks.stages.")}
+
+
 def test_a_circle_is_found_at_any_length_and_inside_functions(tmp_path: Path) -> None:
     folder = tmp_path / "tasks"
     folder.mkdir()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import yaml
 
 from tasks.runtime.errors import BasinError
 
@@ -115,6 +116,18 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def read_yaml(path: Path, remedy: str) -> Any:
+    """Read YAML safely; raises ``BasinError`` where it is missing, with ``remedy``, or broken."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BasinError(f"{path} is missing; {remedy}") from error
+    except OSError as error:
+        raise BasinError(f"cannot read {path}: {error.strerror}; {remedy}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BasinError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -5,11 +5,10 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import atomic_write
+from tasks.runtime.files import atomic_write, read_yaml
 
 
 class Strict(BaseModel):
@@ -141,16 +140,11 @@ def set_as_of(root: Path, domains: list[str], as_of: date) -> None:
 
 def _read(root: Path) -> dict[str, Any]:
     path = root / "params.yaml"
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise BasinError(f"{path} is missing; run inside a Basin project or pass --root") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BasinError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    content: dict[str, Any] = read_yaml(path, "run inside a Basin project or pass --root")
     listed = content.get("domains") if isinstance(content, dict) else None
     if not isinstance(listed, dict) or not listed or {type(kind) for kind in listed.values()} != {str}:
         raise BasinError(
-            f"{path}: expected a mapping with `domains` and one section a domain; `domains` names each of them "
+            f"{path}: expected a mapping with `domains` and one section a domain; `domains` names each "
             "with the folder of its forecasters, as in `domains: {finance: returns, climate: levels}`"
         )
     # A domain that is taken out of the list may keep its section.

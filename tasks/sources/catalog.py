@@ -8,11 +8,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import atomic_write
+from tasks.runtime.files import atomic_write, read_yaml
 from tasks.runtime.parallel import Progress, silent
 from tasks.sources.entries import DatasetSource, LibrarySource, Source, TableSource, UrlSource
 
@@ -35,12 +34,7 @@ class SourceTable:
 
 def load_catalog(path: Path) -> dict[str, Source]:
     """All entries by name. Raises ``BasinError`` naming entry and key where one is unknown or wrong."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BasinError(f"cannot read {path}: {error.strerror}; restore it with `git checkout`") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BasinError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    content = read_yaml(path, "restore it with `git checkout`")
     if not isinstance(content, dict):
         raise BasinError(f"{path}: expected one mapping a source, found {type(content).__name__}")
     adapter: TypeAdapter[Any] = TypeAdapter(Source)

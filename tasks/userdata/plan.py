@@ -137,9 +137,9 @@ def _levels(reading: Reading, request: Request, name: str, first: pd.Timestamp, 
     features = FeatureParams(
         refit=request.refit or REFIT[reading.freq], min_rows=max(least, 24, min(240, rows // 3))
     )
-    low, high = (float(q) for q in before["close"].quantile([1 / 3, 2 / 3]))
+    low, high = (float(q) for q in before["value"].quantile([1 / 3, 2 / 3]))
     domain = OwnLevels(
-        target="close",
+        target="value",
         exog=reading.exog,
         leads=request.leads,
         freq=None if reading.freq == "W" else reading.freq,
@@ -158,7 +158,7 @@ def _levels(reading: Reading, request: Request, name: str, first: pd.Timestamp, 
         "warm_steps": 40,
         "validation_share": 0.4,
     }
-    spread = float(before["close"].std())
+    spread = float(before["value"].std())
     events = tuple(f"{sign} {edge:.4f}" for sign, edge in ((">=", spread), ("<=", -spread)))
     return domain, features, train, events
 

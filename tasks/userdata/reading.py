@@ -35,7 +35,7 @@ FILES = "CSV, Parquet or NetCDF"
 
 @dataclass(frozen=True)
 class Reading:
-    """The long table ``time, series``, the value under ``close``, inputs under their names; and what was
+    """The long table ``time, series``, ``value`` of a level or ``close`` of a price, inputs; and what was
     inferred: ``kind``, ``freq``, ``ohlc``, ``exog``, and ``notes``, a sentence for each choice made."""
 
     table: pd.DataFrame
@@ -90,6 +90,9 @@ def understand(frame: pd.DataFrame, request: Request, label: str) -> Reading:
     table["series"] = frame[request.series].astype(str).to_numpy() if request.series else request.target
     table["close"] = _numbers(frame[request.target], label, notes)
     theirs = [c for c in request.exog if str(c).lower() not in OHLC]
+    taken = [c for c in theirs if c in ("time", "series", "close", "value")]
+    if taken:
+        raise BasinError(f"{label}: --exog {taken[0]}: the name is used inside; rename the column")
     for column in theirs:
         table[column] = _numbers(frame[column], label, notes)
     has_range = all(name in lower for name in OHLC) and request.target not in [lower[n] for n in OHLC]
@@ -112,7 +115,9 @@ def understand(frame: pd.DataFrame, request: Request, label: str) -> Reading:
             f"{label}: {constant[0]} has one value only, {table['close'].iloc[0]:g}; a forecast "
             "needs a series that moves"
         )
-    columns = ["time", "series", "close", *theirs, *(OHLC if ohlc else ())]
+    value = "value" if kind == "level" else "close"
+    columns = ["time", "series", value, *theirs, *(OHLC if ohlc else ())]
+    table = table.rename(columns={"close": value})
     return Reading(table[columns].reset_index(drop=True), kind, freq, ohlc, tuple(theirs), tuple(notes))
 
 

@@ -15,7 +15,7 @@ from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
 from tasks.sources.quarantine import valid
-from tasks.stages import stage_function
+from tasks.stages import STAGES, stage_function
 from tasks.tilts.fits import load_fold
 from tasks.tilts.model import save_model
 from tasks.userdata.alarm import Alarm
@@ -28,19 +28,10 @@ from tasks.userdata.request import Request
 from tasks.userdata.results import Backtest, Forecast
 from tasks.userdata.series import suite
 
-FIT = ("validate", "features", "audit", "train")
+BACKTEST = STAGES[STAGES.index("validate") :]
+"""A file is read in place of the stage ``ingest``."""
 
-BACKTEST = (
-    "validate",
-    "features",
-    "audit",
-    "train",
-    "evaluate",
-    "landscape",
-    "register",
-    "forecast",
-    "report",
-)
+FIT = STAGES[STAGES.index("validate") : STAGES.index("train") + 1]
 
 
 @dataclass(frozen=True)

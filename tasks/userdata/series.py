@@ -103,7 +103,7 @@ class OwnLevels(SeasonalLevels):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return ("close", *self.exog)
+        return ("value", *self.exog)
 
     @property
     def unit(self) -> str:
@@ -122,7 +122,7 @@ class OwnLevels(SeasonalLevels):
     def regimes(self, raw: pd.DataFrame) -> pd.DataFrame:
         """Low, middle, high: thirds of the values before the test block."""
         regime = pd.cut(
-            raw["close"], [-np.inf, self.low, self.high, np.inf], labels=["low", "middle", "high"]
+            raw["value"], [-np.inf, self.low, self.high, np.inf], labels=["low", "middle", "high"]
         )
         return raw[["time", "series"]].assign(regime=regime.astype(str))
 

@@ -101,8 +101,8 @@ def toy(tmp_path: Path, project_root: Path, monkeypatch: pytest.MonkeyPatch, pre
     Repo.init(str(tmp_path), no_scm=True).close()
     stages, before = {}, None
     for stage in STAGES:
-        out = f"artifacts/${{item}}/{stage}.txt"
-        do: dict[str, Any] = {"cmd": f"toy {stage} ${{item}}", "params": ["${item}.train"], "outs": [out]}
+        out = f"artifacts/${{key}}/{stage}.txt"
+        do: dict[str, Any] = {"cmd": f"toy {stage} ${{key}}", "params": ["${key}.train"], "outs": [out]}
         if before:
             do["deps"] = [before]
         stages[stage] = {"foreach": "${domains}", "do": do}

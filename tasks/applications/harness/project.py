@@ -8,11 +8,11 @@ was never run.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
 from pydantic import Field, ValidationError
 
 from tasks.applications.harness.application import Given, get_application
 from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_yaml
 from tasks.runtime.params import Strict
 from tasks.runtime.workspace import Workspace
 
@@ -43,14 +43,7 @@ def project_run(name: str, root: Path) -> "Run":
 
 def load_application_params(root: Path, name: str) -> ApplicationParams:
     path = root / FOLDER / "params.yaml"
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BasinError(
-            f"{path}: {error.strerror}; run inside a Basin project, or give --out for a run of its own"
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BasinError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    content = read_yaml(path, "run inside a Basin project, or give --out for a run of its own")
     if not isinstance(content, dict) or name not in content:
         raise BasinError(f"{path}: no section `{name}`; add one, such as `{name}: {{seeds: 5}}`")
     try:

@@ -133,7 +133,7 @@ class Mri(Application):
             "knn": detectors.of_neighbours(train),
             "metadata": detectors.of_metadata(train),
         }
-        return energy, losses, {name: detectors.finder(of, healthy) for name, of in maps.items()}
+        return energy, losses, {name: detectors.detector(of, healthy) for name, of in maps.items()}
 
     def trials(self, examples: Examples, fitted: list[Any]) -> "list[Trial]":
         from sklearn.metrics import average_precision_score
@@ -147,16 +147,16 @@ class Mri(Application):
         healthy, unit = examples.part(examples.test), examples.group[examples.test]
         count, trials = len(healthy), []
         for seed, (_, _, found) in enumerate(fitted):
-            before = {name: finder.maps(healthy)[0] for name, finder in found.items()}
+            before = {name: detector.maps(healthy)[0] for name, detector in found.items()}
             for level, amplitude in enumerate(AMPLITUDES):
                 judged = add_lesions(healthy, amplitude, np.random.default_rng((seed, level)))
                 suspicion, ap, dice = {}, {}, {}
-                for name, finder in found.items():
-                    after, maps = finder.maps(judged.slices)
+                for name, detector in found.items():
+                    after, maps = detector.maps(judged.slices)
                     suspicion[name] = np.concatenate([before[name], after])
                     pairs = zip(judged.where, maps, strict=True)
                     ap[name] = np.array([average_precision_score(w.ravel(), m.ravel()) for w, m in pairs])
-                    called = maps > finder.threshold
+                    called = maps > detector.threshold
                     both = (called & judged.where).sum((1, 2))
                     dice[name] = 2 * both / (called.sum((1, 2)) + judged.where.sum((1, 2)))
                 group = f"{amplitude} s.d."
@@ -237,17 +237,17 @@ class Mri(Application):
         import torch
 
         from tasks.applications.harness.stored_model import Scored, p_values
-        from tasks.applications.mri.detectors import Finder, of_energy, tissue
+        from tasks.applications.mri.detectors import Detector, of_energy, tissue
         from tasks.applications.mri.drawing import draw_found
         from tasks.applications.mri.lesion_energy import LesionEnergy
         from tasks.applications.mri.scans import read_scans
 
         energy = LesionEnergy(torch.Generator())
         energy.load_state_dict(stored.tensors)
-        finder = Finder(of_energy(energy.eval()), stored.config["threshold"])
+        detector = Detector(of_energy(energy.eval()), stored.config["threshold"])
         scans = read_scans(path)
-        found, maps = finder.maps(scans.values)
-        called = (maps > finder.threshold) & tissue(scans.values)
+        found, maps = detector.maps(scans.values)
+        called = (maps > detector.threshold) & tissue(scans.values)
         answers = pd.DataFrame(
             {
                 "example": scans.names,
@@ -258,7 +258,7 @@ class Mri(Application):
         )
         arrays = io.BytesIO()
         np.savez_compressed(arrays, heat=maps, called=called, example=np.array(scans.names))
-        pictures = draw_found(finder, scans.values, answers["energy"].to_numpy(), maps)
+        pictures = draw_found(detector, scans.values, answers["energy"].to_numpy(), maps)
         return Scored(answers, {"heat_maps.npz": arrays.getvalue(), "heat_maps.png": pictures})
 
     def notes(self, examples: Examples, scores: dict[str, Any]) -> list[str]:

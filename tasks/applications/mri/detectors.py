@@ -29,7 +29,7 @@ Maps = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
-class Finder:
+class Detector:
     """``threshold``: above it a pixel is called a lesion; set on healthy slices not learned from."""
 
     maps: Maps
@@ -41,9 +41,9 @@ def tissue(slices: np.ndarray) -> np.ndarray:
     return found
 
 
-def finder(maps: Maps, healthy: np.ndarray) -> Finder:
+def detector(maps: Maps, healthy: np.ndarray) -> Detector:
     """The threshold is the ``SPARED`` quantile of the map over the tissue of ``healthy``."""
-    return Finder(maps, float(np.quantile(maps(healthy)[1][tissue(healthy)], SPARED)))
+    return Detector(maps, float(np.quantile(maps(healthy)[1][tissue(healthy)], SPARED)))
 
 
 def of_energy(energy: LesionEnergy) -> Maps:

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import yaml
 from pydantic import Field, ValidationError
 
 from tasks.runtime.errors import BasinError
+from tasks.runtime.files import read_yaml
 from tasks.runtime.params import Strict, Waiver
 from tasks.sources.readers import OFFSET
 
@@ -56,12 +56,7 @@ def read_spec(path: Path | None, **given: str | None) -> Spec:
     """The spec of a file, what is ``given`` on the command line taking precedence. Raises ``BasinError``."""
     content: dict[str, Any] = {}
     if path is not None:
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise BasinError(
-                f"{path}: not readable as YAML ({' '.join(str(error).split())[:160]})"
-            ) from error
+        content = read_yaml(path, "give the path of a spec") or {}
         if not isinstance(content, dict):
             raise BasinError(f"{path}: expected keys such as `time: date`, found {type(content).__name__}")
     content |= {name: value for name, value in given.items() if value is not None}
