@@ -27,10 +27,10 @@ run: setup
 
 # One thread a process: tests start many processes, and threads that wait for each other's cores wait long.
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --durations=15
 
 test-slow: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow --timeout 1200
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow --timeout 1200 --durations=15
 
 lint: setup
 	$(BIN)/ruff check .
