@@ -1,6 +1,7 @@
 """`dvc.yaml` lists exactly the code that each stage's result depends on, for each domain."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ PLUMBING = {
 """Moves files and arguments about; a change of it does not make results stale."""
 
 
-def direct(root: Path, path: str, domain: str) -> set[str]:
+@cache
+def direct(root: Path, path: str, domain: str) -> frozenset[str]:
     """Project files that ``path`` imports anywhere in it; the domain registry stands for its domain."""
     found: set[str] = set()
     for node in ast.walk(ast.parse((root / path).read_text(encoding="utf-8"))):
@@ -36,7 +38,7 @@ def direct(root: Path, path: str, domain: str) -> set[str]:
             found |= {file for file in (f"{stem}.py", f"{stem}/__init__.py") if (root / file).is_file()}
     if "tasks/domains/__init__.py" in found:
         found.add(f"tasks/domains/{domain}.py")
-    return found - PLUMBING
+    return frozenset(found - PLUMBING)
 
 
 def closure(root: Path, entry: str, domain: str) -> set[str]:
