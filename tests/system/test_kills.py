@@ -1,18 +1,18 @@
 """kill -9 of whoever is at work: nothing half-written, and the next run ends with the same hashes."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from benchmarks.chaos import Reference, disturbed, undisturbed
+from benchmarks.chaos import Reference, disturbed
+from tests.system.test_doors import lock
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reference]:
-    yield undisturbed(tmp_path_factory.mktemp("chaos"))
+def reference(undisturbed) -> Reference:
+    return Reference(undisturbed.root, lock(undisturbed.root), undisturbed.seconds)
 
 
 @pytest.mark.parametrize(("kind", "at"), [("flow", 0.5), ("worker", 0.4), ("stage", 0.6), ("rename", 0.7)])
