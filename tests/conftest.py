@@ -32,6 +32,15 @@ def chromium() -> str:
     pytest.skip("no Chromium on PATH")
 
 
+@pytest.fixture(scope="session")
+def made_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        small_project.surround(monkeypatch)
+        return small_project.make(tmp_path_factory.mktemp("project"))
+
+
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    return small_project.make(tmp_path, monkeypatch)
+def project(made_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy, with its history and its cache, of a small project that was made once."""
+    small_project.surround(monkeypatch)
+    return shutil.copytree(made_project, tmp_path, symlinks=True, dirs_exist_ok=True)
