@@ -11,7 +11,7 @@ STAMP := .venv/.ready
 # A row of `python -m benchmarks` each: the applications and what belongs to them.
 APPLICATIONS := images anomaly mri music social speech divergence lean
 
-.PHONY: setup run test test-slow lint bench bench-forecast bench-chaos bench-audit bench-core $(APPLICATIONS:%=bench-%) tensorboard repro lock clean
+.PHONY: setup run test test-fast-half test-fast-rest test-slow test-slow-half test-slow-rest lint bench bench-forecast bench-chaos bench-audit bench-core $(APPLICATIONS:%=bench-%) tensorboard repro lock clean
 .DEFAULT_GOAL := run
 
 setup: $(STAMP)
@@ -25,12 +25,30 @@ $(STAMP): pyproject.toml constraints.txt
 run: setup
 	$(BIN)/basin run
 
-# One thread a process: tests start many processes, and threads that wait for each other's cores wait long.
+# The tests are two processes side by side, since most tests keep one core busy; each half is shown when it has
+# ended. One thread a process: tests start many processes, and threads that wait for each other's cores wait long.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --durations=15
+HALVES := $(MAKE) --no-print-directory --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+FAST_HALF := tests/tasks
+SLOW_HALF := $(patsubst %,tests/system/test_%.py,doors kills cluster)
+
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --durations=15
+	+@$(HALVES) test-fast-half test-fast-rest
+
+test-fast-half:
+	$(PYTEST) -m "not slow" $(FAST_HALF)
+
+test-fast-rest:
+	$(PYTEST) -m "not slow" $(FAST_HALF:%=--ignore=%)
 
 test-slow: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow --timeout 1200 --durations=15
+	+@$(HALVES) test-slow-half test-slow-rest
+
+test-slow-half:
+	$(PYTEST) -m slow --timeout 1200 $(SLOW_HALF)
+
+test-slow-rest:
+	$(PYTEST) -m slow --timeout 1200 $(SLOW_HALF:%=--ignore=%)
 
 lint: setup
 	$(BIN)/ruff check .
