@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +87,10 @@ def test_flow_and_repro_agree_byte_for_byte_and_nothing_runs_twice(
     project_root: Path, tmp_path: Path
 ) -> None:
     by_flow, by_repro = clone(project_root, tmp_path / "flow"), clone(project_root, tmp_path / "repro")
-    first = basin(by_flow, "run")
-    dvc(by_repro, "repro")
+    with ThreadPoolExecutor(2) as side_by_side:  # in clones of their own
+        flow = side_by_side.submit(basin, by_flow, "run")
+        repro = side_by_side.submit(dvc, by_repro, "repro")
+        first, _ = flow.result(), repro.result()
 
     # The flow ran the two domains at once in one process, `dvc repro` one stage after the other.
     in_flow, in_repro = lock(by_flow), lock(by_repro)
