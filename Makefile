@@ -25,12 +25,15 @@ $(STAMP): pyproject.toml constraints.txt
 run: setup
 	$(BIN)/basin run
 
-# One thread a process: tests start many processes, and threads that wait for each other's cores wait long.
+# Two processes, since most tests keep one core busy, and one thread in each of the many that tests start: threads
+# that wait for each other's cores wait long.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --durations 15
+
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-slow: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow --timeout 1200
+	$(PYTEST) -m slow --timeout 1200
 
 lint: setup
 	$(BIN)/ruff check .

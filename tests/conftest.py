@@ -11,6 +11,17 @@ from tests import small_project
 ROOT = Path(__file__).resolve().parents[1]
 
 
+UNDISTURBED = {"test_kills.py", "test_cluster.py"}
+"""Files whose tests compare with one undisturbed run (``tests/system/conftest.py``)."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file stays in one process, and so do the files that share an expensive run."""
+    for item in items:
+        group = "undisturbed" if item.path.name in UNDISTURBED else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def project_root() -> Path:
     return ROOT
@@ -32,6 +43,15 @@ def chromium() -> str:
     pytest.skip("no Chromium on PATH")
 
 
+@pytest.fixture(scope="session")
+def made_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        small_project.surround(monkeypatch)
+        return small_project.make(tmp_path_factory.mktemp("project"))
+
+
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    return small_project.make(tmp_path, monkeypatch)
+def project(made_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy, with its history and its cache, of a small project that was made once."""
+    small_project.surround(monkeypatch)
+    return shutil.copytree(made_project, tmp_path, symlinks=True, dirs_exist_ok=True)

@@ -41,12 +41,16 @@ def retrain(root: Path, level: int) -> None:
     call(root, "git", "commit", "-qm", f"level {level}", "--allow-empty")
 
 
-def make(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The project in ``root``, its first model committed; git and PATH are set for the test."""
+def surround(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set what git and DVC need to know: who commits, and where Python is."""
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=":")
     for name in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{name}_NAME", "Test")
         monkeypatch.setenv(f"GIT_{name}_EMAIL", "test@localhost")
+
+
+def make(root: Path) -> Path:
+    """The project in ``root``, its first model committed."""
     (root / "make.py").write_text(MAKE)
     (root / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE))
     (root / ".gitignore").write_text("/runs/\n/artifacts/\n")

@@ -1,7 +1,6 @@
 """The flow of an application on toy stages: order, states and artifacts, retries, failures in one line."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -42,14 +41,6 @@ class Toy:
             (self.out / "report.html").write_text("<h1>toy</h1>")
 
         return act
-
-
-@pytest.fixture(scope="module")
-def prefect_server() -> Iterator[None]:
-    from prefect.testing.utilities import prefect_test_harness
-
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
 
 
 @pytest.fixture

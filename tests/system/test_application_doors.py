@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,12 @@ def test_flow_and_repro_of_an_application_agree_and_the_project_around_it_sees_n
     monkeypatch.delenv("BASIN_DATA_MIRROR", raising=False)
     by_flow, by_repro = clone(project_root, tmp_path / "flow"), clone(project_root, tmp_path / "repro")
     around = dvc(by_flow, "status")
-    first = basin(by_flow, "run", "--domain", "anomaly")
+    with ThreadPoolExecutor(2) as side_by_side:  # in clones of their own
+        flow = side_by_side.submit(basin, by_flow, "run", "--domain", "anomaly")
+        repro = side_by_side.submit(dvc, by_repro, "--cd", "applications", "repro", "anomaly")
+        first, _ = flow.result(), repro.result()
     assert [line.split()[1] for line in first.splitlines() if " done " in line] == list(STAGES)
     assert "applications/anomaly/report.html" in first
-    dvc(by_repro, "--cd", "applications", "repro", "anomaly")
     assert lock(by_flow) == lock(by_repro)
 
     assert basin(by_repro, "run", "--domain", "anomaly").count("Cached") == len(STAGES)

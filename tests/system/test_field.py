@@ -12,7 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 import xarray as xr
+from typer.testing import CliRunner
 
+from flows.cli.app import app
 from tests.synthetic_fields import write
 from tests.system.test_doors import BASIN, surroundings
 
@@ -82,7 +84,7 @@ def test_a_killed_worker_is_replaced_and_goes_on_from_its_checkpoint(
 
 
 def test_a_killed_fit_goes_on_in_a_new_process_and_its_model_is_used(
-    project_root: Path, data: Path, unbroken: Path, tmp_path: Path
+    project_root: Path, data: Path, unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "model"
     running = fit(project_root, data, out)
@@ -99,16 +101,11 @@ def test_a_killed_fit_goes_on_in_a_new_process_and_its_model_is_used(
     assert not (tmp_path / ".model.work").exists()
 
     def basin(*arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *BASIN, "field", *arguments],
-            cwd=tmp_path,
-            env=surroundings(tmp_path / "basin") | {"PYTHONPATH": str(project_root)},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
+        done = CliRunner().invoke(app, ["field", *arguments])
+        assert done.exit_code == 0, done.output
         return done.stdout
 
+    monkeypatch.chdir(tmp_path)
     both = ("--data", str(data), "--model", "model")
     assert "1966-11: mean" in basin("forecast", *both, "--out", "ahead.nc", "--draws", "4")
     assert xr.open_dataset(tmp_path / "ahead.nc").sizes["draw"] == 4

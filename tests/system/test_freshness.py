@@ -68,8 +68,10 @@ def toy(tmp_path: Path) -> Path:
 
 
 def make_toy(root: Path) -> Path:
+    from dvc.repo import Repo
+
     root.mkdir()
-    dvc(root, "init", "--no-scm", "--quiet")
+    Repo.init(str(root), no_scm=True).close()
     (root / "dvc.yaml").write_text(PIPELINE)
     (root / "toy.py").write_text(TOY)
     set_params(root, VALUES)

@@ -1,24 +1,41 @@
 """kill -9 of whoever is at work: nothing half-written, and the next run ends with the same hashes."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from benchmarks.operation.chaos import Reference, disturbed, undisturbed
+from benchmarks.operation.chaos import Reference, disturbed
+from tests.system.test_doors import lock
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reference]:
-    yield undisturbed(tmp_path_factory.mktemp("chaos"))
+def reference(undisturbed) -> Reference:
+    return Reference(undisturbed.root, lock(undisturbed.root), undisturbed.seconds)
 
 
-@pytest.mark.parametrize(("kind", "at"), [("flow", 0.5), ("worker", 0.4), ("stage", 0.6), ("rename", 0.7)])
+KILLS = {"flow": 0.5, "worker": 0.4, "stage": 0.6, "rename": 0.7}
+"""Who is killed, and at which share of a run."""
+
+
+@pytest.fixture(scope="module")
+def kills(
+    reference: Reference, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[tuple[bool, str]]]]:
+    """Two at a time, each in a clone, a home and with a server of its own: a run keeps one core busy."""
+    with ThreadPoolExecutor(2) as pool:
+        yield {
+            kind: pool.submit(disturbed, reference, tmp_path_factory.mktemp(kind), kind, at)
+            for kind, at in KILLS.items()
+        }
+
+
+@pytest.mark.parametrize("kind", KILLS)
 def test_the_next_run_completes_with_the_same_hashes(
-    reference: Reference, tmp_path: Path, kind: str, at: float
+    kills: dict[str, Future[tuple[bool, str]]], kind: str
 ) -> None:
-    killed_at_work, problem = disturbed(reference, tmp_path, kind, at)
+    killed_at_work, problem = kills[kind].result()
     assert problem == ""
     assert killed_at_work

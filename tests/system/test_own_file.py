@@ -1,4 +1,8 @@
-"""`basin backtest`, `forecast` and `alarm` as a user types them, on a spreadsheet of prices."""
+"""`basin backtest`, `forecast` and `alarm` as a user types them, on a spreadsheet of prices.
+
+Most run in this process, so that all share its imports and its Ray; what a process of its own writes to its
+two streams is seen where nothing has to be fitted.
+"""
 
 import json
 import subprocess
@@ -8,6 +12,10 @@ from pathlib import Path
 import jsonschema
 import pandas as pd
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from flows.cli.app import app
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -24,23 +32,33 @@ def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def basin(
+def words(command: str, prices: Path, out: Path, *more: str) -> list[str]:
+    asked = ["--data", str(prices), "--time", "Date", "--target", "Adj Close", "--out", str(out)]
+    return [command, *asked, *more]
+
+
+def basin(command: str, prices: Path, out: Path, *more: str, code: int = 0) -> Result:
+    done = CliRunner().invoke(app, words(command, prices, out, *more))
+    assert done.exit_code == code, done.output[-3000:]
+    return done
+
+
+def in_its_own_process(
     project_root: Path, command: str, prices: Path, out: Path, *more: str
 ) -> subprocess.CompletedProcess[str]:
-    asked = ["--data", str(prices), "--time", "Date", "--target", "Adj Close", "--out", str(out)]
-    return subprocess.run([*BASIN, command, *asked, *more], cwd=project_root, capture_output=True, text=True)
+    started = [*BASIN, *words(command, prices, out, *more)]
+    return subprocess.run(started, cwd=project_root, capture_output=True, text=True)
 
 
-def backtest(project_root: Path, prices: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    return basin(project_root, "backtest", prices, out, "--seeds", "2", "--refit", "300", *more)
+def backtest(prices: Path, out: Path, *more: str, seeds: int = 2) -> Result:
+    return basin("backtest", prices, out, "--seeds", str(seeds), "--refit", "300", *more)
 
 
 def test_a_backtest_leaves_scores_forecasts_report_and_model(
     project_root: Path, prices: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    done = backtest(project_root, prices, out, "--exog", "Volume", "--test-from", "2005-06-01")
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    done = backtest(prices, out, "--exog", "Volume", "--test-from", "2005-06-01")
     for said in ("kind price", "frequency B", "test block 2005-06-01", "egarch-skewt", "report.html"):
         assert said in done.stdout
     scores = json.loads((out / "scores.json").read_text())
@@ -67,15 +85,14 @@ def test_a_backtest_leaves_scores_forecasts_report_and_model(
         assert (out / name).is_file()
 
 
-def test_dev_reads_nothing_of_the_test_block(project_root: Path, prices: Path, tmp_path: Path) -> None:
+def test_dev_reads_nothing_of_the_test_block(prices: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.csv"
     table = pd.read_csv(prices)
     table.loc[table["Date"] >= "2005-06-01", "Adj Close"] *= 7
     table.to_csv(cut, index=False)
     scores = []
     for name, path in (("a", prices), ("b", cut)):
-        done = backtest(project_root, path, tmp_path / name, "--test-from", "2005-06-01", "--dev")
-        assert done.returncode == 0, done.stderr
+        backtest(path, tmp_path / name, "--test-from", "2005-06-01", "--dev", seeds=1)
         scores.append((tmp_path / name / "scores.json").read_text())
     assert scores[0] == scores[1]
 
@@ -87,7 +104,7 @@ def test_bad_data_end_in_one_line_and_leave_the_folder_as_it_was(
     table = pd.read_csv(prices)
     table.loc[99, "Adj Close"] = -1.0
     table.to_csv(bad, index=False)
-    done = backtest(project_root, bad, tmp_path / "out", "--kind", "price")
+    done = in_its_own_process(project_root, "backtest", bad, tmp_path / "out", "--kind", "price")
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert "a price that is not positive in row 100" in line
@@ -97,9 +114,9 @@ def test_bad_data_end_in_one_line_and_leave_the_folder_as_it_was(
 def test_a_model_that_is_given_forecasts_the_next_rows_without_a_fit(
     project_root: Path, prices: Path, tmp_path: Path
 ) -> None:
-    first = basin(project_root, "forecast", prices, tmp_path / "a", "--seeds", "2", "--refit", "300")
-    assert first.returncode == 0, first.stderr
-    again = basin(project_root, "forecast", prices, tmp_path / "b", "--model", str(tmp_path / "a/model"))
+    basin("forecast", prices, tmp_path / "a", "--seeds", "2", "--refit", "300")
+    model = ("--model", str(tmp_path / "a/model"))
+    again = in_its_own_process(project_root, "forecast", prices, tmp_path / "b", *model)
     assert again.returncode == 0, again.stderr
     assert "features" not in again.stdout and not (tmp_path / "b/fits").exists()
     steps = [
@@ -108,26 +125,15 @@ def test_a_model_that_is_given_forecasts_the_next_rows_without_a_fit(
     ]
     widths = [high - low for low, high in (step["interval_90"] for step in steps)]
     assert widths[1] == pytest.approx(widths[0], rel=0.1)
-    other = basin(
-        project_root,
-        "forecast",
-        prices,
-        tmp_path / "c",
-        "--model",
-        str(tmp_path / "a/model"),
-        "--exog",
-        "Volume",
-    )
-    assert other.returncode == 1 and "was fitted to other inputs" in other.stderr
+    other = basin("forecast", prices, tmp_path / "c", *model, "--exog", "Volume", code=1)
+    assert "was fitted to other inputs" in other.stderr
 
 
-def test_paths_of_a_horizon_and_an_alarm(project_root: Path, prices: Path, tmp_path: Path) -> None:
-    done = basin(project_root, "forecast", prices, tmp_path / "paths", "--horizon", "5")
-    assert done.returncode == 0, done.stderr
+def test_paths_of_a_horizon_and_an_alarm(prices: Path, tmp_path: Path) -> None:
+    basin("forecast", prices, tmp_path / "paths", "--horizon", "5")
     paths = pd.read_parquet(tmp_path / "paths/paths.parquet")
     assert set(paths["step"]) == {1, 2, 3, 4, 5} and paths["sample"].nunique() >= 1000
-    done = basin(project_root, "alarm", prices, tmp_path / "alarm", "--event", "min<=-0.05@10")
-    assert done.returncode == 0, done.stderr
+    basin("alarm", prices, tmp_path / "alarm", "--event", "min<=-0.05@10")
     found = json.loads((tmp_path / "alarm/alarm.json").read_text())
     assert {"ebm", "base", "gjr-filtered-simulation"} <= set(found["models"])
     assert isinstance(found["today"]["alarm"], bool)

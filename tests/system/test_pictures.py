@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -39,38 +40,55 @@ def heads(rng: np.random.Generator, count: int) -> np.ndarray:
     return np.clip(disc * (0.5 + 4 * texture), 0, 1)
 
 
-@pytest.mark.slow
-def test_images_of_a_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(joint_energy, "EPOCHS", 4)
-    pictures, label = bars(np.random.default_rng(0), 120)
-    np.savez(tmp_path / "bars.npz", X=pictures, y=label)
-    out = tmp_path / "out"
-    code, said = run(
-        "--domain", "images", "--data", str(tmp_path / "bars.npz"), "--out", str(out), "--seeds", "1"
-    )
+class Learned(NamedTuple):
+    """A run of an application: its examples, its folder and what it said."""
+
+    data: Path
+    out: Path
+    said: str
+
+
+def learn(domain: str, data: Path) -> Learned:
+    out = data.parent / "out"
+    code, said = run("--domain", domain, "--data", str(data), "--out", str(out), "--seeds", "1")
     assert code == 0, said
-    scores = json.loads((out / "scores.json").read_text())
+    return Learned(data, out, said)
+
+
+def learned_images(folder: Path) -> Learned:
+    """`images` on a few bars and epochs; ``tests/system/conftest.py`` shares it."""
+    pictures, label = bars(np.random.default_rng(0), 120)
+    np.savez(folder / "bars.npz", X=pictures, y=label)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(joint_energy, "EPOCHS", 4)
+        return learn("images", folder / "bars.npz")
+
+
+def learned_scans(folder: Path) -> Learned:
+    """`mri` on a few heads and steps; ``tests/system/conftest.py`` shares it."""
+    np.savez(folder / "heads.npz", X=heads(np.random.default_rng(0), 60))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(application, "STEPS", 5)
+        return learn("mri", folder / "heads.npz")
+
+
+@pytest.mark.slow
+def test_images_of_a_user(images: Learned) -> None:
+    scores = json.loads((images.out / "scores.json").read_text())
     assert {"ebm", "svm", "cnn", "knn"} == set(scores["models"])
     assert scores["models"]["ebm"]["accuracy"] > 0.95
     assert scores["models"]["ebm"]["auroc_shuffled"] > 0.95
-    assert {"model", "report.html", "landscape", "audit.json"} <= {p.name for p in out.iterdir()}
+    assert {"model", "report.html", "landscape", "audit.json"} <= {p.name for p in images.out.iterdir()}
 
 
 @pytest.mark.slow
-def test_scans_of_a_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(application, "STEPS", 5)
-    np.savez(tmp_path / "heads.npz", X=heads(np.random.default_rng(0), 60))
-    out = tmp_path / "out"
-    code, said = run(
-        "--domain", "mri", "--data", str(tmp_path / "heads.npz"), "--out", str(out), "--seeds", "1"
-    )
-    assert code == 0, said
-    scores = json.loads((out / "scores.json").read_text())
+def test_scans_of_a_user(scans: Learned) -> None:
+    scores = json.loads((scans.out / "scores.json").read_text())
     assert {"ebm", "pca", "knn", "metadata"} == set(scores["models"])
     assert set(scores["models"]["ebm"]) == {"auroc", "pixel_ap", "dice"}
     assert scores["models"]["metadata"]["auroc"] == pytest.approx(0.5, abs=0.1)
     assert len(scores["groups"]) == 5
-    assert "not medicine" in said
+    assert "not medicine" in scans.said
 
 
 def test_a_corrupt_file_is_one_line(tmp_path: Path) -> None:

@@ -10,10 +10,8 @@ from typer.testing import CliRunner
 
 from flows.cli.app import app
 from tasks.applications.anomaly import application as anomaly
-from tasks.applications.images import joint_energy
-from tasks.applications.mri import application as mri
 from tests.flows.cli.test_applications import anomalies
-from tests.system.test_pictures import bars, heads
+from tests.system.test_pictures import Learned
 
 
 def call(*arguments: object, code: int = 0) -> str:
@@ -80,37 +78,29 @@ def test_a_folder_that_holds_no_model_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(joint_energy, "EPOCHS", 4)
-    pictures, label = bars(np.random.default_rng(0), 120)
-    np.savez(tmp_path / "bars.npz", X=pictures, y=label)
-    learned = learn("images", tmp_path / "bars.npz")
-    call("score", "--model", learned / "model", "--data", tmp_path / "bars.npz", "--out", tmp_path / "scored")
-    fold = answers(learned).iloc[:24]  # the model stored is that of the first fold
+def test_pictures(images: Learned, tmp_path: Path) -> None:
+    model = images.out / "model"
+    call("score", "--model", model, "--data", images.data, "--out", tmp_path / "scored")
+    fold = answers(images.out).iloc[:24]  # the model stored is that of the first fold
     again = answers(tmp_path / "scored").loc[fold.index]
     np.testing.assert_allclose(again["energy"], fold["energy"], rtol=1e-5)
     assert (again["prediction"] == fold["prediction"]).all()
     assert again["p_value"].between(0, 1).all() and (tmp_path / "scored/pictures.png").is_file()
     np.savez(tmp_path / "large.npz", X=np.ones((3, 9, 8)))
-    asked = ("score", "--model", learned / "model", "--data", tmp_path / "large.npz", "--out", tmp_path)
+    asked = ("score", "--model", model, "--data", tmp_path / "large.npz", "--out", tmp_path)
     assert "pictures of 8 × 9 pixels; the model learned from 8 × 8" in call(*asked, code=1)
     # Tensors of another network are refused in one line.
-    shutil.copytree(learned / "model", tmp_path / "other")
+    shutil.copytree(model, tmp_path / "other")
     config = (tmp_path / "other/config.json").read_text().replace('"sharpness"', '"blunt"')
     (tmp_path / "other/config.json").write_text(config)
-    asked = ("score", "--model", tmp_path / "other", "--data", tmp_path / "bars.npz", "--out", tmp_path)
+    asked = ("score", "--model", tmp_path / "other", "--data", images.data, "--out", tmp_path)
     assert "do not fit this version" in call(*asked, code=1)
 
 
 @pytest.mark.slow
-def test_scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mri, "STEPS", 5)
-    np.savez(tmp_path / "heads.npz", X=heads(np.random.default_rng(0), 60))
-    learned = learn("mri", tmp_path / "heads.npz")
-    call(
-        "score", "--model", learned / "model", "--data", tmp_path / "heads.npz", "--out", tmp_path / "scored"
-    )
-    healthy = answers(learned).query("truth == 0")
+def test_scans(scans: Learned, tmp_path: Path) -> None:
+    call("score", "--model", scans.out / "model", "--data", scans.data, "--out", tmp_path / "scored")
+    healthy = answers(scans.out).query("truth == 0")
     again = answers(tmp_path / "scored")
     np.testing.assert_allclose(again.loc[healthy.index, "energy"], healthy["energy"], rtol=1e-5)
     with np.load(tmp_path / "scored/heat_maps.npz") as held:

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,8 @@ def test_a_schedule_fires_a_failure_is_told_and_the_end_is_clean(project_root, t
     process = subprocess.Popen(
         [sys.executable, *BASIN, "serve", *options],
         cwd=root,
-        env=surroundings(root),
+        # Prefect looks for new schedules once a minute; here it looks more often.
+        env=surroundings(root) | {"PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "3"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -81,8 +82,9 @@ def test_a_schedule_fires_a_failure_is_told_and_the_end_is_clean(project_root, t
 
         audit = deployments["weekly-audit"]
         asked = {"root": ".", "domains": ["climate"], "as_of": "2010-06-30"}
-        # Prefect looks for new schedules once a minute: one that comes often cannot be missed.
-        schedule = {"schedule": {"interval": 60}, "active": True, "parameters": asked}
+        # Its first time is near, and one that comes often cannot be missed.
+        times = {"interval": 60, "anchor_date": (datetime.now(UTC) + timedelta(seconds=15)).isoformat()}
+        schedule = {"schedule": times, "active": True, "parameters": asked}
         added = api("POST", f"/deployments/{audit['id']}/schedules", [schedule])
         run = until(lambda: ended(api, audit["id"]), 500, log)
         api("DELETE", f"/deployments/{audit['id']}/schedules/{added[0]['id']}")

@@ -1,9 +1,8 @@
 """One fit for all objectives: it resumes to the same bits, and stops where it must, saying why."""
 
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -122,24 +121,29 @@ def test_a_fit_prolonged_has_the_bits_of_one_that_was_as_long_from_the_start(
         run(name, steps=49, checkpoint=file)
 
 
+def run_on_one_thread(name: str, steps: int, file: Path) -> None:
+    torch.set_num_threads(1)
+    run(name, steps, 3, checkpoint=file)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_fit_killed_at_random_steps_goes_on_to_the_same_bits(name: str, tmp_path: Path) -> None:
     """kill −9 of another process, three times, at moments that no seed decides."""
     file, steps = tmp_path / "fit.safetensors", 1500
-    code = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_fit, pathlib, torch; "
-        "torch.set_num_threads(1); "
-        f"test_fit.run({name!r}, {steps}, 3, checkpoint=pathlib.Path({str(file)!r}))"
-    )
+    # Processes of their own, forked from one that has imported torch and fitted nothing.
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload([__name__])
     done = 0
     for _ in range(3):
-        child = subprocess.Popen([sys.executable, "-c", code])
+        child = processes.Process(target=run_on_one_thread, args=(name, steps, file))
+        child.start()
         while (saved := load_checkpoint(file)) is None or len(saved["loss"]) < done + 20:
-            assert child.poll() is None
+            assert child.is_alive()
             time.sleep(0.01)
         os.kill(child.pid, signal.SIGKILL)
-        child.wait()
+        child.join()
+        assert child.exitcode == -signal.SIGKILL
         after = load_checkpoint(file)
         assert after is not None and len(after["loss"]) < steps
         done = len(after["loss"])
