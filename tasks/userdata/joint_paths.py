@@ -35,7 +35,7 @@ class OwnPaths:
 
     name: str
     title: str
-    request: str
+    question: str
     unit: str
     frequency: str
     leads: tuple[int, ...]
