@@ -1,4 +1,4 @@
-"""The stages of the pipeline, one module each."""
+"""The pipeline and what it is made of; each folder imports only from those below it (CONTRIBUTING.md)."""
 
 import os
 import sys

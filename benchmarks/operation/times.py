@@ -110,8 +110,8 @@ def repro() -> Iterator[Row]:
 def tests() -> Iterator[Row]:
     with clone() as folder:
         shutil.copytree(ROOT / "tests", folder / "tests", dirs_exist_ok=True)
-        for name, marks, limit in (("make test", "not slow", 12), ("make test-slow", "slow", 20)):
-            seconds, _ = timed(
-                [sys.executable, "-m", "pytest", "-q", "-m", marks, "--timeout", "1200"], folder
-            )
-            yield Row(name, f"≤ {limit} min", f"{seconds / 60:.1f} min", seconds <= 60 * limit)
+        for target, limit in (("test", 4), ("test-slow", 18)):
+            # With the environment of this process, which `make setup` made.
+            command = ["make", "--old-file", "setup", f"BIN={Path(sys.executable).parent}", target]
+            seconds, _ = timed(command, folder)
+            yield Row(f"make {target}", f"≤ {limit} min", f"{seconds / 60:.1f} min", seconds <= 60 * limit)

@@ -302,7 +302,7 @@ CHECKS = (
 
 
 def check_data(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
-    """Run every check of the data on the raw and prepared tables; see :func:`tasks.checks.run_checks`."""
+    """Run every check of the data on the raw and prepared tables; see :func:`run_checks`."""
     as_of = pd.Timestamp(read_json(workspace.provenance)["as_of"])
     try:
         raw = valid(workspace.raw, workspace.quarantine)

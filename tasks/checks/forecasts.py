@@ -175,7 +175,7 @@ CHECKS = (
 def check_forecasts(
     workspace: Workspace, waivers: Sequence[Waiver] = (), progress: Progress = silent
 ) -> dict[str, Any]:
-    """Run every check of the forecasts on the test block; see :func:`tasks.checks.run_checks`."""
+    """Run every check of the forecasts on the test block; see :func:`tasks.checks.check.run_checks`."""
     if not workspace.forecasts.exists():
         raise BasinError(f"{workspace.forecasts} is missing; run the stage evaluate first (`basin run`)")
     regimes = get_domain(workspace).regimes(valid(workspace.raw, workspace.quarantine))

@@ -100,7 +100,7 @@ class Climate:
         start: pd.Timestamp | None = None,
         progress: Progress = silent,
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Inputs known at each month and the classical densities (``tasks.domains.Domain``).
+        """Inputs known at each month and the classical densities (``tasks.domains.domain.Domain``).
 
         The target is the temperature minus the climatology known at the last refit, the same for every
         model, so that scores compare.

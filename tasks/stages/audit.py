@@ -13,8 +13,8 @@ from tasks.runtime.workspace import Workspace
 def audit(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
     """Write ``audit.json`` with every check of the data, failed ones too, so that the report can show them.
 
-    A failed check stops `train`, which calls :func:`tasks.checks.require_pass`. Raises ``BasinError`` where a
-    waiver of ``params.yaml`` names no check of the data or of the forecasts.
+    A failed check stops `train`, which calls :func:`tasks.checks.check.require_pass`. Raises ``BasinError``
+    where a waiver of ``params.yaml`` names no check of the data or of the forecasts.
     """
     where = f"params.yaml: `{workspace.domain}.audit.waive`"
     require_known(params.audit.waive, (*data.CHECKS, *forecasts.CHECKS), where)

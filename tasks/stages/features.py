@@ -12,7 +12,7 @@ from tasks.sources.quarantine import valid
 
 
 def features(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
-    """Write ``inputs.parquet`` and ``classical.parquet`` (see :class:`tasks.domains.Domain`).
+    """Write ``inputs.parquet`` and ``classical.parquet`` (see :class:`tasks.domains.domain.Domain`).
 
     Raises ``BasinError`` where the raw table is not the one that its suite has passed, or an input is not
     finite, naming series, column and date.

@@ -31,7 +31,7 @@ EVENTS = (-10.0, -5.0, -2.0)
 
 @dataclass(frozen=True)
 class OwnPaths:
-    """What reports and scores need to know (``tasks.domains.Domain``)."""
+    """What reports and scores need to know (``tasks.domains.domain.Domain``)."""
 
     name: str
     title: str

@@ -47,7 +47,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure of the report: PNG bytes (``tasks.stages.landscape.png``), what it shows, how to read it."""
+    """A figure of the report: PNG bytes (``tasks.reporting.maps.png``), what it shows, how to read it."""
 
     name: str
     title: str

@@ -80,7 +80,7 @@ class SeasonalLevels:
         start: pd.Timestamp | None = None,
         progress: Progress = silent,
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """``(inputs, classical)`` as in ``tasks.domains.Domain``: refits every ``params.refit`` rows.
+        """``(inputs, classical)`` as in ``tasks.domains.domain.Domain``: refits every ``params.refit`` rows.
 
         Climatology (of the last :data:`CYCLES` cycles), standardisation, coefficients, weights of the
         ensemble and spreads at a refit are of rows up to it. Raises ``BasinError`` for gaps, missing values

@@ -22,7 +22,7 @@ HISTORY = 1000
 
 
 class Returns:
-    """What every domain of returns shares (``tasks.domains.Domain``); its raw table has a ``close``.
+    """What every domain of returns shares (``tasks.domains.domain.Domain``); its raw table has a ``close``.
 
     ``ohlc`` says whether it has ``open, high, low`` too, ``exog`` which other columns are inputs, all
     known at the origin. The target is 100·Δlog close, or Δclose where ``kind`` is ``rate``.
@@ -63,7 +63,7 @@ class Returns:
         start: pd.Timestamp | None = None,
         progress: Progress = silent,
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Inputs known at each close and the classical one-step densities (``tasks.domains.Domain``)."""
+        """Inputs known at each close and the classical one-step densities, as a ``Domain`` gives them."""
         groups = {
             str(name): group.reset_index(drop=True) for name, group in raw.groupby("series", sort=False)
         }

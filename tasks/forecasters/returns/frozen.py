@@ -72,7 +72,7 @@ def inputs_of(domain: Any) -> dict[str, Any]:
 def forecast_frozen(
     domain: Any, raw: pd.DataFrame, frozen: dict[str, Any], since: pd.Timestamp | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """``(inputs, classical)`` of each series' last origin, nothing refitted (``tasks.domains.Domain``).
+    """``(inputs, classical)`` of each series' last origin, nothing refitted (see ``Domain``).
 
     With ``since``, of every origin from that date on that has ``NEEDED`` rows of history.
     Raises ``BasinError`` for a series that was not there, or one too short to compute its inputs.
