@@ -65,7 +65,7 @@ def test_code_and_parameters_make_a_procedure_and_the_day_of_the_data_does_not(r
         content = {part: value} if part == "ingest" else {"ingest": 0, part: value}
         params = {"finance": {"features": 0, "split": 0, "train": 0} | content}
         (root / "params.yaml").write_text(yaml.safe_dump(params))
-        (root / "tasks").mkdir(exist_ok=True)
+        (root / "tasks/stages").mkdir(parents=True, exist_ok=True)
         (root / "tasks/stages/train.py").write_text(text)
         call(root, "git", "add", "-A")
         call(root, "git", "commit", "-qm", "change", "--allow-empty")
