@@ -97,7 +97,10 @@ def test_a_folder_without_params_is_named(tmp_path: Path, door) -> None:
     [
         (lambda p: p["finance"]["train"].update(seeds=0), "`finance.train.seeds` = 0: Input should be"),
         (lambda p: p["finance"].pop("split"), "`finance.split`"),
-        (lambda p: p.update(domains={"climate": "levels"}), "`domains` does not list `finance`; it lists climate"),
+        (
+            lambda p: p.update(domains={"climate": "levels"}),
+            "`domains` does not list `finance`; it lists climate",
+        ),
         (lambda p: p["finance"]["ingest"].update(as_of="soon"), "`finance.ingest.as_of` = 'soon'"),
     ],
 )
