@@ -1,4 +1,4 @@
-"""The pipeline and what it is made of; each folder imports only from those below it (CONTRIBUTING.md)."""
+"""The pipeline and what it is made of; CONTRIBUTING.md says which folder may import which."""
 
 import os
 import sys

@@ -10,16 +10,19 @@ from tests import small_project
 
 ROOT = Path(__file__).resolve().parents[1]
 
-
-UNDISTURBED = {"test_kills.py", "test_cluster.py"}
-"""Files whose tests compare with one undisturbed run (``tests/system/conftest.py``)."""
+GROUPS = {
+    "test_kills.py": "undisturbed run",
+    "test_cluster.py": "undisturbed run",
+    "test_score.py": "learned applications",
+    "test_pictures.py": "learned applications",
+}
+"""Files whose tests share something expensive (``tests/system/conftest.py``)."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file stays in one process, and so do the files that share an expensive run."""
+    """A file stays in one process, and so do the files of a group."""
     for item in items:
-        group = "undisturbed" if item.path.name in UNDISTURBED else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group(GROUPS.get(item.path.name, str(item.path))))
 
 
 @pytest.fixture(scope="session")

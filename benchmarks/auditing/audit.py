@@ -177,7 +177,7 @@ def large(firms: int = 200, length: int = 5000, columns: int = 17) -> Iterator[R
 LAZILY = """
 import sys
 import tests.synthetic_tables as made
-from flows import cli
+from flows.cli import app
 from tasks.checks.table.evidence import Spec
 from tasks.userdata.audit import audit_table
 audit_table(made.garch(0), Spec(time="date", target="close"))

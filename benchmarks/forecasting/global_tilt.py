@@ -30,8 +30,8 @@ def main() -> None:
     request = Request(
         time="date", target="close", series="market", kind="price", test_from=pd.Timestamp(SINCE).date()
     )
-    workspace, params, said = prepare(table, request, BUILD / "global")
-    print("\n".join(said))
+    workspace, params, notes = prepare(table, request, BUILD / "global")
+    print("\n".join(notes))
     workspace = replace(workspace, own=replace(workspace.own, prior=None))
     run_stages(FIT, workspace, params, without_progress)
     folds = read_json(workspace.fits / "fits.json")["folds"]

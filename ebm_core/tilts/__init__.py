@@ -1,1 +1,1 @@
-"""Tilts of one-dimensional densities, whose normaliser is computed by quadrature."""
+"""Base distributions, their pools and their tilts: in one dimension by quadrature, jointly by ranking."""

@@ -1,4 +1,4 @@
-"""The ``basin`` command line. Everything heavy is imported by the command that needs it."""
+"""The app ``basin``: its commands of the pipeline, and those of the other modules."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 
 from flows.cli import applications, fields, models, series
 from flows.cli.errors import one_line_errors
-from flows.cli.options import ListsOfWords
+from flows.cli.options import ListsOfWords, Root
 from tasks.runtime.errors import BasinError
 from tasks.stages import STAGES
 
@@ -37,7 +37,6 @@ def basin(
     """
 
 
-Root = Annotated[Path, typer.Option(help="Folder of dvc.yaml and params.yaml.")]
 OneDomain = Annotated[str, typer.Option("--domain", help="A domain of params.yaml.")]
 
 
@@ -74,7 +73,7 @@ def run(
                         "the project's own run takes its seeds from applications/params.yaml; give --out for "
                         "a run with --seeds of its own"
                     )
-                applications.bring_up_to_date(domain[0], root)
+                applications.run_project(domain[0], root)
                 return
             from tasks.applications.harness.application import Given
 
@@ -135,9 +134,9 @@ def stage(
     with one_line_errors():
         if stage not in STAGES:
             raise BasinError(f"no stage `{stage}`; the stages are {', '.join(STAGES)}")
-        from flows.cli.launch import bring_up_to_date
+        from flows.cli.launch import run_stages
 
-        bring_up_to_date((stage,), domain, root.resolve())
+        run_stages((stage,), domain, root.resolve())
 
 
 @app.command()
@@ -148,10 +147,10 @@ def report(
 ) -> None:
     """Print the path of the report, making it first if it is stale."""
     with one_line_errors():
-        from flows.cli.launch import bring_up_to_date
+        from flows.cli.launch import run_stages
         from tasks.runtime.workspace import Workspace
 
-        bring_up_to_date(STAGES, domain, root.resolve(), terse=True)
+        run_stages(STAGES, domain, root.resolve(), terse=True)
         path = Workspace(root.resolve(), domain).report
         typer.echo(path)
         if show:
@@ -177,12 +176,12 @@ def tune(
         root = root.resolve()
         stages = STAGES[: STAGES.index("train")]
         from flows.cli.display import Display, print_tuned
-        from flows.cli.launch import bring_up_to_date
+        from flows.cli.launch import run_stages
         from tasks.operations.tune import tune as tune_settings
         from tasks.runtime.params import load_params
         from tasks.runtime.workspace import Workspace
 
-        bring_up_to_date(stages, domain, root, terse=True)
+        run_stages(stages, domain, root, terse=True)
         params = load_params(root, domain)
         with Display() as display:
             display.began("tune", domain)

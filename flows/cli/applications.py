@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.applications.harness.application import APPLICATIONS, Given
+from tasks.applications.harness.application import APPLICATIONS, STAGES, Given
 from tasks.domains import DOMAINS
 from tasks.runtime.errors import BasinError
 
@@ -41,11 +41,10 @@ def run(name: str, given: Given, root: Path, out: Path) -> None:
     print_results(display.console, out)
 
 
-def bring_up_to_date(name: str, root: Path) -> None:
+def run_project(name: str, root: Path) -> None:
     """The project's own run, as a Prefect flow; a stage is Cached where DVC finds nothing to do."""
     from flows.cli.display import Display
     from flows.cli.launch import run_flow
-    from tasks.applications.harness.application import STAGES
     from tasks.applications.harness.project import FOLDER, load_application_params
     from tasks.runtime.freshness import nothing_to_do
 

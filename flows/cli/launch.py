@@ -42,7 +42,7 @@ def run_flow(
         raise BasinError(state.message or f"the run ended {state.name}")
 
 
-def bring_up_to_date(stages: Sequence[str], domain: str, root: Path, terse: bool = False) -> "Display":
+def run_stages(stages: Sequence[str], domain: str, root: Path, terse: bool = False) -> "Display":
     """Bring stages of a domain up to date, one after the other, without Prefect."""
     from flows.cli.display import Display
     from flows.stage import bring_stage_up_to_date

@@ -6,27 +6,27 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli.errors import one_line_errors
+from flows.cli.options import Root
 from tasks.runtime.errors import BasinError
 
 app = typer.Typer(no_args_is_help=True, help="The registry of models: list, show, promote, rollback.")
 
-Root = Annotated[Path, typer.Option(help="Folder of dvc.yaml and params.yaml.")]
 Domain = Annotated[str, typer.Argument(help="A domain of params.yaml.")]
 Why = Annotated[str, typer.Option("--why", help="The reason, kept as the message of the tag.")]
 
 
 @app.command("list")
 def list_models(root: Root = Path()) -> None:
-    """Every version of every domain: when, its stage, why."""
+    """Every version of every domain: when, its status, why."""
     with one_line_errors():
         from rich.console import Console
         from rich.table import Table
 
-        from tasks.operations.registry import history, standing, versions
+        from tasks.operations.registry import history, status, versions
         from tasks.runtime.params import load_domains
 
         root = root.resolve()
-        table = Table("model", "version", "registered", "commit", "stage", "why", box=None, pad_edge=False)
+        table = Table("model", "version", "registered", "commit", "status", "why", box=None, pad_edge=False)
         for domain in load_domains(root):
             events = history(root, domain)
             for version, commit in versions(events).items():
@@ -36,7 +36,7 @@ def list_models(root: Root = Path()) -> None:
                     version,
                     f"{of[0].time:%Y-%m-%d %H:%M}",
                     commit[:9],
-                    standing(events, version),
+                    status(events, version),
                     of[-1].why,
                 )
         if not table.row_count:
@@ -68,7 +68,7 @@ def show(
             typer.echo(f"  {line}")
         for event in history(root, domain):
             if event.version == version:
-                what = "registered" if event.stage is None else event.stage
+                what = "registered" if event.status is None else event.status
                 typer.echo(f"  {event.time:%Y-%m-%d %H:%M} {what} by {event.author}: {event.why}")
 
 

@@ -2,12 +2,15 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from tasks.runtime.errors import BasinError
+
+if TYPE_CHECKING:
+    from tasks.userdata.request import Request
 
 LISTS = ("--exog", "--peers")
 
@@ -31,6 +34,7 @@ class ListsOfWords(TyperCommand):
         return super().parse_args(ctx, spread)
 
 
+Root = Annotated[Path, typer.Option(help="Folder of dvc.yaml and params.yaml.")]
 Data = Annotated[Path, typer.Option("--data", help="CSV, Parquet or NetCDF file.")]
 Time = Annotated[str, typer.Option("--time", help="Column of the dates.")]
 Target = Annotated[str, typer.Option("--target", help="Column (NetCDF: variable) to forecast.")]
@@ -52,7 +56,33 @@ BadRow = Annotated[str, typer.Option("--on-bad-row", help="stop, or drop and say
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
 
 
-def leads(horizon: int | None, listed: str | None) -> tuple[int, ...]:
+def request(
+    time: str,
+    target: str,
+    exog: list[str] | None = None,
+    horizon: int | None = None,
+    leads: str | None = None,
+    test_from: str | None = None,
+    test_to: str | None = None,
+    peers: list[str] | None = None,
+    **others: Any,
+) -> "Request":
+    """The request that options as they were given make; ``others`` are taken as they are."""
+    from tasks.userdata.request import Request
+
+    return Request(
+        time=time,
+        target=target,
+        exog=tuple(exog or ()),
+        leads=steps(horizon, leads),
+        test_from=day("--test-from", test_from),
+        test_to=day("--test-to", test_to),
+        peers=None if peers in (None, ["auto"]) else tuple(peers),
+        **others,
+    )
+
+
+def steps(horizon: int | None, listed: str | None) -> tuple[int, ...]:
     """The steps ahead: 1 … horizon, or those listed; one step by default."""
     if horizon is not None and listed is not None:
         raise BasinError("give --horizon or --leads, not both")

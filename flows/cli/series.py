@@ -12,7 +12,7 @@ from tasks.runtime.errors import BasinError
 
 def forecast(
     domain: Annotated[str | None, typer.Option(help="A domain of params.yaml; or give --data.")] = None,
-    root: Annotated[Path, typer.Option(help="Folder of dvc.yaml and params.yaml.")] = Path(),
+    root: options.Root = Path(),
     data: Annotated[Path | None, typer.Option(help="Your own CSV, Parquet or NetCDF file.")] = None,
     time: Annotated[str, typer.Option(help="Column of the dates.")] = "",
     target: Annotated[str, typer.Option(help="Column to forecast.")] = "",
@@ -41,18 +41,18 @@ def forecast(
                 raise BasinError(f"--data needs {option}")
         from flows.cli.display import Display
         from tasks.reporting.tables import forecast_lines
-        from tasks.userdata.request import Request
         from tasks.userdata.run import forecast as run
 
         assert out is not None
-        request = Request(
+        request = options.request(
             time=time,
             target=target,
-            exog=tuple(exog or ()),
+            exog=exog,
             series=series,
             kind=kind,
             freq=freq,
-            leads=options.leads(horizon, leads),
+            horizon=horizon,
+            leads=leads,
             refit=refit,
             seeds=seeds,
             on_bad_row=on_bad_row,
@@ -71,12 +71,12 @@ def forecast(
 def _forecast_domain(domain: str, root: Path) -> None:
     """Print the forecast of a domain, making it first if it is stale."""
     from flows.cli.display import print_forecast
-    from flows.cli.launch import bring_up_to_date
+    from flows.cli.launch import run_stages
     from tasks.runtime.workspace import Workspace
     from tasks.stages import STAGES
 
     stages = tuple(name for name in STAGES if name not in ("landscape", "report"))
-    display = bring_up_to_date(stages, domain, root, terse=True)
+    display = run_stages(stages, domain, root, terse=True)
     print_forecast(display.console, Workspace(root, domain))
 
 
@@ -102,21 +102,21 @@ def backtest(
     """Forecast the dates of a test block of your own file from their past, and score it beside the peers."""
     with one_line_errors():
         from flows.cli.display import Display, print_scores
-        from tasks.userdata.request import Request
         from tasks.userdata.run import backtest as run
 
-        request = Request(
+        request = options.request(
             time=time,
             target=target,
-            exog=tuple(exog or ()),
+            exog=exog,
             series=series,
             kind=kind,
             freq=freq,
-            leads=options.leads(horizon, leads),
-            test_from=options.day("--test-from", test_from),
-            test_to=options.day("--test-to", test_to),
+            horizon=horizon,
+            leads=leads,
+            test_from=test_from,
+            test_to=test_to,
             refit=refit,
-            peers=None if peers in (None, ["auto"]) else tuple(peers),
+            peers=peers,
             seeds=seeds,
             dev=dev,
             on_bad_row=on_bad_row,
@@ -146,17 +146,16 @@ def alarm(
     """How likely is an event within so many steps? Alarms of the past judged, and whether today is one."""
     with one_line_errors():
         from flows.cli.display import Display
-        from tasks.userdata.request import Request
         from tasks.userdata.run import alarm as run
 
-        request = Request(
+        request = options.request(
             time=time,
             target=target,
-            exog=tuple(exog or ()),
+            exog=exog,
             kind="price",
             freq=freq,
-            test_from=options.day("--test-from", test_from),
-            test_to=options.day("--test-to", test_to),
+            test_from=test_from,
+            test_to=test_to,
             dev=dev,
             on_bad_row=on_bad_row,
         )

@@ -25,7 +25,6 @@ SEED = 20_181_231
 APART = {"B": 22, "MS": 6}
 """Trading days or months between two episodes of a regime before they count as independent."""
 
-
 STALE = 5
 """Rows with one unchanged close or temperature from which the feed may have stood still."""
 

@@ -20,7 +20,7 @@ def get_domain(workspace: "Workspace") -> Any:
     name = workspace.domain
     if name not in DOMAINS:
         raise BasinError(
-            f"no domain `{name}`; known: {', '.join(DOMAINS)}. An application is not listed in `domains` of "
-            f"params.yaml; run it with `basin run --domain {name}`"
+            f"no domain `{name}`; known: {', '.join(DOMAINS)}; if it is an application, take it out of "
+            "`domains` in params.yaml"
         )
     return import_module(f"tasks.domains.{name}").DOMAIN

@@ -1,6 +1,6 @@
 """Interface of a forecasting domain. Each domain is one module."""
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks.runtime.errors import BasinError
 
@@ -85,6 +85,22 @@ class Domain(Protocol):
 
         ``past`` is the table ``classical`` of all origins.
         """
+        ...
+
+    def frozen_parameters(
+        self, raw: "pd.DataFrame", classical: "pd.DataFrame", params: "FeatureParams"
+    ) -> "dict[str, Any]":
+        """The classical models at their last refit, stored with a model; only where ``returns``."""
+        ...
+
+    def forecast_frozen(
+        self, raw: "pd.DataFrame", parameters: "dict[str, Any]", since: "pd.Timestamp | None" = None
+    ) -> "tuple[pd.DataFrame, pd.DataFrame]":
+        """``(inputs, classical)`` as of :meth:`features`, by stored parameters; only where ``returns``."""
+        ...
+
+    def frozen_inputs(self) -> "dict[str, Any]":
+        """What a file must bring so that stored parameters apply to it; only where ``returns``."""
         ...
 
 

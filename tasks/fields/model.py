@@ -238,8 +238,8 @@ def judged(
 
     The base's errors on the months it was fitted on are too small; its variances are multiplied by the mean
     square of later ones. The weight w is the regression of what denoising should find on what the energy
-    finds, in both coordinates of :func:`ebm_core.learning.score_matching.denoising_loss`, shrunk by (1 −
-    1/t²)₊ with the t of its blocks of 24 examples, and held within [0, 1].
+    finds, in both coordinates of :func:`ebm_core.learning.score_matching.denoising_loss`, shrunk by
+    (1 − 1/t²)₊ with the t of its blocks of 24 examples, and held within [0, 1].
     """
     squares, counts = np.zeros(len(LEADS)), np.zeros(len(LEADS))
     for found in known_examples(base, fields, grid, start):

@@ -1,1 +1,1 @@
-"""Classical forecasters, by what they forecast."""
+"""Forecasters that are tilted or compared with, by what they forecast."""

@@ -1,4 +1,4 @@
-"""The registry of models: DVC artifacts whose versions and stages are git tags (GTO), and the one in use.
+"""The registry of models: DVC artifacts whose versions and statuses are git tags (GTO), and the one in use.
 
 ``finance@v0.0.2`` marks the commit whose ``dvc.lock`` made a model, ``finance#current#3`` the version that
 forecasts use; a tag's message is the reason. ``dvc artifacts get``, ``gto show``, ``git show`` read the same.
@@ -20,10 +20,10 @@ CURRENT, REFUSED = "current", "refused"
 
 @dataclass(frozen=True)
 class Event:
-    """One tag: a version registered (``stage`` is None) or assigned to a stage, with the reason."""
+    """One tag: a version registered (``status`` is None) or given a status, with the reason."""
 
     version: str
-    stage: str | None
+    status: str | None
     commit: str
     time: datetime
     author: str
@@ -52,7 +52,7 @@ def history(root: Path, domain: str) -> list[Event]:
 
 def versions(events: list[Event]) -> dict[str, str]:
     """The commit of each registered version, in order."""
-    return {event.version: event.commit for event in events if event.stage is None}
+    return {event.version: event.commit for event in events if event.status is None}
 
 
 def line_of_succession(events: list[Event]) -> list[str]:
@@ -62,19 +62,19 @@ def line_of_succession(events: list[Event]) -> list[str]:
     """
     line: list[str] = []
     for event in events:
-        if event.stage == CURRENT:
+        if event.status == CURRENT:
             line = line[: line.index(event.version)] if event.version in line else line
             line.append(event.version)
     return line
 
 
-def standing(events: list[Event], version: str) -> str:
+def status(events: list[Event], version: str) -> str:
     """``current``, ``before`` (once current), ``rolled back``, ``refused``, or nothing decided yet: empty."""
     line = line_of_succession(events)
     if version in line:
         return CURRENT if version == line[-1] else "before"
-    stages = [event.stage for event in events if event.version == version and event.stage]
-    return "" if not stages else "rolled back" if CURRENT in stages else stages[-1]
+    given = [event.status for event in events if event.version == version and event.status]
+    return "" if not given else "rolled back" if CURRENT in given else given[-1]
 
 
 def current(root: Path, domain: str) -> str | None:
@@ -101,12 +101,12 @@ def register(root: Path, domain: str, why: str) -> str:
     return _by_commit(root, domain)[commit]
 
 
-def assign(root: Path, domain: str, version: str, stage: str, why: str) -> None:
-    """Put ``version`` in ``stage`` (``CURRENT`` or ``REFUSED``) for the reason ``why``."""
+def assign(root: Path, domain: str, version: str, status: str, why: str) -> None:
+    """Give ``version`` the ``status`` ``CURRENT`` or ``REFUSED`` for the reason ``why``."""
     from gto.api import assign as tag
 
     commit_of(root, domain, version)
-    _gto(tag, root, domain, stage, version=version, message=why, force=True, **_author(root))
+    _gto(tag, root, domain, status, version=version, message=why, force=True, **_author(root))
 
 
 def rollback(root: Path, domain: str, why: str) -> tuple[str, str]:

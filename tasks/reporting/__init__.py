@@ -1,1 +1,1 @@
-"""How the report is drawn and laid out: inline SVG, tables, wording and the page itself."""
+"""The parts of a report: page, style, charts, maps, tables, labels, sections and the model card."""

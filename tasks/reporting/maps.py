@@ -15,7 +15,6 @@ CEILING = 14.0
 COLOURS = ("#0e3b37", "#1d7a70", "#7fbfae", "#f1ead2", "#e6a15f", "#b42318")
 DOTS_PER_INCH = 120
 
-
 drawing = threading.Lock()
 """Two domains run as threads and matplotlib's caches are shared: one draws at a time."""
 

@@ -160,7 +160,7 @@ def _read(root: Path) -> dict[str, Any]:
 
 
 def _is_section(value: Any) -> bool:
-    return isinstance(value, dict) and set(value) == set(DomainParams.model_fields)
+    return isinstance(value, dict) and not set(DomainParams.model_fields).isdisjoint(value)
 
 
 def _refuse_dates(path: Path, value: Any, keys: tuple[str, ...]) -> None:

@@ -8,7 +8,6 @@ from tasks.runtime.params import Strict
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
-
 Sums = Annotated[tuple[Sha256, ...], BeforeValidator(lambda sums: (sums,) if isinstance(sums, str) else sums)]
 
 
@@ -76,7 +75,7 @@ class FileSource(Entry):
 
 
 class DatasetSource(Strict):
-    """Examples rather than a series: a file or folder that its application reads (:func:`find_dataset`).
+    """Examples rather than a series: a file or folder (``tasks.sources.catalog.find_dataset``).
 
     In an installed package (``loader``), or at ``url``, of which the mirror may hold a copy. The sha256 of a
     folder is that of its files' names and sums.
@@ -106,6 +105,5 @@ class DatasetSource(Strict):
 
 
 TableSource = LibrarySource | UrlSource | FileSource
-
 
 Source = Annotated[TableSource | DatasetSource, Field(discriminator="kind")]

@@ -104,7 +104,7 @@ def alarm(
         raise BasinError("alarms are for one series of prices; choose one series and --kind price")
     table = reading.table
     if request.dev:
-        assert request.test_from is not None  # checked by Question
+        assert request.test_from is not None  # checked by Request
         table = table[table["time"] < pd.Timestamp(request.test_from)].reset_index(drop=True)
         notes.append(f"--dev: nothing from {request.test_from} on is read")
     if request.test_to:

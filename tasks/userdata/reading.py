@@ -20,10 +20,8 @@ STEP_DAYS = {"B": 1, "D": 1, "W": 7, "MS": 30.4, "h": 1 / 24}
 LONGEST_GAP = {"B": 20, "D": 3, "W": 21, "MS": 31.5, "h": 96 / 24}
 """Days between neighbouring rows beyond which a record has a hole: markets close for weeks at most."""
 
-
 FEW = 0.01
 """Share of values that are not positive below which they look like errors in a file of prices."""
-
 
 CARRIED = 5
 """Rows for which an input's last value stands in where it is missing: what one would have known."""
@@ -90,9 +88,7 @@ def understand(frame: pd.DataFrame, request: Request, label: str) -> Reading:
     table["series"] = frame[request.series].astype(str).to_numpy() if request.series else request.target
     table["close"] = _numbers(frame[request.target], label, notes)
     theirs = [c for c in request.exog if str(c).lower() not in OHLC]
-    taken = [c for c in theirs if c in ("time", "series", "close", "value")]
-    if taken:
-        raise BasinError(f"{label}: --exog {taken[0]}: the name is used inside; rename the column")
+    _refuse_names(theirs, ("time", "series", "close"), label)
     for column in theirs:
         table[column] = _numbers(frame[column], label, notes)
     has_range = all(name in lower for name in OHLC) and request.target not in [lower[n] for n in OHLC]
@@ -116,6 +112,7 @@ def understand(frame: pd.DataFrame, request: Request, label: str) -> Reading:
             "needs a series that moves"
         )
     value = "value" if kind == "level" else "close"
+    _refuse_names(theirs, (value,), label)
     columns = ["time", "series", value, *theirs, *(OHLC if ohlc else ())]
     table = table.rename(columns={"close": value})
     return Reading(table[columns].reset_index(drop=True), kind, freq, ohlc, tuple(theirs), tuple(notes))
@@ -128,6 +125,13 @@ def _require(frame: pd.DataFrame, request: Request, label: str) -> None:
         raise BasinError(
             f"{label}: no column {', '.join(absent)}; found {', '.join(map(str, frame.columns))}"
         )
+
+
+def _refuse_names(exog: list[str], taken: tuple[str, ...], label: str) -> None:
+    """An input that is called as one of our own columns would take its place."""
+    for name in exog:
+        if name in taken:
+            raise BasinError(f"{label}: --exog {name}: the name is taken by a column of Basin; rename yours")
 
 
 def _times(written: pd.Series, label: str, notes: list[str]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
 from tasks.runtime.errors import BasinError
 
@@ -17,7 +18,7 @@ class Request:
     target: str
     exog: tuple[str, ...] = ()
     series: str | None = None
-    kind: str | None = None
+    kind: Literal["price", "level", "rate"] | None = None
     freq: str | None = None
     leads: tuple[int, ...] = (1,)
     test_from: date | None = None
@@ -26,7 +27,7 @@ class Request:
     peers: tuple[str, ...] | None = None
     seeds: int = 5
     dev: bool = False
-    on_bad_row: str = "stop"
+    on_bad_row: Literal["stop", "drop"] = "stop"
 
     def __post_init__(self) -> None:
         """Raises ``BasinError`` for what no file could answer."""

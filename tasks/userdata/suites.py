@@ -14,7 +14,6 @@ from tasks.sources.quarantine import at_fault
 MARGIN = 0.5
 """Values may lie beyond those seen by this share of their range."""
 
-
 MOSTLY = 0.9
 """Share of a column's cells that read as numbers from which the others are counted as missing."""
 

@@ -9,7 +9,6 @@ from tasks.runtime.errors import BasinError
 
 MISSING = ("", ".", "NA", "NaN", "nan", "NULL", "null", "None", "-")
 
-
 MOST_ROWS = 2_000_000
 """Of a CSV."""
 

@@ -17,7 +17,7 @@ def reference(undisturbed) -> Reference:
 
 
 KILLS = {"flow": 0.5, "worker": 0.4, "stage": 0.6, "rename": 0.7}
-"""Who is killed, and at which share of a run."""
+"""Who is killed, and at which share of the time of a run that nothing ran beside."""
 
 
 @pytest.fixture(scope="module")

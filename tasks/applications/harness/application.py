@@ -163,6 +163,9 @@ APPLICATIONS = tuple(sorted(path.parent.name for path in Path(__file__).parents[
 def get_application(name: str) -> Application:
     """Raise ``BasinError`` where there is no application of this name."""
     if name not in APPLICATIONS:
-        raise BasinError(f"no application `{name}`; known: {', '.join(APPLICATIONS)}")
+        raise BasinError(
+            f"no application `{name}`; known: {', '.join(APPLICATIONS)}; a domain that forecasts a "
+            f"series is run by `basin run --domain {name}`"
+        )
     application: Application = import_module(f"tasks.applications.{name}.application").APPLICATION
     return application

@@ -1,4 +1,4 @@
-"""What is judged, for the eye: pictures with their energies, samples, scans with heat maps."""
+"""A figure of bare squares, on which the applications draw pictures."""
 
 from typing import Any
 

@@ -163,12 +163,12 @@ class Run:
         landscape = Picture("landscape", "The energy landscape", self.caption, self.landscape)
         html = application_page(
             self.application,
-            self.given.own,
-            self.scores,
-            [*pictures, landscape],
-            self.validation,
-            self.audit,
-            self.provenance,
+            own=self.given.own,
+            scores=self.scores,
+            pictures=[*pictures, landscape],
+            validation=self.validation,
+            audit=self.audit,
+            provenance=self.provenance,
         )
         with atomic_write(self.out / "report.html") as (path,):
             path.write_text(html, encoding="utf-8")

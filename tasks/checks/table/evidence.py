@@ -138,7 +138,9 @@ class TableEvidence:
     def numbers(self, column: str) -> pd.Series:
         """A column as numbers; NaN where a cell is none."""
         values = self.frame[column]
-        return values.astype(float) if values.dtype.kind in "fiub" else pd.to_numeric(values, errors="coerce")
+        if values.dtype == float:
+            return values  # as it is: a copy would double the memory of a large table
+        return values.astype(float) if values.dtype.kind in "iub" else pd.to_numeric(values, errors="coerce")
 
     @cached_property
     def inputs(self) -> list[str]:

@@ -36,7 +36,7 @@ LIM_PENALTY, LIM_SEASONAL_PENALTY, XRO_PENALTY = 10.0, 30.0, 40.0
 def locations(
     state: np.ndarray, known: int, season: np.ndarray, period: int, leads: tuple[int, ...]
 ) -> dict[str, np.ndarray]:
-    """Every model's expected target ``(rows, leads)``, in σ of the target (see ``seasonal_linear``)."""
+    """Every model's expected target ``(rows, leads)``, in σ of the target (see ``levels.linear``)."""
     target = state[:, 0]
     month = max(1, period // 12)
     damped = damped_persistence(target, known, season, period, leads)

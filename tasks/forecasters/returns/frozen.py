@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 from tasks.forecasters.returns import garch
 from tasks.forecasters.returns.scale_regression import (
     REGRESSIONS,
+    Columns,
     ScaleRegression,
     first_base,
     fit_scale,
@@ -26,7 +27,7 @@ NEEDED = 100
 
 @threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]  # threadpoolctl has no types
 def frozen_parameters(
-    domain: Any, raw: pd.DataFrame, classical: pd.DataFrame, params: FeatureParams
+    domain: Columns, raw: pd.DataFrame, classical: pd.DataFrame, params: FeatureParams
 ) -> dict[str, Any]:
     """``classical.json`` of a model: each series' classical models, fitted at the last date of the schedule,
     and :func:`inputs_of` the domain.
@@ -58,7 +59,7 @@ def frozen_parameters(
     return {"inputs": inputs_of(domain), "series": frozen}
 
 
-def inputs_of(domain: Any) -> dict[str, Any]:
+def inputs_of(domain: Columns) -> dict[str, Any]:
     """What a file must bring so that the models of :func:`frozen_parameters` apply to it."""
     return {
         "kind": domain.kind,
@@ -70,7 +71,7 @@ def inputs_of(domain: Any) -> dict[str, Any]:
 
 
 def forecast_frozen(
-    domain: Any, raw: pd.DataFrame, frozen: dict[str, Any], since: pd.Timestamp | None = None
+    domain: Columns, raw: pd.DataFrame, frozen: dict[str, Any], since: pd.Timestamp | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """``(inputs, classical)`` of each series' last origin, nothing refitted (see ``Domain``).
 

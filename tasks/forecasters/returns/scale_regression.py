@@ -1,11 +1,11 @@
 """The base of returns: a skew-t whose log scale is linear in volatilities, ranges and shocks.
 
-``domain`` is a :class:`tasks.forecasters.returns.features.Returns`.
+``domain`` is a :class:`tasks.forecasters.returns.features.Returns`, of which :class:`Columns` is used here.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -40,6 +40,28 @@ REGRESSIONS = {"scale-regression": None, "recent-scale-regression": 500}
 whole past blurs; chosen on dates before 2008, where the pool gains .004 to .006 by it in every market."""
 
 
+class Columns(Protocol):
+    """What the columns of a raw table of returns are."""
+
+    kind: str
+    frequency: str
+    ohlc: bool
+    exog: tuple[str, ...]
+    logged: tuple[str, ...]
+
+    def steps(self, group: pd.DataFrame) -> np.ndarray:
+        """The target of each row but the last."""
+        ...
+
+    def keys(self, name: str, group: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
+        """``series origin lead time target`` of some rows of a series' raw table."""
+        ...
+
+    def energy_inputs(self, table: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
+        """What the energy sees at the rows of ``base``."""
+        ...
+
+
 def first_base(params: FeatureParams) -> int:
     """Row of the first base: the first refit of the volatility models with ``min_rows`` forecasts behind."""
     return params.min_rows + 1 + params.refit * -(-params.min_rows // params.refit)
@@ -56,7 +78,7 @@ def walk_forward(model: str, returns: np.ndarray, params: FeatureParams) -> pd.D
     return table.assign(row=table["row"] + 1)
 
 
-def measures(domain: Any, group: pd.DataFrame, models: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def measures(domain: Columns, group: pd.DataFrame, models: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Base inputs and ``x_*`` inputs by row of the raw table; each uses that row and earlier ones only."""
     returns = pd.Series(np.concatenate([[np.nan], domain.steps(group)]), index=group.index)
     table = pd.DataFrame(index=group.index)
@@ -92,7 +114,7 @@ def measures(domain: Any, group: pd.DataFrame, models: dict[str, pd.DataFrame]) 
     return table
 
 
-def scale_inputs(domain: Any) -> tuple[str, ...]:
+def scale_inputs(domain: Columns) -> tuple[str, ...]:
     """Inputs of the base's log scale, all known at the origin."""
     realised = ("rms", "gk", "pk") if domain.ohlc else ("rms",)
     return (
@@ -151,7 +173,7 @@ def bound(inputs: pd.DataFrame, floors: dict[str, float], exog: dict[str, tuple[
 
 
 def fit_scale(
-    domain: Any, table: pd.DataFrame, target: np.ndarray, at: int, window: int | None
+    domain: Columns, table: pd.DataFrame, target: np.ndarray, at: int, window: int | None
 ) -> ScaleRegression:
     """Fit on the targets known at row ``at`` of the measures, the last ``window`` of them or all."""
     from ebm_core.tilts.regression import fit_skewt_regression
@@ -187,7 +209,7 @@ def fit_scale(
 
 
 def base_forecasts(
-    domain: Any,
+    domain: Columns,
     group: pd.DataFrame,
     models: dict[str, pd.DataFrame],
     params: FeatureParams,

@@ -1,4 +1,4 @@
-"""The registry: versions and stages are git tags, files come from DVC's cache, going back works."""
+"""The registry: versions and statuses are git tags, files come from DVC's cache, going back works."""
 
 import subprocess
 
@@ -14,7 +14,7 @@ from tasks.operations.registry import (
     register,
     rollback,
     same_model,
-    standing,
+    status,
     versions,
 )
 from tasks.runtime.errors import BasinError
@@ -36,7 +36,7 @@ def test_versions_are_registered_promoted_refused_and_rolled_back(project):
     assign(project, "finance", second, REFUSED, "worse: t -2.0")
     assert current(project, "finance") == first
     assert history(project, "finance")[-1].why == "worse: t -2.0"
-    assert standing(history(project, "finance"), second) == "refused"
+    assert status(history(project, "finance"), second) == "refused"
 
     retrain(project, 3)
     third = register(project, "finance", "candidate")
@@ -46,7 +46,7 @@ def test_versions_are_registered_promoted_refused_and_rolled_back(project):
     assert rollback(project, "finance", "a person said so") == (first, third)
     assert (in_use(project, "finance") / "model/config.json").read_text() == "1"
     events = history(project, "finance")
-    assert {v: standing(events, v) for v in versions(events)} == {
+    assert {v: status(events, v) for v in versions(events)} == {
         first: "current",
         second: "refused",
         third: "rolled back",

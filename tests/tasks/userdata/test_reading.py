@@ -196,3 +196,22 @@ def test_a_price_that_is_not_positive_is_named_and_the_user_asked_what_it_is() -
     with pytest.raises(BasinError, match=r"x: row 7: close is -3, where .*--kind price"):
         understand(fallen, ASKED, "x")
     assert understand(fallen, replace(ASKED, kind="rate"), "x").kind == "rate"
+
+
+@pytest.mark.parametrize("name", ["time", "series", "close"])
+def test_an_input_that_is_called_as_a_column_of_ours_is_refused(name: str) -> None:
+    frame = prices().rename(columns={"close": "price"}).assign(**{name: 1.0})
+    request = Request(time="date", target="price", exog=(name,))
+    assert f"--exog {name}: the name is taken" in refusal(frame, request)
+
+
+def test_an_input_called_value_is_refused_for_a_level_alone() -> None:
+    frame = prices().assign(value=1.0)
+    understand(frame, Request(time="date", target="close", exog=("value",)), "x")
+    level = Request(time="date", target="close", exog=("value",), kind="level")
+    assert "--exog value: the name is taken" in refusal(frame, level)
+
+
+def test_a_level_is_called_value() -> None:
+    reading = understand(prices(), Request(time="date", target="close", kind="level"), "x")
+    assert list(reading.table.columns) == ["time", "series", "value"]
