@@ -21,7 +21,7 @@ import yaml
 
 from benchmarks import ROOT
 from benchmarks.row import Row
-from tests.system.test_doors import BASIN, clone, lock, surroundings
+from tests.system.test_entry_points import BASIN, clone, lock, surroundings
 
 KILLS = 40
 KINDS = ("flow", "worker", "stage", "dvc", "rename")

@@ -1,4 +1,4 @@
-"""How long the doors take, in clones of this commit; medians of three where a run is short."""
+"""How long the entry points take, in clones of this commit; medians of three where a run is short."""
 
 import json
 import os
