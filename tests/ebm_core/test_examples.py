@@ -6,6 +6,9 @@ import pytest
 
 import ebm_core
 
+SHARE = 0.6
+"""Least share of the public names that have an example."""
+
 
 def examples(name: str) -> list[doctest.DocTest]:
     # without the module's globals, so that an example imports what it uses
@@ -19,3 +22,8 @@ def test_the_examples_of_a_public_name_print_what_they_show(name: str) -> None:
     for test in examples(name):
         doctest.DocTestRunner().run(test, out=told.append)
     assert not told, "".join(told)
+
+
+def test_most_public_names_have_an_example() -> None:
+    shown = [name for name in ebm_core.__all__ if examples(name)]
+    assert len(shown) >= SHARE * len(ebm_core.__all__)
