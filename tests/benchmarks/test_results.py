@@ -11,6 +11,7 @@ from benchmarks import record, runner, sources, tables
 from benchmarks.record import Figure, Result
 from benchmarks.row import Row
 from tasks.runtime.errors import BasinError
+from tests.test_imports import imports, modules
 
 ROW = "help"
 """A row of the registry, whose sources exist; its function is replaced by those below."""
@@ -104,6 +105,22 @@ def test_every_row_names_its_sources_and_has_a_table() -> None:
     assert set(listed) == set(command.ROWS)
     for name, benchmark in command.ROWS.items():
         assert all(sources.hashes(name, benchmark).values())
+
+
+def test_sources_cover_what_a_benchmark_imports(project_root: Path) -> None:
+    files = {name: path.relative_to(project_root) for name, path in modules(project_root).items()}
+    listed: dict[str, set[str]] = {}
+    for name, benchmark in command.ROWS.items():
+        listed.setdefault(benchmark.__module__, set()).update(sources.hashes(name, benchmark))
+    imported = imports(project_root)
+    missing = [
+        f"{module} imports {name}"
+        for module, paths in listed.items()
+        for name in imported[module]
+        if name.startswith(("tasks.", "ebm_core.")) and not name.startswith("tasks.runtime.")
+        if not any(files[name].is_relative_to(path) for path in paths)
+    ]
+    assert missing == []
 
 
 def test_pages_show_the_results(project_root: Path) -> None:
