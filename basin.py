@@ -73,6 +73,8 @@ def backtest(
         was found and what to do.
     TypeError
         If an option is unknown.
+    ValueError
+        If ``test_from`` or ``test_to`` is not a date.
 
     Examples
     --------
@@ -216,6 +218,8 @@ def alarm(
         budget is not valid. The message is one line that says what was found and what to do.
     TypeError
         If an option is unknown.
+    ValueError
+        If ``test_from`` or ``test_to`` is not a date.
 
     Examples
     --------
