@@ -90,7 +90,7 @@ def fit_seeds(
     count : int
         Number of rows.
     validation : int
-        Number of the latest rows, which form the validation block.
+        Number of the latest rows, which form the validation block. It is one or more and below ``count``.
     steps : int
         Number of AdamW steps.
     learning_rate : float
