@@ -60,7 +60,7 @@ GROUPS = {
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measure the project's figures."
+        prog="python -m benchmarks", description="Measure the figures.", allow_abbrev=False
     )
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"{', '.join(GROUPS)}, or one of their rows")
     parser.add_argument("--dev", action="store_true", help="score before the test blocks, write nothing")
