@@ -4,8 +4,9 @@ import ast
 from html import escape
 from pathlib import Path
 
-WIDTH, BOX, HEIGHT, ROW, MARGIN = 760, 116, 34, 78, 16
-"""Width of the picture; width and height of a box; distance of rows; margin of a panel. Pixels."""
+PACKAGES = ("flows", "tasks", "ebm_core")
+WIDTH, BOX, HEIGHT, ROW, MARGIN = 640, 120, 28, 40, 12
+"""Pixels: the picture's width, a box's width and height, the distance of rows, a panel's margin."""
 
 Graph = dict[str, set[str]]
 
@@ -14,13 +15,11 @@ def diagram(root: Path) -> str:
     """One ``div`` without blank lines, which Markdown leaves as it is."""
     graph = imports(root)
     direct = without_detours(graph)
-    places, panels, height = _layout(graph)
-    parts = [_panel(name, *box) for name, box in panels.items()]
-    parts += [
-        _arrow(places[name], places[other]) for name in sorted(direct) for other in sorted(direct[name])
-    ]
-    parts += [_box(name, *place) for name, place in places.items()]
-    label = "Folders of the project; each imports only folders below it"
+    rows, panels, height = _layout(graph)
+    parts = [_panel(name, *extent) for name, extent in panels.items()]
+    parts += [_arc(name, other, rows) for name in rows for other in rows if other in direct[name]]
+    parts += [_box(name, y) for name, y in rows.items()]
+    label = "Folders of the project. Each imports only folders below it."
     return (
         f'<div class="architecture">\n<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">\n'
         '<defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
@@ -29,14 +28,11 @@ def diagram(root: Path) -> str:
 
 
 def imports(root: Path) -> Graph:
-    """The folders that each folder imports, inside functions and type checks too.
-
-    A folder is one of ``tasks``, of ``ebm_core`` or of ``flows``; modules beside them count for nothing.
-    """
+    """The folders that each folder of ``PACKAGES`` imports, inside functions and type checks too."""
     folders = {
-        f"{top}.{path.parent.name}"
-        for top in ("flows", "tasks", "ebm_core")
-        for path in (root / top).glob("*/__init__.py")
+        f"{package}.{path.parent.name}"
+        for package in PACKAGES
+        for path in (root / package).glob("*/__init__.py")
     }
     graph: Graph = {folder: set() for folder in folders}
     for folder in folders:
@@ -66,48 +62,46 @@ def _reachable(name: str, graph: Graph) -> set[str]:
     return graph[name].union(*(_reachable(other, graph) for other in graph[name]))
 
 
-def _depth(name: str, graph: Graph, top: str) -> int:
-    """Longest chain of imports from a folder down to the lowest one of the same package."""
-    return max((1 + _depth(other, graph, top) for other in graph[name] if other.startswith(top)), default=0)
+def _depth(name: str, graph: Graph) -> int:
+    """Length of the longest chain of imports from a folder downwards."""
+    return max((1 + _depth(other, graph) for other in graph[name]), default=0)
 
 
-def _layout(graph: Graph) -> tuple[dict[str, tuple[float, float]], dict[str, tuple[float, float]], float]:
-    """Centres of the boxes, top and height of the panels, and the height of the picture."""
-    places: dict[str, tuple[float, float]] = {}
+def _layout(graph: Graph) -> tuple[dict[str, float], dict[str, tuple[float, float]], float]:
+    """Heights of the boxes from the top downwards, top and height of each panel, height of the picture."""
+    rows: dict[str, float] = {}
     panels: dict[str, tuple[float, float]] = {}
-    y = float(MARGIN)
-    for top in ("flows", "tasks", "ebm_core"):
-        depths = {
-            name: _depth(name, graph, f"{top}.") for name in sorted(graph) if name.startswith(f"{top}.")
-        }
-        rows = max(depths.values()) + 1
-        panels[top] = (y, rows * ROW + MARGIN)
-        for depth in range(rows):
-            row = [name for name, of in depths.items() if of == depth]
-            for column, name in enumerate(row):
-                # Rows are shifted in turn, so that an arrow past a row does not run through a box.
-                shift = BOX / 2 * (-1) ** depth * (len(row) < 3)
-                x = 70 + (WIDTH - 70) * (column + 0.5) / len(row) + shift
-                places[name] = (x, y + MARGIN + HEIGHT / 2 + (rows - 1 - depth) * ROW + 10)
-        y += rows * ROW + 2 * MARGIN
-    return places, panels, y
+    y = 0.0
+    for package in PACKAGES:
+        folders = [name for name in graph if name.startswith(f"{package}.")]
+        folders.sort(key=lambda name: (-_depth(name, graph), name))
+        panels[package] = (y, len(folders) * ROW + MARGIN)
+        rows |= {name: y + MARGIN / 2 + (row + 0.5) * ROW for row, name in enumerate(folders)}
+        y += len(folders) * ROW + 2 * MARGIN
+    return rows, panels, y - MARGIN
 
 
 def _panel(name: str, y: float, height: float) -> str:
     return (
         f'<rect class="panel" x="1" y="{y}" width="{WIDTH - 2}" height="{height}" rx="8"/>'
-        f'<text class="name" x="12" y="{y + 22}">{escape(name)}</text>'
+        f'<text class="package" x="14" y="{y + 24}">{escape(name)}</text>'
     )
 
 
-def _box(name: str, x: float, y: float) -> str:
+def _box(name: str, y: float) -> str:
+    x = (WIDTH - BOX) / 2
     return (
-        f'<rect class="box" x="{x - BOX / 2}" y="{y - HEIGHT / 2}" width="{BOX}" height="{HEIGHT}" rx="5"/>'
-        f'<text class="folder" x="{x}" y="{y + 4}">{escape(name.split(".")[1])}</text>'
+        f'<rect class="box" x="{x}" y="{y - HEIGHT / 2}" width="{BOX}" height="{HEIGHT}" rx="5"/>'
+        f'<text class="folder" x="{WIDTH / 2}" y="{y + 4}">{escape(name.split(".")[1])}</text>'
     )
 
 
-def _arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
-    (x, y), (to_x, to_y) = (start[0], start[1] + HEIGHT / 2), (end[0], end[1] - HEIGHT / 2)
-    bend = (to_y - y) / 2
-    return f'<path class="import" d="M{x} {y}C{x} {y + bend} {to_x} {to_y - bend} {to_x} {to_y}"/>'
+def _arc(name: str, other: str, rows: dict[str, float]) -> str:
+    """On the right within a package, on the left from one package to another."""
+    side = 1 if name.split(".")[0] == other.split(".")[0] else -1
+    start, end, x = rows[name] + 5, rows[other] - 5, WIDTH / 2 + side * BOX / 2
+    bend = x + side * min(20 + 0.45 * (end - start), 300)
+    return (
+        f'<path class="import" d="M{x} {start}C{bend} {start} {bend} {end} {x} {end}">'
+        f"<title>{name} imports {other}</title></path>"
+    )

@@ -35,6 +35,7 @@ def _sections(command: Any, path: str) -> list[str]:
 
 def _row(declaration: str, meaning: str) -> str:
     name, _, kind = declaration.partition(" ")
+    kind = kind.strip("<>")
     return f"| `{name}` | {f'`{kind}`' if kind else 'flag'} | {' '.join(_plain(meaning))} |"
 
 
