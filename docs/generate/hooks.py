@@ -1,7 +1,7 @@
-"""MkDocs hooks: pages written by a program, and links that lead out of ``docs/``.
+"""MkDocs hooks: pages written by a program, and links to files of the repository.
 
-A file of the repository that a page links to, such as ``params.yaml``, becomes a page of the site, so that
-the links work on the site as they do in the repository.
+A link to a file leads on the site to the page that is made of it: ``flows/cli/app.py`` to the reference of
+the command line, ``params.yaml`` to a listing. So links work on the site as they do in the repository.
 """
 
 import os
@@ -27,7 +27,15 @@ LINK = re.compile(r"(?<=\]\()([^)\s#:]+)(?=[)#])")
 DIAGRAM = "<!-- architecture -->"
 
 sources: dict[str, Path] = {}
-"""The file whose place the links of a page are relative to, by the page's name below ``docs/``."""
+"""The file that each page is made of, and that its links are relative to, by the page's name in ``docs/``."""
+
+MADE_OF = {
+    "reference/command-line.md": "flows/cli/app.py",
+    "reference/parameters.md": "tasks/runtime/params.py",
+    "reference/scores.md": "docs/scores.schema.json",
+    "results/figures.md": "README.md",
+    **repository_files.PAGES,
+}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -36,15 +44,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "reference/parameters.md": parameters.page(ROOT),
         "reference/scores.md": scores_schema.page(DOCS / "scores.schema.json"),
         "results/figures.md": repository_files.section(ROOT / "README.md", "Figures"),
+        **{name: repository_files.page(ROOT / path) for name, path in repository_files.PAGES.items()},
         **core_reference.pages(ROOT),
     }
     written = {file.src_uri: file.content_string for file in files.documentation_pages()} | generated
     sources.clear()
-    sources.update({name: DOCS / name for name in written})
-    sources["results/figures.md"] = ROOT / "README.md"
-    for name, path in repository_files.PAGES.items():
-        generated[name] = written[name] = (ROOT / path).read_text(encoding="utf-8")
-        sources[name] = ROOT / path
+    sources.update(
+        {name: DOCS / name for name in written} | {name: ROOT / path for name, path in MADE_OF.items()}
+    )
     links = {
         (sources[name].parent / link).resolve()
         for name, text in written.items()
@@ -63,7 +70,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Draw the picture of the architecture, and point links at pages of the site."""
     source = sources[page.file.src_uri]
-    names = {path: name for name, path in sources.items()} | {ROOT / "README.md": "index.md"}
+    names = {path: name for name, path in sources.items()}
 
     def on_the_site(match: re.Match[str]) -> str:
         target = (source.parent / match.group()).resolve()

@@ -7,7 +7,7 @@ from typing import Any
 INTRODUCTION = """# `scores.json`
 
 {description} The stage `evaluate` and `basin backtest` write this file. Its JSON schema is
-[scores.schema.json](../scores.schema.json).
+`docs/scores.schema.json`.
 
 A file has either `leads`, where one series is forecast, or `series` and `pooled`, where there are several.
 The keys of `leads` are numbers of steps, those of `models` and `paired` are names of models. `paired`
