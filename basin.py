@@ -32,10 +32,62 @@ def backtest(
 ) -> Backtest:
     """Forecast every date of a test block from the past alone and score it beside the classical models.
 
-    ``data`` is a frame or the path of a CSV, Parquet or NetCDF file; ``options`` are ``series, kind, freq,
-    refit, seeds, dev, on_bad_row`` of ``basin backtest --help``. The folder ``out`` gets ``scores.json``,
-    ``forecasts.parquet``, ``report.html`` and ``model/``. Raises ``tasks.runtime.errors.BasinError`` in one
-    line.
+    Each date is forecast as a whole distribution. The folder ``out`` gets ``scores.json``,
+    ``forecasts.parquet``, ``report.html`` and ``model/``.
+
+    Parameters
+    ----------
+    data : DataFrame, str or Path
+        Frame, or path of a CSV, Parquet or NetCDF file, with one row for each date and series.
+    time : str
+        Column of the dates.
+    target : str
+        Column to forecast. Of prices, returns 100·Δlog are forecast.
+    out : str or Path
+        Folder for the results.
+    exog : sequence of str, optional
+        Further columns, known at the same time as the target.
+    leads : sequence of int, default (1,)
+        Steps ahead, in rows.
+    test_from, test_to : str or date, optional
+        First and last date to score. By default the last fifth of the rows is scored.
+    peers : sequence of str, optional
+        Names of the models to compare with. By default they follow from the kind of the data.
+    **options
+        Further options, as ``basin backtest --help`` lists them. Those of the data that are unset are
+        inferred and reported in the notes. ``series`` is the column that tells many series apart. ``kind`` is
+        one of ``price``, ``level`` and ``rate``. ``freq`` is one of ``B``, ``D``, ``W``, ``MS`` and ``h``.
+        ``refit`` is the number of rows between refits of the classical models. ``seeds`` is the number of
+        networks, 5 by default. With ``dev=True`` dates before ``test_from`` are tested and nothing later is
+        read. ``on_bad_row`` is ``"stop"`` or ``"drop"``.
+
+    Returns
+    -------
+    Backtest
+        Scores and forecasts of the model and its peers.
+
+    Raises
+    ------
+    tasks.runtime.errors.BasinError
+        If the data have bad rows, or the request does not fit them. The message is one line that says what
+        was found and what to do.
+    TypeError
+        If an option is unknown.
+    ValueError
+        If ``test_from`` or ``test_to`` is not a date.
+
+    Examples
+    --------
+    Score the closing prices of the NASDAQ that come with ``arch``. Models are trained, which takes minutes.
+
+    >>> import basin
+    >>> from arch.data import nasdaq
+    >>> frame = nasdaq.load().reset_index()  # doctest: +SKIP
+    >>> result = basin.backtest(
+    ...     frame, time="Date", target="Close", test_from="2015-01-01", out="out/nasdaq"
+    ... )  # doctest: +SKIP
+    >>> print(result.summary())  # doctest: +SKIP
+    >>> result.forecasts.groupby("model")["crps"].mean()  # doctest: +SKIP
     """
     request = Request(
         time=time,
@@ -61,10 +113,55 @@ def forecast(
     model: str | Path | None = None,
     **options: Any,
 ) -> Forecast:
-    """The distribution of the steps after the last row of ``data``.
+    """Forecast the steps after the last row of the data, each as a whole distribution.
 
-    ``options`` are ``series, kind, freq, refit, seeds, on_bad_row``. With ``model``, the ``model/`` that a
-    backtest or forecast left, nothing is refitted. Raises ``tasks.runtime.errors.BasinError`` in one line.
+    The folder ``out`` gets ``forecast.json`` and, unless ``model`` is given, ``model/``. Several leads of a
+    price or a rate are forecast as joint paths, which are written to ``paths.parquet``.
+
+    Parameters
+    ----------
+    data : DataFrame, str or Path
+        Frame, or path of a CSV, Parquet or NetCDF file, with one row for each date and series.
+    time : str
+        Column of the dates.
+    target : str
+        Column to forecast. Of prices, returns 100·Δlog are forecast.
+    out : str or Path
+        Folder for the results.
+    exog : sequence of str, optional
+        Further columns, known at the same time as the target.
+    leads : sequence of int, default (1,)
+        Steps ahead, in rows.
+    model : str or Path, optional
+        The ``model/`` that a backtest or forecast left. With it, nothing is refitted.
+    **options
+        ``series``, ``kind``, ``freq``, ``refit``, ``seeds`` and ``on_bad_row``, as in :func:`backtest`.
+
+    Returns
+    -------
+    Forecast
+        Distribution of each step.
+
+    Raises
+    ------
+    tasks.runtime.errors.BasinError
+        If the data have bad rows, or the request or the model does not fit them. The message is one line that
+        says what was found and what to do.
+    TypeError
+        If an option is unknown.
+
+    Examples
+    --------
+    Forecast the next day with the model that the example of :func:`backtest` left.
+
+    >>> import basin
+    >>> from arch.data import nasdaq
+    >>> frame = nasdaq.load().reset_index()  # doctest: +SKIP
+    >>> result = basin.forecast(
+    ...     frame, time="Date", target="Close", model="out/nasdaq/model", out="out/tomorrow"
+    ... )  # doctest: +SKIP
+    >>> print(result.summary())  # doctest: +SKIP
+    >>> result.quantiles[["0.05", "0.5", "0.95"]]  # doctest: +SKIP
     """
     request = Request(time=time, target=target, exog=tuple(exog), leads=tuple(leads), **options)
     return _forecast(_source(data), request, Path(out), None if model is None else Path(model))
@@ -83,9 +180,57 @@ def alarm(
     test_to: str | date | None = None,
     **options: Any,
 ) -> Alarm:
-    """The probability of an event such as ``min<=-0.08@21`` day by day, and alarms within a budget.
+    """Estimate the probability of an event day by day, and raise alarms within a budget of false ones.
 
-    ``options`` are ``freq, dev, on_bad_row``. Raises ``tasks.runtime.errors.BasinError`` in one line.
+    The folder ``out`` gets ``alarm.json``, ``alarm.parquet``, ``alarm.png`` and ``report.html``.
+
+    Parameters
+    ----------
+    data : DataFrame, str or Path
+        Frame, or path of a CSV, Parquet or NetCDF file, with the prices of one series.
+    time : str
+        Column of the dates.
+    target : str
+        Column of the prices.
+    event : str
+        Event on the path from a date, such as ``min<=-0.08@21``, a fall of 8 % within 21 rows. It is ``min``,
+        ``max``, ``sum`` or ``end``, then ``<=`` or ``>=``, a simple return, ``@`` and the number of steps.
+    out : str or Path
+        Folder for the results.
+    exog : sequence of str, optional
+        Further columns, known at the same time as the target.
+    max_false_alarms_per_year : float, default 2.0
+        Budget that sets the threshold of each year from the years before it.
+    test_from, test_to : str or date, optional
+        First and last date to score. By default the later half of the dates with a probability is scored.
+    **options
+        ``freq``, ``dev`` and ``on_bad_row``, as in :func:`backtest`.
+
+    Returns
+    -------
+    Alarm
+        Scores of the probabilities, the events caught and missed, and the probability of each day.
+
+    Raises
+    ------
+    tasks.runtime.errors.BasinError
+        If the data are not one series of prices, have bad rows or too few of them, or if the event or the
+        budget is not valid. The message is one line that says what was found and what to do.
+    TypeError
+        If an option is unknown.
+    ValueError
+        If ``test_from`` or ``test_to`` is not a date.
+
+    Examples
+    --------
+    >>> import basin
+    >>> from arch.data import nasdaq
+    >>> frame = nasdaq.load().reset_index()  # doctest: +SKIP
+    >>> result = basin.alarm(
+    ...     frame, time="Date", target="Close", event="min<=-0.08@21", out="out/alarm"
+    ... )  # doctest: +SKIP
+    >>> print(result.summary())  # doctest: +SKIP
+    >>> result.history.query("alarm")  # doctest: +SKIP
     """
     request = Request(
         time=time,

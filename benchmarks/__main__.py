@@ -1,20 +1,21 @@
-"""``python -m benchmarks [ROW ...] [--dev]``: run the named rows, or all; exit code 1 if any falls short.
+"""``python -m benchmarks [ROW ...] [--dev] [--tables]``: run the named rows or groups of rows, or all.
 
-``pipeline``, ``forecast``, ``operation``, ``trust``, ``core`` and ``applications`` name groups. ``--dev``
-scores forecasts before their test blocks.
+Each row that runs to its end is written to ``benchmarks/results/ROW.json``. The exit code is 1 if a target is
+missed or a row cannot be measured. ``--dev`` scores forecasts before their test blocks and writes nothing.
+``--tables`` runs no row and writes the tables of ``docs/results`` from the results.
 """
 
+import argparse
 import sys
 
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks import energies
+from benchmarks import ROOT, energies
 from benchmarks.applications import applications, divergence, music_speech, pictures
 from benchmarks.auditing import audit
 from benchmarks.forecasting import forecast, lean, scores
 from benchmarks.operation import adversity, chaos, distributed, fields, monitor, prefect_overhead, times
-from benchmarks.row import Row
+from benchmarks.record import read
+from benchmarks.runner import run_rows
+from benchmarks.tables import write_tables
 
 PIPELINE = {
     "help": times.help_page,
@@ -28,6 +29,7 @@ PIPELINE = {
 }
 OPERATION = {
     "chaos": chaos.chaos,
+    "cluster": chaos.cluster,
     "together": adversity.together,
     "adversity": adversity.adversity,
     "fits": distributed.fits,
@@ -56,23 +58,25 @@ GROUPS = {
 }
 
 
-def main() -> int:
-    asked = [name for name in sys.argv[1:] if name != "--dev"] or list(GROUPS)
-    chosen = [row for name in asked for row in GROUPS.get(name, [name])]
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure the figures.", allow_abbrev=False
+    )
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"{', '.join(GROUPS)}, or one of their rows")
+    parser.add_argument("--dev", action="store_true", help="score before the test blocks, write nothing")
+    parser.add_argument("--tables", action="store_true", help="write the tables of docs/results, run nothing")
+    options = parser.parse_args(arguments)
+    if options.tables:
+        for path in write_tables(read()):
+            print(f"wrote {path.relative_to(ROOT)}")
+        return 0
+    chosen = [row for name in options.rows or GROUPS for row in GROUPS.get(name, [name])]
     unknown = [name for name in chosen if name not in ROWS]
     if unknown:
         print(f"benchmarks: no row {unknown[0]}; the rows are {', '.join(ROWS)}", file=sys.stderr)
         return 2
-    table = Table("row", "asked", "seen", "", title="How good")
-    rows: list[Row] = []
-    for name in chosen:
-        for row in ROWS[name]():
-            rows.append(row)
-            verdict = "met" if row.met else "short"
-            print(f"{name}: {row.what}: asked {row.asked}, seen {row.seen}: {verdict}", flush=True)
-            table.add_row(row.what, row.asked, row.seen, verdict)
-    Console(width=150).print(table)
-    return 0 if all(row.met for row in rows) else 1
+    return run_rows({name: ROWS[name] for name in chosen}, dev=options.dev)
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

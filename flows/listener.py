@@ -1,4 +1,4 @@
-"""How a door hears what a run is doing: one listener a run, carried to its threads by context."""
+"""Progress callbacks of a run, passed to its threads through a ``ContextVar``."""
 
 from contextvars import ContextVar
 from typing import Protocol

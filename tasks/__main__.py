@@ -1,4 +1,4 @@
-"""``python -m tasks STAGE --domain D``: the door that ``dvc repro`` uses; it always runs the stage."""
+"""``python -m tasks STAGE --domain D``: the entry point of ``dvc repro``, which always runs the stage."""
 
 import argparse
 import os

@@ -47,6 +47,7 @@ def anomaly() -> Iterator[Row]:
             f"≥ {least}",
             f"{found['ebm']:.3f} ({others})",
             found["ebm"] >= least,
+            value=found["ebm"],
         )
     behind = {
         name: of["ebm"]["auroc"] - float(np.median([of[m]["auroc"] for m in of if m != "ebm"]))
@@ -54,10 +55,11 @@ def anomaly() -> Iterator[Row]:
     }
     worst = min(behind, key=lambda name: behind[name])
     yield Row(
-        "— the worst set against its median peer",
+        "ten anomaly sets, AUROC of the worst set less its median peer's",
         "≥ −.03",
         f"{worst} {behind[worst]:+.3f}",
         behind[worst] >= -0.03,
+        value=behind[worst],
     )
 
 
@@ -77,20 +79,24 @@ def social() -> Iterator[Row]:
         f"{gain('boosting', 'auroc')}; over tuned boosting {gain('boosting-tuned', 'auroc')}, "
         f"over its base {gain('base', 'auroc')}",
         over >= 0.013,
+        value=over,
+        interval=paired["boosting"]["auroc"]["interval"],
     )
     yield Row(
-        "— median relative error of the size",
+        "cascades after 10 minutes: median relative error of the size",
         "≤ boosting's",
         f"{models['ebm']['relative_error']:.3f} against {models['boosting']['relative_error']:.3f}",
         models["ebm"]["relative_error"] <= models["boosting"]["relative_error"],
+        value=models["ebm"]["relative_error"],
     )
     for measure in ("crps", "log_score"):
         yield Row(
-            f"— {measure} of log size",
+            f"cascades after 10 minutes: {measure} of log size",
             "better than quantile boosting",
             f"{models['ebm'][measure]:.4f} against {models['quantile-boosting'][measure]:.4f}, gain "
             f"{gain('quantile-boosting', measure)}",
             paired["quantile-boosting"][measure]["gain"] > 0,
+            value=models["ebm"][measure],
         )
     articles = {m: of["articles_auroc"] for m, of in models.items() if "articles_auroc" in of}
     peers = {m: value for m, value in articles.items() if m not in ("ebm", "base")}
@@ -101,11 +107,14 @@ def social() -> Iterator[Row]:
         f"{articles['ebm']:.3f} against {best} {peers[best]:.3f} ({gain(best, 'articles_auroc')}), base "
         f"{articles['base']:.3f}",
         articles["ebm"] - peers[best] >= 0.01,
+        value=articles["ebm"],
     )
     ages = {n: scores["intervals"]["ebm"][n] for n in scores["intervals"]["ebm"] if "_weeks_" in n}
     parts = [(n.split("_")[-1], models["ebm"][n], low, high) for n, (low, high) in ages.items()]
     seen = ", ".join(f"from week {week}: {at:.2f} [{low:.2f}, {high:.2f}]" for week, at, low, high in parts)
-    yield Row("— AUROC by weeks since the last article learned from", "shown", seen, True)
+    yield Row(
+        "articles before publication: AUROC by weeks since the last one learned from", "shown", seen, True
+    )
 
 
 ROWS = {"anomaly": anomaly, "social": social}

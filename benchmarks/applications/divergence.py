@@ -155,6 +155,7 @@ def divergence() -> Iterator[Row]:
             "that of the naive loop ± .01",
             f"{few[2]:.3f} against {slow_quality:.3f} (true density {ceiling:.3f})",
             abs(few[2] - slow_quality) <= 0.01,
+            value=few[2],
         )
         for kind in ("CD-k", "persistent CD"):
             one = few if kind == "CD-k" else streamed(path, kind, 1, NAIVE_ROWS)
@@ -165,6 +166,8 @@ def divergence() -> Iterator[Row]:
                 f"{alone[0]:,.0f} rows/s against {rate:,.0f}; memory +{alone[1]:.0f} MiB against "
                 f"+{one[1]:.0f} MiB for {NAIVE_ROWS:,} rows; AUROC {alone[2]:.3f}",
                 alone[0] > rate and alone[1] <= 1.15 * one[1] + 32,
+                value=alone[0],
+                unit="rows/s",
             )
             pair = streamed(path, kind, 2, ROWS)
             yield Row(
@@ -172,4 +175,6 @@ def divergence() -> Iterator[Row]:
                 "more rows/s than one; AUROC of one ± .01",
                 f"{pair[0]:,.0f} rows/s against {alone[0]:,.0f}; AUROC {pair[2]:.3f} against {alone[2]:.3f}",
                 pair[0] > alone[0] and abs(pair[2] - alone[2]) <= 0.01,
+                value=pair[0],
+                unit="rows/s",
             )

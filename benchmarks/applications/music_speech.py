@@ -20,13 +20,14 @@ def music() -> Iterator[Row]:
             "above EASE, interval above 0",
             f"{models['ebm'][measure]:.3f} ({others}), {text} over EASE, {pool:+.4f} over a linear pool",
             scores["paired"]["ease"][measure]["interval"][0] > 0 and gain > 0,
+            value=models["ebm"][measure],
         )
     cold = {model: of["cold_auroc"] for model, of in models.items() if "cold_auroc" in of}
     others = ", ".join(f"{m} {cold[m]:.3f}" for m in ("audio-ridge", "audio-logistic", "tempo"))
     found = cold["ebm"]
-    yield Row("artists without listeners: AUROC", "≥ .66", f"{found:.3f} ({others})", found >= 0.66)
+    yield Row("artists without listeners: AUROC", "≥ .66", f"{found:.3f} ({others})", found >= 0.66, found)
     _, text = _gain(scores, "ebm-without-tempo", "cold_auroc")
-    yield Row("— what tempo adds", "shown", text, True)
+    yield Row("artists without listeners: AUROC that tempo adds", "shown", text, True)
 
 
 def speech() -> Iterator[Row]:
@@ -40,10 +41,13 @@ def speech() -> Iterator[Row]:
         f"{100 * fewer:.0f} % ({100 * low:.0f} to {100 * high:.0f}); "
         + ", ".join(f"{model} {error:.3f}" for model, error in errors.items()),
         fewer >= 0.2,
+        value=100 * fewer,
+        unit="%",
+        interval=(100 * low, 100 * high),
     )
     for name, of in scores["groups"].items():
         seen = ", ".join(f"{model} {found['accuracy']:.3f}" for model, found in of.items())
-        yield Row(f"— {name}: accuracy", "shown", seen, True)
+        yield Row(f"spoken digits, {name} held out: accuracy", "shown", seen, True)
 
 
 def _gain(scores: dict[str, Any], peer: str, measure: str) -> tuple[float, str]:

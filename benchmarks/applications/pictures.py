@@ -14,14 +14,30 @@ def images() -> Iterator[Row]:
     models = scores_of("images", Given())["models"]
     ours, peers = models["ebm"], [name for name in models if name != "ebm"]
     others = ", ".join(f"{name} {models[name]['accuracy']:.3f}" for name in peers)
-    yield Row("digits, five folds, five seeds: accuracy", "≥ .988", f"{ours['accuracy']:.3f} ({others})",
-              ours["accuracy"] >= 0.988)  # fmt: skip
-    yield Row("— calibration error", "≤ .012", f"{ours['ece']:.3f}", ours["ece"] <= 0.012)
+    yield Row(
+        "digits, five folds, five seeds: accuracy",
+        "≥ .988",
+        f"{ours['accuracy']:.3f} ({others})",
+        ours["accuracy"] >= 0.988,
+        value=ours["accuracy"],
+    )
+    yield Row(
+        "digits, five folds, five seeds: calibration error",
+        "≤ .012",
+        f"{ours['ece']:.3f}",
+        ours["ece"] <= 0.012,
+        value=ours["ece"],
+    )
     for name, least in REFUSED.items():
         measure = next(m for m in ours if m.startswith(f"auroc_{name}"))
         others = ", ".join(f"{p} {models[p][measure]:.3f}" for p in peers if measure in models[p])
-        yield Row(f"— {name} refused: AUROC", f"≥ {least}", f"{ours[measure]:.3f} ({others})",
-                  ours[measure] >= least)  # fmt: skip
+        yield Row(
+            f"digits, refusal of {name}: AUROC",
+            f"≥ {least}",
+            f"{ours[measure]:.3f} ({others})",
+            ours[measure] >= least,
+            value=ours[measure],
+        )
 
 
 def mri() -> Iterator[Row]:
@@ -29,12 +45,28 @@ def mri() -> Iterator[Row]:
     ours, peers = models["ebm"], ("pca", "knn")
     best = max(models[name]["auroc"] for name in peers)
     others = ", ".join(f"{name} {models[name]['auroc']:.3f}" for name in (*peers, "metadata"))
-    yield Row("lesions in healthy slices: AUROC of a slice", "≥ .15 above the better of PCA and kNN",
-              f"{ours['auroc']:.3f} ({others})", ours["auroc"] >= best + 0.15)  # fmt: skip
+    yield Row(
+        "lesions in healthy slices: AUROC of a slice",
+        "≥ .15 above the better of PCA and kNN",
+        f"{ours['auroc']:.3f} ({others})",
+        ours["auroc"] >= best + 0.15,
+        value=ours["auroc"],
+    )
     dice = max(models[name]["dice"] for name in peers)
-    yield Row("— Dice", "twice theirs", f"{ours['dice']:.3f} (better peer {dice:.3f})",
-              ours["dice"] >= 2 * dice)  # fmt: skip
-    yield Row("— average precision of pixels", "shown", f"{ours['pixel_ap']:.3f}", True)
+    yield Row(
+        "lesions in healthy slices: Dice",
+        "twice theirs",
+        f"{ours['dice']:.3f} (better peer {dice:.3f})",
+        ours["dice"] >= 2 * dice,
+        value=ours["dice"],
+    )
+    yield Row(
+        "lesions in healthy slices: average precision of pixels",
+        "shown",
+        f"{ours['pixel_ap']:.3f}",
+        True,
+        value=ours["pixel_ap"],
+    )
 
 
 ROWS = {"images": images, "mri": mri}

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.energies.sampling import INSTALL, peers
+from benchmarks.energies.sampling import peers
 from benchmarks.row import Row
 from ebm_core import (
     ContrastiveDivergence,
@@ -235,11 +235,7 @@ def learners(torchebm: Any, ebm: Any) -> dict[str, dict[str, Learner]]:
 def quality() -> Iterator[Row]:
     """MMD² and KSD² over seeds; ours is tied where its excess is below two standard errors of it."""
     torch.set_num_threads(1)
-    found = peers()
-    if found is None:
-        yield Row("samples beside TorchEBM and ebmkit", "installed", f"missing: {INSTALL}", False)
-        return
-    every = learners(*found)
+    every = learners(*peers())
     for target_name, target in targets().items():
         scores = {
             library: np.array([discrepancies(every[library][name], rate, target, seed) for seed in SEEDS])
@@ -259,9 +255,7 @@ def quality() -> Iterator[Row]:
 def develop() -> None:
     """Mean MMD² and KSD² of every objective at every learning rate on the development seeds."""
     torch.set_num_threads(1)
-    found = peers()
-    assert found is not None, INSTALL
-    every = learners(*found)
+    every = learners(*peers())
     for library in sys.argv[1:] or every:
         for (name, learner), rate in itertools.product(every[library].items(), RATES):
             values = [

@@ -26,6 +26,7 @@ from ebm_core import (
     parallel_tempering,
     reverse_ais,
 )
+from tasks.runtime.errors import BasinError
 
 BATCH, STEPS, STEP_SIZE = 1024, 100, 0.01
 ROUNDS = 15
@@ -41,14 +42,14 @@ SEEDS = 20
 INSTALL = "python -m pip install --no-deps torchebm==0.8.9 ebmkit==0.16.0"
 
 
-def peers() -> tuple[Any, Any] | None:
-    """TorchEBM's and ebmkit's modules, or None where they are not installed."""
+def peers() -> tuple[Any, Any]:
+    """TorchEBM's and ebmkit's modules; raises ``BasinError`` where they are not installed."""
     try:
         import ebm
         import torchebm.core
         import torchebm.samplers
-    except ImportError:
-        return None
+    except ImportError as error:
+        raise BasinError(f"TorchEBM or ebmkit is missing; {INSTALL}") from error
     return torchebm, ebm
 
 
@@ -97,11 +98,7 @@ def by_ebmkit(ebm: Any, energy: torch.nn.Module, x: Tensor) -> Callable[[], Tens
 def speed() -> Iterator[Row]:
     """Sample-steps a second through each library's own functions, the same network in all, fp32."""
     torch.set_num_threads(1)
-    found = peers()
-    if found is None:
-        yield Row("Langevin beside TorchEBM and ebmkit", "installed", f"missing: {INSTALL}", False)
-        return
-    torchebm, ebm = found
+    torchebm, ebm = peers()
     for d, hidden, asked in SHAPES:
         generator = torch.Generator().manual_seed(0)
         energy = MLPEnergy(d, hidden, generator=generator)
@@ -130,6 +127,7 @@ def speed() -> Iterator[Row]:
                 f"≥ {floor} ×" if asked else "shown",
                 words,
                 times >= floor or not asked,
+                value=times,
             )
         ceiling = 10 * 2 * 1024**3 / middle["product"]
         rate = operations(d, hidden) * BATCH * STEPS / middle["ours"]
@@ -137,7 +135,8 @@ def speed() -> Iterator[Row]:
             f"{BATCH * STEPS / middle['ours'] / 1e6:.2f} million sample-steps/s, {rate / 1e9:.0f} of "
             f"{ceiling / 1e9:.0f} GFLOP/s: {rate / ceiling:.0%}"
         )
-        yield Row(f"{name}: share of the measured matrix-product ceiling", "shown", seen, True)
+        share = 100 * rate / ceiling
+        yield Row(f"{name}: share of the measured matrix-product ceiling", "shown", seen, True, share, "%")
         taken = seconds(
             {
                 "fp32": lambda e=energy, x=x, g=generator: langevin(e, x, STEPS // 10, STEP_SIZE, g),
@@ -145,7 +144,8 @@ def speed() -> Iterator[Row]:
             },
             rounds=5,  # a processor without products in bf16 takes twenty times as long
         )
-        yield Row(f"{name}: bf16", "shown", f"{ratio(taken, 'fp32', 'bf16'):.2f} × fp32", True)
+        times = ratio(taken, "fp32", "bf16")
+        yield Row(f"{name}: bf16", "shown", f"{times:.2f} × fp32", True, value=times)
 
 
 class Bowl:
@@ -180,7 +180,12 @@ def half_precision() -> Iterator[Row]:
         seen += f"{(2 * chains) ** -0.5:.1%})"
         yield Row(f"{chains:,} chains of 10,000 steps, {name}: largest bias", "shown", seen, True)
     apart = ((ends["bf16"] - ends["fp32"]).mean(0) / spread).abs().max()
-    yield Row("— of bf16 against fp32, with the same noise", "shown", f"mean off by {apart:.4f} sd", True)
+    yield Row(
+        "the same chains, bf16 against fp32 with the same noise: bias",
+        "shown",
+        f"mean off by {apart:.4f} sd",
+        True,
+    )
 
 
 def normal_law(x: Tensor) -> GaussianEnergy:
@@ -225,6 +230,8 @@ def normalisers() -> Iterator[Row]:
             f"≥ {SEEDS - 1} of {SEEDS}; ≤ 0.1 nat",
             seen,
             held >= SEEDS - 1 and width <= 0.1,
+            value=width,
+            unit="nats",
         )
 
 
@@ -262,7 +269,7 @@ def cuda() -> Iterator[Row]:
     """The first two shapes on a CUDA device, against its own fp32 matrix product."""
     what, asked = "Langevin on a CUDA device, share of its measured matrix-product ceiling", "≥ 50 %"
     if not torch.cuda.is_available():
-        yield Row(what, asked, "no CUDA device", True)
+        print("cuda: no CUDA device, nothing measured", flush=True)
         return
     generator = torch.Generator("cuda").manual_seed(0)
     for d, hidden, _ in SHAPES[:2]:
@@ -283,7 +290,9 @@ def cuda() -> Iterator[Row]:
             lambda e=energy, x=x: langevin(e, x, STEPS, STEP_SIZE, generator),
             operations(d, hidden) * len(x) * STEPS,
         )
-        yield Row(f"{what}, d = {d}", asked, f"{ours / ceiling:.0%}", ours >= ceiling / 2)
+        yield Row(
+            f"{what}, d = {d}", asked, f"{ours / ceiling:.0%}", ours >= ceiling / 2, 100 * ours / ceiling, "%"
+        )
 
 
 ROWS: dict[str, Callable[[], Iterator[Row]]] = {

@@ -67,8 +67,11 @@ def alone(result: Backtest) -> dict[str, Any]:
     return block
 
 
-def gain(block: dict[str, Any], peer: str) -> str:
-    return f"{block['paired'][peer]['log_score_gain']:+.4f}, t {block['paired'][peer]['t']:.2f}"
+def over(name: str, peer: str, paired: dict[str, float], target: str, met: bool) -> Row:
+    """The gain in mean log score over a peer, from the paired test against it."""
+    gain, t = paired["log_score_gain"], paired["t"]
+    seen = f"{gain:+.4f}, t {t:.2f}"
+    return Row(f"{name}: over {peer}", target, seen, met, value=gain, unit="nats")
 
 
 def ohlc() -> Iterator[Row]:
@@ -83,13 +86,20 @@ def ohlc() -> Iterator[Row]:
     )
     seconds = time.monotonic() - began
     ours, name = block["models"]["ebm"], "S&P 500 with OHLC, one day, 2014-2018"
-    yield Row(f"{name}: log score", "≥ -1.025", f"{ours['log_score']:.4f}", ours["log_score"] >= -1.025)
-    yield Row(f"{name}: CRPS", "≤ .4165", f"{ours['crps']:.4f}", ours["crps"] <= 0.4165)
-    t = block["paired"]["egarch-skewt"]["t"]
-    yield Row(f"{name}: over EGARCH-skew-t", "t ≥ 3", gain(block, "egarch-skewt"), t >= 3)
-    over = block["paired"]["scale-regression"]["log_score_gain"]
-    yield Row(f"{name}: over scale regression", "≥ 0", gain(block, "scale-regression"), over >= 0)
-    yield Row(f"{name}: time, all peers", "≤ 180 s", f"{seconds:.0f} s", seconds <= 180)
+    yield Row(
+        f"{name}: log score",
+        "≥ -1.025",
+        f"{ours['log_score']:.4f}",
+        ours["log_score"] >= -1.025,
+        value=ours["log_score"],
+        unit="nats",
+    )
+    yield Row(f"{name}: CRPS", "≤ .4165", f"{ours['crps']:.4f}", ours["crps"] <= 0.4165, value=ours["crps"])
+    egarch, scale = block["paired"]["egarch-skewt"], block["paired"]["scale-regression"]
+    yield over(name, "EGARCH-skew-t", egarch, "t ≥ 3", egarch["t"] >= 3)
+    yield over(name, "scale regression", scale, "≥ 0", scale["log_score_gain"] >= 0)
+    seen = f"{seconds:.0f} s"
+    yield Row(f"{name}: time, all peers", "≤ 180 s", seen, seconds <= 180, value=seconds, unit="s")
 
 
 def vix() -> Iterator[Row]:
@@ -98,9 +108,9 @@ def vix() -> Iterator[Row]:
     egarch, scale = block["paired"]["egarch-skewt"], block["paired"]["scale-regression"]
     met = egarch["log_score_gain"] >= 0.023 and egarch["t"] >= 5
     name = "S&P 500 close and VIX, one day, 2005-2018"
-    yield Row(f"{name}: over EGARCH-skew-t", "≥ .023, t ≥ 5", gain(block, "egarch-skewt"), met)
+    yield over(name, "EGARCH-skew-t", egarch, "≥ .023, t ≥ 5", met)
     met = scale["log_score_gain"] > 0 and scale["t"] >= 2
-    yield Row(f"{name}: over scale regression", "> 0, t ≥ 2", gain(block, "scale-regression"), met)
+    yield over(name, "scale regression", scale, "> 0, t ≥ 2", met)
 
 
 def fit() -> Iterator[Row]:
@@ -127,7 +137,14 @@ def fit() -> Iterator[Row]:
         generator=generator,
     )
     seconds = time.monotonic() - began
-    yield Row("five seeds, 5,000 rows × 16 inputs, 1,500 steps", "≤ 8 s", f"{seconds:.1f} s", seconds <= 8)
+    yield Row(
+        "five seeds, 5,000 rows × 16 inputs, 1,500 steps",
+        "≤ 8 s",
+        f"{seconds:.1f} s",
+        seconds <= 8,
+        value=seconds,
+        unit="s",
+    )
 
 
 @cache
@@ -166,9 +183,23 @@ def _markets(what: str, forecasts: pd.DataFrame, least: float, t: float) -> Iter
     name = f"closes of seven markets, one day, from 2008, {what}"
     met = pooled["mean"] >= least and pooled["t"] >= t
     seen = f"{pooled['mean']:+.4f}, t {pooled['t']:.2f}"
-    yield Row(f"{name}: over EGARCH-skew-t", f"≥ {least:.3f}, t ≥ {t:g}", seen, met)
+    yield Row(
+        f"{name}: over EGARCH-skew-t",
+        f"≥ {least:.3f}, t ≥ {t:g}",
+        seen,
+        met,
+        value=pooled["mean"],
+        unit="nats",
+    )
     worst = min(each, key=lambda m: each[m])
-    yield Row(f"{name}: worst market", "≥ -.001", f"{worst} {each[worst]:+.4f}", each[worst] >= -0.001)
+    yield Row(
+        f"{name}: worst market",
+        "≥ -.001",
+        f"{worst} {each[worst]:+.4f}",
+        each[worst] >= -0.001,
+        value=each[worst],
+        unit="nats",
+    )
 
 
 def value_at_risk() -> Iterator[Row]:
@@ -185,6 +216,7 @@ def value_at_risk() -> Iterator[Row]:
         "≥ 5 %",
         f"{worst}: {adjusted[worst]:.3f} ({p[worst]:.4f} before)",
         adjusted[worst] >= 0.05,
+        value=adjusted[worst],
     )
 
 
@@ -230,9 +262,18 @@ def nino() -> Iterator[Row]:
         below = 100 * (1 - ours["crps"] / RIDGE[lead][0])
         name = f"Niño 3.4 with nine indices, 2000-2017, lead {lead}"
         seen = f"{below:+.1f} % ({ours['crps']:.3f}; ridge of this run {here['crps']:.3f})"
-        yield Row(f"{name}: CRPS below ridge", f"≥ {LESS[lead]:g} %", seen, below >= LESS[lead])
+        yield Row(
+            f"{name}: CRPS below ridge",
+            f"≥ {LESS[lead]:g} %",
+            seen,
+            below >= LESS[lead],
+            value=below,
+            unit="%",
+        )
         least = max(RIDGE[lead][1], XRO[lead]) - (0.003 if lead == "12" else 0)
-        yield Row(f"{name}: ACC", f"≥ {least:.3f}", f"{ours['acc']:.3f}", ours["acc"] >= least)
+        yield Row(
+            f"{name}: ACC", f"≥ {least:.3f}", f"{ours['acc']:.3f}", ours["acc"] >= least, value=ours["acc"]
+        )
 
 
 def exchange_rates() -> Iterator[Row]:
@@ -250,6 +291,9 @@ def exchange_rates() -> Iterator[Row]:
             f"≥ {least:g} %",
             f"{gain[key]['gain_pct']:+.2f} % ({low:.1f} to {high:.1f})",
             gain[key]["gain_pct"] >= least,
+            value=gain[key]["gain_pct"],
+            unit="%",
+            interval=(low, high),
         )
     if official is not None:
         starts = [official + exchange.HORIZON * i for i in range(exchange.OFFICIAL)]
@@ -286,12 +330,16 @@ def alarms() -> Iterator[Row]:
             f"{ours[key]:.3f} [{low:.3f}, {high:.3f}] (GJR simulation {gjr[key]:.3f}; gain "
             f"{gain[0]:+.3f} to {gain[1]:+.3f})",
             ours[key] >= least,
+            value=ours[key],
+            interval=(low, high),
         )
     rate = found["false_alarms_per_year"]
-    yield Row(f"{name}: false alarms a year, budget 2", "≤ 2.5", f"{rate:.2f}", rate <= 2.5)
+    yield Row(f"{name}: false alarms a year, budget 2", "≤ 2.5", f"{rate:.2f}", rate <= 2.5, value=rate)
     caught, theirs = len(found["caught"]), len(found["peers"]["vix"]["caught"])
     of = caught + len(found["missed"])
-    yield Row(f"{name}: events caught", "≥ VIX", f"{caught} of {of}, VIX {theirs}", caught >= theirs)
+    yield Row(
+        f"{name}: events caught", "≥ VIX", f"{caught} of {of}, VIX {theirs}", caught >= theirs, value=caught
+    )
 
 
 ROWS = {

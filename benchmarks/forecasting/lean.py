@@ -16,6 +16,7 @@ from benchmarks import ROOT
 from benchmarks.row import Row
 from ebm_core.tilts.bilinear import BilinearEnergy
 from ebm_core.tilts.training import fit_tilt
+from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write
 from tasks.runtime.parallel import run_units, silent
 from tasks.runtime.params import TrainParams, load_params
@@ -70,8 +71,7 @@ def lean() -> Iterator[Row]:
     means; on the rows learned from; and where a step up stops paying."""
     workspace, params = Workspace(ROOT, "climate"), load_params(ROOT, "climate")
     if not workspace.audit.exists():
-        yield Row("the start-lean study", "`make run` first", "no artifacts of climate", False)
-        return
+        raise BasinError(f"{workspace.audit} is missing; run `make run` first")
     data = training_data(workspace, params)
     test = Fold("test", pd.Timestamp(params.split.test_from), pd.Timestamp(params.split.test_to))
     plan = [fold for fold in data.plan if fold.stop <= test.start]
@@ -96,9 +96,11 @@ def lean() -> Iterator[Row]:
             kept = k
     pays = "none pays: the base" if kept is None else f"{WIDTHS[kept]} hidden units"
     lost = later[1, -1] - later[0, 0]
-    yield Row("— where a step up stops paying by one standard error", "shown", pays, True)
     yield Row(
-        f"— what {WIDTHS[-1]} units trained to the end lose to the leanest",
+        "climate to 1989: widest energy that gains a standard error over the one before", "shown", pays, True
+    )
+    yield Row(
+        f"climate to 1989: {WIDTHS[-1]} units trained to the end, gain over the leanest",
         "shown",
         f"{lost.mean():+.4f} ± {lost.std(ddof=1) / np.sqrt(len(lost)):.4f}",
         True,

@@ -30,13 +30,29 @@ def sp500() -> Iterator[Row]:
     block = scores_of("finance")["series"]["sp500"]["leads"]["1"]
     ours, paired = block["models"]["ebm"], block["paired"]
     name = "S&P 500, one day, 2014-2018"
-    yield Row(f"{name}: log score", "≥ -1.030", f"{ours['log_score']:.4f}", ours["log_score"] >= -1.030)
-    yield Row(f"{name}: CRPS", "≤ .4180", f"{ours['crps']:.4f}", ours["crps"] <= 0.4180)
+    yield Row(
+        f"{name}: log score",
+        "≥ -1.030",
+        f"{ours['log_score']:.4f}",
+        ours["log_score"] >= -1.030,
+        value=ours["log_score"],
+        unit="nats",
+    )
+    yield Row(f"{name}: CRPS", "≤ .4180", f"{ours['crps']:.4f}", ours["crps"] <= 0.4180, value=ours["crps"])
     t = paired["egarch-skewt"]["t"]
     gain = paired["egarch-skewt"]["log_score_gain"]
-    yield Row(f"{name}: over EGARCH-skew-t", "t ≥ 2", f"{gain:+.4f}, t {t:.2f}", t >= 2)
+    yield Row(
+        f"{name}: over EGARCH-skew-t", "t ≥ 2", f"{gain:+.4f}, t {t:.2f}", t >= 2, value=gain, unit="nats"
+    )
     base = paired["base"]
-    yield Row(f"{name}: over its base", "shown", f"{base['log_score_gain']:+.4f}, t {base['t']:.2f}", True)
+    yield Row(
+        f"{name}: over its base",
+        "shown",
+        f"{base['log_score_gain']:+.4f}, t {base['t']:.2f}",
+        True,
+        value=base["log_score_gain"],
+        unit="nats",
+    )
 
 
 def elnino() -> Iterator[Row]:
@@ -48,6 +64,8 @@ def elnino() -> Iterator[Row]:
             f"< {floor:.4f} and ≤ {CEILING:.3f}",
             f"{crps:.4f} (damped persistence in this run {here:.4f})",
             crps < floor and crps <= CEILING,
+            value=crps,
+            unit="°C",
         )
 
 
@@ -76,4 +94,11 @@ def normaliser() -> Iterator[Row]:
                 worst = max(worst, abs(float(law.log_z[i]) - float(np.log(exact))))
     stated = max(scores_of(d)["normaliser_error"] for d in ("finance", "climate"))
     seen = f"{worst:.1e} by adaptive quadrature, {stated:.1e} stated"
-    yield Row("normaliser of every log score, nats", "≤ 1e-4", seen, worst <= 1e-4 and stated <= 1e-4)
+    yield Row(
+        "normaliser of every log score, nats",
+        "≤ 1e-4",
+        seen,
+        worst <= 1e-4 and stated <= 1e-4,
+        value=max(worst, stated),
+        unit="nats",
+    )

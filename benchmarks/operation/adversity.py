@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks import ROOT
 from benchmarks.operation.chaos import FLOW, Reference, half_written, undisturbed
 from benchmarks.row import Row
-from tests.system.test_doors import clone, lock, surroundings
+from tests.system.test_entry_points import clone, lock, surroundings
 
 REPRO = (sys.executable, "-m", "dvc", "repro", "report@climate")
 BUSY = "is busy"

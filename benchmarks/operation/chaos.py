@@ -21,7 +21,7 @@ import yaml
 
 from benchmarks import ROOT
 from benchmarks.row import Row
-from tests.system.test_doors import BASIN, clone, lock, surroundings
+from tests.system.test_entry_points import BASIN, clone, lock, surroundings
 
 KILLS = 40
 KINDS = ("flow", "worker", "stage", "dvc", "rename")
@@ -68,7 +68,15 @@ def chaos() -> Iterator[Row]:
             print(f"  {k + 1} of {KILLS}: {kind} at {at:.0%}{ended} {problem}", flush=True)
     shown = f"{survived} of {KILLS} ({killed} killed at work)" + "".join(f"; {f}" for f in failures[:3])
     what = f"kill -9 of {', '.join(KINDS)}: the next run completes, same hashes, nothing half-written"
-    yield Row(what, f"{KILLS} of {KILLS}", shown, survived == KILLS)
+    yield Row(what, f"{KILLS} of {KILLS}", shown, survived == KILLS, value=survived)
+
+
+def cluster() -> Iterator[Row]:
+    """The slow test that kills one of three Ray nodes while a job runs on it."""
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "slow", "tests/system/test_cluster.py"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    shown = done.stdout.strip().splitlines()[-1]
+    yield Row("one of three Ray nodes killed at work", "job ends, same hashes", shown, done.returncode == 0)
 
 
 def undisturbed(folder: Path) -> Reference:

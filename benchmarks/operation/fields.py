@@ -92,7 +92,7 @@ def _forecasts(model: FieldModel, fields: Fields, first: int) -> Iterator[Row]:
             t = paired_test(difference, fields.months[first:], 13)["t"]
             shown = f"{ours:.4f} against {theirs:.4f} (t {t:+.1f})"
             what = f"field {ahead} months ahead, {len(found)} months from {fields.months[first]}: {what}"
-            yield Row(what, "not above the inverse model", shown, ours <= theirs)
+            yield Row(what, "not above the inverse model", shown, ours <= theirs, value=ours)
 
 
 class InverseModel:
@@ -163,7 +163,12 @@ def _gaps(model: FieldModel, fields: Fields, first: int) -> Iterator[Row]:
         one, other = (float(np.sqrt(np.mean(found))) for found in (ours, theirs))
         what = f"{kind} missing, the others known to {NOISE} °C: RMSE, °C"
         yield Row(
-            what, "below EOF reconstruction", f"{one:.3f} against {other:.3f} ({kept} EOFs)", one < other
+            what,
+            "below EOF reconstruction",
+            f"{one:.3f} against {other:.3f} ({kept} EOFs)",
+            one < other,
+            value=one,
+            unit="°C",
         )
 
 
@@ -208,10 +213,24 @@ def scale() -> Iterator[Row]:
     sizes = "×" + ", ×".join(map(str, FACTORS))
     shown = ", ".join(f"{size:.2f} GiB" for size in memory)
     flat = max(memory) <= 1.15 * memory[0]
-    yield Row(f"fit of fields, {sizes} of {MONTHS:,} months: peak memory", "flat within 15 %", shown, flat)
+    yield Row(
+        f"fit of fields, {sizes} of {MONTHS:,} months: peak memory",
+        "flat within 15 %",
+        shown,
+        flat,
+        value=max(memory),
+        unit="GiB",
+    )
     shown = ", ".join(f"{each:.1f} s" for each in seconds)
     linear = max(seconds) <= 1.15 * seconds[0]
-    yield Row(f"the same: time of an epoch, for {MONTHS:,} months", "not growing (15 %)", shown, linear)
+    yield Row(
+        f"the same: time of an epoch, for {MONTHS:,} months",
+        "not growing (15 %)",
+        shown,
+        linear,
+        value=max(seconds),
+        unit="s",
+    )
 
 
 def _memory(process: psutil.Process) -> int:

@@ -38,12 +38,12 @@ def cached() -> Iterator[Row]:
         timed_flow(ROOT, CACHED, url)
         total, imports, rest = timed_flow(ROOT, CACHED, url)
     shown = f"{total:.1f} s: imports {imports:.1f}, flow with 20 questions to DVC {rest:.1f}"
-    yield Row("cached flow, server up", "≤ 6 s", shown, total <= 6)
+    yield Row("cached flow, server up", "≤ 6 s", shown, total <= 6, value=total, unit="s")
     total, imports, whole = timed_flow(ROOT, CACHED, None)
     shown = (
         f"{total:.1f} s: imports {imports:.1f}, server's start and end {whole - rest:.1f}, flow {rest:.1f}"
     )
-    yield Row("cached flow, a server of its own", "≤ 20 s", shown, total <= 20)
+    yield Row("cached flow, a server of its own", "≤ 20 s", shown, total <= 20, value=total, unit="s")
 
 
 def timed_flow(folder: Path, script: dict[str, str], url: str | None) -> tuple[float, float, float]:
@@ -109,4 +109,11 @@ def day() -> Iterator[Row]:
         with server() as url:
             total, imports, rest = timed_flow(folder, script, url)
     shown = f"{total:.1f} s: imports {imports:.1f}, forecast {rest:.1f}"
-    yield Row("a day's forecast of two markets by the deployed flow", "≤ 30 s", shown, total <= 30)
+    yield Row(
+        "a day's forecast of two markets by the deployed flow",
+        "≤ 30 s",
+        shown,
+        total <= 30,
+        value=total,
+        unit="s",
+    )

@@ -33,7 +33,6 @@ MADE_OF = {
     "reference/command-line.md": "flows/cli/app.py",
     "reference/parameters.md": "tasks/runtime/params.py",
     "reference/scores.md": "docs/scores.schema.json",
-    "results/figures.md": "README.md",
     **repository_files.PAGES,
 }
 
@@ -43,8 +42,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "reference/command-line.md": command_line.page(),
         "reference/parameters.md": parameters.page(ROOT),
         "reference/scores.md": scores_schema.page(DOCS / "scores.schema.json"),
-        "results/figures.md": repository_files.section(ROOT / "README.md", "Figures"),
-        **{name: repository_files.page(ROOT / path) for name, path in repository_files.PAGES.items()},
+        **{name: (ROOT / path).read_text(encoding="utf-8") for name, path in repository_files.PAGES.items()},
         **core_reference.pages(ROOT),
     }
     written = {file.src_uri: file.content_string for file in files.documentation_pages()} | generated
@@ -70,7 +68,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Draw the picture of the architecture, and point links at pages of the site."""
     source = sources[page.file.src_uri]
-    names = {path: name for name, path in sources.items()}
+    names = {path: name for name, path in sources.items()} | {ROOT / "README.md": "index.md"}
 
     def on_the_site(match: re.Match[str]) -> str:
         target = (source.parent / match.group()).resolve()

@@ -1,33 +1,14 @@
-"""Files of the repository that are pages of the site, whole or in part."""
+"""Files of the repository outside ``docs/`` that are pages of the site."""
 
 from pathlib import Path
 
 PAGES = {
     "contribute/index.md": "CONTRIBUTING.md",
     "contribute/changelog.md": "CHANGELOG.md",
-    "results/evaluations.md": "benchmarks/OPENINGS.md",
 }
 """Name of the page, and the Markdown file that it shows."""
 
 LANGUAGES = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".toml": "toml", ".py": "python"}
-
-
-WIDE = "---\nhide: [toc]\n---\n\n"
-"""Front matter of pages with wide tables."""
-
-
-def page(path: Path) -> str:
-    text = path.read_text(encoding="utf-8")
-    return text if "\n## " in text else WIDE + text
-
-
-def section(path: Path, heading: str) -> str:
-    """A section of a Markdown file as a page of its own; raises ``ValueError`` if there is none."""
-    _, found, rest = path.read_text(encoding="utf-8").partition(f"\n## {heading}\n")
-    if not found:
-        raise ValueError(f"{path}: no section `## {heading}`, which docs/generate/hooks.py makes a page of")
-    body = rest.partition("\n## ")[0]
-    return f"{WIDE}# {heading}\n{body}"
 
 
 def listing_name(path: Path) -> str:

@@ -8,11 +8,40 @@ from ebm_core.energies.gradients import Energy, Gradient, checked, frozen_gradie
 
 
 class SumEnergy(nn.Module):
-    """E(x) = Σ wᵢ Eᵢ(x): the product of experts Π pᵢ(x)^wᵢ. Weights are one unless given.
+    """Weighted sum E(x) = Σ wᵢ Eᵢ(x) of energies, which is the product of experts Π pᵢ(x)^wᵢ.
 
-    Energies that are modules are trained with it; any callable will do. Raises ``ValueError`` without
-    energies or with another number of weights. Reference: Hinton (2002), Training products of experts by
-    minimizing contrastive divergence, Neural Computation 14(8).
+    Energies that are modules are trained with the sum. Any other callable is used as it is. The sum maps
+    ``(B, *shape)`` to ``(B,)``, in nats.
+
+    Parameters
+    ----------
+    energies : sequence of callables
+        Energies Eᵢ, each ``(B, *shape)`` → ``(B,)``.
+    weights : sequence of float, optional
+        Weights wᵢ, one for each energy. They are one by default.
+
+    Raises
+    ------
+    ValueError
+        If there are no energies or another number of weights.
+
+    References
+    ----------
+    Hinton (2002), Training products of experts by minimizing contrastive divergence, Neural
+    Computation 14(8).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import GaussianEnergy, SumEnergy
+    >>> at_zero = GaussianEnergy(torch.zeros(1), torch.eye(1))
+    >>> at_two = GaussianEnergy(torch.full((1,), 2.0), torch.eye(1))
+
+    The product of N(0, 1) and N(2, 1) has its mode at 1.
+
+    >>> energy = SumEnergy([at_zero, at_two])
+    >>> energy(torch.tensor([[0.0], [1.0], [2.0]]))
+    tensor([2., 1., 2.])
     """
 
     def __init__(self, energies: Sequence[Energy], weights: Sequence[float] | None = None) -> None:
@@ -45,7 +74,29 @@ class SumEnergy(nn.Module):
 
 
 class ScaledEnergy(SumEnergy):
-    """λ E(x): λ > 1 sharpens exp(−E), λ < 1 flattens it. Raises ``ValueError`` for λ ≤ 0."""
+    """Scaled energy λ E(x), where λ > 1 sharpens exp(−E) and λ < 1 flattens it.
+
+    Parameters
+    ----------
+    energy : callable
+        Energy E, ``(B, *shape)`` → ``(B,)``.
+    factor : float
+        Positive factor λ.
+
+    Raises
+    ------
+    ValueError
+        If the factor is not positive.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import GaussianEnergy, ScaledEnergy
+    >>> energy = GaussianEnergy(torch.zeros(1), torch.eye(1))
+    >>> sharp = ScaledEnergy(energy, 4.0)  # exp(−4E) is N(0, 1/4)
+    >>> sharp(torch.tensor([[0.0], [2.0]]))
+    tensor([0., 8.])
+    """
 
     def __init__(self, energy: Energy, factor: float) -> None:
         if not factor > 0:
@@ -54,7 +105,30 @@ class ScaledEnergy(SumEnergy):
 
 
 class TemperedEnergy(ScaledEnergy):
-    """E(x)/T, the law at temperature T. Raises ``ValueError`` for T ≤ 0."""
+    """Tempered energy E(x)/T, whose law is that of E at temperature T.
+
+    Parameters
+    ----------
+    energy : callable
+        Energy E, ``(B, *shape)`` → ``(B,)``.
+    temperature : float
+        Positive temperature T. Above one, barriers are lower and chains cross them more often.
+
+    Raises
+    ------
+    ValueError
+        If the temperature is not positive.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import DoubleWellEnergy, TemperedEnergy
+    >>> energy = DoubleWellEnergy(1, height=8.0)
+    >>> hot = TemperedEnergy(energy, 4.0)
+    >>> barrier = torch.zeros(1, 1)
+    >>> energy(barrier), hot(barrier)
+    (tensor([8.]), tensor([2.]))
+    """
 
     def __init__(self, energy: Energy, temperature: float) -> None:
         if not temperature > 0:

@@ -22,11 +22,43 @@ def energy_and_gradient(energy: Energy, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def input_gradient(energy: Energy, x: Tensor) -> Tensor:
-    """∇ₓE(x), through which a loss can be differentiated with respect to the energy's parameters.
+    """Compute ∇ₓE(x) such that a loss of it can be differentiated in the energy's parameters.
 
-    An energy with a method ``input_gradient(x)`` is asked for its explicit formula, which costs about half of
-    differentiating twice; others are differentiated by autograd with the graph kept. Shape of ``x``.
-    Raises ``ValueError`` where E(x) is not ``(B,)``.
+    An energy with a method ``input_gradient(x)`` supplies its explicit formula, which costs about half of
+    differentiating twice. Other energies are differentiated by autograd, and the graph is kept.
+
+    Parameters
+    ----------
+    energy : callable
+        Energy E, ``(B, *shape)`` → ``(B,)``.
+    x : Tensor, shape (B, *shape)
+        Points at which the gradient is taken.
+
+    Returns
+    -------
+    Tensor, shape (B, *shape)
+        Gradient ∇ₓE(x), in nats by the units of x.
+
+    Raises
+    ------
+    ValueError
+        If E(x) is not ``(B,)``.
+
+    Examples
+    --------
+    The mean squared gradient is a loss with derivatives in the weights.
+
+    >>> import torch
+    >>> from ebm_core import MLPEnergy, input_gradient
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> energy = MLPEnergy(2, (16,), generator=generator)
+    >>> x = torch.randn(5, 2, generator=generator)
+    >>> gradient = input_gradient(energy, x)
+    >>> tuple(gradient.shape)
+    (5, 2)
+    >>> gradient.square().mean().backward()
+    >>> bool(energy.layers[0].weight.grad.abs().sum() > 0)
+    True
     """
     explicit = getattr(energy, "input_gradient", None)
     if explicit is not None:
@@ -39,10 +71,38 @@ def input_gradient(energy: Energy, x: Tensor) -> Tensor:
 
 
 def frozen_gradient(energy: Energy, x: Tensor) -> Gradient:
-    """∇E for inputs like ``x``, with the parameters as they are now: what a sampler calls at every step.
+    """Return a function that computes ∇E with the parameters as they are now, for use at every sampler step.
 
-    An energy with a method ``frozen_gradient(x)`` prepares weights and buffers once; the others are
-    differentiated by autograd at every call, and where the energy is not finite the gradient is NaN.
+    An energy with a method ``frozen_gradient(x)`` prepares weights and buffers once. Other energies are
+    differentiated by autograd at every call, and where such an energy is not finite the gradient is NaN.
+
+    Parameters
+    ----------
+    energy : callable
+        Energy E, ``(B, *shape)`` → ``(B,)``.
+    x : Tensor, shape (B, *shape)
+        A batch of the shape, type and device of those that will follow.
+
+    Returns
+    -------
+    callable
+        ∇E, ``(B, *shape)`` → the same shape. The next call may overwrite the tensor it returns.
+
+    Raises
+    ------
+    ValueError
+        If E(x) is not ``(B,)``. For energies that use autograd, the returned function raises it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import frozen_gradient
+    >>> def energy(x):
+    ...     return x.square().sum(1) / 2
+    >>> x = torch.tensor([[1.0, -2.0]])
+    >>> gradient = frozen_gradient(energy, x)
+    >>> gradient(x), gradient(2 * x)
+    (tensor([[ 1., -2.]]), tensor([[ 2., -4.]]))
     """
     prepare = getattr(energy, "frozen_gradient", None)
     if prepare is not None:

@@ -19,10 +19,34 @@ from ebm_core.energies.mlp_gradient import PerceptronGradient
 
 
 class MLPEnergy(nn.Module):
-    """E(x) = w · h_L + b, h_l = SiLU(W_l h_{l−1} + b_l), h_0 = x: ``(B, d)`` → ``(B,)``.
+    """Multilayer perceptron E(x) = w · h_L + b with h_l = SiLU(W_l h_{l−1} + b_l) and h_0 = x.
 
-    ``layers`` holds the linear maps. Raises ``ValueError`` for a width below 1, and where ``x`` is not
-    ``(B, d)``.
+    The energy maps ``(B, d)`` to ``(B,)``, in nats. ``layers`` holds the linear maps. ``input_gradient`` and
+    ``frozen_gradient`` compute ∇ₓE by explicit formulas.
+
+    Parameters
+    ----------
+    d : int
+        Dimension of x.
+    hidden : sequence of int, default (128, 128)
+        Widths of the hidden layers.
+    generator : torch.Generator
+        Source of the initial weights.
+
+    Raises
+    ------
+    ValueError
+        If there is no hidden layer or a width is below 1, and if ``x`` is not ``(B, d)``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import MLPEnergy
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> energy = MLPEnergy(2, (32, 32), generator=generator)
+    >>> x = torch.randn(5, 2, generator=generator)
+    >>> tuple(energy(x).shape), tuple(energy.input_gradient(x).shape)
+    ((5,), (5, 2))
     """
 
     def __init__(self, d: int, hidden: Sequence[int] = (128, 128), *, generator: torch.Generator) -> None:
@@ -76,10 +100,35 @@ class MLPEnergy(nn.Module):
 
 
 class ConvEnergy(nn.Module):
-    """Images ``(B, channels, height, width)`` → ``(B,)``: 3 × 3 convolutions of stride 2, SiLU, a sum.
+    """Convolutional energy of images, E(x) = Σ over places of w · h(place) + b.
 
-    E(x) = Σ over places of w · h(place) + b, so that any image size will do. Raises ``ValueError`` for a
-    width below 1, and where ``x`` is not such images.
+    The features h come from 3 × 3 convolutions of stride 2 with SiLU. The sum over places allows any image
+    size. The energy maps ``(B, channels, height, width)`` to ``(B,)``, in nats.
+
+    Parameters
+    ----------
+    channels : int
+        Channels of the images.
+    hidden : sequence of int, default (32, 64, 128)
+        Channels after each convolution.
+    generator : torch.Generator
+        Source of the initial weights.
+
+    Raises
+    ------
+    ValueError
+        If a width is below 1, and if ``x`` is not a batch of such images.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import ConvEnergy
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> energy = ConvEnergy(1, (8, 16), generator=generator)
+    >>> tuple(energy(torch.randn(4, 1, 12, 12, generator=generator)).shape)
+    (4,)
+    >>> tuple(energy(torch.randn(4, 1, 20, 28, generator=generator)).shape)
+    (4,)
     """
 
     def __init__(
@@ -103,10 +152,31 @@ class ConvEnergy(nn.Module):
 
 
 class DenoisingEnergy(nn.Module):
-    """E(x) = ½ ‖x − f(x)‖²: low where the network f ``(B, *shape)`` → the same leaves x as it is.
+    """Reconstruction energy E(x) = ½ ‖x − f(x)‖², which is low where the network f leaves x as it is.
 
-    Raises ``ValueError`` where f changes the shape. Reference: Salimans and Ho (2021), Should EBMs model the
-    energy or the score?, ICLR workshop.
+    The energy maps ``(B, *shape)`` to ``(B,)``, in nats.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Map f, ``(B, *shape)`` → the same shape.
+
+    Raises
+    ------
+    ValueError
+        If f changes the shape of x.
+
+    References
+    ----------
+    Salimans and Ho (2021), Should EBMs model the energy or the score?, ICLR workshop.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import DenoisingEnergy
+    >>> energy = DenoisingEnergy(torch.nn.ReLU())  # leaves positive coordinates as they are
+    >>> energy(torch.tensor([[1.0, 3.0], [-2.0, 3.0]]))
+    tensor([0., 2.])
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -124,10 +194,41 @@ class DenoisingEnergy(nn.Module):
 
 
 class ClassEnergy(nn.Module):
-    """A classifier as a joint energy: E(x, y) = −f_y(x), E(x) = −log Σ_y exp f_y(x).
+    """Joint energy of a classifier, E(x, y) = −f_y(x) and E(x) = −log Σ_y exp f_y(x).
 
-    ``network`` gives logits f ``(B, classes)``; p(y | x) is the classifier's softmax. Reference: Grathwohl et
-    al. (2020), Your classifier is secretly an energy based model (JEM), ICLR.
+    The class probabilities p(y | x) are the softmax of the logits f. Called with x ``(B, *shape)`` it gives
+    E(x) ``(B,)``, and called with labels ``(B,)`` as well it gives E(x, y) ``(B,)``, in nats.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Network of the logits f, ``(B, *shape)`` → ``(B, classes)``.
+
+    Raises
+    ------
+    ValueError
+        If the network does not give logits ``(B, classes)``.
+
+    References
+    ----------
+    Grathwohl et al. (2020), Your classifier is secretly an energy based model and you should treat it like
+    one (JEM), ICLR.
+
+    Examples
+    --------
+    The energies give the probabilities of the classifier: log p(y | x) = E(x) − E(x, y).
+
+    >>> import torch
+    >>> from ebm_core import ClassEnergy
+    >>> from ebm_core.energies.networks import initialise
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> network = torch.nn.Linear(2, 3)
+    >>> initialise(network, generator)
+    >>> energy = ClassEnergy(network)
+    >>> x, label = torch.randn(4, 2, generator=generator), torch.tensor([0, 1, 2, 0])
+    >>> softmax = network(x).softmax(1)[torch.arange(4), label]
+    >>> torch.allclose(torch.exp(energy(x) - energy(x, label)), softmax)
+    True
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -148,12 +249,45 @@ class ClassEnergy(nn.Module):
 
 
 class GaussianBernoulliRBM(nn.Module):
-    """p(v, h) with v real ``(B, d)`` and ``hidden`` bits h: free energy, exact gradient, Gibbs steps.
+    """Restricted Boltzmann machine p(v, h) of real v ``(B, d)`` and binary h, with its free energy.
 
-    E(v, h) = ½ ‖(v − b)/σ‖² − c · h − (v/σ)ᵀ W h, σ = exp(``log_scale``); summed over h it is
-    F(v) = ½ ‖(v − b)/σ‖² − Σ softplus(c + Wᵀ v/σ). Raises ``ValueError`` for a width below 1, and where v is
-    not ``(B, d)``. Reference: Cho, Ilin and Raiko (2011), Improved learning of Gaussian–Bernoulli restricted
-    Boltzmann machines, ICANN.
+    E(v, h) = ½ ‖(v − b)/σ‖² − c · h − (v/σ)ᵀ W h with σ = exp(``log_scale``). Summed over h it is the free
+    energy F(v) = ½ ‖(v − b)/σ‖² − Σ softplus(c + Wᵀ v/σ). It maps ``(B, d)`` to ``(B,)``, in nats.
+    Its gradient is exact, and ``gibbs`` runs block Gibbs steps.
+
+    Parameters
+    ----------
+    d : int
+        Dimension of v.
+    hidden : int
+        Number of hidden units h. ``log_z`` sums over their states up to 20 units.
+    generator : torch.Generator
+        Source of the initial weights.
+
+    Raises
+    ------
+    ValueError
+        If a width is below 1, and if v is not ``(B, d)``.
+
+    References
+    ----------
+    Cho, Ilin and Raiko (2011), Improved learning of Gaussian–Bernoulli restricted Boltzmann machines, ICANN.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import GaussianBernoulliRBM
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> rbm = GaussianBernoulliRBM(1, hidden=3, generator=generator)
+    >>> tuple(rbm.gibbs(torch.zeros(100, 1), steps=10, generator=generator).shape)
+    (100, 1)
+
+    With the exact normaliser the density integrates to one.
+
+    >>> v = torch.linspace(-10, 10, 2001)
+    >>> density = torch.exp(-rbm(v[:, None]) - rbm.log_z()).detach()
+    >>> round(float(torch.trapezoid(density, v)), 3)
+    1.0
     """
 
     def __init__(self, d: int, hidden: int, *, generator: torch.Generator) -> None:

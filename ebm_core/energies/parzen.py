@@ -10,16 +10,49 @@ CHUNK = 64
 
 
 class ManifoldParzen(nn.Module):
-    """q(x | c): the mean of Gaussians at the examples of class c, each stretched along its neighbours.
+    """Class densities by manifold Parzen windows, the mean of Gaussians stretched along the neighbours.
 
-    N(x; xᵢ, FᵢFᵢᵀ + σ²I) with Fᵢ the ``rank`` main directions of s(xⱼ − xᵢ) over the ``neighbours`` nearest j
-    of the same class, s the ``spread``; classes count alike. As an energy it maps ``(B, d)`` to −log q(x) =
-    −log Σ_c q(x | c)/C, ``(B,)``, in nats. ``noise`` is σ² in the units of x.
+    q(x | c) is the mean over examples i of class c of N(x; xᵢ, FᵢFᵢᵀ + σ²I). Fᵢ holds the ``rank`` main
+    directions of s(xⱼ − xᵢ) over the ``neighbours`` nearest j of the same class. All classes have equal
+    weight. As an energy the density maps ``(B, d)`` to −log q(x) = −log Σ_c q(x | c)/C, ``(B,)``, in nats.
 
-    ``x`` are ``(n, d)``, ``label`` int64 ``(n,)`` from 0. Raises ``ValueError`` naming the argument, such as
-    ``label`` where a class has fewer than three examples, or ``x`` where it is not of width d.
+    Parameters
+    ----------
+    x : Tensor, shape (n, d)
+        Finite examples in floating point.
+    label : Tensor of int64, shape (n,)
+        Classes of the examples, counted from 0. Each class needs three examples or more.
+    neighbours : int
+        Nearest examples of the same class from which the directions are taken.
+    rank : int
+        Number of directions of each window.
+    noise : float
+        Variance σ² across the directions, in the squared units of x.
+    spread : float
+        Factor s of the steps to the neighbours.
 
-    Reference: Vincent and Bengio (2003), Manifold Parzen windows, NeurIPS.
+    Raises
+    ------
+    ValueError
+        If an argument is not valid, such as ``label`` where a class has fewer than three examples, or ``x``
+        where it is not of width d. The message names the argument.
+
+    References
+    ----------
+    Vincent and Bengio (2003), Manifold Parzen windows, NeurIPS.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import ManifoldParzen
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> label = torch.arange(100) % 2
+    >>> x = torch.randn(100, 2, generator=generator) + 6 * label[:, None]
+    >>> density = ManifoldParzen(x, label, neighbours=5, rank=1, noise=0.1, spread=1.0)
+    >>> density.class_log_prob(torch.tensor([[0.0, 0.0], [6.0, 6.0]])).argmax(1)
+    tensor([0, 1])
+    >>> tuple(density.sample(20, generator, label=1).shape)
+    (20, 2)
     """
 
     counts: Tensor

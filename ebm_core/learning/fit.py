@@ -17,7 +17,29 @@ from ebm_core.learning.objectives import Batch, Objective
 
 @dataclass(frozen=True)
 class EnergyFit:
-    """A trained energy, the exponential moving average of its weights, and the ``loss`` ``(steps,)``."""
+    """Result of :func:`fit`.
+
+    Attributes
+    ----------
+    energy : nn.Module
+        The trained energy.
+    averaged : nn.Module
+        The energy with the exponential moving average of the weights, which is usually the one to use.
+    loss : Tensor of float64, shape (steps,)
+        Loss of every step.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import DenoisingScoreMatching, MLPEnergy, fit
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> start = MLPEnergy(2, (16,), generator=generator)
+    >>> x = torch.randn(200, 2, generator=generator)
+    >>> options = {"steps": 20, "batch": 50, "learning_rate": 0.01}
+    >>> learned = fit(start, x, DenoisingScoreMatching(0.5), generator=generator, **options)
+    >>> tuple(learned.loss.shape), tuple(learned.averaged(x).shape)
+    ((20,), (200,))
+    """
 
     energy: Any
     averaged: Any
@@ -39,26 +61,82 @@ def fit(
     checkpoint: str | Path | None = None,
     checkpoint_every: int = 500,
 ) -> EnergyFit:
-    """Train a copy of ``energy`` on ``data`` by ``steps`` of Adam on batches drawn with replacement.
+    """Train a copy of an energy on data by Adam, on batches drawn with replacement.
 
-    ``data`` are ``(N, *shape)``, or ``(x, label)`` with labels ``(N,)`` for an objective that wants them. The
-    fit runs where they are, and ``generator`` must be there too. ``averaged`` keeps ``decay`` of itself at
-    each step (less at the start: (1 + t)/(10 + t) at step t). ``clip`` bounds the norm of the gradient.
-    ``mixed_precision`` computes products in bfloat16, with weights and sums in their own type.
+    The fit runs where the data are. With a ``checkpoint`` file everything is kept in it every
+    ``checkpoint_every`` steps: weights, average, moments of Adam, the state of the objective (chains, a
+    sampler's network) and of the generator. A fit killed at any moment and called again goes on from there to
+    the same bits. Called again when done, it returns at once. With more ``steps`` it goes on to what a fit of
+    that length gives, bit for bit. The objective's state stays in the objective, so give another fit a new
+    one. Buffers of the network, such as those of batch norm, are copied to the average as they are. A network
+    that draws by itself, as dropout does, uses PyTorch's own generator, which no checkpoint holds.
 
-    With a ``checkpoint`` file everything is kept in it every ``checkpoint_every`` steps: weights, average,
-    moments of Adam, the state of the objective (chains, a sampler's network) and of the generator. A fit
-    killed at any moment and called again goes on from there to the same bits; called again when done, it
-    returns at once, and with more ``steps`` it goes on to what a fit of that length gives, bit for bit. The
-    objective's state stays in the objective: give another fit a new one. Buffers of the
-    network, such as those of batch norm, are copied to ``averaged`` as they are. A network that draws by
-    itself, as dropout does, takes PyTorch's own generator, which no checkpoint holds.
+    Divergence means loss or weights that are not finite. A loss that is finite and absurd passes: that of
+    sliced score matching has the data's units, as 1/x², and a contrast has neither a scale nor a floor, so
+    that no bound is right for all. Look at ``loss``, and give a ``clip``.
 
-    Raises ``FloatingPointError`` naming the step when training diverges (the checkpoint still holds the last
-    sound state), ``ValueError`` naming the argument for data or options that cannot be, and for a checkpoint
-    of another fit or of more ``steps``. Divergence means loss or weights that are not finite. A loss that is
-    finite and absurd passes: that of sliced score matching has the data's units, as 1/x², and a contrast has
-    neither a scale nor a floor, so that no bound is right for all. Look at ``loss``, and give a ``clip``.
+    Parameters
+    ----------
+    energy : nn.Module
+        Energy to train, ``(B, *shape)`` → ``(B,)``. It is not changed.
+    data : Tensor, shape (N, *shape), or tuple of tensors
+        Data x, or ``(x, label)`` with int64 labels ``(N,)`` for an objective that uses them.
+    objective : Objective
+        Loss to minimise, such as :class:`~ebm_core.learning.objectives.EnergyDiscrepancy`.
+    steps : int
+        Number of Adam steps.
+    batch : int
+        Rows in a batch.
+    learning_rate : float
+        Learning rate of Adam.
+    generator : torch.Generator
+        Source of all draws, on the device of the data.
+    decay : float, default 0.999
+        Share of itself that the average of the weights keeps at each step. It is less at the start:
+        (1 + t)/(10 + t) at step t.
+    clip : float, optional
+        Bound of the norm of the gradient.
+    mixed_precision : bool, default False
+        Whether products are computed in bfloat16. Weights and sums keep their own type.
+    checkpoint : str or Path, optional
+        File in which the state of the fit is kept.
+    checkpoint_every : int, default 500
+        Steps between two writes of the checkpoint.
+
+    Returns
+    -------
+    EnergyFit
+        The trained energy, its average over the steps, and the loss of every step.
+
+    Raises
+    ------
+    FloatingPointError
+        If training diverges. The message names the step. The checkpoint still holds the last sound state.
+    ValueError
+        If data or options are not valid, or if the checkpoint is of another fit or of more ``steps``. The
+        message names the argument.
+
+    Examples
+    --------
+    The learned energy of standard normal data is low at the origin and high far from it.
+
+    >>> import torch
+    >>> from ebm_core import EnergyDiscrepancy, MLPEnergy, fit
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> x = torch.randn(500, 2, generator=generator)
+    >>> learned = fit(
+    ...     MLPEnergy(2, (16,), generator=generator),
+    ...     x,
+    ...     EnergyDiscrepancy(noise_scales=(0.5,), candidates=4),
+    ...     steps=100,
+    ...     batch=64,
+    ...     learning_rate=0.02,
+    ...     generator=generator,
+    ...     decay=0.98,
+    ... )
+    >>> near, far = learned.averaged(torch.tensor([[0.0, 0.0], [3.0, 3.0]]))
+    >>> bool(far > near + 1)
+    True
     """
     x = _checked(data, objective, steps, batch, generator)
     _check_options(learning_rate, decay, clip, checkpoint_every)

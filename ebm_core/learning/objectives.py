@@ -24,10 +24,31 @@ Batch = Tensor | tuple[Tensor, Tensor]
 
 
 class Objective:
-    """A loss to minimise over the parameters of an energy ``(B, *shape)`` → ``(B,)``.
+    """Loss to minimise over the parameters of an energy ``(B, *shape)`` → ``(B,)``.
 
-    One of your own needs ``loss``; ``state`` and ``restore`` where it keeps something between steps; and, to
-    go on from checkpoints in another process, a ``repr`` of its hyper-parameters, as a dataclass has.
+    A subclass defines ``loss``. It defines ``state`` and ``restore`` as well if it keeps something between
+    steps. To go on from checkpoints in another process it needs a ``repr`` of its hyper-parameters, as a
+    dataclass has.
+
+    Examples
+    --------
+    Logistic noise-contrastive estimation against noise of law N(0, 4 I), which learns the log ratio of the
+    two densities:
+
+    >>> import torch
+    >>> from torch.nn.functional import softplus
+    >>> from ebm_core import MLPEnergy, Objective, fit
+    >>> class NoiseContrast(Objective):
+    ...     def loss(self, energy, batch, generator):
+    ...         noise = 2 * torch.randn(batch.shape, generator=generator)
+    ...         return softplus(energy(batch)).mean() + softplus(-energy(noise)).mean()
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> x = torch.randn(200, 2, generator=generator)
+    >>> start = MLPEnergy(2, (16,), generator=generator)
+    >>> options = {"steps": 100, "batch": 50, "learning_rate": 0.02}
+    >>> learned = fit(start, x, NoiseContrast(), generator=generator, **options)
+    >>> bool(learned.loss[-20:].mean() < learned.loss[:20].mean())
+    True
     """
 
     labelled = False
@@ -49,16 +70,48 @@ class Objective:
 
 @dataclass(frozen=True)
 class ContrastiveDivergence(Objective):
-    """mean E(x) − mean E(x⁻) + α (mean E(x)² + mean E(x⁻)²), in nats; x⁻ are the ``negatives``.
+    """Contrast mean E(x) − mean E(x⁻) + α (mean E(x)² + mean E(x⁻)²) of data x and negatives x⁻, in nats.
 
-    With x⁻ ~ exp(−E)/Z its gradient is that of −log p. CD-k, persistent CD and the EBM–GAN hybrid differ in
-    their negatives only: :class:`~ebm_core.learning.negatives.DataChains`,
+    With x⁻ ~ exp(−E)/Z and α = 0 its gradient is that of −log p. CD-k, persistent CD and the EBM–GAN hybrid
+    differ in their negatives only: :class:`~ebm_core.learning.negatives.DataChains`,
     :class:`~ebm_core.learning.negatives.PersistentChains`,
-    :class:`~ebm_core.learning.amortised.AmortisedSampler`. The value says nothing about the quality of fit.
-    α, ``energy_penalty``, keeps energies near 0, which holds the fit together and pulls the density towards
-    flatness.
+    :class:`~ebm_core.learning.amortised.AmortisedSampler`. The value does not measure the quality of fit.
 
-    References: Hinton (2002), Neural Computation 14(8); Du and Mordatch (2019), NeurIPS, for the penalty.
+    Parameters
+    ----------
+    negatives : Negatives
+        Source of x⁻.
+    energy_penalty : float, default 0.0
+        Weight α of the penalty, which keeps energies near 0. It stabilises the fit and pulls the density
+        towards flatness.
+
+    Raises
+    ------
+    ValueError
+        If the penalty is negative or not finite.
+
+    References
+    ----------
+    Hinton (2002), Training products of experts by minimizing contrastive divergence, Neural Computation
+    14(8).
+
+    Du and Mordatch (2019), Implicit generation and modeling with energy-based models, NeurIPS, for the
+    penalty.
+
+    Examples
+    --------
+    The contrast of data with chains from the same law is near zero.
+
+    >>> import torch
+    >>> from ebm_core import ContrastiveDivergence, DataChains, GaussianEnergy
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> energy = GaussianEnergy(torch.zeros(2), torch.eye(2))
+    >>> objective = ContrastiveDivergence(DataChains(steps=10, step_size=0.05))
+    >>> x = energy.sample(2000, generator)
+    >>> abs(float(objective.loss(energy, x, generator))) < 0.1
+    True
+    >>> abs(float(objective.loss(energy, x + 3, generator))) > 1
+    True
     """
 
     negatives: Negatives
@@ -87,13 +140,39 @@ class ContrastiveDivergence(Objective):
 
 @dataclass(frozen=True)
 class DenoisingScoreMatching(Objective):
-    """½ mean ‖σ ∇E(x + σ ε) − ε‖², ε ~ N(0, I): no sampler, one gradient of the energy.
+    """Denoising score matching ½ mean ‖σ ∇E(x + σ ε) − ε‖² with ε ~ N(0, I), which needs no sampler.
 
-    Its minimum over E is the density of the data blurred by N(0, σ² I), σ = ``noise_scale`` in the data's
-    units. How much mass lies in modes that σ does not bridge is hardly learned.
+    The loss takes one gradient of the energy. Its minimum over E is the density of the data blurred by
+    N(0, σ² I). The mass of modes that are further apart than σ bridges is hardly learned.
 
-    Reference: Vincent (2011), A connection between score matching and denoising autoencoders, Neural
-    Computation 23(7).
+    Parameters
+    ----------
+    noise_scale : float
+        Standard deviation σ of the noise, in the data's units.
+
+    Raises
+    ------
+    ValueError
+        If the scale is not positive and finite.
+
+    References
+    ----------
+    Vincent (2011), A connection between score matching and denoising autoencoders, Neural Computation 23(7).
+
+    Examples
+    --------
+    For data of law N(0, 1) and σ = 1 the variance of the blurred density is 2, and its energy has the lowest
+    loss.
+
+    >>> import torch
+    >>> from ebm_core import DenoisingScoreMatching, GaussianEnergy
+    >>> objective = DenoisingScoreMatching(noise_scale=1.0)
+    >>> x = torch.randn(5000, 1, generator=torch.Generator().manual_seed(0))
+    >>> def loss(variance):
+    ...     energy = GaussianEnergy(torch.zeros(1), variance * torch.eye(1))
+    ...     return objective.loss(energy, x, torch.Generator().manual_seed(1)).item()
+    >>> loss(2.0) < min(loss(1.0), loss(4.0))
+    True
     """
 
     noise_scale: float
@@ -111,12 +190,38 @@ class DenoisingScoreMatching(Objective):
 
 @dataclass(frozen=True)
 class SlicedScoreMatching(Objective):
-    """mean over data and directions v ~ N(0, I) of ½ ‖∇E(x)‖² − vᵀ ∇²E(x) v: no sampler, no blur.
+    """Sliced score matching, the mean over data and directions v ~ N(0, I) of ½ ‖∇E(x)‖² − vᵀ ∇²E(x) v.
 
-    The variance-reduced form; up to a constant half the Fisher divergence to the data's density. Costs a
-    Hessian-vector product for each of the ``projections``. Mass in separate modes is not learned.
+    This is the variance-reduced form, which needs no sampler and no blur. Up to a constant it is half the
+    Fisher divergence to the data's density. It costs a Hessian-vector product for each projection. The mass
+    of separate modes is not learned.
 
-    Reference: Song, Garg, Shi and Ermon (2019), Sliced score matching, UAI.
+    Parameters
+    ----------
+    projections : int, default 1
+        Number of directions v for each batch.
+
+    Raises
+    ------
+    ValueError
+        If ``projections`` is below 1.
+
+    References
+    ----------
+    Song, Garg, Shi and Ermon (2019), Sliced score matching, UAI.
+
+    Examples
+    --------
+    At the energy of standard normal data in d dimensions the loss is −d/2.
+
+    >>> import torch
+    >>> from ebm_core import GaussianEnergy, SlicedScoreMatching
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> energy = GaussianEnergy(torch.zeros(2), torch.eye(2))
+    >>> x = energy.sample(5000, generator)
+    >>> loss = SlicedScoreMatching(projections=4).loss(energy, x, generator)
+    >>> abs(loss.item() + 1) < 0.1
+    True
     """
 
     projections: int = 1
@@ -139,16 +244,45 @@ class SlicedScoreMatching(Objective):
 
 @dataclass(frozen=True)
 class EnergyDiscrepancy(Objective):
-    """mean of log [1/(M+1) + Σ_j exp(E(x) − E(x_j))/(M+1)], x_j = x + σ ξ + σ ξ_j: no sampler.
+    """Ranking of a data point x among noisy neighbours x_j = x + σ ξ + σ ξ_j, which needs no sampler.
 
-    ξ and ξ_1 … ξ_M are standard normal, ξ shared by the M ``candidates``. Given y = x + σ ξ it is the cross
-    entropy of picking the data point among M draws of N(y, σ² I), so its minimum is the data's density for
-    *every* M and σ; as M grows it tends to the energy discrepancy (there with w = 1). Small σ see the shape
-    within modes, large ones the mass between them: each row draws one of ``noise_scales``, in the data's
-    units.
+    The loss is the mean of log [1/(M+1) + Σ_j exp(E(x) − E(x_j))/(M+1)], in nats. ξ and ξ_1 … ξ_M are
+    standard normal, and the M ``candidates`` share ξ. Given y = x + σ ξ it is, up to a constant, the cross
+    entropy of picking the data point among itself and M draws of N(y, σ² I), so its minimum is the data's
+    density for *every* M and σ. As M grows it tends to the energy discrepancy (there with w = 1). Each row
+    draws one of ``noise_scales``.
 
-    Reference: Schröder, Ou, Lim, Li, Vollmer and Duncan (2023), Energy discrepancies: a score-independent
-    loss for energy-based models, NeurIPS.
+    Parameters
+    ----------
+    noise_scales : sequence of float
+        Standard deviations σ, in the data's units. Small ones inform about the shape within modes, large ones
+        about the mass between them.
+    candidates : int, default 16
+        Number M of neighbours.
+
+    Raises
+    ------
+    ValueError
+        If there is no scale, if one is not positive and finite, or if ``candidates`` is below 1.
+
+    References
+    ----------
+    Schröder, Ou, Lim, Li, Vollmer and Duncan (2023), Energy discrepancies: a score-independent loss for
+    energy-based models, NeurIPS.
+
+    Examples
+    --------
+    Of three Gaussian energies the one with the variance of the data has the lowest loss.
+
+    >>> import torch
+    >>> from ebm_core import EnergyDiscrepancy, GaussianEnergy
+    >>> objective = EnergyDiscrepancy(noise_scales=(0.5, 2.0), candidates=8)
+    >>> x = torch.randn(5000, 1, generator=torch.Generator().manual_seed(0))
+    >>> def loss(variance):
+    ...     energy = GaussianEnergy(torch.zeros(1), variance * torch.eye(1))
+    ...     return objective.loss(energy, x, torch.Generator().manual_seed(1)).item()
+    >>> loss(1.0) < min(loss(0.5), loss(2.0))
+    True
     """
 
     noise_scales: Sequence[float]
@@ -176,12 +310,44 @@ class EnergyDiscrepancy(Objective):
 
 @dataclass(frozen=True)
 class JEM(Objective):
-    """−mean log p(label | x) + λ · (generative loss of x): a classifier that is a density of x as well.
+    """Joint loss −mean log p(label | x) + λ · (generative loss of x) of a classifier that is a density too.
 
-    ``energy`` is a :class:`~ebm_core.energies.networks.ClassEnergy`: p(y | x) is the softmax of its logits,
-    E(x) their negative log-sum-exp. ``generative`` is any objective without labels; λ is ``weight``. In nats.
+    The energy is a :class:`~ebm_core.energies.networks.ClassEnergy`: p(y | x) is the softmax of its logits
+    and E(x) is their negative log-sum-exp. The first term is in nats.
 
-    Reference: Grathwohl et al. (2020), Your classifier is secretly an energy based model, ICLR.
+    Parameters
+    ----------
+    generative : Objective
+        Objective without labels for the density of x.
+    weight : float, default 1.0
+        Weight λ of the generative loss.
+
+    Raises
+    ------
+    ValueError
+        If the weight is negative or not finite, if ``generative`` takes labels, if the energy has no logits,
+        or if a label is not one of its classes.
+
+    References
+    ----------
+    Grathwohl et al. (2020), Your classifier is secretly an energy based model and you should treat it like
+    one, ICLR.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import JEM, ClassEnergy, EnergyDiscrepancy, fit
+    >>> from ebm_core.energies.networks import initialise
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> label = torch.arange(200) % 2
+    >>> x = torch.randn(200, 2, generator=generator) + 4 * label[:, None]
+    >>> network = torch.nn.Linear(2, 2)
+    >>> initialise(network, generator)
+    >>> objective = JEM(EnergyDiscrepancy((0.5,), candidates=4), weight=0.1)
+    >>> options = {"steps": 100, "batch": 50, "learning_rate": 0.05, "decay": 0.9}
+    >>> joint = fit(ClassEnergy(network), (x, label), objective, generator=generator, **options).averaged
+    >>> bool((joint.logits(x).argmax(1) == label).float().mean() > 0.9)
+    True
     """
 
     generative: Objective

@@ -31,9 +31,29 @@ class Base(Protocol):
 
 @dataclass(frozen=True)
 class LogZ:
-    """``value`` of log Z and its standard ``error`` in nats (delta method), from log weights ``(chains,)``.
+    """Estimate of log Z from log weights, with its standard error.
 
-    ``effective`` = (Σw)²/Σw² is how many equal weights they are worth: near 1, neither number is of use.
+    Attributes
+    ----------
+    value : float
+        Estimate of log Z, in nats.
+    error : float
+        Standard error of the estimate by the delta method, in nats.
+    effective : float
+        (Σw)²/Σw², the number of equal weights that the weights are worth. Near 1, neither the value nor the
+        error is of use.
+    log_weights : Tensor, shape (chains,)
+        Log weights, in nats.
+
+    Examples
+    --------
+    Equal weights have no error, and all of them count.
+
+    >>> import torch
+    >>> from ebm_core import LogZ
+    >>> estimate = LogZ.of(torch.full((100,), 0.5, dtype=torch.float64), base_log_z=1.0)
+    >>> round(estimate.value, 6), round(estimate.error, 6), round(estimate.effective)
+    (1.5, 0.0, 100)
     """
 
     value: float
@@ -43,6 +63,10 @@ class LogZ:
 
     @classmethod
     def of(cls, log_weights: Tensor, base_log_z: float, reverse: bool = False) -> "LogZ":
+        """Estimate log Z from ``log_weights`` ``(chains,)``, which are those of 1/Z where ``reverse``.
+
+        Raises ``ValueError`` where no weight is finite.
+        """
         if not torch.isfinite(log_weights.logsumexp(0)):
             raise ValueError("energy: not finite where the chains went; no weight can be given")
         count = len(log_weights)
@@ -55,10 +79,41 @@ class LogZ:
 
 @torch.no_grad()
 def importance_log_z(energy: Energy, proposal: Base, count: int, generator: torch.Generator) -> LogZ:
-    """log of the mean of exp(−E(x))/q(x) over ``count`` draws of the proposal q: a stochastic lower bound.
+    """Estimate log Z by importance sampling, which gives a stochastic lower bound.
 
-    Right only where q is nowhere much thinner than the target. Raises ``ValueError`` naming the argument;
-    an error bar takes two draws or more.
+    The estimate is the log of the mean of exp(−E(x))/q(x) over draws of the proposal q. It is right only
+    where q is nowhere much thinner than the target.
+
+    Parameters
+    ----------
+    energy : callable
+        Energy E, ``(B, *shape)`` → ``(B,)``.
+    proposal : energy with ``log_z`` and ``sample``
+        Proposal q, such as a :class:`~ebm_core.energies.analytic.GaussianEnergy`.
+    count : int
+        Number of draws, two or more for a standard error.
+    generator : torch.Generator
+        Source of the draws.
+
+    Returns
+    -------
+    LogZ
+        Estimate of log Z and its standard error, in nats.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not valid or no weight is finite. The message names the argument.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import DoubleWellEnergy, GaussianEnergy, importance_log_z
+    >>> energy = DoubleWellEnergy(2, height=2.0)
+    >>> proposal = GaussianEnergy(torch.zeros(2), 2 * torch.eye(2))
+    >>> estimate = importance_log_z(energy, proposal, 10_000, torch.Generator().manual_seed(0))
+    >>> abs(estimate.value - energy.log_z) < 0.05
+    True
     """
     _check_count("count", count)
     x = proposal.sample(count, generator)
@@ -73,13 +128,51 @@ def ais(
     step_sizes: Sequence[float],
     generator: torch.Generator,
 ) -> LogZ:
-    """Annealed importance sampling from exact draws of ``base``: a stochastic lower bound.
+    """Estimate log Z by annealed importance sampling, which gives a stochastic lower bound.
 
-    ``chains`` chains pass the energies (1 − β) E_base + β E at ``levels`` values of β that rise from 0 to 1,
-    densest at both ends, with a :func:`~ebm_core.sampling.samplers.mala` step at each. ``step_sizes`` are
-    taken in turn: several, from fine to coarse, where the target has several scales. Raises ``ValueError``
-    naming the argument; an error bar takes two chains or more. Reference: Neal (2001), Annealed importance
-    sampling, Statistics and Computing 11.
+    The chains start at exact draws of ``base`` and pass the energies (1 − β) E_base + β E at ``levels``
+    values of β that rise from 0 to 1, densest at both ends. They make a step of
+    :func:`~ebm_core.sampling.samplers.mala` at each.
+
+    Parameters
+    ----------
+    energy : callable
+        Energy E, ``(B, *shape)`` → ``(B,)``.
+    base : energy with ``log_z`` and ``sample``
+        Base law, such as a :class:`~ebm_core.energies.analytic.GaussianEnergy`.
+    chains : int
+        Number of chains, two or more for a standard error.
+    levels : int
+        Number of steps of β.
+    step_sizes : sequence of float
+        Step sizes of MALA, in the squared units of x, which are taken in turn. Give several, from fine to
+        coarse, where the target has several scales.
+    generator : torch.Generator
+        Source of all draws.
+
+    Returns
+    -------
+    LogZ
+        Estimate of log Z and its standard error, in nats.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not valid or no weight is finite. The message names the argument.
+
+    References
+    ----------
+    Neal (2001), Annealed importance sampling, Statistics and Computing 11.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import DoubleWellEnergy, GaussianEnergy, ais
+    >>> energy = DoubleWellEnergy(2, height=4.0)
+    >>> base = GaussianEnergy(torch.zeros(2), torch.eye(2))
+    >>> estimate = ais(energy, base, 500, 30, [0.05, 0.2], torch.Generator().manual_seed(0))
+    >>> abs(estimate.value - energy.log_z) < 0.2
+    True
     """
     _check_count("chains", chains)
     weights = _anneal(energy, base, base.sample(chains, generator), _schedule(levels), step_sizes, generator)
@@ -94,11 +187,53 @@ def reverse_ais(
     step_sizes: Sequence[float],
     generator: torch.Generator,
 ) -> LogZ:
-    """:func:`ais` backwards, from samples ``x`` ``(chains, *shape)`` of the target to ``base``.
+    """Estimate log Z by :func:`ais` run backwards, from samples of the target to ``base``.
 
-    A stochastic upper bound where ``x`` are exact draws; where a Markov chain drew them, as far as it has
-    converged. Raises ``ValueError`` as :func:`ais` does. Reference: Burda, Grosse and Salakhutdinov (2015),
-    Accurate and conservative estimates of MRF log-likelihood using reverse annealing, AISTATS.
+    The estimate is a stochastic upper bound where ``x`` are exact draws. Where a Markov chain drew them, it
+    is one only as far as the chain has converged.
+
+    Parameters
+    ----------
+    energy : callable
+        Energy E, ``(B, *shape)`` → ``(B,)``.
+    base : energy with ``log_z`` and ``sample``
+        Base law, such as a :class:`~ebm_core.energies.analytic.GaussianEnergy`.
+    x : Tensor, shape (chains, *shape)
+        Samples of the target, two or more.
+    levels : int
+        Number of steps of β.
+    step_sizes : sequence of float
+        Step sizes as in :func:`ais`.
+    generator : torch.Generator
+        Source of all draws.
+
+    Returns
+    -------
+    LogZ
+        Estimate of log Z and its standard error, in nats.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not valid or no weight is finite. The message names the argument.
+
+    References
+    ----------
+    Burda, Grosse and Salakhutdinov (2015), Accurate and conservative estimates of MRF log-likelihood using
+    reverse annealing, AISTATS.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import GaussianEnergy, GaussianMixtureEnergy, reverse_ais
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> means = torch.tensor([[-1.0, 0.0], [1.0, 1.0]])
+    >>> energy = GaussianMixtureEnergy(means, torch.ones(2), torch.tensor([0.4, 0.6]))
+    >>> base = GaussianEnergy(torch.zeros(2), 4 * torch.eye(2))
+    >>> x = energy.sample(500, generator)
+    >>> estimate = reverse_ais(energy, base, x, 30, [0.1, 0.5], generator)
+    >>> abs(estimate.value - energy.log_z) < 0.2
+    True
     """
     _check_count("x", len(x))
     weights = _anneal(energy, base, x, _schedule(levels)[::-1], step_sizes, generator)
@@ -106,9 +241,37 @@ def reverse_ais(
 
 
 def bracket(forward: LogZ, reverse: LogZ, errors: float = 3.0) -> tuple[float, float]:
-    """``(low, high)`` for log Z: the lower bound less, the upper bound plus, ``errors`` standard errors.
+    """Bracket log Z by the lower bound less, and the upper bound plus, a number of standard errors.
 
-    With two, one bracket in twenty would miss by chance, were the errors exact and the bounds tight.
+    With two standard errors, one bracket in twenty would miss by chance if the errors were exact and the
+    bounds tight.
+
+    Parameters
+    ----------
+    forward : LogZ
+        Estimate by :func:`ais` or :func:`importance_log_z`.
+    reverse : LogZ
+        Estimate by :func:`reverse_ais`.
+    errors : float, default 3.0
+        Number of standard errors.
+
+    Returns
+    -------
+    tuple of float
+        ``(low, high)``, in nats.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import GaussianEnergy, ais, bracket, reverse_ais
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> energy = GaussianEnergy(torch.ones(2), torch.eye(2))
+    >>> base = GaussianEnergy(torch.zeros(2), 4 * torch.eye(2))
+    >>> forward = ais(energy, base, 200, 20, [0.3], generator)
+    >>> reverse = reverse_ais(energy, base, energy.sample(200, generator), 20, [0.3], generator)
+    >>> low, high = bracket(forward, reverse)
+    >>> low < energy.log_z < high
+    True
     """
     return forward.value - errors * forward.error, reverse.value + errors * reverse.error
 

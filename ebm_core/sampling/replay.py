@@ -10,13 +10,45 @@ Start = Callable[[int, torch.Generator], Tensor]
 
 
 class ReplayBuffer:
-    """``size`` chains in one tensor ``chains`` ``(size, *shape)``; each drawn one starts anew at times.
+    """Memory of chains for persistent training, where each drawn chain starts anew with some probability.
 
-    ``draw`` gives rows and where they lie; after sampling, ``put`` stores them there. The whole state is the
-    tensor ``chains``: keep it in a checkpoint and assign it to go on. Randomness comes from the generators
-    passed in. Reference: Du and Mordatch (2019), Implicit generation and modeling with energy-based models.
+    ``draw`` gives chains and their places. After sampling, ``put`` stores them there. The whole state is the
+    tensor ``chains`` ``(size, *shape)``: keep it in a checkpoint and assign it to go on. All randomness comes
+    from the generators passed in.
 
-    Raises ``ValueError`` for a reinitialisation probability outside [0, 1] or a size below one.
+    Parameters
+    ----------
+    start : callable
+        Map ``(count, generator)`` → fresh starting points ``(count, *shape)``.
+    size : int
+        Number of chains.
+    reinitialise : float
+        Probability that a drawn chain is replaced by a fresh starting point.
+    generator : torch.Generator
+        Source of the first starting points.
+
+    Raises
+    ------
+    ValueError
+        If the probability is outside [0, 1], the size is below one, or ``start`` does not give ``size``
+        finite rows.
+
+    References
+    ----------
+    Du and Mordatch (2019), Implicit generation and modeling with energy-based models, NeurIPS.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import GaussianEnergy, ReplayBuffer, langevin
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> energy = GaussianEnergy(torch.zeros(2), torch.eye(2))
+    >>> buffer = ReplayBuffer(lambda count, g: torch.randn(count, 2, generator=g), 100, 0.05, generator)
+    >>> index, x = buffer.draw(16, generator)
+    >>> x = langevin(energy, x, 10, 0.05, generator)
+    >>> buffer.put(index, x)
+    >>> bool((buffer.chains[index] == x).all())
+    True
     """
 
     def __init__(self, start: Start, size: int, reinitialise: float, generator: torch.Generator) -> None:

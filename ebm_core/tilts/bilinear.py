@@ -7,14 +7,39 @@ from torch import Tensor, nn
 
 
 class BilinearEnergy(nn.Module):
-    """E(s, x) = a(x) · φ(s): ``seeds`` independent networks evaluated as one batched product.
+    """Energy E(s, x) = a(x) · φ(s) of a normal score s given inputs x, with many seeds in one product.
 
-    a(x) = A₂ tanh(A₁ x + b₁) + A₀ x + b₀ of shape ``(seeds, n, features)`` and φ(s) = tanh(w s + v), bounded,
-    so that every tilt has a finite normaliser. A₂, A₀ and b₀ start at zero: an untrained energy is 0 and
+    a(x) = A₂ tanh(A₁ x + b₁) + A₀ x + b₀ has shape ``(seeds, n, features)``. φ(s) = tanh(w s + v) is bounded,
+    so that every tilt has a finite normaliser. A₂, A₀ and b₀ start at zero, so an untrained energy is 0 and
     the tilted model is its base.
 
-    Shapes: ``x`` is ``(n, inputs)``; a score ``(*sample, n)`` or ``(*sample, 1)`` gives energies
-    ``(seeds, *sample, n)``.
+    It is called with a score ``(*sample, n)`` or ``(*sample, 1)`` and inputs ``(n, inputs)``, and gives
+    energies ``(seeds, *sample, n)``, in nats.
+
+    Parameters
+    ----------
+    inputs : int
+        Number of inputs x.
+    hidden : int
+        Number of hidden units of a(x). Zero makes it linear.
+    features : int
+        Number of features φ(s).
+    seeds : int
+        Number of independent networks.
+    generator : torch.Generator
+        Source of the initial weights.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import BilinearEnergy
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> energy = BilinearEnergy(3, hidden=8, features=4, seeds=2, generator=generator)
+    >>> score, x = torch.randn(10, generator=generator), torch.randn(10, 3, generator=generator)
+    >>> tuple(energy(score, x).shape)
+    (2, 10)
+    >>> bool((energy(score, x) == 0).all())  # before training
+    True
     """
 
     def __init__(

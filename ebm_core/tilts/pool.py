@@ -17,12 +17,37 @@ TOLERANCE = 1e-11
 
 
 class LinearPool(Distribution):
-    """q(y) = Σₖ wₖ qₖ(y): the mixture of ``members``, each a :class:`SkewT` of batch shape ``(n,)``.
+    """Linear pool q(y) = Σₖ wₖ qₖ(y), the mixture of several forecast distributions.
 
-    ``weights`` has shape ``(members, n)`` and sums to one over the members; raises ``ValueError`` where it
-    does not. The pool's log score is never below the weighted mean of its members' (Jensen).
+    The pool's log score is never below the weighted mean of its members' (Jensen).
 
-    Reference: Geweke and Amisano (2011), Optimal prediction pools, J. Econometrics 164(1).
+    Parameters
+    ----------
+    members : sequence of SkewT
+        Members qₖ, each of batch shape ``(n,)``.
+    weights : Tensor, shape (members, n)
+        Weights wₖ, which are non-negative and sum to one over the members.
+
+    Raises
+    ------
+    ValueError
+        If the weights have the wrong shape, or do not sum to one or are negative.
+
+    References
+    ----------
+    Geweke and Amisano (2011), Optimal prediction pools, J. Econometrics 164(1).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import LinearPool, SkewT
+    >>> calm, wild = SkewT(torch.zeros(1), 1.0), SkewT(torch.full((1,), 4.0), 3.0, eta=5.0)
+    >>> pool = LinearPool([calm, wild], torch.tensor([[0.75], [0.25]]))
+    >>> round(float(pool.mean), 6)
+    1.0
+    >>> median = pool.icdf(torch.tensor([0.5], dtype=torch.float64))
+    >>> round(float(pool.cdf(median)), 6)
+    0.5
     """
 
     arg_constraints: ClassVar[dict[str, Any]] = {}
@@ -96,11 +121,44 @@ class LinearPool(Distribution):
 
 
 def fit_pool_weights(log_density: np.ndarray, prior: float = 20.0) -> np.ndarray:
-    """Weights ``(members,)`` that maximise the pool's past log score, shrunk to equal ones.
+    """Compute the weights that maximise the pool's past log score, shrunk to equal ones.
 
-    Maximises Σᵢ log Σₖ wₖ exp(ℓᵢₖ) + (prior / members) · Σₖ log wₖ over the simplex by expectation
-    maximisation; ``prior`` is the number of past rows that equal weights count for. ``log_density`` ℓ has
-    shape ``(n, members)``; without rows the weights are equal. Raises ``ValueError`` on NaN.
+    They maximise Σᵢ log Σₖ wₖ exp(ℓᵢₖ) + (prior / members) · Σₖ log wₖ over the simplex, by expectation
+    maximisation.
+
+    Parameters
+    ----------
+    log_density : ndarray, shape (n, members)
+        Log densities ℓ of the past outcomes, in nats, a row for each outcome. Without rows the weights are
+        equal.
+    prior : float, default 20.0
+        Number of past rows that equal weights count for.
+
+    Returns
+    -------
+    ndarray, shape (members,)
+        Weights wₖ, which sum to one.
+
+    Raises
+    ------
+    ValueError
+        If a log density is NaN.
+
+    References
+    ----------
+    Geweke and Amisano (2011), Optimal prediction pools, J. Econometrics 164(1).
+
+    Examples
+    --------
+    The first member has scored better by half a nat on each of 200 dates.
+
+    >>> import numpy as np
+    >>> from ebm_core import fit_pool_weights
+    >>> weights = fit_pool_weights(np.tile([-1.0, -1.5], (200, 1)))
+    >>> bool(weights[0] > 0.8), round(float(weights.sum()), 6)
+    (True, 1.0)
+    >>> fit_pool_weights(np.empty((0, 2)))
+    array([0.5, 0.5])
     """
     n, members = log_density.shape
     if np.isnan(log_density).any():

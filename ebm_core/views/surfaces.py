@@ -33,11 +33,43 @@ class Surface:
 
 @torch.no_grad()
 def plane_slice(energy: Energy, data: Tensor, resolution: int = 60, radius: float = 0.5) -> Surface:
-    """E over the principal plane of ``data`` ``(n, *shape)``, all other components at their mean.
+    """Evaluate an energy over the principal plane of data, with all other components at their mean.
 
-    Places without 3 data within ``radius`` (standard deviations, in the plane) are NaN: there a learned
-    energy is extrapolation. Raises ``ValueError`` where the energy has the wrong shape, or the data fewer
-    than 3 rows or 2 columns.
+    Places without 3 data within ``radius`` are NaN, because a learned energy is extrapolation there.
+
+    Parameters
+    ----------
+    energy : callable
+        Energy E, ``(B, *shape)`` → ``(B,)``.
+    data : Tensor, shape (n, *shape)
+        Data, with 3 rows and 2 components or more.
+    resolution : int, default 60
+        Points along each axis.
+    radius : float, default 0.5
+        Distance in the plane, in standard deviations of the data.
+
+    Returns
+    -------
+    Surface
+        The ``height``, in nats, over two axes in standard deviations, and the data in the plane.
+
+    Raises
+    ------
+    ValueError
+        If the energy has the wrong shape, or the data fewer than 3 rows or 2 columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from ebm_core import GaussianEnergy, plane_slice
+    >>> energy = GaussianEnergy(torch.zeros(3), torch.diag(torch.tensor([4.0, 2.0, 1.0])))
+    >>> x = energy.sample(300, torch.Generator().manual_seed(0))
+    >>> surface = plane_slice(energy, x, resolution=30)
+    >>> surface.height.shape, surface.points.shape
+    ((30, 30), (300, 2))
+    >>> bool(np.isnan(surface.height).any())  # where there are no data
+    True
     """
     flat = data.flatten(1).double().cpu().numpy()
     plane = PrincipalPlane.of(flat)
@@ -60,13 +92,53 @@ def loss_surface(
     span: float = 1.0,
     resolution: int = 25,
 ) -> Surface:
-    """``loss()`` at θ + a·δ₁ + b·δ₂, a and b in ±``span``, with θ the parameters of ``module`` now.
+    """Evaluate a loss at θ + a·δ₁ + b·δ₂ for a and b in ±``span``, with θ the present parameters of a module.
 
-    Directions δ are Gaussian, each filter (row of a weight) scaled to the norm of θ's own and biases left
-    out, so that the picture does not depend on how the network is scaled. ``loss`` takes no argument and must
-    use fixed data and noise. The parameters are put back. Raises ``ValueError`` where no height is finite.
+    The directions δ are Gaussian. Each filter (row of a weight) is scaled to the norm of θ's own, and biases
+    are left out, so that the picture does not depend on how the network is scaled. The parameters are put
+    back.
 
-    Reference: Li et al. (2018), Visualizing the loss landscape of neural nets, NeurIPS.
+    Parameters
+    ----------
+    module : nn.Module
+        Module whose weights are varied.
+    loss : callable
+        Function without arguments that gives the loss of the module. It must use fixed data and noise.
+    generator : torch.Generator
+        Source of the directions.
+    span : float, default 1.0
+        Reach in each direction, in norms of the filters.
+    resolution : int, default 25
+        Points along each axis. The loss is evaluated ``resolution``² times.
+
+    Returns
+    -------
+    Surface
+        The ``height``, in the units of the loss, over two axes.
+
+    Raises
+    ------
+    ValueError
+        If no height is finite.
+
+    References
+    ----------
+    Li et al. (2018), Visualizing the loss landscape of neural nets, NeurIPS.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import DenoisingScoreMatching, MLPEnergy, loss_surface
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> energy, x = MLPEnergy(2, (8,), generator=generator), torch.randn(50, 2, generator=generator)
+    >>> objective = DenoisingScoreMatching(0.5)
+    >>> def loss():
+    ...     return objective.loss(energy, x, torch.Generator().manual_seed(1))
+    >>> surface = loss_surface(energy, loss, generator, resolution=5)
+    >>> surface.height.shape
+    (5, 5)
+    >>> bool(abs(surface.height[2, 2] - loss().item()) < 1e-5)  # the middle is the loss itself
+    True
     """
     weights = [p for p in module.parameters() if p.dim() > 1]
     origin = [w.clone() for w in weights]
@@ -89,7 +161,33 @@ def loss_surface(
 
 
 def draw_surface(surface: Surface) -> Any:
-    """A Matplotlib figure with filled contours, close together at the bottom, and the points on top."""
+    """Draw a surface as filled contours, close together at the bottom, with the data points on top.
+
+    Parameters
+    ----------
+    surface : Surface
+        Result of :func:`plane_slice` or :func:`loss_surface`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure, to be shown or saved.
+
+    Raises
+    ------
+    ValueError
+        If no height is finite.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import GaussianEnergy, draw_surface, plane_slice
+    >>> energy = GaussianEnergy(torch.zeros(2), torch.eye(2))
+    >>> x = energy.sample(200, torch.Generator().manual_seed(0))
+    >>> figure = draw_surface(plane_slice(energy, x, resolution=20))
+    >>> figure.axes[1].get_ylabel()  # of the colour bar
+    'energy, nats'
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4.8), layout="constrained")
@@ -109,7 +207,37 @@ def draw_surface(surface: Surface) -> Any:
 
 
 def log_to_tensorboard(folder: Path, tag: str, surface: Surface, step: int = 0) -> None:
-    """Write the picture of ``surface`` as image ``tag`` into an event file in ``folder``."""
+    """Write the picture of a surface as an image into a TensorBoard event file.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the event file. It is created if necessary.
+    tag : str
+        Name of the image.
+    surface : Surface
+        Result of :func:`plane_slice` or :func:`loss_surface`.
+    step : int, default 0
+        Step of the training that the picture belongs to.
+
+    Raises
+    ------
+    ValueError
+        If no height is finite.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import torch
+    >>> from ebm_core import GaussianEnergy, log_to_tensorboard, plane_slice
+    >>> energy = GaussianEnergy(torch.zeros(2), torch.eye(2))
+    >>> x = energy.sample(200, torch.Generator().manual_seed(0))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     log_to_tensorboard(Path(folder), "energy", plane_slice(energy, x, resolution=20))
+    ...     print(len(list(Path(folder).iterdir())))
+    1
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from torch.utils.tensorboard import SummaryWriter
 

@@ -1,4 +1,4 @@
-"""``python -m tasks.applications NAME``: the door that ``dvc repro`` uses; it always runs all stages."""
+"""``python -m tasks.applications NAME``: the entry point of ``dvc repro``, which runs all stages."""
 
 import argparse
 import sys

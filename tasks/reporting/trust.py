@@ -20,8 +20,9 @@ def asked(domain: Any, split: Any) -> Section:
         f"model; it is judged on the dates {split.test_from} to {split.test_to}. In between the model was "
         "refitted as time went on, always on the past only."
         + (
-            " While Basin was built these dates were scored more than once: every time is listed in "
-            "benchmarks/OPENINGS.md, so they are out of sample but not untouched."
+            " While Basin was built these dates were scored more than once: every evaluation on the "
+            "test block is listed in docs/results/test-set-evaluations.md, so they are out of sample but not "
+            "untouched."
             if domain.sources
             else ""
         )

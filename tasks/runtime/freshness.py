@@ -1,7 +1,7 @@
-"""DVC is the one judge of what is stale: ask it, restore what it knows, run the rest, record the result.
+"""Run a stage only if DVC finds it stale; otherwise restore its outputs.
 
-Every door that does not run ``dvc repro`` itself comes through here, and writes the same ``dvc.lock``
-that ``dvc repro`` would: a stage that one door ran is fresh for the others.
+Every entry point but ``dvc repro`` itself comes through here and writes the ``dvc.lock`` that ``dvc repro``
+would write, so a stage that one entry point ran is fresh for the others.
 """
 
 import logging

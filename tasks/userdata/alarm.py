@@ -28,7 +28,30 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Alarm:
-    """``found`` as in ``alarm.json``; ``history`` by date: ``probability threshold alarm label``."""
+    """Result of :func:`basin.alarm`.
+
+    Attributes
+    ----------
+    folder : Path
+        Folder of the results.
+    found : dict
+        Content of ``alarm.json``: scores of the probabilities, the events caught and missed, false alarms,
+        and today's probability and alarm.
+    history : DataFrame
+        Content of ``alarm.parquet``: for each date from the first tested one on ``time``, ``probability``,
+        ``threshold``, ``alarm`` and ``label``, which tells whether the event followed.
+    notes : tuple of str
+        A sentence for each choice that was made from the data.
+
+    Examples
+    --------
+    >>> import basin
+    >>> result = basin.alarm(
+    ...     "prices.csv", time="date", target="close", event="min<=-0.08@21", out="out"
+    ... )  # doctest: +SKIP
+    >>> result.found["today"]["probability"]  # doctest: +SKIP
+    >>> result.plot().savefig("alarms.png")  # doctest: +SKIP
+    """
 
     folder: Path
     found: dict[str, Any]
@@ -36,7 +59,7 @@ class Alarm:
     notes: tuple[str, ...]
 
     def summary(self) -> str:
-        """The models beside each other, what was caught and missed, and whether today is an alarm."""
+        """Return the models beside each other, what was caught and missed, and whether today is an alarm."""
         names = ("auroc", "ap", "brier_skill", "calm_auroc")
         rows = {
             model: [
@@ -65,7 +88,7 @@ class Alarm:
         )
 
     def plot(self) -> "Figure":
-        """Probability and threshold over time; alarm days in red, days before an event shaded."""
+        """Draw probability and threshold by date, with alarm days in red and days before an event shaded."""
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(11, 4), layout="constrained")

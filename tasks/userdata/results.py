@@ -17,7 +17,29 @@ SHOWN = 250
 
 @dataclass(frozen=True)
 class Backtest:
-    """``scores`` and ``forecasts`` as in its folder; ``notes`` is a sentence for each choice made."""
+    """Result of :func:`basin.backtest`.
+
+    Attributes
+    ----------
+    folder : Path
+        Folder of the results.
+    scores : dict
+        Content of ``scores.json``: scores of every model and paired differences. Log scores are in nats, and
+        higher is better. CRPS and MAE are in ``scores["unit"]``, and lower is better.
+    forecasts : DataFrame
+        Content of ``forecasts.parquet``: a row for each model, series, lead and date of the test block.
+    notes : tuple of str
+        A sentence for each choice that was made from the data.
+    reference : str
+        Peer that pictures compare with.
+
+    Examples
+    --------
+    >>> import basin
+    >>> result = basin.backtest("prices.csv", time="date", target="close", out="out")  # doctest: +SKIP
+    >>> print(result.summary())  # doctest: +SKIP
+    >>> result.plot().savefig("gains.png")  # doctest: +SKIP
+    """
 
     folder: Path
     scores: dict[str, Any]
@@ -28,10 +50,11 @@ class Backtest:
 
     @property
     def report(self) -> Path:
+        """Path of ``report.html``."""
         return self.folder / "report.html"
 
     def summary(self) -> str:
-        """The model beside its peers, one table a block of scores, and what was decided from the data."""
+        """Return tables of the model beside its peers, one for each block of scores, and the notes."""
         parts = []
         for content in score_tables(self.scores):
             table = pd.DataFrame(content.rows, columns=list(content.columns)).set_index(content.columns[0])
@@ -39,8 +62,12 @@ class Backtest:
         return "\n\n".join([*parts, "\n".join(f"- {sentence}" for sentence in self.notes)])
 
     def plot(self) -> "Figure":
-        """Above, the latest outcomes in the intervals given beforehand; below, the log score gained over the
-        reference and over the base, summed over time: one crash cannot carry it unseen."""
+        """Draw the forecasts of the latest dates and the log score gained.
+
+        The upper axes show the latest outcomes in the intervals that were forecast for them. The lower axes
+        show the log score gained over the reference and over the base, in nats, summed over time, so that a
+        gain that comes from a single crash is visible.
+        """
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(10, 6), layout="constrained")
@@ -69,19 +96,53 @@ class Backtest:
 
 @dataclass(frozen=True)
 class Forecast:
-    """The distribution of the steps after the last row, as in ``forecast.json``."""
+    r"""Result of :func:`basin.forecast`, the distribution of the steps after the last row.
+
+    Attributes
+    ----------
+    folder : Path
+        Folder of the results.
+    steps : dict
+        Content of ``forecast.json``: for each series and step the mean, interval, quantiles and density, in
+        ``steps["unit"]``, and the probabilities of events.
+    notes : tuple of str
+        A sentence for each choice that was made from the data.
+
+    Examples
+    --------
+    A forecast of one day, as it is read from ``forecast.json``:
+
+    >>> from pathlib import Path
+    >>> from basin import Forecast
+    >>> day = {
+    ...     "time": "2024-01-03",
+    ...     "lead": 1,
+    ...     "mean": 0.04,
+    ...     "interval_90": [-1.7, 1.6],
+    ...     "quantiles": {"0.05": -1.7, "0.5": 0.06, "0.95": 1.6},
+    ...     "events": {"y <= -2": 0.035},
+    ...     "tilt_weight": 1.0,
+    ... }
+    >>> steps = {"unit": "%", "series": {"close": {"origin": "2024-01-02", "steps": [day]}}}
+    >>> result = Forecast(Path("out"), steps, notes=())
+    >>> print(result.summary().replace(": ", ":\n", 1))
+    close:
+    data to 2024-01-02, forecast for 2024-01-03: mean +0.04, 90 % within [-1.70, +1.60] %; P(y <= -2) = 3.5 %
+    >>> float(result.quantiles.loc[("close", "2024-01-03", 1), "0.95"])
+    1.6
+    """
 
     folder: Path
     steps: dict[str, Any]
     notes: tuple[str, ...]
 
     def summary(self) -> str:
-        """A line a step: both dates, mean, 90 % interval and the chances of events."""
+        """Return a line for each step, with mean, 90 % interval and chances of events, and the notes."""
         return "\n".join([*forecast_lines(self.steps), *(f"- {sentence}" for sentence in self.notes)])
 
     @property
     def quantiles(self) -> pd.DataFrame:
-        """Rows ``series, time, lead``; columns the quantile levels."""
+        """Quantiles, in ``steps["unit"]``, by ``series, time, lead`` in rows and level in columns."""
         rows = {
             (name, step["time"], step["lead"]): step["quantiles"]
             for name, part in self.steps["series"].items()
@@ -90,7 +151,7 @@ class Forecast:
         return pd.DataFrame(rows).T.rename_axis(["series", "time", "lead"])
 
     def plot(self) -> "Figure":
-        """The density of the nearest step of each series."""
+        """Draw the density of the nearest step of each series."""
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(8, 4), layout="constrained")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.system.test_doors import basin, clone
+from tests.system.test_entry_points import basin, clone
 from tests.system.test_pictures import Learned, learned_images, learned_scans
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.system.test_doors import BASIN, clone, lock, surroundings
+from tests.system.test_entry_points import BASIN, clone, lock, surroundings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

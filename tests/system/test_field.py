@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from flows.cli.app import app
 from tests.synthetic_fields import write
-from tests.system.test_doors import BASIN, surroundings
+from tests.system.test_entry_points import BASIN, surroundings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 EPOCHS = 6

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from benchmarks.operation.chaos import Reference, disturbed
-from tests.system.test_doors import lock
+from tests.system.test_entry_points import lock
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

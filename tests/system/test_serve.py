@@ -18,7 +18,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.system.test_doors import BASIN, clone, surroundings
+from tests.system.test_entry_points import BASIN, clone, surroundings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

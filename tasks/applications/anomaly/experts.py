@@ -8,7 +8,7 @@ deviations of itself over normal rows that it was not fitted on:
 - neighbours: log distance to the nearest normal rows, a nearest-neighbour density.
 
 Which experts, and that a network trained by noise contrast does not help them, was found on other tables:
-``benchmarks/OPENINGS.md``.
+``docs/results/test-set-evaluations.md``.
 """
 
 from typing import Any

@@ -68,8 +68,8 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
     return line
 
 
-DOORS = pytest.mark.parametrize(
-    "door",
+ENTRY_POINTS = pytest.mark.parametrize(
+    "entry_point",
     [
         lambda root: basin("run", "--root", str(root), root=root.parent),
         lambda root: basin("stage", "ingest", "--domain", "finance", "--root", str(root), root=root.parent),
@@ -79,17 +79,19 @@ DOORS = pytest.mark.parametrize(
 )
 
 
-@DOORS
-def test_an_unknown_key_ends_every_door_with_one_line(tmp_path: Path, params: dict, door) -> None:
+@ENTRY_POINTS
+def test_an_unknown_key_ends_every_entry_point_with_one_line(
+    tmp_path: Path, params: dict, entry_point
+) -> None:
     params["finance"]["train"]["sedes"] = 5
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
-    line = one_line(door(tmp_path))
+    line = one_line(entry_point(tmp_path))
     assert f"{tmp_path / 'params.yaml'}: unknown key `finance.train.sedes`" in line
 
 
-@DOORS
-def test_a_folder_without_params_is_named(tmp_path: Path, door) -> None:
-    assert f"{tmp_path / 'params.yaml'} is missing" in one_line(door(tmp_path))
+@ENTRY_POINTS
+def test_a_folder_without_params_is_named(tmp_path: Path, entry_point) -> None:
+    assert f"{tmp_path / 'params.yaml'} is missing" in one_line(entry_point(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Bad input through the door that `dvc repro` uses: one clear line, exit code 1, last good outputs intact."""
+"""Bad input through the entry point of `dvc repro`: one clear line, exit code 1, last good outputs intact."""
 
 import os
 import resource

@@ -1,4 +1,4 @@
-"""The doors of an application's own run: the flow and `dvc repro` agree, and nothing runs twice."""
+"""The entry points of an application's own run: the flow and `dvc repro` agree, and nothing runs twice."""
 
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.system.test_doors import basin, dvc, run
+from tests.system.test_entry_points import basin, dvc, run
 from tests.tracked import tracked
 
 STAGES = ("ingest", "validate", "audit", "train", "evaluate", "landscape", "report")

@@ -1,4 +1,4 @@
-"""The three doors on the real pipeline with smoke parameters, each in a clean clone of its own."""
+"""The three entry points on the real pipeline with smoke parameters, each in a clean clone of its own."""
 
 import json
 import os
@@ -151,7 +151,7 @@ def test_flow_and_repro_agree_byte_for_byte_and_nothing_runs_twice(
     listed = basin(fetched, "models", "list")
     assert listed.count("current") == 2
 
-    # The third door: one stage, restored when its output is gone.
+    # The third entry point: one stage, restored when its output is gone.
     (by_flow / "artifacts/climate/report.html").unlink()
     assert "Cached" in basin(by_flow, "stage", "report", "--domain", "climate")
     assert (by_flow / "artifacts/climate/report.html").is_file()

@@ -1,0 +1,119 @@
+"""The code that each row of the benchmarks measures, and a hash of its content.
+
+A row depends on its own module and on the files and folders listed here. ``tasks/runtime`` is listed only
+where times, faults or workers are measured.
+"""
+
+import hashlib
+import inspect
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from benchmarks import ROOT
+
+TILT = ("ebm_core/tilts", "ebm_core/energies", "tasks/tilts")
+PIPELINE = (
+    *TILT,
+    "tasks/domains",
+    "tasks/forecasters",
+    "tasks/sources",
+    "tasks/checks",
+    "tasks/scoring",
+    "tasks/stages",
+    "data/catalog.yaml",
+    "params.yaml",
+)
+FLOW = (*PIPELINE, "tasks/reporting", "tasks/operations", "tasks/runtime", "flows", "dvc.yaml")
+OWN_FILES = (*TILT, "tasks/forecasters", "tasks/scoring", "tasks/userdata", "tasks/reporting/verdict.py")
+FIELDS = ("ebm_core/energies", "ebm_core/learning", "ebm_core/tilts", "tasks/fields", "tasks/scoring")
+ENERGIES = ("ebm_core/energies", "ebm_core/sampling")
+LEARNING = (*ENERGIES, "ebm_core/learning")
+HARNESS = ("ebm_core", "tasks/applications/harness", "applications/params.yaml")
+
+SOURCES: dict[str, tuple[str, ...]] = {
+    "help": ("flows/cli",),
+    "sp500": PIPELINE,
+    "normaliser": PIPELINE,
+    "elnino": PIPELINE,
+    "runs": FLOW,
+    "repro": FLOW,
+    "cold": (*FLOW, "Makefile", "pyproject.toml", "constraints.txt"),
+    "tests": ("tests", "Makefile", "pyproject.toml"),
+    "ohlc": OWN_FILES,
+    "vix": OWN_FILES,
+    "fit": ("ebm_core/tilts",),
+    "closes": OWN_FILES,
+    "markets": OWN_FILES,
+    "var": OWN_FILES,
+    "fz0": OWN_FILES,
+    "nino": OWN_FILES,
+    "exchange": ("benchmarks/forecasting/exchange.py", "tasks/forecasters/sample_paths.py", "tasks/tilts"),
+    "alarm": (*OWN_FILES, "tasks/events"),
+    "chaos": FLOW,
+    "cluster": (*FLOW, "tests/system/test_cluster.py"),
+    "together": FLOW,
+    "adversity": FLOW,
+    "fits": ("ebm_core/tilts", "tasks/runtime/parallel.py"),
+    "cached": FLOW,
+    "day": FLOW,
+    "monitor": (
+        "tasks/checks/drift.py",
+        "tasks/operations/change_detector.py",
+        "tasks/operations/monitor.py",
+    ),
+    "field": FIELDS,
+    "field-scale": FIELDS,
+    "audit": (
+        "benchmarks/auditing",
+        "tests/synthetic_tables.py",
+        "tasks/checks",
+        "tasks/userdata/audit.py",
+    ),
+    "langevin": ENERGIES,
+    "bf16": ENERGIES,
+    "ais": ENERGIES,
+    "modes": ENERGIES,
+    "cuda": ENERGIES,
+    "core-epochs": LEARNING,
+    "core-resume": (*LEARNING, "ebm_core/checkpoints.py", "tests/ebm_core/learning/test_fit.py"),
+    "core-quality": (*LEARNING, "ebm_core/views/discrepancies.py"),
+    "images": (*HARNESS, "tasks/applications/images"),
+    "mri": (*HARNESS, "tasks/applications/mri"),
+    "anomaly": (*HARNESS, "tasks/applications/anomaly"),
+    "social": (*HARNESS, "tasks/applications/social"),
+    "music": (*HARNESS, "tasks/applications/music"),
+    "speech": (*HARNESS, "tasks/applications/speech"),
+    "divergence": (*LEARNING, "tasks/applications/harness/streaming.py"),
+    "lean": PIPELINE,
+}
+"""By row: files and folders below the project's root, beside the row's own module."""
+
+
+def content_hash(path: Path) -> str | None:
+    """First 16 hexadecimal digits of the sha256 of a file or of all files of a folder; None if missing."""
+    if not path.exists():
+        return None
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file() and "__pycache__" not in file.parts:
+            content = file.read_bytes()
+            name = file.relative_to(path).as_posix()
+            digest.update(f"{name}\0{len(content)}\0".encode())
+            digest.update(content)
+    return digest.hexdigest()[:16]
+
+
+def hashes(row: str, benchmark: Callable[..., object]) -> dict[str, str]:
+    """The sources of a row, the module of its function first, with the hash of each."""
+    module = inspect.getsourcefile(benchmark)
+    own = Path(module).resolve().relative_to(ROOT).as_posix() if module else ""
+    found = {path: content_hash(ROOT / path) for path in (own, *SOURCES[row])}
+    missing = [path for path, content in found.items() if content is None]
+    if missing:
+        raise ValueError(f"benchmarks/sources.py: {row} lists {missing[0]}, which is not there")
+    return {path: content for path, content in found.items() if content is not None}
+
+
+def changed(sources: dict[str, str], root: Path = ROOT) -> Iterable[str]:
+    """The sources whose content is no longer that of their hash."""
+    return [path for path, content in sources.items() if content_hash(root / path) != content]

@@ -1,0 +1,110 @@
+"""Tables of figures in Markdown pages, written from the results between two markers.
+
+A page says where a table goes and which one, by the name it has in ``TABLES``::
+
+    <!-- results: forecasting -->
+    <!-- end -->
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from benchmarks import ROOT
+from benchmarks.record import Figure, Result
+from benchmarks.sources import changed
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import atomic_write
+
+TABLES: dict[str, tuple[str, ...]] = {
+    "forecasting": ("sp500", "normaliser", "elnino", "lean"),
+    "own-files": ("ohlc", "fit", "vix", "closes", "markets", "var", "fz0", "nino", "exchange", "alarm"),
+    "fields": ("field", "field-scale"),
+    "pipeline": ("cold", "runs", "repro", "help", "tests"),
+    "operation": ("fits", "cached", "day", "cluster", "chaos", "together", "adversity", "monitor"),
+    "audits": ("audit",),
+    "energies": (
+        "langevin",
+        "bf16",
+        "ais",
+        "modes",
+        "cuda",
+        "core-epochs",
+        "core-resume",
+        "core-quality",
+    ),
+    "applications": ("images", "anomaly", "mri", "social", "music", "speech", "divergence"),
+}
+"""By name, the rows of a table in order. ``ROW: FIGURE`` chooses one figure of a row by its words."""
+
+PAGES = ("README.md", "docs/results/*.md")
+"""Pages that may have tables; one without markers is left as it is."""
+
+HEAD = "| figure | target | measured | command | commit |\n|---|---|---|---|---|\n"
+MARKER = re.compile(r"<!-- results: (?P<name>[\w-]+) -->\n(?P<table>(?:(?!<!--).)*?)<!-- end -->", re.DOTALL)
+CODE_CHANGED = ", code changed since"
+
+
+def select(results: Mapping[str, Result], chosen: Iterable[str]) -> list[tuple[Result, Figure]]:
+    """The figures of ``ROW`` or ``ROW: FIGURE``, in order; a whole row without a result has none."""
+    found = []
+    for choice in chosen:
+        row, _, what = choice.partition(": ")
+        result = results.get(row)
+        figures = () if result is None else result.figures
+        if what:
+            figures = tuple(figure for figure in figures if figure.what == what)
+            if not figures:
+                raise BasinError(f"benchmarks/tables.py: no result has the figure {choice!r}")
+        found += [(result, figure) for figure in figures if result is not None]
+    return found
+
+
+def table(figures: Iterable[tuple[Result, Figure]], root: Path = ROOT) -> str:
+    """A Markdown table with one figure in each row; a missed target is said beside its figure."""
+    rows = []
+    for result, figure in figures:
+        measured = figure.measured if figure.met else f"**missed:** {figure.measured}"
+        commit = f"{result.commit}, {'carried' if result.carried else result.date.isoformat()}"
+        if changed(result.sources, root):
+            commit += CODE_CHANGED
+        cells = (figure.what, figure.target, measured, f"`{result.command}`", commit)
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n")
+    return HEAD + "".join(rows)
+
+
+def fill(
+    page: str,
+    results: Mapping[str, Result],
+    tables: Mapping[str, tuple[str, ...]] = TABLES,
+    root: Path = ROOT,
+) -> str:
+    """The page with every table written anew; raises ``BasinError`` for an unknown or unclosed marker."""
+
+    def written(marker: re.Match[str]) -> str:
+        name = marker["name"]
+        if name not in tables:
+            raise BasinError(f"benchmarks/tables.py: no table {name}; the tables are {', '.join(tables)}")
+        return f"<!-- results: {name} -->\n{table(select(results, tables[name]), root)}<!-- end -->"
+
+    filled, count = MARKER.subn(written, page)
+    if count != page.count("<!-- results:"):
+        raise BasinError("a marker `<!-- results: NAME -->` has no `<!-- end -->` on a line of its own")
+    return filled
+
+
+def pages(root: Path = ROOT) -> list[Path]:
+    return sorted(path for pattern in PAGES for path in root.glob(pattern))
+
+
+def write_tables(results: Mapping[str, Result], root: Path = ROOT) -> list[Path]:
+    """Write the tables of all pages; returns the pages that changed."""
+    found = []
+    for path in pages(root):
+        page = path.read_text(encoding="utf-8")
+        filled = fill(page, results, root=root)
+        if filled != page:
+            with atomic_write(path) as (temporary,):
+                temporary.write_text(filled, encoding="utf-8")
+            found.append(path)
+    return found
