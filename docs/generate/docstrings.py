@@ -1,4 +1,4 @@
-"""Extension of Griffe: turns the reStructuredText of docstrings into Markdown."""
+"""Extension of Griffe: prepares docstrings for Markdown."""
 
 import re
 from typing import Any
@@ -7,11 +7,19 @@ from griffe import Extension, Object
 
 ROLE = re.compile(r":(?:func|class|meth|mod|attr|exc|data):`~?([^`]+)`")
 LITERAL_BLOCK = re.compile(r"::(?=\n\s*\n|\Z)")
+TYPE = re.compile(r"^( *[*\w, ]+ : )(.+)$", re.MULTILINE)
+SHAPE = re.compile(r",\sshape \(")
+SPACE = "\N{NO-BREAK SPACE}"
 
 
 def markdown(text: str) -> str:
-    """Roles become code, and the double colon before an indented block becomes a single one."""
-    return LITERAL_BLOCK.sub(":", ROLE.sub(r"`\1`", text))
+    """Turn roles into code, and the double colon before an indented block into a single one.
+
+    A no-break space keeps Griffe from reading ``Tensor, shape (B,)`` as a tuple and a call of Python.
+    """
+    text = LITERAL_BLOCK.sub(":", ROLE.sub(r"`\1`", text))
+    text = TYPE.sub(lambda match: match[1] + match[2].replace(", ", f",{SPACE}"), text)
+    return SHAPE.sub(f",{SPACE}shape{SPACE}(", text)
 
 
 class Markdown(Extension):
