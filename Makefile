@@ -7,11 +7,12 @@ PYTHON ?= $(shell for v in python3.13 python3.12 python3.11 python3; do \
 PIP_EXTRA ?=
 BIN := .venv/bin
 STAMP := .venv/.ready
+DOCS_STAMP := .venv/.docs
 
 # A row of `python -m benchmarks` each: the applications and what belongs to them.
 APPLICATIONS := images anomaly mri music social speech divergence lean
 
-.PHONY: setup run test test-slow lint bench bench-forecast bench-chaos bench-audit bench-core $(APPLICATIONS:%=bench-%) tensorboard repro lock clean
+.PHONY: setup run test test-slow lint bench bench-forecast bench-chaos bench-audit bench-core $(APPLICATIONS:%=bench-%) docs docs-serve tensorboard repro lock clean
 .DEFAULT_GOAL := run
 
 setup: $(STAMP)
@@ -60,6 +61,17 @@ bench-core: setup
 $(APPLICATIONS:%=bench-%): bench-%: setup
 	$(BIN)/python -m benchmarks $*
 
+$(DOCS_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_EXTRA) -c constraints.txt -e ".[docs]"
+	@touch $(DOCS_STAMP)
+
+# The site, in build/site: open build/site/index.html, no server is needed.
+docs: $(DOCS_STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+docs-serve: $(DOCS_STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000 --livereload
+
 tensorboard: setup
 	$(BIN)/tensorboard --logdir runs --host 127.0.0.1
 
@@ -70,7 +82,7 @@ repro: setup
 # The lock of a fresh environment with exactly our dependencies; local build labels (+cpu) are left out.
 lock:
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip install --quiet $(PIP_EXTRA) -e ".[dev]"
+	build/lock/bin/python -m pip install --quiet $(PIP_EXTRA) -e ".[dev,docs]"
 	{ sed -n '/^#/p' constraints.txt; build/lock/bin/python -m pip freeze --all --exclude pip --exclude basin \
 	  | sed 's/+cpu$$//'; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt

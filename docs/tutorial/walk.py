@@ -270,5 +270,5 @@ for deployment in yaml.safe_load(Path("prefect.yaml").read_text(encoding="utf-8"
 #
 # `basin run --domain images --out out/images` does all of this for handwritten digits: one energy that
 # tells the class and refuses what is no digit. `basin run --domain mri` looks for lesions.
-# [Applications](../applications.md) says how to add your own data, [how it works](../how-it-works.md) how
-# energies forecast markets and climate.
+# [Applications](../guides/applications.md) says how to add your own data,
+# [how it works](../concepts/how-it-works.md) how energies forecast markets and climate.

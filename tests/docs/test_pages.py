@@ -1,0 +1,69 @@
+"""The pages that ``docs/generate`` writes, and the links of all pages."""
+
+import importlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.tracked import tracked
+
+LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)]*)?\)")
+CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
+
+
+@pytest.fixture
+def generator(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """Imports a module of ``docs/generate``, which MkDocs finds beside its hooks."""
+    monkeypatch.syspath_prepend(str(project_root / "docs/generate"))
+    return importlib.import_module
+
+
+def test_every_command_and_its_options_are_on_the_page(generator) -> None:
+    page = generator("command_line").page()
+    assert "\n## `basin field fill`\n" in page
+    assert "`--max-false-alarms-per-year`" in page
+    assert "\nbasin stage STAGE [OPTIONS]\n" in page
+
+
+def test_every_parameter_is_on_the_page_with_its_limits(generator, project_root: Path) -> None:
+    page = generator("parameters").page(project_root)
+    assert "| `validation_share` | number, > 0, < 1 |" in page
+    assert "| `refit` | integer, ≥ 1 |" in page and "| required | `63` | `12` |" in page
+    assert "\n## An entry of `waive`\n" in page
+
+
+def test_every_part_of_the_schema_is_on_the_page(generator, project_root: Path) -> None:
+    page = generator("scores_schema").page(project_root / "docs/scores.schema.json")
+    assert "| `var.*.kupiec_p` | number, ≥ 0, ≤ 1 |" in page
+    assert "| `test` | list of 2 dates | yes |" in page
+
+
+def test_the_picture_leaves_out_imports_that_follow_from_others(generator) -> None:
+    graph = {"a": {"b", "c", "d"}, "b": {"c"}, "c": {"d"}, "d": set()}
+    assert generator("architecture").without_detours(graph) == {
+        "a": {"b"},
+        "b": {"c"},
+        "c": {"d"},
+        "d": set(),
+    }
+
+
+def test_every_arrow_of_the_picture_leads_downwards(generator, project_root: Path) -> None:
+    picture = generator("architecture").diagram(project_root)
+    arrows = re.findall(r'd="M\S+ (\S+)C\S+ \S+ \S+ \S+ \S+ (\S+)"', picture)
+    assert len(arrows) > 20
+    assert all(float(start) < float(end) for start, end in arrows)
+
+
+def test_links_between_files_of_the_repository_lead_somewhere(project_root: Path) -> None:
+    pages = [project_root / name for name in tracked(project_root) if name.endswith(".md")]
+    broken = [
+        f"{page.relative_to(project_root)}: {link}"
+        for page in pages
+        for link in LINK.findall(CODE.sub("", page.read_text(encoding="utf-8")))
+        if ":" not in link and not (page.parent / link).exists()
+    ]
+    assert broken == []
