@@ -17,6 +17,21 @@ from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write
 
 TABLES: dict[str, tuple[str, ...]] = {
+    "front-page": (
+        "sp500: S&P 500, one day, 2014–2018: log score over EGARCH-skew-t",
+        "sp500: S&P 500, one day, 2014–2018: log score over its own base",
+        "closes",
+        "vix: S&P 500 close and VIX, 2005–18: log score over scale regression",
+        "nino: Niño 3.4, nine indices, 2000–17, leads 3/6/9/12: CRPS below a ridge at .204/.290/.354/.429",
+        "alarm: S&P 500 falls 8 % within 21 days, 2005–18: AUROC / AP / Brier skill / calm AUROC",
+        "exchange: exchange rates, 40 windows of 30 days: CRPS, CRPS_sum below the random-walk bootstrap",
+        "field: Pacific sea-surface temperature fields 1995–2014, 3 / 6 months ahead: RMSE °C beside a linear "
+        "inverse model",
+        "anomaly: ten anomaly tables, three seeds: mean AUROC; AP",
+        "images: 1,797 digits, five folds, five seeds: accuracy; calibration error",
+        "mri",
+        "music: Last.fm, five splits: NDCG@10; recall@20",
+    ),
     "forecasting": ("sp500", "normaliser", "elnino", "lean"),
     "own-files": ("ohlc", "fit", "vix", "closes", "markets", "var", "fz0", "nino", "exchange", "alarm"),
     "fields": ("field", "field-scale"),
