@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, read_yaml
 
+FORECASTERS = Path(__file__).parents[1] / "forecasters"
+
 
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -147,6 +149,12 @@ def _read(root: Path) -> dict[str, Any]:
             f"{path}: expected a mapping with `domains` and one section a domain; `domains` names each "
             "with the folder of its forecasters, as in `domains: {finance: returns, climate: levels}`"
         )
+    folders = sorted(folder.name for folder in FORECASTERS.iterdir() if (folder / "__init__.py").is_file())
+    for name, kind in listed.items():
+        if kind not in folders:
+            raise BasinError(
+                f"{path}: `domains.{name}` = {kind!r}: no folder of forecasters; known: {', '.join(folders)}"
+            )
     # A domain that is taken out of the list may keep its section.
     sections = {name for name, section in content.items() if _is_section(section)}
     unknown = sorted(map(str, set(content) - set(listed) - sections - {"domains"}))

@@ -55,6 +55,11 @@ def test_a_section_of_a_domain_that_is_not_listed_is_left_alone(tmp_path: Path) 
     assert "`domains` does not list `climate`" in message(tmp_path, text, "climate")
 
 
+def test_an_unknown_folder_of_forecasters_is_named_with_those_there_are(tmp_path: Path) -> None:
+    found = message(tmp_path, GOOD.replace("finance: returns,", "finance: retruns,", 1))
+    assert "`domains.finance` = 'retruns'" in found and "known: levels, returns" in found
+
+
 def test_a_missing_value_is_named(tmp_path: Path) -> None:
     assert "`finance.features.refit`" in message(tmp_path, GOOD.replace("refit: 63, ", "", 1))
 
