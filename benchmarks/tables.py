@@ -25,8 +25,8 @@ TABLES: dict[str, tuple[str, ...]] = {
         "nino: Niño 3.4, nine indices, 2000–17, leads 3/6/9/12: CRPS below a ridge at .204/.290/.354/.429",
         "alarm: S&P 500 falls 8 % within 21 days, 2005–18: AUROC / AP / Brier skill / calm AUROC",
         "exchange: exchange rates, 40 windows of 30 days: CRPS, CRPS_sum below the random-walk bootstrap",
-        "field: Pacific sea-surface temperature fields 1995–2014, 3 / 6 months ahead: RMSE °C beside a linear "
-        "inverse model",
+        "field: Pacific sea-surface temperature fields 1995–2014, 3 / 6 months ahead: RMSE °C beside a "
+        "linear inverse model",
         "anomaly: ten anomaly tables, three seeds: mean AUROC; AP",
         "images: 1,797 digits, five folds, five seeds: accuracy; calibration error",
         "mri",
