@@ -9,7 +9,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from benchmarks import ROOT
-from benchmarks.row import Row
+from benchmarks.row import Comparison, Row
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write
 
@@ -30,6 +30,7 @@ class Figure(BaseModel):
     value: FiniteFloat | None = None
     unit: str | None = None
     interval: tuple[FiniteFloat, FiniteFloat] | None = None
+    comparison: Comparison | None = None
 
     @model_validator(mode="after")
     def _number(self) -> Self:
@@ -52,6 +53,7 @@ class Figure(BaseModel):
             value=value,
             unit=row.unit,
             interval=interval,
+            comparison=row.comparison,
         )
 
 

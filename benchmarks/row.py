@@ -1,6 +1,36 @@
 """One figure that a benchmark measures."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Basin's model beside the best other model of the same run.
+
+    Parameters
+    ----------
+    of: what is forecast or recognised.
+    measure: name of the score, with its unit.
+    peer: name of the best other model.
+    theirs: its score.
+    ours: the score of Basin's model.
+    gain: by how much Basin's model is better; negative where it is worse.
+    interval: lower and upper bound of ``gain``, 95 %.
+    unit: unit of ``gain`` where it is not that of the score.
+    digits: decimals to print.
+    """
+
+    of: str
+    measure: str
+    peer: str
+    theirs: float
+    ours: float
+    gain: float
+    interval: tuple[float, float]
+    unit: str = ""
+    digits: int = 3
 
 
 @dataclass(frozen=True)
@@ -16,6 +46,7 @@ class Row:
     value: the figure as a number.
     unit: the unit of ``value``, such as ``s`` or ``nats``.
     interval: lower and upper bound of ``value``.
+    comparison: the figure beside the best other model.
     """
 
     what: str
@@ -25,3 +56,24 @@ class Row:
     value: float | None = None
     unit: str | None = None
     interval: tuple[float, float] | None = None
+    comparison: Comparison | None = None
+
+
+def peers(models: Iterable[str]) -> list[str]:
+    """The models that are not Basin's own: neither ``ebm``, nor a variant of it, nor its base."""
+    return [name for name in models if name != "base" and not name.startswith("ebm")]
+
+
+def over_best_peer(of: str, block: Mapping[str, Any]) -> Comparison:
+    """Log scores of a block of ``scores.json`` beside the best other model, by its paired test."""
+    models = block["models"]
+    peer = max(peers(models), key=lambda name: float(models[name]["log_score"]))
+    paired = block["paired"][peer]
+    gain = paired["log_score_gain"]
+    theirs, ours = models[peer]["log_score"], models["ebm"]["log_score"]
+    return Comparison(of, "log score, nats", peer, theirs, ours, gain, bounds(gain, paired["se"]), digits=4)
+
+
+def bounds(gain: float, se: float) -> tuple[float, float]:
+    """The 95 % interval of a mean by its standard error."""
+    return gain - 1.96 * se, gain + 1.96 * se

@@ -4,6 +4,7 @@ A row depends on its own module and on the files and folders listed here. ``task
 where times, faults or workers are measured.
 """
 
+import ast
 import hashlib
 import inspect
 from collections.abc import Callable, Iterable
@@ -89,14 +90,32 @@ SOURCES: dict[str, tuple[str, ...]] = {
 """By row: files and folders below the project's root, beside the row's own module."""
 
 
+def _content(file: Path) -> bytes:
+    """What of a file can change a figure: of Python, the lines without docstrings, comments and errors."""
+    content = file.read_bytes()
+    if file.suffix != ".py":
+        return content
+    words: set[int] = set()
+    for node in ast.walk(ast.parse(content)):
+        docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if isinstance(node, ast.stmt) and (docstring or isinstance(node, ast.Raise)):
+            words.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    lines = enumerate(content.splitlines(), start=1)
+    kept = [line for number, line in lines if number not in words and line.strip()]
+    return b"\n".join(line for line in kept if not line.strip().startswith(b"#"))
+
+
 def content_hash(path: Path) -> str | None:
-    """First 16 hexadecimal digits of the sha256 of a file or of all files of a folder; None if missing."""
+    """First 16 hexadecimal digits of the sha256 of a file or of all files of a folder; None if missing.
+
+    Of Python files, comments, docstrings and the texts of errors are left out: they change no figure.
+    """
     if not path.exists():
         return None
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file() and "__pycache__" not in file.parts:
-            content = file.read_bytes()
+            content = _content(file)
             name = file.relative_to(path).as_posix()
             digest.update(f"{name}\0{len(content)}\0".encode())
             digest.update(content)

@@ -55,8 +55,20 @@ def block_scores(values: np.ndarray, starts: list[int]) -> dict[str, Any]:
             key: sample_paths.paired_bootstrap(loss.mean(0)[:, i], reference[:, i], np.random.default_rng(0))
             for key, i in (("crps", 0), ("crps_sum", 2))
         }
+    others = [name for name in samplers if name not in ("ebm", "base")]
+    best = {key: min(others, key=lambda name: models[name][key]) for key in ("crps", "crps_sum")}
+    ours = losses["ebm"].mean(0)
     return {
         "windows": len(starts),
+        "best_peer": {
+            key: (
+                best[key],
+                sample_paths.paired_bootstrap(
+                    ours[:, i], losses[best[key]].mean(0)[:, i], np.random.default_rng(0)
+                ),
+            )
+            for key, i in (("crps", 0), ("crps_sum", 2))
+        },
         "tilt": {"weight": tilt.weight} | evidence,
         "models": models,
         "gain": gains,

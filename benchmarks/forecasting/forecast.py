@@ -13,7 +13,7 @@ import pandas as pd
 
 from benchmarks import ROOT
 from benchmarks.forecasting import exchange
-from benchmarks.row import Row
+from benchmarks.row import Comparison, Row, bounds, over_best_peer, peers
 from tasks.reporting.verdict import holm
 from tasks.runtime.errors import BasinError
 from tasks.scoring.scores import paired_test
@@ -109,6 +109,9 @@ def vix() -> Iterator[Row]:
     met = egarch["log_score_gain"] >= 0.023 and egarch["t"] >= 5
     name = "S&P 500 close and VIX, one day, 2005-2018"
     yield over(name, "EGARCH-skew-t", egarch, "≥ .023, t ≥ 5", met)
+    ours = block["models"]["ebm"]["log_score"]
+    best = over_best_peer("S&P 500 with the VIX, next day, 2005–2018", block)
+    yield Row(f"{name}: log score", "shown", f"{ours:.4f}", True, value=ours, unit="nats", comparison=best)
     met = scale["log_score_gain"] > 0 and scale["t"] >= 2
     yield over(name, "scale regression", scale, "> 0, t ≥ 2", met)
 
@@ -172,6 +175,27 @@ def against(forecasts: pd.DataFrame, peer: str) -> tuple[dict[str, float], dict[
 def closes_alone() -> Iterator[Row]:
     forecasts = pd.concat([r.forecasts.assign(series=m) for m, r in own_runs().items()], ignore_index=True)
     yield from _markets("own nets", forecasts, 0.006, 4.0)
+    means = forecasts.groupby("model")["log_density"].mean()
+    peer = max(peers(means.index), key=lambda model: float(means[model]))
+    pooled, _ = against(forecasts, peer)
+    yield Row(
+        "closes of seven markets, one day, from 2008, own nets: log score",
+        "shown",
+        f"{means['ebm']:.4f}",
+        True,
+        value=means["ebm"],
+        unit="nats",
+        comparison=Comparison(
+            "Seven markets, each its own file, next day, from 2008",
+            "log score, nats",
+            peer,
+            float(means[peer]),
+            float(means["ebm"]),
+            pooled["mean"],
+            bounds(pooled["mean"], pooled["se"]),
+            digits=4,
+        ),
+    )
 
 
 def closes_together() -> Iterator[Row]:
@@ -274,6 +298,27 @@ def nino() -> Iterator[Row]:
         yield Row(
             f"{name}: ACC", f"≥ {least:.3f}", f"{ours['acc']:.3f}", ours["acc"] >= least, value=ours["acc"]
         )
+    crps = found.forecasts.pivot_table(index="time", columns="model", values="crps")
+    means = crps.mean()
+    peer = min(peers(means.index), key=lambda model: float(means[model]))
+    gain = paired_test((crps[peer] - crps["ebm"]).to_numpy(), crps.index.to_series(), 12)
+    yield Row(
+        "Niño 3.4 with nine indices, 2000-2017: CRPS, mean of the leads",
+        "shown",
+        f"{means['ebm']:.4f}",
+        True,
+        value=means["ebm"],
+        unit="°C",
+        comparison=Comparison(
+            "Niño 3.4 with nine indices, 3 to 12 months ahead, 2000–2017",
+            "CRPS, °C",
+            peer,
+            float(means[peer]),
+            float(means["ebm"]),
+            gain["mean"],
+            bounds(gain["mean"], gain["se"]),
+        ),
+    )
 
 
 def exchange_rates() -> Iterator[Row]:
@@ -283,9 +328,11 @@ def exchange_rates() -> Iterator[Row]:
     if DEV:
         earlier, official = earlier - exchange.EARLIER * exchange.HORIZON, None
     starts = [earlier + exchange.HORIZON * i for i in range(exchange.EARLIER)]
-    gain = exchange.block_scores(values, starts)["gain"]["ebm"]
+    scores = exchange.block_scores(values, starts)
+    gain, models = scores["gain"]["ebm"], scores["models"]
     for key, least in (("crps", 0.0), ("crps_sum", 2.0)):
         low, high = gain[key]["interval"]
+        peer, paired = scores["best_peer"][key]
         yield Row(
             f"exchange rates, 40 windows of 30 days: {key} below random-walk bootstrap",
             f"≥ {least:g} %",
@@ -294,6 +341,17 @@ def exchange_rates() -> Iterator[Row]:
             value=gain[key]["gain_pct"],
             unit="%",
             interval=(low, high),
+            comparison=Comparison(
+                "Eight exchange rates jointly, 30 days ahead, 40 windows",
+                key.upper().replace("SUM", "sum"),
+                peer,
+                models[peer][key],
+                models["ebm"][key],
+                paired["gain_pct"],
+                tuple(paired["interval"]),
+                unit="%",
+                digits=5,
+            ),
         )
     if official is not None:
         starts = [official + exchange.HORIZON * i for i in range(exchange.OFFICIAL)]
@@ -332,6 +390,7 @@ def alarms() -> Iterator[Row]:
             ours[key] >= least,
             value=ours[key],
             interval=(low, high),
+            comparison=_over_best_alarm(found, key),
         )
     rate = found["false_alarms_per_year"]
     yield Row(f"{name}: false alarms a year, budget 2", "≤ 2.5", f"{rate:.2f}", rate <= 2.5, value=rate)
@@ -340,6 +399,15 @@ def alarms() -> Iterator[Row]:
     yield Row(
         f"{name}: events caught", "≥ VIX", f"{caught} of {of}, VIX {theirs}", caught >= theirs, value=caught
     )
+
+
+def _over_best_alarm(found: dict[str, Any], key: str) -> Comparison:
+    models = found["models"]
+    peer = max(peers(found["paired"]), key=lambda name: float(models[name][key]))
+    theirs, ours = models[peer][key], models["ebm"][key]
+    low, high = found["paired"][peer][key]
+    of = "Alarm of a fall of 8 % within 21 days, S&P 500, 2005–2018"
+    return Comparison(of, key.upper(), peer, theirs, ours, ours - theirs, (low, high))
 
 
 ROWS = {

@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 import scoringrules
 
-from benchmarks.row import Row
+from benchmarks.row import Comparison, Row, bounds
 from tasks.fields.base import LEADS, seasons
 from tasks.fields.fit import JUDGED, fit
 from tasks.fields.model import FieldModel
@@ -89,10 +89,30 @@ def _forecasts(model: FieldModel, fields: Fields, first: int) -> Iterator[Row]:
         ):
             ours, theirs = take(np.mean(found, axis=0))
             difference = np.subtract(*np.transpose(found))
-            t = paired_test(difference, fields.months[first:], 13)["t"]
+            paired = paired_test(difference, fields.months[first:], 13)
+            t = paired["t"]
             shown = f"{ours:.4f} against {theirs:.4f} (t {t:+.1f})"
             what = f"field {ahead} months ahead, {len(found)} months from {fields.months[first]}: {what}"
-            yield Row(what, "not above the inverse model", shown, ours <= theirs, value=ours)
+            comparison = None
+            if what.endswith("energy score"):
+                comparison = Comparison(
+                    f"Pacific sea-surface temperature fields, {ahead} months ahead, 1995–2014",
+                    "energy score",
+                    "linear-inverse-model",
+                    theirs,
+                    ours,
+                    -paired["mean"],
+                    bounds(-paired["mean"], paired["se"]),
+                    digits=2,
+                )
+            yield Row(
+                what,
+                "not above the inverse model",
+                shown,
+                ours <= theirs,
+                value=ours,
+                comparison=comparison,
+            )
 
 
 class InverseModel:
