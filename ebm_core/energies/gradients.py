@@ -1,9 +1,10 @@
 """∇E(x) of any energy: by the energy's own formula where it has one, by autograd where it has not."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 Energy = Callable[[Tensor], Tensor]
 """Any callable ``(B, *shape)`` → ``(B,)``; exp(−E) is the density up to its normaliser."""
@@ -60,10 +61,12 @@ def input_gradient(energy: Energy, x: Tensor) -> Tensor:
     >>> bool(energy.layers[0].weight.grad.abs().sum() > 0)
     True
     """
-    explicit = getattr(energy, "input_gradient", None)
-    if explicit is not None:
-        gradient: Tensor = explicit(x)
-        return gradient
+    formula = explicit(energy, "input_gradient")
+    return differentiated(energy, x) if formula is None else formula(x)
+
+
+def differentiated(energy: Energy, x: Tensor) -> Tensor:
+    """∇ₓE(x) by autograd, with its graph."""
     with torch.enable_grad():
         at = x if x.requires_grad else x.detach().requires_grad_()
         (gradient,) = torch.autograd.grad(checked(energy, at).sum(), at, create_graph=True)
@@ -104,10 +107,37 @@ def frozen_gradient(energy: Energy, x: Tensor) -> Gradient:
     >>> gradient(x), gradient(2 * x)
     (tensor([[ 1., -2.]]), tensor([[ 2., -4.]]))
     """
-    prepare = getattr(energy, "frozen_gradient", None)
-    if prepare is not None:
-        gradient: Gradient = prepare(x)
-        return gradient
+    prepare = explicit(energy, "frozen_gradient")
+    return autograd_gradient(energy) if prepare is None else prepare(x)
+
+
+def explicit(energy: Energy, method: str) -> Callable[[Tensor], Any] | None:
+    """The energy's own formula for its gradient, or None where a call may compute something else.
+
+    A formula describes the class that defines it. It knows nothing of what a subclass overrides, of hooks, or
+    of functions that were assigned to an object.
+    """
+    formula: Callable[[Tensor], Any] | None = getattr(energy, method, None)
+    if formula is None:
+        return None
+    classes = type(energy).__mro__
+    owner = next((i for i, each in enumerate(classes) if method in vars(each)), 0)
+    described = {name for name in vars(classes[owner]) if not name.startswith("__")} | {"forward", "__call__"}
+    overriding = [vars(each) for each in classes[:owner]] + [getattr(energy, "__dict__", {})]
+    changed = any(not described.isdisjoint(names) for names in overriding)
+    return None if changed or _hooked(energy) else formula
+
+
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+def _hooked(energy: Energy) -> bool:
+    modules = energy.modules() if isinstance(energy, nn.Module) else ()
+    return any(getattr(module, hooks, None) for module in modules for hooks in _HOOKS)
+
+
+def autograd_gradient(energy: Energy) -> Gradient:
+    """∇E by autograd at every call, NaN in rows whose energy is not finite."""
 
     def by_autograd(at: Tensor) -> Tensor:
         value, gradient = energy_and_gradient(energy, at)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ebm_core.energies.frozen_gradient import frozen_mlp_gradient
-from ebm_core.energies.gradients import Gradient
+from ebm_core.energies.gradients import Gradient, autograd_gradient, differentiated
 from ebm_core.energies.mlp_gradient import PerceptronGradient
 
 
@@ -67,6 +67,8 @@ class MLPEnergy(nn.Module):
 
     def input_gradient(self, x: Tensor) -> Tensor:
         """∇ₓE ``(B, d)`` by the chain rule, differentiable in the parameters and, where asked, in x."""
+        if not self._is_plain():
+            return differentiated(self, x)
         h, slopes = self._checked(x), []
         if not x.requires_grad and not torch.is_autocast_enabled(x.device.type):
             weights = [tensor for layer in self.layers for tensor in (layer.weight, layer.bias)]
@@ -89,9 +91,15 @@ class MLPEnergy(nn.Module):
         not finite show in it.
         """
         self._checked(x)
+        if not self._is_plain():
+            return autograd_gradient(self)
         if not torch.isfinite(self.layers[-1].get_parameter("bias")).all():
             raise ValueError("energy: not finite, its last bias is not")
         return frozen_mlp_gradient(self.layers, x)
+
+    def _is_plain(self) -> bool:
+        """Whether the layers are those that the formulas describe: none was replaced or parametrised."""
+        return all(type(layer) is nn.Linear and layer.bias is not None for layer in self.layers)
 
     def _checked(self, x: Tensor) -> Tensor:
         if x.dim() != 2 or x.shape[1] != self.d:

@@ -16,7 +16,7 @@ from ebm_core import (
     input_gradient,
     langevin,
 )
-from ebm_core.energies.gradients import frozen_gradient
+from ebm_core.energies.gradients import explicit, frozen_gradient
 from ebm_core.views.discrepancies import ksd
 
 
@@ -76,6 +76,104 @@ def test_a_loss_on_the_explicit_gradient_differentiates_to_the_parameters(make):
     (twice,) = torch.autograd.grad(energy(at).sum(), at, create_graph=True)
     for ours, theirs in zip(slopes(energy.input_gradient(x)), slopes(twice), strict=True):
         torch.testing.assert_close(ours, theirs.to(ours), rtol=1e-8, atol=1e-10)
+
+
+class Shifted(MLPEnergy):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) + x.square().sum(1) / 2
+
+
+class Halved(MLPEnergy):
+    def _checked(self, x: Tensor) -> Tensor:
+        return super()._checked(x) / 2
+
+
+class ShiftedRBM(GaussianBernoulliRBM):
+    def forward(self, v: Tensor) -> Tensor:
+        return super().forward(v) + v.square().sum(1)
+
+
+class OtherLogits(GaussianBernoulliRBM):
+    def hidden_logits(self, v: Tensor) -> Tensor:
+        return 2 * super().hidden_logits(v)
+
+
+class ShiftedSum(SumEnergy):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) + x.square().sum(1)
+
+
+class Doubled(nn.Module):
+    def forward(self, weight: Tensor) -> Tensor:
+        return 2 * weight
+
+
+def patched(energy: nn.Module) -> nn.Module:
+    before = energy.forward
+    energy.forward = lambda x: before(x) + x.square().sum(1)
+    return energy
+
+
+def hooked(energy: nn.Module, module: nn.Module) -> nn.Module:
+    module.register_forward_hook(lambda module, given, found: 3 * found)
+    return energy
+
+
+def pre_hooked(energy: nn.Module) -> nn.Module:
+    energy.register_forward_pre_hook(lambda module, given: (2 * given[0],))
+    return energy
+
+
+def doubled(energy: nn.Module, module: nn.Module) -> nn.Module:
+    nn.utils.parametrize.register_parametrization(module, "weight", Doubled())
+    return energy
+
+
+def replaced(energy: MLPEnergy) -> MLPEnergy:
+    energy.layers[0] = nn.Sequential(nn.Linear(4, 16), nn.Tanh()).double()
+    return energy
+
+
+def mlp(kind: type[MLPEnergy] = MLPEnergy) -> MLPEnergy:
+    return kind(4, (16, 8), generator=generator()).double()
+
+
+ALTERED = {
+    "subclass": lambda: mlp(Shifted),
+    "subclass of a method that forward calls": lambda: mlp(Halved),
+    "subclass of the RBM": lambda: ShiftedRBM(4, 6, generator=generator()).double(),
+    "subclass of the logits": lambda: OtherLogits(4, 6, generator=generator()).double(),
+    "subclass of the sum": lambda: ShiftedSum([mlp(), bowl]),
+    "subclass in a sum": lambda: SumEnergy([mlp(Shifted), bowl]),
+    "subclass, tempered": lambda: TemperedEnergy(mlp(Shifted), 4.0),
+    "function assigned": lambda: patched(mlp()),
+    "function assigned to the RBM": lambda: patched(rbm()),
+    "hook": lambda: hooked(energy := mlp(), energy),
+    "hook of a layer": lambda: hooked(energy := mlp(), energy.layers[0]),
+    "hook before the sum": lambda: pre_hooked(SumEnergy([mlp(), bowl])),
+    "hook in a sum": lambda: SumEnergy([pre_hooked(rbm()), bowl]),
+    "parametrised layer": lambda: doubled(energy := mlp(), energy.layers[0]),
+    "parametrised RBM": lambda: doubled(energy := rbm(), energy),
+    "spectral norm": lambda: hooked(energy := mlp(), nn.utils.spectral_norm(energy.layers[0])),
+    "layer replaced": lambda: replaced(mlp()),
+}
+
+
+@pytest.mark.parametrize("name", ALTERED)
+def test_the_gradient_is_that_of_what_a_call_computes(name):
+    energy = ALTERED[name]().eval()
+    x = torch.randn(33, 4, generator=generator(1), dtype=torch.float64)
+    expected = by_autograd(energy, x)
+    torch.testing.assert_close(frozen_gradient(energy, x)(x), expected, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(input_gradient(energy, x), expected, rtol=1e-10, atol=1e-12)
+    input_gradient(energy, x).square().mean().backward()
+    assert any(parameter.grad is not None for parameter in energy.parameters())
+
+
+@pytest.mark.parametrize("name", ENERGIES)
+def test_unaltered_energies_use_their_formulas(name):
+    energy = ENERGIES[name]()
+    assert explicit(energy, "input_gradient") and explicit(energy, "frozen_gradient")
 
 
 def test_temperature_divides_and_scale_multiplies():
