@@ -161,4 +161,9 @@ def checked(energy: Energy, x: Tensor) -> Tensor:
         raise ValueError(
             f"energy: gave {found} for x of shape {tuple(x.shape)}; expected one energy a row, ({len(x)},)"
         )
-    return value
+    return full_precision(value)
+
+
+def full_precision(value: Tensor) -> Tensor:
+    """The tensor in float32 where it is shorter, so that sums and differences of energies keep their digits."""
+    return value.float() if value.dtype in (torch.bfloat16, torch.float16) else value

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ebm_core.energies.frozen_gradient import frozen_mlp_gradient
-from ebm_core.energies.gradients import Gradient, autograd_gradient, differentiated
+from ebm_core.energies.gradients import Gradient, autograd_gradient, differentiated, full_precision
 from ebm_core.energies.mlp_gradient import PerceptronGradient
 
 
@@ -62,8 +62,7 @@ class MLPEnergy(nn.Module):
         h = self._checked(x)
         for layer in self.layers[:-1]:
             h = functional.silu(layer(h))
-        energy: Tensor = self.layers[-1](h).squeeze(-1)
-        return energy
+        return readout(self.layers[-1], h)
 
     def input_gradient(self, x: Tensor) -> Tensor:
         """∇ₓE ``(B, d)`` by the chain rule, differentiable in the parameters and, where asked, in x."""
@@ -155,8 +154,8 @@ class ConvEnergy(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.dim() != 4 or x.shape[1] != self.channels or not x.shape[2] * x.shape[3]:
             raise ValueError(f"x: shape {tuple(x.shape)}; expected (B, {self.channels}, height, width)")
-        energy: Tensor = self.last(self.features(x).sum((2, 3))).squeeze(-1)
-        return energy
+        features = self.features(x)
+        return readout(self.last, features.to(self.last.weight.dtype).sum((2, 3)))
 
 
 class DenoisingEnergy(nn.Module):
@@ -197,7 +196,7 @@ class DenoisingEnergy(nn.Module):
             raise ValueError(
                 f"network: gave {tuple(image.shape)} for x of {tuple(x.shape)}; expected the same"
             )
-        energy: Tensor = (x - image).square().flatten(1).sum(1) / 2
+        energy: Tensor = (x - image.to(x.dtype)).square().flatten(1).sum(1) / 2
         return energy
 
 
@@ -248,7 +247,7 @@ class ClassEnergy(nn.Module):
         logits: Tensor = self.network(x)
         if logits.dim() != 2:
             raise ValueError(f"network: gave {tuple(logits.shape)}; expected logits (B, classes)")
-        return logits
+        return full_precision(logits)
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         """E(x) ``(B,)``, or E(x, y) for the labels y ``(B,)``."""
@@ -310,7 +309,7 @@ class GaussianBernoulliRBM(nn.Module):
         """log odds of h = 1 given v, ``(B, hidden)``."""
         if v.dim() != 2 or v.shape[1] != len(self.weight):
             raise ValueError(f"x: shape {tuple(v.shape)}; expected (B, {len(self.weight)})")
-        return self.hidden_bias + (v * torch.exp(-self.log_scale)) @ self.weight
+        return self.hidden_bias + full_precision((v * torch.exp(-self.log_scale)) @ self.weight)
 
     def forward(self, v: Tensor) -> Tensor:
         """The free energy F(v), ``(B,)``."""
@@ -347,6 +346,17 @@ class GaussianBernoulliRBM(nn.Module):
         pull = h @ self.weight.T
         exponent = h @ self.hidden_bias + (pull * self.visible_bias * torch.exp(-self.log_scale)).sum(1)
         return (exponent + pull.square().sum(1) / 2).logsumexp(0) + self.log_scale.sum() + d * LOG_ROOT_2PI
+
+
+def readout(layer: nn.Module, h: Tensor) -> Tensor:
+    """The energies ``(B,)`` of a last layer of one unit, in the type of its weights under autocast too.
+
+    Losses compare energies, and differences of a few nats between energies of hundreds are lost in the eight
+    bits of a bfloat16.
+    """
+    with torch.autocast(h.device.type, enabled=False):
+        energy: Tensor = layer(h.to(layer.get_parameter("weight").dtype)).squeeze(-1)
+    return energy
 
 
 LOG_ROOT_2PI = math.log(2 * math.pi) / 2

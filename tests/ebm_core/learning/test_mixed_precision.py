@@ -1,0 +1,121 @@
+"""Every objective of every energy in mixed precision beside full precision: the losses and their gradients."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ebm_core import (
+    JEM,
+    AmortisedSampler,
+    ClassEnergy,
+    ContrastiveDivergence,
+    ConvEnergy,
+    DataChains,
+    DenoisingEnergy,
+    DenoisingScoreMatching,
+    EnergyDiscrepancy,
+    GaussianBernoulliRBM,
+    MLPEnergy,
+    Objective,
+    PersistentChains,
+    ReplayBuffer,
+    SlicedScoreMatching,
+    SumEnergy,
+)
+from ebm_core.energies.networks import initialise
+
+ROWS = 64
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def images(count: int, generator: torch.Generator) -> Tensor:
+    return torch.rand((count, 1, 12, 12), generator=generator)
+
+
+def vectors(count: int, generator: torch.Generator) -> Tensor:
+    return torch.randn((count, 8), generator=generator)
+
+
+def drawn(network: nn.Module) -> nn.Module:
+    initialise(network, seeded(1))
+    return network
+
+
+def far_from_zero(energy: nn.Module) -> nn.Module:
+    """The same energy plus a constant, which no law depends on."""
+    last = energy.last if isinstance(energy, ConvEnergy) else energy.layers[-1]
+    with torch.no_grad():
+        last.bias.fill_(300.0)
+    return energy
+
+
+class Own(nn.Module):
+    """An energy of a user's, whose last product is in bfloat16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = drawn(nn.Sequential(nn.Linear(8, 32), nn.Tanh(), nn.Linear(32, 1)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network(x).squeeze(1)
+
+
+def classes() -> nn.Module:
+    return ClassEnergy(drawn(nn.Sequential(nn.Linear(8, 32), nn.SiLU(), nn.Linear(32, 3))))
+
+
+ENERGIES: dict[str, tuple[Callable[[], nn.Module], Callable[[int, torch.Generator], Tensor]]] = {
+    "mlp": (lambda: far_from_zero(MLPEnergy(8, (32, 32), generator=seeded(1))), vectors),
+    "conv": (lambda: far_from_zero(ConvEnergy(1, (8, 16), generator=seeded(1))), images),
+    "denoising": (lambda: DenoisingEnergy(drawn(nn.Conv2d(1, 1, 3, padding=1))), images),
+    "rbm": (lambda: GaussianBernoulliRBM(8, 16, generator=seeded(1)), vectors),
+    "sum": (lambda: SumEnergy([MLPEnergy(8, (32,), generator=seeded(1)), Own()]), vectors),
+    "class": (classes, vectors),
+    "own": (Own, vectors),
+}
+
+
+def persistent(start: Callable[[int, torch.Generator], Tensor]) -> Objective:
+    return ContrastiveDivergence(PersistentChains(ReplayBuffer(start, 128, 0.1, seeded(3)), 3, 0.01))
+
+
+def hybrid(start: Callable[[int, torch.Generator], Tensor]) -> Objective:
+    shape = start(1, seeded(0)).shape[1:]
+    generate = nn.Sequential(nn.Linear(2, shape.numel()), nn.Unflatten(1, shape))
+    return ContrastiveDivergence(AmortisedSampler(drawn(generate), 2, 0.3, proposals=4))
+
+
+OBJECTIVES: dict[str, Callable[[Callable[[int, torch.Generator], Tensor]], Objective]] = {
+    "CD": lambda start: ContrastiveDivergence(DataChains(3, 0.01), 0.001),
+    "persistent CD": persistent,
+    "hybrid": hybrid,
+    "denoising": lambda start: DenoisingScoreMatching(0.3),
+    "sliced": lambda start: SlicedScoreMatching(),
+    "discrepancy": lambda start: EnergyDiscrepancy((0.3, 1.0), 8),
+    "JEM": lambda start: JEM(EnergyDiscrepancy((0.3, 1.0), 8)),
+}
+
+PAIRS = [(e, o) for e in ENERGIES for o in OBJECTIVES if o != "JEM" or e == "class"]
+
+
+@pytest.mark.parametrize(("energy", "objective"), PAIRS)
+def test_losses_and_gradients_are_those_of_full_precision(energy: str, objective: str) -> None:
+    make, start = ENERGIES[energy]
+    x, found = start(ROWS, seeded(2)), []
+    batch = (x, torch.arange(ROWS) % 3) if objective == "JEM" else x
+    for mixed in (False, True):
+        network = make()
+        with torch.autocast("cpu", torch.bfloat16, mixed, cache_enabled=False):
+            loss = OBJECTIVES[objective](start).loss(network, batch, seeded(4))
+        assert loss.dtype == torch.float32
+        loss.backward()
+        slopes = [p.grad.flatten() for p in network.parameters() if p.grad is not None]
+        found.append((loss.detach(), torch.cat(slopes)))
+    (full, gradient), (mixed_loss, mixed_gradient) = found
+    assert abs(mixed_loss - full) <= 0.02 * abs(full) + 0.02
+    assert torch.cosine_similarity(gradient, mixed_gradient, dim=0) > 0.98
