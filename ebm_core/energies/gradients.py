@@ -165,5 +165,5 @@ def checked(energy: Energy, x: Tensor) -> Tensor:
 
 
 def full_precision(value: Tensor) -> Tensor:
-    """The tensor in float32 where it is shorter, so that sums and differences of energies keep their digits."""
+    """The tensor in float32 where it is shorter: differences of large energies need the digits."""
     return value.float() if value.dtype in (torch.bfloat16, torch.float16) else value

@@ -1,7 +1,6 @@
 """One training loop for every energy and objective, which another process can take over bit for bit."""
 
 import copy
-import hashlib
 import math
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ebm_core.checkpoints import Tree, load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
+from ebm_core.learning.identity import Identity, difference, identity, is_tensor
 from ebm_core.learning.objectives import Batch, Objective
 
 
@@ -148,16 +148,20 @@ def fit(
     means: list[Tensor] = list(averaged.parameters())
     optimiser = torch.optim.Adam(weights, lr=learning_rate, fused=True)
     loss: list[float] = []
-    numbers = [batch, learning_rate, decay, clip, mixed_precision]
-    start = [x, *([] if isinstance(data, Tensor) else data[1:]), *energy.state_dict().values()]
-    asked = [list(x.shape), repr(energy), repr(objective), *numbers, _fingerprint(start)]
     # Without the cache: casts made for chains, which need no gradient, would be kept and have none.
     precision = torch.autocast(x.device.type, torch.bfloat16, mixed_precision, cache_enabled=False)
+    asked: Identity = {}
+    if checkpoint is not None:
+        numbers = {"batch": batch, "learning_rate": learning_rate, "decay": decay, "clip": clip}
+        numbers["mixed_precision"] = mixed_precision
+        asked = identity(data=data, energy=energy, objective=objective, **numbers)
     saved = None if checkpoint is None else load_checkpoint(checkpoint)
     if saved is not None:
-        if saved["asked"] != asked:
+        if not isinstance(saved["asked"], dict):
+            raise ValueError(f"checkpoint: {checkpoint} is of another version; delete it")
+        if (other := _other(saved, asked, objective)) is not None:
             raise ValueError(
-                f"checkpoint: {checkpoint} is of another fit: {_difference(saved['asked'], asked)}"
+                f"checkpoint: {checkpoint} is of another fit: {other}; delete it, or ask for the same"
             )
         if (done := len(saved["loss"])) > steps:
             raise ValueError(f"steps: {steps}, and {checkpoint} has done {done}; ask for no fewer")
@@ -213,23 +217,13 @@ def _diverged(step: int, objective: Objective, what: str) -> FloatingPointError:
     return FloatingPointError(f"{name} diverged at step {step}: {what}; try {objective.remedy}")
 
 
-def _difference(saved: list[Any], asked: list[Any]) -> str:
-    """What a checkpoint's fit was asked for, where that is not what this one is."""
-    names = ["shape of the data", "energy", "objective", "batch", "learning_rate", "decay", "clip"]
-    names += ["mixed_precision", "data or starting weights"]
-    for name, then, now in zip(names, saved, asked, strict=False):
-        if then != now and len(saved) == len(asked):
-            return f"{name} {then}, now {now}; delete it, or ask for the same"
-    return "of another version; delete it"
-
-
-def _fingerprint(tensors: list[Tensor]) -> str:
-    digest = hashlib.sha256()
-    for tensor in tensors:
-        flat = tensor.detach().cpu().contiguous().flatten()
-        digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
-        digest.update(flat.view(torch.uint8).numpy().data if len(flat) else b"")
-    return digest.hexdigest()[:16]
+def _other(saved: Tree, asked: Identity, objective: Objective) -> str | None:
+    """What tells this fit from that of a checkpoint. The objective may also be as the checkpoint left it."""
+    then = dict(saved["asked"])
+    if difference(identity(state=saved["objective"]), identity(state=objective.state())) is None:
+        tensors = [name for name in asked if name.startswith("objective.") and is_tensor(asked[name])]
+        then |= {name: asked[name] for name in tensors}
+    return difference(then, asked)
 
 
 def _check_options(learning_rate: float, decay: float, clip: float | None, checkpoint_every: int) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ebm_core.checkpoints import load_checkpoint, save_checkpoint
+from ebm_core.energies.compositions import TemperedEnergy
 from ebm_core.energies.networks import ClassEnergy, MLPEnergy, initialise
 from ebm_core.learning.amortised import AmortisedSampler
 from ebm_core.learning.fit import EnergyFit, fit
@@ -78,32 +79,29 @@ def same(a: EnergyFit, b: EnergyFit) -> bool:
     return torch.equal(a.loss, b.loss) and all(torch.equal(p, q) for pair in weights for p, q in pair)
 
 
-class Killed(Objective):
-    """Another objective, until step ``last``."""
+def killed_at(step: int, kind: type[Objective]) -> pytest.MonkeyPatch:
+    """Losses of a kind are interrupted at one of their steps, until undone."""
+    right, losses = kind.loss, []
 
-    def __init__(self, right: Objective, last: int) -> None:
-        self.right, self.left, self.labelled = right, last, right.labelled
-
-    def loss(self, energy: Any, batch: Any, generator: torch.Generator) -> Tensor:
-        value = self.right.loss(energy, batch, generator)
-        self.left -= 1
-        if self.left == 0:
+    def loss(self: Objective, energy: Any, batch: Any, generator: torch.Generator) -> Tensor:
+        losses.append(right(self, energy, batch, generator))
+        if len(losses) == step:
             raise KeyboardInterrupt
-        return value
+        return losses[-1]
 
-    def state(self) -> dict[str, Any]:
-        return self.right.state()
-
-    def __repr__(self) -> str:
-        return repr(self.right)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(kind, "loss", loss)
+    return patch
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_interrupted_fit_goes_on_to_the_same_bits(name: str, tmp_path: Path) -> None:
     whole = run(name)
     file = tmp_path / "fit.safetensors"
+    patch = killed_at(19, type(objective(name)))
     with pytest.raises(KeyboardInterrupt):
-        run(name, checkpoint=file, objective=Killed(objective(name), 19))
+        run(name, checkpoint=file)
+    patch.undo()
     saved = load_checkpoint(file)
     assert saved is not None and len(saved["loss"]) == 14
     assert same(run(name, checkpoint=file), whole)
@@ -242,24 +240,120 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path: Path) -> None:
         run("denoising", checkpoint=file, learning_rate=0.02)
     with pytest.raises(ValueError, match=r"^checkpoint: .* another fit"):
         run("sliced", checkpoint=file)
-    with pytest.raises(ValueError, match="data or starting weights"):
+    with pytest.raises(ValueError, match=r"another fit: data torch.float32 \(200, 2\) "):
         run("denoising", checkpoint=file, data=X + 1)
     saved = load_checkpoint(file)
     assert saved is not None
-    save_checkpoint(file, saved | {"asked": saved["asked"][1:]})
+    save_checkpoint(file, saved | {"asked": list(saved["asked"])})
     with pytest.raises(ValueError, match="of another version; delete it"):
         run("denoising", checkpoint=file)
 
 
-def test_numbers_of_the_negatives_are_part_of_what_a_checkpoint_is_of() -> None:
-    def hybrid(noise_scale: float) -> str:
-        return repr(ContrastiveDivergence(AmortisedSampler(nn.Linear(2, 2), 2, noise_scale)))
+class Scaled(nn.Module):
+    """An energy with a number that no state_dict and no repr has."""
 
-    def persistent(size: int) -> str:
-        return repr(PersistentChains(ReplayBuffer(start, size, 0.1, seeded(3)), 3, 0.05))
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor, self.network = factor, drawn(nn.Linear(2, 1))
 
-    assert hybrid(0.3) == hybrid(0.3) != hybrid(0.9)
-    assert persistent(64) == persistent(64) != persistent(90)
+    def forward(self, x: Tensor) -> Tensor:
+        return self.factor * self.network(x).square().squeeze(1)
+
+
+def tempered(temperature: float) -> nn.Module:
+    return TemperedEnergy(MLPEnergy(2, (8,), generator=seeded(1)), temperature)
+
+
+def persistent(size: int = 64, seed: int = 3, spread: float = 1.0) -> Objective:
+    def start_wide(count: int, generator: torch.Generator) -> Tensor:
+        return spread * torch.randn(count, 2, generator=generator)
+
+    buffer = ReplayBuffer(start_wide, size, 0.1, seeded(seed))
+    return ContrastiveDivergence(PersistentChains(buffer, 3, 0.05))
+
+
+def amortised(**numbers: float) -> Objective:
+    return ContrastiveDivergence(AmortisedSampler(drawn(nn.Linear(2, 2)), 2, 0.3, **numbers))
+
+
+def weighted(first: float) -> Objective:
+    return JEM(EnergyDiscrepancy((0.3, first), 4))
+
+
+def hooked(slope: float) -> nn.Module:
+    energy = MLPEnergy(2, (8,), generator=seeded(1))
+    energy.register_forward_hook(lambda module, given, found: slope * found)
+    return energy
+
+
+OTHER_FITS: dict[str, tuple[tuple[nn.Module, Objective], tuple[nn.Module, Objective], str]] = {
+    "temperature": (
+        (tempered(1.0), SlicedScoreMatching()),
+        (tempered(5.0), SlicedScoreMatching()),
+        r"energy.weights.0 1.0, now 0.2",
+    ),
+    "plain attribute": (
+        (Scaled(1.0), SlicedScoreMatching()),
+        (Scaled(2.0), SlicedScoreMatching()),
+        r"energy.factor 1.0, now 2.0",
+    ),
+    "hook": (
+        (hooked(1.0), SlicedScoreMatching()),
+        (hooked(2.0), SlicedScoreMatching()),
+        r"energy._forward_hooks",
+    ),
+    "activation": (
+        (
+            nn.Sequential(drawn(nn.Linear(2, 1)), nn.Softplus(1.0), nn.Flatten(0)),
+            EnergyDiscrepancy((0.3,), 4),
+        ),
+        (
+            nn.Sequential(drawn(nn.Linear(2, 1)), nn.Softplus(2.0), nn.Flatten(0)),
+            EnergyDiscrepancy((0.3,), 4),
+        ),
+        r"energy.1.beta 1.0, now 2.0",
+    ),
+    "number of an objective": (
+        (tempered(1.0), EnergyDiscrepancy((0.3, 1.0), 4)),
+        (tempered(1.0), EnergyDiscrepancy((0.3, 2.0), 4)),
+        r"objective.noise_scales.1 1.0, now 2.0",
+    ),
+    "first chains": (
+        (tempered(1.0), persistent()),
+        (tempered(1.0), persistent(seed=4)),
+        "objective.negatives.buffer",
+    ),
+    "where chains start": (
+        (tempered(1.0), persistent()),
+        (tempered(1.0), persistent(spread=2.0)),
+        "objective.negatives.buffer",
+    ),
+    "learning rate of a sampler": (
+        (tempered(1.0), amortised(learning_rate=0.01)),
+        (tempered(1.0), amortised(learning_rate=0.02)),
+        r"objective.negatives.optimiser.lr 0.01, now 0.02",
+    ),
+    "proposals of a sampler": (
+        (tempered(1.0), amortised(proposals=4)),
+        (tempered(1.0), amortised(proposals=8)),
+        r"objective.negatives.proposals 4, now 8",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", OTHER_FITS)
+def test_a_checkpoint_tells_fits_apart_and_names_the_difference(what: str, tmp_path: Path) -> None:
+    first, second, words = OTHER_FITS[what]
+    options: Any = {
+        "steps": 3,
+        "batch": 32,
+        "learning_rate": 0.01,
+        "checkpoint": tmp_path / "fit.safetensors",
+    }
+    fit(first[0], X, first[1], generator=seeded(2), **options)
+    fit(first[0], X, first[1], generator=seeded(2), **options)  # with the objective as the first left it
+    with pytest.raises(ValueError, match=words):
+        fit(second[0], X, second[1], generator=seeded(2), **options)
 
 
 def test_the_averaged_energy_has_the_buffers_of_the_trained_one() -> None:

@@ -1,4 +1,4 @@
-"""Every objective of every energy in mixed precision beside full precision: the losses and their gradients."""
+"""Every objective of every energy in mixed precision: losses and gradients are those of full precision."""
 
 from collections.abc import Callable
 
