@@ -8,7 +8,23 @@ import torch
 from torch import Tensor
 
 REACH = 9.0
-"""Panels cover scores in ±REACH: the mass outside is 2·Φ(−9) ≈ 2e−19."""
+"""Scores that panels cover at first, ±REACH: the standard normal's mass outside is 2·Φ(−9) ≈ 2e−19."""
+
+MOST_REACH = 36.0
+"""Scores beyond have no quantile in float64: Φ(−38) underflows."""
+
+MOST_PANELS = 4096
+RESOLVED = 1e-8
+"""Change of log Z under halved panels, in nats, at which refining ends."""
+
+TOLERATED = 1e-3
+"""The same at the most panels, as of an energy with a jump; above it, there is no normaliser to state."""
+
+OUTSIDE = 1e-12
+"""Share of the mass in the two end panels above which the panels are too few to reach the tails."""
+
+ROUGH = 5e-3
+"""Share of the highest Legendre coefficient that four nodes can tell, above which panels are halved."""
 
 NODES = 4
 """Gauss–Legendre nodes a panel."""
@@ -16,7 +32,7 @@ NODES = 4
 
 @dataclass(frozen=True)
 class Panels:
-    """Composite Gauss–Legendre for ∫ f(s) φ(s) ds = ∫₀¹ f(Φ⁻¹(u)) du over ``count`` equal panels.
+    """Composite Gauss–Legendre for ∫ f(s) φ(s) ds = ∫₀¹ f(Φ⁻¹(u)) du over ``count`` equal panels in ±reach.
 
     ``score`` and ``log_weight`` have shape ``(count · NODES,)``; weights sum to 1.
     """
@@ -24,10 +40,43 @@ class Panels:
     count: int
     score: Tensor
     log_weight: Tensor
+    reach: float = REACH
 
     @property
     def width(self) -> float:
-        return 2 * REACH / self.count
+        return 2 * self.reach / self.count
+
+    def finer(self) -> "Panels":
+        """The same reach in panels of half the width."""
+        return panels(2 * self.count, self.reach)
+
+    def wider(self) -> "Panels":
+        """Twice the reach in panels of the same width."""
+        return panels(2 * self.count, 2 * self.reach)
+
+    def in_panels(self, log_mass: Tensor) -> Tensor:
+        """Shares of the mass ``(count, NODES, n)`` at the nodes, from their logarithms ``(nodes, n)``."""
+        return torch.softmax(log_mass, 0).reshape(self.count, NODES, -1)
+
+    def end_mass(self, log_mass: Tensor) -> float:
+        """The largest share of the mass that the first or the last panel has, over the batch."""
+        ends = self.in_panels(log_mass)[[0, -1]].sum(1)
+        return float(ends.max()) if ends.numel() else 0.0
+
+    def roughness(self, log_mass: Tensor) -> float:
+        """How far the integrand is from one that four nodes a panel resolve, as a share of its mass.
+
+        The sum over panels of the third Legendre coefficient, and of the jump between what two neighbours say
+        of the edge that they share; the largest of the batch.
+        """
+        x, w = legendre()
+        terms = torch.from_numpy(np.polynomial.legendre.legvander(2 * x.numpy() - 1, NODES - 1))
+        order = torch.arange(NODES)
+        # The weights are in the mass already: coefficients c_k = (2k + 1) Σ_j w_j f_j P_k(x_j).
+        coefficient = torch.einsum("jk,ijn->kin", (2 * order + 1) * terms, self.in_panels(log_mass))
+        left, right = (((-1.0) ** order)[:, None, None] * coefficient).sum(0), coefficient.sum(0)
+        share = coefficient[-1].abs().sum(0) + (right[:-1] - left[1:]).abs().sum(0)
+        return float(share.max()) if share.numel() else 0.0
 
 
 def legendre() -> tuple[Tensor, Tensor]:
@@ -42,11 +91,11 @@ def log_normal_density(score: Tensor) -> Tensor:
 
 
 @cache
-def panels(count: int) -> Panels:
-    """The rule with ``count`` panels, in float64."""
+def panels(count: int, reach: float = REACH) -> Panels:
+    """The rule with ``count`` panels in ±reach, in float64."""
     x, w = legendre()
-    width = 2 * REACH / count
-    edges = -REACH + width * torch.arange(count, dtype=torch.float64)
+    width = 2 * reach / count
+    edges = -reach + width * torch.arange(count, dtype=torch.float64)
     score = (edges[:, None] + width * x).reshape(-1)
     log_weight = (torch.log(w * width).expand(count, NODES)).reshape(-1) + log_normal_density(score)
-    return Panels(count, score, log_weight - torch.logsumexp(log_weight, 0))
+    return Panels(count, score, log_weight - torch.logsumexp(log_weight, 0), reach)

@@ -8,7 +8,19 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 from ebm_core.tilts.pool import LinearPool
-from ebm_core.tilts.quadrature import NODES, REACH, legendre, log_normal_density, panels
+from ebm_core.tilts.quadrature import (
+    MOST_PANELS,
+    MOST_REACH,
+    NODES,
+    OUTSIDE,
+    RESOLVED,
+    ROUGH,
+    TOLERATED,
+    Panels,
+    legendre,
+    log_normal_density,
+    panels,
+)
 from ebm_core.tilts.skewt import SkewT
 
 ScoreEnergy = Callable[[Tensor], Tensor]
@@ -19,8 +31,9 @@ class TiltedDistribution(Distribution):
     """Base distribution tilted by an energy, p(y) = q(y) · exp(−E(s(y))) / Z with s(y) = Φ⁻¹(Q(y)).
 
     With u = Q(y) the normaliser is Z = ∫₀¹ exp(−E(Φ⁻¹(u))) du, over all of (0, 1), so that no tail is cut
-    off. It is computed by composite Gauss–Legendre in the score on ``count`` panels. :attr:`log_z_error` is
-    the largest change when the panels are halved.
+    off. It is computed by composite Gauss–Legendre in the score on ``count`` panels, and on more of them where
+    the energy is rough or lets mass into the far tails. :attr:`log_z_error` is the largest change when the
+    panels are halved.
 
     Parameters
     ----------
@@ -30,7 +43,13 @@ class TiltedDistribution(Distribution):
         Energy E of normal scores, in nats: ``(*sample, n)`` or ``(*sample, 1)``, which is the same for all
         bases, → ``(*sample, n)``.
     count : int, default 64
-        Number of panels.
+        Number of panels to begin with.
+
+    Raises
+    ------
+    ValueError
+        If the energy is NaN somewhere, if it falls so fast that there is no normaliser, or if the normaliser
+        is not resolved to 1e-3 nats.
 
     Examples
     --------
@@ -55,8 +74,47 @@ class TiltedDistribution(Distribution):
         self.base = base
         self.energy = energy
         self.rule = panels(count)
-        self._log_mass = self.rule.log_weight[:, None] - self._at_nodes(self.rule.score)
+        self._log_mass = self._log_mass_of(self.rule)
+        self._widen()
         self.log_z = torch.logsumexp(self._log_mass, 0)
+        if self.rule.roughness(self._log_mass.detach()) > ROUGH:
+            self._refine()
+
+    def _widen(self) -> None:
+        """Reach as far as the mass does; raises ``ValueError`` where it does not end."""
+        while (outside := self.rule.end_mass(self._log_mass.detach())) > OUTSIDE:
+            if self.rule.reach >= MOST_REACH:
+                raise ValueError(
+                    f"energy: a share {outside:.1g} of the mass lies at scores of ±{self.rule.reach:g}, so there "
+                    "is no normaliser; bound the energy below, or let it fall more slowly than −s²/2"
+                )
+            self.rule = self.rule.wider()
+            self._log_mass = self._log_mass_of(self.rule)
+
+    def _refine(self) -> None:
+        """Halve the panels until log Z stays; raises ``ValueError`` where it does not."""
+        while True:
+            finer = self.rule.finer()
+            log_mass = self._log_mass_of(finer)
+            log_z = torch.logsumexp(log_mass, 0)
+            change = float((log_z - self.log_z).detach().abs().max())
+            if change <= RESOLVED:
+                return
+            if finer.count > MOST_PANELS:
+                if change <= TOLERATED:
+                    return
+                raise ValueError(
+                    f"energy: log Z still changes by {change:.1g} nats at {finer.count} panels; its normaliser "
+                    "is not resolved; use a smoother or a flatter energy"
+                )
+            self.rule, self._log_mass, self.log_z = finer, log_mass, log_z
+
+    def _log_mass_of(self, rule: Panels) -> Tensor:
+        """log of weight times exp(−E) at the nodes, ``(nodes, n)``; raises ``ValueError`` where E is NaN."""
+        energy = self._at_nodes(rule.score)
+        if bool(torch.isnan(energy).any()) or bool(torch.isneginf(energy).any()):
+            raise ValueError("energy: NaN or −∞ at some normal scores; expected a number of nats, or +∞")
+        return rule.log_weight[:, None] - energy
 
     def _at_nodes(self, score: Tensor) -> Tensor:
         return self.energy(score[:, None]).expand(len(score), *self.batch_shape)
@@ -64,8 +122,7 @@ class TiltedDistribution(Distribution):
     @property
     def log_z_error(self) -> float:
         """max |log Z(count panels) − log Z(2 · count panels)| over the batch, in nats."""
-        finer = panels(2 * self.rule.count)
-        log_z = torch.logsumexp(finer.log_weight[:, None] - self._at_nodes(finer.score), 0)
+        log_z = torch.logsumexp(self._log_mass_of(self.rule.finer()), 0)
         return float((self.log_z - log_z).detach().abs().max()) if log_z.numel() else 0.0
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -100,7 +157,7 @@ class TiltedDistribution(Distribution):
 
     def _partial(self, panel: Tensor, score: Tensor) -> Tensor:
         """Probability between the left edge of ``panel`` and ``score`` inside it."""
-        left = -REACH + panel * self.rule.width
+        left = -self.rule.reach + panel * self.rule.width
         x, w = legendre()
         shape = (NODES,) + (1,) * score.dim()
         nodes = left + (score - left) * x.reshape(shape)
@@ -110,8 +167,9 @@ class TiltedDistribution(Distribution):
     def cdf(self, value: Tensor) -> Tensor:
         """P(Y ≤ value)."""
         score = self.base.normal_score(value).expand(torch.broadcast_shapes(value.shape, self.batch_shape))
-        score = score.clamp(-REACH, REACH)
-        panel = ((score + REACH) / self.rule.width).long().clamp(0, self.rule.count - 1)
+        reach = self.rule.reach
+        score = score.clamp(-reach, reach)
+        panel = ((score + reach) / self.rule.width).long().clamp(0, self.rule.count - 1)
         below = torch.gather(self._edges(), 0, panel.reshape(-1, *self.batch_shape)).reshape(panel.shape)
         return (below + self._partial(panel, score)).clamp(0, 1)
 
@@ -124,7 +182,7 @@ class TiltedDistribution(Distribution):
         panel = panel.clamp(0, self.rule.count - 1)
         below = torch.gather(edges, 0, panel)
         mass = torch.gather(edges, 0, panel + 1) - below
-        left = -REACH + panel * self.rule.width
+        left = -self.rule.reach + panel * self.rule.width
         low, high = left, left + self.rule.width
         score = left + self.rule.width * ((flat - below) / mass.clamp_min(1e-300)).clamp(0, 1)
         for _ in range(8):

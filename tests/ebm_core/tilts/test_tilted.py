@@ -126,3 +126,62 @@ def test_single_precision_agrees_with_double():
     double = energy(score, x)
     single = energy.float()(score.float(), x.float())
     np.testing.assert_allclose(single, double, atol=1e-4)
+
+
+def normal(energy) -> TiltedDistribution:
+    return TiltedDistribution(SkewT(torch.zeros(1), 1.0), energy)
+
+
+@pytest.mark.parametrize(
+    ("energy", "exact"),
+    [
+        (lambda s: -0.3 * s**2, -0.5 * np.log(1 - 0.6)),  # N(0, 2.5)
+        (lambda s: -0.4 * s**2, -0.5 * np.log(1 - 0.8)),  # N(0, 5)
+        (lambda s: -8.5 * s, 8.5**2 / 2),  # N(8.5, 1)
+        (lambda s: 12.0 * s + 3.0, 12**2 / 2 - 3),
+    ],
+)
+def test_mass_in_the_far_tails_is_part_of_the_normaliser(energy, exact):
+    law = normal(energy)
+    assert float(law.log_z) == pytest.approx(exact, abs=1e-9) and law.log_z_error < 1e-9
+    # A Student t of 1e6 degrees of freedom is not quite normal at twelve standard deviations.
+    assert float(law.cdf(law.mean)) == pytest.approx(0.5, abs=1e-4)
+    assert float(law.icdf(torch.tensor([0.5]))) == pytest.approx(float(law.mean), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "energy",
+    [
+        lambda s: 30 * torch.sin(7 * s),
+        lambda s: torch.sin(50 * s),
+        lambda s: 5.0 * (s > 0.3),
+        lambda s: 20 * (s - 0.2).abs(),
+        lambda s: torch.where(s > 1, torch.inf, 0.0 * s),
+    ],
+)
+def test_a_rough_energy_has_the_normaliser_of_adaptive_quadrature(energy):
+    law = normal(energy)
+
+    def integrand(s):
+        return float(torch.exp(-energy(torch.tensor(s)))) * stats.norm.pdf(s)
+
+    points = np.unique([*np.linspace(-8, 8, 161), 0.3, 0.2, 1.0])
+    pieces = zip(points[:-1], points[1:], strict=True)
+    exact = sum(integrate.quad(integrand, a, b, epsabs=1e-13, limit=200)[0] for a, b in pieces)
+    error = max(2 * law.log_z_error, 1e-6)
+    assert float(law.log_z) == pytest.approx(np.log(exact), abs=error) and error < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("energy", "words"),
+    [
+        (lambda s: -0.6 * s**2, "there is no normaliser"),
+        (lambda s: -(s**4), "there is no normaliser"),
+        (lambda s: -0.5 * s**2, "there is no normaliser"),
+        (lambda s: 1000 * torch.sin(1e5 * s), "not resolved"),
+        (lambda s: s * torch.nan, "NaN"),
+    ],
+)
+def test_an_energy_without_a_normaliser_is_refused(energy, words):
+    with pytest.raises(ValueError, match=f"^energy: .*{words}"):
+        normal(energy)
