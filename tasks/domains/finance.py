@@ -28,7 +28,7 @@ class Finance(Returns):
     ohlc = True
 
     def parse(self, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-        """Stack the tables of the indices, with ``time`` and prices and volume, into one long table."""
+        """Stack the tables of the indices into one table in long format."""
         parts = []
         for source in self.sources:
             table = tables[source]

@@ -16,7 +16,7 @@ SPACING = 0.2
 """Spacing of the starting variances in logs. The grid is fixed, and log odds are interpolated on it."""
 
 BARRIERS = (0.5, 0.75, 1.0, 1.25)
-"""Factors of the log return at the event's threshold, which define the event and similar, nested events."""
+"""Factors for the log return of the event's threshold, which give the event and more or less extreme ones."""
 EXACT = 2
 """Index of the event itself in ``BARRIERS``."""
 

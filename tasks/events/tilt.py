@@ -16,7 +16,7 @@ implies.
 """
 
 USUAL, DEEPEST = 0.5, 3.0
-"""Depth at which the tilt has no shift due to depth, and the value at which depth is clipped."""
+"""Depth below the recent high at which it does not shift the tilt, and the depth at which it is clipped."""
 
 NEWTON = 30
 """Largest number of Newton steps. They converge, because the posterior is log-concave."""

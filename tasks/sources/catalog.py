@@ -128,7 +128,10 @@ def find_dataset(name: str, entry: DatasetSource, mirror: Path | None) -> tuple[
 
 
 def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file, or for a folder that of the lines ``name sha256`` of its files by name."""
+    """Return the sha256 of a file, or of a folder.
+
+    That of a folder is the hash of the lines ``name sha256`` of its files, sorted by name.
+    """
     if path.is_file():
         return hashlib.sha256(path.read_bytes()).hexdigest()
     files = sorted(file for file in path.rglob("*") if file.is_file())

@@ -40,7 +40,7 @@ class Entry(Strict):
         return self
 
     def accepts(self, sha256: str) -> bool:
-        """Whether the catalog states this sum, or none."""
+        """Return whether the catalog states this sha256, or states none."""
         return self.sha256 is None or sha256 in self.sha256
 
 
@@ -103,7 +103,7 @@ class DatasetSource(Strict):
         return self.loader or str(self.url)
 
     def accepts(self, sha256: str) -> bool:
-        """Whether the catalog states this sum, or none."""
+        """Return whether the catalog states this sha256, or states none."""
         return self.sha256 is None or sha256 in self.sha256
 
 

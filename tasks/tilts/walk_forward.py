@@ -24,7 +24,7 @@ SHARES = np.linspace(0, 1, 6)
 """Candidate factors v of the weight of a prior tilt."""
 
 PRIOR_YEARS = 5
-"""Number of years of gains for which the gain of a prior tilt on its own training series counts."""
+"""Weight, in years of a file's own gains, of the gain of a prior tilt on its training series."""
 
 FEWEST = 100
 """Smallest number of training rows of a network."""

@@ -80,7 +80,7 @@ def ridge(x: np.ndarray, target: np.ndarray, known: int, leads: tuple[int, ...],
 def corrected(
     first: Locations, x: np.ndarray, target: np.ndarray, known: int, leads: tuple[int, ...], penalty: float
 ) -> Locations:
-    """Return the forecast ``first`` plus a :func:`ridge` forecast of its error from ``x``."""
+    """Return the forecast ``first`` plus a forecast of its error by a :func:`ridge` regression on ``x``."""
     error = np.full_like(first, np.nan)
     for i, lead in enumerate(leads):
         error[: known - lead, i] = target[lead:known] - first[: known - lead, i]

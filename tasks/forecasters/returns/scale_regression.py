@@ -177,7 +177,7 @@ class ScaleRegression:
 
 
 def bound(inputs: pd.DataFrame, floors: dict[str, float], exog: dict[str, tuple[float, float]]) -> np.ndarray:
-    """Return the inputs of the log scale, clipped to their range in the past."""
+    """Return the inputs of the log scale, with volatilities bounded below and other inputs standardised."""
     bounded = inputs.copy()
     for name, floor in floors.items():
         bounded[name] = bounded[name].clip(lower=floor)
