@@ -117,7 +117,7 @@ def test_a_fit_prolonged_has_the_bits_of_one_that_was_as_long_from_the_start(
     file = tmp_path / "fit.safetensors"
     assert same(run(name, steps=20, checkpoint=file), run(name, steps=20))
     assert same(run(name, steps=50, checkpoint=file), run(name, steps=50))
-    with pytest.raises(ValueError, match=r"^steps: 49, and .* has done 50"):
+    with pytest.raises(ValueError, match=r"^steps: 49, but .* has done 50"):
         run(name, steps=49, checkpoint=file)
 
 
