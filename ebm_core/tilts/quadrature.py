@@ -1,4 +1,4 @@
-"""Integration against the standard normal on panels: nodes for normalisers, moments and cdfs."""
+"""Numerical integration against the standard normal density, for normalisers, moments and cdfs."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -8,17 +8,17 @@ import torch
 from torch import Tensor
 
 REACH = 9.0
-"""Panels cover scores in ±REACH: the mass outside is 2·Φ(−9) ≈ 2e−19."""
+"""The panels cover scores within ±REACH. The probability outside is 2·Φ(−9) ≈ 2e−19."""
 
 NODES = 4
-"""Gauss–Legendre nodes a panel."""
+"""Gauss–Legendre nodes in each panel."""
 
 
 @dataclass(frozen=True)
 class Panels:
-    """Composite Gauss–Legendre for ∫ f(s) φ(s) ds = ∫₀¹ f(Φ⁻¹(u)) du over ``count`` equal panels.
+    """Composite Gauss–Legendre rule for ∫ f(s) φ(s) ds = ∫₀¹ f(Φ⁻¹(u)) du on ``count`` equal panels of s.
 
-    ``score`` and ``log_weight`` have shape ``(count · NODES,)``; weights sum to 1.
+    ``score`` and ``log_weight`` are the nodes and log weights ``(count · NODES,)``. The weights sum to 1.
     """
 
     count: int
@@ -31,19 +31,19 @@ class Panels:
 
 
 def legendre() -> tuple[Tensor, Tensor]:
-    """Nodes and weights of the Gauss–Legendre rule on (0, 1)."""
+    """Return nodes and weights of the Gauss–Legendre rule on (0, 1)."""
     x, w = np.polynomial.legendre.leggauss(NODES)
     return torch.as_tensor((x + 1) / 2), torch.as_tensor(w / 2)
 
 
 def log_normal_density(score: Tensor) -> Tensor:
-    """log φ(s) of the standard normal."""
+    """Return log φ(s), the log density of the standard normal."""
     return -0.5 * score**2 - 0.5 * float(np.log(2 * np.pi))
 
 
 @cache
 def panels(count: int) -> Panels:
-    """The rule with ``count`` panels, in float64."""
+    """Return the rule with ``count`` panels, in float64."""
     x, w = legendre()
     width = 2 * REACH / count
     edges = -REACH + width * torch.arange(count, dtype=torch.float64)

@@ -78,7 +78,7 @@ def test_missing_files_empty_files_and_other_domains_end_in_one_line(
     assert "empty.csv: is empty; give a CSV, Parquet or npz file with data" in basin(capsys, *empty)
     (tmp_path / "words.npz").write_bytes(b"no archive of arrays")
     words = ["run", "--domain", "anomaly", "--data", tmp_path / "words.npz", *out]
-    assert "words.npz: no .npz file of plain arrays; write it with numpy.savez" in basin(capsys, *words)
+    assert "words.npz: not an .npz file of plain arrays; write it with numpy.savez" in basin(capsys, *words)
     assert "`finance` forecasts a series" in basin(capsys, "run", "--domain", "finance", *out)
     assert "no domain `weather`" in basin(capsys, "run", "--domain", "weather", *out)
 

@@ -110,9 +110,9 @@ INGEST = {
         put(41, "Date", "31/12/2003"),
         ("column Date, row 42", "'31/12/2003'", "YYYY-MM-DD"),
     ),
-    "date-missing": (put(7, "Date", np.nan), ("column Date, row 8", "is no date")),
-    "text-for-a-number": (put(3, "Close", "n.a."), ("column Close, row 4", "'n.a.'", "is no number")),
-    "no-rows": (lambda t: t.iloc[:0], ("no row was public", "it has no rows")),
+    "date-missing": (put(7, "Date", np.nan), ("column Date, row 8", "is not a date")),
+    "text-for-a-number": (put(3, "Close", "n.a."), ("column Close, row 4", "'n.a.'", "is not a number")),
+    "no-rows": (lambda t: t.iloc[:0], ("no row was published", "it has no rows")),
 }
 
 
