@@ -180,7 +180,7 @@ def test_outputs_of_inputs_that_moved_meanwhile_are_not_recorded(toy: Path) -> N
         set_params(toy, VALUES | {"north": {"double": 6, "add": 10}})
 
     before = lock(toy)
-    with pytest.raises(BasinError, match=r"double@north: params.yaml.* changed while it ran"):
+    with pytest.raises(BasinError, match=r"double@north: params.yaml.* changed while the stage ran"):
         bring_up_to_date("double@north", toy, run_while_someone_edits)
     assert lock(toy) == before
 

@@ -40,7 +40,7 @@ def test_rows_of_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
     new = table.drop(columns="broken")[list("dcba")]  # the order of columns is the file's own
     new.to_csv(tmp_path / "new.csv", index=False)
-    assert "of 160 are stranger" in call(*asked, "--data", tmp_path / "new.csv")
+    assert "of 160 have a higher energy" in call(*asked, "--data", tmp_path / "new.csv")
     before, after = answers(learned), answers(tmp_path / "scored")
     rows = [int(name.split()[-1]) - 1 for name in before.index]
     np.testing.assert_allclose(after["energy"].iloc[rows], before["energy"], rtol=1e-6)

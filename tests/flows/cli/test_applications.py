@@ -80,7 +80,7 @@ def test_missing_files_empty_files_and_other_domains_end_in_one_line(
     words = ["run", "--domain", "anomaly", "--data", tmp_path / "words.npz", *out]
     assert "words.npz: no .npz file of plain arrays; write it with numpy.savez" in basin(capsys, *words)
     assert "`finance` forecasts a series" in basin(capsys, "run", "--domain", "finance", *out)
-    assert "no domain `weather`" in basin(capsys, "run", "--domain", "weather", *out)
+    assert "unknown domain `weather`" in basin(capsys, "run", "--domain", "weather", *out)
 
 
 def test_without_the_data_the_line_says_how_to_get_them(
@@ -144,4 +144,4 @@ def test_what_a_folder_holds_is_not_lost(tmp_path: Path, capsys: pytest.CaptureF
     assert "normal rows; expected 20 or more" in basin(capsys, *anomaly)
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
     (tmp_path / "file").write_text("mine")
-    assert "file: a file; expected a folder" in basin(capsys, *anomaly[:-1], tmp_path / "file")
+    assert "file is a file; give the path of a folder" in basin(capsys, *anomaly[:-1], tmp_path / "file")

@@ -57,7 +57,7 @@ def test_same_code_parameters_and_past_need_no_trial(root, monkeypatch):
     monkeypatch.setattr(promotion, "_same_procedure", lambda *_: True)
     monkeypatch.setattr(promotion, "_trial", lambda *_: pytest.fail("a trial where nothing differs"))
     retrain(root, 2)
-    assert promotion.decide(root, "finance").why == "same code, parameters and past as v0.0.1"
+    assert promotion.decide(root, "finance").why == "same code, parameters and history as v0.0.1"
 
 
 def test_code_and_parameters_make_a_procedure_and_the_day_of_the_data_does_not(root):
@@ -82,6 +82,6 @@ def test_a_trial_that_fails_says_which_stage_and_why(root, tmp_path):
     folder = tmp_path / "candidate"
     folder.mkdir()
     with pytest.raises(
-        promotion.BasinError, match=r"the trial of candidate failed in train: .*params\.yaml is missing"
+        promotion.BasinError, match=r"running the candidate model failed in train: .*params\.yaml is missing"
     ):
         promotion._run(Path(folder), "train", "finance")

@@ -198,7 +198,9 @@ def test_what_was_read_as_it_is_stops_validate(
 
 def test_a_broken_raw_table_stops_validate(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "data" / "raw" / "finance.parquet").write_bytes(b"PAR1 and then nothing")
-    refused(project, "validate", capsys, ("finance.parquet", "not readable Parquet", "run ingest again"))
+    refused(
+        project, "validate", capsys, ("finance.parquet", "not readable Parquet", "run the stage ingest again")
+    )
     (project / "data" / "raw" / "finance.parquet").unlink()
     refused(project, "validate", capsys, ("finance.parquet is missing",))
 
@@ -209,7 +211,9 @@ def test_features_refuse_a_table_that_its_suite_has_not_passed(
     """The record of an older, good table must not let a newer, bad one through."""
     (project / "artifacts" / "finance" / "validation.json").write_text('{"raw_sha256": "of another table"}')
     assert run(project, "features") == 1
-    assert "not the table that passed its suite; run the stage validate" in capsys.readouterr().err
+    assert (
+        "not the table that the stage validate accepted; run `basin stage validate" in capsys.readouterr().err
+    )
 
 
 def test_a_stage_without_its_inputs_names_the_missing_file(
