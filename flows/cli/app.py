@@ -44,7 +44,7 @@ OneDomain = Annotated[str, typer.Option("--domain", help="Domain listed in param
 def run(
     domain: Annotated[
         list[str] | None,
-        typer.Option(help="Domain or application to run; may be repeated.  [default: all domains]"),
+        typer.Option(help="Domain or application to run; may be repeated. Default: all domains."),
     ] = None,
     root: Root = Path(),
     data: Annotated[
@@ -56,7 +56,7 @@ def run(
         str | None, typer.Option(help="Application only: column of the table that holds the label.")
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(help="Application with --out: number of random seeds.  [default: 5]")
+        int | None, typer.Option(help="Application with --out: number of random seeds. Default: 5.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Application only: folder for the results.")] = None,
 ) -> None:
@@ -207,7 +207,7 @@ def serve(
     root: Root = Path(),
     workspace: Annotated[
         Path | None,
-        typer.Option(help="Folder for the scheduled runs.  [default: PROJECT-scheduled, beside the project]"),
+        typer.Option(help="Folder for the scheduled runs. Default: PROJECT-scheduled, beside the project."),
     ] = None,
     port: Annotated[int, typer.Option(help="Port of the Prefect server on 127.0.0.1.")] = 4200,
     notify: Annotated[

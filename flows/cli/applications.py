@@ -23,8 +23,8 @@ def require(name: str) -> None:
     """Raise ``BasinError`` if there is no application of this name."""
     if name in DOMAINS:
         raise BasinError(
-            f"`{name}` is a domain of time series and takes no --data, --train, --test, --label or --out; "
-            f"run `basin run --domain {name}`, or `basin backtest` for a series of your own"
+            f"`{name}` forecasts a series and takes no --data, --train, --test, --label or --out; run "
+            f"`basin run --domain {name}`, or `basin backtest` for a series of your own"
         )
     if name not in APPLICATIONS:
         raise BasinError(

@@ -18,7 +18,7 @@ app = typer.Typer(
 
 Data = Annotated[Path, typer.Option("--data", help="NetCDF file or Zarr folder with time, lat and lon.")]
 Variable = Annotated[
-    str | None, typer.Option("--variable", help="Variable of the file.  [default: the only one]")
+    str | None, typer.Option("--variable", help="Variable of the file. Default: the only one.")
 ]
 Model = Annotated[Path, typer.Option("--model", help="Folder of a model that `basin field fit` wrote.")]
 Out = Annotated[Path, typer.Option("--out", help="File for the result.")]
@@ -32,7 +32,7 @@ def fit(
     out: Annotated[Path, typer.Option("--out", help="Folder for the model.")],
     variable: Variable = None,
     until: Annotated[
-        str | None, typer.Option(help="Last month used for the fit, e.g. 1994-12.  [default: the last month]")
+        str | None, typer.Option(help="Last month used for the fit, e.g. 1994-12. Default: the last month.")
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the data.")] = 20,
     width: Annotated[int, typer.Option(min=1, help="Channels of the energy network.")] = 16,
@@ -68,7 +68,7 @@ def forecast(
     variable: Variable = None,
     origin: Annotated[
         str | None,
-        typer.Option("--from", help="Month at which the forecast is made.  [default: the last month]"),
+        typer.Option("--from", help="Month at which the forecast is made. Default: the last month."),
     ] = None,
     draws: Draws = 100,
     seed: Seed = 0,

@@ -51,7 +51,7 @@ def list_models(root: Root = Path()) -> None:
 def show(
     domain: Domain,
     version: Annotated[
-        str | None, typer.Argument(help="Version, e.g. v0.0.2.  [default: the current version]")
+        str | None, typer.Argument(help="Version, e.g. v0.0.2. Default: the current version.")
     ] = None,
     root: Root = Path(),
 ) -> None:
@@ -78,7 +78,7 @@ def show(
 def promote(
     domain: Domain,
     version: Annotated[
-        str | None, typer.Argument(help="Version, e.g. v0.0.2.  [default: the model of the last commit]")
+        str | None, typer.Argument(help="Version, e.g. v0.0.2. Default: the model of the last commit.")
     ] = None,
     why: Why = "promoted by hand",
     root: Root = Path(),

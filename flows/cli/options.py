@@ -47,32 +47,32 @@ Series = Annotated[
 ]
 Kind = Annotated[
     str | None,
-    typer.Option("--kind", help="Kind of the target: price, level or rate.  [default: inferred]"),
+    typer.Option("--kind", help="Kind of the target: price, level or rate. Default: inferred."),
 ]
 Freq = Annotated[
     str | None,
-    typer.Option("--freq", help="Step: B (trading day), D, W, MS (month) or h (hour).  [default: inferred]"),
+    typer.Option("--freq", help="Step: B (trading day), D, W, MS (month) or h (hour). Default: inferred."),
 ]
 Horizon = Annotated[int | None, typer.Option("--horizon", help="Forecast all steps from 1 to this one.")]
 Leads = Annotated[
-    str | None, typer.Option("--leads", help="Forecast these steps ahead, e.g. 1,3,6.  [default: 1]")
+    str | None, typer.Option("--leads", help="Forecast these steps ahead, e.g. 1,3,6. Default: 1.")
 ]
 TestFrom = Annotated[
     str | None,
     typer.Option(
         "--test-from",
-        help="First date of the test block.  [default: the last fifth of the dates; alarm: the last half]",
+        help="First date of the test block. Default: the last fifth of the dates; alarm: the last half.",
     ),
 ]
 TestTo = Annotated[
-    str | None, typer.Option("--test-to", help="Last date of the test block.  [default: the last date]")
+    str | None, typer.Option("--test-to", help="Last date of the test block. Default: the last date.")
 ]
 Refit = Annotated[
     int | None, typer.Option("--refit", help="Number of rows between refits of the classical models.")
 ]
 Peers = Annotated[
     list[str] | None,
-    typer.Option("--peers", help="Models to compare with; may be repeated.  [default: auto, all that apply]"),
+    typer.Option("--peers", help="Models to compare with; may be repeated. Default: auto, all that apply."),
 ]
 Seeds = Annotated[int, typer.Option("--seeds", help="Number of networks whose energies are averaged.")]
 Dev = Annotated[

@@ -69,7 +69,7 @@ def decide(root: Path, domain: str) -> Verdict:
     held = current(root, domain)
     head = git(root, "rev-parse", "HEAD")
     if held is not None and same_model(root, domain, head, commit_of(root, domain, held)):
-        return Verdict(domain, None, False, f"nothing new: the model equals that of {held}")
+        return Verdict(domain, None, False, f"nothing new: the model is the same as that of {held}")
     as_of = load_params(root, domain).ingest.as_of
     version = register(root, domain, f"candidate on the data of {as_of}")
     if held is None:

@@ -30,7 +30,7 @@ def root(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     assert promotion.decide(project, "finance") == promotion.Verdict(
         "finance", "v0.0.1", True, "the first version"
     )
-    assert promotion.decide(project, "finance").why == "nothing new: the model is that of v0.0.1"
+    assert promotion.decide(project, "finance").why == "nothing new: the model is the same as that of v0.0.1"
     return project
 
 
