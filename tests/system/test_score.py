@@ -68,7 +68,7 @@ def test_a_folder_that_holds_no_model_is_one_line(tmp_path: Path) -> None:
     assert "no config.json; give the folder model/" in call(*asked, code=1)
     for config, message in (
         ("{", "is not valid JSON"),
-        ('{"domain": "finance"}', "a forecast's model goes to `basin forecast --model`"),
+        ('{"domain": "finance"}', "use `basin forecast --model` for a forecasting model"),
         ('{"application": "music"}', "a model of music cannot score new examples"),
         ('{"application": "images", "signature": {}}', "model.safetensors: not readable"),
     ):

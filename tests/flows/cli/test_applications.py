@@ -38,23 +38,38 @@ def sizes(rows: int = 400) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("domain", "table", "label", "message"),
     [
-        ("anomaly", anomalies().assign(colour="red"), "broken", "column colour, row 1: 'red' is not a finite
-        number"), ( "anomaly", anomalies().assign(broken="yes"), "broken", "column broken, row 1: 'yes' is not
-        a finite number (160 such rows); expected 0 for normal rows and 1 for", ), ("anomaly",
-        anomalies().assign(broken=0), "broken", "column broken: one class only; expected 0"), ("anomaly",
-        anomalies(), "broke", "no column broke; found a, b, c, d, broken"), ("anomaly", anomalies().iloc[:0],
-        "broken", "no rows; give a file with data"), ("anomaly", anomalies(20), "broken", "17 normal rows;
-        expected 20 or more"), ("anomaly", anomalies().assign(a=1, b=1, c=1, d=1), "broken", "all normal rows
-        are equal"), ("anomaly", anomalies(), None, "the column that marks anomalies is not known"),
-        ("social", sizes().assign(shares=3), "shares", "column shares has 1 different values"), ("social",
-        sizes().assign(shares=-1), "shares", "row 1: -1; expected a size of 1 or more"), ("social", sizes(40),
-        "shares", "28 training rows; expected 200 or more"), ("social", sizes(), None, "the column of sizes is
-        not known; name it with --label"), ], ) def test_a_table_that_cannot_be_judged_ends_in_one_line(
-        tmp_path: Path, capsys: pytest.CaptureFixture, domain: str, table: pd.DataFrame, label: str, message:
-        str ) -> None: table.to_csv(tmp_path / "table.csv", index=False) named = ["--label", label] if label
-        else [] arguments = ["run", "--domain", domain, "--data", tmp_path / "table.csv", *named] assert
-        message in basin(capsys, *arguments, "--out", tmp_path / "out") assert list(tmp_path.iterdir()) ==
-        [tmp_path / "table.csv"]  # no trace of a run
+        (
+            "anomaly",
+            anomalies().assign(colour="red"),
+            "broken",
+            "column colour, row 1: 'red' is not a finite number",
+        ),
+        (
+            "anomaly",
+            anomalies().assign(broken="yes"),
+            "broken",
+            "column broken, row 1: 'yes' is not a finite number (160 such rows); expected 0 for normal rows",
+        ),
+        ("anomaly", anomalies().assign(broken=0), "broken", "column broken: one class only; expected 0"),
+        ("anomaly", anomalies(), "broke", "no column broke; found a, b, c, d, broken"),
+        ("anomaly", anomalies().iloc[:0], "broken", "no rows; give a file with data"),
+        ("anomaly", anomalies(20), "broken", "17 normal rows; expected 20 or more"),
+        ("anomaly", anomalies().assign(a=1, b=1, c=1, d=1), "broken", "all normal rows are equal"),
+        ("anomaly", anomalies(), None, "the column that marks anomalies is not known"),
+        ("social", sizes().assign(shares=3), "shares", "column shares has 1 different values"),
+        ("social", sizes().assign(shares=-1), "shares", "row 1: -1; expected a size of 1 or more"),
+        ("social", sizes(40), "shares", "28 training rows; expected 200 or more"),
+        ("social", sizes(), None, "the column of sizes is not known; name it with --label"),
+    ],
+)
+def test_a_table_that_cannot_be_judged_ends_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture, domain: str, table: pd.DataFrame, label: str, message: str
+) -> None:
+    table.to_csv(tmp_path / "table.csv", index=False)
+    named = ["--label", label] if label else []
+    arguments = ["run", "--domain", domain, "--data", tmp_path / "table.csv", *named]
+    assert message in basin(capsys, *arguments, "--out", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == [tmp_path / "table.csv"]  # no trace of a run
 
 
 def test_missing_files_empty_files_and_other_domains_end_in_one_line(
@@ -129,7 +144,7 @@ def test_what_a_folder_holds_is_not_lost(tmp_path: Path, capsys: pytest.CaptureF
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     score = ["score", "--model", out / "model", "--data", tmp_path / "table.csv", "--out", out]
     assert "out holds the results of a run" in basin(capsys, *score)
-    assert "not of a run of social" in basin(capsys, "run", "--domain", "social", *given, "--out", out)
+    assert "not written by a run of social" in basin(capsys, "run", "--domain", "social", *given, "--out", out)
     anomalies(20).to_csv(tmp_path / "table.csv", index=False)  # too few, found out after the first stages
     assert "normal rows; expected 20 or more" in basin(capsys, *anomaly)
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before

@@ -92,24 +92,39 @@ def empty(folder: Path) -> Path:
 
 BAD: list[tuple[object, Callable[[Path], Path], str]] = [
     (IMAGES, lambda p: save(p / "a.npz", X=RNG.random((40, 8, 8)), y=np.zeros(40)), "a.npz: only one class"),
-    (IMAGES, lambda p: save(p / "a.npz", X=RNG.random((40, 8, 8))), "a.npz: pictures without a class"), (
-    IMAGES, lambda p: save(p / "a.npz", X=RNG.random((40, 8, 8)), y=np.arange(40) % 4), "10 training
-    pictures", ), (IMAGES, lambda p: save(p / "a.npz", X=RNG.random((60, 40, 8)), y=np.arange(60) % 2), "at
-    most 32"), (IMAGES, lambda p: save(p / "a.npz", X=np.full((40, 8, 8), np.nan), y=np.arange(40) % 2), "not
-    finite"), (IMAGES, lambda p: save(p / "a.npz", Y=np.zeros(3)), "no array X; found Y"), (IMAGES, lambda p:
-    garbage(p / "a"), "b.png: not a readable picture"), (MRI, lambda p: sizes(p / "a"), "one/a.png: 9 × 9
-    pixels, but 2 of 3 pictures have 8 × 8"), (IMAGES, lambda p: sizes(p / "a"), "one/a.png: 9 × 9 pixels, but
-    2 of 3 pictures have 8 × 8"), (IMAGES, lambda p: junk(p / "a.npz"), "a.npz: no .npz file of plain arrays;
-    write it with numpy.savez"), (IMAGES, lambda p: save(p / "a.npz", X=np.array([{}])), "a.npz: no .npz file
-    of plain arrays"), (IMAGES, lambda p: empty(p / "a"), "no pictures in this folder"), (MRI, lambda p:
-    empty(p / "a"), "no scans in this folder; expected files ending in .nii"), (MRI, lambda p: broken_nifti(p
-    / "a"), "scan.nii.gz: not a readable NIfTI volume"), (MRI, lambda p: cut_nifti(p / "a"), "scan.nii: not a
-    readable NIfTI volume"), (MRI, lambda p: two_kinds(p / "a"), "both NIfTI volumes and pictures \(a.png\)"),
-    (MRI, lambda p: nifti(p / "a", "b.nii.gz", np.zeros((8, 8, 8), np.int16)), "every pixel is 0"), (MRI,
-    lambda p: nifti(p / "a", "b.nii.gz", np.ones((8, 8, 8, 2), np.int16)), "one volume with three axes"),
-    (MRI, lambda p: save(p / "a.npz", X=np.ones((40, 64, 64))), "the same grey everywhere"), ( MRI, lambda p:
-    save(p / "a.npz", X=np.tile(RNG.random((64, 64)), (40, 1, 1))), "40 slices in 1 group; expected", ), (MRI,
-    lambda p: save(p / "a.npz", X=RNG.random((3, 64, 64))), "3 slices in 3 groups;"), ]
+    (IMAGES, lambda p: save(p / "a.npz", X=RNG.random((40, 8, 8))), "a.npz: pictures without a class"),
+    (
+        IMAGES,
+        lambda p: save(p / "a.npz", X=RNG.random((40, 8, 8)), y=np.arange(40) % 4),
+        "10 training pictures",
+    ),
+    (IMAGES, lambda p: save(p / "a.npz", X=RNG.random((60, 40, 8)), y=np.arange(60) % 2), "at most 32"),
+    (IMAGES, lambda p: save(p / "a.npz", X=np.full((40, 8, 8), np.nan), y=np.arange(40) % 2), "not finite"),
+    (IMAGES, lambda p: save(p / "a.npz", Y=np.zeros(3)), "no array X; found Y"),
+    (IMAGES, lambda p: garbage(p / "a"), "b.png: not a readable picture"),
+    (MRI, lambda p: sizes(p / "a"), "one/a.png: 9 × 9 pixels, but 2 of 3 pictures have 8 × 8"),
+    (IMAGES, lambda p: sizes(p / "a"), "one/a.png: 9 × 9 pixels, but 2 of 3 pictures have 8 × 8"),
+    (IMAGES, lambda p: junk(p / "a.npz"), "a.npz: no .npz file of plain arrays; write it with numpy.savez"),
+    (IMAGES, lambda p: save(p / "a.npz", X=np.array([{}])), "a.npz: no .npz file of plain arrays"),
+    (IMAGES, lambda p: empty(p / "a"), "no pictures in this folder"),
+    (MRI, lambda p: empty(p / "a"), "no scans in this folder; expected files ending in .nii"),
+    (MRI, lambda p: broken_nifti(p / "a"), "scan.nii.gz: not a readable NIfTI volume"),
+    (MRI, lambda p: cut_nifti(p / "a"), "scan.nii: not a readable NIfTI volume"),
+    (MRI, lambda p: two_kinds(p / "a"), r"both NIfTI volumes and pictures \(a.png\)"),
+    (MRI, lambda p: nifti(p / "a", "b.nii.gz", np.zeros((8, 8, 8), np.int16)), "every pixel is 0"),
+    (
+        MRI,
+        lambda p: nifti(p / "a", "b.nii.gz", np.ones((8, 8, 8, 2), np.int16)),
+        "one volume with three axes",
+    ),
+    (MRI, lambda p: save(p / "a.npz", X=np.ones((40, 64, 64))), "the same grey everywhere"),
+    (
+        MRI,
+        lambda p: save(p / "a.npz", X=np.tile(RNG.random((64, 64)), (40, 1, 1))),
+        "40 slices in 1 group; expected",
+    ),
+    (MRI, lambda p: save(p / "a.npz", X=RNG.random((3, 64, 64))), "3 slices in 3 groups;"),
+]
 
 
 @pytest.mark.parametrize(("application", "make", "words"), BAD)
