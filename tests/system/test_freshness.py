@@ -1,4 +1,4 @@
-"""The judge of freshness, on a toy project of two domains and two stages that knows nothing of Basin."""
+"""`tasks.runtime.freshness` on a toy project with two domains and two stages."""
 
 import subprocess
 import sys
@@ -90,7 +90,7 @@ def dvc(root: Path, *arguments: str) -> str:
 
 
 def flow(root: Path) -> dict[str, Verdict]:
-    """All stages through `tasks.runtime.freshness`, the two domains as threads of one process."""
+    """Bring all stages up to date, with the two domains as threads of one process."""
     namespace: dict = {"__name__": "toy"}
     exec((root / "toy.py").read_text(), namespace)
     verdicts: dict[str, Verdict] = {}

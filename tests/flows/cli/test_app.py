@@ -1,4 +1,4 @@
-"""The `basin` command and `python -m tasks`: cheap to start, one clear line when something is wrong."""
+"""The `basin` command and `python -m tasks` start quickly and report errors in one line."""
 
 import os
 import subprocess

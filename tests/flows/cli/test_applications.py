@@ -1,4 +1,4 @@
-"""`basin run --domain APPLICATION`: bad input ends in one line, a small sample ends in scores and a page."""
+"""`basin run --domain APPLICATION` reports bad input in one line and writes scores and a report."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from flows.cli.app import app
 
 
 def basin(capsys: pytest.CaptureFixture, *arguments: object) -> str:
-    """What the command wrote to stderr; it must have ended with exit code 1 and one line."""
+    """Run a command that must end with exit code 1 and one line on stderr; return this line."""
     with pytest.raises(SystemExit) as ended:
         app([str(a) for a in arguments])
     assert ended.value.code == 1
@@ -122,7 +122,9 @@ def test_a_small_sample_ends_in_scores_and_a_page(
     assert not list(out.rglob("*.pkl"))
 
 
-def test_what_a_folder_holds_is_not_lost(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_files_of_other_origin_in_the_out_folder_are_not_overwritten(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     anomalies(60).to_csv(tmp_path / "table.csv", index=False)
     out, given = tmp_path / "out", ["--data", tmp_path / "table.csv", "--label", "broken", "--seeds", "1"]
     anomaly = ["run", "--domain", "anomaly", *given, "--out", out]
@@ -144,7 +146,9 @@ def test_what_a_folder_holds_is_not_lost(tmp_path: Path, capsys: pytest.CaptureF
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     score = ["score", "--model", out / "model", "--data", tmp_path / "table.csv", "--out", out]
     assert "out holds the results of a run" in basin(capsys, *score)
-    assert "not written by a run of social" in basin(capsys, "run", "--domain", "social", *given, "--out", out)
+    assert "not written by a run of social" in basin(
+        capsys, "run", "--domain", "social", *given, "--out", out
+    )
     anomalies(20).to_csv(tmp_path / "table.csv", index=False)  # too few, found out after the first stages
     assert "normal rows; expected 20 or more" in basin(capsys, *anomaly)
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before

@@ -1,4 +1,4 @@
-"""Pictures: what is refused and how, what may know of the corruptions, numerics against closed forms."""
+"""Applications to pictures: errors for bad input, use of corruptions, numerics against closed forms."""
 
 import ast
 from collections.abc import Callable
@@ -136,7 +136,7 @@ def test_bad_input_is_one_line_that_names_it(application, make, words: str, tmp_
 
 @pytest.mark.parametrize("corruption", ["images.corruptions", "mri.synthetic_lesions"])
 def test_only_what_judges_knows_of_corruptions(corruption: str, project_root: Path) -> None:
-    """Imported by trials and pictures alone, inside the function; drawing names the type it draws."""
+    """Only `trials` and `pictures` may import the corruptions, inside the function."""
     users = set()
     for file in project_root.glob("tasks/applications/*/*.py"):
         tree = ast.parse(file.read_text(encoding="utf-8"))

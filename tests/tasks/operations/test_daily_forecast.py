@@ -1,4 +1,4 @@
-"""The forecast of a day refuses what it cannot do; that it equals the stage's is in the system tests."""
+"""Errors of the daily forecast. The system tests compare its result with that of the stage `forecast`."""
 
 import subprocess
 from datetime import date

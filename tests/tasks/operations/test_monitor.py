@@ -1,4 +1,4 @@
-"""The monitor's tests hold their false-alarm rates, see what breaks, and a page is made of what was found."""
+"""The monitor keeps its false-alarm rates, detects changes and writes its page."""
 
 from datetime import date
 
@@ -113,7 +113,7 @@ def test_the_page_shows_a_breach_the_day_and_the_inputs_that_moved():
         assert text in shown
 
 
-def test_data_that_break_the_suite_are_told_and_nothing_more_is_done(project_root, tmp_path, monkeypatch):
+def test_data_that_violate_the_suite_are_a_breach_and_end_the_check(project_root, tmp_path, monkeypatch):
     (tmp_path / "params.yaml").write_text((project_root / "params.yaml").read_text())
     suite = tmp_path / "data/expectations/climate.json"
     suite.parent.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The gate refuses what is worse, says why, and tries nothing where nothing differs."""
+"""The promotion gate refuses worse candidates with a reason and skips the comparison of equal models."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def forecasts(log_density: np.ndarray) -> pd.DataFrame:
 
 @pytest.fixture
 def root(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A registered current model of a made-up project; ``gate.compare`` sees the raw tables below."""
+    """Return a small project with a registered current model."""
     past = pd.DataFrame({"time": DATES, "series": "sp500", "close": 1.0})
     monkeypatch.setattr(promotion, "_raw", lambda *_: past)
     monkeypatch.setattr(promotion, "fetch", lambda *_: None)
@@ -60,7 +60,7 @@ def test_same_code_parameters_and_past_need_no_trial(root, monkeypatch):
     assert promotion.decide(root, "finance").why == "same code, parameters and history as v0.0.1"
 
 
-def test_code_and_parameters_make_a_procedure_and_the_day_of_the_data_does_not(root):
+def test_commits_that_differ_only_in_their_data_are_the_same_procedure(root):
     def commit(text: str, part: str, value: int) -> str:
         content = {part: value} if part == "ingest" else {"ingest": 0, part: value}
         params = {"finance": {"features": 0, "split": 0, "train": 0} | content}

@@ -1,4 +1,4 @@
-"""The registry: versions and statuses are git tags, files come from DVC's cache, going back works."""
+"""Registry: versions and statuses are git tags, files come from DVC's cache, and rollback works."""
 
 import subprocess
 

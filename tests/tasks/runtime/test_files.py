@@ -1,4 +1,4 @@
-"""Outputs appear whole or not at all."""
+"""Atomic writing of files and folders."""
 
 import json
 import math

@@ -69,7 +69,7 @@ def test_dates_must_be_quoted_because_dvc_reads_the_same_file(tmp_path: Path) ->
     assert "finance.ingest.as_of" in found and '"2018-12-31"' in found
 
 
-def test_what_is_no_params_file_is_refused(tmp_path: Path) -> None:
+def test_a_file_without_valid_parameters_is_refused(tmp_path: Path) -> None:
     assert "not valid YAML" in message(tmp_path, "finance: [")
     assert "expected a mapping" in message(tmp_path, "- finance\n")
     assert "`domains: {finance: returns}`" in message(tmp_path, "domains: [finance]\n")
@@ -78,7 +78,7 @@ def test_what_is_no_params_file_is_refused(tmp_path: Path) -> None:
         load_params(tmp_path / "elsewhere", "finance")
 
 
-def test_as_of_is_set_and_all_else_stays(project_root, tmp_path):
+def test_set_as_of_changes_nothing_else(project_root, tmp_path):
     text = (project_root / "params.yaml").read_text()
     (tmp_path / "params.yaml").write_text(text)
     set_as_of(tmp_path, ["climate"], date(2009, 3, 31))
