@@ -16,7 +16,7 @@ CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 
 @pytest.fixture
 def generator(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
-    """Imports a module of ``docs/generate``, which MkDocs finds beside its hooks."""
+    """Return a function that imports a module of ``docs/generate``."""
     monkeypatch.syspath_prepend(str(project_root / "docs/generate"))
     return importlib.import_module
 

@@ -1,4 +1,4 @@
-"""Only forecasts that pass their checks are registered, and all of the registration appears or none of it."""
+"""Stage register: a model is registered only if its forecasts pass the checks, and atomically."""
 
 import re
 from types import SimpleNamespace

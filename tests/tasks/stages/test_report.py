@@ -1,4 +1,4 @@
-"""The page says what the numbers say, stands alone, and is the same bytes for the same inputs."""
+"""Stage report: the page agrees with the scores, loads no other file and is reproducible to the byte."""
 
 import re
 from html.parser import HTMLParser
@@ -47,7 +47,7 @@ def write(workspace, project_root) -> str:
 
 
 class Outline(HTMLParser):
-    """Open tags, ids, links and what is loaded; raises where tags do not close in order."""
+    """Parser that collects ids, links and loaded files, and raises if tags are not closed in order."""
 
     VOID = frozenset({"meta", "link", "img", "br"})
 

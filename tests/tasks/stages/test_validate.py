@@ -1,4 +1,4 @@
-"""Validate: the suites hold for the real data, a failure stops the stage, two domains do not mix."""
+"""Stage validate: the real data meet their suites, a failure stops the stage, and domains are independent."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from tasks.stages import run_stage
 
 @pytest.fixture(scope="module")
 def root(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both domains ingested from the packages that ship them."""
+    """Return a project after ingest of both domains from installed packages."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "data" / "expectations").mkdir(parents=True)
     for name in (
