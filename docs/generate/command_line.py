@@ -10,7 +10,8 @@ from flows.cli.app import app
 INTRODUCTION = """# Command line
 
 Every command of `basin` with its arguments and options. `basin COMMAND --help` prints the same on a terminal.
-A mistake that the user can correct ends with one line on standard error and exit code 1.
+A mistake that the user can correct ends with one line on standard error and exit code 1. The guides
+explain the commands by example, starting with [Your own file](../../docs/guides/own-files.md).
 """
 
 

@@ -17,6 +17,7 @@ INTRODUCTION = """# `params.yaml`
 Every choice of the pipeline is in [params.yaml](../../params.yaml), in one section for each domain. A change
 reruns the stages that depend on it. An unknown key, a value of the wrong type and a missing value are errors
 that name the file and the key. Dates are in quotes, because DVC reads the same file and takes no YAML dates.
+[Experiments](../../docs/guides/experiments.md) shows how to try other values.
 
 The key `domains` maps each domain to the folder of its forecasters below `tasks/forecasters`:
 

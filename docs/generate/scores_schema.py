@@ -11,7 +11,7 @@ INTRODUCTION = """# `scores.json`
 
 A file has either `leads`, where one series is forecast, or `series` and `pooled`, where there are several.
 The keys of `leads` are numbers of steps, those of `models` and `paired` are names of models. `paired`
-compares the model with each other one on the same dates.
+compares the model with each other one on the same dates. [Scores](concepts/scores.md) defines every score.
 """
 
 
