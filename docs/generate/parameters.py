@@ -18,6 +18,7 @@ INTRODUCTION = """# `params.yaml`
 change, the next run repeats the stages that depend on the changed parameter. Unknown keys, values of a wrong
 type and missing values are errors that name the file and the key. Dates must be in quotes, because DVC reads
 the same file and does not accept YAML dates.
+[Experiments](../../docs/guides/experiments.md) shows how to try other values.
 
 The key `domains` maps each domain to the folder of its forecasters in `tasks/forecasters`:
 

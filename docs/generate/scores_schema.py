@@ -11,7 +11,7 @@ INTRODUCTION = """# `scores.json`
 
 A file has `leads` if there is one series, and `series` and `pooled` if there are several. The keys of `leads`
 are numbers of steps ahead. The keys of `models` and `paired` are names of models. `paired` compares the
-energy-based model with each other model on the same dates.
+energy-based model with each other model on the same dates. [Scores](concepts/scores.md) defines every score.
 """
 
 
