@@ -135,7 +135,7 @@ def test_coverage_warns_of_a_feed_that_stood_still(params: DomainParams) -> None
     evidence.raw.loc[100:107, "sst"] = evidence.raw.loc[100, "sst"]
     outcome = data_checks.coverage(evidence)
     assert outcome.status == "warn" and outcome.measured["longest stale run"] == 8
-    assert outcome.at_fault == ("toy: one value for 8 rows from 1958-05-01",)
+    assert outcome.at_fault == ("toy: the same value in 8 rows from 1958-05-01",)
 
 
 def test_coverage_warns_of_a_record_that_ends_long_before_the_snapshot(params: DomainParams) -> None:
