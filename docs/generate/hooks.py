@@ -11,6 +11,7 @@ from pathlib import Path
 import architecture
 import command_line
 import core_reference
+import glossary
 import parameters
 import repository_files
 import scores_schema
@@ -25,6 +26,7 @@ LINK = re.compile(r"(?<=\]\()([^)\s#:]+)(?=[)#])")
 """The target of a Markdown link to a file, without its fragment."""
 
 DIAGRAM = "<!-- architecture -->"
+GLOSSARY = "<!-- glossary -->"
 
 sources: dict[str, Path] = {}
 """The file that each page is made of, and that its links are relative to, by the page's name in ``docs/``."""
@@ -66,7 +68,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Draw the picture of the architecture, and point links at pages of the site."""
+    """Insert the picture of the architecture and the glossary, and point links at pages of the site."""
     source = sources[page.file.src_uri]
     names = {path: name for name, path in sources.items()} | {ROOT / "README.md": "index.md"}
 
@@ -77,4 +79,5 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             name = target.relative_to(DOCS).as_posix()
         return match.group() if name is None else os.path.relpath(name, Path(page.file.src_uri).parent)
 
-    return LINK.sub(on_the_site, markdown.replace(DIAGRAM, architecture.diagram(ROOT)))
+    markdown = markdown.replace(DIAGRAM, architecture.diagram(ROOT)).replace(GLOSSARY, glossary.table())
+    return LINK.sub(on_the_site, markdown)
