@@ -131,11 +131,7 @@ def evaluate_paths(
     horizon = max(request.leads)
     kind: sample_paths.Kind = "price" if reading.kind == "price" else "level"
     tilt, evidence = fit_path_tilt(values[: starts[0]], horizon, seed=0, kind=kind)
-    verdict = "so the tilt is used" if tilt.weight else "too little, so the forecast is the base's paths"
-    notes.append(
-        f"the joint tilt gained {evidence['gain']:+.3f} ± {evidence['se']:.3f} nats a path on later dates "
-        f"than it was trained on, {verdict}"
-    )
+    notes.append(_about_tilt(tilt.weight, evidence))
     drawn: dict[str, list[np.ndarray]] = {}
     losses: dict[str, list[sample_paths.PathLoss]] = {}
     normaliser = 0.0
@@ -170,6 +166,17 @@ def evaluate_paths(
     scores["joint"] = _joint(losses)
     kept = [c for c in forecasts.columns if c != "mean" and not c.startswith(("var_", "shortfall_"))]
     return forecasts[kept], scores, tilt
+
+
+def _about_tilt(weight: float, evidence: dict[str, Any]) -> str:
+    gain, error = evidence["gain"], evidence["se"]
+    if not np.isfinite(error):
+        return "there are too few dates to evaluate the joint tilt, so the forecast is the base's paths"
+    verdict = "so it is used" if weight else "which is too little, so the forecast is the base's paths"
+    return (
+        f"the joint tilt gained {gain:+.3f} ± {error:.3f} nats a path on later dates than it was trained on, "
+        f"{verdict}"
+    )
 
 
 def _rows(
