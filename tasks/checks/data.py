@@ -199,14 +199,14 @@ def coverage(e: DataEvidence) -> Outcome:
         measured={
             "missing share": round(worst_share, 4),
             "longest gap": longest,
-            "longest stale run": stale,
-            "periods to the snapshot": behind,
+            "longest run of one value": stale,
+            "periods from the last row to the snapshot": behind,
         },
         threshold={
             "missing share": limits.max_missing,
             "longest gap": limits.max_gap,
-            "longest stale run": STALE,
-            "periods to the snapshot": limits.max_gap,
+            "longest run of one value": STALE,
+            "periods from the last row to the snapshot": limits.max_gap,
         },
         status="fail" if at_fault else "warn" if warned else "pass",
         why="too many or too long gaps"

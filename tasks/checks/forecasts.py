@@ -111,7 +111,7 @@ def skill(e: ForecastEvidence) -> Outcome:
         status="fail" if at_fault else "pass",
         why="the tilted forecast is significantly worse than its base there: use the base"
         if at_fault
-        else "the tilted forecast is significantly worse than its base at no lead",
+        else "at no lead is the tilted forecast significantly worse than its base",
         at_fault=tuple(at_fault),
     )
 

@@ -193,17 +193,22 @@ def calibration(found: Sequence[Block], forecasts: pd.DataFrame, domain: Any) ->
     ) + pair(pit, curve)
     content += coverage_table(found, reference)
     if "var" in found[0].models["ebm"]:
-        tails = [tail_table(b, reference) for b in found]
         term = ", the value at risk" if getattr(domain, "kind", "price") == "price" else ""
-        content += "<h3>Lower tail</h3>" + paragraph(
+        words = (
             "This table counts the forecasts whose outcome was below the 1, 2.5 or 5 % quantile of the "
-            f"forecast distribution{term}. The p-values are those of tests whether the number of such "
-            "outcomes (Kupiec) and their clustering in time (Christoffersen) could be chance. Below 0.05 "
-            "the tail of the forecast is doubtful."
+            f"forecast distribution{term}."
         )
-        content += tails[0]
-        if len(tails) > 1:
-            content += folded("Lower tail of each series", "".join(tails[1:]))
+        if any(tail_tested(b) for b in found):
+            words += (
+                " The p-values are those of tests whether the number of such outcomes (Kupiec) and their "
+                "clustering in time (Christoffersen) could be chance. Below 0.05 the tail of the forecast is "
+                "doubtful."
+            )
+        first, *others = [tail_table(b, reference) for b in found]
+        content += "<h3>Lower tail</h3>" + paragraph(words) + first
+        if others:
+            each = "at each further lead" if len(domain.leads) > 1 else "for each series"
+            content += folded(f"Lower tail {each}", "".join(others))
     return Section("calibration", "Calibration", "Are the probabilities calibrated?", content)
 
 
@@ -236,6 +241,11 @@ def coverage_table(found: Sequence[Block], reference: str) -> str:
     )
 
 
+def tail_tested(block: Block) -> bool:
+    """Whether the number and clustering of outcomes in the tail were tested, as they are for one series."""
+    return any("kupiec_p" in score for score in block.models["ebm"]["var"].values())
+
+
 def tail_table(block: Block, reference: str) -> str:
     """Table of the outcomes below the lower tail quantiles, with tests and the FZ₀ score."""
     levels = list(block.models["ebm"]["var"])
@@ -253,8 +263,9 @@ def tail_table(block: Block, reference: str) -> str:
         rows.append(Row(model_name(m), cells, row_class(m, reference)))
     expected = [f"{100 * float(lv):g} %: {text(block.n * float(lv), 1)} expected" for lv in levels]
     return table(
-        f"{block.label}: outcomes below the quantile among {block.n:,} forecasts. Below the number: p-values "
-        "of Kupiec / Christoffersen where there is one series, and FZ₀ (lower is better).",
+        f"{block.label}: outcomes below the quantile among {block.n:,} forecasts. Below the number: "
+        + ("p-values of Kupiec / Christoffersen, and " if tail_tested(block) else "")
+        + "FZ₀ (lower is better).",
         ["Model", *expected],
         rows,
     )

@@ -114,7 +114,7 @@ def changed(forecasts: pd.DataFrame, domain: Any) -> list[Drawing]:
                 charts.figure,
                 charts.lines([*lines, *observed], "density", short_unit(domain), height=220),
                 f"{escape(series_name(at['series']))}, {dated(str(at['time']), domain.frequency)}: the tilt "
-                f"{what} here, with a gain of {signed(gain[row])} nats. Black: the outcome, "
+                f"{what} here ({signed(gain[row])} nats in log score). Black: the outcome, "
                 f"{text(at['observed'])} {escape(short_unit(domain))}.",
                 f"Density of base and energy model where the tilt {what}",
                 [("base", "base"), ("ebm", "energy model"), ("observed", "outcome")],

@@ -69,7 +69,7 @@ def forecast_section(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) 
                 f"{unit}, {dated(first['time'], domain.frequency)}",
             ),
             f"Density of the forecast. The coloured tail is the probability of an outcome {in_words(event)}: "
-            f"{percent(chance)}.",
+            f"{spoken(chance)}.",
             f"{label}: forecast density for {dated(first['time'], domain.frequency)}",
         )
         content += pair(fan, curve) + forecast_table(label, steps, domain)
@@ -81,8 +81,8 @@ def sentence(part: dict[str, Any], domain: Any) -> str:
     step = part["steps"][0]
     low, high = step["interval_90"]
     (event, chance), *others = step["events"].items()
-    chances = [f"{in_words(event)} is {percent(chance)}"]
-    chances += [f"{in_words(other)} {percent(p)}" for other, p in others]
+    chances = [f"{in_words(event)} is {spoken(chance)}"]
+    chances += [f"{in_words(other)} {spoken(p)}" for other, p in others]
     return (
         f"The data end with {dated(part['origin'], domain.frequency)}. For "
         f"{dated(step['time'], domain.frequency)} the forecast has a mean of {text(step['mean'])} "
@@ -121,6 +121,11 @@ def percent(p: float) -> str:
     return f"{100 * p:.1f} %"
 
 
+def spoken(p: float) -> str:
+    """A probability inside a sentence."""
+    return percent(p).replace("<", "below")
+
+
 def forecast_table(label: str, steps: list[dict[str, Any]], domain: Any) -> str:
     events = list(steps[0]["events"])
     rows = [
@@ -138,7 +143,7 @@ def forecast_table(label: str, steps: list[dict[str, Any]], domain: Any) -> str:
         "For",
         "mean",
         *(f"{100 * float(q):g} % quantile" for q in QUANTILES),
-        *(f"P({e.replace('<=', '≤').replace('>=', '≥').replace('-', '−')})" for e in events),
+        *(f"P(y {e.replace('<=', '≤').replace('>=', '≥').replace('-', '−')})" for e in events),
     ]
     caption = f"{label}: mean and quantiles in {short_unit(domain)}, and probabilities of outcomes"
     return table(caption, columns, rows)

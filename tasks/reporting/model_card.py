@@ -141,7 +141,7 @@ def gain_table(found: list[Block]) -> str:
             d = b.paired[peer]
             cells.append(f"{signed(d['log_score_gain'])} ± {text(d['se'], 3)} ({text(d['t'], 1)})")
         rows.append([f"over {in_sentence(peer)}", *cells])
-    return table(["", *(b.label for b in found)], rows)
+    return table(["Gain", *(b.label for b in found)], rows)
 
 
 def calibration(found: list[Block]) -> str:
@@ -156,7 +156,7 @@ def calibration(found: list[Block]) -> str:
     levels = [
         f"below the {100 * float(level):g} % quantile" for level in found[0].models["ebm"].get("var", ())
     ]
-    return table(["", "inside the 50 % interval", "inside the 90 % interval", *levels], rows)
+    return table(["Forecasts", "inside the 50 % interval", "inside the 90 % interval", *levels], rows)
 
 
 def weaknesses(found: list[Block], params: DomainParams) -> str:

@@ -129,7 +129,8 @@ def page(
         f'class="eyebrow">{escape(eyebrow)}</p><h1>{escape(headline)}</h1>'
         f'<p class="lead">{escape(lead)}</p><div class="tiles">{figures}</div></div></header>\n'
     )
-    others = top + "".join(section.content for section in sections)
+    # The provenance has names of files and settings, in which a word is no term to be explained.
+    others = top + "".join(section.content for section in sections if section.anchor != "provenance")
     document = (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '

@@ -167,9 +167,9 @@ def how_it_works(scores: dict[str, Any], parameters: int) -> str:
     )
     if inherited:
         content += paragraph(
-            "The base is also tilted by an energy that was learned on seven other markets, for each year on "
-            "earlier dates alone. Its weight follows from its gains on those markets and from the past of "
-            "this file. If it made past forecasts of this file worse, it is not used."
+            "The base is also tilted by a second energy, which was learned on seven other markets, for "
+            "each year on earlier dates alone. Its weight follows from its gains on those markets and from "
+            "the past of this file. If it made past forecasts of this file worse, it is not used."
         )
     rows = [
         Row(

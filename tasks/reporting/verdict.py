@@ -62,8 +62,9 @@ def headline(found: Sequence[Block], domain: Any, unseen: str) -> str:
             f"{joined} it is {second} {base} ({amount(own)}).{losses(found[1:], domain)}"
         )
     best = max(found, key=lambda b: b.paired[domain.reference]["t"])
+    which = "most clearly" if clear(best.paired[domain.reference]) == "better" else "highest t"
     return (
-        f"On {unseen} the energy model was {over_leads(found, domain.reference)} {reference} (most clearly "
+        f"On {unseen} the energy model was {over_leads(found, domain.reference)} {reference} ({which} "
         f"{best.label} ahead: {amount(best.paired[domain.reference])}), and {over_leads(found, 'base')} "
         f"{base}.{losses(found, domain)}"
     )

@@ -25,7 +25,7 @@ def alarm_page(name: str, found: dict[str, Any], history: pd.DataFrame, notes: l
     today, ours = found["today"], found["models"]["ebm"]
     events = len(found["caught"]) + len(found["missed"])
     sentence = (
-        f"{name}, {found['event']}: an alarm preceded {len(found['caught'])} of {events} events between "
+        f"{name}: an alarm preceded {len(found['caught'])} of {events} events between "
         f"{found['test'][0]} and {found['test'][1]}. There were {text(found['false_alarms_per_year'], 1)} "
         f"false alarms a year (budget {text(found['budget'], 1)}) and alarms on "
         f"{text(100 * found['alarm_days'], 0)} % of the dates."
@@ -34,6 +34,12 @@ def alarm_page(name: str, found: dict[str, Any], history: pd.DataFrame, notes: l
         f"At the last date, {today['date']}, the probability of the event is "
         f"{text(100 * today['probability'], 1)} %. There is {'an alarm' if today['alarm'] else 'no alarm'}."
     )
+    question = paragraph(
+        f"At each date, how likely is it that {_in_words(found['event'])}? An alarm is raised where the "
+        "probability reaches the threshold of the year. The threshold follows from earlier years and the "
+        "budget of false alarms.",
+        "big",
+    )
     tiles = [
         (text(ours["auroc"], 3), "AUROC (0.5 is chance)"),
         (text(ours["brier_skill"], 3), "Brier skill (0 is the base rate)"),
@@ -41,7 +47,7 @@ def alarm_page(name: str, found: dict[str, Any], history: pd.DataFrame, notes: l
         (text(found["false_alarms_per_year"], 2), "false alarms a year"),
     ]
     sections = [
-        Section("event", "Event", "What is forecast", paragraph(_meaning(found["event"]), "big")),
+        Section("event", "Event", "What is forecast", question),
         Section("history", "History", "Alarms and events over time", _history(found, history)),
         Section("peers", "Beside peers", "The model beside its peers", _scores(found)),
         Section("events", "Events", "Events caught and missed, and false alarms", _events(found)),
@@ -49,11 +55,11 @@ def alarm_page(name: str, found: dict[str, Any], history: pd.DataFrame, notes: l
         trust.glossary(),
     ]
     title = f"Basin: alarms of {name}"
-    return page(title, f"Basin · {found['event']}", sentence, lead, tiles, sections)
+    return page(title, f"Basin · {name}: {_in_words(found['event'])}", sentence, lead, tiles, sections)
 
 
-def _meaning(text_of_event: str) -> str:
-    """Sentences that say what is forecast and what an alarm is."""
+def _in_words(text_of_event: str) -> str:
+    """The event in words, such as "the lowest return over the next 21 rows is −8.0 % or lower"."""
     event = parse(text_of_event)
     rows = count_of(event.steps, "row")
     what = {
@@ -62,11 +68,7 @@ def _meaning(text_of_event: str) -> str:
         "end": f"the return after {rows}",
         "sum": f"the sum of the returns of the next {rows}",
     }[event.what]
-    edge = f"{text(100 * event.threshold, 1)} % or {'lower' if event.below else 'higher'}"
-    return (
-        f"How likely is it at each date that {what} will be {edge}? An alarm is raised where the probability "
-        "reaches the threshold of the year, which follows from earlier years and the budget of false alarms."
-    )
+    return f"{what} is {text(100 * event.threshold, 1)} % or {'lower' if event.below else 'higher'}"
 
 
 def _history(found: dict[str, Any], history: pd.DataFrame) -> str:

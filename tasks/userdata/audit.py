@@ -28,7 +28,9 @@ def audit_table(frame: pd.DataFrame, spec: Spec, progress: Progress = silent) ->
     absent = sorted(name for name in {*spec.named, *spec.inputs, *spec.limits} if name not in frame.columns)
     if absent:
         found = ", ".join(map(str, frame.columns[:20]))
-        raise BasinError(f"no column {', '.join(absent)}; found {found}")
+        raise BasinError(
+            f"no column {', '.join(absent)}; found {found}; give the name of a column of the table"
+        )
     if frame.empty:
         raise BasinError("no rows below the header; give a file with data")
     evidence = TableEvidence(frame.reset_index(drop=True), spec)

@@ -26,7 +26,7 @@ FEW = 0.01
 """Share of values that are not positive below which they are taken for errors in a file of prices."""
 
 CARRIED = 5
-"""Most rows in a row for which the last known value of an input is used where it is missing."""
+"""Most consecutive rows in which the last known value of an input replaces a missing one."""
 
 OHLC = ("open", "high", "low")
 
@@ -66,7 +66,8 @@ def _netcdf(path: Path, request: Request) -> pd.DataFrame:
     with xr.open_dataset(path, engine="h5netcdf") as data:
         if request.target not in data.variables:
             raise BasinError(
-                f"{path}: no variable {request.target}; found {', '.join(map(str, data.variables))}"
+                f"{path}: no variable {request.target}; found {', '.join(map(str, data.variables))}; give "
+                "the name of a variable of the file"
             )
         wanted = [n for n in (request.target, *request.exog) if n in data.variables]
         held = data[wanted]
@@ -134,7 +135,8 @@ def _require(frame: pd.DataFrame, request: Request, label: str) -> None:
     absent = [name for name in wanted if name not in frame.columns]
     if absent:
         raise BasinError(
-            f"{label}: no column {', '.join(absent)}; found {', '.join(map(str, frame.columns))}"
+            f"{label}: no column {', '.join(absent)}; found {', '.join(map(str, frame.columns))}; give the "
+            "name of a column of the file"
         )
 
 
@@ -263,7 +265,7 @@ def _frequency(table: pd.DataFrame, label: str, notes: list[str]) -> str:
             f"{label}: rows are {usual:.3g} days apart; expected business days (B), days (D), weeks (W), "
             "months (MS) or hours (h): resample the file to one of them"
         )
-    notes.append(f"frequency {freq}: rows are {usual:.3g} days apart")
+    notes.append(f"frequency {freq}: rows are {usual:.3g} day{'' if usual == 1 else 's'} apart")
     return freq
 
 

@@ -1,4 +1,4 @@
-"""Domains of user files, made for one file each."""
+"""Domains for the series of a user's file, which are made when the file is read."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -39,7 +39,8 @@ def propose(frame: pd.DataFrame, name: str, keys: tuple[str, ...] = ()) -> dict[
     frame = typed(frame)
     absent = [key for key in keys if key not in frame]
     if absent:
-        raise BasinError(f"no column {', '.join(absent)}; found {', '.join(map(str, frame.columns[:20]))}")
+        columns = ", ".join(map(str, frame.columns[:20]))
+        raise BasinError(f"no column {', '.join(absent)}; found {columns}; give the name of a column")
     if frame.empty:
         raise BasinError("no rows below the header; give a file with data")
     wanted = [_expect("table_columns_to_match_set", "the same columns",
