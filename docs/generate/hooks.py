@@ -12,6 +12,7 @@ from pathlib import Path
 import architecture
 import command_line
 import core_reference
+import glossary
 import parameters
 import repository_files
 import scores_schema
@@ -26,6 +27,7 @@ LINK = re.compile(r"(?<=\]\()([^)\s#:]+)(?=[)#])")
 """Matches the target of a Markdown link to a file, without the fragment."""
 
 DIAGRAM = "<!-- architecture -->"
+GLOSSARY = "<!-- glossary -->"
 
 sources: dict[str, Path] = {}
 """Source file of each page, by the page's path in ``docs/``. Links on the page are relative to this file."""
@@ -68,7 +70,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Insert the architecture diagram and redirect links to pages of the site."""
+    """Insert the architecture diagram and the glossary, and redirect links to pages of the site."""
     source = sources[page.file.src_uri]
     names = {path: name for name, path in sources.items()} | {ROOT / "README.md": "index.md"}
 
@@ -79,4 +81,5 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             name = target.relative_to(DOCS).as_posix()
         return match.group() if name is None else os.path.relpath(name, Path(page.file.src_uri).parent)
 
-    return LINK.sub(on_the_site, markdown.replace(DIAGRAM, architecture.diagram(ROOT)))
+    markdown = markdown.replace(DIAGRAM, architecture.diagram(ROOT)).replace(GLOSSARY, glossary.table())
+    return LINK.sub(on_the_site, markdown)

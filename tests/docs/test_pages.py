@@ -41,6 +41,13 @@ def test_every_part_of_the_schema_is_on_the_page(generator, project_root: Path) 
     assert "| `test` | list of 2 dates | yes |" in page
 
 
+def test_every_term_is_in_the_glossary_once_and_in_order(generator, project_root: Path) -> None:
+    rows = generator("glossary").table().splitlines()[2:]
+    names = [row.split(" | ")[0].removeprefix("| ").lower() for row in rows]
+    assert names == sorted(set(names)) and "crps" in names
+    assert "<!-- glossary -->" in (project_root / "docs/concepts/glossary.md").read_text(encoding="utf-8")
+
+
 def test_the_picture_leaves_out_imports_that_follow_from_others(generator) -> None:
     graph = {"a": {"b", "c", "d"}, "b": {"c"}, "c": {"d"}, "d": set()}
     assert generator("architecture").without_detours(graph) == {

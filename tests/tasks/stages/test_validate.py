@@ -105,7 +105,7 @@ def test_a_failure_leaves_the_record_and_shows_every_row_in_data_docs(root: Path
         ('{"suite": "climate"}', "expected `suite`"),
         (
             '{"suite": "c", "expectations": [{"type": "expect_column_to_exist"}]}',
-            "expectation 1: keys type, ",
+            "expectation 1: keys type; ",
         ),
         ("{", "not valid JSON"),
     ],
