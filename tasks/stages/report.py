@@ -7,7 +7,7 @@ from typing import Any
 from tasks.domains import get_domain
 from tasks.reporting import comparison, energies, trust
 from tasks.reporting.forecast import forecast_section
-from tasks.reporting.labels import dated, in_sentence, series_name, signed, text
+from tasks.reporting.labels import dated, in_sentence, periods, series_name, signed, text
 from tasks.reporting.page import Section, page
 from tasks.reporting.verdict import Block, blocks, headline, short_unit
 from tasks.runtime.errors import BasinError
@@ -40,8 +40,7 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
     found = blocks(scores, domain.frequency)
     first, last = forecasts["time"].min(), forecasts["time"].max()
     dates = forecasts["time"].nunique()
-    kind = "trading days" if domain.frequency == "B" else "months"
-    unseen = f"{dates:,} {kind} not used in fitting ({first.year} to {last.year})"
+    unseen = f"{periods(domain.frequency, dates)} not used in fitting ({first.year} to {last.year})"
     sentence = headline(found, domain, unseen)
     progress("report", 0, 1)
 
