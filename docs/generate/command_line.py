@@ -10,8 +10,8 @@ from flows.cli.app import app
 INTRODUCTION = """# Command line
 
 All commands of `basin` with their arguments and options, as printed by `basin COMMAND --help`. If an error
-can be corrected by the user, a command prints one line on standard error and ends with exit code 1. The guides
-explain the commands by example, starting with [Your own file](../../docs/guides/own-files.md).
+can be corrected by the user, a command prints one line on standard error and ends with exit code 1. The
+guides explain the commands by example, starting with [Your own file](../../docs/guides/own-files.md).
 """
 
 
