@@ -1,6 +1,6 @@
-# Everything a user or CI runs. `make run` and `make test` need git, make and Python 3.11-3.13, nothing else.
-# On Linux the index's default torch is the CUDA build, several GB; a CPU build comes from PyTorch's own
-# index:  make setup PIP_EXTRA="--extra-index-url ADDRESS-OF-THE-CPU-INDEX"
+# Commands for users and CI. `make run` and `make test` need only git, make and Python 3.11-3.13.
+# On Linux the default PyTorch is the CUDA build of several gigabytes. For the CPU build use PyTorch's own index:
+#   make setup PIP_EXTRA="--extra-index-url ADDRESS-OF-THE-CPU-INDEX"
 
 PYTHON ?= $(shell for v in python3.13 python3.12 python3.11 python3; do \
   $$v -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$v && break; done)
@@ -9,7 +9,7 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 DOCS_STAMP := .venv/.docs
 
-# A row of `python -m benchmarks` each: the applications and what belongs to them.
+# Each of these is a row of `python -m benchmarks` and has a target bench-NAME.
 APPLICATIONS := images anomaly mri music social speech divergence lean
 
 .PHONY: setup run test test-slow lint bench bench-forecast bench-chaos bench-audit bench-core $(APPLICATIONS:%=bench-%) docs docs-serve tensorboard repro lock clean
@@ -26,8 +26,8 @@ $(STAMP): pyproject.toml constraints.txt
 run: setup
 	$(BIN)/basin run
 
-# Two processes, since most tests keep one core busy, and one thread in each of the many that tests start: threads
-# that wait for each other's cores wait long.
+# Two processes, because most tests use one core. One thread per process, because more threads than cores slow down
+# all of them.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --durations 15
 
 test: setup
@@ -53,7 +53,7 @@ bench-chaos: setup
 bench-audit: setup
 	$(BIN)/python -m benchmarks audit
 
-# Beside TorchEBM and ebmkit: without their own dependencies, which the environment has as far as needed.
+# TorchEBM and ebmkit are installed without dependencies, because the environment has those that are needed.
 bench-core: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps torchebm==0.8.9 ebmkit==0.16.0
 	$(BIN)/python -m benchmarks core
@@ -65,7 +65,7 @@ $(DOCS_STAMP): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_EXTRA) -c constraints.txt -e ".[docs]"
 	@touch $(DOCS_STAMP)
 
-# The site, in build/site: open build/site/index.html, no server is needed.
+# Build the documentation site in build/site. Open build/site/index.html; no server is needed.
 docs: $(DOCS_STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
@@ -75,11 +75,11 @@ docs-serve: $(DOCS_STAMP)
 tensorboard: setup
 	$(BIN)/tensorboard --logdir runs --host 127.0.0.1
 
-# dvc.yaml says `python`: outside an activated environment it must find ours.
+# The commands of dvc.yaml begin with `python`, which must be that of .venv even if it is not activated.
 repro: setup
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
 
-# The lock of a fresh environment with exactly our dependencies; local build labels (+cpu) are left out.
+# Write constraints.txt from a fresh environment with the project's dependencies, without local labels such as +cpu.
 lock:
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet $(PIP_EXTRA) -e ".[dev,docs]"
@@ -87,7 +87,7 @@ lock:
 	  | sed 's/+cpu$$//'; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
 
-# Environment, caches and run records; data, models and DVC's cache stay.
+# Delete the environment, caches and run records. Data, models and DVC's cache are kept.
 clean:
 	rm -rf .venv build runs *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""Basin for notebooks: energy-based forecasts of your own series, judged beside the classical models."""
+"""Python interface of Basin: backtests, forecasts and alarms for your own time series."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -30,10 +30,10 @@ def backtest(
     peers: Sequence[str] | None = None,
     **options: Any,
 ) -> Backtest:
-    """Forecast every date of a test block from the past alone and score it beside the classical models.
+    """Backtest the energy-based model and the classical models on the dates of a test block.
 
-    Each date is forecast as a whole distribution. The folder ``out`` gets ``scores.json``,
-    ``forecasts.parquet``, ``report.html`` and ``model/``.
+    Each date is forecast from earlier data only, as a full distribution, and scored. The results are written
+    to the folder ``out``: ``scores.json``, ``forecasts.parquet``, ``report.html`` and ``model/``.
 
     Parameters
     ----------
@@ -46,20 +46,20 @@ def backtest(
     out : str or Path
         Folder for the results.
     exog : sequence of str, optional
-        Further columns, known at the same time as the target.
+        Columns used as further inputs. Their values must be known at the same time as those of the target.
     leads : sequence of int, default (1,)
         Steps ahead, in rows.
     test_from, test_to : str or date, optional
         First and last date to score. By default the last fifth of the rows is scored.
     peers : sequence of str, optional
-        Names of the models to compare with. By default they follow from the kind of the data.
+        Names of the models to compare with. The default depends on the kind of the data.
     **options
-        Further options, as ``basin backtest --help`` lists them. Those of the data that are unset are
-        inferred and reported in the notes. ``series`` is the column that tells many series apart. ``kind`` is
-        one of ``price``, ``level`` and ``rate``. ``freq`` is one of ``B``, ``D``, ``W``, ``MS`` and ``h``.
-        ``refit`` is the number of rows between refits of the classical models. ``seeds`` is the number of
-        networks, 5 by default. With ``dev=True`` dates before ``test_from`` are tested and nothing later is
-        read. ``on_bad_row`` is ``"stop"`` or ``"drop"``.
+        Further options, which ``basin backtest --help`` describes. Unset options that describe the data are
+        inferred and reported in the notes of the result. ``series`` is the column with the name of the
+        series, for tables of several. ``kind`` is one of ``price``, ``level`` and ``rate``. ``freq`` is one
+        of ``B``, ``D``, ``W``, ``MS`` and ``h``. ``refit`` is the number of rows between refits of the
+        classical models. ``seeds`` is the number of networks, 5 by default. With ``dev=True`` the scored
+        dates lie before ``test_from``, and no later row is read. ``on_bad_row`` is ``"stop"`` or ``"drop"``.
 
     Returns
     -------
@@ -69,8 +69,8 @@ def backtest(
     Raises
     ------
     tasks.runtime.errors.BasinError
-        If the data have bad rows, or the request does not fit them. The message is one line that says what
-        was found and what to do.
+        If the data have invalid rows, or if the options do not suit the data. The message is one line that
+        says what was found and what to do.
     TypeError
         If an option is unknown.
     ValueError
@@ -78,7 +78,7 @@ def backtest(
 
     Examples
     --------
-    Score the closing prices of the NASDAQ that come with ``arch``. Models are trained, which takes minutes.
+    Backtest the closing prices of the NASDAQ, which the package ``arch`` ships. This takes a few minutes.
 
     >>> import basin
     >>> from arch.data import nasdaq
@@ -113,10 +113,11 @@ def forecast(
     model: str | Path | None = None,
     **options: Any,
 ) -> Forecast:
-    """Forecast the steps after the last row of the data, each as a whole distribution.
+    """Forecast the steps after the last row of the data, each as a full distribution.
 
-    The folder ``out`` gets ``forecast.json`` and, unless ``model`` is given, ``model/``. Several leads of a
-    price or a rate are forecast as joint paths, which are written to ``paths.parquet``.
+    The results are written to the folder ``out``: ``forecast.json`` and, unless ``model`` is given,
+    ``model/``. Several leads of a price or a rate are forecast as joint paths, which are written to
+    ``paths.parquet``.
 
     Parameters
     ----------
@@ -129,11 +130,11 @@ def forecast(
     out : str or Path
         Folder for the results.
     exog : sequence of str, optional
-        Further columns, known at the same time as the target.
+        Columns used as further inputs. Their values must be known at the same time as those of the target.
     leads : sequence of int, default (1,)
         Steps ahead, in rows.
     model : str or Path, optional
-        The ``model/`` that a backtest or forecast left. With it, nothing is refitted.
+        Folder ``model/`` of an earlier backtest or forecast. Its model is used without a refit.
     **options
         ``series``, ``kind``, ``freq``, ``refit``, ``seeds`` and ``on_bad_row``, as in :func:`backtest`.
 
@@ -145,14 +146,14 @@ def forecast(
     Raises
     ------
     tasks.runtime.errors.BasinError
-        If the data have bad rows, or the request or the model does not fit them. The message is one line that
-        says what was found and what to do.
+        If the data have invalid rows, or if the options or the model do not suit the data. The message is one
+        line that says what was found and what to do.
     TypeError
         If an option is unknown.
 
     Examples
     --------
-    Forecast the next day with the model that the example of :func:`backtest` left.
+    Forecast the next day with the model of the example of :func:`backtest`.
 
     >>> import basin
     >>> from arch.data import nasdaq
@@ -180,9 +181,10 @@ def alarm(
     test_to: str | date | None = None,
     **options: Any,
 ) -> Alarm:
-    """Estimate the probability of an event day by day, and raise alarms within a budget of false ones.
+    """Estimate the probability of an event for each date and raise alarms within a budget of false alarms.
 
-    The folder ``out`` gets ``alarm.json``, ``alarm.parquet``, ``alarm.png`` and ``report.html``.
+    The results are written to the folder ``out``: ``alarm.json``, ``alarm.parquet``, ``alarm.png`` and
+    ``report.html``.
 
     Parameters
     ----------
@@ -193,16 +195,17 @@ def alarm(
     target : str
         Column of the prices.
     event : str
-        Event on the path from a date, such as ``min<=-0.08@21``, a fall of 8 % within 21 rows. It is ``min``,
-        ``max``, ``sum`` or ``end``, then ``<=`` or ``>=``, a simple return, ``@`` and the number of steps.
+        Event in the rows that follow a date. For example, ``min<=-0.08@21`` is a fall of 8 % or more within
+        21 rows. An event consists of a statistic (``min``, ``max``, ``sum`` or ``end``), ``<=`` or ``>=``, a
+        simple return, ``@`` and the number of rows.
     out : str or Path
         Folder for the results.
     exog : sequence of str, optional
-        Further columns, known at the same time as the target.
+        Columns used as further inputs. Their values must be known at the same time as those of the target.
     max_false_alarms_per_year : float, default 2.0
-        Budget that sets the threshold of each year from the years before it.
+        Budget of false alarms. The threshold of each year is chosen on the years before to stay within it.
     test_from, test_to : str or date, optional
-        First and last date to score. By default the later half of the dates with a probability is scored.
+        First and last date to score. By default the second half of the dates with a probability is scored.
     **options
         ``freq``, ``dev`` and ``on_bad_row``, as in :func:`backtest`.
 
@@ -214,7 +217,7 @@ def alarm(
     Raises
     ------
     tasks.runtime.errors.BasinError
-        If the data are not one series of prices, have bad rows or too few of them, or if the event or the
+        If the data are not one series of prices, have invalid rows or too few rows, or if the event or the
         budget is not valid. The message is one line that says what was found and what to do.
     TypeError
         If an option is unknown.
@@ -223,6 +226,8 @@ def alarm(
 
     Examples
     --------
+    Warn of falls of 8 % or more within 21 trading days of the NASDAQ.
+
     >>> import basin
     >>> from arch.data import nasdaq
     >>> frame = nasdaq.load().reset_index()  # doctest: +SKIP

@@ -1,6 +1,6 @@
-"""Every speed and quality figure of the documentation, as one command each: ``python -m benchmarks``."""
+"""Benchmarks that measure the speed and quality figures of the documentation: ``python -m benchmarks``."""
 
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-"""The project's root."""
+"""Root folder of the project."""

@@ -1,8 +1,9 @@
 """``python -m benchmarks [ROW ...] [--dev] [--tables]``: run the named rows or groups of rows, or all.
 
-Each row that runs to its end is written to ``benchmarks/results/ROW.json``. The exit code is 1 if a target is
-missed or a row cannot be measured. ``--dev`` scores forecasts before their test blocks and writes nothing.
-``--tables`` runs no row and writes the tables of ``docs/results`` from the results.
+A row is a benchmark with one or several figures. Each row that completes is written to
+``benchmarks/results/ROW.json``. The exit code is 1 if a target is missed or a row cannot be measured.
+``--dev`` scores forecasts on dates before their test blocks and writes nothing. ``--tables`` runs no row and
+writes the tables of the README and of ``docs/results`` from the stored results.
 """
 
 import argparse
@@ -60,11 +61,19 @@ GROUPS = {
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measure the figures.", allow_abbrev=False
+        prog="python -m benchmarks",
+        description="Measure the figures of the documentation.",
+        allow_abbrev=False,
     )
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"{', '.join(GROUPS)}, or one of their rows")
-    parser.add_argument("--dev", action="store_true", help="score before the test blocks, write nothing")
-    parser.add_argument("--tables", action="store_true", help="write the tables of docs/results, run nothing")
+    parser.add_argument(
+        "rows", nargs="*", metavar="ROW", help=f"a group ({', '.join(GROUPS)}) or a row; default: all"
+    )
+    parser.add_argument(
+        "--dev", action="store_true", help="score dates before the test blocks and write nothing"
+    )
+    parser.add_argument(
+        "--tables", action="store_true", help="only write the tables of README and docs/results"
+    )
     options = parser.parse_args(arguments)
     if options.tables:
         for path in write_tables(read()):
@@ -73,7 +82,7 @@ def main(arguments: list[str]) -> int:
     chosen = [row for name in options.rows or GROUPS for row in GROUPS.get(name, [name])]
     unknown = [name for name in chosen if name not in ROWS]
     if unknown:
-        print(f"benchmarks: no row {unknown[0]}; the rows are {', '.join(ROWS)}", file=sys.stderr)
+        print(f"benchmarks: unknown row {unknown[0]}; expected one of {', '.join(ROWS)}", file=sys.stderr)
         return 2
     return run_rows({name: ROWS[name] for name in chosen}, dev=options.dev)
 

@@ -1,4 +1,4 @@
-"""Results of the benchmarks: one JSON file a row, ``benchmarks/results/ROW.json``, written by the runner."""
+"""Results of the benchmarks: one JSON file per row, ``benchmarks/results/ROW.json``."""
 
 import datetime
 import platform
@@ -15,11 +15,11 @@ from tasks.runtime.files import atomic_write
 
 RESULTS = ROOT / "benchmarks" / "results"
 WRITTEN = ("benchmarks/results", "docs/results")
-"""Folders that the runner writes: a change of them does not make the measured code another."""
+"""Folders with results. Changes in them do not count as changes of the measured code."""
 
 
 class Figure(BaseModel):
-    """One measured figure beside its target."""
+    """One measured figure and its target."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,7 +42,7 @@ class Figure(BaseModel):
 
     @classmethod
     def of(cls, row: Row) -> Self:
-        """The figure of a row, with NumPy's numbers made Python's."""
+        """Return the figure of a row, with NumPy numbers converted to Python numbers."""
         interval = None if row.interval is None else (float(row.interval[0]), float(row.interval[1]))
         value = None if row.value is None else float(row.value)
         return cls(
@@ -58,10 +58,10 @@ class Figure(BaseModel):
 
 
 class Result(BaseModel):
-    """The figures of one row of the benchmarks, and what they were measured with.
+    """Figures of one row of the benchmarks, with the commit, date, processor and code of the measurement.
 
-    ``commit`` ends with ``+`` where code was not committed. A ``carried`` result was copied from a table of
-    the README at that commit: its processor and the content of its sources are not on record.
+    ``commit`` ends with ``+`` if there were uncommitted changes. A ``carried`` result was copied from a table
+    of the README at that commit; its processor and the hashes of its sources are not known.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -86,7 +86,7 @@ class Result(BaseModel):
 
 
 def write(result: Result, folder: Path = RESULTS) -> Path:
-    """Write the result of a row, whole or not at all."""
+    """Write the result of a row atomically and return its path."""
     path = folder / f"{result.row}.json"
     with atomic_write(path) as (temporary,):
         temporary.write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -94,7 +94,7 @@ def write(result: Result, folder: Path = RESULTS) -> Path:
 
 
 def read(folder: Path = RESULTS) -> dict[str, Result]:
-    """The results by row; raises ``BasinError`` for a file that does not fit the schema or its name."""
+    """Read all results by row; raises ``BasinError`` for a file that does not match schema and name."""
     found = {}
     for path in sorted(folder.glob("*.json")):
         try:
@@ -111,7 +111,7 @@ def read(folder: Path = RESULTS) -> dict[str, Result]:
 
 
 def commit(root: Path = ROOT) -> str:
-    """Short hash of HEAD, with ``+`` where files other than results differ from it."""
+    """Return the short hash of HEAD, with ``+`` if files other than results have uncommitted changes."""
 
     def git(*arguments: str) -> str:
         command = ["git", *arguments]
@@ -122,7 +122,7 @@ def commit(root: Path = ROOT) -> str:
 
 
 def processor() -> str:
-    """Name of the processor, as the kernel gives it."""
+    """Return the name of the processor as reported by the kernel."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

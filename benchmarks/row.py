@@ -35,17 +35,17 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Row:
-    """A figure beside its target.
+    """A measured figure and its target.
 
     Parameters
     ----------
-    what: what is measured, complete in itself.
-    target: the target in words, or ``shown`` where there is none.
-    measured: the figure as text, with its peers where there are any.
-    met: whether the target is met; true where there is none.
-    value: the figure as a number.
-    unit: the unit of ``value``, such as ``s`` or ``nats``.
-    interval: lower and upper bound of ``value``.
+    what: description of the figure that can be understood by itself.
+    target: target as text, or ``shown`` if there is none.
+    measured: figure as text, with those of peers if there are any.
+    met: whether the target is met; true if there is none.
+    value: figure as a number.
+    unit: unit of ``value``, such as ``s`` or ``nats``.
+    interval: lower and upper bound of a confidence interval for ``value``.
     comparison: the figure beside the best other model.
     """
 

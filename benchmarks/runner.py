@@ -1,4 +1,4 @@
-"""Run rows of the benchmarks, print their figures, and write the result of each row that ran to its end."""
+"""Run benchmarks, print their figures and write the result of each benchmark that completes."""
 
 import datetime
 from collections.abc import Callable, Iterable, Mapping
@@ -15,15 +15,15 @@ Benchmark = Callable[[], Iterable[Row]]
 
 
 def run_rows(chosen: Mapping[str, Benchmark], folder: Path = record.RESULTS, dev: bool = False) -> int:
-    """Run benchmarks by name; 1 if any target is missed or any row cannot be measured, else 0.
+    """Run benchmarks by name; return 1 if a target is missed or a row cannot be measured, else 0.
 
-    A row is written to ``folder`` after its last figure, so an interrupted one leaves the former result as it
-    was. Runs with ``dev`` measure other dates than the row names and are never written.
+    A row is written to ``folder`` after its last figure, so an interrupted row does not change the earlier
+    result. Runs with ``dev`` measure other dates than those in the figures' names and are never written.
     """
     table = Table("figure", "target", "measured", "", title="Benchmarks")
     good = True
     for name, benchmark in chosen.items():
-        # Both before the row runs: it measures the code as it is now.
+        # Recorded before the row runs, because the code may change while it runs.
         commit, code = (None, None) if dev else (record.commit(), sources.hashes(name, benchmark))
         rows = []
         try:

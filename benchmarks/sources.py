@@ -1,4 +1,4 @@
-"""The code that each row of the benchmarks measures, and a hash of its content.
+"""Code that each row of the benchmarks measures, and a hash of its content.
 
 A row depends on its own module and on the files and folders listed here. ``tasks/runtime`` is listed only
 where times, faults or workers are measured.
@@ -87,7 +87,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "divergence": (*LEARNING, "tasks/applications/harness/streaming.py"),
     "lean": PIPELINE,
 }
-"""By row: files and folders below the project's root, beside the row's own module."""
+"""Files and folders in the project that each row depends on, besides its own module."""
 
 
 def _content(file: Path) -> bytes:
@@ -106,9 +106,9 @@ def _content(file: Path) -> bytes:
 
 
 def content_hash(path: Path) -> str | None:
-    """First 16 hexadecimal digits of the sha256 of a file or of all files of a folder; None if missing.
+    """Return 16 hexadecimal digits of the sha256 of a file or a folder's files; None if it is missing.
 
-    Of Python files, comments, docstrings and the texts of errors are left out: they change no figure.
+    Of Python files, comments, docstrings and the texts of errors are left out, as they change no figure.
     """
     if not path.exists():
         return None
@@ -123,16 +123,16 @@ def content_hash(path: Path) -> str | None:
 
 
 def hashes(row: str, benchmark: Callable[..., object]) -> dict[str, str]:
-    """The sources of a row, the module of its function first, with the hash of each."""
+    """Return the sources of a row, its own module first, with the hash of each."""
     module = inspect.getsourcefile(benchmark)
     own = Path(module).resolve().relative_to(ROOT).as_posix() if module else ""
     found = {path: content_hash(ROOT / path) for path in (own, *SOURCES[row])}
     missing = [path for path, content in found.items() if content is None]
     if missing:
-        raise ValueError(f"benchmarks/sources.py: {row} lists {missing[0]}, which is not there")
+        raise ValueError(f"benchmarks/sources.py: {row} lists {missing[0]}, which does not exist")
     return {path: content for path, content in found.items() if content is not None}
 
 
 def changed(sources: dict[str, str], root: Path = ROOT) -> Iterable[str]:
-    """The sources whose content is no longer that of their hash."""
+    """Return the sources whose content has changed since their hash was computed."""
     return [path for path, content in sources.items() if content_hash(root / path) != content]

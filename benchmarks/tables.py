@@ -1,6 +1,6 @@
-"""Tables of figures in Markdown pages, written from the results between two markers.
+"""Tables of figures in Markdown pages, written from the stored results between two markers.
 
-A page says where a table goes and which one, by the name it has in ``TABLES``::
+The first marker has the name of the table in ``TABLES``::
 
     <!-- results: forecasting -->
     <!-- end -->
@@ -50,10 +50,10 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     "applications": ("images", "anomaly", "mri", "social", "music", "speech", "divergence"),
 }
-"""By name, the rows of a table in order. ``ROW: FIGURE`` chooses one figure of a row by its words."""
+"""Rows of each table, in order. ``ROW: FIGURE`` selects one figure of a row by its description."""
 
 PAGES = ("README.md", "docs/results/*.md")
-"""Pages that may have tables; one without markers is left as it is."""
+"""Pages that may have tables. Pages without markers are not changed."""
 
 HEAD = "| figure | target | measured | command | commit |\n|---|---|---|---|---|\n"
 MARKER = re.compile(r"<!-- results: (?P<name>[\w-]+) -->\n(?P<table>(?:(?!<!--).)*?)<!-- end -->", re.DOTALL)
@@ -61,7 +61,7 @@ CODE_CHANGED = ", code changed since"
 
 
 def select(results: Mapping[str, Result], chosen: Iterable[str]) -> list[tuple[Result, Figure]]:
-    """The figures of ``ROW`` or ``ROW: FIGURE``, in order; a whole row without a result has none."""
+    """Return the figures chosen by ``ROW`` or ``ROW: FIGURE``, in order. A row without a result has none."""
     found = []
     for choice in chosen:
         row, _, what = choice.partition(": ")
@@ -70,13 +70,13 @@ def select(results: Mapping[str, Result], chosen: Iterable[str]) -> list[tuple[R
         if what:
             figures = tuple(figure for figure in figures if figure.what == what)
             if not figures:
-                raise BasinError(f"benchmarks/tables.py: no result has the figure {choice!r}")
+                raise BasinError(f"benchmarks/tables.py: no result has the figure {choice!r}; correct TABLES")
         found += [(result, figure) for figure in figures if result is not None]
     return found
 
 
 def table(figures: Iterable[tuple[Result, Figure]], root: Path = ROOT) -> str:
-    """A Markdown table with one figure in each row; a missed target is said beside its figure."""
+    """Return a Markdown table with one figure per row, in which missed targets are marked."""
     rows = []
     for result, figure in figures:
         measured = figure.measured if figure.met else f"**missed:** {figure.measured}"
@@ -94,17 +94,17 @@ def fill(
     tables: Mapping[str, tuple[str, ...]] = TABLES,
     root: Path = ROOT,
 ) -> str:
-    """The page with every table written anew; raises ``BasinError`` for an unknown or unclosed marker."""
+    """Return the page with all tables updated; raises ``BasinError`` for an unknown or unclosed marker."""
 
     def written(marker: re.Match[str]) -> str:
         name = marker["name"]
         if name not in tables:
-            raise BasinError(f"benchmarks/tables.py: no table {name}; the tables are {', '.join(tables)}")
+            raise BasinError(f"benchmarks/tables.py: no table {name}; expected one of {', '.join(tables)}")
         return f"<!-- results: {name} -->\n{table(select(results, tables[name]), root)}<!-- end -->"
 
     filled, count = MARKER.subn(written, page)
     if count != page.count("<!-- results:"):
-        raise BasinError("a marker `<!-- results: NAME -->` has no `<!-- end -->` on a line of its own")
+        raise BasinError("a marker `<!-- results: NAME -->` has no `<!-- end -->` on its own line; add it")
     return filled
 
 
@@ -113,7 +113,7 @@ def pages(root: Path = ROOT) -> list[Path]:
 
 
 def write_tables(results: Mapping[str, Result], root: Path = ROOT) -> list[Path]:
-    """Write the tables of all pages; returns the pages that changed."""
+    """Update the tables of all pages and return the pages that changed."""
     found = []
     for path in pages(root):
         page = path.read_text(encoding="utf-8")

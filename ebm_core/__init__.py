@@ -1,4 +1,4 @@
-"""Energy-based models: tilts of classical forecasts, their normalisers and their training."""
+"""Energy-based models: energies, samplers, normalisers, training objectives and tilts of forecasts."""
 
 from ebm_core.energies.analytic import (
     DoubleWellEnergy,

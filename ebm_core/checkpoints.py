@@ -1,4 +1,4 @@
-"""The whole state of a fit in one safetensors file, from which another process goes on bit for bit."""
+"""Checkpoints: the complete state of a fit in one safetensors file, from which another process resumes."""
 
 import json
 import os
@@ -15,7 +15,7 @@ Tree = dict[str, Any]
 
 
 def save_checkpoint(path: Path, state: Tree) -> None:
-    """Write ``state`` to ``path``, whole or not at all: tensors as they are, the rest as JSON beside them."""
+    """Write ``state`` to ``path`` atomically, tensors as safetensors and other values as JSON metadata."""
     tensors, plain = _split(state)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -24,9 +24,9 @@ def save_checkpoint(path: Path, state: Tree) -> None:
 
 
 def load_checkpoint(path: Path) -> Tree | None:
-    """What :func:`save_checkpoint` wrote, or None where there is no file.
+    """Return the state that :func:`save_checkpoint` wrote, or None if there is no file.
 
-    Raises ``ValueError`` where the file is no checkpoint.
+    Raises ``ValueError`` if the file is not a checkpoint.
     """
     if not path.exists():
         return None
@@ -40,7 +40,7 @@ def load_checkpoint(path: Path) -> Tree | None:
                     at = at.setdefault(parent, {})
                 at[last] = file.get_tensor(name)
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
-        raise ValueError(f"{path} is no checkpoint ({error}); delete it to start the fit anew") from error
+        raise ValueError(f"{path} is no checkpoint ({error}); delete it to start the fit afresh") from error
     return state
 
 
@@ -59,7 +59,7 @@ def _split(state: Tree, prefix: str = "") -> tuple[dict[str, Tensor], Tree]:
 
 
 def optimiser_state(optimiser: torch.optim.Optimizer) -> Tree:
-    """The moments of every parameter, and the learning rate of each group."""
+    """Return the moments of every parameter and the learning rate of each parameter group."""
     state = optimiser.state_dict()
     return {
         "moments": {str(index): values for index, values in state["state"].items()},
@@ -68,7 +68,7 @@ def optimiser_state(optimiser: torch.optim.Optimizer) -> Tree:
 
 
 def restore_optimiser(optimiser: torch.optim.Optimizer, saved: Tree) -> None:
-    """Put back what :func:`optimiser_state` gave."""
+    """Restore a state that :func:`optimiser_state` returned."""
     state = optimiser.state_dict()
     moments = {int(index): values for index, values in saved["moments"].items()}
     for i, group in enumerate(state["param_groups"]):

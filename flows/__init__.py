@@ -1,10 +1,10 @@
-"""Order, retries, schedules, progress: Prefect flows and the ``basin`` command line; no science."""
+"""Prefect flows and the ``basin`` command line: order of stages, retries, schedules and progress."""
 
 import os
 
-import tasks  # noqa: F401  (its telemetry defaults come first)
+import tasks  # noqa: F401  (turns telemetry off before Prefect is imported)
 
-# Read when Prefect is first imported, so set here. These are defaults: what the user set stays.
+# Prefect reads these variables when it is first imported. Values that the user has set are kept.
 for _name, _value in {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",

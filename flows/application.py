@@ -1,4 +1,4 @@
-"""An application's own run as one Prefect flow: a task a stage, DVC the judge of whether any has to run."""
+"""Prefect flow of an application: one task per stage. DVC decides whether the application is stale."""
 
 import base64
 import time
@@ -26,7 +26,10 @@ from tasks.runtime.workspace import Workspace
 
 @task(task_run_name="{stage} {name}", **STAGE_TASK)
 def stage_task(stage: str, name: str, act: Callable[[Progress], None] | None, out: Path, verdict: str) -> Any:
-    """Run one stage, or where there is nothing to ``act`` end *Cached*, as DVC's ``verdict`` says."""
+    """Run one stage by calling ``act``; with ``act=None`` the task ends in the state *Cached*.
+
+    ``verdict`` is the decision of DVC, recorded as the outcome of the stage.
+    """
     record, began, hear = StageRecord(stage, name), time.monotonic(), listener.get()
     show = UiProgress(stage, name)
 
@@ -42,7 +45,7 @@ def stage_task(stage: str, name: str, act: Callable[[Progress], None] | None, ou
     finally:
         record.seconds = round(time.monotonic() - began, 3)
         hear.ended(stage, name, record.outcome, record.seconds)
-    with suppress(httpx.HTTPError):  # the UI is a view: losing it must not lose the work
+    with suppress(httpx.HTTPError):  # results must not be lost because the UI cannot be reached
         show_artifacts(stage, name, out)
     if act is None:
         return Completed(name="Cached", message=f"DVC: {verdict}", data=record.as_dict())
@@ -51,10 +54,11 @@ def stage_task(stage: str, name: str, act: Callable[[Progress], None] | None, ou
 
 @flow(name="basin-application", flow_run_name="{name}", persist_result=False, result_serializer="json")
 def application(name: str, root: str = ".") -> Any:
-    """Bring the application ``name`` below ``root`` up to date; ends Failed with one line where a stage does.
+    """Bring the application ``name`` of the project ``root`` up to date.
 
-    What was learned is handed from stage to stage in memory, peers included, so DVC knows the application
-    as one stage: nothing of it runs, or all.
+    The stages of an application pass fitted models on in memory. For DVC the application is therefore a
+    single stage, which runs completely or not at all. If a stage fails, the flow ends in the state Failed
+    with a one-line message.
     """
     folder = Path(root).resolve()
     run, workspace = project_run(name, folder), Workspace(folder, name)
@@ -85,16 +89,14 @@ def application(name: str, root: str = ".") -> Any:
 
 
 def show_artifacts(stage: str, name: str, out: Path) -> None:
-    """Put what a reader wants to see of this stage into the Prefect UI."""
+    """Publish the results of a stage in the Prefect UI: scores, landscape image or link to the report."""
     if stage == "evaluate":
         scores = read_json(out / "scores.json")
         rows = [
             {"model": model} | {m: round(value, 4) for m, value in found.items()}
             for model, found in scores["models"].items()
         ]
-        words = (
-            f"{name}: the energy model (ebm) beside its peers, means over {counted(scores['seeds'], 'seed')}"
-        )
+        words = f"{name}: the energy model (ebm) and its peers, means over {counted(scores['seeds'], 'seed')}"
         create_table_artifact(rows, key=f"scores-{name}", description=words)
     elif stage == "landscape":
         found = read_json(out / "landscape" / "landscape.json")

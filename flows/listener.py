@@ -5,23 +5,23 @@ from typing import Protocol
 
 
 class Listener(Protocol):
-    """Told from any thread; must not raise."""
+    """Callbacks of a run. They are called from several threads and must not raise."""
 
     def began(self, stage: str, domain: str) -> None:
-        """The stage was asked about, and runs if it is stale."""
+        """Called before DVC is asked whether the stage is stale."""
 
     def progressed(self, stage: str, domain: str, label: str, done: int, total: int) -> None:
-        """``done`` of ``total`` units of the stage's present work are finished."""
+        """Called when ``done`` of the ``total`` units of the current step of a stage are finished."""
 
     def ended(self, stage: str, domain: str, outcome: str, seconds: float) -> None:
-        """``outcome`` is ``fresh``, ``restored``, ``ran`` or ``failed``."""
+        """Called when a stage ends; ``outcome`` is ``fresh``, ``restored``, ``ran`` or ``failed``."""
 
     def waiting(self) -> None:
-        """Another run has the project; this one queues."""
+        """Called when this run waits because another run is using the project."""
 
 
 class Deaf:
-    """The listener of a run that nobody watches."""
+    """Listener that ignores every call, used when progress is not shown."""
 
     def began(self, stage: str, domain: str) -> None: ...
 
@@ -32,4 +32,4 @@ class Deaf:
     def waiting(self) -> None: ...
 
 
-listener: ContextVar[Listener] = ContextVar("listener", default=Deaf())  # noqa: B039  (it has no state)
+listener: ContextVar[Listener] = ContextVar("listener", default=Deaf())  # noqa: B039  (a Deaf has no state)

@@ -1,4 +1,4 @@
-"""The whole pipeline as one Prefect flow: every domain's stages in order, the domains side by side."""
+"""Prefect flow of the pipeline: the stages of a domain run in order, the domains in parallel."""
 
 import base64
 from contextlib import suppress
@@ -29,9 +29,9 @@ from tasks.stages import STAGES
 
 @task(task_run_name="{stage} {domain}", **STAGE_TASK)
 def stage_task(stage: str, domain: str, root: str) -> Any:
-    """Bring one stage up to date; its state is *Cached* when DVC found nothing to do."""
+    """Run one stage if it is stale; otherwise the task ends in the state *Cached*."""
     record = bring_stage_up_to_date(stage, domain, Path(root), listener.get(), UiProgress(stage, domain))
-    with suppress(httpx.HTTPError):  # the UI is a view: losing it must not lose the work
+    with suppress(httpx.HTTPError):  # results must not be lost because the UI cannot be reached
         show_artifacts(stage, Workspace(Path(root), domain))
     if Verdict(record.outcome).cached:
         return Completed(name="Cached", message=f"DVC: {record.outcome}", data=record.as_dict())
@@ -40,9 +40,10 @@ def stage_task(stage: str, domain: str, root: str) -> Any:
 
 @flow(name="basin", persist_result=False, result_serializer="json")
 def pipeline(root: str = ".", domains: list[str] | None = None) -> Any:
-    """Bring every stage of ``domains`` (default: all of ``params.yaml``) below ``root`` up to date.
+    """Bring every stage of ``domains`` in the project ``root`` up to date.
 
-    A domain stops at its first failing stage; the others go on. Ends Failed with one line a failure.
+    By default all domains of ``params.yaml`` are run. A domain stops at its first failing stage, while the
+    other domains continue. The flow then ends in the state Failed with one line per failed domain.
     """
     folder = Path(root).resolve()
     chosen = domains or list(load_domains(folder))
@@ -70,7 +71,7 @@ def pipeline(root: str = ".", domains: list[str] | None = None) -> Any:
 
 
 def _collect(domain: str, chain: list[Any]) -> tuple[list[dict[str, Any]], BaseException | None]:
-    """The records of a domain's stages up to the one that failed, and its exception, if any."""
+    """Return the records of a domain's stages up to the first that failed, and its exception, if any."""
     records: list[dict[str, Any]] = []
     for stage, future in zip(STAGES, chain, strict=True):
         future.wait()
@@ -82,7 +83,7 @@ def _collect(domain: str, chain: list[Any]) -> tuple[list[dict[str, Any]], BaseE
 
 
 def show_artifacts(stage: str, workspace: Workspace) -> None:
-    """Put what a reader wants to see of this stage into the Prefect UI."""
+    """Publish the results of a stage in the Prefect UI: scores, images, forecast or link to the report."""
     domain = workspace.domain
     if stage == "evaluate":
         for table in score_tables(read_json(workspace.scores)):

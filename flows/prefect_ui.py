@@ -1,4 +1,4 @@
-"""What a flow shows in the Prefect UI: progress, one line a failure, and which failures are tried again."""
+"""Options of Prefect tasks, their progress in the Prefect UI, and one-line messages of failures."""
 
 import time
 from contextlib import suppress
@@ -14,15 +14,16 @@ from tasks.runtime.workspace import Workspace
 
 
 def transient(_task: Any, _run: TaskRun, state: State) -> bool:
-    """Whether trying again may help: a lost connection or worker, never bad input or a bug."""
+    """Return whether a retry may help: yes after a lost connection or worker, no after bad input or a bug."""
     failure = state.data
-    # By name: importing Ray to ask would cost a cached run more than the whole question.
+    # Classes are compared by name, because importing Ray would slow down a run in which all is cached.
     of_ray = any(kind.__module__.startswith("ray.") for kind in type(failure).__mro__)
     task_error = any(kind.__name__ == "RayTaskError" for kind in type(failure).__mro__)
     return isinstance(failure, ConnectionError | TimeoutError) or (of_ray and not task_error)
 
 
 def one_line(failure: BaseException, stage: str, workspace: Workspace) -> str:
+    """Describe a failure in one line: domain, stage and message, and for a bug where its traceback is."""
     where = f"{workspace.domain} {stage}"
     if isinstance(failure, BasinError):
         return f"{where}: {failure}"
@@ -40,11 +41,11 @@ STAGE_TASK: dict[str, Any] = {
     "result_serializer": "json",
     "cache_policy": NO_CACHE,
 }
-"""Options of every Prefect task that runs a stage: DVC alone decides what is cached."""
+"""Options of every Prefect task that runs a stage. Prefect caches nothing, because DVC does."""
 
 
 class UiProgress:
-    """A progress artifact of one stage, made with its first step and refreshed at most once a second."""
+    """Progress artifact of one stage, created at its first step and updated at most once per second."""
 
     def __init__(self, stage: str, domain: str) -> None:
         self.key = f"progress-{domain}-{stage}"

@@ -1,4 +1,4 @@
-"""A run's own record on disk, beside what Prefect keeps of it."""
+"""Record of a run on disk (``run.json``), independent of Prefect's database."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ from tasks.runtime.workspace import Workspace
 
 
 class RunRecord:
-    """``run.json`` of a workspace: `running` until :meth:`end`, so a run that was killed says so for good."""
+    """``run.json`` of a workspace. Its status is ``running`` until :meth:`end`, also if the run is killed."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace

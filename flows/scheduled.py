@@ -1,4 +1,4 @@
-"""What the deployments of ``prefect.yaml`` run: each in the workspace that its worker stands in."""
+"""Flows of the deployments in ``prefect.yaml``. Each runs in the working directory of its Prefect worker."""
 
 from dataclasses import asdict
 from datetime import UTC, date, datetime
@@ -27,7 +27,7 @@ DATA_STAGES = ("ingest", "validate", "features", "audit")
 
 @flow(name="daily-forecast", persist_result=False, result_serializer="json")
 def daily_forecast(root: str = ".", domains: list[str] | None = None, as_of: date | None = None) -> Any:
-    """The forecast of the day ``as_of`` (default: today) by the current models; nothing is refitted."""
+    """Forecast with the current models, without refitting, from the data of ``as_of`` (default: today)."""
     return _of_each(daily_task, root, domains, as_of)
 
 
@@ -37,14 +37,18 @@ def daily_task(root: str, domain: str, as_of: date) -> dict[str, Any]:
 
     found = daily_forecast(Path(root), domain, as_of)
     alarms = [name for name, part in found["series"].items() if part.get("alarm")]
-    lines = [*forecast_lines(found), *(f"**Alarm**: {name}, an unusually wide lower tail" for name in alarms)]
+    lines = [*forecast_lines(found), *(f"**Alarm**: {name}: unusually low 5 % quantile" for name in alarms)]
     create_markdown_artifact("\n".join(f"- {line}" for line in lines), key=f"daily-{domain}")
     return {"as_of": found["as_of"], "alarms": alarms}
 
 
 @flow(name="daily-monitor", persist_result=False, result_serializer="json")
 def daily_monitor(root: str = ".", domains: list[str] | None = None, as_of: date | None = None) -> Any:
-    """Data and current models of the day ``as_of`` (default: today); a new breach emits ``BREACH``."""
+    """Monitor data and current models on ``as_of`` (default: today).
+
+    A new breach, that is evidence that a model no longer forecasts as well as when it was scored, emits the
+    event ``BREACH``.
+    """
     return _of_each(monitor_task, root, domains, as_of)
 
 
@@ -54,7 +58,9 @@ def monitor_task(root: str, domain: str, as_of: date) -> dict[str, Any]:
 
     found = monitor(Path(root), domain, as_of)
     page = Workspace(Path(root), domain).runs / "monitor" / "monitor.html"
-    words = found["schema"] or ("breach: fit it again" if found["breach"] else "as it was scored")
+    words = found["schema"] or (
+        "breach: the model should be refitted" if found["breach"] else "no evidence of change"
+    )
     create_markdown_artifact(f"**{domain}**: {words}\n\nPage: `{page}`", key=f"monitor-{domain}")
     if found["schema"]:
         raise BasinError(found["schema"])
@@ -66,10 +72,10 @@ def monitor_task(root: str, domain: str, as_of: date) -> dict[str, Any]:
 
 @flow(name="weekly-retrain", persist_result=False, result_serializer="json")
 def weekly_retrain(root: str = ".", domains: list[str] | None = None, as_of: date | None = None) -> State:
-    """The whole pipeline on the data of ``as_of`` (default: today), then the promotion gate.
+    """Run the pipeline on the data known on ``as_of`` (default: today), then the promotion gate.
 
-    Each domain whose stages all ended well has a candidate, which replaces the current model unless it is
-    worse. Ends Failed where a stage or a trial does.
+    Each domain whose stages all completed yields a candidate. The candidate replaces the current model
+    unless it is worse. The flow ends in the state Failed if a stage or a comparison fails.
     """
     from tasks.operations.promotion import commit_retrained
 
@@ -88,7 +94,7 @@ def gate_task(root: str, domain: str) -> dict[str, Any]:
     from tasks.operations.promotion import decide
 
     verdict = decide(Path(root), domain)
-    became = "promoted" if verdict.promoted else "kept out" if verdict.version else "nothing to promote"
+    became = "promoted" if verdict.promoted else "refused" if verdict.version else "nothing to promote"
     create_markdown_artifact(
         f"**{domain} {verdict.version or ''}: {became}**\n\n{verdict.why}", key=f"promotion-{domain}"
     )
@@ -97,7 +103,7 @@ def gate_task(root: str, domain: str) -> dict[str, Any]:
 
 @flow(name="weekly-audit", persist_result=False, result_serializer="json")
 def weekly_audit(root: str = ".", domains: list[str] | None = None, as_of: date | None = None) -> Any:
-    """The sources of ``as_of`` (default: today) validated and audited; fails where a check does."""
+    """Validate and audit the data known on ``as_of`` (default: today); fails if a check fails."""
     folder, chosen, day = _asked(root, domains, as_of)
     set_as_of(folder, chosen, day)
     with one_run_at_a_time(folder, listener.get().waiting):
@@ -120,7 +126,7 @@ def audit_task(root: str, domain: str) -> None:
 
 
 def _of_each(task: Any, root: str, domains: list[str] | None, as_of: date | None) -> dict[str, Any]:
-    """The task's result for each domain, the domains side by side."""
+    """Run ``task`` for all domains in parallel and return the result of each."""
     folder, chosen, day = _asked(root, domains, as_of)
     futures = [task.submit(str(folder), domain, day) for domain in chosen]
     return {domain: future.result() for domain, future in zip(chosen, futures, strict=True)}

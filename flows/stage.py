@@ -1,4 +1,4 @@
-"""One stage, brought up to date and timed: what the flow's tasks and ``basin stage`` both call."""
+"""Run and time one stage if it is stale; called by the tasks of the flow and by ``basin stage``."""
 
 import time
 from dataclasses import asdict, dataclass, field
@@ -13,7 +13,7 @@ from tasks.stages import run_stage
 
 @dataclass
 class StageRecord:
-    """What became of one stage, as ``run.json`` tells it."""
+    """Outcome of one stage, as stored in ``run.json``."""
 
     stage: str
     domain: str
@@ -28,9 +28,10 @@ class StageRecord:
 def bring_stage_up_to_date(
     stage: str, domain: str, root: Path, hear: Listener, progress: Progress | None = None
 ) -> StageRecord:
-    """Ask DVC about the stage, run it if it is stale, tell ``hear``; what the stage raises passes through.
+    """Run the stage if DVC finds it stale, report to the listener ``hear`` and return the outcome.
 
-    ``progress`` is called beside the listener, from the same places.
+    ``progress``, if given, is called together with ``hear.progressed``. Exceptions of the stage are passed
+    on.
     """
     record = StageRecord(stage, domain)
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""``python -m tasks STAGE --domain D``: the entry point of ``dvc repro``, which always runs the stage."""
+"""``python -m tasks STAGE --domain D`` runs a stage unconditionally. ``dvc repro`` calls it."""
 
 import argparse
 import os
@@ -11,11 +11,13 @@ from tasks.stages import STAGES, run_stage
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one stage; 0, or 1 after one line on stderr that says what to mend."""
+    """Run one stage; return 0, or 1 after an error message of one line on stderr."""
     parser = argparse.ArgumentParser(prog="python -m tasks", description="Run one stage of one domain.")
     parser.add_argument("stage", metavar="STAGE", help=", ".join(STAGES))
-    parser.add_argument("--domain", required=True, help="a domain of params.yaml")
-    parser.add_argument("--root", type=Path, default=Path(), help="folder of dvc.yaml and params.yaml")
+    parser.add_argument("--domain", required=True, help="domain listed in params.yaml")
+    parser.add_argument(
+        "--root", type=Path, default=Path(), help="project folder, which holds dvc.yaml and params.yaml"
+    )
     options = parser.parse_args(arguments)
     try:
         run_stage(options.stage, options.domain, options.root.resolve())
@@ -30,5 +32,5 @@ if __name__ == "__main__":
     disconnect()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Past the destructors of native libraries: under load Ray's can abort a process whose work is done.
+    # Skip the destructors of native libraries: on a busy machine Ray's can abort a finished process.
     os._exit(code)

@@ -1,4 +1,4 @@
-"""What every test shares: where the project is, and where the mirror of live sources is, if anywhere."""
+"""Fixtures of all tests: the project's root folder and the data mirror."""
 
 import os
 import shutil
@@ -55,6 +55,6 @@ def made_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(made_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy, with its history and its cache, of a small project that was made once."""
+    """Return a copy of a small project with its git history and DVC cache."""
     small_project.surround(monkeypatch)
     return shutil.copytree(made_project, tmp_path, symlinks=True, dirs_exist_ok=True)

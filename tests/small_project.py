@@ -42,7 +42,7 @@ def retrain(root: Path, level: int) -> None:
 
 
 def surround(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set what git and DVC need to know: who commits, and where Python is."""
+    """Configure git's identity and the Python that DVC's commands use."""
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=":")
     for name in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{name}_NAME", "Test")
@@ -50,7 +50,7 @@ def surround(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make(root: Path) -> Path:
-    """The project in ``root``, its first model committed."""
+    """Create the project in ``root`` and commit its first model."""
     (root / "make.py").write_text(MAKE)
     (root / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE))
     (root / ".gitignore").write_text("/runs/\n/artifacts/\n")

@@ -1,4 +1,4 @@
-"""Artifacts of a small made-up project, in the stages' own formats: for what only reads them."""
+"""Synthetic outputs of stages, in their formats, for tests of code that reads them."""
 
 import shutil
 import struct

@@ -1,4 +1,4 @@
-"""The one-way rule: flows → tasks → ebm_core, no cycles, and what each of them may import at all."""
+"""Rules of imports: flows → tasks → ebm_core, no cycles, and the packages that each may import."""
 
 import ast
 import subprocess
@@ -70,7 +70,7 @@ def modules(root: Path) -> dict[str, Path]:
 
 
 def imports(root: Path) -> dict[str, set[str]]:
-    """The project's modules that each of them names in an import, inside functions and type checks too.
+    """Return the project's modules that each module imports, including those in functions and type checks.
 
     ``from package import module`` is an import of the module, not of the package.
     """
@@ -91,7 +91,7 @@ def imports(root: Path) -> dict[str, set[str]]:
 
 
 def cycles(edges: dict[str, set[str]]) -> list[list[str]]:
-    """Groups of modules each of which imports every other, through others or itself."""
+    """Return groups of modules in which each imports every other, directly or indirectly (cycles)."""
     reached = {name: reachable(name, edges) for name in edges}
     groups = {
         tuple(sorted(other for other in found if name in reached[other]))

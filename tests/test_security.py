@@ -1,4 +1,4 @@
-"""What the project's own code may never do: unpickle, load unsafe YAML, run a shell, listen to the world."""
+"""The project's code must not unpickle, load unsafe YAML, run a shell or listen on public addresses."""
 
 import ast
 import re

@@ -1,11 +1,11 @@
-"""The project's files as a clone would have them."""
+"""List the files of the project that a clone would have."""
 
 import subprocess
 from pathlib import Path
 
 
 def tracked(root: Path) -> list[str]:
-    """Names, relative to ``root``, of the files that git knows or would take and that are there."""
+    """Return the existing files in ``root`` that are tracked or not ignored by git, as relative paths."""
     listing = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=root,

@@ -1,1 +1,1 @@
-"""Figures of the applications."""
+"""Benchmarks of the applications."""

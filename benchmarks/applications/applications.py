@@ -1,7 +1,6 @@
-"""The applications beside their peers: each row one asked figure, `make bench-NAME`.
+"""Benchmarks of the applications `anomaly` and `social` against their peers: ``make bench-NAME``.
 
-A row runs its application whole (``tasks.applications.harness.run``) into ``runs/bench/NAME`` and reads its
-scores.
+A row runs all stages of its application with results in ``runs/bench/NAME`` and reads the scores.
 """
 
 import os
@@ -19,7 +18,7 @@ from tasks.runtime.errors import BasinError
 
 
 def scores_of(name: str, given: Given) -> dict[str, Any]:
-    """``scores.json`` of a run on the whole test part."""
+    """Run an application and return the content of its ``scores.json``."""
 
     def stage(label: str, run: Callable[..., Any]) -> None:
         print(f"{name}: {label}", flush=True)
@@ -38,11 +37,13 @@ def over_best_peer(of: str, scores: dict[str, Any], measure: str, label: str) ->
 
 
 def mirror(folder: str) -> Path:
-    """A folder of BASIN_DATA_MIRROR; raises ``BasinError`` where it is not there."""
+    """Return a folder of BASIN_DATA_MIRROR; raises ``BasinError`` if it does not exist."""
     root = os.environ.get("BASIN_DATA_MIRROR")
     path = ROOT / root / folder if root else None
     if path is None or not path.is_dir():
-        raise BasinError(f"set BASIN_DATA_MIRROR to a folder that holds {folder}/")
+        raise BasinError(
+            f"no folder {folder}/ in BASIN_DATA_MIRROR; set the variable to a folder that has it"
+        )
     return path
 
 

@@ -1,7 +1,8 @@
-"""Contrastive divergence on 10 million rows streamed from Parquet: rows a second, memory, quality.
+"""Contrastive divergence on 10 million rows streamed from Parquet: rows per second, memory and quality.
 
-Rows are draws of a mixture of four normals in eight dimensions; quality is the AUROC of the energy between
-fresh draws and the same draws with shuffled columns, of which the true density's is the ceiling.
+The rows are draws from a mixture of four normal distributions in eight dimensions. Quality is the AUROC with
+which the energy separates fresh draws from the same draws with shuffled columns. The AUROC of the true
+density is the upper limit.
 """
 
 import tempfile
@@ -75,20 +76,23 @@ def new_energy() -> MLPEnergy:
 
 
 def peak() -> float:
-    """Largest resident memory of this process so far, MiB; ``getrusage`` would give a child its parent's."""
+    """Return the peak resident memory of this process in MiB.
+
+    ``getrusage`` is not used, because in a child process it includes the memory of the parent.
+    """
     status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def work(rank: int, workers: int, path: str, kind: str, steps: int | None, results: Any) -> None:
-    """One worker in a process of its own; the first says what came of it."""
+    """Train as one worker, in its own process; the first worker puts speed, memory and quality in results."""
     torch.set_num_threads(1)
     if workers > 1:
         store = torch.distributed.FileStore(f"{path}.{kind}.store", workers)
         torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=workers)
     generator = torch.Generator().manual_seed(10 + rank)
     before, began = peak(), time.monotonic()
-    # Together the workers see BATCH rows a step, as one alone does.
+    # All workers together use BATCH rows per step, the same number as a single worker.
     stream = batches(Path(path), BATCH // workers, rank, workers)
     energy, seen = fit_stream(
         new_energy(), stream, objective(kind), learning_rate=RATE, generator=generator, steps=steps
@@ -102,7 +106,7 @@ def work(rank: int, workers: int, path: str, kind: str, steps: int | None, resul
 
 
 def streamed(path: Path, kind: str, workers: int, rows: int) -> tuple[float, float, float]:
-    """Rows a second, memory that grew (MiB) and quality."""
+    """Return rows per second, growth of memory in MiB, and quality."""
     context = torch.multiprocessing.get_context("spawn")
     results = context.SimpleQueue()
     steps = rows // BATCH
@@ -118,7 +122,10 @@ def streamed(path: Path, kind: str, workers: int, rows: int) -> tuple[float, flo
 
 
 def naive(path: Path) -> tuple[float, float]:
-    """The loop of a tutorial: the table in memory, gradients of the chains by autograd, a step a batch."""
+    """Train by a simple loop, with the table in memory and gradients of the chains by autograd.
+
+    Returns rows per second and quality.
+    """
     import pandas as pd
 
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""Music and speech beside their peers, as ``make bench-music`` and ``make bench-speech`` print them."""
+"""Benchmarks of music and speech against their peers: ``make bench-music`` and ``make bench-speech``."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Digits and scans beside their peers: `make bench-images`, `make bench-mri`."""
+"""Benchmarks of images and brain scans against their peers: `make bench-images`, `make bench-mri`."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from benchmarks.row import Row
 from tasks.applications.harness.application import Given
 
 REFUSED = {"shuffled": 0.99, "inverted": 0.99, "transposed": 0.99, "blend": 0.93}
-"""Least AUROC of the energy for what is no digit."""
+"""Target for the AUROC of the energy for each kind of picture that is no digit."""
 
 
 def images() -> Iterator[Row]:

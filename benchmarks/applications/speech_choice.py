@@ -1,11 +1,11 @@
-"""Speech with settings chosen by the other three speakers alone.
+"""Speech recognition with settings chosen on the other three speakers only (nested cross-validation).
 
 Run with ``python -m benchmarks.applications.speech_choice``.
 
-The settings of `tasks/applications/speech/application.py` were chosen by the mean over twelve folds in which
-each of the four speakers is judged. Here each speaker has the settings that do best on the three folds
-without that speaker, which train on two of the others and judge the third (one seed), of the energy model as
-of SpecAugment.
+The settings in `tasks/applications/speech/application.py` were chosen by the mean over twelve folds, in which
+each of the four speakers is tested. Here the settings for a speaker are those that are best on the three
+folds without that speaker. These folds train on two of the other speakers and test on the third, with one
+seed. The settings of SpecAugment are chosen in the same way.
 """
 
 from functools import partial
@@ -41,7 +41,7 @@ Errors = dict[Choice, float]
 
 
 def errors_of(heard: Recordings, without: tuple[str, ...], judged: str, setting: str, seed: int) -> Errors:
-    """Error rates on recordings of ``judged`` by ``(setting, trust)``, learned from all but ``without``."""
+    """Return error rates for the speaker ``judged`` by ``(setting, trust)``, trained without ``without``."""
     classes = np.unique(heard.label)
     known, new = ~np.isin(heard.speaker, without), heard.speaker == judged
     x, words = torch.as_tensor(heard.spectrogram), np.searchsorted(classes, heard.label)
@@ -72,7 +72,7 @@ def _errors(said: torch.Tensor, words: np.ndarray) -> float:
 
 
 def best(found: list[Errors], among: dict[str, tuple]) -> Choice:
-    """The choice of one of the settings ``among`` with the lowest mean over the folds ``found``."""
+    """Return the setting and trust with the lowest mean error over the folds ``found``."""
     choices = {choice for each in found for choice in each if choice[0] in among}
     return min(sorted(choices), key=lambda c: float(np.mean([each[c] for each in found if c in each])))
 

@@ -1,1 +1,1 @@
-"""Figures of the audits."""
+"""Benchmarks of the audits."""

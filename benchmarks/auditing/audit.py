@@ -1,6 +1,7 @@
-"""Forty ways to spoil a table, mild and gross, and clean ones: is the right thing said of each?
+"""Detection of corrupted tables by the audit, and its false alarms: ``python -m benchmarks audit``.
 
-On the embedded S&P 500 and El Niño records, and on made-up panels and scans: ``python -m benchmarks audit``.
+Forty corruptions, each mild and gross, are applied to the S&P 500 and El Niño data of installed packages and
+to synthetic panels and scans.
 """
 
 import os
@@ -45,7 +46,7 @@ def spoiled() -> Iterator[Row]:
             table = spoiling.make(made[spoiling.table], gross).reset_index(drop=True)
             checks = audit_table(table, Spec(**(spoiling.spec or SPEC)))["checks"]
             status = {check["id"]: check["status"] for check in checks}
-            # `breaks` only warns; a mild fault of any kind is seen where the check warns.
+            # A warning counts as detection for mild corruptions, and for `breaks`, which never fails.
             enough = ("fail",) if gross and spoiling.check != "breaks" else ("fail", "warn")
             if status[spoiling.check] not in enough:
                 others = [name for name, found in status.items() if found == "fail"]
@@ -62,7 +63,11 @@ def spoiled() -> Iterator[Row]:
 
 
 def outside() -> Iterator[Row]:
-    """Seen where an accepted check fails (mild: warns) on the spoiled table, less on its honest twin."""
+    """Measure detection of corruptions that were written by somebody who knew only the checks' titles.
+
+    A corruption is detected if one of the accepted checks fails (for a mild one: warns) on the corrupted
+    table and has a better status on the correct version of the table.
+    """
     prices = TABLES["prices"]()[["date", "close", "volatility"]].rename(columns={"volatility": "vix"})
     sea_ = TABLES["sea"]().rename(columns={"close": "sst"})
     made = {name: table.assign(date=pd.to_datetime(table["date"])) for name, table in
@@ -78,7 +83,7 @@ def outside() -> Iterator[Row]:
             spec = one.spec or {"prices": PRICES, "sea": OUTSIDE_SEA}[one.table]
             honest = found(CONTROLS.get(one.name, lambda table: table)(made[one.table]), spec)
             ruined = found(one.make(made[one.table], gross), spec)
-            # `breaks` only warns; a mild fault of any kind is seen where the check warns.
+            # A warning counts as detection for mild corruptions, and for `breaks`, which never fails.
             seen = {
                 name
                 for name, status in ruined.items()
@@ -133,7 +138,7 @@ def clean() -> Iterator[Row]:
 
 
 def still(tables: int = 300) -> Iterator[Row]:
-    """AR(1) inputs that do not drift: share of tables in which any column is called drifted."""
+    """Measure false alarms of the drift test: the share of tables of AR(1) inputs with a drifted column."""
     from scipy.signal import lfilter
 
     rng, found = np.random.default_rng(0), []
@@ -166,7 +171,7 @@ print(taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, frame.
 
 
 def large(firms: int = 200, length: int = 5000, columns: int = 17) -> Iterator[Row]:
-    """One million rows, twenty columns."""
+    """Measure time and memory of the audit of a table with one million rows and twenty columns."""
     rng = np.random.default_rng(0)
     times = pd.bdate_range("2000-01-03", periods=length)
     data = {"date": np.tile(times, firms), "firm": np.repeat([f"f{k}" for k in range(firms)], length)}
@@ -209,14 +214,14 @@ print(*sorted({"great_expectations", "fairlearn", "torch", "prefect", "ray"} & s
 
 
 def lazily() -> Iterator[Row]:
-    """What an audit of prices has imported that only suites, persons or models need."""
+    """Check that an audit of prices imports no package that only suites, fairness or models need."""
     said = subprocess.run([sys.executable, "-c", LAZILY], capture_output=True, text=True, check=True).stdout
     yield Row("imported for an audit of prices, of GX, fairlearn, torch, Prefect, Ray", "nothing",
               said.strip() or "nothing", not said.strip())  # fmt: skip
 
 
 def credit() -> Iterator[Row]:
-    """German credit: a logistic regression without sex and age, its answers audited by sex and age."""
+    """Audit the fairness, by sex and age, of a credit decision by a model that does not use them."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import cross_val_predict
     from sklearn.pipeline import make_pipeline
@@ -224,7 +229,9 @@ def credit() -> Iterator[Row]:
 
     path = Path(os.environ.get("BASIN_DATA_MIRROR", "."), "audit", "german_credit.data")
     if not path.exists():
-        raise SystemExit(f"audit: set BASIN_DATA_MIRROR to a folder that holds audit/{path.name}")
+        raise SystemExit(
+            f"audit: {path} does not exist; set BASIN_DATA_MIRROR to a folder with audit/{path.name}"
+        )
     table = pd.read_csv(path, sep="\t", header=None)
     features = pd.get_dummies(table.drop(columns=[8, 12, 20])).rename(columns=str)
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))

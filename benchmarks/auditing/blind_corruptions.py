@@ -1,7 +1,8 @@
-"""Ten spoilings by somebody who knew only the titles of the checks: what vendors, ETL jobs, spreadsheets do.
+"""Ten corruptions as vendors, ETL jobs and spreadsheets cause them, collected as ``TEN``.
 
-TEN holds them. CONTROLS[name](clean) gives, where a spoiling needs added columns or another shape, the honest
-version of that same table, so that "seen" can be told from "always alarms".
+They were written by somebody who knew only the titles of the checks. If a corruption needs additional columns
+or another shape, ``CONTROLS[name](clean)`` returns the correct version of the same table, by which detection
+is distinguished from a false alarm.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ SPLIT = {**PRICES, "test_from": "2012-01-01", "embargo": 5, "horizon": 1}
 
 @dataclass(frozen=True)
 class Outside:
+    """A corruption ``make(clean, gross)`` of a table, and the checks that may detect it."""
+
     name: str
     table: str
     checks: tuple[str, ...]
     make: Make
-    spec: dict | None = None  # None: PRICES or SEA, by table
+    spec: dict | None = None  # by default PRICES or SEA, depending on the table
 
 
 def _fresh(clean: pd.DataFrame) -> pd.DataFrame:
@@ -33,7 +36,7 @@ def _fresh(clean: pd.DataFrame) -> pd.DataFrame:
 
 
 def frozen_feed(clean: pd.DataFrame, gross: bool) -> pd.DataFrame:
-    """The feed went down and the loader carried the last quote forward; mild: one outage, close only."""
+    """Repeat the last quote during outages of a feed. Mild: one short outage, close only."""
     out, rng = _fresh(clean), np.random.default_rng(11)
     n = len(out)
     runs, length, cols = (6, 40, ["close", "vix"]) if gross else (1, 8, ["close"])
@@ -46,7 +49,7 @@ def frozen_feed(clean: pd.DataFrame, gross: bool) -> pd.DataFrame:
 
 
 def period_mean_joined(clean: pd.DataFrame, gross: bool) -> pd.DataFrame:
-    """A per-period mean joined back onto every day of the same period (month; mild: week)."""
+    """Join the mean of a period to every day of the same period, a month. Mild: a week."""
     out = _fresh(clean)
     period = out["date"].dt.to_period("M" if gross else "W")
     out["period_mean"] = out.groupby(period)["close"].transform("mean")
@@ -66,7 +69,7 @@ def _overnight(out: pd.DataFrame, noise: float) -> pd.Series:
 
 
 def utc_stamp(clean: pd.DataFrame, gross: bool) -> pd.DataFrame:
-    """Futures return cut in another zone: tomorrow's session on today's row; mild: in summer time only."""
+    """Put the next day's futures return on a row by a wrong time zone. Mild: only in summer, with noise."""
     out = _fresh(clean)
     today = _overnight(out, 0.1 if gross else 0.7)
     ahead = today.shift(-1).fillna(0.0)
@@ -81,7 +84,7 @@ def utc_honest(clean: pd.DataFrame) -> pd.DataFrame:
 
 
 def day_month_swap(clean: pd.DataFrame, gross: bool) -> pd.DataFrame:
-    """05/04 read as 04/05 where both readings exist, then sorted again; from 2005 on, mild: 2011 only."""
+    """Swap day and month where both readings are dates, then sort; from 2005 on. Mild: in 2011 only."""
     out = _fresh(clean)
     d = out["date"]
     hit = (d.dt.day <= 12) & ((d.dt.year >= 2005) if gross else (d.dt.year == 2011))
@@ -91,7 +94,7 @@ def day_month_swap(clean: pd.DataFrame, gross: bool) -> pd.DataFrame:
 
 
 def vol_units(clean: pd.DataFrame, gross: bool) -> pd.DataFrame:
-    """A vendor changes vix's unit: decimals from the test start on; mild: monthly vol, last 250 rows."""
+    """Change the unit of vix to decimals from the test block on. Mild: to monthly, in the last 250 rows."""
     out = _fresh(clean)
     late = (out["date"] >= SPLIT["test_from"]) if gross else (out.index >= len(out) - 250)
     out["vix"] = out["vix"].where(~late, out["vix"] / (100.0 if gross else np.sqrt(12.0)))
@@ -99,7 +102,10 @@ def vol_units(clean: pd.DataFrame, gross: bool) -> pd.DataFrame:
 
 
 def _panel(clean: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """90 weekly series born at any time, living about eight years, sagging in the year before they die."""
+    """Return a panel of 90 weekly series and the names of those that end before the last date.
+
+    A series starts at a random date, lasts about eight years and falls during its last year.
+    """
     base, rng = _fresh(clean).iloc[::5].reset_index(drop=True), np.random.default_rng(17)
     n, market = len(base), np.log(base["close"].to_numpy())
     parts, dead = [], []
@@ -128,14 +134,14 @@ def _panel(clean: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 def todays_members(clean: pd.DataFrame, gross: bool) -> pd.DataFrame:
-    """History pulled for today's members: no dead series; mild: one dead series in ten is still there."""
+    """Remove series that ended before the last date (survivorship bias). Mild: keep one in ten of them."""
     panel, dead = _panel(clean)
     gone = dead if gross else [t for k, t in enumerate(dead) if k % 10]
     return panel[~panel["ticker"].isin(gone)].reset_index(drop=True)
 
 
 def gap_refilled(clean: pd.DataFrame, gross: bool) -> pd.DataFrame:
-    """A hole at the end of training refilled by a paste of the first test rows: 500, mild 40."""
+    """Overwrite the last 500 training rows with the first test rows. Mild: 40 rows."""
     out = _fresh(clean)
     first, size = int((out["date"] < SPLIT["test_from"]).sum()), 500 if gross else 40
     for col in ("close", "vix"):
@@ -146,7 +152,7 @@ def gap_refilled(clean: pd.DataFrame, gross: bool) -> pd.DataFrame:
 
 
 def sentinel_averaged(clean: pd.DataFrame, gross: bool) -> pd.DataFrame:
-    """Missing days coded -99.9 (mild: -9.99) averaged into the monthly mean: 10% of months, mild 2%."""
+    """Average missing days coded as -99.9 into 10 % of the monthly means. Mild: -9.99 and 2 %."""
     out, rng = _fresh(clean), np.random.default_rng(19)
     n = len(out)
     hit = rng.choice(n, max(3, int(n * (0.10 if gross else 0.02))), replace=False)
@@ -159,7 +165,7 @@ def sentinel_averaged(clean: pd.DataFrame, gross: bool) -> pd.DataFrame:
 
 
 def water_year(clean: pd.DataFrame, gross: bool) -> pd.DataFrame:
-    """A July-June file read as January-December, last 25 years; mild: October-September, last 8 years."""
+    """Read years from July to June as calendar years, last 25 years. Mild: from October, last 8 years."""
     out = _fresh(clean)
     lag, rows = (6, 300) if gross else (3, 96)
     late = out.index >= len(out) - rows
@@ -168,14 +174,14 @@ def water_year(clean: pd.DataFrame, gross: bool) -> pd.DataFrame:
 
 
 def published_honest(clean: pd.DataFrame) -> pd.DataFrame:
-    """The month's mean is known some ten days after the month has ended."""
+    """Add the publication date of each monthly mean, about ten days after the end of the month."""
     out = _fresh(clean)
     out["published"] = out["date"] + pd.Timedelta(days=40)
     return out
 
 
 def year_rollover(clean: pd.DataFrame, gross: bool) -> pd.DataFrame:
-    """The release year is not rolled over: January to March releases; mild: three Januaries."""
+    """Set the year of publication in January to March one year too early. Mild: in three Januaries."""
     out = published_honest(clean)
     month = out["published"].dt.month
     hit = (month <= 3) if gross else (month == 1)

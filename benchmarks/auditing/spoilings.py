@@ -1,4 +1,4 @@
-"""Forty ways to spoil a table, and the tables: embedded records, a made-up panel, made-up scans."""
+"""Forty corruptions of tables, and the tables: data of installed packages, a synthetic panel and scans."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ PANEL = SPEC | {"series": "firm"}
 
 
 def prices() -> pd.DataFrame:
-    """S&P 500 1999–2018 with its daily range and its trailing volatility."""
+    """Return daily S&P 500 prices from 1999 to 2018 with trailing volatility."""
     import arch.data.sp500
 
     data = arch.data.sp500.load().reset_index()
@@ -36,7 +36,7 @@ def prices() -> pd.DataFrame:
 
 
 def sea() -> pd.DataFrame:
-    """El Niño sea-surface temperature 1950–2010, a column a month."""
+    """Return monthly El Niño sea-surface temperatures from 1950 to 2010."""
     import statsmodels.api as sm
 
     wide = sm.datasets.elnino.load_pandas().data.set_index("YEAR").stack()
@@ -45,7 +45,7 @@ def sea() -> pd.DataFrame:
 
 
 def panel() -> pd.DataFrame:
-    """Thirty firms over six years, a fifth of which end early."""
+    """Return synthetic prices of thirty firms over six years, a fifth of which end early."""
     rng = np.random.default_rng(0)
     days = pd.bdate_range("2010-01-04", periods=1560)
     days = days[~((days.month == 12) & (days.day == 25)) & ~((days.month == 1) & (days.day == 1))]
@@ -83,7 +83,7 @@ def scans() -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Spoiling:
-    """``make(table, gross)`` spoils a copy; ``check`` is the check that should see it."""
+    """Corruption: ``make(table, gross)`` returns a corrupted copy that the check ``check`` should detect."""
 
     name: str
     table: str
@@ -93,7 +93,7 @@ class Spoiling:
 
 
 def rows(d: pd.DataFrame, first: int, last: int, **columns: Any) -> pd.DataFrame:
-    """Replace rows ``first`` to ``last`` of columns by values or by a function of what was there."""
+    """Replace rows ``first`` to ``last`` of columns by values or by a function of the old values."""
     d = d.copy()
     for name, value in columns.items():
         column = d[name].astype(object)
@@ -331,7 +331,7 @@ TABLES = {"prices": prices, "sea": sea, "panel": panel, "scans": scans}
 
 
 def padded(d: pd.DataFrame, gross: bool) -> pd.DataFrame:
-    """Rows on Christmas and New Year's Day that repeat the day before."""
+    """Add rows on Christmas and New Year's Day that repeat the day before."""
     years = range(2000, 2018) if gross else (2006,)
     extra = []
     for year in years:

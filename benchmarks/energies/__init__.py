@@ -1,4 +1,4 @@
-"""``make bench-core``: sampling, normalising and learning of energies, beside TorchEBM and ebmkit."""
+"""Benchmarks of ``ebm_core`` against TorchEBM and ebmkit: sampling, normalisers and learning."""
 
 from benchmarks.energies import learning, quality, sampling
 

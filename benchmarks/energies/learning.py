@@ -1,4 +1,4 @@
-"""Learning an energy: the time of an epoch beside TorchEBM and ebmkit, and going on after kill -9."""
+"""Learning an energy: time of an epoch compared with TorchEBM and ebmkit, and resuming after kill -9."""
 
 import statistics
 import subprocess
@@ -15,7 +15,7 @@ from benchmarks.row import Row
 from ebm_core import ContrastiveDivergence, DataChains, DenoisingScoreMatching, MLPEnergy, Objective, fit
 
 EPOCHS = 4
-"""In each of the rounds, so that setting up is not all that is timed."""
+"""Number of epochs per round, so that the time is not dominated by set-up."""
 ROWS_OF_DATA, BATCH, DIMENSION = 4096, 256, 8
 STEP_SIZE, NOISE_SCALE, PENALTY, RATE = 0.01, 0.3, 0.001, 1e-3
 
@@ -34,7 +34,7 @@ def ours(x: Tensor, objective: Objective) -> None:
 
 
 def plain(x: Tensor, energy: nn.Module, loss: Callable[[Tensor], Tensor]) -> None:
-    """Epochs as the peers' guides write them, with the optimiser that `fit` uses."""
+    """Train by the loop of the peers' documentation, with the optimiser that `fit` uses."""
     optimiser = torch.optim.Adam(energy.parameters(), lr=RATE, fused=True)
     for _ in range(EPOCHS):
         for rows in torch.randperm(len(x)).split(BATCH):
@@ -45,7 +45,7 @@ def plain(x: Tensor, energy: nn.Module, loss: Callable[[Tensor], Tensor]) -> Non
 
 
 def learners(torchebm: Any, ebm: Any, x: Tensor) -> dict[str, dict[str, Callable[[], None]]]:
-    """By objective and library, the same work."""
+    """Return functions that do the same training, by objective and library."""
     import ebm.losses
     import torchebm.losses
 
@@ -71,7 +71,7 @@ def learners(torchebm: Any, ebm: Any, x: Tensor) -> dict[str, dict[str, Callable
         energy = network()
         plain(x, energy, lambda batch: loss(energy, batch).loss)
 
-    # ebmkit's chains start at noise, never at the data: the work is the same.
+    # ebmkit's chains start at noise instead of data, which takes the same time.
     ebmkit_cd = ebm.losses.ContrastiveDivergence(ebm.LangevinDynamics(STEP_SIZE, 10), energy_reg=PENALTY)
     ebmkit_dsm = ebm.losses.DenoisingScoreMatching(NOISE_SCALE)
     our_cd = ContrastiveDivergence(DataChains(10, STEP_SIZE), PENALTY)
@@ -90,7 +90,7 @@ def learners(torchebm: Any, ebm: Any, x: Tensor) -> dict[str, dict[str, Callable
 
 
 def epochs() -> Iterator[Row]:
-    """CPU time of an epoch, d-128-128-1, the libraries in turn, one thread, a new network each time."""
+    """Measure the CPU time of an epoch of a d-128-128-1 network with one thread, library by library."""
     torch.set_num_threads(1)
     x = torch.randn(ROWS_OF_DATA, DIMENSION, generator=seeded(0))
     for name, work in learners(*peers(), x).items():
@@ -104,7 +104,7 @@ def epochs() -> Iterator[Row]:
 
 
 def resume() -> Iterator[Row]:
-    """The slow tests that kill fits of every objective, in processes of their own, at random moments."""
+    """Run the slow tests that kill fits of every objective at random moments and resume them."""
     command = [sys.executable, "-m", "pytest", "-q", "-m", "slow", "tests/ebm_core/learning/test_fit.py"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     last = done.stdout.strip().splitlines()[-1]

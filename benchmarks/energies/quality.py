@@ -1,10 +1,10 @@
-"""Samples of energies learned in equal CPU time on rings, moons and 25 Gaussians, beside TorchEBM and ebmkit.
+"""Quality of energies learned in equal CPU time by ebm_core, TorchEBM and ebmkit on three 2-D targets.
 
-All train the same perceptron by Adam on batches of 256 with a moving average of the weights, each in its own
-code. What they learned is then drawn from exactly, by quadrature on one grid, so that no sampler is compared.
-Each target is a mixture of Gaussians, whose score is known. The objective of each library and its learning
-rate were chosen on seeds of their own, ``CHOSEN`` says among which; ``python -m benchmarks.energies.quality
-[LIBRARY]`` runs every objective at every rate on these seeds, which is more than the choice was made from.
+The libraries train the same multilayer perceptron by Adam on batches of 256, with a moving average of the
+weights. Samples are drawn exactly from the learned energies, by quadrature on a grid, so that samplers do not
+matter. Each target is a mixture of Gaussians, so its score function is known. The objective and learning rate
+of each library were chosen on separate development seeds; see ``CHOSEN``. ``python -m
+benchmarks.energies.quality [LIBRARY]`` runs every objective at every learning rate on these seeds.
 """
 
 import copy
@@ -38,7 +38,7 @@ from ebm_core import (
 )
 
 SECONDS = 4.0
-"""CPU time that each may train."""
+"""CPU time in seconds for each training."""
 ROWS_OF_DATA, BATCH, DECAY = 5000, 256, 0.995
 RATES = (2e-3, 5e-3, 1e-2, 2e-2)
 SAMPLES = 1500
@@ -49,7 +49,7 @@ AXIS = torch.linspace(-4, 4, 401)
 GRID = torch.cartesian_prod(AXIS, AXIS)
 
 Learner = Callable[[nn.Module, Tensor, float, torch.Generator], nn.Module]
-"""Trains a network on data at a learning rate for ``SECONDS``."""
+"""Function that trains a network on data with a learning rate for ``SECONDS``."""
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -78,7 +78,7 @@ def ours(objective: Callable[[], Objective]) -> Learner:
         options: dict[str, Any] = {"batch": BATCH, "learning_rate": rate, "decay": DECAY}
         began = time.process_time()
         fit(network, x, objective(), steps=100, generator=seeded(0), **options)
-        steps = int(100 * (SECONDS / (time.process_time() - began) - 1))  # those steps count
+        steps = int(100 * (SECONDS / (time.process_time() - began) - 1))  # the first 100 steps count too
         averaged: nn.Module = fit(
             network, x, objective(), steps=steps, generator=generator, **options
         ).averaged
@@ -88,7 +88,7 @@ def ours(objective: Callable[[], Objective]) -> Learner:
 
 
 def theirs(build: Callable[[nn.Module], Callable[[Tensor], Tensor]]) -> Learner:
-    """The loop of both peers' guides, with the same moving average of the weights."""
+    """Return a learner with the loop of the peers' documentation and the same moving average of weights."""
 
     def learn(network: nn.Module, x: Tensor, rate: float, generator: torch.Generator) -> nn.Module:
         began = time.process_time()
@@ -199,7 +199,7 @@ def ebmkit_learners(ebm: Any) -> dict[str, Learner]:
 
 @torch.no_grad()
 def drawn(energy: nn.Module, generator: torch.Generator) -> Tensor:
-    """``SAMPLES`` exact draws of exp(−E) on [−4, 4]²: cells of a grid by their mass, uniform within."""
+    """Draw ``SAMPLES`` points from exp(−E) on [−4, 4]²: grid cells by their mass, uniform within a cell."""
     mass = torch.softmax(-energy(GRID).double(), 0)
     cells = torch.multinomial(mass, SAMPLES, replacement=True, generator=generator)
     width = AXIS[1] - AXIS[0]
@@ -209,7 +209,7 @@ def drawn(energy: nn.Module, generator: torch.Generator) -> Tensor:
 def discrepancies(
     learner: Learner, rate: float, target: GaussianMixtureEnergy, seed: int
 ) -> tuple[float, float]:
-    """``(MMD², KSD²)`` of what is learned from the data of one seed, both unbiased: 0 on average if exact."""
+    """Return MMD² and KSD² of the energy learned with one seed. Both are unbiased, with mean 0 if exact."""
     x = target.sample(ROWS_OF_DATA, seeded(seed))
     energy = learner(MLPEnergy(2, generator=seeded(seed + 1000)), x, rate, seeded(seed + 2000))
     samples, fresh = drawn(energy, seeded(seed + 3000)), target.sample(SAMPLES, seeded(seed + 4000))
@@ -222,10 +222,13 @@ CHOSEN = {
     "TorchEBM": ("denoising, 0.1", 2e-3),
     "ebmkit": ("energy discrepancy, 1", 1e-2),
 }
-"""What did best on the development seeds over targets and measures. Compared: energy discrepancy of ours
-and of ebmkit, TorchEBM's denoising and CD-10 at all ``RATES``; ebmkit's noise contrast at 1e-2; the rest at
-2e-3. All at all rates, once the figures were known, left the peers' choice as it is; ours would have had a
-lower KSD² at 2e-2, and was not changed any more."""
+"""Objective and learning rate that were best on the development seeds, over all targets and measures.
+
+The comparison included the energy discrepancy of ebm_core and ebmkit and TorchEBM's denoising and CD-10 at
+all ``RATES``, ebmkit's noise-contrastive estimation at 1e-2, and the others at 2e-3. A later comparison of
+all objectives at all rates confirmed the choice for the peers. ebm_core would have had a lower KSD² at 2e-2,
+but
+its choice was not changed after the results were known."""
 
 
 def learners(torchebm: Any, ebm: Any) -> dict[str, dict[str, Learner]]:
@@ -233,7 +236,7 @@ def learners(torchebm: Any, ebm: Any) -> dict[str, dict[str, Learner]]:
 
 
 def quality() -> Iterator[Row]:
-    """MMD² and KSD² over seeds; ours is tied where its excess is below two standard errors of it."""
+    """Compare MMD² and KSD² over seeds; ours counts as tied if its excess is below two standard errors."""
     torch.set_num_threads(1)
     every = learners(*peers())
     for target_name, target in targets().items():
@@ -253,7 +256,7 @@ def quality() -> Iterator[Row]:
 
 
 def develop() -> None:
-    """Mean MMD² and KSD² of every objective at every learning rate on the development seeds."""
+    """Print mean MMD² and KSD² of every objective at every learning rate on the development seeds."""
     torch.set_num_threads(1)
     every = learners(*peers())
     for library in sys.argv[1:] or every:

@@ -1,4 +1,4 @@
-"""Langevin, bf16, AIS and tempering of `ebm_core`: speed beside TorchEBM and ebmkit, and correctness."""
+"""Samplers of `ebm_core`: speed compared with TorchEBM and ebmkit, and correctness of AIS and tempering."""
 
 import copy
 import statistics
@@ -36,25 +36,26 @@ SHAPES: list[tuple[int, tuple[int, ...], bool]] = [
     (2, (64, 64), False),
     (64, (256, 256, 256), False),
 ]
-"""Inputs, hidden widths, and whether a floor was asked for."""
+"""Number of inputs, hidden widths, and whether there is a target for the speed."""
 FLOORS = {"TorchEBM": 1.9, "ebmkit": 1.6}
+"""Targets for the speed relative to each library."""
 SEEDS = 20
 INSTALL = "python -m pip install --no-deps torchebm==0.8.9 ebmkit==0.16.0"
 
 
 def peers() -> tuple[Any, Any]:
-    """TorchEBM's and ebmkit's modules; raises ``BasinError`` where they are not installed."""
+    """Import TorchEBM and ebmkit; raises ``BasinError`` if they are not installed."""
     try:
         import ebm
         import torchebm.core
         import torchebm.samplers
     except ImportError as error:
-        raise BasinError(f"TorchEBM or ebmkit is missing; {INSTALL}") from error
+        raise BasinError(f"TorchEBM or ebmkit is not installed; run `{INSTALL}`") from error
     return torchebm, ebm
 
 
 def seconds(work: dict[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, list[float]]:
-    """CPU seconds of each, taken in turn ``rounds`` times after one round to warm up."""
+    """Return the CPU seconds of each function, called in turn ``rounds`` times after a warm-up round."""
     taken: dict[str, list[float]] = {name: [] for name in work}
     for i in range(rounds + 1):
         for name, run in work.items():
@@ -66,12 +67,12 @@ def seconds(work: dict[str, Callable[[], object]], rounds: int = ROUNDS) -> dict
 
 
 def ratio(taken: dict[str, list[float]], slow: str, fast: str) -> float:
-    """The median over rounds of how much longer ``slow`` took than ``fast``."""
+    """Return the median over rounds of the ratio of the times of ``slow`` and ``fast``."""
     return statistics.median(a / b for a, b in zip(taken[slow], taken[fast], strict=True))
 
 
 def operations(d: int, hidden: tuple[int, ...]) -> int:
-    """Floating-point operations of the energy and its input gradient, for one sample."""
+    """Return the number of floating-point operations of the energy and its input gradient, per sample."""
     widths = [d, *hidden, 1]
     return 4 * sum(a * b for a, b in pairwise(widths))
 
@@ -96,7 +97,7 @@ def by_ebmkit(ebm: Any, energy: torch.nn.Module, x: Tensor) -> Callable[[], Tens
 
 
 def speed() -> Iterator[Row]:
-    """Sample-steps a second through each library's own functions, the same network in all, fp32."""
+    """Measure sample-steps per second of each library, with the same network in fp32."""
     torch.set_num_threads(1)
     torchebm, ebm = peers()
     for d, hidden, asked in SHAPES:
@@ -142,14 +143,14 @@ def speed() -> Iterator[Row]:
                 "fp32": lambda e=energy, x=x, g=generator: langevin(e, x, STEPS // 10, STEP_SIZE, g),
                 "bf16": lambda e=half, x=x, g=generator: langevin(e, x, STEPS // 10, STEP_SIZE, g),
             },
-            rounds=5,  # a processor without products in bf16 takes twenty times as long
+            rounds=5,  # few, because bf16 is twenty times slower on a processor without bf16 products
         )
         times = ratio(taken, "fp32", "bf16")
         yield Row(f"{name}: bf16", "shown", f"{times:.2f} × fp32", True, value=times)
 
 
 class Bowl:
-    """½ ‖x‖², with its gradient."""
+    """Energy ½ ‖x‖² with its gradient."""
 
     def __call__(self, x: Tensor) -> Tensor:
         return x.square().sum(1) / 2
@@ -159,7 +160,10 @@ class Bowl:
 
 
 def half_precision() -> Iterator[Row]:
-    """Bias of chains of 10,000 steps on a normal law tilted by a network; truth by quadrature."""
+    """Measure the bias of chains of 10,000 steps on a normal distribution tilted by a network.
+
+    Exact moments are computed by quadrature.
+    """
     torch.set_num_threads(1)
     network = MLPEnergy(2, (64, 64), generator=torch.Generator().manual_seed(0))
     axis = torch.linspace(-8, 8, 801, dtype=torch.float64)
@@ -200,10 +204,10 @@ def round_mixture(x: Tensor) -> GaussianMixtureEnergy:
 
 
 def normalisers() -> Iterator[Row]:
-    """Forward and reverse AIS, brackets of three standard errors.
+    """Measure how often forward and reverse AIS, each with three standard errors, bracket the true log Z.
 
-    Bases are fitted to draws of the target: a normal law, and for the funnel, which no normal law resembles,
-    a mixture of twelve round ones.
+    The base is fitted to draws from the target. It is a normal distribution or, for the funnel, a mixture of
+    twelve spherical normal distributions.
     """
     torch.set_num_threads(1)
     layout = torch.Generator().manual_seed(0)
@@ -236,7 +240,10 @@ def normalisers() -> Iterator[Row]:
 
 
 def modes() -> Iterator[Row]:
-    """Two modes 6 σ apart of mass ¼ and ¾, all chains started in the lighter: χ² of counts over 20 seeds."""
+    """Test whether chains started in the lighter of two modes, 6 σ apart, find the masses ¼ and ¾.
+
+    The test is χ² on the counts over 20 seeds.
+    """
     torch.set_num_threads(1)
     centres, masses = torch.tensor([[-3.0, 0.0], [3.0, 0.0]]), torch.tensor([0.25, 0.75])
     target = GaussianMixtureEnergy(centres, torch.ones(2), masses)
@@ -266,10 +273,10 @@ def modes() -> Iterator[Row]:
 
 
 def cuda() -> Iterator[Row]:
-    """The first two shapes on a CUDA device, against its own fp32 matrix product."""
+    """Measure the speed of the first two shapes on a CUDA device relative to an fp32 matrix product."""
     what, asked = "Langevin on a CUDA device, share of its measured matrix-product ceiling", "≥ 50 %"
     if not torch.cuda.is_available():
-        print("cuda: no CUDA device, nothing measured", flush=True)
+        print("cuda: no CUDA device found, so nothing is measured", flush=True)
         return
     generator = torch.Generator("cuda").manual_seed(0)
     for d, hidden, _ in SHAPES[:2]:

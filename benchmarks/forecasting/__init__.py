@@ -1,1 +1,1 @@
-"""Figures of the forecasts."""
+"""Benchmarks of the forecasts."""

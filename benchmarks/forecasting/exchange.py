@@ -1,6 +1,6 @@
-"""Eight exchange rates jointly, 30 days: every model on windows of 30 rows without overlap.
+"""Joint forecasts of eight exchange rates over 30 days, on windows of 30 rows that do not overlap.
 
-Five seeds; losses are averaged over seeds before they are pooled.
+Losses are averaged over five seeds before they are pooled.
 """
 
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from tasks.tilts.sample_paths import fit_path_tilt
 HORIZON, OFFICIAL, EARLIER, SEEDS, SAMPLES = 30, 5, 40, 5, 2000
 
 Sampler = Callable[[np.ndarray, int], np.ndarray]
-"""``(values up to the origin, seed) → paths``."""
+"""Function from the values up to the origin and a seed to sample paths."""
 
 
 def window_losses(values: np.ndarray, starts: list[int], sampler: Sampler) -> np.ndarray:
-    """Losses ``(seeds, windows, 4)`` in the order of :class:`tasks.forecasters.sample_paths.PathLoss`."""
+    """Return losses ``(seeds, windows, 4)``, in the order of `tasks.forecasters.sample_paths.PathLoss`."""
     losses = np.empty((SEEDS, len(starts), 4))
     for seed in range(SEEDS):
         for i, start in enumerate(starts):
@@ -28,12 +28,12 @@ def window_losses(values: np.ndarray, starts: list[int], sampler: Sampler) -> np
 
 
 def bootstrap(sampler: Callable[..., np.ndarray]) -> Sampler:
-    """One of ``tasks.forecasters.sample_paths`` with a generator of its seed and origin."""
+    """Wrap a sampler of ``tasks.forecasters.sample_paths`` with a generator seeded by seed and origin."""
     return lambda known, seed: sampler(known, HORIZON, SAMPLES, np.random.default_rng([seed, len(known)]))
 
 
 def block_scores(values: np.ndarray, starts: list[int]) -> dict[str, Any]:
-    """Every model on the windows at ``starts``; the tilt is fitted once, on rows before the first."""
+    """Score every model on the windows at ``starts``. The tilt is fitted once, on rows before the first."""
     tilt, evidence = fit_path_tilt(values[: starts[0]], HORIZON, seed=0)
     samplers: dict[str, Sampler] = {
         "ebm": lambda known, seed: tilt.sample(known, HORIZON, SAMPLES, seed)[0],

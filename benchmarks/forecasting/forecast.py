@@ -1,4 +1,4 @@
-"""Forecasts of users' files against the best classical models: every row is a ``basin backtest``."""
+"""Benchmarks of ``basin backtest`` and ``basin alarm`` against classical models, on users' kinds of files."""
 
 import os
 import sys
@@ -24,20 +24,20 @@ from tasks.userdata.run import alarm, backtest
 BUILD = ROOT / "build" / "benchmarks"
 MARKETS = ("sp500", "nasdaq", "dj", "cac", "smi", "wti", "brent")
 DEV = "--dev" in sys.argv
-"""Score a block before each test block instead, reading nothing later."""
+"""Score dates before each test block and read nothing later."""
 
 
 def mirrored(name: str) -> Path:
-    """A file of the data mirror."""
+    """Return the path of a file in the data mirror; raises ``BasinError`` if it does not exist."""
     folder = ROOT / os.environ.get("BASIN_DATA_MIRROR", "../shared/data")
     if not (folder / name).is_file():
-        raise BasinError(f"{folder / name} is not there; set BASIN_DATA_MIRROR to a folder that has {name}")
+        raise BasinError(f"{folder / name} does not exist; set BASIN_DATA_MIRROR to a folder with {name}")
     return folder / name
 
 
 @cache
 def closes(market: str) -> Path:
-    """``date, close`` of one market as a user would have it."""
+    """Write a CSV file ``date,close`` of one market and return its path."""
     path = BUILD / f"{market}.csv"
     BUILD.mkdir(parents=True, exist_ok=True)
     if market in ("sp500", "nasdaq"):
@@ -52,7 +52,7 @@ def closes(market: str) -> Path:
 
 
 def ran(name: str, data: Path, **asked: Any) -> Backtest:
-    """One backtest of a file, below ``build/benchmarks``."""
+    """Run a backtest of a file with results in ``build/benchmarks``."""
     asked = {"time": "date", "target": "close", "dev": DEV, **asked}
     for option in ("test_from", "test_to"):
         if option in asked:
@@ -62,13 +62,13 @@ def ran(name: str, data: Path, **asked: Any) -> Backtest:
 
 
 def alone(result: Backtest) -> dict[str, Any]:
-    """The scores of the only series at lead 1."""
+    """Return the scores of a backtest with one series at lead 1."""
     block: dict[str, Any] = result.scores["leads"]["1"]
     return block
 
 
 def over(name: str, peer: str, paired: dict[str, float], target: str, met: bool) -> Row:
-    """The gain in mean log score over a peer, from the paired test against it."""
+    """Return a row with the gain in mean log score over a peer and its t statistic."""
     gain, t = paired["log_score_gain"], paired["t"]
     seen = f"{gain:+.4f}, t {t:.2f}"
     return Row(f"{name}: over {peer}", target, seen, met, value=gain, unit="nats")
@@ -117,13 +117,13 @@ def vix() -> Iterator[Row]:
 
 
 def fit() -> Iterator[Row]:
-    """One fit as a user's file has it: 5,000 rows, 16 inputs, five seeds, bilinear, all its steps."""
+    """Time one fit of a bilinear energy of the size of a user's file: 5,000 rows, 16 inputs, five seeds."""
     import torch
 
     from ebm_core.tilts.bilinear import BilinearEnergy
     from ebm_core.tilts.training import fit_tilt
 
-    torch.set_num_threads(1)  # as every unit of the pipeline
+    torch.set_num_threads(1)  # like every unit of the pipeline
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(5000, 16, generator=generator)
     score = 0.2 * x[:, 0] + torch.randn(5000, generator=generator)
@@ -164,7 +164,7 @@ def panel_run() -> Backtest:
 
 
 def against(forecasts: pd.DataFrame, peer: str) -> tuple[dict[str, float], dict[str, float]]:
-    """The pooled paired test over ``peer``, clustered by day, and the gain of each series."""
+    """Return the paired test against ``peer`` over all series, averaged by day, and each series' gain."""
     keys = ["series", "time"]
     ours, theirs = (forecasts[forecasts["model"] == m].set_index(keys)["log_density"] for m in ("ebm", peer))
     difference = (ours - theirs).reset_index()
@@ -227,7 +227,7 @@ def _markets(what: str, forecasts: pd.DataFrame, least: float, t: float) -> Iter
 
 
 def value_at_risk() -> Iterator[Row]:
-    """Kupiec and Christoffersen at 1 and 5 % over the markets' own files, Holm over all of them."""
+    """Run Kupiec and Christoffersen tests at 1 and 5 % for each market, with Holm's correction over all."""
     p = {}
     for market, result in own_runs().items():
         for level in ("0.01", "0.05"):
@@ -263,11 +263,12 @@ def fz0() -> Iterator[Row]:
 
 
 RIDGE = {"3": (0.204, 0.904), "6": (0.290, 0.777), "9": (0.354, 0.641), "12": (0.429, 0.441)}
-"""CRPS and anomaly correlation of a seasonal ridge with the common spread rule, measured elsewhere."""
+"""CRPS (°C) and anomaly correlation, by lead, of a seasonal ridge from another implementation."""
 
 XRO = {"3": 0.887, "6": 0.763, "9": 0.624, "12": 0.505}
+"""Anomaly correlation of the XRO model, by lead."""
 LESS = {"3": 3.5, "6": 4.0, "9": 5.0, "12": 8.0}
-"""Per cent of CRPS asked for below the ridge."""
+"""Targets for the reduction of CRPS in comparison with the ridge, in per cent by lead."""
 
 
 def nino() -> Iterator[Row]:

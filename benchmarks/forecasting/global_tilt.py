@@ -1,9 +1,10 @@
-"""Learn the tilt that users' files of prices start from, and store it.
+"""Fit and store the global tilt, from which the tilts of users' price files start.
 
 Run with ``python -m benchmarks.forecasting.global_tilt``.
 
-Seven markets' closes together, through the stages of ``basin backtest``. A fold of year Y has seen targets
-before Y alone, so it may serve any forecast made from then on, of these markets or of others.
+The tilt is fitted on closes of seven markets together by the stages of ``basin backtest``. The fold of a year
+uses only targets before that year, so it can be used for every forecast from that year on, of these or of
+other markets.
 """
 
 import json
@@ -19,12 +20,12 @@ from tasks.userdata.request import Request
 from tasks.userdata.run import FIT, prepare, run_stages, without_progress
 
 SINCE = "2000-01-01"
-"""Where the runs's test block begins; the yearly fits begin as early as the data allow."""
+"""First date of the run's test block. The yearly folds begin as early as the data allow."""
 
 
 def main() -> None:
     tables = {market: pd.read_csv(closes(market)) for market in MARKETS}
-    # Nine more years than the same index has with `arch`.
+    # This file has nine more years of the index than the package `arch`.
     tables["sp500"] = pd.read_csv(mirrored("finance/sp500_vix_daily.csv"))[["date", "close"]]
     table = pd.concat([rows.assign(market=market) for market, rows in tables.items()])
     request = Request(

@@ -1,7 +1,7 @@
-"""The start-lean study on the climate domain: what hidden units are worth, and what too many lose.
+"""Out-of-sample gain of energies by number of hidden units, on the climate domain before the test block.
 
-Energies of rising width walk forward over the years before the test block, once with the pipeline's weight
-decay and early stopping, once trained to the end without either. The figure is ``runs/bench/lean/lean.png``.
+Energies of increasing width are evaluated walk-forward, once with the weight decay and early stopping of the
+pipeline and once without either. The figure is written to ``runs/bench/lean/lean.png``.
 """
 
 from collections.abc import Iterator
@@ -40,7 +40,10 @@ STEPS = 400
 def to_the_end(
     hidden: int, inputs: pd.DataFrame, score: Tensor, plan: list[Fold], params: TrainParams
 ) -> Iterator[Trained]:
-    """As ``tilt_chain``, but each fold starts anew and nothing stops it: it is judged by what it learns."""
+    """Train like ``tilt_chain``, but without warm start, weight decay and early stopping.
+
+    The validation rows are the training rows, so that no step is rejected.
+    """
     generator = torch.Generator().manual_seed(params.seed)
     for fold in plan:
         rows, scaling = training_rows(inputs, fold)
@@ -67,8 +70,10 @@ def to_the_end(
 
 
 def lean() -> Iterator[Row]:
-    """A row a width: gain over the base in nats a forecast on years to come, ± one standard error of yearly
-    means; on the rows learned from; and where a step up stops paying."""
+    """Measure the gain over the base by width, in nats per forecast, on later years and on training rows.
+
+    Standard errors are those of yearly means. A further row gives the width at which growing stops.
+    """
     workspace, params = Workspace(ROOT, "climate"), load_params(ROOT, "climate")
     if not workspace.audit.exists():
         raise BasinError(f"{workspace.audit} is missing; run `make run` first")

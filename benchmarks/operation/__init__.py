@@ -1,1 +1,1 @@
-"""Figures of the pipeline in operation, and of fields on a grid, whose fits are its largest."""
+"""Benchmarks of the pipeline in operation, and of fields on a grid."""

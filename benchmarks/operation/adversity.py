@@ -1,6 +1,7 @@
-"""Several runs at once, a full disk, a read-only folder, servers that are not there: nothing is lost.
+"""Concurrent runs, a full disk, a read-only folder and missing servers: no output may be lost or mixed.
 
-On climate with the smoke parameters of the slow tests: ``python -m benchmarks together adversity``.
+The runs use the domain climate with the reduced parameters of the slow tests. Run them with
+``python -m benchmarks together adversity``.
 """
 
 import ctypes
@@ -19,15 +20,17 @@ from tests.system.test_entry_points import clone, lock, surroundings
 
 REPRO = (sys.executable, "-m", "dvc", "repro", "report@climate")
 BUSY = "is busy"
-"""What DVC says, and ends, where a stage is at work elsewhere."""
+"""Text of DVC's error when another process runs the same stage."""
 
 MOST_LINES = 3
+"""Largest number of lines of a clear error message."""
 NOBODY = "127.0.0.1:1"
+"""Address at which no server answers."""
 CAPBSET_DROP, DAC_OVERRIDE = 24, 1
 
 
 def together() -> Iterator[Row]:
-    """Two flows and a ``dvc repro``, started at the same moment in a project where nothing has run."""
+    """Start two flows and a ``dvc repro`` at the same time in a project without outputs."""
     with tempfile.TemporaryDirectory(prefix="basin-together-") as folder:
         reference = undisturbed(Path(folder))
         root = clone(ROOT, Path(folder) / "all" / "basin")
@@ -48,7 +51,7 @@ def together() -> Iterator[Row]:
 
 
 def adversity() -> Iterator[Row]:
-    """Each in a clone of its own: what the run says, and whether the next one, undisturbed, makes it good."""
+    """Run under each condition, in a separate clone, and check the error and the recovery by the next run."""
     with tempfile.TemporaryDirectory(prefix="basin-adversity-") as folder:
         reference = undisturbed(Path(folder))
         for name, prepare, environment, limit, wanted in (
@@ -97,7 +100,7 @@ def _start(root: Path, command: tuple[str, ...]) -> subprocess.Popen:
 
 
 def _nothing(root: Path) -> None:
-    """Leave the clone as it is."""
+    """Leave the clone unchanged."""
 
 
 def _read_only(root: Path) -> None:
@@ -107,10 +110,10 @@ def _read_only(root: Path) -> None:
 
 
 def _small_files() -> None:
-    """The kernel refuses longer files, as a full disk would."""
+    """Limit the size of files, so that writing fails as on a full disk."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
 
 def _obey_permissions() -> None:
-    """Root, too, may then not write to read-only folders; for others the call fails and is not needed."""
+    """Drop root's right to write to read-only folders. For other users the call has no effect."""
     ctypes.CDLL(None).prctl(CAPBSET_DROP, DAC_OVERRIDE, 0, 0, 0)

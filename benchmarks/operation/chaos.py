@@ -1,6 +1,7 @@
-"""kill -9 at random moments: the next run completes, with the hashes of a run that nobody disturbed.
+"""kill -9 at random moments: the next run must complete with the same hashes as an undisturbed run.
 
-On climate with the smoke parameters of the slow tests: ``python -m benchmarks chaos``, ``make bench-chaos``.
+The runs use the domain climate with the reduced parameters of the slow tests. Run them with
+``python -m benchmarks chaos`` or ``make bench-chaos``.
 """
 
 import os
@@ -25,12 +26,12 @@ from tests.system.test_entry_points import BASIN, clone, lock, surroundings
 
 KILLS = 40
 KINDS = ("flow", "worker", "stage", "dvc", "rename")
-"""Who dies: the flow, a Ray worker at work, the stage that DVC runs, DVC itself, or whoever renames."""
+"""Process that is killed: the flow, a busy Ray worker, a stage run by DVC, DVC, or one renaming a file."""
 
 FLOW = (sys.executable, *BASIN, "run", "--domain", "climate")
 REPRO = (sys.executable, "-m", "dvc", "repro", "-q", *(f"{name}@climate" for name in ("report",)))
 RENAMES = 12
-"""Outputs that a run renames into place, about."""
+"""Approximate number of outputs that a run renames into place."""
 
 DYING = """
 import os, signal
@@ -47,7 +48,7 @@ os.replace = _dies
 
 @dataclass(frozen=True)
 class Reference:
-    """A run that nobody disturbed: its folder, ``dvc.lock`` and seconds."""
+    """Undisturbed run: its folder, its ``dvc.lock`` and its time in seconds."""
 
     root: Path
     lock: dict
@@ -72,7 +73,7 @@ def chaos() -> Iterator[Row]:
 
 
 def cluster() -> Iterator[Row]:
-    """The slow test that kills one of three Ray nodes while a job runs on it."""
+    """Run the slow test that kills one of three Ray nodes while a job runs on it."""
     command = [sys.executable, "-m", "pytest", "-q", "-m", "slow", "tests/system/test_cluster.py"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     shown = done.stdout.strip().splitlines()[-1]
@@ -87,7 +88,10 @@ def undisturbed(folder: Path) -> Reference:
 
 
 def disturbed(reference: Reference, folder: Path, kind: str, at: float) -> tuple[bool, str]:
-    """Kill at the share ``at`` of a run in a clone of its own: whether at work, and what went wrong or ""."""
+    """Kill a run in a separate clone after the share ``at`` of its time.
+
+    Returns whether it was still running, and a description of the problem found, or "".
+    """
     victim = folder / "victim" / "basin"
     shutil.rmtree(victim.parent, ignore_errors=True)
     root = clone(ROOT, victim)
@@ -117,7 +121,7 @@ def disturbed(reference: Reference, folder: Path, kind: str, at: float) -> tuple
 
 
 def _strike(running: subprocess.Popen, kind: str, seconds: float) -> bool:
-    """Wait, kill whom ``kind`` names, and wait until a run whose own process lives has ended."""
+    """Wait, kill the process that ``kind`` names, and wait for the end of the run."""
     main = psutil.Process(running.pid)
     hit = False
     deadline = time.monotonic() + seconds
@@ -134,7 +138,7 @@ def _strike(running: subprocess.Popen, kind: str, seconds: float) -> bool:
 
 
 def _end_server(folder: Path) -> None:
-    """What kill -9 of a flow leaves behind: its own Prefect server, idle."""
+    """End the temporary Prefect server that a killed flow leaves behind."""
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             home = process.environ().get("PREFECT_HOME", "")
@@ -156,7 +160,7 @@ def _target(main: psutil.Process, kind: str) -> psutil.Process | None:
 
 
 def half_written(reference: Path, root: Path) -> str:
-    """An output that is there and is not the undisturbed run's, byte for byte; "" without one."""
+    """Describe an existing output that differs from that of the undisturbed run, or return ""."""
     stages = yaml.safe_load((reference / "dvc.lock").read_text())["stages"].values()
     for out in (out["path"] for stage in stages for out in stage["outs"]):
         if (root / out).exists() and _bytes(root / out) != _bytes(reference / out):

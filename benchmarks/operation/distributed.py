@@ -1,4 +1,4 @@
-"""What Ray costs a fit, against plain processes of the same run."""
+"""Overhead of Ray per fit, in comparison with a pool of processes."""
 
 import multiprocessing
 import os
@@ -18,7 +18,7 @@ ROUNDS = 2
 
 
 def fit(seed: int, rows: int, steps: int) -> float:
-    """The last loss of a bilinear energy on synthetic scores; the same for the same arguments."""
+    """Fit a bilinear energy to synthetic scores and return its last loss, which is deterministic."""
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(seed)
     x, score = torch.randn(rows, 16, generator=generator), torch.randn(rows, generator=generator)
@@ -28,7 +28,7 @@ def fit(seed: int, rows: int, steps: int) -> float:
 
 
 def fits() -> Iterator[Row]:
-    """Turn by turn, warm on both sides: workers are up and have their imports, as after a first stage."""
+    """Compare Ray with a pool of processes, in turn, after a warm-up in which workers start and import."""
     units = [(seed, 4000, 600) for seed in range(FITS)]
     tiny = [(seed, 100, 2) for seed in range(TINY)]
     warm = [(seed, 100, 1) for seed in range(4 * WORKERS)]

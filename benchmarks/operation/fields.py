@@ -1,7 +1,8 @@
-"""Kaplan sea-surface temperatures of the Pacific: forecasts beside a linear inverse model, gaps beside EOFs.
+"""Fields of Pacific sea-surface temperature (Kaplan): forecasts and gaps, compared with classical methods.
 
-``field`` fits on months before 1995 and scores 1995–2014; with ``--dev`` before 1980 and 1980–94.
-``field-scale`` fits made-up fields of the same shape.
+Forecasts are compared with a linear inverse model, and filled gaps with a reconstruction from EOFs.
+``field`` fits on months before 1995 and scores 1995–2014. With ``--dev`` it fits on months before 1980 and
+scores 1980–94. ``field-scale`` fits synthetic fields of the same shape.
 """
 
 import os
@@ -32,11 +33,11 @@ KAPLAN = Path("climate", "kaplan_sst_pacific.nc")
 LAST, END = ("1979-12", "1994-12") if DEV else ("1994-12", "2014-10")
 DRAWS = 100
 NOISE = 0.3
-"""Standard deviation, in °C, of the errors given to the seen cells. The analysis itself has only 80 degrees
-of freedom: without errors, whoever keeps 80 EOFs recovers it to a thousandth of a degree."""
+"""Standard deviation in °C of errors added to the known cells. The Kaplan analysis has only 80 degrees of
+freedom, so without errors a reconstruction with 80 EOFs is exact to a thousandth of a degree."""
 
 EOFS = 30
-"""Of the peer's inverse model: the best count on 1980–94 among 10 to 60."""
+"""Number of EOFs of the peer's inverse model, the best of 10 to 60 on 1980–94."""
 
 FACTORS, MONTHS = (1, 4, 16), 1_906
 
@@ -51,10 +52,10 @@ fields, out = open_fields(Path(sys.argv[1])), Path(sys.argv[2])
 fit(fields, Settings(epochs=3), out, lambda label, done, total: times.setdefault(done, time.monotonic()))
 Path(sys.argv[3]).write_text(str((times[3] - times[1]) / 2))
 """
-"""The time of the second and third epoch: the first has the start of Ray Data in it."""
+"""Script that measures the mean time of the second and third epoch, as the first includes Ray's start."""
 
 KEPT = (5, 10, 15, 20, 25, 30, 40)
-"""EOFs that the reconstruction of gaps may keep: the best count on the last fifth of the fit's months."""
+"""Numbers of EOFs to try for gaps; the best one on the last fifth of the training months is used."""
 
 
 def field() -> Iterator[Row]:
@@ -116,7 +117,7 @@ def _forecasts(model: FieldModel, fields: Fields, first: int) -> Iterator[Row]:
 
 
 class InverseModel:
-    """The peer: a linear inverse model with its Gaussian errors, their size measured on its last fifth."""
+    """Peer: a linear inverse model with Gaussian errors, scaled by errors on the last fifth of its months."""
 
     def __init__(self, values: np.ndarray, season: np.ndarray, root: np.ndarray, ahead: int) -> None:
         self.root, self.ahead = root, ahead
@@ -193,7 +194,7 @@ def _gaps(model: FieldModel, fields: Fields, first: int) -> Iterator[Row]:
 
 
 def reconstructed(seen: np.ndarray, gap: np.ndarray, basis: np.ndarray, rounds: int = 100) -> np.ndarray:
-    """DINEOF: fill the gap from the leading EOFs of the whole field, again and again.
+    """DINEOF: fill the gap by iterated projection of the whole field on its leading EOFs.
 
     Reference: Beckers and Rixen (2003), EOF calculations and data filling, J. Atmos. Oceanic Technol. 20.
     """
@@ -212,7 +213,7 @@ def _gap(kind: str, grid: Grid, rng: np.random.Generator) -> np.ndarray:
 
 
 def scale() -> Iterator[Row]:
-    """Fits to 1, 4 and 16 times the months of the Kaplan file, each in a process of its own."""
+    """Measure memory and time of fits to 1, 4 and 16 times the months of the Kaplan file."""
     memory, seconds = [], []
     for factor in FACTORS:
         with tempfile.TemporaryDirectory(prefix="basin-field-") as folder:
@@ -254,7 +255,7 @@ def scale() -> Iterator[Row]:
 
 
 def _memory(process: psutil.Process) -> int:
-    """Bytes of a process and all below it, what they share counted once."""
+    """Return the bytes used by a process and its children, with shared memory counted once."""
     total = 0
     for each in (process, *process.children(recursive=True)):
         with suppress(psutil.Error):
@@ -266,5 +267,5 @@ def _kaplan() -> Path:
     mirror = os.environ.get("BASIN_DATA_MIRROR")
     path = Path(mirror or ".", KAPLAN)
     if not mirror or not path.exists():
-        raise SystemExit(f"field: set BASIN_DATA_MIRROR to a folder that holds {KAPLAN}")
+        raise SystemExit(f"field: {path} does not exist; set BASIN_DATA_MIRROR to a folder with {KAPLAN}")
     return path

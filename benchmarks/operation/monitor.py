@@ -1,4 +1,4 @@
-"""The monitor's false alarms and delays: simulated, and on the project's scored days (`basin run` first)."""
+"""False alarms and delays of the monitor, on simulated days and on scored days of the last `basin run`."""
 
 from collections.abc import Iterator
 
@@ -16,14 +16,14 @@ from tasks.runtime.workspace import Workspace
 YEAR = PERIODS["B"]
 RUNS = 2000
 SCORED = 1250
-"""Days that a simulated model was scored on."""
+"""Number of scored days of a simulated model."""
 
 BREAKS = {
     "spread doubled": (0.0, 2.0, 20),
     "spread half as large again": (0.0, 1.5, 60),
     "mean moved by half a spread": (0.5, 1.0, 60),
 }
-"""Mean and spread of Φ⁻¹(PIT) after the break, and the most days of delay (median) that are asked."""
+"""Mean and standard deviation of Φ⁻¹(PIT) after the break, and the target for the median delay in days."""
 
 
 def monitor() -> Iterator[Row]:
@@ -56,9 +56,9 @@ def monitor() -> Iterator[Row]:
 
 
 def _own_days(rng: np.random.Generator) -> Iterator[Row]:
-    """A market's scored months in random order, so that nothing changes but the memory stays.
+    """Measure false alarms on a market's months in random order, which has dependence but no change.
 
-    All but 20 are the scored days; years are drawn from those 20.
+    20 months are set aside, from which years are drawn. The other months are the scored days.
     """
     path = Workspace(ROOT, "finance").forecasts
     if not path.is_file():
@@ -82,7 +82,7 @@ def _own_days(rng: np.random.Generator) -> Iterator[Row]:
 
 
 def _drift(rng: np.random.Generator) -> Iterator[Row]:
-    """Ten autoregressive inputs with the memory of a month, none of which drifts; then one in other units."""
+    """Measure the drift test on ten autoregressive inputs without drift, and with one in other units."""
     window, rows, any_drift, seen = WINDOW["B"], REFERENCE["B"] + WINDOW["B"], 0, 0
     count = 600
     for _ in range(count):
@@ -115,12 +115,15 @@ def _drift(rng: np.random.Generator) -> Iterator[Row]:
 
 
 def _days(rng: np.random.Generator, count: int, mean: float = 0.0, spread: float = 1.0) -> np.ndarray:
-    """P(Y ≤ y) of days whose Φ⁻¹ of it has this mean and spread."""
+    """Draw PITs of days for which Φ⁻¹(PIT) has this mean and standard deviation."""
     return np.asarray(stats.norm.cdf(mean + spread * rng.standard_normal(count)))
 
 
 def _first(rng: np.random.Generator, pit: np.ndarray, after: int = 0) -> int | None:
-    """The first day with a breach, by sound scored days; None if there is none, or it is before ``after``."""
+    """Return the first day with a breach, or None if there is none or it is before ``after``.
+
+    The scored days are those of a calibrated model.
+    """
     scored = rng.uniform(size=SCORED)
     days = np.flatnonzero(e_detector(conformal(scored, pit)) >= CALM * YEAR)
     return int(days[0]) if len(days) and days[0] >= after else None

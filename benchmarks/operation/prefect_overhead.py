@@ -1,4 +1,4 @@
-"""How long Prefect takes with little to do: a cached flow, and a day's forecast (`basin run` first)."""
+"""Time of Prefect flows with little work: a cached flow and a daily forecast. Run `basin run` first."""
 
 import json
 import os
@@ -31,7 +31,7 @@ RUNS = 3
 
 
 def cached() -> Iterator[Row]:
-    """The flow of a project with nothing to do, with a server that is up and with one of its own."""
+    """Time the flow when all stages are cached, with a running server and with a temporary one."""
     if not (ROOT / "artifacts/finance/report.html").is_file():
         raise SystemExit("artifacts are missing; run `basin run` first")
     with server() as url:
@@ -47,7 +47,7 @@ def cached() -> Iterator[Row]:
 
 
 def timed_flow(folder: Path, script: dict[str, str], url: str | None) -> tuple[float, float, float]:
-    """Medians of ``RUNS``: seconds of the process, of its imports, of the flow."""
+    """Return the seconds of the process, of its imports and of the flow, as medians over ``RUNS``."""
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, "PYTHONPATH": str(folder), "PREFECT_LOGGING_LEVEL": "CRITICAL"}
         environment |= {"PREFECT_API_URL": url} if url else {"PREFECT_HOME": home}
@@ -71,7 +71,7 @@ def timed_flow(folder: Path, script: dict[str, str], url: str | None) -> tuple[f
 
 @contextmanager
 def server() -> Iterator[str]:
-    """A Prefect server on loopback with a store of its own."""
+    """Run a Prefect server on loopback with its own database and yield its URL."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -96,7 +96,7 @@ def server() -> Iterator[str]:
 
 
 def day() -> Iterator[Row]:
-    """The deployed flow of a day's forecast, its model fetched from DVC's cache by the registry."""
+    """Time the deployed flow of the daily forecast, including the fetch of the model from DVC's cache."""
     with clone() as folder:
         (folder / ".dvc/config.local").write_text(f"[cache]\n    dir = {ROOT / '.dvc/cache'}\n")
         run = [sys.executable, "-m", "dvc", "checkout", "-q"]

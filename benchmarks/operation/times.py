@@ -1,4 +1,4 @@
-"""How long the entry points take, in clones of this commit; medians of three where a run is short."""
+"""Times of the entry points, in clones of this commit. Short runs are repeated three times (median)."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from benchmarks.row import Row
 
 @contextmanager
 def clone() -> Iterator[Path]:
-    """A clean clone of HEAD in a temporary folder."""
+    """Clone HEAD into a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="basin-bench-") as folder:
         target = Path(folder) / "basin"
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(target)], check=True)
@@ -28,7 +28,7 @@ def clone() -> Iterator[Path]:
 
 
 def timed(command: list[str], folder: Path) -> tuple[float, str]:
-    """Seconds and output of a command run in ``folder`` with this environment's programs first on PATH."""
+    """Run a command in ``folder`` with this environment's programs; return its seconds and its output."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(folder)}
     began = time.monotonic()
@@ -44,7 +44,7 @@ def basin(*arguments: str) -> list[str]:
 
 
 def hashes(folder: Path) -> dict[str, list[str]]:
-    """Output hashes by stage, from ``dvc.lock``."""
+    """Return the output hashes of each stage in ``dvc.lock``."""
     stages = yaml.safe_load((folder / "dvc.lock").read_text())["stages"]
     return {name: [out["md5"] for out in stage["outs"]] for name, stage in sorted(stages.items())}
 
@@ -55,7 +55,7 @@ def help_page() -> Iterator[Row]:
 
 
 def cold() -> Iterator[Row]:
-    """The whole of `make run`, environment included."""
+    """Time `make run`, including the installation of the environment."""
     with clone() as folder:
         seconds, _ = timed(["make", "run"], folder)
     yield Row(
@@ -69,7 +69,7 @@ def cold() -> Iterator[Row]:
 
 
 def runs() -> Iterator[Row]:
-    """The first run of a clean clone, the same with nothing changed, and one after a change to one domain."""
+    """Time a first run, a run without changes, and a run after a change of one domain's parameters."""
     with clone() as folder:
         seconds, _ = timed(basin("run"), folder)
         yield Row(
@@ -104,7 +104,7 @@ def runs() -> Iterator[Row]:
 
 
 def done(folder: Path, domain: str) -> list[str]:
-    """The stages that the last flow of ``folder`` really ran."""
+    """Return the stages that the last flow of ``folder`` ran, without those that were cached."""
     record = json.loads((folder / "runs" / domain / "run.json").read_text())
     return [stage["stage"] for stage in record["stages"] if stage["outcome"] == "ran"]
 
@@ -125,7 +125,7 @@ def tests() -> Iterator[Row]:
     with clone() as folder:
         shutil.copytree(ROOT / "tests", folder / "tests", dirs_exist_ok=True)
         for target, limit in (("test", 4), ("test-slow", 18)):
-            # With the environment of this process, which `make setup` made.
+            # Use the environment of this process instead of installing a new one.
             command = ["make", "--old-file", "setup", f"BIN={Path(sys.executable).parent}", target]
             seconds, _ = timed(command, folder)
             yield Row(

@@ -1,4 +1,4 @@
-"""The picture of the folders and their imports, as SVG that takes its colours from the page."""
+"""SVG diagram of the folders and their imports. Its colours are those of the page."""
 
 import ast
 from html import escape
@@ -6,13 +6,13 @@ from pathlib import Path
 
 PACKAGES = ("flows", "tasks", "ebm_core")
 WIDTH, BOX, HEIGHT, ROW, MARGIN = 640, 120, 28, 40, 12
-"""Pixels: the picture's width, a box's width and height, the distance of rows, a panel's margin."""
+"""Sizes in pixels: width of the diagram, width and height of a box, distance of rows, margin of a panel."""
 
 Graph = dict[str, set[str]]
 
 
 def diagram(root: Path) -> str:
-    """One ``div`` without blank lines, which Markdown leaves as it is."""
+    """Return the diagram as one ``div`` without blank lines, which Markdown does not change."""
     graph = imports(root)
     direct = without_detours(graph)
     rows, panels, height = _layout(graph)
@@ -28,7 +28,7 @@ def diagram(root: Path) -> str:
 
 
 def imports(root: Path) -> Graph:
-    """The folders that each folder of ``PACKAGES`` imports, inside functions and type checks too."""
+    """Return the folders that each folder imports, including imports in functions and for type checking."""
     folders = {
         f"{package}.{path.parent.name}"
         for package in PACKAGES
@@ -50,7 +50,7 @@ def imports(root: Path) -> Graph:
 
 
 def without_detours(graph: Graph) -> Graph:
-    """Imports of a folder that none of its other imports brings along: the transitive reduction."""
+    """Return the transitive reduction: the imports of a folder that none of its other imports implies."""
     below = {name: _reachable(name, graph) for name in graph}
     return {
         name: {other for other in found if not any(other in below[third] for third in found)}
@@ -63,12 +63,12 @@ def _reachable(name: str, graph: Graph) -> set[str]:
 
 
 def _depth(name: str, graph: Graph) -> int:
-    """Length of the longest chain of imports from a folder downwards."""
+    """Return the length of the longest chain of imports that starts at a folder."""
     return max((1 + _depth(other, graph) for other in graph[name]), default=0)
 
 
 def _layout(graph: Graph) -> tuple[dict[str, float], dict[str, tuple[float, float]], float]:
-    """Heights of the boxes from the top downwards, top and height of each panel, height of the picture."""
+    """Return the position of each box, top and height of each panel, and the height of the diagram."""
     rows: dict[str, float] = {}
     panels: dict[str, tuple[float, float]] = {}
     y = 0.0
@@ -97,7 +97,7 @@ def _box(name: str, y: float) -> str:
 
 
 def _arc(name: str, other: str, rows: dict[str, float]) -> str:
-    """On the right within a package, on the left from one package to another."""
+    """Draw an import, on the right side within a package and on the left side between packages."""
     side = 1 if name.split(".")[0] == other.split(".")[0] else -1
     start, end, x = rows[name] + 5, rows[other] - 5, WIDTH / 2 + side * BOX / 2
     bend = x + side * min(20 + 0.45 * (end - start), 300)

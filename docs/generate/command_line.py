@@ -1,4 +1,4 @@
-"""The reference of the command line, from the Typer application."""
+"""Reference page of the command line, generated from the Typer application."""
 
 from typing import Any
 
@@ -9,8 +9,9 @@ from flows.cli.app import app
 
 INTRODUCTION = """# Command line
 
-Every command of `basin` with its arguments and options. `basin COMMAND --help` prints the same on a terminal.
-A mistake that the user can correct ends with one line on standard error and exit code 1.
+All commands of `basin` with their arguments and options, as printed by `basin COMMAND --help`. If an error
+can be corrected by the user, a command prints one line on standard error and ends with exit code 1. The
+guides explain the commands by example, starting with [Your own file](../../docs/guides/own-files.md).
 """
 
 
@@ -19,7 +20,7 @@ def page() -> str:
 
 
 def _sections(command: Any, path: str) -> list[str]:
-    """Heading, usage, help and options of a command, then those of its subcommands."""
+    """Return heading, usage, help and options of a command, followed by those of its subcommands."""
     commands = getattr(command, "commands", {})
     context = command.make_context(path, [], resilient_parsing=True)
     arguments = [p.name.upper() for p in command.params if p.param_type_name == "argument"]
@@ -40,7 +41,7 @@ def _row(declaration: str, meaning: str) -> str:
 
 
 def _plain(text: str) -> list[str]:
-    """Lines of a help text, without what Markdown or HTML would read as markup."""
+    """Return the lines of a help text, with characters escaped that are markup in Markdown or HTML."""
     return [
         line.strip().replace("<", "&lt;").replace("|", "\\|").replace("*", "\\*")
         for line in text.splitlines()

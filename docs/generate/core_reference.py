@@ -1,4 +1,4 @@
-"""A page for each package of ``ebm_core``, with a directive of mkdocstrings for each of its modules."""
+"""Reference pages of ``ebm_core``: one page per package, with a mkdocstrings directive for each module."""
 
 from pathlib import Path
 

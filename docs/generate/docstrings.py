@@ -1,4 +1,4 @@
-"""Extension of Griffe: prepares docstrings for Markdown."""
+"""Griffe extension that converts docstrings to Markdown."""
 
 import re
 from typing import Any
@@ -13,9 +13,9 @@ SPACE = "\N{NO-BREAK SPACE}"
 
 
 def markdown(text: str) -> str:
-    """Turn roles into code, and the double colon before an indented block into a single one.
+    """Turn Sphinx roles into code, and the double colon before an indented block into a single one.
 
-    A no-break space keeps Griffe from reading ``Tensor, shape (B,)`` as a tuple and a call of Python.
+    No-break spaces keep Griffe from parsing a type such as ``Tensor, shape (B,)`` as a Python expression.
     """
     text = LITERAL_BLOCK.sub(":", ROLE.sub(r"`\1`", text))
     text = TYPE.sub(lambda match: match[1] + match[2].replace(", ", f",{SPACE}"), text)

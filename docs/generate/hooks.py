@@ -1,7 +1,8 @@
-"""MkDocs hooks: pages written by a program, and links to files of the repository.
+"""MkDocs hooks that add generated pages and redirect links to files of the repository.
 
-A link to a file leads on the site to the page that is made of it: ``flows/cli/app.py`` to the reference of
-the command line, ``params.yaml`` to a listing. So links work on the site as they do in the repository.
+On the site, a link to a file of the repository leads to the page generated from it. For example,
+``flows/cli/app.py`` leads to the reference of the command line and ``params.yaml`` to a listing of the file.
+The same links therefore work in the repository and on the site.
 """
 
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 import architecture
 import command_line
 import core_reference
+import glossary
 import parameters
 import repository_files
 import scores_schema
@@ -22,12 +24,13 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
 LINK = re.compile(r"(?<=\]\()([^)\s#:]+)(?=[)#])")
-"""The target of a Markdown link to a file, without its fragment."""
+"""Matches the target of a Markdown link to a file, without the fragment."""
 
 DIAGRAM = "<!-- architecture -->"
+GLOSSARY = "<!-- glossary -->"
 
 sources: dict[str, Path] = {}
-"""The file that each page is made of, and that its links are relative to, by the page's name in ``docs/``."""
+"""Source file of each page, by the page's path in ``docs/``. Links on the page are relative to this file."""
 
 MADE_OF = {
     "reference/command-line.md": "flows/cli/app.py",
@@ -38,6 +41,7 @@ MADE_OF = {
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the generated pages, and a listing of each file of the repository that a page links to."""
     generated = {
         "reference/command-line.md": command_line.page(),
         "reference/parameters.md": parameters.page(ROOT),
@@ -66,7 +70,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Draw the picture of the architecture, and point links at pages of the site."""
+    """Insert the architecture diagram and the glossary, and redirect links to pages of the site."""
     source = sources[page.file.src_uri]
     names = {path: name for name, path in sources.items()} | {ROOT / "README.md": "index.md"}
 
@@ -77,4 +81,5 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             name = target.relative_to(DOCS).as_posix()
         return match.group() if name is None else os.path.relpath(name, Path(page.file.src_uri).parent)
 
-    return LINK.sub(on_the_site, markdown.replace(DIAGRAM, architecture.diagram(ROOT)))
+    markdown = markdown.replace(DIAGRAM, architecture.diagram(ROOT)).replace(GLOSSARY, glossary.table())
+    return LINK.sub(on_the_site, markdown)

@@ -1,4 +1,4 @@
-"""The reference of ``params.yaml``, from its pydantic models."""
+"""Reference page of ``params.yaml``, generated from its pydantic models."""
 
 import types
 import typing
@@ -14,17 +14,20 @@ from tasks.runtime.params import DomainParams
 
 INTRODUCTION = """# `params.yaml`
 
-Every choice of the pipeline is in [params.yaml](../../params.yaml), in one section for each domain. A change
-reruns the stages that depend on it. An unknown key, a value of the wrong type and a missing value are errors
-that name the file and the key. Dates are in quotes, because DVC reads the same file and takes no YAML dates.
+[params.yaml](../../params.yaml) has all parameters of the pipeline, with one section per domain. After a
+change, the next run repeats the stages that depend on the changed parameter. Unknown keys, values of a wrong
+type and missing values are errors that name the file and the key. Dates must be in quotes, because DVC reads
+the same file and does not accept YAML dates.
+[Experiments](../../docs/guides/experiments.md) shows how to try other values.
 
-The key `domains` maps each domain to the folder of its forecasters below `tasks/forecasters`:
+The key `domains` maps each domain to the folder of its forecasters in `tasks/forecasters`:
 
 ```yaml
 {domains}
 ```
 
-The sections of a domain follow. The columns on the right are the values of the project's own domains.
+The tables below describe the sections of a domain. Their last columns show the values of the project's
+domains.
 """
 
 LIMITS = {annotated_types.Ge: "≥", annotated_types.Gt: ">", annotated_types.Le: "≤", annotated_types.Lt: "<"}
@@ -46,7 +49,7 @@ def page(root: Path) -> str:
 
 
 def _table(model: Any, values: dict[str, dict[str, Any]], later: dict[str, type[BaseModel]]) -> list[str]:
-    """A row for each field; models that occur in a list are added to ``later`` under the field's name."""
+    """Return a table with a row per field; models used in a list are added to ``later`` by field name."""
     head = ["key", "type", "meaning", "default", *values]
     rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for name, field in model.model_fields.items():
@@ -68,7 +71,7 @@ def _type(field: FieldInfo) -> str:
 
 
 def _limits(limit: Any) -> list[Any]:
-    """Values of the slots of a limit of ``annotated_types``, such as the 1 of ``Ge(ge=1)``."""
+    """Return the values of a limit of ``annotated_types``, such as 1 for ``Ge(ge=1)``."""
     return [getattr(limit, name) for name in limit.__dataclass_fields__]
 
 

@@ -1,4 +1,4 @@
-"""Files of the repository outside ``docs/`` that are pages of the site."""
+"""Pages of the site that show files of the repository outside ``docs/``."""
 
 from pathlib import Path
 
@@ -6,17 +6,17 @@ PAGES = {
     "contribute/index.md": "CONTRIBUTING.md",
     "contribute/changelog.md": "CHANGELOG.md",
 }
-"""Name of the page, and the Markdown file that it shows."""
+"""Path of each page, and the Markdown file that it shows."""
 
 LANGUAGES = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".toml": "toml", ".py": "python"}
 
 
 def listing_name(path: Path) -> str:
-    """Page of a file that is named relative to the root of the repository."""
+    """Return the path of the page that lists the file ``path`` of the repository."""
     return f"files/{path.as_posix()}.md"
 
 
 def listing(source: Path, path: Path) -> str:
-    """The file in a code block, under its name in the repository."""
+    """Return a page with the content of a file in a code block, under its path in the repository."""
     text = source.read_text(encoding="utf-8").rstrip()
     return f"# `{path.as_posix()}`\n\n````{LANGUAGES.get(path.suffix, 'text')}\n{text}\n````\n"

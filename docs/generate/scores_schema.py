@@ -1,4 +1,4 @@
-"""The page of ``scores.json``, from its JSON schema."""
+"""Reference page of ``scores.json``, generated from its JSON schema."""
 
 import json
 from pathlib import Path
@@ -9,9 +9,9 @@ INTRODUCTION = """# `scores.json`
 {description} The stage `evaluate` and `basin backtest` write this file. Its JSON schema is
 `docs/scores.schema.json`.
 
-A file has either `leads`, where one series is forecast, or `series` and `pooled`, where there are several.
-The keys of `leads` are numbers of steps, those of `models` and `paired` are names of models. `paired`
-compares the model with each other one on the same dates.
+A file has `leads` if there is one series, and `series` and `pooled` if there are several. The keys of `leads`
+are numbers of steps ahead. The keys of `models` and `paired` are names of models. `paired` compares the
+energy-based model with each other model on the same dates. [Scores](concepts/scores.md) defines every score.
 """
 
 

@@ -1,7 +1,8 @@
-"""Run the walk and write it as a page with what it printed and drew: ``python docs/tutorial/render.py``.
+"""Run the tutorial and write its page with what it prints and draws: ``python docs/tutorial/render.py``.
 
-Comments that begin a block of ``walk.py`` are text, all else is code. In place of the page's own
-``show(figure, name)``, which saves a picture, one here puts it on the page too.
+The page is made from ``tutorial.py``. Lines that are comments become text, and all other lines become code.
+Its function ``show(figure, name)`` saves a picture. Here it is replaced by one that also puts the picture on
+the page.
 """
 
 import contextlib
@@ -15,18 +16,17 @@ HERE = Path(__file__).parent
 
 
 def cells(source: str) -> list[tuple[bool, str]]:
-    """``(is text, content)`` in order: text lines without their ``#``, code as it is."""
-    found, lines = [], source.splitlines()
-    for text, group in groupby(lines, key=lambda line: line == "#" or line.startswith("# ")):
-        body = [line[2:] if text else line for line in group]
-        content = "\n".join(body).strip("\n")
+    """Split a script into ``(is_text, content)`` in order. Text lines lose their ``#``."""
+    parts = []
+    for is_text, group in groupby(source.splitlines(), key=lambda line: line == "#" or line.startswith("# ")):
+        content = "\n".join(line[2:] if is_text else line for line in group).strip("\n")
         if content:
-            found.append((text, content))
-    return found
+            parts.append((is_text, content))
+    return parts
 
 
 def render(out: Path) -> None:
-    """Run every cell in order in one namespace; page and pictures are written to ``out``."""
+    """Run all code in order in one namespace, and write ``README.md`` and its pictures to ``out``."""
     page: list[str] = []
 
     def show(figure: Any, name: str) -> None:
@@ -34,14 +34,14 @@ def render(out: Path) -> None:
         page.append(f"![{name}]({name}.png)")
 
     names: dict[str, Any] = {}
-    for text, content in cells((HERE / "walk.py").read_text(encoding="utf-8")):
-        if text:
+    for is_text, content in cells((HERE / "tutorial.py").read_text(encoding="utf-8")):
+        if is_text:
             page.append(content)
             continue
         page.append(f"```python\n{content}\n```")
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            exec(compile(content, "walk.py", "exec"), names)
+            exec(compile(content, "tutorial.py", "exec"), names)
         names["show"] = show
         if printed.getvalue():
             page.append(f"```text\n{printed.getvalue().rstrip()}\n```")

@@ -1,6 +1,6 @@
-"""Energies with a formula: landscapes on which samplers and normalisers can be checked.
+"""Analytic energies with a known normaliser, on which samplers and estimates of log Z can be checked.
 
-``log_z`` is log ∫ exp(−E) dx; ``sample(count, generator)`` draws exactly, where that is possible.
+``log_z`` is log ∫ exp(−E) dx. Energies that can be sampled exactly have ``sample(count, generator)``.
 """
 
 import math
@@ -12,7 +12,7 @@ LOG_2PI = math.log(2 * math.pi)
 
 
 def rows(x: Tensor, d: int) -> Tensor:
-    """``x`` if it is ``(B, d)``, else ``ValueError``."""
+    """Return ``x`` if its shape is ``(B, d)``, otherwise raise ``ValueError``."""
     if x.dim() != 2 or x.shape[1] != d:
         raise ValueError(f"x: shape {tuple(x.shape)}; expected (B, {d})")
     return x
@@ -114,11 +114,11 @@ class GaussianMixtureEnergy(nn.Module):
     def __init__(self, means: Tensor, scales: Tensor, weights: Tensor) -> None:
         super().__init__()
         if not bool((weights > 0).all()) or abs(float(weights.sum()) - 1) > 1e-5:
-            raise ValueError(f"weights: {weights.tolist()}; expected positive ones with sum 1")
+            raise ValueError(f"weights: {weights.tolist()}; expected positive weights with sum 1")
         if means.dim() != 2 or len(means) != len(weights):
             raise ValueError(f"means: shape {tuple(means.shape)}; expected ({len(weights)}, d)")
         if scales.shape != weights.shape or not bool((scales > 0).all()):
-            raise ValueError(f"scales: {scales.tolist()}; expected {len(weights)} positive ones")
+            raise ValueError(f"scales: {scales.tolist()}; expected {len(weights)} positive scales")
         self.register_buffer("means", means)
         self.register_buffer("scales", scales)
         self.register_buffer("weights", weights)
@@ -179,7 +179,10 @@ class DoubleWellEnergy(nn.Module):
 
     @property
     def log_z(self) -> float:
-        """By ∫ exp(−h (x² − 1)²) dx = ½π e^{−h/2} (I_{−¼}(h/2) + I_{¼}(h/2)), modified Bessel functions."""
+        """Exact log Z, from ∫ exp(−h (x² − 1)²) dx = ½π e^{−h/2} (I_{−¼}(h/2) + I_{¼}(h/2)).
+
+        I are modified Bessel functions of the first kind.
+        """
         from scipy.special import ive
 
         half = self.height / 2
@@ -190,8 +193,8 @@ class DoubleWellEnergy(nn.Module):
 class RosenbrockEnergy(nn.Module):
     """Rosenbrock energy E(x, y) = (x − 1)²/20 + 5 (y − x²)², a curved, narrow valley with log Z = log 2π.
 
-    The density of Goodman and Weare is scaled so that x ~ N(1, 10) and y | x ~ N(x², 1/10), which gives
-    exact samples. The energy maps ``(B, 2)`` to ``(B,)``, in nats.
+    This is the density of Goodman and Weare, in which x ~ N(1, 10) and y | x ~ N(x², 1/10), so that it can
+    be sampled exactly. The energy maps ``(B, 2)`` to ``(B,)``, in nats.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Energies made of energies: products of experts and temperature."""
+"""Energies composed of other energies: weighted sums (products of experts), scaling and temperature."""
 
 from collections.abc import Sequence
 
@@ -48,7 +48,7 @@ class SumEnergy(nn.Module):
         super().__init__()
         weights = [1.0] * len(energies) if weights is None else list(weights)
         if not energies or len(weights) != len(energies):
-            raise ValueError(f"weights: {len(weights)} for {len(energies)} energies; expected one each")
+            raise ValueError(f"weights: {len(weights)} for {len(energies)} energies; expected one for each")
         self.energies, self.weights = list(energies), weights
         self.experts = nn.ModuleList(energy for energy in energies if isinstance(energy, nn.Module))
 
@@ -57,7 +57,7 @@ class SumEnergy(nn.Module):
         return sum(values[1:], values[0])
 
     def input_gradient(self, x: Tensor) -> Tensor:
-        """Σ wᵢ ∇Eᵢ(x), each by its own formula where it has one."""
+        """Compute Σ wᵢ ∇Eᵢ(x), with the explicit gradient of each energy that has one."""
         pulls = [w * input_gradient(energy, x) for w, energy in zip(self.weights, self.energies, strict=True)]
         return sum(pulls[1:], pulls[0])
 
@@ -105,7 +105,7 @@ class ScaledEnergy(SumEnergy):
 
 
 class TemperedEnergy(ScaledEnergy):
-    """Tempered energy E(x)/T, whose law is that of E at temperature T.
+    """Tempered energy E(x)/T, whose density is that of E at temperature T.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The input gradient of a multilayer perceptron at nearly the speed of its matrix products."""
+"""Fast input gradient of a multilayer perceptron with fixed weights, for use in samplers."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,11 +12,12 @@ silu_backward = torch.ops.aten.silu_backward.grad_input
 
 
 def frozen_mlp_gradient(layers: Iterable[Any], x: Tensor) -> Gradient:
-    """∇ₓE of a SiLU perceptron of linear ``layers``, the last of one unit, for inputs of the shape of ``x``.
+    """Return a function that computes ∇ₓE of a SiLU perceptron, for inputs of the shape of ``x``.
 
-    Forward and backward by hand in buffers made once: a step makes neither a graph nor memory, leaves out the
-    energy itself, which its gradient does not need, and no weight gets a gradient. Exponentials cost as much
-    as a third of the products: each activation takes one, h = a σ(a) and h′ = h + σ (1 − h) sharing it.
+    ``layers`` are its linear layers, the last of which has one unit. The forward and backward passes are
+    written by hand and use buffers that are allocated once. A call builds no graph and computes neither the
+    energy nor gradients of the weights. Exponentials would cost up to a third of the time of the matrix
+    products, so h = a σ(a) and its slope h′ = h + σ(a) (1 − h) share one.
     """
     *inner, (last, _) = [(layer.weight.detach(), layer.bias.detach()) for layer in layers]
     weights = [weight.T.contiguous() for weight, _ in inner]

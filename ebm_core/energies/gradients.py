@@ -1,4 +1,4 @@
-"""∇E(x) of any energy: by the energy's own formula where it has one, by autograd where it has not."""
+"""Input gradients ∇E(x): by the energy's explicit formula if it has one, otherwise by autograd."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ Gradient = Callable[[Tensor], Tensor]
 
 
 def energy_and_gradient(energy: Energy, x: Tensor) -> tuple[Tensor, Tensor]:
-    """``(E(x), ∇E(x))`` by autograd, both detached. Raises ``ValueError`` where E(x) is not ``(B,)``."""
+    """Return ``(E(x), ∇E(x))`` by autograd, detached. Raises ``ValueError`` if E(x) is not ``(B,)``."""
     with torch.enable_grad():
         at = x.detach().requires_grad_()
         value = checked(energy, at)
@@ -23,10 +23,10 @@ def energy_and_gradient(energy: Energy, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def input_gradient(energy: Energy, x: Tensor) -> Tensor:
-    """Compute ∇ₓE(x) such that a loss of it can be differentiated in the energy's parameters.
+    """Compute ∇ₓE(x) in such a way that a loss of it can be differentiated in the energy's parameters.
 
-    An energy with a method ``input_gradient(x)`` supplies its explicit formula, which costs about half of
-    differentiating twice. Other energies are differentiated by autograd, and the graph is kept.
+    An energy with a method ``input_gradient(x)`` supplies an explicit formula, which takes about half the
+    time of differentiating twice. Other energies are differentiated by autograd, which keeps the graph.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def input_gradient(energy: Energy, x: Tensor) -> Tensor:
     Returns
     -------
     Tensor, shape (B, *shape)
-        Gradient ∇ₓE(x), in nats by the units of x.
+        Gradient ∇ₓE(x), in nats per unit of x.
 
     Raises
     ------
@@ -74,17 +74,17 @@ def differentiated(energy: Energy, x: Tensor) -> Tensor:
 
 
 def frozen_gradient(energy: Energy, x: Tensor) -> Gradient:
-    """Return a function that computes ∇E with the parameters as they are now, for use at every sampler step.
+    """Return a function that computes ∇E with the present parameters, for use at every step of a sampler.
 
-    An energy with a method ``frozen_gradient(x)`` prepares weights and buffers once. Other energies are
-    differentiated by autograd at every call, and where such an energy is not finite the gradient is NaN.
+    An energy with a method ``frozen_gradient(x)`` prepares its weights and buffers once. Other energies are
+    differentiated by autograd at every call. Their gradient is NaN where the energy is not finite.
 
     Parameters
     ----------
     energy : callable
         Energy E, ``(B, *shape)`` → ``(B,)``.
     x : Tensor, shape (B, *shape)
-        A batch of the shape, type and device of those that will follow.
+        A batch with the shape, type and device of the batches that the function will be called with.
 
     Returns
     -------
@@ -148,18 +148,18 @@ def autograd_gradient(energy: Energy) -> Gradient:
 
 
 def checked(energy: Energy, x: Tensor) -> Tensor:
-    """E(x); raises ``ValueError`` where it is no tensor of shape ``(B,)``."""
+    """Return E(x), or raise ``ValueError`` if it is not a tensor of shape ``(B,)``."""
     try:
         value = energy(x)
     except torch.OutOfMemoryError:
         raise
-    except RuntimeError as error:  # torch's of shapes and types that do not go together
+    except RuntimeError as error:  # what torch raises if shapes or types do not match
         why = " ".join(str(error).split())
         raise ValueError(f"energy: failed on x, {x.dtype} of shape {tuple(x.shape)}: {why}") from error
     if not isinstance(value, Tensor) or value.shape != x.shape[:1]:
         found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
         raise ValueError(
-            f"energy: gave {found} for x of shape {tuple(x.shape)}; expected one energy a row, ({len(x)},)"
+            f"energy: gave {found} for x of shape {tuple(x.shape)}; expected one per row, shape ({len(x)},)"
         )
     return full_precision(value)
 

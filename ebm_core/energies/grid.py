@@ -1,33 +1,37 @@
-"""Fields on a grid: a Gaussian base with large-scale patterns and local noise, and a convolutional energy."""
+"""Fields on a grid: a Gaussian base of large-scale patterns and local noise, and a convolutional energy."""
 
 import torch
 from torch import Tensor, nn
 
 
 class PatternNormal:
-    """e = V z + √D ξ over d cells: k patterns V ``(d, k)``, amplitudes z ~ N(0, I), variances D ``(d,)``.
+    """Gaussian distribution of a field of d cells, e = V z + √D ξ with z ~ N(0, I) and ξ ~ N(0, I).
 
-    What a tilt changes is the law of z, so that its dimension is k, however fine the grid. Raises
-    ``ValueError`` where a local variance is not positive.
+    ``patterns`` is V ``(d, k)``, ``local`` the positive variances D ``(d,)``, and z ``(k,)`` are the
+    amplitudes of the patterns. A tilt changes only the distribution of z. Its dimension is therefore k,
+    however fine the grid is. Raises ``ValueError`` if a local variance is not positive.
     """
 
     def __init__(self, patterns: Tensor, local: Tensor) -> None:
         if not bool((local > 0).all()):
-            raise ValueError("local variances must be positive")
+            raise ValueError("local: the local variances must be positive")
         self.patterns, self.local = patterns, local
         self._gain = self.given(torch.ones_like(local, dtype=torch.bool))[0]
 
     def colour(self, z: Tensor) -> Tensor:
-        """V z: ``(n, k)`` → ``(n, d)``."""
+        """Map amplitudes z ``(n, k)`` to fields V z ``(n, d)``."""
         return z @ self.patterns.T
 
     def amplitudes(self, error: Tensor) -> Tensor:
-        """E[z | e]: ``(n, d)`` → ``(n, k)``."""
+        """Map fields e ``(n, d)`` to their expected amplitudes E[z | e] ``(n, k)``."""
         return error @ self._gain.T
 
     def given(self, seen: Tensor, noise: Tensor | float = 0.0) -> tuple[Tensor, Tensor]:
-        """``(gain, root)``: with the cells ``seen`` (boolean, ``(d,)``) known up to N(0, noise²), z is
-        N(gain · e[seen], root · rootᵀ), shapes ``(k, seen)`` and ``(k, k)``."""
+        """Return ``(gain, root)`` such that z given the observed cells is N(gain · e[seen], root · rootᵀ).
+
+        ``seen`` ``(d,)`` is true for the observed cells, and ``noise`` is the standard deviation of their
+        observation errors. ``gain`` has shape ``(k, observed cells)`` and ``root`` ``(k, k)``.
+        """
         factor = self.patterns[seen]
         weighted = factor / (self.local[seen] + noise**2)[:, None]
         precision = torch.eye(factor.shape[1]).to(factor) + factor.T @ weighted
@@ -36,16 +40,17 @@ class PatternNormal:
 
 
 class FieldEnergy(nn.Module):
-    """F(e; c, φ) = Σ over cells of ½ (G(e) − G(−e)) · e for an error e = (y − m)/s in its circumstances.
+    """Convolutional energy F(e; c) = Σ over cells of ½ (G(e; c) − G(−e; c)) · e of a forecast error e.
 
-    G is a stack of convolutions over error, circumstances c and angle φ: two hidden ones of ``width``
-    channels, 3 × 3, the second dilated, with SiLU. F is even in e, so that a tilt shapes the law of the
-    errors and leaves its mean. The last layer starts at zero: an untrained energy is 0 and the tilted law is
-    its base. ``mask`` ``(height, width)`` is true where the field has cells; fields come as vectors over
-    these, in the mask's order.
+    The error is e = (y − m)/s with the mean m and spread s of the base. The context c consists of fields and
+    numbers. G has three 3 × 3 convolutions with SiLU, of which the two hidden ones have ``width`` channels
+    and the second is dilated. F is even in e, so a tilt changes the shape of the distribution of errors and
+    not its mean. The last layer starts at zero, so an untrained energy is 0 and the tilted distribution is
+    the base. ``mask`` ``(height, width)`` is true for the d cells of the grid that have values. Fields are
+    vectors of these cells, in the order of the mask.
 
-    Shapes: ``error`` ``(n, d)`` and ``context`` ``(n, fields, d)``, whole fields in units of their spread s;
-    ``numbers`` ``(n, numbers)`` such as season and angle. The energy is ``(n,)``.
+    Called with ``error`` ``(n, d)``, ``context`` ``(n, fields, d)`` in units of the spread, and ``numbers``
+    ``(n, numbers)``, such as season and noise angle, it returns the energy ``(n,)`` in nats.
     """
 
     def __init__(
@@ -79,7 +84,7 @@ class FieldEnergy(nn.Module):
         return ((plus - minus) / 2 * error).sum(-1)
 
     def grid(self, fields: Tensor) -> Tensor:
-        """``(n, fields, d)`` → ``(n, fields, height, width)``, zero outside the mask."""
+        """Put cells ``(n, fields, d)`` on the grid ``(n, fields, height, width)``, zero outside the mask."""
         empty = fields.new_zeros(*fields.shape[:-1], *self.mask.shape)
         empty[..., self.mask] = fields
         return empty

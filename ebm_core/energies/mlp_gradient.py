@@ -1,6 +1,6 @@
-"""∇ₓE of a SiLU perceptron for losses, with the derivatives in the weights written by hand.
+"""Input gradient ∇ₓE of a SiLU perceptron for losses, with hand-written derivatives in the weights.
 
-Score matching differentiates twice, for which autograd goes over the activations about twice as often.
+Score matching differentiates twice. Autograd would then pass over the activations about twice as often.
 """
 
 from typing import Any
@@ -9,19 +9,23 @@ import torch
 from torch import Tensor
 
 NARROW = 32
-"""Columns; below, a product is taken from its other side."""
+"""Number of columns below which :func:`product` multiplies the transposes."""
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:
-    """``a @ b``, and (bᵀ aᵀ)ᵀ for few columns: on CPUs a third to a half of the time at eight."""
+    """Compute ``a @ b``, as (bᵀ aᵀ)ᵀ if b has few columns.
+
+    With eight columns this takes a third to a half of the time on a CPU.
+    """
     return a @ b if b.shape[1] >= NARROW else (b.T @ a.T).T
 
 
 class PerceptronGradient(torch.autograd.Function):
-    """∇ₓE of E = w · h_L + b, differentiable in w, W_l, b_l: h_l = s(a_l), a_l = W_l h_{l−1} + b_l, h_0 = x.
+    """Input gradient ∇ₓE of a perceptron, differentiable in its weights w, W_l and biases b_l.
 
-    s is the SiLU. Called with x ``(B, d)``, which gets no gradient, and W_1, b_1, …, W_L, b_L, w
-    ``(1, width)``. Gives v_0 ``(B, d)`` of v_L = w, u_l = v_l ∘ s′(a_l), v_{l−1} = u_l W_l.
+    The energy is E = w · h_L + b with h_0 = x, a_l = W_l h_{l−1} + b_l, h_l = s(a_l) and s the SiLU. The
+    arguments are x ``(B, d)``, which gets no gradient, and W_1, b_1, …, W_L, b_L and w ``(1, width)``. The
+    result v_0 ``(B, d)`` follows from v_L = w, u_l = v_l ∘ s′(a_l) and v_{l−1} = u_l W_l.
     """
 
     @staticmethod
@@ -31,7 +35,7 @@ class PerceptronGradient(torch.autograd.Function):
         one, zero = last.new_ones(()), last.new_zeros(())
         h, slopes, bends = [x], [], []
         for weight, bias in zip(weights, biases, strict=True):
-            a = torch.mm(h[-1], weight.T).add_(bias)  # on CPUs a third of the time of functional.linear
+            a = torch.mm(h[-1], weight.T).add_(bias)  # takes a third of the time of functional.linear on CPUs
             gate = torch.sigmoid(a)
             h.append(a.mul_(gate))
             slopes.append(torch.lerp(a, one, gate))  # s' = s + σ (1 − s)
@@ -48,7 +52,7 @@ class PerceptronGradient(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        """From v_0 up the pulls to w, then from a_L down the layers to x."""
+        """Propagate the gradient from v_0 up the layers to w, and then from a_L down the layers to x."""
         saved = ctx.saved_tensors
         depth = len(saved) // 5
         weights, slopes, bends, u, h = (saved[k * depth : (k + 1) * depth] for k in range(5))

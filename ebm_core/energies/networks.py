@@ -1,8 +1,9 @@
-"""Energies that are learned: networks with smooth activations, a joint class energy, an RBM.
+"""Learned energies: perceptrons, convolutional networks, classifiers and a restricted Boltzmann machine.
 
-All are smooth in x, so that Langevin steps and score matching have the derivatives they need. Weights
-are drawn from the ``generator`` given. Those with explicit gradients have two methods more:
-``input_gradient``, differentiable in the parameters, for losses; ``frozen_gradient``, for samplers.
+The activations are smooth, because Langevin steps and score matching need derivatives in x. Initial weights
+are drawn from the ``generator`` argument. Energies with explicit gradients have two further methods:
+``input_gradient`` for losses, which is differentiable in the parameters, and ``frozen_gradient`` for
+samplers.
 """
 
 import math
@@ -65,7 +66,7 @@ class MLPEnergy(nn.Module):
         return readout(self.layers[-1], h)
 
     def input_gradient(self, x: Tensor) -> Tensor:
-        """∇ₓE ``(B, d)`` by the chain rule, differentiable in the parameters and, where asked, in x."""
+        """Compute ∇ₓE ``(B, d)``, differentiable in the parameters, and in x if x requires a gradient."""
         if not self._is_plain():
             return differentiated(self, x)
         h, slopes = self._checked(x), []
@@ -84,16 +85,16 @@ class MLPEnergy(nn.Module):
         return gradient
 
     def frozen_gradient(self, x: Tensor) -> Gradient:
-        """∇ₓE for batches like ``x`` with the weights as they are now, computed in their type.
+        """Return a function that computes ∇ₓE for batches like ``x`` with the present weights.
 
-        Raises ``ValueError`` where b is not finite: the gradient is blind to it, while other weights that are
-        not finite show in it.
+        The computation uses the floating-point type of the weights. Raises ``ValueError`` if b is not finite,
+        because the gradient does not depend on b and would not show it.
         """
         self._checked(x)
         if not self._is_plain():
             return autograd_gradient(self)
         if not torch.isfinite(self.layers[-1].get_parameter("bias")).all():
-            raise ValueError("energy: not finite, its last bias is not")
+            raise ValueError("energy: not finite, because the bias of its last layer is not")
         return frozen_mlp_gradient(self.layers, x)
 
     def _is_plain(self) -> bool:
@@ -107,10 +108,10 @@ class MLPEnergy(nn.Module):
 
 
 class ConvEnergy(nn.Module):
-    """Convolutional energy of images, E(x) = Σ over places of w · h(place) + b.
+    """Convolutional energy of images, E(x) = Σₚ w · h(p) + b, a sum over the positions p of a feature map.
 
-    The features h come from 3 × 3 convolutions of stride 2 with SiLU. The sum over places allows any image
-    size. The energy maps ``(B, channels, height, width)`` to ``(B,)``, in nats.
+    The features h come from 3 × 3 convolutions of stride 2 with SiLU. Images may have any size, because the
+    positions are summed. The energy maps ``(B, channels, height, width)`` to ``(B,)``, in nats.
 
     Parameters
     ----------
@@ -124,7 +125,7 @@ class ConvEnergy(nn.Module):
     Raises
     ------
     ValueError
-        If a width is below 1, and if ``x`` is not a batch of such images.
+        If a width is below 1, and if ``x`` is not ``(B, channels, height, width)``.
 
     Examples
     --------
@@ -194,7 +195,7 @@ class DenoisingEnergy(nn.Module):
         image = self.network(x)
         if image.shape != x.shape:
             raise ValueError(
-                f"network: gave {tuple(image.shape)} for x of {tuple(x.shape)}; expected the same"
+                f"network: gave {tuple(image.shape)} for x of {tuple(x.shape)}; expected the shape of x"
             )
         energy: Tensor = (x - image.to(x.dtype)).square().flatten(1).sum(1) / 2
         return energy
@@ -243,14 +244,14 @@ class ClassEnergy(nn.Module):
         self.network = network
 
     def logits(self, x: Tensor) -> Tensor:
-        """f(x), ``(B, classes)``; raises ``ValueError`` where the network gives something else."""
+        """Return the logits f(x) ``(B, classes)``, or raise ``ValueError`` if they have another shape."""
         logits: Tensor = self.network(x)
         if logits.dim() != 2:
             raise ValueError(f"network: gave {tuple(logits.shape)}; expected logits (B, classes)")
         return full_precision(logits)
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
-        """E(x) ``(B,)``, or E(x, y) for the labels y ``(B,)``."""
+        """Return E(x) ``(B,)``, or E(x, y) if labels y ``(B,)`` are given."""
         logits = self.logits(x)
         return -logits.logsumexp(1) if label is None else -logits.gather(1, label[:, None])[:, 0]
 
@@ -258,16 +259,16 @@ class ClassEnergy(nn.Module):
 class GaussianBernoulliRBM(nn.Module):
     """Restricted Boltzmann machine p(v, h) of real v ``(B, d)`` and binary h, with its free energy.
 
-    E(v, h) = ½ ‖(v − b)/σ‖² − c · h − (v/σ)ᵀ W h with σ = exp(``log_scale``). Summed over h it is the free
-    energy F(v) = ½ ‖(v − b)/σ‖² − Σ softplus(c + Wᵀ v/σ). It maps ``(B, d)`` to ``(B,)``, in nats.
-    Its gradient is exact, and ``gibbs`` runs block Gibbs steps.
+    The joint energy is E(v, h) = ½ ‖(v − b)/σ‖² − c · h − (v/σ)ᵀ W h with σ = exp(``log_scale``). Summing
+    exp(−E) over h gives the free energy F(v) = ½ ‖(v − b)/σ‖² − Σ softplus(c + Wᵀ v/σ), which maps ``(B, d)``
+    to ``(B,)``, in nats. Its gradient is explicit, and ``gibbs`` runs block Gibbs steps.
 
     Parameters
     ----------
     d : int
         Dimension of v.
     hidden : int
-        Number of hidden units h. ``log_z`` sums over their states up to 20 units.
+        Number of hidden units h. ``log_z`` sums over all their states and allows at most 20 units.
     generator : torch.Generator
         Source of the initial weights.
 
@@ -306,19 +307,19 @@ class GaussianBernoulliRBM(nn.Module):
         self.log_scale = nn.Parameter(torch.zeros(d))
 
     def hidden_logits(self, v: Tensor) -> Tensor:
-        """log odds of h = 1 given v, ``(B, hidden)``."""
+        """Return the log odds of h = 1 given v, ``(B, hidden)``."""
         if v.dim() != 2 or v.shape[1] != len(self.weight):
             raise ValueError(f"x: shape {tuple(v.shape)}; expected (B, {len(self.weight)})")
         return self.hidden_bias + full_precision((v * torch.exp(-self.log_scale)) @ self.weight)
 
     def forward(self, v: Tensor) -> Tensor:
-        """The free energy F(v), ``(B,)``."""
+        """Return the free energy F(v), ``(B,)``."""
         logits = self.hidden_logits(v)
         standard = (v - self.visible_bias) * torch.exp(-self.log_scale)
         return standard.square().sum(1) / 2 - functional.softplus(logits).sum(1)
 
     def input_gradient(self, v: Tensor) -> Tensor:
-        """∇F = (v − b)/σ² − W p(h = 1 | v)/σ, differentiable in the parameters."""
+        """Compute ∇F = (v − b)/σ² − W p(h = 1 | v)/σ, differentiable in the parameters."""
         pulled = torch.sigmoid(self.hidden_logits(v)) @ self.weight.T
         inverse = torch.exp(-self.log_scale)
         return (v - self.visible_bias) * inverse.square() - pulled * inverse
@@ -328,7 +329,7 @@ class GaussianBernoulliRBM(nn.Module):
 
     @torch.no_grad()
     def gibbs(self, v: Tensor, steps: int, generator: torch.Generator) -> Tensor:
-        """``steps`` of block Gibbs sampling from v ``(B, d)``: h given v, then v = b + σ (W h + ξ)."""
+        """Run block Gibbs steps from v ``(B, d)``; each draws h given v, and then v = b + σ (W h + ξ)."""
         for _ in range(steps):
             h = torch.bernoulli(torch.sigmoid(self.hidden_logits(v)), generator=generator)
             noise = torch.empty_like(v).normal_(generator=generator)
@@ -337,10 +338,13 @@ class GaussianBernoulliRBM(nn.Module):
 
     @torch.no_grad()
     def log_z(self) -> Tensor:
-        """log ∫ exp(−F(v)) dv, summed over all hidden states. ``ValueError`` above 20 hidden units."""
+        """Compute log ∫ exp(−F(v)) dv exactly by a sum over all hidden states.
+
+        Raises ``ValueError`` for more than 20 hidden units.
+        """
         d, hidden = self.weight.shape
         if hidden > 20:
-            raise ValueError(f"hidden: {hidden} units have 2^{hidden} states; use ais beyond 20")
+            raise ValueError(f"hidden: {hidden} units have 2^{hidden} states; use ais for more than 20 units")
         bits = torch.arange(2**hidden)[:, None] >> torch.arange(hidden) & 1
         h = bits.to(self.weight)
         pull = h @ self.weight.T
@@ -370,7 +374,7 @@ def _check_widths(**widths: Sequence[int]) -> None:
 
 @torch.no_grad()
 def initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Draw every linear and convolutional weight from U(±1/√fan-in), PyTorch's law, by ``generator``."""
+    """Draw linear and convolutional parameters from U(±1/√fan-in), PyTorch's default, by ``generator``."""
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             bound = 1 / math.sqrt(module.weight[0].numel())

@@ -1,4 +1,4 @@
-"""Class densities by manifold Parzen windows: a base that a joint class energy can tilt."""
+"""Class densities by manifold Parzen windows, which can serve as the base of a joint class energy."""
 
 import math
 
@@ -6,15 +6,16 @@ import torch
 from torch import Tensor, nn
 
 CHUNK = 64
-"""Rows whose distances to all windows are held at once."""
+"""Rows for which distances to all windows are held in memory at once."""
 
 
 class ManifoldParzen(nn.Module):
-    """Class densities by manifold Parzen windows, the mean of Gaussians stretched along the neighbours.
+    """Class densities by manifold Parzen windows: one Gaussian per example, stretched along its neighbours.
 
-    q(x | c) is the mean over examples i of class c of N(x; xᵢ, FᵢFᵢᵀ + σ²I). Fᵢ holds the ``rank`` main
-    directions of s(xⱼ − xᵢ) over the ``neighbours`` nearest j of the same class. All classes have equal
-    weight. As an energy the density maps ``(B, d)`` to −log q(x) = −log Σ_c q(x | c)/C, ``(B,)``, in nats.
+    q(x | c) is the mean of N(x; xᵢ, FᵢFᵢᵀ + σ²I) over the examples i of class c. Fᵢ holds the ``rank``
+    principal directions of s(xⱼ − xᵢ) over the ``neighbours`` nearest examples j of the same class. All C
+    classes have equal weight. Called as an energy, it maps ``(B, d)`` to −log q(x) = −log Σ_c q(x | c)/C,
+    ``(B,)``, in nats.
 
     Parameters
     ----------
@@ -29,13 +30,13 @@ class ManifoldParzen(nn.Module):
     noise : float
         Variance σ² across the directions, in the squared units of x.
     spread : float
-        Factor s of the steps to the neighbours.
+        Factor s by which the differences to the neighbours are multiplied.
 
     Raises
     ------
     ValueError
-        If an argument is not valid, such as ``label`` where a class has fewer than three examples, or ``x``
-        where it is not of width d. The message names the argument.
+        If an argument is not valid, for example if a class has fewer than three examples, or if ``x`` is not
+        ``(B, d)`` when the energy is called. The message names the argument.
 
     References
     ----------
@@ -79,12 +80,14 @@ class ManifoldParzen(nn.Module):
         self.noise, self.classes = noise, int(label.max()) + 1
         counts = torch.bincount(label, minlength=self.classes)
         if counts.min() < 3:
-            raise ValueError(f"label: class {int(counts.argmin())} has {int(counts.min())} examples; need 3")
+            raise ValueError(
+                f"label: class {int(counts.argmin())} has {int(counts.min())} examples; expected 3 or more"
+            )
         order = torch.argsort(label, stable=True)
         factors = [_directions(x[label == c], neighbours, rank, spread) for c in range(self.classes)]
         self.register_buffer("counts", counts)
         self.register_buffer("centres", x[order])
-        # classes too small for all directions have the rest at zero
+        # A class with fewer examples than directions has zeros in the other columns.
         self.register_buffer(
             "factors", torch.cat([nn.functional.pad(f, (0, rank - f.shape[2])) for f in factors])
         )
@@ -97,7 +100,7 @@ class ManifoldParzen(nn.Module):
 
     @classmethod
     def restored(cls, tensors: dict[str, Tensor], noise: float) -> "ManifoldParzen":
-        """The density with this ``state_dict()`` and ``noise``."""
+        """Rebuild a density from its ``state_dict()`` and ``noise``."""
         density = cls.__new__(cls)
         nn.Module.__init__(density)
         density.noise, density.classes = noise, len(tensors["counts"])
@@ -106,7 +109,7 @@ class ManifoldParzen(nn.Module):
         return density
 
     def class_log_prob(self, x: Tensor) -> Tensor:
-        """log q(x | c), ``(B, C)``, differentiable in x."""
+        """Return log q(x | c), ``(B, C)``, differentiable in x."""
         d = self.centres.shape[1]
         if x.dim() != 2 or x.shape[1] != d:
             raise ValueError(f"x: shape {tuple(x.shape)}; expected (B, {d})")
@@ -124,7 +127,7 @@ class ManifoldParzen(nn.Module):
 
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator, label: int | None = None) -> Tensor:
-        """Independent draws of q(x), or of q(x | label): ``(count, d)``."""
+        """Draw independent samples ``(count, d)`` of q(x), or of q(x | label) if a label is given."""
         if label is not None and not 0 <= label < self.classes:
             raise ValueError(f"label: {label}; expected 0 to {self.classes - 1}")
         if label is None:
@@ -141,7 +144,7 @@ class ManifoldParzen(nn.Module):
 
 
 def _directions(x: Tensor, neighbours: int, rank: int, spread: float) -> Tensor:
-    """F of each row of ``x`` ``(n, d)``: ``(n, d, ≤ rank)``."""
+    """Compute Fᵢ for each row of ``x`` ``(n, d)``, of shape ``(n, d, rank)`` or less in the last axis."""
     near = min(neighbours, len(x) - 1)
     nearest = torch.cdist(x, x).topk(near + 1, largest=False).indices[:, 1:]
     steps = spread * (x[nearest] - x[:, None])

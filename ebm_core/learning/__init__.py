@@ -1,1 +1,1 @@
-"""Objectives, negative samples and the training loop of energies without a tractable normaliser."""
+"""Training of energies without a tractable normaliser: objectives, negative samples and the training loop."""

@@ -1,4 +1,4 @@
-"""EBM–GAN hybrid: a generator learns to sample the energy in one pass, so that training needs no chains."""
+"""EBM–GAN hybrid: a generator network learns to sample from the energy, so training needs no chains."""
 
 import math
 
@@ -10,24 +10,25 @@ from ebm_core.energies.gradients import Energy, frozen_gradient
 from ebm_core.learning.negatives import Negatives
 
 SPREAD_DECAY = 0.98
-"""What the running mean of η² keeps of itself at each step."""
+"""Decay of the running mean of η² at each step."""
 
 
 class AmortisedSampler(nn.Module, Negatives):
-    """Generator x = g(z) + σ ξ with z ~ N(0, I) and ξ ~ N(0, I), taught to sample exp(−E)/Z as E changes.
+    """Generator x = g(z) + σ ξ with z ~ N(0, I) and ξ ~ N(0, I), trained to sample exp(−E)/Z as E changes.
 
-    Each ``draw`` makes one Adam step down KL(q ‖ exp(−E)/Z) = E_q[E] − H(q) + log Z, where q is the law of x.
-    The gradient of the entropy H is −E[∇ log q(x) · ∂x], with
+    Each ``draw`` makes one Adam step that lowers KL(q ‖ exp(−E)/Z) = E_q[E] − H(q) + log Z, where q is the
+    density of x. The gradient of the entropy H in the weights of g is −E[∇ log q(x) · ∂x], with
 
         ∇ log q(x) = E[(g(z) − x)/σ² | x]
 
-    by importance sampling with ``proposals`` draws z_k ~ N(z₀, diag η²) around the z₀ that made x. η² follows
-    the weighted mean of (z_k − z₀)², its best value in KL(p(z | x) ‖ proposal) averaged over x. The evidence
-    bound of VERA makes η² too narrow, and with it the law of x. Without the entropy g falls onto the lowest
-    energies. With few proposals for a large latent space it has too little entropy.
+    estimated by importance sampling with ``proposals`` draws z_k ~ N(z₀, diag η²) around the z₀ that
+    generated x. η² is a running mean of the weighted mean of (z_k − z₀)², which minimises
+    KL(p(z | x) ‖ proposal) averaged over x. The evidence bound of VERA makes η² too small, and x then varies
+    too little. Without the entropy term g collapses onto the lowest energies. With few proposals for a large
+    latent space the entropy is too small.
 
-    Pass the sampler as the ``negatives`` of an objective, with a ``learning_rate`` above the energy's. Once
-    it is trained, use ``sample``.
+    Pass the sampler as the ``negatives`` of an objective, with a ``learning_rate`` above the energy's. When
+    training has ended, draw with ``sample``.
 
     Parameters
     ----------
@@ -36,8 +37,8 @@ class AmortisedSampler(nn.Module, Negatives):
     latent : int
         Dimension of z.
     noise_scale : float
-        Standard deviation σ of the noise, in the data's units. Choose it below the width of what is to be
-        resolved. A smaller one is harder to learn.
+        Standard deviation σ of the noise, in the data's units. Choose it smaller than the finest structure to
+        be resolved. A smaller value is harder to learn.
     learning_rate : float, default 1e-3
         Learning rate of Adam.
     entropy_weight : float, default 1.0
@@ -48,8 +49,8 @@ class AmortisedSampler(nn.Module, Negatives):
     Raises
     ------
     ValueError
-        If a number is not positive, and if the network has no parameters, takes another width than ``latent``
-        or does not give one row for each latent.
+        If a number is not positive, or if the network has no parameters, fails on inputs of width ``latent``
+        or does not return one row for each of them.
 
     References
     ----------
@@ -118,20 +119,20 @@ class AmortisedSampler(nn.Module, Negatives):
 
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        """``count`` draws of q, ``(count, *shape)``."""
+        """Draw ``count`` samples of q, ``(count, *shape)``."""
         image = self._image(self._latents((count, self.latent), generator))
         return image + self.noise_scale * torch.empty_like(image).normal_(generator=generator)
 
     def draw(self, energy: Energy, x: Tensor, generator: torch.Generator) -> Tensor:
-        """As many draws of q as rows of ``x``, after which g makes its step towards ``energy``.
+        """Draw as many samples of q as ``x`` has rows, and make one training step of g towards ``energy``.
 
-        Raises ``ValueError`` where g gives another shape than ``x``.
+        Raises ``ValueError`` if the outputs of g do not have the shape of ``x``.
         """
         z = self._latents((len(x), self.latent), generator)
         with torch.enable_grad():
             image = self._image(z)
         if image.shape != x.shape:
-            raise ValueError(f"network: gave {tuple(image.shape)}; expected the data's {tuple(x.shape)}")
+            raise ValueError(f"network: gave {tuple(image.shape)}; expected {tuple(x.shape)}, as the data")
         noise = torch.empty_like(image).normal_(generator=generator)
         samples = image.detach() + self.noise_scale * noise
         pull = frozen_gradient(energy, samples)(samples) + self.entropy_weight * self._score(
@@ -144,7 +145,7 @@ class AmortisedSampler(nn.Module, Negatives):
 
     @torch.no_grad()
     def _score(self, x: Tensor, z: Tensor, generator: torch.Generator) -> Tensor:
-        """∇ log q(x) for the samples x made from z, shape of ``x``; η² moves on by the way."""
+        """Estimate ∇ log q(x), of the shape of ``x``, for the samples x generated from z, and update η²."""
         variance = self.noise_scale**2
         around = self._latents((self.proposals, *z.shape), generator)
         proposed = z + self.spread.sqrt() * around
@@ -156,17 +157,17 @@ class AmortisedSampler(nn.Module, Negatives):
         return (weight.view(*weight.shape, *(1,) * (x.dim() - 1)) * missed).sum(0) / variance
 
     def _image(self, z: Tensor) -> Tensor:
-        """g(z); raises ``ValueError`` where the network does not map ``(B, latent)`` to ``(B, *shape)``."""
+        """Return g(z), or raise ``ValueError`` if it does not map ``(B, latent)`` to ``(B, *shape)``."""
         try:
             image: Tensor = self.network(z)
         except torch.OutOfMemoryError:
             raise
-        except RuntimeError as error:  # torch's of shapes that do not go together
+        except RuntimeError as error:  # what torch raises if shapes do not match
             why = " ".join(str(error).split())
             raise ValueError(f"network: failed on latents of shape {tuple(z.shape)}: {why}") from error
         if image.dim() < 2 or len(image) != len(z):
             raise ValueError(
-                f"network: gave {tuple(image.shape)}; expected one row a latent, ({len(z)}, *shape)"
+                f"network: gave {tuple(image.shape)}; expected one row per latent, ({len(z)}, *shape)"
             )
         return image
 

@@ -1,4 +1,4 @@
-"""One training loop for every energy and objective, which another process can take over bit for bit."""
+"""Training loop for all energies and objectives, with checkpoints from which another process can resume."""
 
 import copy
 import math
@@ -24,7 +24,7 @@ class EnergyFit:
     energy : nn.Module
         The trained energy.
     averaged : nn.Module
-        The energy with the exponential moving average of the weights, which is usually the one to use.
+        The energy with the exponential moving average of the weights. It is usually the better one.
     loss : Tensor of float64, shape (steps,)
         Loss of every step.
 
@@ -63,17 +63,19 @@ def fit(
 ) -> EnergyFit:
     """Train a copy of an energy on data by Adam, on batches drawn with replacement.
 
-    The fit runs where the data are. With a ``checkpoint`` file everything is kept in it every
-    ``checkpoint_every`` steps: weights, average, moments of Adam, the state of the objective (chains, a
-    sampler's network) and of the generator. A fit killed at any moment and called again goes on from there to
-    the same bits. Called again when done, it returns at once. With more ``steps`` it goes on to what a fit of
-    that length gives, bit for bit. The objective's state stays in the objective, so give another fit a new
-    one. Buffers of the network, such as those of batch norm, are copied to the average as they are. A network
-    that draws by itself, as dropout does, uses PyTorch's own generator, which no checkpoint holds.
+    The fit runs on the device of the data. The objective keeps its state after the fit, so use a new
+    objective for another fit. Buffers of the network, such as those of batch norm, are copied to the averaged
+    energy without averaging.
 
-    Divergence means loss or weights that are not finite. A loss that is finite and absurd passes: that of
-    sliced score matching has the data's units, as 1/x², and a contrast has neither a scale nor a floor, so
-    that no bound is right for all. Look at ``loss``, and give a ``clip``.
+    With a ``checkpoint`` file the complete state is stored every ``checkpoint_every`` steps: weights,
+    average, moments of Adam, the state of the objective (such as chains or the network of a sampler) and of
+    the generator. If a fit was interrupted, the same call resumes it, with results identical to the last bit.
+    A call after the end returns at once, and a call with more ``steps`` continues the fit. The checkpoint
+    does not hold PyTorch's global generator, so a network with random layers such as dropout does not resume
+    exactly.
+
+    A fit has diverged if its loss or weights are not finite. Implausible finite losses are not detected,
+    because objectives differ in scale. Inspect ``loss``, and set ``clip`` if it jumps.
 
     Parameters
     ----------
@@ -92,16 +94,16 @@ def fit(
     generator : torch.Generator
         Source of all draws, on the device of the data.
     decay : float, default 0.999
-        Share of itself that the average of the weights keeps at each step. It is less at the start:
-        (1 + t)/(10 + t) at step t.
+        Decay of the moving average of the weights at each step. At step t it is at most (1 + t)/(10 + t), so
+        that the average follows the weights quickly at the start.
     clip : float, optional
-        Bound of the norm of the gradient.
+        Largest norm of the gradient. Larger gradients are scaled down to it.
     mixed_precision : bool, default False
-        Whether products are computed in bfloat16. Weights and sums keep their own type.
+        Whether matrix products are computed in bfloat16. Weights and sums keep their own type.
     checkpoint : str or Path, optional
-        File in which the state of the fit is kept.
+        File in which the state of the fit is stored.
     checkpoint_every : int, default 500
-        Steps between two writes of the checkpoint.
+        Number of steps between two writes of the checkpoint.
 
     Returns
     -------
@@ -111,10 +113,10 @@ def fit(
     Raises
     ------
     FloatingPointError
-        If training diverges. The message names the step. The checkpoint still holds the last sound state.
+        If training diverges. The message names the step. The checkpoint still holds the last finite state.
     ValueError
-        If data or options are not valid, or if the checkpoint is of another fit or of more ``steps``. The
-        message names the argument.
+        If data or options are not valid, or if the checkpoint belongs to another fit or to one of more
+        ``steps``. The message names the argument.
 
     Examples
     --------
@@ -148,7 +150,7 @@ def fit(
     means: list[Tensor] = list(averaged.parameters())
     optimiser = torch.optim.Adam(weights, lr=learning_rate, fused=True)
     loss: list[float] = []
-    # Without the cache: casts made for chains, which need no gradient, would be kept and have none.
+    # Without the cache, because it would keep casts of weights that were made without gradients for chains.
     precision = torch.autocast(x.device.type, torch.bfloat16, mixed_precision, cache_enabled=False)
     asked: Identity = {}
     if checkpoint is not None:
@@ -158,13 +160,14 @@ def fit(
     saved = None if checkpoint is None else load_checkpoint(checkpoint)
     if saved is not None:
         if not isinstance(saved["asked"], dict):
-            raise ValueError(f"checkpoint: {checkpoint} is of another version; delete it")
+            raise ValueError(f"checkpoint: {checkpoint} was written by another version; delete the file")
         if (other := _other(saved, asked, objective)) is not None:
             raise ValueError(
-                f"checkpoint: {checkpoint} is of another fit: {other}; delete it, or ask for the same"
+                f"checkpoint: {checkpoint} belongs to another fit: {other}; delete the file, or use the same "
+                "settings"
             )
         if (done := len(saved["loss"])) > steps:
-            raise ValueError(f"steps: {steps}, and {checkpoint} has done {done}; ask for no fewer")
+            raise ValueError(f"steps: {steps}, but {checkpoint} has done {done}; expected {done} or more")
         energy.load_state_dict(saved["energy"])
         averaged.load_state_dict(saved["averaged"])
         restore_optimiser(optimiser, saved["optimiser"])
@@ -179,7 +182,7 @@ def fit(
             with precision if mixed_precision else nullcontext():
                 now = objective.loss(energy, part, generator)
         except ValueError as error:
-            if step == 1:  # of what was passed in; later, with the same shapes, only divergence is left
+            if step == 1:  # an invalid argument; at later steps the only cause is divergence
                 raise
             raise _diverged(step, objective, str(error)) from error
         loss.append(now.item())
@@ -192,7 +195,7 @@ def fit(
         optimiser.step()
         with torch.no_grad():
             torch._foreach_lerp_(means, weights, 1 - min(decay, (1 + step) / (10 + step)))
-            # asked for anew: a module may put another tensor in the place of a buffer
+            # Buffers are looked up at each step, because a module may replace the tensor of a buffer.
             for kept, now_is in zip(averaged.buffers(), energy.buffers(), strict=True):
                 kept.copy_(now_is)
         if step == steps or (checkpoint is not None and step % checkpoint_every == 0):
@@ -218,7 +221,10 @@ def _diverged(step: int, objective: Objective, what: str) -> FloatingPointError:
 
 
 def _other(saved: Tree, asked: Identity, objective: Objective) -> str | None:
-    """What tells this fit from that of a checkpoint. The objective may also be as the checkpoint left it."""
+    """Describe the first difference from the fit of a checkpoint, None if it is the same fit.
+
+    The tensors of the objective may be those that the fit began with or those that it has reached.
+    """
     then = dict(saved["asked"])
     if difference(identity(state=saved["objective"]), identity(state=objective.state())) is None:
         tensors = [name for name in asked if name.startswith("objective.") and is_tensor(asked[name])]
@@ -244,16 +250,16 @@ def _check_energy(energy: Any, x: Tensor) -> None:
         )
     weights = [parameter for parameter in energy.parameters() if parameter.requires_grad]
     if not weights:
-        raise ValueError("energy: no parameter that requires a gradient; nothing to train")
+        raise ValueError("energy: no parameter requires a gradient; expected at least one to train")
     if not all(torch.isfinite(weight).all() for weight in weights):
-        raise ValueError("energy: weights that are not finite before the first step")
+        raise ValueError("energy: weights are not finite before the first step; initialise them")
     other = next((w.dtype for w in weights if w.dtype != x.dtype), None)
     if other is not None:
-        raise ValueError(f"data: {x.dtype}, but the energy's weights are {other}; expected one type for both")
+        raise ValueError(f"data: {x.dtype}, but the energy's weights are {other}; expected the same type")
 
 
 def _checked(data: Batch, objective: Objective, steps: int, batch: int, generator: torch.Generator) -> Tensor:
-    """The data x, after a look at everything that a fit was given."""
+    """Check the arguments of a fit and return the data x without labels."""
     if not isinstance(data, Tensor) and not (isinstance(data, tuple) and len(data) == 2):
         raise ValueError(f"data: {type(data).__name__}; expected a tensor, or a tuple (x, label) of two")
     if not isinstance(generator, torch.Generator):
@@ -267,7 +273,7 @@ def _checked(data: Batch, objective: Objective, steps: int, batch: int, generato
     if not torch.isfinite(x).all():
         rows = torch.nonzero(~torch.isfinite(x).flatten(1).all(1)).flatten()
         raise ValueError(
-            f"data: non-finite values in {len(rows)} rows, first row {int(rows[0])}; drop or mend them"
+            f"data: non-finite values in {len(rows)} rows, first row {int(rows[0])}; drop or correct them"
         )
     if not isinstance(data, Tensor) and (data[1].shape != x.shape[:1] or data[1].dtype != torch.int64):
         raise ValueError(

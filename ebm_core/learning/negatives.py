@@ -1,6 +1,6 @@
-"""Where the negatives of an energy's training come from: chains from the data, or chains that persist.
+"""Sources of negative samples for training: Langevin chains that start at the data, or persistent chains.
 
-A third source, a trained generator, is :class:`ebm_core.learning.amortised.AmortisedSampler`.
+A third source, a trained generator network, is :class:`ebm_core.learning.amortised.AmortisedSampler`.
 """
 
 from dataclasses import dataclass
@@ -15,10 +15,9 @@ from ebm_core.sampling.samplers import langevin
 
 
 class Negatives:
-    """Source of samples near exp(−E)/Z for the energy as it is now, with its state, if any.
+    """Source of negative samples, drawn approximately from exp(−E)/Z of the present energy.
 
-    A subclass defines ``draw``. It defines ``state`` and ``restore`` as well if it keeps something between
-    steps.
+    A subclass defines ``draw``. If it keeps a state between steps, it also defines ``state`` and ``restore``.
 
     Examples
     --------
@@ -38,23 +37,22 @@ class Negatives:
     """
 
     def draw(self, energy: Energy, x: Tensor, generator: torch.Generator) -> Tensor:
-        """As many detached samples as there are data ``x`` ``(B, *shape)``, of the same shape."""
+        """Draw detached samples of the shape of the data ``x`` ``(B, *shape)``."""
         raise NotImplementedError
 
     def state(self) -> Tree:
-        """What a fit must keep to go on bit for bit: tensors and JSON values, nested."""
+        """Return the state that a checkpoint must hold, as nested dictionaries of tensors and JSON values."""
         return {}
 
     def restore(self, saved: Tree) -> None:
-        """Put back what :meth:`state` gave."""
+        """Restore a state that :meth:`state` returned."""
 
 
 @dataclass(frozen=True)
 class DataChains(Negatives):
-    """Negatives of CD-k, which are Langevin chains that start at the data of the batch.
+    """Negatives of contrastive divergence (CD-k): Langevin chains that start at the data of the batch.
 
-    They inform the energy about the neighbourhood of the data only. Far from the data nothing keeps the
-    energy high.
+    They train the energy only near the data. Far from the data the energy may be low by chance.
 
     Parameters
     ----------
@@ -66,7 +64,7 @@ class DataChains(Negatives):
     Raises
     ------
     ValueError
-        If the energy or the step size is not valid, when ``draw`` is called.
+        If the energy or the step size is not valid. It is raised when ``draw`` is called.
 
     References
     ----------
@@ -94,12 +92,12 @@ class DataChains(Negatives):
 
 @dataclass(frozen=True)
 class PersistentChains(Negatives):
-    """Negatives of persistent CD, which are Langevin chains that go on from where those of a buffer ended.
+    """Negatives of persistent contrastive divergence: Langevin chains kept in a buffer between steps.
 
     Parameters
     ----------
     buffer : ReplayBuffer
-        Chains, as many as the rows of a batch or more.
+        Buffer of chains, with at least as many chains as a batch has rows.
     steps : int
         Number of Langevin steps at each draw.
     step_size : float
@@ -109,7 +107,7 @@ class PersistentChains(Negatives):
     ------
     ValueError
         If the buffer has fewer chains than the batch has rows, or if the energy or the step size is not
-        valid, when ``draw`` is called.
+        valid. It is raised when ``draw`` is called.
 
     References
     ----------

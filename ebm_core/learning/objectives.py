@@ -1,8 +1,8 @@
-"""What an energy is trained on where its normaliser is out of reach: contrast, scores, neighbours, classes.
+"""Training objectives for energies whose normaliser cannot be computed.
 
-p(x) = exp(−E(x))/Z throughout. Each objective is a small object of hyper-parameters;
-:func:`ebm_core.learning.fit.fit` takes any of them. The likelihood of tilts is in
-:mod:`ebm_core.tilts.training`, ranking against draws of a base in :mod:`ebm_core.tilts.joint`.
+The density is p(x) = exp(−E(x))/Z. An objective holds its hyper-parameters and is passed to
+:func:`ebm_core.learning.fit.fit`. Tilts of forecasts have other objectives: their likelihood is in
+:mod:`ebm_core.tilts.training`, and ranking against draws of a base is in :mod:`ebm_core.tilts.joint`.
 """
 
 import math
@@ -20,20 +20,20 @@ from ebm_core.learning.negatives import Negatives
 from ebm_core.tilts.joint import ranking_loss
 
 Batch = Tensor | tuple[Tensor, Tensor]
-"""Data ``(B, *shape)``, or such data and their class labels ``(B,)``."""
+"""Data ``(B, *shape)``, or a tuple of data and their class labels ``(B,)``."""
 
 
 class Objective:
-    """Loss to minimise over the parameters of an energy ``(B, *shape)`` → ``(B,)``.
+    """Base class of training objectives, which are losses of an energy ``(B, *shape)`` → ``(B,)``.
 
-    A subclass defines ``loss``. It defines ``state`` and ``restore`` as well if it keeps something between
-    steps. To go on from checkpoints in another process it needs a ``repr`` of its hyper-parameters, as a
-    dataclass has.
+    A subclass defines ``loss``. If it keeps a state between steps, it also defines ``state`` and ``restore``.
+    Fits are resumed from a checkpoint only if the ``repr`` of the objective is unchanged, so the ``repr``
+    must show the hyper-parameters, as that of a dataclass does.
 
     Examples
     --------
-    Logistic noise-contrastive estimation against noise of law N(0, 4 I), which learns the log ratio of the
-    two densities:
+    Logistic noise-contrastive estimation against noise from N(0, 4 I) learns the log ratio of the two
+    densities.
 
     >>> import torch
     >>> from torch.nn.functional import softplus
@@ -57,25 +57,26 @@ class Objective:
     """What to try when a fit diverges."""
 
     def loss(self, energy: Any, batch: Batch, generator: torch.Generator) -> Tensor:
-        """A scalar whose gradient trains ``energy`` on ``batch``; randomness comes from ``generator``."""
+        """Return the scalar loss of ``energy`` on ``batch``. All random numbers come from ``generator``."""
         raise NotImplementedError
 
     def state(self) -> Tree:
-        """What a fit must keep to go on bit for bit: tensors and JSON values, nested."""
+        """Return the state that a checkpoint must hold, as nested dictionaries of tensors and JSON values."""
         return {}
 
     def restore(self, saved: Tree) -> None:
-        """Put back what :meth:`state` gave."""
+        """Restore a state that :meth:`state` returned."""
 
 
 @dataclass(frozen=True)
 class ContrastiveDivergence(Objective):
-    """Contrast mean E(x) − mean E(x⁻) + α (mean E(x)² + mean E(x⁻)²) of data x and negatives x⁻, in nats.
+    """Contrastive divergence, mean E(x) − mean E(x⁻) + α (mean E(x)² + mean E(x⁻)²), in nats.
 
-    With x⁻ ~ exp(−E)/Z and α = 0 its gradient is that of −log p. CD-k, persistent CD and the EBM–GAN hybrid
-    differ in their negatives only: :class:`~ebm_core.learning.negatives.DataChains`,
-    :class:`~ebm_core.learning.negatives.PersistentChains`,
-    :class:`~ebm_core.learning.amortised.AmortisedSampler`. The value does not measure the quality of fit.
+    x are data and x⁻ negative samples. With x⁻ ~ exp(−E)/Z and α = 0 the gradient is that of −log p(x). The
+    source of negatives determines the method: :class:`~ebm_core.learning.negatives.DataChains` for CD-k,
+    :class:`~ebm_core.learning.negatives.PersistentChains` for persistent CD, and
+    :class:`~ebm_core.learning.amortised.AmortisedSampler` for an EBM–GAN hybrid. The value of the loss does
+    not measure the quality of the fit.
 
     Parameters
     ----------
@@ -100,7 +101,7 @@ class ContrastiveDivergence(Objective):
 
     Examples
     --------
-    The contrast of data with chains from the same law is near zero.
+    The loss is near zero if data and chains have the same distribution.
 
     >>> import torch
     >>> from ebm_core import ContrastiveDivergence, DataChains, GaussianEnergy
@@ -142,8 +143,9 @@ class ContrastiveDivergence(Objective):
 class DenoisingScoreMatching(Objective):
     """Denoising score matching ½ mean ‖σ ∇E(x + σ ε) − ε‖² with ε ~ N(0, I), which needs no sampler.
 
-    The loss takes one gradient of the energy. Its minimum over E is the density of the data blurred by
-    N(0, σ² I). The mass of modes that are further apart than σ bridges is hardly learned.
+    The loss takes one gradient of the energy. At its minimum over E, exp(−E) is up to a constant the density
+    of the data with noise N(0, σ² I) added. The relative mass of modes that are many σ apart is hardly
+    learned.
 
     Parameters
     ----------
@@ -161,8 +163,8 @@ class DenoisingScoreMatching(Objective):
 
     Examples
     --------
-    For data of law N(0, 1) and σ = 1 the variance of the blurred density is 2, and its energy has the lowest
-    loss.
+    For data from N(0, 1) and σ = 1 the noisy data have variance 2, and the energy of that variance has the
+    lowest loss.
 
     >>> import torch
     >>> from ebm_core import DenoisingScoreMatching, GaussianEnergy
@@ -192,9 +194,9 @@ class DenoisingScoreMatching(Objective):
 class SlicedScoreMatching(Objective):
     """Sliced score matching, the mean over data and directions v ~ N(0, I) of ½ ‖∇E(x)‖² − vᵀ ∇²E(x) v.
 
-    This is the variance-reduced form, which needs no sampler and no blur. Up to a constant it is half the
-    Fisher divergence to the data's density. It costs a Hessian-vector product for each projection. The mass
-    of separate modes is not learned.
+    This is the variance-reduced form. It needs no sampler and adds no noise to the data. Up to a constant it
+    is half the Fisher divergence to the density of the data. Each projection costs a Hessian-vector product.
+    The relative mass of separate modes is not learned.
 
     Parameters
     ----------
@@ -244,19 +246,19 @@ class SlicedScoreMatching(Objective):
 
 @dataclass(frozen=True)
 class EnergyDiscrepancy(Objective):
-    """Ranking of a data point x among noisy neighbours x_j = x + σ ξ + σ ξ_j, which needs no sampler.
+    """Energy discrepancy: a data point x is ranked against noisy neighbours x_j = x + σ ξ + σ ξ_j.
 
-    The loss is the mean of log [1/(M+1) + Σ_j exp(E(x) − E(x_j))/(M+1)], in nats. ξ and ξ_1 … ξ_M are
-    standard normal, and the M ``candidates`` share ξ. Given y = x + σ ξ it is, up to a constant, the cross
-    entropy of picking the data point among itself and M draws of N(y, σ² I), so its minimum is the data's
-    density for *every* M and σ. As M grows it tends to the energy discrepancy (there with w = 1). Each row
-    draws one of ``noise_scales``.
+    The loss is the mean of log [1/(M+1) + Σ_j exp(E(x) − E(x_j))/(M+1)], in nats, and needs no sampler. ξ and
+    ξ_1 … ξ_M are standard normal, and the M ``candidates`` share ξ. Given y = x + σ ξ, the loss is up to a
+    constant the cross entropy of picking the data point among itself and M draws of N(y, σ² I). Its minimum
+    is therefore the density of the data for *every* M and σ. As M grows, it tends to the energy discrepancy
+    of Schröder et al. with w = 1. Each row of a batch uses one of ``noise_scales``, drawn at random.
 
     Parameters
     ----------
     noise_scales : sequence of float
-        Standard deviations σ, in the data's units. Small ones inform about the shape within modes, large ones
-        about the mass between them.
+        Standard deviations σ, in the data's units. Small values teach the shape within modes, large values
+        the relative mass of the modes.
     candidates : int, default 16
         Number M of neighbours.
 
@@ -310,9 +312,9 @@ class EnergyDiscrepancy(Objective):
 
 @dataclass(frozen=True)
 class JEM(Objective):
-    """Joint loss −mean log p(label | x) + λ · (generative loss of x) of a classifier that is a density too.
+    """Joint loss of a classifier that is also a density, −mean log p(label | x) + λ · (generative loss of x).
 
-    The energy is a :class:`~ebm_core.energies.networks.ClassEnergy`: p(y | x) is the softmax of its logits
+    The energy is a :class:`~ebm_core.energies.networks.ClassEnergy`: p(y | x) is the softmax of its logits,
     and E(x) is their negative log-sum-exp. The first term is in nats.
 
     Parameters
@@ -359,7 +361,7 @@ class JEM(Objective):
         if not 0 <= self.weight < math.inf:
             raise ValueError(f"weight: {self.weight}; expected 0 or more")
         if self.generative.labelled:
-            raise ValueError("generative: an objective with labels; expected one of x alone")
+            raise ValueError("generative: the objective uses labels; expected one that uses x alone")
 
     def loss(self, energy: Any, batch: Batch, generator: torch.Generator) -> Tensor:
         if isinstance(batch, Tensor):
@@ -370,7 +372,7 @@ class JEM(Objective):
         logits = energy.logits(x)
         if label.min() < 0 or label.max() >= logits.shape[1]:
             found = f"{int(label.min())} to {int(label.max())}"
-            raise ValueError(f"label: {found}; expected 0 to {logits.shape[1] - 1}, one a logit")
+            raise ValueError(f"label: {found}; expected 0 to {logits.shape[1] - 1}, one for each logit")
         classes = functional.cross_entropy(logits, label)
         return classes + self.weight * self.generative.loss(energy, x, generator)
 
@@ -383,7 +385,7 @@ class JEM(Objective):
 
 def _unlabelled(batch: Batch) -> Tensor:
     if not isinstance(batch, Tensor):
-        raise ValueError("batch: (x, label); this objective takes x alone")
+        raise ValueError("batch: (x, label); expected x alone")
     return batch
 
 

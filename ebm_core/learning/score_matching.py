@@ -1,11 +1,11 @@
-"""Tilts of a standard normal base in many dimensions: denoising score matching, sampling by transport.
+"""Tilts of a standard normal base in many dimensions, by denoising score matching and a probability flow.
 
-Coordinates are those in which the base is z ~ N(0, I). Between z and noise ε lies, for an angle φ
-from 0 to π/2, v = cos φ · z + sin φ · ε, which under the base is N(0, I) at every φ. The tilted law of v is
-p(v) ∝ exp(−½|v|² − cos φ · F(v, φ)), with F the learned energy; F = 0 is the base.
+The coordinates z are such that the base is N(0, I). With noise ε ~ N(0, I) and an angle φ from 0 to π/2,
+v = cos φ · z + sin φ · ε interpolates between z and ε. Under the base v is N(0, I) for every φ. The tilted
+density of v is p(v) ∝ exp(−½|v|² − cos φ · F(v, φ)), where F is the learned energy. F = 0 gives the base.
 
-Reference: Vincent (2011), A connection between score matching and denoising autoencoders, Neural Computation
-23(7); Salimans and Ho (2022), Progressive distillation, ICLR, for the angle.
+References: Vincent (2011), A connection between score matching and denoising autoencoders, Neural Computation
+23(7); Salimans and Ho (2022), Progressive distillation, ICLR, for the parametrisation by an angle.
 """
 
 import math
@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 WhiteEnergy = Callable[[Tensor, Tensor], Tensor]
-"""F(v, φ): ``(n, d)`` and ``(n,)`` → ``(n,)``."""
+"""Energy F(v, φ) that maps v ``(n, d)`` and φ ``(n,)`` to ``(n,)``, in nats."""
 
 
 def pull(energy: WhiteEnergy, v: Tensor, angle: Tensor, create_graph: bool = False) -> Tensor:
-    """sin φ · ∇_v F(v, φ), shape ``(n, d)``: what the energy expects of cos φ · ε − sin φ · z given v."""
+    """Compute sin φ · ∇_v F(v, φ), shape ``(n, d)``, the model's mean of cos φ · ε − sin φ · z given v."""
     with torch.enable_grad():
         at = v.detach().requires_grad_()
         total = energy(at, angle).sum()
@@ -28,7 +28,7 @@ def pull(energy: WhiteEnergy, v: Tensor, angle: Tensor, create_graph: bool = Fal
 
 
 def rotate(z: Tensor, noise: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
-    """``(v, u)``: v = cos φ · z + sin φ · ε and what is to be learned of it, u = cos φ · ε − sin φ · z."""
+    """Return v = cos φ · z + sin φ · ε and its regression target u = cos φ · ε − sin φ · z."""
     cos, sin = torch.cos(angle)[:, None], torch.sin(angle)[:, None]
     return cos * z + sin * noise, cos * noise - sin * z
 
@@ -36,12 +36,12 @@ def rotate(z: Tensor, noise: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
 def denoising_loss(
     energy: WhiteEnergy, z: Tensor, noise: Tensor, angle: Tensor, colour: Callable[[Tensor], Tensor]
 ) -> Tensor:
-    """Half the means of r² and of colour(r)², r = u − sin φ ∇F(v, φ).
+    """Compute the denoising score matching loss (mean r² + mean colour(r)²)/2 with r = u − sin φ ∇F(v, φ).
 
-    ``colour`` maps amplitudes to the field, where few large patterns hold most of the variance; among the
-    amplitudes alone they would be few dimensions of many, and neglected. Any
-    positive weighting has its minimum over F where the scores of the laws of v are. ``z`` and ``noise`` are
-    ``(n, d)``, ``angle`` is ``(n,)`` in [0, π/2].
+    ``z`` and ``noise`` are ``(n, d)``, and ``angle`` is ``(n,)`` in [0, π/2]. ``colour`` maps amplitudes to
+    the field, in which a few large patterns hold most of the variance. Without its term these patterns would
+    be a few coordinates among many and be neglected. The minimum over F is the same for any positive
+    weighting.
     """
     v, wanted = rotate(z, noise, angle)
     missed = wanted - pull(energy, v, angle, create_graph=True)
@@ -49,10 +49,11 @@ def denoising_loss(
 
 
 def transport(energy: WhiteEnergy, noise: Tensor, steps: int = 16) -> Tensor:
-    """Samples of the tilted law from ``noise`` ~ N(0, I), shape ``(n, d)``: dv/dφ = sin φ ∇F from π/2 to 0.
+    """Turn ``noise`` ~ N(0, I), shape ``(n, d)``, into samples of the tilted distribution.
 
-    The probability flow of the process above, by Heun's rule; without a tilt it moves nothing, so a sample is
-    the base's own with the same noise. Reference: Song et al. (2021), Score-based generative modeling, ICLR.
+    The probability flow dv/dφ = sin φ ∇F(v, φ) is integrated from φ = π/2 to 0 by Heun's method. Without a
+    tilt the noise does not move, so tilted and untilted samples with the same noise can be compared.
+    Reference: Song et al. (2021), Score-based generative modeling, ICLR.
     """
     v, step = noise, -math.pi / 2 / steps
     for k in range(steps):

@@ -1,4 +1,4 @@
-"""Have the chains converged, and how many independent draws are they worth: R-hat and ESS, by ArviZ."""
+"""Convergence diagnostics of Markov chains: R-hat and effective sample size, computed by ArviZ."""
 
 from collections.abc import Callable
 from typing import Any
@@ -49,7 +49,7 @@ def trace(sampler: Callable[[Tensor], Tensor], x: Tensor, draws: int) -> Tensor:
 def r_hat(draws: Tensor) -> Array:
     """Compute the rank-normalised split R-hat of each coordinate with ArviZ.
 
-    Below 1.01 the chains agree with each other. R-hat cannot tell whether they saw every mode.
+    Values below 1.01 mean that the chains agree with each other. R-hat cannot show that they missed a mode.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def r_hat(draws: Tensor) -> Array:
     >>> bool((r_hat(draws) < 1.02).all())
     True
 
-    One chain in another place shows.
+    A chain that samples another region raises R-hat.
 
     >>> draws[:, 0] += 3
     >>> bool((r_hat(draws) > 1.2).all())
@@ -91,7 +91,7 @@ def r_hat(draws: Tensor) -> Array:
 
 
 def effective_sample_size(draws: Tensor) -> Array:
-    """Compute how many independent draws all chains together are worth, for each coordinate, with ArviZ.
+    """Compute the effective sample size of all chains together, for each coordinate, with ArviZ.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def effective_sample_size(draws: Tensor) -> Array:
     Returns
     -------
     ndarray, shape (*shape,)
-        Effective number of independent draws of each coordinate.
+        Number of independent draws that would give the same error of the mean, for each coordinate.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def effective_sample_size(draws: Tensor) -> Array:
 
     Examples
     --------
-    Draws that repeat each value ten times are worth far fewer.
+    Draws that repeat each value ten times have a much smaller effective sample size.
 
     >>> import torch
     >>> from ebm_core import effective_sample_size
@@ -135,11 +135,11 @@ def _by_coordinate(name: str, draws: Tensor, chains: int) -> Array:
         wanted = f"(4 draws or more, {chains} chains or more, *shape)"
         raise ValueError(f"draws: shape {tuple(draws.shape)}; expected {wanted}")
     if not torch.isfinite(draws).all():
-        raise ValueError("draws: non-finite values")
+        raise ValueError("draws: non-finite values; expected finite draws")
     try:
         from arviz_stats.base.array import array_stats
     except ImportError as error:
-        raise ImportError("R-hat and ESS are ArviZ's: pip install arviz-stats") from error
+        raise ImportError("R-hat and ESS need ArviZ; install it with `pip install arviz-stats`") from error
     statistic: Any = getattr(array_stats, name)
     values: Array = np.asarray(statistic(draws.double().cpu().numpy(), chain_axis=1, draw_axis=0))
     return values

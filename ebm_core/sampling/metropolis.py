@@ -1,4 +1,4 @@
-"""One Hamiltonian trajectory with its Metropolis test: the step of MALA, HMC, tempering and AIS alike."""
+"""Hamiltonian trajectory with a Metropolis test, the common step of MALA, HMC, tempering and AIS."""
 
 import math
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from torch import Tensor
 from ebm_core.energies.gradients import Energy, energy_and_gradient
 
 Weight = Tensor | float
-"""A factor of the energy, one for all rows or ``(B,)``."""
+"""Factor of the energy: one number, or one for each row ``(B,)``."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """Chains ``x`` ``(B, *shape)`` with the energy ``(B,)`` and its gradient there, times their weight."""
+    """Chains ``x`` ``(B, *shape)``, with their weighted energy ``(B,)`` and its gradient ``(B, *shape)``."""
 
     x: Tensor
     energy: Tensor
@@ -22,7 +22,7 @@ class Point:
 
 
 def start(energy: Energy, x: Tensor, weight: Weight = 1.0) -> Point:
-    """The chains at ``x``; raises ``ValueError`` where x or the energy is not finite."""
+    """Evaluate the chains at ``x``, or raise ``ValueError`` if x or the energy is not finite."""
     if not torch.isfinite(x).all():
         raise ValueError("x: non-finite values among the starting points")
     at = evaluated(energy, x.detach().clone(), weight)
@@ -39,10 +39,11 @@ def metropolis(
     generator: torch.Generator,
     weight: Weight = 1.0,
 ) -> tuple[Point, Tensor, Tensor]:
-    """``(next, acceptance probability (B,), accepted (B,))`` of a trajectory under ``weight`` · E.
+    """Run one trajectory of each chain under ``weight`` · E, with step size ε = ``size``.
 
-    One leapfrog step of size ε is a Langevin proposal of step size ε²/2. ``size`` is ε, for all rows or
-    ``(B,)``. What is not finite is not accepted.
+    Returns the next points, the acceptance probabilities ``(B,)`` and whether each was accepted ``(B,)``. A
+    trajectory of one leapfrog step is a Langevin proposal of step size ε²/2. Proposals that are not finite
+    are rejected.
     """
     momentum = torch.empty_like(at.x).normal_(generator=generator)
     kinetic = _half_square(momentum)
@@ -64,7 +65,7 @@ def metropolis(
 
 
 def rowwise(value: Weight, x: Tensor) -> Tensor:
-    """A number, or one a row ``(B,)``, shaped so that it multiplies ``x`` ``(B, *shape)``."""
+    """Reshape a number, or one for each row ``(B,)``, so that it multiplies ``x`` ``(B, *shape)``."""
     return value.view(-1, *[1] * (x.dim() - 1)) if isinstance(value, Tensor) else x.new_tensor(value)
 
 
@@ -77,17 +78,18 @@ def _half_square(x: Tensor) -> Tensor:
 
 
 def evaluated(energy: Energy, x: Tensor, weight: Weight = 1.0) -> Point:
-    """``x`` with the weighted energy and gradient there, finite or not."""
+    """Evaluate the weighted energy and its gradient at ``x``, without a check that they are finite."""
     value, gradient = energy_and_gradient(energy, x)
     return Point(x, weight * value, rowwise(weight, x) * gradient)
 
 
 class DualAveraging:
-    """The step size at which the acceptance is ``target``: ``now`` while learning, ``final`` after it.
+    """Dual averaging, which adapts the step size until the acceptance is ``target``.
 
-    log ε ← μ − (√t/γ) H̄ₜ with H̄ the mean shortfall in acceptance, μ = log 10 ε₀; ``final`` averages over
-    late steps. Without a target both stay as they were. Hoffman and Gelman (2014), equation 6 with γ = 0.05,
-    t₀ = 10, κ = 0.75.
+    ``now`` is the step size to use during the adaptation and ``final`` the one to use after it, an average
+    that favours late steps. The update is log ε ← μ − (√t/γ) H̄ₜ, where H̄ₜ is the mean of target minus
+    acceptance and μ = log 10 ε₀. Without a target the step size is constant. Hoffman and Gelman (2014),
+    equation 6, with γ = 0.05, t₀ = 10 and κ = 0.75.
     """
 
     def __init__(self, size: float, target: float | None) -> None:

@@ -1,11 +1,12 @@
-"""log Z = log ∫ exp(−E(x)) dx by importance sampling and annealed importance sampling, with error bars.
+"""Estimates of log Z = log ∫ exp(−E(x)) dx by importance sampling and annealed importance sampling (AIS).
 
-When they bound and when they only estimate: importance sampling and forward AIS estimate Z itself without
-bias, so their log Z is too low on average (Jensen) and too high by b nats with probability e^(−b) at most
-(Markov), a stochastic lower bound. Reverse AIS from *exact* samples of the target is the same for 1/Z, a
-stochastic upper bound; from a Markov chain that has not converged it bounds nothing. With standard errors
-added or taken off they are estimates: those come from the weights that were drawn, and a mode that no chain
-found shows in neither. Quote the :func:`bracket` of both.
+Importance sampling and forward AIS estimate Z without bias. Their log Z is therefore a stochastic lower
+bound: it is too low on average (Jensen's inequality), and it is too high by b nats with probability at most
+e^(−b) (Markov's inequality). Reverse AIS from *exact* samples of the target estimates 1/Z without bias and
+gives a stochastic upper bound. From samples of a Markov chain that has not converged it gives no bound.
+
+Standard errors are computed from the weights that were drawn, so a mode that no chain reached is missing from
+both the estimate and its error. Report the :func:`bracket` of a forward and a reverse estimate.
 """
 
 import math
@@ -21,7 +22,7 @@ from ebm_core.sampling.metropolis import evaluated, metropolis
 
 
 class Base(Protocol):
-    """A law that is known: its energy, its ``log_z``, and exact draws, as of the analytic energies."""
+    """Energy with a known ``log_z`` and exact draws, such as the analytic energies."""
 
     @property
     def log_z(self) -> float: ...
@@ -40,14 +41,13 @@ class LogZ:
     error : float
         Standard error of the estimate by the delta method, in nats.
     effective : float
-        (Σw)²/Σw², the number of equal weights that the weights are worth. Near 1, neither the value nor the
-        error is of use.
+        Effective number of weights, (Σw)²/Σw². If it is near 1, neither the value nor the error is reliable.
     log_weights : Tensor, shape (chains,)
         Log weights, in nats.
 
     Examples
     --------
-    Equal weights have no error, and all of them count.
+    Equal weights have no error, and their effective number is their number.
 
     >>> import torch
     >>> from ebm_core import LogZ
@@ -63,12 +63,12 @@ class LogZ:
 
     @classmethod
     def of(cls, log_weights: Tensor, base_log_z: float, reverse: bool = False) -> "LogZ":
-        """Estimate log Z from ``log_weights`` ``(chains,)``, which are those of 1/Z where ``reverse``.
+        """Estimate log Z from ``log_weights`` ``(chains,)``, or from log weights of 1/Z if ``reverse``.
 
-        Raises ``ValueError`` where no weight is finite.
+        Raises ``ValueError`` if no weight is finite.
         """
         if not torch.isfinite(log_weights.logsumexp(0)):
-            raise ValueError("energy: not finite where the chains went; no weight can be given")
+            raise ValueError("energy: not finite where the chains are; check the energy and the base")
         count = len(log_weights)
         share = log_weights.softmax(0)
         log_mean = float(log_weights.logsumexp(0)) - math.log(count)
@@ -81,8 +81,8 @@ class LogZ:
 def importance_log_z(energy: Energy, proposal: Base, count: int, generator: torch.Generator) -> LogZ:
     """Estimate log Z by importance sampling, which gives a stochastic lower bound.
 
-    The estimate is the log of the mean of exp(−E(x))/q(x) over draws of the proposal q. It is right only
-    where q is nowhere much thinner than the target.
+    The estimate is the log of the mean of exp(−E(x))/q(x) over draws of the proposal q. It is reliable only
+    if q has enough mass wherever the target has mass.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def importance_log_z(energy: Energy, proposal: Base, count: int, generator: torc
     proposal : energy with ``log_z`` and ``sample``
         Proposal q, such as a :class:`~ebm_core.energies.analytic.GaussianEnergy`.
     count : int
-        Number of draws, two or more for a standard error.
+        Number of draws, at least two, because the standard error needs two.
     generator : torch.Generator
         Source of the draws.
 
@@ -130,23 +130,23 @@ def ais(
 ) -> LogZ:
     """Estimate log Z by annealed importance sampling, which gives a stochastic lower bound.
 
-    The chains start at exact draws of ``base`` and pass the energies (1 − β) E_base + β E at ``levels``
-    values of β that rise from 0 to 1, densest at both ends. They make a step of
-    :func:`~ebm_core.sampling.samplers.mala` at each.
+    The chains start at exact draws of ``base`` and make one step of :func:`~ebm_core.sampling.samplers.mala`
+    at each of the energies (1 − β) E_base + β E. β rises from 0 to 1 in ``levels`` steps, which are smallest
+    at both ends.
 
     Parameters
     ----------
     energy : callable
         Energy E, ``(B, *shape)`` → ``(B,)``.
     base : energy with ``log_z`` and ``sample``
-        Base law, such as a :class:`~ebm_core.energies.analytic.GaussianEnergy`.
+        Base distribution, such as a :class:`~ebm_core.energies.analytic.GaussianEnergy`.
     chains : int
-        Number of chains, two or more for a standard error.
+        Number of chains, at least two, because the standard error needs two.
     levels : int
         Number of steps of β.
     step_sizes : sequence of float
-        Step sizes of MALA, in the squared units of x, which are taken in turn. Give several, from fine to
-        coarse, where the target has several scales.
+        Step sizes of MALA, in the squared units of x, used in turn. Give several, from small to large, if the
+        target has several length scales.
     generator : torch.Generator
         Source of all draws.
 
@@ -187,17 +187,17 @@ def reverse_ais(
     step_sizes: Sequence[float],
     generator: torch.Generator,
 ) -> LogZ:
-    """Estimate log Z by :func:`ais` run backwards, from samples of the target to ``base``.
+    """Estimate log Z by annealed importance sampling in reverse, from samples of the target to ``base``.
 
-    The estimate is a stochastic upper bound where ``x`` are exact draws. Where a Markov chain drew them, it
-    is one only as far as the chain has converged.
+    The estimate is a stochastic upper bound if ``x`` are exact draws of the target. If they come from a
+    Markov chain, this holds only if the chain has converged.
 
     Parameters
     ----------
     energy : callable
         Energy E, ``(B, *shape)`` → ``(B,)``.
     base : energy with ``log_z`` and ``sample``
-        Base law, such as a :class:`~ebm_core.energies.analytic.GaussianEnergy`.
+        Base distribution, such as a :class:`~ebm_core.energies.analytic.GaussianEnergy`.
     x : Tensor, shape (chains, *shape)
         Samples of the target, two or more.
     levels : int
@@ -241,10 +241,11 @@ def reverse_ais(
 
 
 def bracket(forward: LogZ, reverse: LogZ, errors: float = 3.0) -> tuple[float, float]:
-    """Bracket log Z by the lower bound less, and the upper bound plus, a number of standard errors.
+    """Bracket log Z between a forward and a reverse estimate, each widened by a number of standard errors.
 
-    With two standard errors, one bracket in twenty would miss by chance if the errors were exact and the
-    bounds tight.
+    The lower end is the forward estimate minus its errors, and the upper end the reverse estimate plus its
+    errors. With two standard errors about one bracket in twenty would miss log Z by chance, if the errors
+    were exact and the bounds tight.
 
     Parameters
     ----------
@@ -278,11 +279,11 @@ def bracket(forward: LogZ, reverse: LogZ, errors: float = 3.0) -> tuple[float, f
 
 def _check_count(name: str, count: int) -> None:
     if count < 2:
-        raise ValueError(f"{name}: {count}; expected two or more, of which an error can be told")
+        raise ValueError(f"{name}: {count}; expected two or more, because the standard error needs two")
 
 
 def _schedule(levels: int) -> list[float]:
-    """β from 0 to 1 along a logistic curve, as in Grosse, Maddison and Salakhutdinov (2013)."""
+    """Return values of β from 0 to 1 along a logistic curve (Grosse, Maddison and Salakhutdinov 2013)."""
     if levels < 1:
         raise ValueError(f"levels: {levels}; expected 1 or more")
     curve = torch.sigmoid(torch.linspace(-4, 4, levels + 1, dtype=torch.float64))
@@ -298,12 +299,12 @@ def _anneal(
     step_sizes: Sequence[float],
     generator: torch.Generator,
 ) -> Tensor:
-    """Σ (β' − β)(E_base − E)(x) along ``betas``, moving at every β' between; ``(chains,)``.
+    """Return the log weights Σ (β' − β)(E_base − E)(x) ``(chains,)`` along ``betas``.
 
-    A chain where E is +∞ has weight 0 from there on.
+    The chains move at every intermediate β'. A chain that reaches a point where E is +∞ has weight 0.
     """
     if not step_sizes or not all(0 < size < math.inf for size in step_sizes):
-        raise ValueError(f"step_sizes: {list(step_sizes)}; expected one or more positive ones")
+        raise ValueError(f"step_sizes: {list(step_sizes)}; expected one or more positive numbers")
     total = torch.zeros(len(x), dtype=torch.float64, device=x.device)
     for k in range(1, len(betas)):
         with torch.no_grad():
@@ -317,13 +318,13 @@ def _anneal(
 
 
 def _rank(k: int, betas: list[float]) -> int:
-    """The place of level k counted from β = 0, so that the way back takes the steps of the way there."""
+    """Return the position of level k counted from β = 0, so that both directions use the same step sizes."""
     return k if betas[0] < betas[-1] else len(betas) - 1 - k
 
 
 @dataclass(frozen=True)
 class _Between:
-    """(1 − β) E_base + β E."""
+    """Intermediate energy (1 − β) E_base + β E."""
 
     energy: Energy
     base: Base

@@ -1,4 +1,4 @@
-"""A memory of chains for persistent training: each update goes on where earlier ones ended."""
+"""Replay buffer of Markov chains, which persistent contrastive divergence continues from step to step."""
 
 from collections.abc import Callable
 
@@ -6,26 +6,26 @@ import torch
 from torch import Tensor
 
 Start = Callable[[int, torch.Generator], Tensor]
-"""``(count, generator)`` → fresh starting points ``(count, *shape)``."""
+"""Function ``(count, generator)`` → new starting points ``(count, *shape)``."""
 
 
 class ReplayBuffer:
-    """Memory of chains for persistent training, where each drawn chain starts anew with some probability.
+    """Buffer of persistent chains, in which each drawn chain is restarted with some probability.
 
-    ``draw`` gives chains and their places. After sampling, ``put`` stores them there. The whole state is the
-    tensor ``chains`` ``(size, *shape)``: keep it in a checkpoint and assign it to go on. All randomness comes
-    from the generators passed in.
+    ``draw`` returns chains and their indices. After sampling, ``put`` stores the chains at these indices. The
+    complete state is the tensor ``chains`` ``(size, *shape)``. To resume, save this tensor and assign it. All
+    random numbers come from the generators passed in.
 
     Parameters
     ----------
     start : callable
-        Map ``(count, generator)`` → fresh starting points ``(count, *shape)``.
+        Map ``(count, generator)`` → new starting points ``(count, *shape)``.
     size : int
         Number of chains.
     reinitialise : float
-        Probability that a drawn chain is replaced by a fresh starting point.
+        Probability that a drawn chain is replaced by a new starting point.
     generator : torch.Generator
-        Source of the first starting points.
+        Source of the initial starting points.
 
     Raises
     ------
@@ -53,7 +53,7 @@ class ReplayBuffer:
 
     def __init__(self, start: Start, size: int, reinitialise: float, generator: torch.Generator) -> None:
         if not 0 <= reinitialise <= 1:
-            raise ValueError(f"reinitialise: {reinitialise}; expected a probability")
+            raise ValueError(f"reinitialise: {reinitialise}; expected a probability from 0 to 1")
         if size < 1:
             raise ValueError(f"size: {size}; expected one chain or more")
         self.start, self.reinitialise = start, reinitialise
@@ -65,9 +65,9 @@ class ReplayBuffer:
         return f"ReplayBuffer(shape={tuple(self.chains.shape)}, reinitialise={self.reinitialise})"
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """``(index, x)``: ``count`` different chains, some fresh: ``(count,)``, ``(count, *shape)``."""
+        """Draw ``count`` different chains: their indices ``(count,)`` and points ``(count, *shape)``."""
         if count > len(self.chains):
-            raise ValueError(f"count: {count} of only {len(self.chains)} chains")
+            raise ValueError(f"count: {count}; expected at most the buffer's {len(self.chains)} chains")
         device = generator.device
         index = torch.randperm(len(self.chains), generator=generator, device=device)[:count]
         index = index.to(self.chains.device)
@@ -79,13 +79,13 @@ class ReplayBuffer:
         return index, x
 
     def put(self, index: Tensor, x: Tensor) -> None:
-        """Store the chains ``x`` ``(count, *shape)`` at the places ``index`` that ``draw`` gave.
+        """Store the chains ``x`` ``(count, *shape)`` at the indices ``index`` that ``draw`` returned.
 
-        Raises ``ValueError`` for another shape or non-finite values, which would stay for ever.
+        Raises ``ValueError`` for another shape, or for non-finite values, which would stay in the buffer.
         """
         if x.shape != (len(index), *self.chains.shape[1:]):
             expected = (len(index), *self.chains.shape[1:])
             raise ValueError(f"x: shape {tuple(x.shape)}; expected {tuple(expected)}")
         if not torch.isfinite(x).all():
-            raise ValueError("x: non-finite chains are not kept; make the sampler's steps smaller")
+            raise ValueError("x: non-finite chains cannot be stored; use a smaller step size in the sampler")
         self.chains[index] = x.detach().to(self.chains)

@@ -1,4 +1,4 @@
-"""Markov chains that leave exp(−E) (nearly) invariant: functions without state that take a generator."""
+"""Markov chain Monte Carlo samplers of exp(−E)/Z, as stateless functions that take a generator."""
 
 import math
 from collections.abc import Sequence
@@ -10,13 +10,16 @@ from torch import Tensor
 from ebm_core.energies.gradients import Energy, checked, frozen_gradient
 from ebm_core.sampling.metropolis import DualAveraging, Point, metropolis, rowwise, start, uniform_like
 
-NO_PROPOSAL = "step_size: no proposal had a finite energy; try a smaller one"
+NO_PROPOSAL = "step_size: no proposal had a finite energy; try a smaller step size"
 
 
 @dataclass(frozen=True)
 class Moves:
-    """Where chains with a Metropolis test ended: ``x`` ``(B, *shape)``, the mean ``acceptance`` of each chain
-    ``(B,)``, and the ``step_size`` to go on with."""
+    """Result of a sampler with a Metropolis test.
+
+    ``x`` ``(B, *shape)`` are the chains after the last step, ``acceptance`` ``(B,)`` is the share of accepted
+    proposals of each chain, and ``step_size`` is the step size for a next call.
+    """
 
     x: Tensor
     acceptance: Tensor
@@ -27,9 +30,8 @@ class Moves:
 def langevin(energy: Energy, x: Tensor, steps: int, step_size: float, generator: torch.Generator) -> Tensor:
     """Run the unadjusted Langevin algorithm, x ← x − η ∇E(x) + √(2η) ξ with ξ ~ N(0, I), on all chains.
 
-    Its stationary law tends to exp(−E)/Z as the step size η → 0 and is off by O(η). Twice this η is the step
-    size of the convention x − (ε²/2) ∇E + ε ξ, with ε² as the step size. Where the energy has a method
-    ``frozen_gradient``, it is used instead of autograd.
+    The stationary distribution differs from exp(−E)/Z by O(η). In the convention x − (ε²/2) ∇E + ε ξ the step
+    size is ε² = 2η. If the energy has a method ``frozen_gradient``, it is used instead of autograd.
 
     Parameters
     ----------
@@ -52,8 +54,8 @@ def langevin(energy: Energy, x: Tensor, steps: int, step_size: float, generator:
     Raises
     ------
     ValueError
-        If the energy has the wrong shape, if ``x`` or its energy is not finite, or if the chains leave the
-        finite numbers at this step size. The message names the argument.
+        If the energy has the wrong shape, if ``x`` or its energy is not finite, or if the chains become
+        non-finite at this step size. The message names the argument.
 
     References
     ----------
@@ -62,7 +64,7 @@ def langevin(energy: Energy, x: Tensor, steps: int, step_size: float, generator:
 
     Examples
     --------
-    Chains that start far away come to follow N(0, I).
+    Chains that start far away converge to N(0, I).
 
     >>> import torch
     >>> from ebm_core import GaussianEnergy, langevin
@@ -91,9 +93,9 @@ def annealed_langevin(
     step_sizes: Sequence[float],
     generator: torch.Generator,
 ) -> Tensor:
-    """Run :func:`langevin` through a sequence of energies, the last of which is the target.
+    """Run :func:`langevin` on a sequence of energies, the last of which is the target.
 
-    The energies may be one network at falling noise levels, with η in proportion to the squared levels, or
+    The energies may be one network at decreasing noise levels, with η proportional to the squared level, or
     ``[TemperedEnergy(energy, t) for t in (8, 4, 2, 1)]``.
 
     Parameters
@@ -117,7 +119,7 @@ def annealed_langevin(
     Raises
     ------
     ValueError
-        If there is not one step size for each energy, and as :func:`langevin` raises it.
+        If there is not one step size for each energy, or if :func:`langevin` raises it.
 
     References
     ----------
@@ -125,7 +127,7 @@ def annealed_langevin(
 
     Examples
     --------
-    All chains start in the left of two wells, and the hot energies carry about half of them to the right.
+    All chains start in the left of two wells. At high temperature about half of them move to the right one.
 
     >>> import torch
     >>> from ebm_core import DoubleWellEnergy, TemperedEnergy, annealed_langevin
@@ -138,7 +140,7 @@ def annealed_langevin(
     True
     """
     if not energies or len(step_sizes) != len(energies):
-        raise ValueError(f"step_sizes: {len(step_sizes)} for {len(energies)} energies; expected one each")
+        raise ValueError(f"step_sizes: {len(step_sizes)} for {len(energies)} energies; expected one for each")
     for energy, step_size in zip(energies, step_sizes, strict=True):
         x = langevin(energy, x, steps, step_size, generator)
     return x
@@ -154,8 +156,8 @@ def mala(
 ) -> Moves:
     """Run the Metropolis-adjusted Langevin algorithm, which accepts or rejects steps of :func:`langevin`.
 
-    A proposal x* is taken with probability min(1, p(x*) q(x | x*) / p(x) q(x* | x)), so that exp(−E)/Z is
-    stationary at any step size.
+    A proposal x* is accepted with probability min(1, p(x*) q(x | x*) / p(x) q(x* | x)), so exp(−E)/Z is the
+    stationary distribution at any step size.
 
     Parameters
     ----------
@@ -170,14 +172,14 @@ def mala(
     generator : torch.Generator
         Source of all draws.
     adapt_to : float, optional
-        Acceptance towards which the step size moves by dual averaging, such as 0.574. Such a run is a
-        warm-up: discard its moves, and use its ``x`` and ``step_size`` for the main run.
+        Target acceptance, such as 0.574, to which the step size is adapted by dual averaging. Such a run is a
+        warm-up. Use its ``x`` and ``step_size`` for the main run, and do not use its moves as samples.
 
     Returns
     -------
     Moves
         The chains ``x`` ``(B, *shape)``, the mean ``acceptance`` of each chain ``(B,)`` and the
-        ``step_size``.
+        ``step_size`` for a next call.
 
     Raises
     ------
@@ -214,11 +216,10 @@ def hmc(
     leapfrogs: int = 10,
     adapt_to: float | None = None,
 ) -> Moves:
-    """Run Hamiltonian Monte Carlo, with trajectories of leapfrog steps that are accepted or not.
+    """Run Hamiltonian Monte Carlo, whose proposals are the ends of trajectories of leapfrog steps.
 
     Momenta p ~ N(0, I) are drawn for each trajectory. Its end is accepted with probability
-    min(1, exp(H(x, p) − H(x*, p*))), where H = E + ½ ‖p‖². A trajectory that leaves the finite numbers is not
-    accepted.
+    min(1, exp(H(x, p) − H(x*, p*))), where H = E + ½ ‖p‖². A trajectory that becomes non-finite is rejected.
 
     Parameters
     ----------
@@ -235,7 +236,7 @@ def hmc(
     leapfrogs : int, default 10
         Leapfrog steps of a trajectory.
     adapt_to : float, optional
-        Acceptance towards which the step size moves, such as 0.8, in a warm-up as in :func:`mala`.
+        Target acceptance, such as 0.8, of a warm-up run as in :func:`mala`.
 
     Returns
     -------
@@ -286,8 +287,12 @@ def hmc(
 
 @dataclass(frozen=True)
 class Tempered:
-    """Replicas ``x`` ``(temperatures, B, *shape)``, ``x[0]`` the target's; ``acceptance`` of moves at each
-    temperature ``(temperatures,)`` and of ``swaps`` between neighbours ``(temperatures − 1,)``."""
+    """Result of :func:`parallel_tempering`.
+
+    ``x`` ``(temperatures, B, *shape)`` are the replicas, of which ``x[0]`` follow the target. ``acceptance``
+    ``(temperatures,)`` is the share of accepted moves at each temperature, and ``swaps``
+    ``(temperatures − 1,)`` the share of accepted swaps between neighbouring temperatures.
+    """
 
     x: Tensor
     acceptance: Tensor
@@ -302,11 +307,11 @@ def parallel_tempering(
     temperatures: Sequence[float],
     generator: torch.Generator,
 ) -> Tempered:
-    """Run chains at rising temperatures that exchange states, of which the hot ones cross barriers.
+    """Run chains at several temperatures that swap states, so that hot chains cross barriers for cold ones.
 
-    The laws are exp(−E/T). Each step is a :func:`mala` step of all replicas, at temperature T with step size
-    T·η. After it, every other pair of neighbours is proposed to swap, with probability
-    min(1, exp((1/T − 1/T')(E − E'))) of acceptance. Swaps should be accepted in a fifth of cases or more.
+    The replicas at temperature T sample exp(−E/T). Each step is a :func:`mala` step of all replicas, with
+    step size T·η. Then swaps are proposed between every other pair of neighbouring temperatures and accepted
+    with probability min(1, exp((1/T − 1/T')(E − E'))). At least a fifth of the swaps should be accepted.
 
     Parameters
     ----------
@@ -319,16 +324,16 @@ def parallel_tempering(
     step_size : float
         Step size η of the coldest chains, in the squared units of x.
     temperatures : sequence of float
-        Two temperatures or more, which rise from 1.
+        Two or more temperatures in increasing order, of which the first is 1.
     generator : torch.Generator
         Source of all draws.
 
     Returns
     -------
     Tempered
-        The replicas ``x`` ``(temperatures, B, *shape)``, of which ``x[0]`` follow the target and from which
-        another call goes on, the ``acceptance`` of moves at each temperature ``(temperatures,)`` and of
-        ``swaps`` between neighbours ``(temperatures − 1,)``.
+        The replicas ``x`` ``(temperatures, B, *shape)``, of which ``x[0]`` follow the target. They can be
+        passed to another call. ``acceptance`` ``(temperatures,)`` is the share of accepted moves at each
+        temperature, and ``swaps`` ``(temperatures − 1,)`` that of swaps between neighbouring temperatures.
 
     Raises
     ------
@@ -341,7 +346,7 @@ def parallel_tempering(
 
     Examples
     --------
-    All chains start in the left of two separate modes and come to fill both.
+    All chains start in the left of two separate modes. After tempering about half are in each mode.
 
     >>> import torch
     >>> from ebm_core import GaussianMixtureEnergy, parallel_tempering
@@ -356,7 +361,7 @@ def parallel_tempering(
     True
     """
     if len(temperatures) < 2 or temperatures[0] != 1 or sorted(set(temperatures)) != list(temperatures):
-        raise ValueError(f"temperatures: {list(temperatures)}; expected two or more that rise from 1")
+        raise ValueError(f"temperatures: {list(temperatures)}; expected 1 and then larger ones, in order")
     if x.dim() < 3 or len(x) != len(temperatures):
         raise ValueError(f"x: shape {tuple(x.shape)}; expected ({len(temperatures)}, B, *shape)")
     levels, chains = x.shape[:2]
@@ -385,7 +390,10 @@ def parallel_tempering(
 def _swap(
     at: Point, levels: int, first: int, inverse: Tensor, generator: torch.Generator
 ) -> tuple[Point, Tensor]:
-    """Exchange neighbours (first, first + 1), (first + 2, …) where accepted, ``(levels − 1, B)``."""
+    """Swap the states of the pairs (first, first + 1), (first + 2, first + 3), … where accepted.
+
+    Returns the points and whether each pair was swapped ``(levels − 1, B)``.
+    """
     cold = inverse.view(levels, -1)
     energy = at.energy.view(levels, -1) / cold
     log_ratio = (cold[:-1] - cold[1:]) * (energy[:-1] - energy[1:])
@@ -413,9 +421,9 @@ def _check(x: Tensor, steps: int, step_size: float) -> None:
 
 
 def _diverged(energy: Energy, x: Tensor, step_size: float) -> ValueError:
-    """Who is to blame for chains that became non-finite: the start, the energy there, or the step size."""
+    """Find the cause of non-finite chains: the starting points, the energy there, or the step size."""
     if not torch.isfinite(x).all():
         return ValueError("x: non-finite values among the starting points")
     if not torch.isfinite(checked(energy, x)).all():
         return ValueError("energy: not finite at the starting points x")
-    return ValueError(f"step_size: at {step_size} chains left the finite numbers; try a smaller one")
+    return ValueError(f"step_size: with {step_size} the chains became non-finite; try a smaller step size")

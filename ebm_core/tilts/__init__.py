@@ -1,1 +1,1 @@
-"""Base distributions, their pools and their tilts: in one dimension by quadrature, jointly by ranking."""
+"""Base distributions, linear pools and tilts: by quadrature in one dimension, by sampling in several."""

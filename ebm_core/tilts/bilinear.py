@@ -1,4 +1,4 @@
-"""Energies E(y, x) of an outcome's normal score given inputs, many seeds in one batched program."""
+"""Energies of the normal score of an outcome given inputs, with several seeds in one batched computation."""
 
 import math
 
@@ -7,14 +7,14 @@ from torch import Tensor, nn
 
 
 class BilinearEnergy(nn.Module):
-    """Energy E(s, x) = a(x) · φ(s) of a normal score s given inputs x, with many seeds in one product.
+    """Energy E(s, x) = a(x) · φ(s) of a normal score s given inputs x, for several seeds at once.
 
-    a(x) = A₂ tanh(A₁ x + b₁) + A₀ x + b₀ has shape ``(seeds, n, features)``. φ(s) = tanh(w s + v) is bounded,
-    so that every tilt has a finite normaliser. A₂, A₀ and b₀ start at zero, so an untrained energy is 0 and
-    the tilted model is its base.
+    The coefficients are a(x) = A₂ tanh(A₁ x + b₁) + A₀ x + b₀. The features φ(s) = tanh(w s + v) are bounded,
+    so every tilt has a finite normaliser. A₂, A₀ and b₀ start at zero, so an untrained energy is 0 and the
+    tilted distribution is the base.
 
-    It is called with a score ``(*sample, n)`` or ``(*sample, 1)`` and inputs ``(n, inputs)``, and gives
-    energies ``(seeds, *sample, n)``, in nats.
+    Called with scores ``(*sample, n)`` or ``(*sample, 1)`` and inputs ``(n, inputs)``, it returns energies
+    ``(seeds, *sample, n)``, in nats.
 
     Parameters
     ----------
@@ -60,12 +60,12 @@ class BilinearEnergy(nn.Module):
         self.score_bias = nn.Parameter(1.5 * normal(seeds, features))
 
     def coefficients(self, x: Tensor) -> Tensor:
-        """a(x), shape ``(seeds, n, features)``."""
+        """Return a(x), shape ``(seeds, n, features)``."""
         hidden = torch.tanh(x @ self.inner_weight + self.inner_bias)
         return hidden @ self.outer_weight + x @ self.linear_weight + self.bias
 
     def basis(self, score: Tensor) -> Tensor:
-        """φ(s), shape ``(seeds, *score.shape, features)``."""
+        """Return φ(s), shape ``(seeds, *score.shape, features)``."""
         shape = (self.seeds,) + (1,) * score.dim() + (self.features,)
         return torch.tanh(
             score[..., None] * self.score_weight.reshape(shape) + self.score_bias.reshape(shape)

@@ -1,4 +1,4 @@
-"""Choices among candidates: a base's scores tilted by an energy of the pair, learned by ranking NCE."""
+"""Choices among candidates: scores of a base model tilted by an energy, learned by ranking."""
 
 import math
 
@@ -6,16 +6,17 @@ import torch
 from torch import Tensor, nn
 
 ABSENT = -1e4
-"""The base's score of a place without a candidate: finite, since 0 · ∞ has no gradient."""
+"""Base score of a padded place without a candidate. It is finite, because 0 · ∞ would give NaN gradients."""
 
 
 class ChoiceEnergy(nn.Module):
-    """E(x) = −(w·x + v·tanh(A x + b)) of a pair (who chooses, what is chosen); w and v start at zero.
+    """Energy E(x) = −(w·x + v·tanh(A x + b)) of the features x of a user and an item.
 
-    The chosen item then follows p(i | u) ∝ exp(β s(u, i) − E(x_ui)) with the base's score s and its scale β
-    (``log_scale`` is log β), so an untrained energy ranks as the base does.
+    A user u chooses item i with p(i | u) ∝ exp(β s(u, i) − E(x_ui)), where s is the score of the base model
+    and β its scale (``log_scale`` is log β). w and v start at zero, so an untrained energy ranks like the
+    base.
 
-    Shapes: features ``(*batch, inputs)`` give energies ``(*batch,)``.
+    Maps features ``(*batch, inputs)`` to energies ``(*batch,)``, in nats.
     """
 
     def __init__(self, inputs: int, hidden: int, generator: torch.Generator) -> None:
@@ -31,23 +32,26 @@ class ChoiceEnergy(nn.Module):
         return -(x @ self.linear_weight + hidden @ self.outer_weight)
 
     def logits(self, base: Tensor, x: Tensor) -> Tensor:
-        """β s − E, the log-probability of each candidate up to log Z; ``(*batch,)`` both."""
+        """Return β s − E ``(*batch,)``, the log-probability of each candidate up to log Z.
+
+        ``base`` holds the scores s ``(*batch,)`` and ``x`` the features ``(*batch, inputs)``.
+        """
         return self.log_scale.exp() * base - self(x)
 
 
 def ranking_nce(logits: Tensor, chosen: Tensor, log_noise: Tensor | None = None) -> Tensor:
-    """−log p(chosen | candidates), one a row: the ranking form of noise-contrastive estimation.
+    """Compute −log p(chosen | candidates) for each row, the ranking form of noise-contrastive estimation.
 
-    ``logits`` and ``chosen`` are ``(n, candidates)``; a row with several chosen items gives the mean of
-    their losses, each against the candidates that were not chosen. ``log_noise`` is the log-probability with
-    which a candidate was proposed, up to a constant (default: all alike). With all items as candidates this
-    is the exact likelihood. Raises ``ValueError`` for a row where nothing is chosen.
+    ``logits`` and ``chosen`` are ``(n, candidates)``. A row with several chosen items gives the mean of their
+    losses, each against the candidates that were not chosen. ``log_noise`` is the log-probability with which
+    each candidate was proposed, up to a constant. By default all were equally likely. If all items are
+    candidates, this is the exact likelihood. Raises ``ValueError`` if nothing is chosen in a row.
 
     Reference: Ma and Collins (2018), Noise contrastive estimation and negative sampling for conditional
     models, EMNLP.
     """
     if not chosen.any(-1).all():
-        raise ValueError("chosen: every row must hold a chosen candidate")
+        raise ValueError("chosen: a row has no chosen candidate; expected one or more in each row")
     if log_noise is not None:
         logits = logits - log_noise
     others = torch.logsumexp(logits.masked_fill(chosen, -torch.inf), -1, keepdim=True)
@@ -67,14 +71,15 @@ def fit_choices(
     generator: torch.Generator,
     batch: int = 64,
 ) -> list[float]:
-    """Train ``energy`` in place by :func:`ranking_nce` with AdamW and a cosine schedule; the loss an epoch.
+    """Train ``energy`` in place by :func:`ranking_nce` with AdamW and return the mean loss of each epoch.
 
-    ``base`` and ``chosen`` are ``(n, candidates)``, ``features`` ``(n, candidates, inputs)``; rows with
-    fewer candidates are filled up with base :data:`ABSENT`. Raises ``ValueError`` for non-finite features,
-    ``FloatingPointError`` naming the epoch when training diverges.
+    ``base`` and ``chosen`` are ``(n, candidates)``, and ``features`` is ``(n, candidates, inputs)``. Rows
+    with fewer candidates are padded with base scores :data:`ABSENT`. The learning rate follows a cosine
+    schedule. Raises ``ValueError`` for non-finite features and ``FloatingPointError``, which names the epoch,
+    if training diverges.
     """
     if not torch.isfinite(features).all():
-        raise ValueError("features has non-finite values; drop or mend those candidates before training")
+        raise ValueError("features: non-finite values; drop or correct those candidates before training")
     optimiser = torch.optim.AdamW(energy.parameters(), lr=learning_rate, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
     losses = []

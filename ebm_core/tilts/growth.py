@@ -1,4 +1,4 @@
-"""Growing an energy without changing it: more hidden units, added where they cannot be seen yet."""
+"""Widening of an energy network: hidden units are added in a way that leaves the function unchanged."""
 
 import torch
 
@@ -8,14 +8,14 @@ from ebm_core.tilts.bilinear import BilinearEnergy
 def widened(energy: BilinearEnergy, hidden: int, generator: torch.Generator) -> BilinearEnergy:
     """Widen an energy to more hidden units without changing its function.
 
-    The new units have random inputs and zero output. Training goes on from the result of the smaller energy,
-    so that a step up can only improve the fit or be undone by early stopping. A linear energy has no hidden
-    units.
+    The new units have random input weights and zero output weights. Training continues from the smaller
+    energy, so early stopping keeps the smaller energy if the new units do not help. A linear energy has no
+    hidden units and can be widened too.
 
     Parameters
     ----------
     energy : BilinearEnergy
-        Energy to be widened. It is not changed.
+        Energy to widen. It is not changed.
     hidden : int
         Number of hidden units of the result.
     generator : torch.Generator
@@ -29,7 +29,7 @@ def widened(energy: BilinearEnergy, hidden: int, generator: torch.Generator) -> 
     Raises
     ------
     ValueError
-        If ``hidden`` is fewer than the energy has.
+        If ``hidden`` is less than the number of hidden units of the energy.
 
     References
     ----------

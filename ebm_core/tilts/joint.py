@@ -1,4 +1,4 @@
-"""Joint tilts: many steps and series under one energy, trained by ranking, normalised by sampling."""
+"""Joint tilts of several steps and series by one energy, trained by ranking and normalised by sampling."""
 
 import math
 from dataclasses import dataclass
@@ -11,14 +11,15 @@ from ebm_core.tilts.training import Fit, fit_seeds
 
 
 class JointEnergy(nn.Module):
-    """E(f, x) = Σ_m a(x_m) · tanh(W f_m + v): ``seeds`` energies of an outcome, summed over members.
+    """Energy E(f, x) = Σ_m a(x_m) · tanh(W f_m + v) of a joint outcome, summed over its members m.
 
-    Members (the series of a path, say) share one network and enter through their own features f_m and inputs
-    x_m; a single vector is the case of one member. a(x) = A₂ tanh(A₁ x + b₁) + A₀ x + b₀ with A₂, A₀ and b₀
-    zero at the start, so an untrained energy is 0 and the tilted model is its base. tanh is bounded, so every
-    tilt has a finite normaliser.
+    The members, such as the series of a path, share one network. Each has its own features f_m of the outcome
+    and inputs x_m. The coefficients are a(x) = A₂ tanh(A₁ x + b₁) + A₀ x + b₀. A₂, A₀ and b₀ start at zero,
+    so an untrained energy is 0 and the tilted distribution is the base. tanh is bounded, so every tilt has a
+    finite normaliser. Several seeds are computed at once.
 
-    Shapes: f ``(n, k, members, features)`` and x ``(n, members, inputs)`` give energies ``(seeds, n, k)``.
+    Maps f ``(n, k, members, features)`` and x ``(n, members, inputs)`` to energies ``(seeds, n, k)``, in
+    nats.
     """
 
     def __init__(
@@ -49,10 +50,10 @@ class JointEnergy(nn.Module):
 
 
 def ranking_loss(energy: Tensor) -> Tensor:
-    """E₀ + log mean_j exp(−E_j) over the last axis, in nats, where candidate 0 is the truth.
+    """Compute the ranking loss E₀ + log mean_j exp(−E_j) over the last axis; candidate 0 is the outcome.
 
-    Softmax cross entropy of picking the truth among itself and draws of the base, less log(1 + K): 0 for a
-    zero energy, and as K grows −log p(y|x) + log q(y|x).
+    This is the softmax cross entropy of picking the outcome among itself and K draws of the base, minus
+    log(1 + K), in nats. It is 0 for a zero energy and tends to −log p(y|x) + log q(y|x) as K grows.
 
     Reference: Ma and Collins (2018), Noise contrastive estimation and negative sampling, EMNLP.
     """
@@ -60,12 +61,12 @@ def ranking_loss(energy: Tensor) -> Tensor:
 
 
 def fit_ranking(energy: JointEnergy, truth: Tensor, proposals: Tensor, x: Tensor, **options: Any) -> Fit:
-    """Ranking noise-contrastive estimation of a joint tilt, rows in time order.
+    """Fit a joint tilt by ranking noise-contrastive estimation, with rows in time order.
 
-    Features of the outcome ``truth`` ``(n, members, features)`` and of K draws of the base ``proposals``
-    ``(n, K, members, features)``, inputs ``x`` ``(n, members, inputs)``. ``options`` are those of
-    :func:`ebm_core.tilts.training.fit_seeds`. Raises ``ValueError`` for shapes that differ or non-finite
-    values.
+    ``truth`` ``(n, members, features)`` are the features of the outcomes, ``proposals``
+    ``(n, K, members, features)`` those of K draws of the base, and ``x`` ``(n, members, inputs)`` the inputs.
+    ``options`` are those of :func:`ebm_core.tilts.training.fit_seeds`. Raises ``ValueError`` if shapes do not
+    match or values are not finite.
     """
     if proposals.shape[:1] + proposals.shape[2:] != truth.shape or x.shape[:2] != truth.shape[:2]:
         raise ValueError(
@@ -74,7 +75,7 @@ def fit_ranking(energy: JointEnergy, truth: Tensor, proposals: Tensor, x: Tensor
         )
     for name, tensor in (("truth", truth), ("proposals", proposals), ("x", x)):
         if not torch.isfinite(tensor).all():
-            raise ValueError(f"{name} has non-finite values; drop or mend those rows before training")
+            raise ValueError(f"{name} has non-finite values; drop or correct those rows before training")
     candidates = torch.cat([truth[:, None], proposals], 1)
 
     def loss(module: JointEnergy, rows: Tensor) -> Tensor:
@@ -85,43 +86,46 @@ def fit_ranking(energy: JointEnergy, truth: Tensor, proposals: Tensor, x: Tensor
 
 @dataclass(frozen=True)
 class JointTilt:
-    """p(y) = q(y) exp(−E(y)) / Z on ``n`` draws of the base whose energies ``(n,)`` are given.
+    """Tilted distribution p(y) = q(y) exp(−E(y)) / Z, represented by weighted draws of the base.
 
-    Self-normalised importance sampling: weights w_i ∝ exp(−E(y_i)). The error bars assume independent draws;
-    for draws in antithetic pairs they are conservative where the energy is monotone in the draw.
-    Reference: Owen (2013), Monte Carlo theory, methods and examples, ch. 9.
+    ``energy`` ``(n,)`` holds the energies of n draws y_i. Their weights are w_i ∝ exp(−E(y_i)) by
+    self-normalised importance sampling. Standard errors assume independent draws. For draws in antithetic
+    pairs they are too large if the energy is monotone in the draw. Reference: Owen (2013), Monte Carlo
+    theory, methods and examples, ch. 9.
     """
 
     energy: Tensor
 
     @property
     def weights(self) -> Tensor:
-        """Normalised weights ``(n,)``."""
+        """Weights of the draws ``(n,)``, which sum to one."""
         return torch.softmax(-self.energy, 0)
 
     @property
     def log_z(self) -> Tensor:
-        """log Z = log mean exp(−E), in nats."""
+        """Estimate of log Z, log mean exp(−E), in nats."""
         return torch.logsumexp(-self.energy, 0) - math.log(len(self.energy))
 
     @property
     def effective_size(self) -> Tensor:
-        """1 / Σ w²: ``n`` for a constant energy, 1 when one draw carries everything."""
+        """Effective sample size 1 / Σ w², which is n for a constant energy and 1 if one draw dominates."""
         return 1 / (self.weights**2).sum()
 
     @property
     def log_z_error(self) -> Tensor:
-        """Standard error of log Z by the delta method, √(1/ESS − 1/n)."""
+        """Standard error of log Z by the delta method, √(1/ESS − 1/n), with the effective sample size ESS."""
         return (1 / self.effective_size - 1 / len(self.energy)).clamp_min(0).sqrt()
 
     def expectation(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """E_p[g] and its standard error √Σ w²(g − E_p[g])², from g at the draws ``(n, *shape)``."""
+        """Return E_p[g] and its standard error √Σ w²(g − E_p[g])², given g at the draws ``(n, *shape)``."""
         weights = self.weights.reshape(-1, *(1,) * (values.dim() - 1)).to(values)
         mean = (weights * values).sum(0)
         return mean, (weights**2 * (values - mean) ** 2).sum(0).sqrt()
 
     def resample(self, count: int, generator: torch.Generator) -> Tensor:
-        """Indices ``(count,)`` of draws by systematic resampling, each kept ⌊count·w⌋ or ⌈count·w⌉ times.
+        """Return indices ``(count,)`` of draws by systematic resampling.
+
+        Draw i appears ⌊count·w_i⌋ or ⌈count·w_i⌉ times.
 
         Reference: Kitagawa (1996), J. Computational and Graphical Statistics 5(1).
         """

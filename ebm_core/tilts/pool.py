@@ -1,4 +1,4 @@
-"""Linear pools: several forecast distributions mixed by weights that past scores have earned."""
+"""Linear pools: mixtures of forecast distributions, with weights fitted to past log scores."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -13,13 +13,14 @@ from ebm_core.tilts.quadrature import log_normal_density
 from ebm_core.tilts.skewt import SkewT
 
 TOLERANCE = 1e-11
-"""Of the normal score when a quantile is solved for."""
+"""Tolerance of the normal score when a quantile is computed by Newton's method."""
 
 
 class LinearPool(Distribution):
     """Linear pool q(y) = Σₖ wₖ qₖ(y), the mixture of several forecast distributions.
 
-    The pool's log score is never below the weighted mean of its members' (Jensen).
+    The log score of the pool is never below the weighted mean of its members' log scores (Jensen's
+    inequality).
 
     Parameters
     ----------
@@ -31,7 +32,7 @@ class LinearPool(Distribution):
     Raises
     ------
     ValueError
-        If the weights have the wrong shape, or do not sum to one or are negative.
+        If the weights have the wrong shape, are negative or do not sum to one.
 
     References
     ----------
@@ -55,15 +56,15 @@ class LinearPool(Distribution):
 
     def __init__(self, members: Sequence[SkewT], weights: Tensor) -> None:
         if weights.shape != (len(members), *members[0].batch_shape):
-            raise ValueError(f"weights of shape {tuple(weights.shape)}, expected (members, *batch)")
+            raise ValueError(f"weights: shape {tuple(weights.shape)}; expected (members, *batch)")
         if not torch.allclose(weights.sum(0), torch.ones(()).to(weights)) or (weights < 0).any():
-            raise ValueError("the weights of a pool must be non-negative and sum to 1 over the members")
+            raise ValueError("weights: expected weights that are non-negative and sum to 1 over the members")
         super().__init__(members[0].batch_shape, validate_args=False)
         self.members = tuple(members)
         self.weights = weights
 
     def __getitem__(self, part: slice) -> "LinearPool":
-        """The pool of some rows of the batch."""
+        """Return the pool of the rows ``part`` of the batch."""
         return LinearPool([m[part] for m in self.members], self.weights[:, part])
 
     @property
@@ -76,30 +77,30 @@ class LinearPool(Distribution):
         return (self.weights * second).sum(0) - self.mean**2
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Log density at ``value`` (shape broadcastable to ``(*sample, n)``), in nats."""
+        """Return the log density in nats at ``value``, which must broadcast to ``(*sample, n)``."""
         each = [w.log() + m.log_prob(value) for w, m in zip(self.weights, self.members, strict=True)]
         return torch.logsumexp(torch.stack(each), 0)
 
     def tails(self, value: Tensor) -> tuple[Tensor, Tensor]:
-        """``(P(Y ≤ value), P(Y > value))``, the smaller one without cancellation."""
+        """Return ``(P(Y ≤ value), P(Y > value))``, of which the smaller is computed without cancellation."""
         each = [m.tails(value) for m in self.members]
         lower = sum(w * below for w, (below, _) in zip(self.weights, each, strict=True))
         upper = sum(w * above for w, (_, above) in zip(self.weights, each, strict=True))
         return torch.as_tensor(lower), torch.as_tensor(upper)
 
     def cdf(self, value: Tensor) -> Tensor:
-        """P(Y ≤ value)."""
+        """Return P(Y ≤ value)."""
         return self.tails(value)[0]
 
     def normal_score(self, value: Tensor) -> Tensor:
-        """s = Φ⁻¹(P(Y ≤ value)), accurate in both tails; standard normal under this distribution."""
+        """Return Φ⁻¹(P(Y ≤ value)), accurate in both tails. It is standard normal if Y follows the pool."""
         lower, upper = self.tails(value)
         left = lower < upper
         score = torch.as_tensor(special.ndtri(torch.where(left, lower, upper).clamp_min(1e-300).numpy()))
         return torch.where(left, score, -score)
 
     def from_normal_score(self, score: Tensor) -> Tensor:
-        """The Φ(score) quantile: Newton in the score, between the members' own quantiles."""
+        """Return the Φ(score) quantile, by Newton's method between the quantiles of the members."""
         each = torch.stack([m.from_normal_score(score) for m in self.members])
         if len(self.members) == 1:
             return each[0]
@@ -116,23 +117,23 @@ class LinearPool(Distribution):
         return value
 
     def icdf(self, value: Tensor) -> Tensor:
-        """The ``value`` quantile, for probabilities in (0, 1)."""
+        """Return the quantile of the probabilities ``value`` in (0, 1)."""
         return self.from_normal_score(torch.as_tensor(special.ndtri(value.numpy())))
 
 
 def fit_pool_weights(log_density: np.ndarray, prior: float = 20.0) -> np.ndarray:
-    """Compute the weights that maximise the pool's past log score, shrunk to equal ones.
+    """Compute the weights that maximise the past log score of the pool, shrunk towards equal weights.
 
-    They maximise Σᵢ log Σₖ wₖ exp(ℓᵢₖ) + (prior / members) · Σₖ log wₖ over the simplex, by expectation
-    maximisation.
+    The weights maximise Σᵢ log Σₖ wₖ exp(ℓᵢₖ) + (prior / members) · Σₖ log wₖ subject to Σₖ wₖ = 1, by the EM
+    algorithm.
 
     Parameters
     ----------
     log_density : ndarray, shape (n, members)
-        Log densities ℓ of the past outcomes, in nats, a row for each outcome. Without rows the weights are
-        equal.
+        Log densities ℓ of the past outcomes, in nats, with one row for each outcome. Without rows the weights
+        are equal.
     prior : float, default 20.0
-        Number of past rows that equal weights count for.
+        Strength of the shrinkage, as a number of rows.
 
     Returns
     -------
@@ -162,7 +163,7 @@ def fit_pool_weights(log_density: np.ndarray, prior: float = 20.0) -> np.ndarray
     """
     n, members = log_density.shape
     if np.isnan(log_density).any():
-        raise ValueError("log_density has NaN; score the members before pooling them")
+        raise ValueError("log_density: NaN values; drop the rows that a member has no log density for")
     weights = np.full(members, 1 / members)
     if n == 0:
         return weights

@@ -1,4 +1,4 @@
-"""Integration against the standard normal on panels: nodes for normalisers, moments and cdfs."""
+"""Numerical integration against the standard normal density, for normalisers, moments and cdfs."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -8,33 +8,37 @@ import torch
 from torch import Tensor
 
 REACH = 9.0
-"""Scores that panels cover at first, ±REACH: the standard normal's mass outside is 2·Φ(−9) ≈ 2e−19."""
+"""The panels cover scores within ±REACH at first. The probability outside is 2·Φ(−9) ≈ 2e−19."""
 
 MOST_REACH = 36.0
-"""Scores beyond have no quantile in float64: Φ(−38) underflows."""
+"""Largest reach of the panels. Φ(−38) underflows, so scores beyond have no quantile in float64."""
 
 MOST_PANELS = 4096
+"""Largest number of panels of a refined rule."""
+
 RESOLVED = 1e-8
-"""Change of log Z under halved panels, in nats, at which refining ends."""
+"""Change of log Z with twice as many panels, in nats, below which the rule is not refined further."""
 
 TOLERATED = 1e-3
-"""The same at the most panels, as of an energy with a jump; above it, there is no normaliser to state."""
+"""Largest such change that is accepted with ``MOST_PANELS`` panels, as for an energy with a jump."""
 
 OUTSIDE = 1e-12
-"""Share of the mass in the two end panels above which the panels are too few to reach the tails."""
+"""Share of the mass in the first or last panel above which the reach is doubled."""
 
 ROUGH = 5e-3
-"""Share of the highest Legendre coefficient that four nodes can tell, above which panels are halved."""
+"""Roughness of an integrand (``Panels.roughness``) above which log Z is compared with that of a finer rule."""
 
 NODES = 4
-"""Gauss–Legendre nodes a panel."""
+"""Gauss–Legendre nodes in each panel."""
 
 
 @dataclass(frozen=True)
 class Panels:
-    """Composite Gauss–Legendre for ∫ f(s) φ(s) ds = ∫₀¹ f(Φ⁻¹(u)) du over ``count`` equal panels in ±reach.
+    """Composite Gauss–Legendre rule for ∫ f(s) φ(s) ds = ∫₀¹ f(Φ⁻¹(u)) du on ``count`` equal panels of s.
 
-    ``score`` and ``log_weight`` have shape ``(count · NODES,)``; weights sum to 1.
+    The panels cover ±``reach``.
+
+    ``score`` and ``log_weight`` are the nodes and log weights ``(count · NODES,)``. The weights sum to 1.
     """
 
     count: int
@@ -80,19 +84,19 @@ class Panels:
 
 
 def legendre() -> tuple[Tensor, Tensor]:
-    """Nodes and weights of the Gauss–Legendre rule on (0, 1)."""
+    """Return nodes and weights of the Gauss–Legendre rule on (0, 1)."""
     x, w = np.polynomial.legendre.leggauss(NODES)
     return torch.as_tensor((x + 1) / 2), torch.as_tensor(w / 2)
 
 
 def log_normal_density(score: Tensor) -> Tensor:
-    """log φ(s) of the standard normal."""
+    """Return log φ(s), the log density of the standard normal."""
     return -0.5 * score**2 - 0.5 * float(np.log(2 * np.pi))
 
 
 @cache
 def panels(count: int, reach: float = REACH) -> Panels:
-    """The rule with ``count`` panels in ±reach, in float64."""
+    """Return the rule with ``count`` panels in ±``reach``, in float64."""
     x, w = legendre()
     width = 2 * reach / count
     edges = -reach + width * torch.arange(count, dtype=torch.float64)

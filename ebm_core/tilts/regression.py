@@ -1,4 +1,4 @@
-"""Skewed-t regression: location and log scale linear in inputs, the strongest classical base."""
+"""Skewed-t regression, with location and log scale linear in inputs, which serves as a base."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from ebm_core.tilts.skewt import SkewT
 
 @dataclass(frozen=True)
 class SkewTRegression:
-    """y | x ~ SkewT(loc = x_loc·γ, scale = exp(x_scale·β), η, λ)."""
+    """Fitted regression y | x ~ SkewT(loc = x_loc·γ, scale = exp(x_scale·β), η, λ)."""
 
     gamma: np.ndarray
     beta: np.ndarray
@@ -20,8 +20,8 @@ class SkewTRegression:
     lam: float
 
     def distribution(self, x_loc: np.ndarray, x_scale: np.ndarray) -> SkewT:
-        """The base for rows of inputs ``(n, k_loc)`` and ``(n, k_scale)``."""
-        # Row sums rather than a BLAS product, whose last bit depends on how many rows there are.
+        """Return distributions of batch shape ``(n,)``, given inputs ``(n, k_loc)`` and ``(n, k_scale)``."""
+        # Row sums, because the last bit of a BLAS product depends on the number of rows.
         loc = torch.as_tensor((x_loc * self.gamma).sum(axis=1))
         scale = torch.exp(torch.as_tensor((x_scale * self.beta).sum(axis=1)))
         return SkewT(loc, scale, self.eta, self.lam)
@@ -37,15 +37,17 @@ def fit_skewt_regression(
     penalty_loc: float,
     penalty_scale: float,
 ) -> SkewTRegression:
-    """Penalised maximum likelihood, by L-BFGS from the prior coefficients.
+    """Fit a skewed-t regression by penalised maximum likelihood.
 
-    Minimises −Σ log p(yᵢ|xᵢ) + penalty_loc·‖γ − γ₀‖² + penalty_scale·‖β − β₀‖²: coefficients are shrunk to
-    what is known (say, "the scale is the GARCH volatility"). Raises ``ValueError`` on non-finite input and
-    ``RuntimeError`` when the optimiser fails to find a finite optimum.
+    L-BFGS starts at the prior coefficients γ₀ = ``prior_gamma`` and β₀ = ``prior_beta`` and minimises −Σ log
+    p(yᵢ|xᵢ) + penalty_loc·‖γ − γ₀‖² + penalty_scale·‖β − β₀‖². The coefficients are thus shrunk to prior
+    knowledge, such as "the scale is the GARCH volatility". ``y`` is ``(n,)``, ``x_loc`` ``(n, k_loc)`` and
+    ``x_scale`` ``(n, k_scale)``. Raises ``ValueError`` for non-finite values and ``RuntimeError`` if the
+    optimiser finds no finite optimum.
     """
     for name, values in (("y", y), ("x_loc", x_loc), ("x_scale", x_scale)):
         if not np.isfinite(values).all():
-            raise ValueError(f"{name} has non-finite values; drop or mend those rows before fitting")
+            raise ValueError(f"{name} has non-finite values; drop or correct those rows before fitting")
     target, loc_inputs, scale_inputs = (torch.as_tensor(v, dtype=torch.float64) for v in (y, x_loc, x_scale))
     gamma0, beta0 = torch.as_tensor(prior_gamma), torch.as_tensor(prior_beta)
     k, m = len(gamma0), len(beta0)

@@ -1,4 +1,4 @@
-"""Hansen's skewed Student t: the base distribution that energies tilt."""
+"""Hansen's skewed Student t, the base distribution of tilts and a member of linear pools."""
 
 import math
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ from torch.distributions import Distribution, constraints
 
 
 class SkewT(Distribution):
-    """Hansen's skewed Student t of given location and scale, whose standard form has mean 0 and variance 1.
+    """Hansen's skewed Student t distribution with a given mean and standard deviation.
 
     With z = (y − loc) / scale, c = Γ((η+1)/2) / (√(π(η−2)) Γ(η/2)), a = 4λc(η−2)/(η−1) and
     b² = 1 + 3λ² − a²::
@@ -27,16 +27,16 @@ class SkewT(Distribution):
     scale : Tensor or float
         Standard deviation, in the units of y.
     eta : Tensor or float, default 1e6
-        Degrees of freedom η above 2. A value of 1e6 is a normal for all purposes.
+        Degrees of freedom η above 2. With 1e6 the distribution is practically normal.
     lam : Tensor or float, default 0.0
-        Skewness λ between −0.999 and 0.999. λ = 0 gives a (standardised) Student t.
+        Skewness λ between −0.999 and 0.999. λ = 0 gives a symmetric Student t.
     validate_args : bool, optional
         Whether to check the parameters, as in :class:`torch.distributions.Distribution`.
 
     Raises
     ------
     ValueError
-        If a parameter is out of its range and the parameters are checked.
+        If a parameter is out of its range and ``validate_args`` is not False.
 
     References
     ----------
@@ -50,7 +50,8 @@ class SkewT(Distribution):
     >>> returns.mean, returns.stddev
     (tensor([0., 0.], dtype=torch.float64), tensor([1., 2.], dtype=torch.float64))
 
-    Losses of more than three standard deviations are more likely than such gains.
+    With negative skewness, losses of more than three standard deviations are more likely than gains of that
+    size.
 
     >>> below, above = SkewT(0.0, 1.0, eta=5.0, lam=-0.2).tails(torch.tensor([-3.0, 3.0]))
     >>> bool(below[0] > above[1])
@@ -92,7 +93,7 @@ class SkewT(Distribution):
         return self.scale**2
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Log density at ``value`` (shape broadcastable to ``(*sample, *batch)``), in nats."""
+        """Return the log density in nats at ``value``, which must broadcast to ``(*sample, *batch)``."""
         a, b, log_c = self._constants()
         w = b * (value - self.loc) / self.scale + a
         w = w / (1 + self.lam * torch.sign(w))
@@ -104,7 +105,7 @@ class SkewT(Distribution):
         )
 
     def _tails(self, value: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """``(left, P(Y ≤ y) or P(Y > y))``: the tail that ``y`` lies in, without cancellation."""
+        """Return whether y is in the left tail, that tail's probability without cancellation, and b z + a."""
         a, b, _ = (t.numpy() for t in self._constants())
         eta, lam = self.eta.numpy(), self.lam.numpy()
         w = b * ((value - self.loc) / self.scale).numpy() + a
@@ -114,31 +115,31 @@ class SkewT(Distribution):
         return left, tail, w
 
     def __getitem__(self, part: slice) -> "SkewT":
-        """The distributions of some rows of the batch."""
+        """Return the distributions of the rows ``part`` of the batch."""
         return SkewT(self.loc[part], self.scale[part], self.eta[part], self.lam[part])
 
     def tails(self, value: Tensor) -> tuple[Tensor, Tensor]:
-        """``(P(Y ≤ value), P(Y > value))``, the smaller one without cancellation."""
+        """Return ``(P(Y ≤ value), P(Y > value))``, of which the smaller is computed without cancellation."""
         left, tail, _ = self._tails(value)
         return torch.as_tensor(np.where(left, tail, 1 - tail)), torch.as_tensor(
             np.where(left, 1 - tail, tail)
         )
 
     def cdf(self, value: Tensor) -> Tensor:
-        """P(Y ≤ value)."""
+        """Return P(Y ≤ value)."""
         return self.tails(value)[0]
 
     def normal_score(self, value: Tensor) -> Tensor:
-        """s = Φ⁻¹(P(Y ≤ value)), accurate in both tails; standard normal under this distribution."""
+        """Return Φ⁻¹(P(Y ≤ value)), accurate in both tails. It is standard normal under this distribution."""
         left, tail, _ = self._tails(value)
         score = special.ndtri(np.clip(tail, 1e-300, None))
         return torch.as_tensor(np.where(left, score, -score))
 
     def from_normal_score(self, score: Tensor) -> Tensor:
-        """The inverse of :meth:`normal_score`: the Φ(score) quantile.
+        """Return the Φ(score) quantile, the inverse of :meth:`normal_score`.
 
-        A score of shape ``(*, 1)`` is one set of nodes for every member of a one-dimensional batch; it is
-        then solved once for each distinct pair (η, λ), which in a rolling forecast is once a refit.
+        A score of shape ``(*, 1)`` applies to every member of a one-dimensional batch. The quantiles are then
+        computed once for each distinct pair (η, λ), which in a rolling forecast is once for each refit.
         """
         a, b, _ = (t.numpy() for t in self._constants())
         eta, lam, s = self.eta.numpy(), self.lam.numpy(), score.detach().numpy()
@@ -150,7 +151,7 @@ class SkewT(Distribution):
         return self.loc + self.scale * torch.as_tensor(z)
 
     def icdf(self, value: Tensor) -> Tensor:
-        """The ``value`` quantile, for probabilities in (0, 1)."""
+        """Return the quantile of the probabilities ``value`` in (0, 1)."""
         return self.from_normal_score(torch.as_tensor(special.ndtri(value.numpy())))
 
 

@@ -1,4 +1,4 @@
-"""A base distribution tilted by an energy, normalised by quadrature in the base's own cdf."""
+"""A base distribution tilted by an energy and normalised by quadrature."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
@@ -24,24 +24,24 @@ from ebm_core.tilts.quadrature import (
 from ebm_core.tilts.skewt import SkewT
 
 ScoreEnergy = Callable[[Tensor], Tensor]
-"""Energy of normal scores: ``(*sample, n)`` or ``(*sample, 1)`` (the same for all) → ``(*sample, n)``."""
+"""Energy of normal scores ``(*sample, n)``, or ``(*sample, 1)`` if all rows share them → ``(*sample, n)``."""
 
 
 class TiltedDistribution(Distribution):
     """Base distribution tilted by an energy, p(y) = q(y) · exp(−E(s(y))) / Z with s(y) = Φ⁻¹(Q(y)).
 
-    With u = Q(y) the normaliser is Z = ∫₀¹ exp(−E(Φ⁻¹(u))) du, over all of (0, 1), so that no tail is cut
-    off. It is computed by composite Gauss–Legendre in the score on ``count`` panels, and on more of them where
-    the energy is rough or lets mass into the far tails. :attr:`log_z_error` is the largest change when the
-    panels are halved.
+    With u = Q(y) the normaliser is Z = ∫₀¹ exp(−E(Φ⁻¹(u))) du. The integral covers all of (0, 1), so no tail
+    is cut off. It is computed by a composite Gauss–Legendre rule on ``count`` panels of the score, and on more
+    panels if the energy is rough or puts mass into the far tails. :attr:`log_z_error` is the largest change of
+    log Z when the number of panels is doubled.
 
     Parameters
     ----------
     base : SkewT or LinearPool
         Base distributions q of batch shape ``(n,)``, with cdf Q.
     energy : callable
-        Energy E of normal scores, in nats: ``(*sample, n)`` or ``(*sample, 1)``, which is the same for all
-        bases, → ``(*sample, n)``.
+        Energy E in nats, which maps normal scores ``(*sample, n)``, or ``(*sample, 1)`` if all rows share
+        them, to ``(*sample, n)``.
     count : int, default 64
         Number of panels to begin with.
 
@@ -53,7 +53,7 @@ class TiltedDistribution(Distribution):
 
     Examples
     --------
-    A linear energy moves a normal base: exp(s/2) φ(s) is N(1/2, 1) up to exp(1/8).
+    A linear energy shifts a normal base: exp(s/2) φ(s) is the density of N(1/2, 1) times exp(1/8).
 
     >>> import torch
     >>> from ebm_core import SkewT, TiltedDistribution
@@ -121,16 +121,16 @@ class TiltedDistribution(Distribution):
 
     @property
     def log_z_error(self) -> float:
-        """max |log Z(count panels) − log Z(2 · count panels)| over the batch, in nats."""
+        """Largest change of log Z over the batch, in nats, if the number of panels is doubled."""
         log_z = torch.logsumexp(self._log_mass_of(self.rule.finer()), 0)
         return float((self.log_z - log_z).detach().abs().max()) if log_z.numel() else 0.0
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Log density in nats."""
+        """Return the log density at ``value``, in nats."""
         return self.base.log_prob(value) - self.energy(self.base.normal_score(value)) - self.log_z
 
     def weighted_nodes(self) -> tuple[Tensor, Tensor]:
-        """``(values, weights)``, both ``(nodes, n)``: the distribution as a fine weighted ensemble."""
+        """Return the distribution as a weighted ensemble ``(values, weights)``, both ``(nodes, n)``."""
         values = self.base.from_normal_score(self.rule.score[:, None])
         return values, torch.exp(self._log_mass - self.log_z)
 
@@ -145,18 +145,18 @@ class TiltedDistribution(Distribution):
         return (weights * (values - (values * weights).sum(0)) ** 2).sum(0)
 
     def entropy(self) -> Tensor:
-        """−E_p[log p], the mean energy of an outcome, in nats."""
+        """Return the entropy −E_p[log p], in nats."""
         values, weights = self.weighted_nodes()
         log_p = self.base.log_prob(values) - self._at_nodes(self.rule.score) - self.log_z
         return -(weights * log_p).sum(0)
 
     def _edges(self) -> Tensor:
-        """Cumulative probability at the panel edges, ``(count + 1, n)``, from 0 to 1."""
+        """Cumulative probabilities at the panel edges, from 0 to 1, ``(count + 1, n)``."""
         mass = torch.exp(self._log_mass - self.log_z).reshape(self.rule.count, NODES, -1).sum(1)
         return torch.cat([torch.zeros_like(mass[:1]), mass.cumsum(0)])
 
     def _partial(self, panel: Tensor, score: Tensor) -> Tensor:
-        """Probability between the left edge of ``panel`` and ``score`` inside it."""
+        """Return the probability between the left edge of ``panel`` and ``score``, a score in the panel."""
         left = -self.rule.reach + panel * self.rule.width
         x, w = legendre()
         shape = (NODES,) + (1,) * score.dim()
@@ -165,7 +165,7 @@ class TiltedDistribution(Distribution):
         return (score - left) * (density * w.reshape(shape)).sum(0)
 
     def cdf(self, value: Tensor) -> Tensor:
-        """P(Y ≤ value)."""
+        """Return P(Y ≤ value)."""
         score = self.base.normal_score(value).expand(torch.broadcast_shapes(value.shape, self.batch_shape))
         reach = self.rule.reach
         score = score.clamp(-reach, reach)
@@ -174,7 +174,7 @@ class TiltedDistribution(Distribution):
         return (below + self._partial(panel, score)).clamp(0, 1)
 
     def icdf(self, value: Tensor) -> Tensor:
-        """The ``value`` quantile, by Newton inside the panel where the cdf crosses it."""
+        """Return the quantile of the probabilities ``value``, by Newton's method in its panel."""
         value = value.expand(torch.broadcast_shapes(value.shape, self.batch_shape))
         flat = value.reshape(-1, *self.batch_shape)
         edges = self._edges()
@@ -194,15 +194,13 @@ class TiltedDistribution(Distribution):
         return self.base.from_normal_score(score).reshape(value.shape)
 
     def sample(self, sample_shape: Sequence[int] = (), generator: torch.Generator | None = None) -> Tensor:
-        """Independent draws of shape ``(*sample_shape, n)`` by inverse cdf: no MCMC."""
+        """Draw independent samples of shape ``(*sample_shape, n)`` by the inverse cdf."""
         shape = (*sample_shape, *self.batch_shape)
         return self.icdf(torch.rand(shape, dtype=torch.float64, generator=generator).clamp(1e-12, 1 - 1e-12))
 
 
 def untilted(score: Tensor) -> Tensor:
-    """Return the energy that changes nothing, E = 0.
-
-    It makes any base a :class:`TiltedDistribution`.
+    """Return zero energies, with which a :class:`TiltedDistribution` equals its base.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Training of many seeds as one program: mini-batches, stopping on a later block, best step kept."""
+"""Training of several seeds at once, with mini-batches and early stopping on the latest rows."""
 
 import copy
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from ebm_core.tilts.bilinear import BilinearEnergy
 from ebm_core.tilts.quadrature import panels
 
 TRAINING_PANELS = 16
-"""Panels of the training normaliser; forecasts are normalised on a finer rule."""
+"""Quadrature panels of the normaliser during training. Forecasts use more panels."""
 
 BATCH = 512
 CHECK_EVERY = 20
-"""Optimiser steps between looks at the validation block."""
+"""Optimiser steps between two evaluations of the validation block."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class Fit:
     Attributes
     ----------
     module : nn.Module
-        The trained module, each seed at its best step.
+        The trained module, with the parameters of each seed at its best step.
     steps : list of int
         Steps at which the validation block was evaluated, 0 included.
     loss : Tensor, shape (checks, seeds)
-        Loss of the mini-batch at these steps, in nats.
+        Loss of the mini-batch at each of these steps, in nats.
     validation : Tensor, shape (checks, seeds)
-        Loss of the validation block at these steps, in nats.
+        Loss of the validation block at each of these steps, in nats.
     best_step : list of int
         Step of the lowest validation loss, one for each seed.
 
@@ -71,26 +71,28 @@ def fit_seeds(
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
 ) -> Fit:
-    """Train a copy of a module of many seeds on rows in time order, of which the last only stop the training.
+    """Train a copy of a module with several seeds, with early stopping on the latest rows.
 
-    AdamW with a cosine schedule runs on mini-batches drawn by ``generator``. Each seed keeps its own best
-    step on the validation block, the start included. The result comes back to the CPU.
+    The rows are in time order, and the latest form the validation block. AdamW with a cosine schedule runs on
+    mini-batches of the other rows. Each seed keeps the parameters of the step with the lowest validation
+    loss, which may be the start. The result is moved to the CPU.
 
-    With a ``checkpoint`` file the whole state is stored at every evaluation of the validation block, and a
-    fit that was killed goes on from there, to the same bits. The file belongs to one fit: give another a file
-    of its own, or delete it.
+    With a ``checkpoint`` file the complete state is stored at every evaluation of the validation block. If a
+    fit was interrupted, the same call resumes it, with results identical to the last bit. Use one file for
+    each fit.
 
     Parameters
     ----------
     module : nn.Module
-        Module whose every parameter has the seed as its first axis, so that seeds do not affect each other.
+        Module in which the first axis of every parameter is the seed, so that seeds do not affect each other.
         It is not changed.
     loss : callable
-        Map ``loss(module, rows)`` → losses ``(seeds, len(rows))`` in nats, for int64 ``rows`` ``(batch,)``.
+        Function ``loss(module, rows)`` that returns losses ``(seeds, len(rows))`` in nats, for row numbers
+        ``rows`` of int64 ``(batch,)``.
     count : int
         Number of rows.
     validation : int
-        Number of the latest rows, which form the validation block. It is one or more and below ``count``.
+        Number of the latest rows that form the validation block, at least one and less than ``count``.
     steps : int
         Number of AdamW steps.
     learning_rate : float
@@ -100,21 +102,21 @@ def fit_seeds(
     generator : torch.Generator
         Source of the mini-batches, on the CPU.
     device : torch.device or str, default "cpu"
-        Device of the training, where the tensors of ``loss`` must be.
+        Device of the training. The tensors that ``loss`` uses must be on it.
     checkpoint : Path, optional
-        File in which the state of the fit is kept.
+        File in which the state of the fit is stored.
 
     Returns
     -------
     Fit
-        The trained module, and the losses of the checks.
+        The trained module, and the losses at the evaluations of the validation block.
 
     Raises
     ------
     FloatingPointError
         If training diverges. The message names the step.
     ValueError
-        If the checkpoint is of a fit with other numbers.
+        If the checkpoint belongs to a fit with other options.
 
     Examples
     --------
@@ -154,7 +156,10 @@ def fit_seeds(
     saved = None if checkpoint is None else load_checkpoint(checkpoint)
     if saved is not None:
         if saved["asked"] != asked:
-            raise ValueError(f"{checkpoint} is of another fit: {saved['asked']}, not {asked}; delete it")
+            raise ValueError(
+                f"{checkpoint} belongs to another fit, with count, validation, steps, learning_rate and "
+                f"weight_decay {saved['asked']}, not {asked}; delete it"
+            )
         module.load_state_dict(saved["module"])
         restore_optimiser(optimiser, saved["optimiser"])
         schedule.load_state_dict(saved["schedule"])
@@ -204,7 +209,7 @@ def fit_seeds(
 
 
 def negative_log_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor) -> Tensor:
-    """E(sᵢ, xᵢ) + log Z(xᵢ) = −log p(yᵢ|xᵢ) + log q(yᵢ|xᵢ), shape ``(seeds, n)``; 0 for a zero energy."""
+    """Return E(sᵢ, xᵢ) + log Z(xᵢ) = −log p(yᵢ|xᵢ) + log q(yᵢ|xᵢ) ``(seeds, n)``, which is 0 for E = 0."""
     rule = panels(TRAINING_PANELS)
     nodes = rule.score.to(x)[:, None]
     log_z = torch.logsumexp(rule.log_weight.to(x)[:, None] - energy(nodes, x), dim=1)
@@ -212,9 +217,9 @@ def negative_log_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor) -> Tenso
 
 
 def fit_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor, **options: Any) -> Fit:
-    """Fit a tilt by maximum likelihood to the base's normal scores and inputs, in time order.
+    """Fit a tilt by maximum likelihood to normal scores under the base and inputs, in time order.
 
-    The training happens where ``x`` is.
+    The training runs on the device of ``x``.
 
     Parameters
     ----------
@@ -231,19 +236,19 @@ def fit_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor, **options: Any) -
     Returns
     -------
     Fit
-        The trained energy, and the losses of the checks. A loss is the negative log-likelihood less that of
-        the base, in nats, so that it is below 0 where the tilt improves on the base.
+        The trained energy, and the losses at the evaluations of the validation block. A loss is the mean of
+        −log p + log q in nats, so it is below 0 if the tilt improves on the base.
 
     Raises
     ------
     FloatingPointError
         If training diverges. The message names the step.
     ValueError
-        If a score or an input is not finite, or if the checkpoint is of a fit with other numbers.
+        If a score or an input is not finite, or if the checkpoint belongs to a fit with other options.
 
     Examples
     --------
-    The scores depend on an input that the base does not use, and the tilt improves on the base.
+    The scores depend on an input that the base does not use, so the tilt improves on the base.
 
     >>> import torch
     >>> from ebm_core import BilinearEnergy, fit_tilt
@@ -258,7 +263,7 @@ def fit_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor, **options: Any) -
     """
     for name, tensor in (("score", score), ("x", x)):
         if not torch.isfinite(tensor).all():
-            raise ValueError(f"{name} has non-finite values; drop or mend those rows before training")
+            raise ValueError(f"{name} has non-finite values; drop or correct those rows before training")
 
     def loss(module: BilinearEnergy, rows: Tensor) -> Tensor:
         return negative_log_tilt(module, score[rows], x[rows])

@@ -1,4 +1,4 @@
-"""Do samples follow the energy, do they look like data: Stein discrepancy, MMD, calibration, histograms."""
+"""Comparison of samples with an energy or with data: Stein discrepancy, MMD, calibration and histograms."""
 
 import math
 from dataclasses import dataclass
@@ -14,12 +14,15 @@ from ebm_core.energies.gradients import Energy, frozen_gradient
 Array = NDArray[np.float64]
 
 RESAMPLES = 500
-"""Resamples behind a p-value."""
+"""Number of bootstrap or permutation resamples for a p-value."""
 
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """A ``statistic`` that is zero on average where the laws agree, and its one-sided ``p_value``."""
+    """Test of whether two distributions agree.
+
+    ``statistic`` has mean zero if they do, and ``p_value`` is the one-sided p-value of that hypothesis.
+    """
 
     statistic: float
     p_value: float
@@ -27,11 +30,12 @@ class Discrepancy:
 
 @torch.no_grad()
 def ksd(energy: Energy, x: Tensor, generator: torch.Generator, length: float = 1.0) -> Discrepancy:
-    """Compute the squared kernel Stein discrepancy of *independent* samples from exp(−E)/Z, which needs no Z.
+    """Test whether *independent* samples follow exp(−E)/Z by the squared kernel Stein discrepancy.
 
-    It is the mean over i ≠ j of the Stein kernel s·s' k + s·∇'k + s'·∇k + tr ∇∇'k with s = −∇E and the
-    inverse multiquadric k = (ℓ² + ‖x − x'‖²)^(−½). The p-value is by a bootstrap of the degenerate
-    U-statistic. Memory is n². The discrepancy is blind to wrong weights of modes far apart.
+    Z is not needed. The statistic is the mean over i ≠ j of the Stein kernel s·s' k + s·∇'k + s'·∇k + tr
+    ∇∇'k, with s = −∇E and the inverse multiquadric k = (ℓ² + ‖x − x'‖²)^(−½). The p-value is computed by a
+    bootstrap of the degenerate U-statistic. The memory grows with n². The test cannot detect wrong weights of
+    modes that are far apart.
 
     Parameters
     ----------
@@ -47,7 +51,7 @@ def ksd(energy: Energy, x: Tensor, generator: torch.Generator, length: float = 1
     Returns
     -------
     Discrepancy
-        The ``statistic``, which is zero on average where the laws agree, and its one-sided ``p_value``.
+        The ``statistic``, which has mean zero if the samples follow exp(−E)/Z, and its one-sided ``p_value``.
 
     Raises
     ------
@@ -100,10 +104,10 @@ def ksd(energy: Energy, x: Tensor, generator: torch.Generator, length: float = 1
 
 
 def mmd(x: Tensor, y: Tensor, generator: torch.Generator) -> Discrepancy:
-    """Compute the squared maximum mean discrepancy between two samples, without bias, and its p-value.
+    """Test whether two samples have the same distribution by the squared maximum mean discrepancy.
 
-    It is E k(x, x') + E k(y, y') − 2 E k(x, y) with k = exp(−‖x − y‖²/2ℓ²) and ℓ the median distance. The
-    p-value is by permutations.
+    The statistic is the unbiased estimate of E k(x, x') + E k(y, y') − 2 E k(x, y), with
+    k = exp(−‖x − y‖²/2ℓ²) and ℓ the median distance. The p-value is computed by permutations.
 
     Parameters
     ----------
@@ -117,7 +121,7 @@ def mmd(x: Tensor, y: Tensor, generator: torch.Generator) -> Discrepancy:
     Returns
     -------
     Discrepancy
-        The ``statistic``, which is zero on average where the laws agree, and its one-sided ``p_value``.
+        The ``statistic``, which has mean zero if the distributions agree, and its one-sided ``p_value``.
 
     Raises
     ------
@@ -142,7 +146,7 @@ def mmd(x: Tensor, y: Tensor, generator: torch.Generator) -> Discrepancy:
     _check("x", x)
     _check("y", y)
     if x.shape[1] != y.shape[1]:
-        raise ValueError(f"y: {y.shape[1]} columns, x has {x.shape[1]}")
+        raise ValueError(f"y: {y.shape[1]} columns; expected {x.shape[1]}, as x has")
     both = torch.cat([x, y]).double()
     n, m = len(x), len(y)
     distance = torch.cdist(both, both)
@@ -165,8 +169,12 @@ def mmd(x: Tensor, y: Tensor, generator: torch.Generator) -> Discrepancy:
 
 @dataclass(frozen=True)
 class EnergyCalibration:
-    """``coverage`` of data by the regions of lowest energy that hold each ``level`` of the model's mass, and
-    the ``p_value`` of the two energies having one law (Kolmogorov–Smirnov)."""
+    """Result of :func:`energy_calibration`.
+
+    ``coverage`` is the share of data in the region of lowest energy that holds the share ``level`` of the
+    model's mass. ``p_value`` tests whether data and samples have the same distribution of energies
+    (Kolmogorov–Smirnov).
+    """
 
     level: Array
     coverage: Array
@@ -174,11 +182,11 @@ class EnergyCalibration:
 
 
 def energy_calibration(data_energy: Tensor, sample_energy: Tensor) -> EnergyCalibration:
-    """Measure whether data are as surprising to an energy as its own samples are.
+    """Compare the energies of held-out data with those of samples of the model, as a calibration test.
 
-    At level α, coverage is the share of data with an energy below the α-quantile of the samples'. It is α
-    where the model is right. A coverage above α means that the model spreads too far. One below α means that
-    data lie where the model has little mass. The data must be held out.
+    At level α, coverage is the share of data with an energy below the α-quantile of the samples' energies. It
+    is α if the model is right. A coverage above α means that the model is too spread out. A coverage below α
+    means that data lie where the model has little mass.
 
     Parameters
     ----------
@@ -190,8 +198,8 @@ def energy_calibration(data_energy: Tensor, sample_energy: Tensor) -> EnergyCali
     Returns
     -------
     EnergyCalibration
-        The ``level`` and the ``coverage`` at it ``(19,)``, and the ``p_value`` of the two energies having one
-        law (Kolmogorov–Smirnov).
+        The levels ``level`` ``(19,)``, the ``coverage`` at each ``(19,)``, and the ``p_value`` of the
+        Kolmogorov–Smirnov test that both sets of energies have the same distribution.
 
     Raises
     ------
@@ -223,7 +231,10 @@ def energy_calibration(data_energy: Tensor, sample_energy: Tensor) -> EnergyCali
 
 @dataclass(frozen=True)
 class EnergyHistogram:
-    """Densities of ``data`` and ``samples`` ``(bins,)`` over common ``edges`` ``(bins + 1,)`` in nats."""
+    """Histograms of the energies of data and samples over common bins.
+
+    ``data`` and ``samples`` are densities ``(bins,)``, and ``edges`` ``(bins + 1,)`` are in nats.
+    """
 
     edges: Array
     data: Array
@@ -231,9 +242,9 @@ class EnergyHistogram:
 
 
 def energy_histogram(data_energy: Tensor, sample_energy: Tensor, bins: int = 50) -> EnergyHistogram:
-    """Compare the energies of data with those of samples by their densities over common bins.
+    """Compare the energies of data with those of samples by histograms over common bins.
 
-    Where the two are apart, the chains or the fit have failed.
+    If the histograms differ, either the chains have not converged or the fit is poor.
 
     Parameters
     ----------
@@ -278,7 +289,7 @@ def _energies(name: str, values: Tensor) -> Array:
 
 
 def _p_value(null: Tensor, statistic: float) -> float:
-    """The share of the null at or above the statistic, which counts as one of them."""
+    """Return the share of null statistics at or above ``statistic``, which is counted among them."""
     return (1 + int((null >= statistic).sum())) / (1 + len(null))
 
 

@@ -1,4 +1,4 @@
-"""Two-dimensional views of an energy: a slice of −log p(y | x), and the principal plane of the inputs."""
+"""Two-dimensional views of an energy: slices of −log p(y | x) and the principal plane of the inputs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ Array = NDArray[np.float64]
 
 
 def slice_energy(log_prob: Callable[[Tensor], Tensor], outcomes: Array) -> Array:
-    """Total energy −log p(y | x_i) in nats, shape ``(len(outcomes), n)``.
+    """Return the energy −log p(y | x_i) in nats for each outcome y (rows) and each state x_i (columns).
 
-    ``log_prob`` is that of a distribution of batch shape ``(n,)``, one member a state x_i; ``outcomes``
-    has shape ``(m,)``. Each column is normalised: exp(−energy) integrates to one over y.
+    ``log_prob`` is the method of a distribution of batch shape ``(n,)``, with one member for each state.
+    ``outcomes`` has shape ``(m,)`` and the result ``(m, n)``. exp(−energy) of each column integrates to one.
     """
     with no_grad():
         energy: Array = -log_prob(as_tensor(np.asarray(outcomes, dtype=np.float64)[:, None])).numpy()
@@ -23,10 +23,11 @@ def slice_energy(log_prob: Callable[[Tensor], Tensor], outcomes: Array) -> Array
 
 
 def contour_levels(energy: Array, count: int = 14, floor: float = 0.05) -> Array:
-    """``count`` levels above the lowest energy, evenly spaced in the logarithm of the height.
+    """Return contour levels from the lowest energy upwards, evenly spaced in the logarithm of the height.
 
-    Wells and slopes are both seen: near the bottom the levels are ``floor`` nats apart or closer, high up
-    they are far apart. Raises ``ValueError`` when no value is finite.
+    The first level above the lowest energy is ``floor`` nats higher. The levels are close together near the
+    minimum and far apart at large energies, so that both wells and slopes are visible. Raises ``ValueError``
+    if no value is finite.
     """
     finite = energy[np.isfinite(energy)]
     if not finite.size:
@@ -39,10 +40,10 @@ def contour_levels(energy: Array, count: int = 14, floor: float = 0.05) -> Array
 
 @dataclass(frozen=True)
 class PrincipalPlane:
-    """The plane of largest variance through standardised inputs (PCA), shape ``(rows, d)``, d ≥ 2.
+    """Plane of the first two principal components of standardised inputs ``(rows, d)``, d ≥ 2.
 
-    ``axes`` has shape ``(2, d)``; each axis points so that its largest loading is positive, which makes
-    the picture the same on every machine. ``share`` is the part of the variance that each axis explains.
+    ``axes`` has shape ``(2, d)``. The sign of each axis is such that its largest loading is positive, so that
+    plots are the same on every machine. ``share`` is the part of the variance that each axis explains.
     """
 
     centre: Array
@@ -52,9 +53,9 @@ class PrincipalPlane:
 
     @classmethod
     def of(cls, inputs: Array) -> "PrincipalPlane":
-        """Fit to ``inputs``; a constant column gets scale one and so no loading."""
+        """Fit the plane to ``inputs``. A constant column gets scale one, so its loading is zero."""
         if inputs.ndim != 2 or inputs.shape[1] < 2 or len(inputs) < 3:
-            raise ValueError(f"inputs: {inputs.shape}; expected 3 rows or more of 2 columns or more")
+            raise ValueError(f"inputs: shape {inputs.shape}; expected 3 or more rows and 2 or more columns")
         centre, scale = inputs.mean(0), inputs.std(0)
         scale = np.where(scale > 1e-12 * np.maximum(1, np.abs(centre)), scale, 1.0)
         values, vectors = np.linalg.eigh(np.cov(((inputs - centre) / scale).T))
@@ -63,20 +64,20 @@ class PrincipalPlane:
         return cls(centre, scale, axes * sign[:, None], values[::-1][:2] / values.sum())
 
     def project(self, inputs: Array) -> Array:
-        """Coordinates in the plane, ``(rows, 2)``, in standard deviations of the inputs."""
+        """Return coordinates in the plane ``(rows, 2)``, in standard deviations of the inputs."""
         coordinates: Array = (inputs - self.centre) / self.scale @ self.axes.T
         return coordinates
 
     def lift(self, coordinates: Array) -> Array:
-        """The inputs at points of the plane, ``(rows, d)``: all other components at zero."""
+        """Return the inputs ``(rows, d)`` at points of the plane, with all other components at zero."""
         inputs: Array = coordinates @ self.axes * self.scale + self.centre
         return inputs
 
 
 def near_data(at: Array, points: Array, radius: float, neighbours: int = 3) -> NDArray[np.bool_]:
-    """Whether each row of ``at`` has at least ``neighbours`` rows of ``points`` within ``radius``.
+    """Return whether each row of ``at`` has at least ``neighbours`` rows of ``points`` within ``radius``.
 
-    Where it has not, a fitted energy is extrapolation, and a map should leave the place blank.
+    Elsewhere a fitted energy is an extrapolation, and a map should be left blank.
     """
     k = min(neighbours, len(points))
     distance, _ = cKDTree(points).query(at, k=[k])
@@ -85,10 +86,10 @@ def near_data(at: Array, points: Array, radius: float, neighbours: int = 3) -> N
 
 
 def local_mean(at: Array, points: Array, values: Array, bandwidth: float) -> Array:
-    """Gaussian-kernel mean of ``values`` (rows, d) over ``points`` (rows, k) at ``at`` (m, k): (m, d).
+    """Return Gaussian-kernel means (m, d) at ``at`` (m, k) of ``values`` (rows, d) of ``points`` (rows, k).
 
-    Σᵢ K((at − pointᵢ)/h) valueᵢ / Σᵢ K(·): Nadaraya–Watson (1964). Far from all points it tends to the
-    nearest one.
+    This is the Nadaraya–Watson estimate Σᵢ K((at − pointᵢ)/h) valueᵢ / Σᵢ K((at − pointᵢ)/h) (1964) with
+    h = ``bandwidth``. Far from all points it tends to the value of the nearest one.
     """
     squared = ((at[:, None, :] - points[None]) ** 2).sum(-1) / (2 * bandwidth**2)
     weight = np.exp(squared.min(1, keepdims=True) - squared)

@@ -1,7 +1,7 @@
-"""Pictures of an energy and of a loss: a plane through data, a plane through parameters; to two places.
+"""Surfaces of an energy over a plane through the data, and of a loss over a plane through the parameters.
 
-:func:`draw_surface` makes a Matplotlib figure of either, :func:`log_to_tensorboard` puts it into an event
-file. Both libraries are imported only there.
+:func:`draw_surface` draws either with Matplotlib, and :func:`log_to_tensorboard` writes it to a TensorBoard
+event file. The two libraries are imported only in these functions.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,12 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Surface:
-    """``height`` ``(len(second), len(first))``, NaN where masked, over two axes; ``points`` ``(n, 2)``."""
+    """Result of :func:`plane_slice` or :func:`loss_surface`.
+
+    ``height`` ``(len(second), len(first))`` is a function of the two axes ``first`` and ``second`` and NaN
+    where masked. ``points`` ``(n, 2)`` are coordinates of data, and ``labels`` name the two axes and the
+    height.
+    """
 
     first: Array
     second: Array
@@ -35,7 +40,8 @@ class Surface:
 def plane_slice(energy: Energy, data: Tensor, resolution: int = 60, radius: float = 0.5) -> Surface:
     """Evaluate an energy over the principal plane of data, with all other components at their mean.
 
-    Places without 3 data within ``radius`` are NaN, because a learned energy is extrapolation there.
+    Points with fewer than 3 data within ``radius`` are NaN, because a learned energy is an extrapolation
+    there.
 
     Parameters
     ----------
@@ -51,12 +57,12 @@ def plane_slice(energy: Energy, data: Tensor, resolution: int = 60, radius: floa
     Returns
     -------
     Surface
-        The ``height``, in nats, over two axes in standard deviations, and the data in the plane.
+        The energy ``height`` in nats over two axes in standard deviations, and the data in the plane.
 
     Raises
     ------
     ValueError
-        If the energy has the wrong shape, or the data fewer than 3 rows or 2 columns.
+        If the energy has the wrong shape, or if the data have fewer than 3 rows or 2 components.
 
     Examples
     --------
@@ -92,22 +98,22 @@ def loss_surface(
     span: float = 1.0,
     resolution: int = 25,
 ) -> Surface:
-    """Evaluate a loss at θ + a·δ₁ + b·δ₂ for a and b in ±``span``, with θ the present parameters of a module.
+    """Evaluate a loss over a plane through the present parameters θ of a module, at θ + a·δ₁ + b·δ₂.
 
-    The directions δ are Gaussian. Each filter (row of a weight) is scaled to the norm of θ's own, and biases
-    are left out, so that the picture does not depend on how the network is scaled. The parameters are put
-    back.
+    a and b vary within ±``span``. The directions δ are Gaussian. Each filter (row of a weight) of δ is scaled
+    to the norm of that filter of θ, and biases are not varied, so that the surface does not depend on the
+    scale of the weights. The parameters are restored afterwards.
 
     Parameters
     ----------
     module : nn.Module
         Module whose weights are varied.
     loss : callable
-        Function without arguments that gives the loss of the module. It must use fixed data and noise.
+        Function without arguments that returns the loss of the module. It must use fixed data and noise.
     generator : torch.Generator
         Source of the directions.
     span : float, default 1.0
-        Reach in each direction, in norms of the filters.
+        Extent in each direction, in norms of the filters.
     resolution : int, default 25
         Points along each axis. The loss is evaluated ``resolution``² times.
 
@@ -155,13 +161,13 @@ def loss_surface(
         for w, w0 in zip(weights, origin, strict=True):
             w.copy_(w0)
     if not np.isfinite(height).any():
-        raise ValueError("loss: not finite anywhere on the surface")
+        raise ValueError("loss: not finite anywhere on the surface; try a smaller span")
     labels = ("first direction, filter norms", "second direction, filter norms", "loss")
     return Surface(axis, axis, height, np.zeros((1, 2)), labels)
 
 
 def draw_surface(surface: Surface) -> Any:
-    """Draw a surface as filled contours, close together at the bottom, with the data points on top.
+    """Draw a surface as filled contours, which are closest near the minimum, with the data points on top.
 
     Parameters
     ----------
@@ -171,7 +177,7 @@ def draw_surface(surface: Surface) -> Any:
     Returns
     -------
     matplotlib.figure.Figure
-        The figure, to be shown or saved.
+        The figure.
 
     Raises
     ------
@@ -207,7 +213,7 @@ def draw_surface(surface: Surface) -> Any:
 
 
 def log_to_tensorboard(folder: Path, tag: str, surface: Surface, step: int = 0) -> None:
-    """Write the picture of a surface as an image into a TensorBoard event file.
+    """Write a drawing of a surface to a TensorBoard event file.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""The ``basin`` command line. Everything heavy is imported by the command that needs it."""
+"""The ``basin`` command line. Each command imports what it needs, so that ``basin --help`` stays fast."""

@@ -1,4 +1,4 @@
-"""The app ``basin``: its commands of the pipeline, and those of the other modules."""
+"""The Typer application ``basin``: the pipeline commands, and the commands added by the other modules."""
 
 import os
 from pathlib import Path
@@ -31,32 +31,40 @@ def basin(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Energy-based forecasts of finance and climate, and energies of tables, pictures, sounds and lists.
+    """Forecast markets and climate with energy-based models, and apply them to other kinds of data.
 
-    Run the pipeline or an application, read its forecasts, scores and reports.
+    `basin run` runs the pipeline. `basin backtest` evaluates forecasts on a file of your own.
     """
 
 
-OneDomain = Annotated[str, typer.Option("--domain", help="A domain of params.yaml.")]
+OneDomain = Annotated[str, typer.Option("--domain", help="Domain listed in params.yaml, e.g. finance.")]
 
 
 @app.command()
 def run(
     domain: Annotated[
-        list[str] | None, typer.Option(help="A domain to run; may be repeated. Default: all.")
+        list[str] | None,
+        typer.Option(help="Domain or application to run; may be repeated. Default: all domains."),
     ] = None,
     root: Root = Path(),
-    data: Annotated[Path | None, typer.Option(help="Examples of your own, for an application.")] = None,
-    train: Annotated[Path | None, typer.Option(help="Examples to learn from.")] = None,
-    test: Annotated[Path | None, typer.Option(help="Examples to judge on.")] = None,
-    label: Annotated[str | None, typer.Option(help="Column of a table that holds the label.")] = None,
-    seeds: Annotated[int | None, typer.Option(help="Seeds of an application's run to --out: 5.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for an application's results.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Application only: your own examples, split into training and test.")
+    ] = None,
+    train: Annotated[Path | None, typer.Option(help="Application only: your own training examples.")] = None,
+    test: Annotated[Path | None, typer.Option(help="Application only: your own test examples.")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Application only: column of the table that holds the label.")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Application with --out: number of random seeds. Default: 5.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Application only: folder for the results.")] = None,
 ) -> None:
-    """Bring every stage up to date, then show the model beside its peers, the forecast and the report.
+    """Run all stages that are out of date, then print scores, forecast and the path of the report.
 
-    An application (a domain that params.yaml does not list: anomaly, images, …) learns from the examples of
-    the catalog, below applications/; with --out it runs by itself, on those or on your own.
+    Domains (finance, climate) are listed in params.yaml. Applications (anomaly, images, mri, music, social,
+    speech) run one at a time. Without --out, an application uses the data of the catalog and writes to
+    applications/NAME. With --out, it writes to that folder and can use your own examples.
     """
     with one_line_errors():
         from tasks.runtime.params import load_domains, load_params
@@ -66,19 +74,18 @@ def run(
         examples = any(option is not None for option in (data, train, test, label, out))
         if examples or any(name not in listed for name in domain or ()):
             if domain is None or len(domain) != 1:
-                raise BasinError("give one --domain: an application runs by itself, with its own --out")
+                raise BasinError("an application or a run with --out needs exactly one --domain; give one")
             if not examples:
                 if seeds is not None:
                     raise BasinError(
-                        "the project's own run takes its seeds from applications/params.yaml; give --out for "
-                        "a run with --seeds of its own"
+                        "--seeds needs --out; without --out the seeds are those of applications/params.yaml"
                     )
                 applications.run_project(domain[0], root)
                 return
             from tasks.applications.harness.application import Given
 
             if out is None:
-                raise BasinError("a run on examples of your own needs --out, a folder for its results")
+                raise BasinError("a run on your own examples needs --out, a folder for the results")
             given = Given(data, train, test, label, 5 if seeds is None else seeds)
             applications.run(domain[0], given, root, out)
             return
@@ -93,7 +100,7 @@ def run(
         from tasks.runtime.freshness import nothing_to_do
 
         with Display() as display:
-            # With nothing to do and no Prefect server to tell, a server of our own would only cost its start.
+            # Starting a temporary Prefect server takes seconds, so it is skipped if no stage has to run.
             names = [f"{step}@{name}" for step in STAGES for name in domains]
             if not os.environ.get("PREFECT_API_URL") and nothing_to_do(root, names):
                 for name in domains:
@@ -115,25 +122,25 @@ def run(
 
 @app.command()
 def score(
-    model: Annotated[Path, typer.Option(help="The model/ that a run of an application left.")],
-    data: Annotated[Path, typer.Option(help="New examples, of the kind that it learned from.")],
+    model: Annotated[Path, typer.Option(help="Folder model/ in the results of an application's run.")],
+    data: Annotated[Path, typer.Option(help="New examples, of the same kind as the training examples.")],
     out: Annotated[Path, typer.Option(help="Folder for the results.")],
 ) -> None:
-    """Apply what an application (anomaly, images, mri) has learned to new examples."""
+    """Apply the trained model of an application (anomaly, images, mri) to new examples."""
     with one_line_errors():
         applications.score(model, data, out)
 
 
 @app.command()
 def stage(
-    stage: Annotated[str, typer.Argument(help=", ".join(STAGES))],
+    stage: Annotated[str, typer.Argument(help=f"One of {', '.join(STAGES)}.")],
     domain: OneDomain,
     root: Root = Path(),
 ) -> None:
-    """Bring one stage of one domain up to date; the stages before it must have run."""
+    """Run one stage of one domain if it is out of date. The stages before it must have run."""
     with one_line_errors():
         if stage not in STAGES:
-            raise BasinError(f"no stage `{stage}`; the stages are {', '.join(STAGES)}")
+            raise BasinError(f"unknown stage `{stage}`; expected one of {', '.join(STAGES)}")
         from flows.cli.launch import run_stages
 
         run_stages((stage,), domain, root.resolve())
@@ -143,9 +150,9 @@ def stage(
 def report(
     domain: OneDomain,
     root: Root = Path(),
-    show: Annotated[bool, typer.Option("--open", help="Open it in the browser as well.")] = False,
+    show: Annotated[bool, typer.Option("--open", help="Also open the report in the browser.")] = False,
 ) -> None:
-    """Print the path of the report, making it first if it is stale."""
+    """Print the path of a domain's report. Stages that are out of date are run first."""
     with one_line_errors():
         from flows.cli.launch import run_stages
         from tasks.runtime.workspace import Workspace
@@ -168,10 +175,12 @@ app.command()(series.validate)
 def tune(
     domain: OneDomain,
     root: Root = Path(),
-    trials: Annotated[int, typer.Option(min=2, help="Settings to try, the present ones among them.")] = 16,
-    seed: Annotated[int, typer.Option(help="Seed of the settings.")] = 0,
+    trials: Annotated[
+        int, typer.Option(min=2, help="Number of settings to try, including the current ones.")
+    ] = 16,
+    seed: Annotated[int, typer.Option(help="Random seed for drawing the settings.")] = 0,
 ) -> None:
-    """Try other settings of `train` on Ray Tune, on the years before the test block alone."""
+    """Search for better training settings with Ray Tune, using only years before the test block."""
     with one_line_errors():
         root = root.resolve()
         stages = STAGES[: STAGES.index("train")]
@@ -197,14 +206,19 @@ def tune(
 def serve(
     root: Root = Path(),
     workspace: Annotated[
-        Path | None, typer.Option(help="Folder of the scheduled runs. Default: beside the project.")
+        Path | None,
+        typer.Option(help="Folder for the scheduled runs. Default: PROJECT-scheduled, beside the project."),
     ] = None,
-    port: Annotated[int, typer.Option(help="Port of the server, on 127.0.0.1.")] = 4200,
+    port: Annotated[int, typer.Option(help="Port of the Prefect server on 127.0.0.1.")] = 4200,
     notify: Annotated[
-        str | None, typer.Option(envvar="BASIN_NOTIFY_URL", help="Address that failures are posted to.")
+        str | None,
+        typer.Option(envvar="BASIN_NOTIFY_URL", help="URL that receives a POST request when a run fails."),
     ] = None,
 ) -> None:
-    """Run the schedules of prefect.yaml: a server on loopback, a worker, a workspace of its own."""
+    """Run the schedules of prefect.yaml with a local Prefect server and worker until stopped.
+
+    The runs use a clone of the project in their own folder, so editing the project does not affect them.
+    """
     with one_line_errors():
         from flows.server.checkout import prepared
         from flows.server.serve import serve as serve_until_stopped

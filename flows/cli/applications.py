@@ -1,4 +1,4 @@
-"""``basin run --domain APPLICATION``: its stages on the terminal, then the model beside its peers."""
+"""``basin run`` and ``basin score`` for an application, with progress and results on the terminal."""
 
 import os
 from pathlib import Path
@@ -12,26 +12,28 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 ACROSS = 4
-"""Measures in a row of the closing tables."""
+"""Number of measures side by side in a table of results, so that it fits 80 columns."""
 SHOWN = 5
-"""Scored examples that the terminal shows."""
+"""Number of scored examples that the terminal shows."""
 STRANGE = 0.05
-"""p-value at and below which an example is counted."""
+"""Examples with a conformal p-value up to this one are counted as unusual."""
 
 
 def require(name: str) -> None:
-    """Raise ``BasinError`` where there is no application of this name."""
+    """Raise ``BasinError`` if there is no application of this name."""
     if name in DOMAINS:
         raise BasinError(
-            f"`{name}` forecasts a series and takes no --data, --train, --test, --label or --out: run "
-            f"`basin run --domain {name}`, your own series with `basin backtest`"
+            f"`{name}` forecasts a series and takes no --data, --train, --test, --label or --out; run "
+            f"`basin run --domain {name}`, or `basin backtest` for a series of your own"
         )
     if name not in APPLICATIONS:
-        raise BasinError(f"no domain `{name}`; known: {', '.join(sorted((*DOMAINS, *APPLICATIONS)))}")
+        raise BasinError(
+            f"unknown domain `{name}`; expected one of {', '.join(sorted((*DOMAINS, *APPLICATIONS)))}"
+        )
 
 
 def run(name: str, given: Given, root: Path, out: Path) -> None:
-    """A run of its own, into ``out``: on the user's files, or on those of the catalog."""
+    """Run an application into the folder ``out``, on the user's files or else on those of the catalog."""
     from flows.cli.display import Display
     from tasks.applications.harness.run import run_application
 
@@ -42,7 +44,7 @@ def run(name: str, given: Given, root: Path, out: Path) -> None:
 
 
 def run_project(name: str, root: Path) -> None:
-    """The project's own run, as a Prefect flow; a stage is Cached where DVC finds nothing to do."""
+    """Run an application as part of the project, as a Prefect flow, if DVC finds it stale."""
     from flows.cli.display import Display
     from flows.cli.launch import run_flow
     from tasks.applications.harness.project import FOLDER, load_application_params
@@ -51,7 +53,7 @@ def run_project(name: str, root: Path) -> None:
     require(name)
     load_application_params(root, name)
     with Display() as display:
-        # With nothing to do and no Prefect server to tell, a server of our own would only cost its start.
+        # Starting a temporary Prefect server takes seconds, so it is skipped if nothing has to run.
         if not os.environ.get("PREFECT_API_URL") and nothing_to_do(root / FOLDER, [name]):
             for stage in STAGES:
                 display.ended(stage, name, "fresh", 0)
@@ -61,7 +63,7 @@ def run_project(name: str, root: Path) -> None:
 
 
 def score(model: Path, data: Path, out: Path) -> None:
-    """Apply a stored model; print the examples of highest energy and where the rest is."""
+    """Apply a stored model; print the examples of highest energy and the path of all answers."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -75,12 +77,12 @@ def score(model: Path, data: Path, out: Path) -> None:
         table.add_row(*(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row))
     console.print(table)
     strange = int((answers["p_value"] <= STRANGE).sum())
-    words = f"{strange} of {len(answers)} are stranger than 95 % of what was learned from"
-    console.print(f"{words}: {out / 'answers.csv'}", highlight=False, soft_wrap=True)
+    words = f"{strange} of {len(answers)} have a higher energy than 95 % of the held-out training examples"
+    console.print(f"{words}; all answers: {out / 'answers.csv'}", highlight=False, soft_wrap=True)
 
 
 def print_results(console: "Console", out: Path) -> None:
-    """Scores, notes, failures of the audit, and the path of the page."""
+    """Print the scores, the notes, the failed checks of the audit and the path of the report."""
     from rich import box
     from rich.table import Table
 
@@ -103,5 +105,8 @@ def print_results(console: "Console", out: Path) -> None:
         console.print(f"- {sentence}", highlight=False, soft_wrap=True)
     failed = [check["id"] for check in audit["checks"] if check["status"] == "fail"]
     if failed:
-        console.print(f"- the audit failed: {', '.join(failed)}; read it before the scores", soft_wrap=True)
+        console.print(
+            f"- the audit of the data failed ({', '.join(failed)}); the scores may be misleading",
+            soft_wrap=True,
+        )
     console.print(f"report: {out / 'report.html'}", highlight=False, soft_wrap=True)

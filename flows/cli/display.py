@@ -1,4 +1,4 @@
-"""A run on the terminal: a bar a domain while it works, a line a finished stage, a closing table."""
+"""Terminal output of a run: a progress bar per domain, a line per finished stage, tables of results."""
 
 import time
 from collections.abc import Callable
@@ -26,7 +26,7 @@ OUTCOMES = {
 
 
 class Display:
-    """A listener that draws; ``terse`` leaves out the stages that were cached."""
+    """Listener that shows a run on the terminal. With ``terse``, cached stages are not shown."""
 
     def __init__(self, terse: bool = False) -> None:
         self.console = Console()
@@ -63,10 +63,10 @@ class Display:
             self.console.print(f"{domain:8} {stage:10} {OUTCOMES[outcome]} [dim]{seconds:.1f} s[/]")
 
     def waiting(self) -> None:
-        self.console.print("another run is working in this project; waiting for it to end")
+        self.console.print("another run is using this project; waiting for it to end")
 
     def stages(self, name: str) -> Callable[[str, Callable[..., Any]], None]:
-        """A caller of stages that shows what each of them does, under ``name``."""
+        """Return a function that runs a stage and shows its progress under ``name``."""
 
         def stage(stage: str, run: Callable[..., Any]) -> None:
             began, outcome = time.monotonic(), "failed"
@@ -85,9 +85,9 @@ class Display:
 
 
 def print_scores(console: Console, name: str, scores: dict[str, Any]) -> None:
-    """The model beside its peers, as tables."""
+    """Print the scores of the model and its peers as tables."""
     for content in score_tables(scores):
-        # Plain rules and one blank between columns: all of it fits a terminal of 80 columns.
+        # Single spaces between columns keep the table within a terminal of 80 columns.
         console.print(f"[bold]{name}[/] {content.title}", highlight=False, soft_wrap=True)
         table = Table(box=box.SIMPLE_HEAD, padding=0, collapse_padding=True)
         for i, column in enumerate(content.columns):
@@ -98,27 +98,28 @@ def print_scores(console: Console, name: str, scores: dict[str, Any]) -> None:
 
 
 def print_forecast(console: Console, workspace: Workspace) -> None:
-    """One line a series: what the data end with, what is forecast for when."""
+    """Print one line per series: the last date of the data, the date forecast and the forecast."""
     for line in forecast_lines(read_json(workspace.forecast)):
         console.print(f"[bold]{workspace.domain}[/] {line}", highlight=False, soft_wrap=True)
 
 
 def print_tuned(console: Console, domain: str, tuned: "Tuned") -> None:
-    """The trials, best first, and what the best of them is worth."""
+    """Print the trials, best first, the gain of the best one, and the command that tries it."""
     table = Table(*tuned.default.settings, "years", "gain", box=box.SIMPLE_HEAD)
     for trial in tuned.trials:
         values = [f"{value:.2g}" for value in trial.settings.values()]
-        mark = " (now)" if trial == tuned.default else ""
+        mark = " (current)" if trial == tuned.default else ""
         table.add_row(*values, str(len(trial.gains)), f"{trial.mean:+.4f}{mark}")
     console.print(table)
     best = tuned.trials[0]
     if best == tuned.default:
-        console.print("Nothing tried was better than the present settings.")
+        console.print("No trial was better than the current settings.")
         return
     years = min(len(best.gains), len(tuned.default.gains))
     console.print(
-        f"The best gains {tuned.gain:+.4f} nats a forecast over the present settings, t = {tuned.t:.1f} over "
-        f"{years} years before the test block (the best of {len(tuned.trials)} flatters itself). To try it:"
+        f"The best trial gains {tuned.gain:+.4f} nats per forecast over the current settings, "
+        f"t = {tuned.t:.1f} over {years} years before the test block. This figure is optimistic, because it "
+        f"is the largest of {len(tuned.trials)}. To use these settings:"
     )
     hidden, *others = best.settings.items()
     changes = [f"'{domain}.train.capacities=[{hidden[1]}]'"]

@@ -1,4 +1,4 @@
-"""How a command ends: one line for what a user can mend, and nothing left running when it is stopped."""
+"""Errors and signals of a command: one-line messages, and no child process left running."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tasks.runtime.errors import BasinError
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """What a user can mend ends as one line on stderr and exit code 1, never as a traceback."""
+    """Report a ``BasinError`` as one line on stderr with exit code 1 instead of a traceback."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:
@@ -26,10 +26,10 @@ def one_line_errors() -> Iterator[None]:
 
 
 def _stop(number: int, _frame: Any) -> None:
-    """End at once, with the processes that this one started: outputs appear whole or not at all."""
+    """End this process and its children at once, which is safe because outputs are written atomically."""
     import psutil
 
-    # Prefect and Ray would otherwise wait for servers that the same Ctrl-C has ended.
+    # Prefect and Ray would otherwise wait for servers that received the same Ctrl-C and have ended.
     children = psutil.Process().children(recursive=True)
     for child in children:
         with suppress(psutil.NoSuchProcess):

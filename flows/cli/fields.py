@@ -1,4 +1,4 @@
-"""``basin field``: monthly fields on a grid, from a NetCDF or Zarr file of the user's own."""
+"""``basin field``: models of monthly fields on a grid, fitted to the user's NetCDF or Zarr file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,15 +13,17 @@ if TYPE_CHECKING:
     from tasks.fields.reading import Fields
 
 app = typer.Typer(
-    no_args_is_help=True, help="Monthly fields on a grid: fit, forecast, sample, score, fill gaps."
+    no_args_is_help=True, help="Model monthly fields on a grid: fit, forecast, sample, score and fill gaps."
 )
 
 Data = Annotated[Path, typer.Option("--data", help="NetCDF file or Zarr folder with time, lat and lon.")]
-Variable = Annotated[str | None, typer.Option("--variable", help="Its variable.  [default: the only one]")]
+Variable = Annotated[
+    str | None, typer.Option("--variable", help="Variable of the file. Default: the only one.")
+]
 Model = Annotated[Path, typer.Option("--model", help="Folder of a model that `basin field fit` wrote.")]
 Out = Annotated[Path, typer.Option("--out", help="File for the result.")]
-Draws = Annotated[int, typer.Option("--draws", min=2, help="Samples.")]
-Seed = Annotated[int, typer.Option("--seed", help="Of everything random.")]
+Draws = Annotated[int, typer.Option("--draws", min=2, help="Number of samples to draw.")]
+Seed = Annotated[int, typer.Option("--seed", help="Random seed.")]
 
 
 @app.command()
@@ -29,12 +31,14 @@ def fit(
     data: Data,
     out: Annotated[Path, typer.Option("--out", help="Folder for the model.")],
     variable: Variable = None,
-    until: Annotated[str | None, typer.Option(help="Last month to learn from, e.g. 1994-12.")] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Last month used for the fit, e.g. 1994-12. Default: the last month.")
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the data.")] = 20,
-    width: Annotated[int, typer.Option(min=1, help="Channels of the energy.")] = 16,
+    width: Annotated[int, typer.Option(min=1, help="Channels of the energy network.")] = 16,
     seed: Seed = 0,
 ) -> None:
-    """Fit the inverse model and its energy on Ray; a fit that was killed goes on where it was."""
+    """Fit a linear inverse model and its energy. An interrupted fit resumes from its last checkpoint."""
     with one_line_errors():
         from flows.cli.display import Display
         from tasks.fields.base import LEADS
@@ -52,7 +56,7 @@ def fit(
             f"{weight:.2f} at {lead}" for lead, weight in zip(LEADS, model.weights, strict=True)
         )
         typer.echo(f"{model.name}: {int(model.grid.mask.sum())} cells, {model.first} to {model.last}")
-        typer.echo(f"weight of the energy, 0 is the inverse model alone: {weights} months ahead")
+        typer.echo(f"weight of the energy (0 is the inverse model alone): {weights} months ahead")
         typer.echo(f"model: {out}")
 
 
@@ -62,11 +66,14 @@ def forecast(
     model: Model,
     out: Out,
     variable: Variable = None,
-    origin: Annotated[str | None, typer.Option("--from", help="Month to look ahead from.  [last]")] = None,
+    origin: Annotated[
+        str | None,
+        typer.Option("--from", help="Month at which the forecast is made. Default: the last month."),
+    ] = None,
     draws: Draws = 100,
     seed: Seed = 0,
 ) -> None:
-    """The fields 3 and 6 months ahead: mean, spread and samples, as NetCDF."""
+    """Forecast the fields 3 and 6 months ahead; write their mean, spread and samples as NetCDF."""
     with one_line_errors():
         from tasks.fields.base import LEADS
         from tasks.fields.output import write_forecasts
@@ -78,7 +85,9 @@ def forecast(
         for each in found:
             area = law.grid.area / law.grid.area.sum()
             mean, spread = float(each.mean @ area), float(each.samples.std(axis=0) @ area)
-            typer.echo(f"{each.month}: mean {mean:+.2f} {law.units}, spread of a cell {spread:.2f}")
+            typer.echo(
+                f"{each.month}: mean {mean:+.2f} {law.units}, standard deviation per cell {spread:.2f}"
+            )
         typer.echo(f"fields: {out}")
 
 
@@ -86,11 +95,11 @@ def forecast(
 def sample(
     model: Model,
     out: Out,
-    month: Annotated[int, typer.Option(min=1, max=12, help="Calendar month.")],
+    month: Annotated[int, typer.Option(min=1, max=12, help="Calendar month, 1 to 12.")],
     draws: Draws = 16,
     seed: Seed = 0,
 ) -> None:
-    """Fields of a calendar month as they may come in any year, as NetCDF."""
+    """Draw possible fields of a calendar month in any year; write them as NetCDF."""
     with one_line_errors():
         from tasks.fields.model import load_model
         from tasks.fields.output import write_forecasts
@@ -102,14 +111,14 @@ def sample(
 
 @app.command()
 def score(data: Data, model: Model, out: Out, variable: Variable = None) -> None:
-    """The energy of every month, as CSV: high where a field is unlike those of the fit."""
+    """Write the energy of every month as CSV. A field unlike the training data has a high energy."""
     with one_line_errors():
         from tasks.fields.output import write_energies
 
         law, fields = _load(model, data, variable)
         rows = write_energies(law, fields, out)
         for month, energy, share in sorted(rows, key=lambda row: -row[1])[:5]:
-            typer.echo(f"{month}: energy {energy:.1f}, as high in {share:.1%} of the months of the fit")
+            typer.echo(f"{month}: energy {energy:.1f}, as high in {share:.1%} of the training months")
         typer.echo(f"all {len(rows)} months: {out}")
 
 
@@ -120,9 +129,11 @@ def fill(
     out: Out,
     month: Annotated[str, typer.Option(help="Month with missing cells, e.g. 1997-11.")],
     variable: Variable = None,
-    noise: Annotated[float, typer.Option(min=0, help="Standard deviation of the values' errors.")] = 0.0,
+    noise: Annotated[
+        float, typer.Option(min=0, help="Standard deviation of the measurement error, in the data's unit.")
+    ] = 0.0,
 ) -> None:
-    """A month's field with its missing cells filled in, and how sure each is, as NetCDF."""
+    """Fill the missing cells of a month; write the values and their uncertainty as NetCDF."""
     with one_line_errors():
         from tasks.fields.output import write_filled
 
@@ -143,7 +154,7 @@ def _load(model: Path, data: Path, variable: str | None) -> "tuple[FieldModel, F
 
 
 def _month(option: str, text: str | None) -> Any:
-    """A month option as ``datetime64[M]``; raises ``BasinError`` where it is none."""
+    """Parse a month option as ``datetime64[M]``; raises ``BasinError`` if it is not a month."""
     import numpy as np
 
     if text is None:
@@ -151,4 +162,4 @@ def _month(option: str, text: str | None) -> Any:
     try:
         return np.datetime64(text, "M")
     except ValueError as error:
-        raise BasinError(f"{option} {text}: expected a month such as 1994-12") from error
+        raise BasinError(f"{option} {text}: not a month; write it as in 1994-12") from error

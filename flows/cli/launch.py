@@ -1,4 +1,4 @@
-"""What the command line starts: a Prefect flow, or stages without one, shown on the terminal."""
+"""Start a Prefect flow, or stages without Prefect, with progress on the terminal."""
 
 import os
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 def run_flow(
     which: Literal["pipeline", "application"], display: "Display", what: str, /, **parameters: Any
 ) -> None:
-    """Run the flow to its end; raises ``BasinError`` where it failed or its server does not answer."""
+    """Run a flow to its end; raises ``BasinError`` if it fails or the Prefect server does not answer."""
     if url := os.environ.get("PREFECT_API_URL"):
         _knock(url)
     display.console.print(f"basin: {what}; starting Prefect", highlight=False)
-    # The terminal has its own display; Prefect's log lines go to its UI.
+    # Progress is shown by our own display. Prefect's log lines still go to its UI.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     from flows.listener import listener
 
@@ -32,7 +32,7 @@ def run_flow(
 
     before = listener.set(display)
     try:
-        # In a thread of its own, where Prefect leaves the signals to us.
+        # Prefect installs signal handlers only in the main thread, and ours must stay in place.
         run: Any = copy_context().run
         with ThreadPoolExecutor(1) as thread:
             state = thread.submit(run, flow, **parameters, return_state=True).result()
@@ -43,7 +43,7 @@ def run_flow(
 
 
 def run_stages(stages: Sequence[str], domain: str, root: Path, terse: bool = False) -> "Display":
-    """Bring stages of a domain up to date, one after the other, without Prefect."""
+    """Run the stages of a domain that are out of date, one after the other, without Prefect."""
     from flows.cli.display import Display
     from flows.stage import bring_stage_up_to_date
     from tasks.runtime.freshness import one_run_at_a_time
@@ -57,12 +57,13 @@ def run_stages(stages: Sequence[str], domain: str, root: Path, terse: bool = Fal
 
 
 def _knock(url: str) -> None:
-    """Raise ``BasinError`` where no Prefect server answers: Prefect itself ends in a traceback."""
+    """Raise ``BasinError`` if no Prefect server answers; Prefect itself would end with a traceback."""
     import httpx
 
     try:
         httpx.get(f"{url.rstrip('/')}/health", timeout=10)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise BasinError(
-            f"no Prefect server answers at {url} ({error}); start it, or unset PREFECT_API_URL to go without"
+            f"no Prefect server answers at {url} ({error}); start it, or unset PREFECT_API_URL to run "
+            "without it"
         ) from error

@@ -1,4 +1,4 @@
-"""``basin models``: what is registered, what is in use and why; promote, roll back."""
+"""``basin models``: list and show registered models, promote a version, roll back to an earlier one."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,15 +9,15 @@ from flows.cli.errors import one_line_errors
 from flows.cli.options import Root
 from tasks.runtime.errors import BasinError
 
-app = typer.Typer(no_args_is_help=True, help="The registry of models: list, show, promote, rollback.")
+app = typer.Typer(no_args_is_help=True, help="Manage the model registry: list, show, promote, rollback.")
 
-Domain = Annotated[str, typer.Argument(help="A domain of params.yaml.")]
-Why = Annotated[str, typer.Option("--why", help="The reason, kept as the message of the tag.")]
+Domain = Annotated[str, typer.Argument(help="Domain listed in params.yaml, e.g. finance.")]
+Why = Annotated[str, typer.Option("--why", help="Reason, stored as the message of the git tag.")]
 
 
 @app.command("list")
 def list_models(root: Root = Path()) -> None:
-    """Every version of every domain: when, its status, why."""
+    """List every registered version with its date, status and reason."""
     with one_line_errors():
         from rich.console import Console
         from rich.table import Table
@@ -41,7 +41,7 @@ def list_models(root: Root = Path()) -> None:
                 )
         if not table.row_count:
             typer.echo(
-                "no model is registered; `basin models promote DOMAIN` registers that of the last commit"
+                "no model is registered; `basin models promote DOMAIN` registers the model of the last commit"
             )
             return
         Console().print(table)
@@ -50,10 +50,12 @@ def list_models(root: Root = Path()) -> None:
 @app.command()
 def show(
     domain: Domain,
-    version: Annotated[str | None, typer.Argument(help="Default: the current one.")] = None,
+    version: Annotated[
+        str | None, typer.Argument(help="Version, e.g. v0.0.2. Default: the current version.")
+    ] = None,
     root: Root = Path(),
 ) -> None:
-    """One version: its data, its scores, what was decided about it and by whom."""
+    """Show the data, scores and history of one version: when it was promoted or refused, by whom and why."""
     with one_line_errors():
         from tasks.operations.registry import commit_of, current, history
 
@@ -61,7 +63,7 @@ def show(
         _known(root, domain)
         version = version or current(root, domain)
         if version is None:
-            raise BasinError(f"{domain}: no model is current; `basin models promote {domain}`")
+            raise BasinError(f"{domain}: no model is current; run `basin models promote {domain}`")
         commit = commit_of(root, domain, version)
         typer.echo(f"{domain} {version}, commit {commit[:9]}")
         for line in _about(root, domain, commit):
@@ -75,11 +77,13 @@ def show(
 @app.command()
 def promote(
     domain: Domain,
-    version: Annotated[str | None, typer.Argument(help="Default: the model of the last commit.")] = None,
+    version: Annotated[
+        str | None, typer.Argument(help="Version, e.g. v0.0.2. Default: the model of the last commit.")
+    ] = None,
     why: Why = "promoted by hand",
     root: Root = Path(),
 ) -> None:
-    """Make a version the one that forecasts use, past the gate; without VERSION, that of the last commit."""
+    """Use a version for forecasts from now on, without comparing it with the current version."""
     with one_line_errors():
         from tasks.operations.registry import CURRENT, assign, in_use, register
 
@@ -93,14 +97,14 @@ def promote(
 
 @app.command()
 def rollback(domain: Domain, why: Why = "rolled back by hand", root: Root = Path()) -> None:
-    """Make the version current that was so before."""
+    """Go back to the version that was current before."""
     with one_line_errors():
         from tasks.operations.registry import rollback as roll_back
 
         root = root.resolve()
         _known(root, domain)
         version, left = roll_back(root, domain, why)
-        typer.echo(f"{domain}: {version} is current again, {left} is not")
+        typer.echo(f"{domain}: {version} is current again and replaces {left}")
 
 
 def _known(root: Path, domain: str) -> None:
@@ -110,7 +114,7 @@ def _known(root: Path, domain: str) -> None:
 
 
 def _about(root: Path, domain: str, commit: str) -> list[str]:
-    """The data of a version and its headline scores, from DVC's cache."""
+    """Describe the data and the scores of the version at ``commit``, one line each, from DVC's cache."""
     import json
     from tempfile import TemporaryDirectory
 
@@ -130,6 +134,7 @@ def _about(root: Path, domain: str, commit: str) -> list[str]:
         ours = found["models"]["ebm"]
         lines.append(
             f"lead {lead}, {scores['test'][0]} to {scores['test'][1]}: log score {ours['log_score']:.4f}, "
-            f"CRPS {ours['crps']:.4f}; over its base {base['log_score_gain']:+.4f} (t {base['t']:.1f})"
+            f"CRPS {ours['crps']:.4f}, gain in log score over the base {base['log_score_gain']:+.4f} "
+            f"(t = {base['t']:.1f})"
         )
     return lines

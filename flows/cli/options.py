@@ -1,4 +1,4 @@
-"""Options shared by the commands for a user's own file."""
+"""Options shared by the commands that read a user's own file."""
 
 from datetime import date
 from pathlib import Path
@@ -16,7 +16,7 @@ LISTS = ("--exog", "--peers")
 
 
 class ListsOfWords(TyperCommand):
-    """Takes ``--exog A B`` and ``--exog A,B`` for ``--exog A --exog B``."""
+    """Command that accepts ``--exog A B`` and ``--exog A,B`` as well as ``--exog A --exog B``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         spread: list[str] = []
@@ -34,25 +34,55 @@ class ListsOfWords(TyperCommand):
         return super().parse_args(ctx, spread)
 
 
-Root = Annotated[Path, typer.Option(help="Folder of dvc.yaml and params.yaml.")]
+Root = Annotated[Path, typer.Option(help="Project folder, which holds dvc.yaml and params.yaml.")]
 Data = Annotated[Path, typer.Option("--data", help="CSV, Parquet or NetCDF file.")]
 Time = Annotated[str, typer.Option("--time", help="Column of the dates.")]
 Target = Annotated[str, typer.Option("--target", help="Column (NetCDF: variable) to forecast.")]
-Exog = Annotated[list[str] | None, typer.Option("--exog", help="Further columns known at the same time.")]
-Series = Annotated[str | None, typer.Option("--series", help="Column that tells many series apart.")]
-Kind = Annotated[str | None, typer.Option("--kind", help="price, level or rate.  [default: inferred]")]
-Freq = Annotated[str | None, typer.Option("--freq", help="B, D, W, MS or h.  [default: inferred]")]
-Horizon = Annotated[int | None, typer.Option("--horizon", help="Forecast 1 to this many steps ahead.")]
-Leads = Annotated[str | None, typer.Option("--leads", help="Steps ahead, e.g. 1,3,6.  [default: 1]")]
-TestFrom = Annotated[
-    str | None, typer.Option("--test-from", help="First date to score.  [default: the last fifth]")
+Exog = Annotated[
+    list[str] | None,
+    typer.Option("--exog", help="Input column, known when the forecast is made; may be repeated."),
 ]
-TestTo = Annotated[str | None, typer.Option("--test-to", help="Last date to score.")]
-Refit = Annotated[int | None, typer.Option("--refit", help="Rows between refits of the classical models.")]
-Peers = Annotated[list[str] | None, typer.Option("--peers", help="auto, or names of peers.")]
-Seeds = Annotated[int, typer.Option("--seeds", help="Networks trained as one batch.")]
-Dev = Annotated[bool, typer.Option("--dev", help="Test on dates before --test-from, read nothing later.")]
-BadRow = Annotated[str, typer.Option("--on-bad-row", help="stop, or drop and say so.")]
+Series = Annotated[
+    str | None, typer.Option("--series", help="Column with the name of the series, if there are several.")
+]
+Kind = Annotated[
+    str | None,
+    typer.Option("--kind", help="Kind of the target: price, level or rate. Default: inferred."),
+]
+Freq = Annotated[
+    str | None,
+    typer.Option("--freq", help="Step: B (trading day), D, W, MS (month) or h (hour). Default: inferred."),
+]
+Horizon = Annotated[int | None, typer.Option("--horizon", help="Forecast all steps from 1 to this one.")]
+Leads = Annotated[
+    str | None, typer.Option("--leads", help="Forecast these steps ahead, e.g. 1,3,6. Default: 1.")
+]
+TestFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--test-from",
+        help="First date of the test block. Default: the last fifth of the dates; alarm: the last half.",
+    ),
+]
+TestTo = Annotated[
+    str | None, typer.Option("--test-to", help="Last date of the test block. Default: the last date.")
+]
+Refit = Annotated[
+    int | None, typer.Option("--refit", help="Number of rows between refits of the classical models.")
+]
+Peers = Annotated[
+    list[str] | None,
+    typer.Option("--peers", help="Models to compare with; may be repeated. Default: auto, all that apply."),
+]
+Seeds = Annotated[int, typer.Option("--seeds", help="Number of networks whose energies are averaged.")]
+Dev = Annotated[
+    bool,
+    typer.Option("--dev", help="Development run: test on dates before --test-from and read nothing later."),
+]
+BadRow = Annotated[
+    str,
+    typer.Option("--on-bad-row", help="What to do with a row that cannot be used: stop, or drop and report."),
+]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
 
 
@@ -67,7 +97,7 @@ def request(
     peers: list[str] | None = None,
     **others: Any,
 ) -> "Request":
-    """The request that options as they were given make; ``others`` are taken as they are."""
+    """Build a :class:`Request` from command-line options; ``others`` are passed on unchanged."""
     from tasks.userdata.request import Request
 
     return Request(
@@ -83,22 +113,24 @@ def request(
 
 
 def steps(horizon: int | None, listed: str | None) -> tuple[int, ...]:
-    """The steps ahead: 1 … horizon, or those listed; one step by default."""
+    """Return the steps ahead: 1 to ``horizon``, or those of the comma-separated list; by default one step."""
     if horizon is not None and listed is not None:
-        raise BasinError("give --horizon or --leads, not both")
+        raise BasinError("--horizon and --leads exclude each other; give one of them")
     if horizon is not None:
         if horizon < 1:
-            raise BasinError(f"--horizon {horizon}: expected 1 step or more")
+            raise BasinError(f"--horizon {horizon}: expected at least 1 step")
         return tuple(range(1, horizon + 1))
     try:
         return tuple(int(lead) for lead in (listed or "1").split(","))
     except ValueError as error:
-        raise BasinError(f"--leads {listed}: expected steps such as 1,3,6") from error
+        raise BasinError(
+            f"--leads {listed}: expected whole numbers of steps; write them as in 1,3,6"
+        ) from error
 
 
 def day(option: str, text: str | None) -> date | None:
-    """A date option; raises ``BasinError`` where it is none."""
+    """Parse a date option; raises ``BasinError`` if it is not a date."""
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError as error:
-        raise BasinError(f"{option} {text}: expected a date such as 2014-01-01") from error
+        raise BasinError(f"{option} {text}: not a date; write it as in 2014-01-01") from error

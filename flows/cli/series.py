@@ -1,4 +1,4 @@
-"""``basin forecast``, ``backtest``, ``alarm``, ``audit`` and ``validate``: a user's own file."""
+"""``basin forecast``, ``backtest``, ``alarm``, ``audit`` and ``validate`` on a user's own file."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,34 +11,40 @@ from tasks.runtime.errors import BasinError
 
 
 def forecast(
-    domain: Annotated[str | None, typer.Option(help="A domain of params.yaml; or give --data.")] = None,
+    domain: Annotated[
+        str | None, typer.Option(help="Domain listed in params.yaml, in place of --data.")
+    ] = None,
     root: options.Root = Path(),
     data: Annotated[Path | None, typer.Option(help="Your own CSV, Parquet or NetCDF file.")] = None,
-    time: Annotated[str, typer.Option(help="Column of the dates.")] = "",
-    target: Annotated[str, typer.Option(help="Column to forecast.")] = "",
-    out: Annotated[Path | None, typer.Option(help="Folder for the results.")] = None,
+    time: Annotated[str, typer.Option(help="Column of the dates; required with --data.")] = "",
+    target: Annotated[str, typer.Option(help="Column to forecast; required with --data.")] = "",
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; required with --data.")] = None,
     exog: options.Exog = None,
     series: options.Series = None,
     kind: options.Kind = None,
     freq: options.Freq = None,
     horizon: options.Horizon = None,
     leads: options.Leads = None,
-    model: Annotated[Path | None, typer.Option(help="A model/ to use as it is: nothing is refitted.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Folder model/ of an earlier result, used without fitting again.")
+    ] = None,
     refit: options.Refit = None,
     seeds: options.Seeds = 5,
     on_bad_row: options.BadRow = "stop",
 ) -> None:
-    """Forecast the dates after the last row: of a domain, or of your own file."""
+    """Forecast the dates that follow the data of a domain or of your own file."""
     with one_line_errors():
         if (domain is None) == (data is None):
-            raise BasinError("give either --domain, for the project's data, or --data with your own file")
+            raise BasinError(
+                "expected either --domain or --data; give --domain for the project's data, or --data"
+            )
         if data is None:
             assert domain is not None
             _forecast_domain(domain, root.resolve())
             return
         for option, value in (("--time", time), ("--target", target), ("--out", out)):
             if not value:
-                raise BasinError(f"--data needs {option}")
+                raise BasinError(f"--data needs {option}; add {option}")
         from flows.cli.display import Display
         from tasks.reporting.tables import forecast_lines
         from tasks.userdata.run import forecast as run
@@ -69,7 +75,7 @@ def forecast(
 
 
 def _forecast_domain(domain: str, root: Path) -> None:
-    """Print the forecast of a domain, making it first if it is stale."""
+    """Print the forecast of a domain after running the stages that are out of date."""
     from flows.cli.display import print_forecast
     from flows.cli.launch import run_stages
     from tasks.runtime.workspace import Workspace
@@ -99,7 +105,10 @@ def backtest(
     dev: options.Dev = False,
     on_bad_row: options.BadRow = "stop",
 ) -> None:
-    """Forecast the dates of a test block of your own file from their past, and score it beside the peers."""
+    """Evaluate forecasts of your own file: each date of a test block is forecast from earlier dates only.
+
+    The energy-based model and its peers are scored on the same dates.
+    """
     with one_line_errors():
         from flows.cli.display import Display, print_scores
         from tasks.userdata.run import backtest as run
@@ -133,17 +142,28 @@ def alarm(
     data: options.Data,
     time: options.Time,
     target: options.Target,
-    event: Annotated[str, typer.Option(help="min|max|sum|end, <= or >=, a return, @ steps: min<=-0.08@21")],
+    event: Annotated[
+        str,
+        typer.Option(
+            help="E.g. min<=-0.08@21: the price falls by 8 % or more within 21 steps. Also max, end or sum "
+            "in place of min, and >= in place of <=."
+        ),
+    ],
     out: options.Out,
     exog: options.Exog = None,
-    max_false_alarms_per_year: Annotated[float, typer.Option(help="Budget that sets the threshold.")] = 2.0,
+    max_false_alarms_per_year: Annotated[
+        float, typer.Option(help="False alarms per year that are accepted; sets the alarm threshold.")
+    ] = 2.0,
     freq: options.Freq = None,
     test_from: options.TestFrom = None,
     test_to: options.TestTo = None,
     dev: options.Dev = False,
     on_bad_row: options.BadRow = "stop",
 ) -> None:
-    """How likely is an event within so many steps? Alarms of the past judged, and whether today is one."""
+    """Forecast the probability of an event, such as a fall of 8 % within 21 days, and raise alarms.
+
+    Alarms on the dates of a test block are scored. The result also says whether the last date is an alarm.
+    """
     with one_line_errors():
         from flows.cli.display import Display
         from tasks.userdata.run import alarm as run
@@ -164,19 +184,22 @@ def alarm(
             result = run(data, request, event, max_false_alarms_per_year, out, stages)
         display.console.print(result.summary(), highlight=False, soft_wrap=True)
         display.console.print(
-            f"by date: {out / 'alarm.parquet'}, page: {out / 'report.html'}", soft_wrap=True
+            f"probabilities by date: {out / 'alarm.parquet'}, report: {out / 'report.html'}", soft_wrap=True
         )
 
 
 def audit(
     data: options.Data,
     out: options.Out,
-    time: Annotated[str | None, typer.Option(help="Column of the dates; or in the spec.")] = None,
-    target: Annotated[str | None, typer.Option(help="Column of the values; or in the spec.")] = None,
+    time: Annotated[str | None, typer.Option(help="Column of the dates, unless --spec names it.")] = None,
+    target: Annotated[str | None, typer.Option(help="Column of the values, unless --spec names it.")] = None,
     series: options.Series = None,
-    spec: Annotated[Path | None, typer.Option(help="YAML that says what the columns are.")] = None,
+    spec: Annotated[Path | None, typer.Option(help="YAML file that describes the columns.")] = None,
 ) -> None:
-    """Is a table fit to learn from? Holes, copies, impossible values, inputs that know the future."""
+    """Check whether a table can be used for learning.
+
+    The checks find gaps, duplicates, impossible values and inputs that contain the future (look-ahead).
+    """
     with one_line_errors():
         from rich.markup import escape
         from rich.table import Table
@@ -203,11 +226,12 @@ def audit(
                 faults = "".join(f"\n  {fault}" for fault in check["at_fault"][:3])
                 table.add_row(check["id"], check["status"], escape(check["why"] + faults))
         display.console.print(table)
-        display.console.print(f"page: {out / 'audit.html'}", highlight=False, soft_wrap=True)
+        display.console.print(f"report: {out / 'audit.html'}", highlight=False, soft_wrap=True)
         failed = [check["id"] for check in found["checks"] if check["status"] == "fail"]
         if failed:
             raise BasinError(
-                f"{data}: the audit failed: {', '.join(failed)}; mend the file, or waive with a reason"
+                f"{data}: the audit failed: {', '.join(failed)}; correct the file, or accept the findings "
+                "with `waive` in the file of --spec"
             )
 
 
@@ -215,24 +239,28 @@ def validate(
     data: options.Data,
     out: options.Out = Path("validation"),
     propose: Annotated[
-        Path | None, typer.Option(help="Write a suite here, from what the file holds, to be edited.")
+        Path | None, typer.Option(help="File for a proposed suite, derived from the data, for you to edit.")
     ] = None,
-    suite: Annotated[Path | None, typer.Option(help="Suite that the file is held against.")] = None,
-    key: Annotated[list[str] | None, typer.Option(help="Column of the key that no two rows share.")] = None,
+    suite: Annotated[Path | None, typer.Option(help="Suite to check the file against.")] = None,
+    key: Annotated[
+        list[str] | None, typer.Option(help="Column of a unique key; may be repeated for a combined key.")
+    ] = None,
 ) -> None:
-    """Great Expectations for a table: propose a suite of what it holds, or hold it against one."""
+    """Propose a Great Expectations suite for a table, or check the table against a suite."""
     with one_line_errors():
         from tasks.userdata.reading import load
         from tasks.userdata.request import Request
         from tasks.userdata.suites import check, write_proposal
 
         if (suite is None) == (propose is None):
-            raise BasinError("give --propose FILE to have a suite written, or --suite FILE to check against")
+            raise BasinError(
+                "expected one of --propose FILE, to write a suite, and --suite FILE, to check against it"
+            )
         _refuse_fields(data)
         frame = load(data, Request(time="time", target="value"))
         if propose is not None:
             count = write_proposal(frame, data.stem, tuple(key or ()), propose)
-            typer.echo(f"{count} expectations: {propose}")
+            typer.echo(f"{count} expectations written to {propose}")
             return
         assert suite is not None
         found = check(frame, suite, str(data), out)
@@ -242,7 +270,7 @@ def validate(
 
 def _refuse_fields(data: Path) -> None:
     if data.suffix in (".nc", ".nc4", ".netcdf", ".h5"):
-        raise BasinError(f"{data}: expected CSV or Parquet; write the table of this file as one of them")
+        raise BasinError(f"{data}: expected a CSV or Parquet table; convert the file first")
 
 
 def _name(data: Path) -> str:

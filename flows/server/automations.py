@@ -1,4 +1,4 @@
-"""What a Prefect server does by itself: mark dead runs, tell of failed ones, retrain after a breach."""
+"""Prefect automations: mark dead runs as crashed, report failed runs, retrain after a breach."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from prefect.events.actions import CallWebhook, ChangeFlowRunState, RunDeploymen
 from prefect.events.schemas.automations import EventTrigger, Posture
 
 BREACH = "basin.monitor.breach"
-"""The event of a new breach; its payload has ``domains``, ``as_of`` and ``reasons``."""
+"""Name of the event of a new breach. Its payload has ``domains``, ``as_of`` and ``reasons``."""
 
 RUN = {"prefect.resource.id": "prefect.flow-run.*"}
 ENDED = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
@@ -23,11 +23,11 @@ PAYLOAD = """{"event": "{{ event.event }}", "flow_run": "{{ flow_run.name }}", "
 
 
 def mark_dead_runs(silence: timedelta) -> Automation:
-    """A run that gave signs of life and then none for ``silence``, and did not end, is Crashed."""
+    """Automation that marks a run as Crashed if its heartbeat stops for ``silence`` before it ends."""
     heartbeat = "prefect.flow-run.heartbeat"
     return Automation(
         name="basin: mark dead runs",
-        description="A flow run whose process is gone stays Running for ever; its heartbeat tells.",
+        description="Marks a run as Crashed when its heartbeat stops; otherwise it would stay Running.",
         trigger=EventTrigger(
             after={heartbeat},
             expect={heartbeat, *ENDED},
@@ -37,12 +37,15 @@ def mark_dead_runs(silence: timedelta) -> Automation:
             threshold=1,
             within=silence,
         ),
-        actions=[ChangeFlowRunState(state=StateType.CRASHED, message=f"no sign of life for {silence}")],
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message=f"no heartbeat for {silence}")],
     )
 
 
 def tell(url: str) -> Automation:
-    """Every failed or crashed run is posted to ``url`` as JSON: event, flow, run, state, message."""
+    """Automation that posts every failed or crashed run to ``url`` as JSON.
+
+    The fields are event, flow, flow_run, state and message.
+    """
     block = Webhook(method="POST", url=url, headers={"Content-Type": "application/json"})
     document = block.save("basin-notify", overwrite=True)
     return Automation(
@@ -56,18 +59,18 @@ def tell(url: str) -> Automation:
 
 
 def retrain_on_breach(deployment: UUID) -> Automation:
-    """A breach that the monitor found starts the retraining of its domain on the data of that day."""
+    """Automation that starts the retraining of a domain, on the data of that day, after a new breach."""
     asked = {name: _from_event(name) for name in ("domains", "as_of")}
     return Automation(
         name="basin: retrain on breach",
-        description="The monitor's event of a new breach runs the deployment weekly-retrain.",
+        description="Runs the deployment weekly-retrain when the monitor emits a new breach.",
         trigger=EventTrigger(expect={BREACH}, posture=Posture.Reactive, threshold=1, within=timedelta(0)),
         actions=[RunDeployment(source="selected", deployment_id=deployment, parameters=asked)],
     )
 
 
 def _from_event(name: str) -> dict[str, Any]:
-    """A parameter that takes its value from the event's payload, type and all."""
+    """Template of a parameter whose value, with its type, comes from the payload of the event."""
     template = f"{{{{ event.payload.{name} | tojson }}}}"
     return {
         "__prefect_kind": "json",
@@ -76,7 +79,7 @@ def _from_event(name: str) -> dict[str, Any]:
 
 
 def install(silence: timedelta, notify: str | None) -> None:
-    """Create the automations on the server of ``PREFECT_API_URL``, in place of earlier ones."""
+    """Create the automations on the server of ``PREFECT_API_URL``, replacing those of the same name."""
     with get_client(sync_client=True) as client:
         retrain = client.read_deployment_by_name("weekly-retrain/weekly-retrain")
     wanted = [mark_dead_runs(silence), retrain_on_breach(retrain.id), *([tell(notify)] if notify else [])]
@@ -86,8 +89,9 @@ def install(silence: timedelta, notify: str | None) -> None:
 
 
 def with_same_name(automation: Automation) -> None:
+    """Delete the automation of the server with the same name, if there is one."""
     try:
-        # Typed as a coroutine; outside an event loop Prefect reads at once.
+        # The type says coroutine, but outside an event loop Prefect returns the automation itself.
         existing: Any = Automation.read(name=automation.name)
         existing.delete()
     except ValueError:

@@ -1,4 +1,4 @@
-"""The workspace of scheduled runs: a clone that nobody edits, with the checkout's DVC cache."""
+"""Workspace of scheduled runs: a separate git clone that shares the DVC cache of the checkout."""
 
 import logging
 import shutil
@@ -12,12 +12,12 @@ from tasks.runtime.workspace import Workspace
 
 
 def prepared(checkout: Path, folder: Path) -> Path:
-    """``folder`` as a clone of the last commit of ``checkout``; one that is there already is left as it is.
+    """Clone the last commit of ``checkout`` into ``folder``, unless it is a workspace already; return it.
 
-    It shares the checkout's DVC cache and starts with the outputs of that commit that are in it, and takes
-    over its ``.dvc/config.local`` (remotes and their secrets). Where no version of a domain's model is
-    current and the commit has one, that becomes the first. Raises ``BasinError`` where the folder is
-    something else or git cannot clone.
+    The clone shares the checkout's DVC cache, restores the outputs of that commit from the cache and copies
+    ``.dvc/config.local`` (remotes and their secrets). If a domain has no current model, the model of that
+    commit becomes its first version. Raises ``BasinError`` if the folder holds other files, lies inside the
+    checkout, or cannot be cloned.
     """
     if (folder / "dvc.yaml").is_file() and (folder / ".git").exists():
         return folder
@@ -34,7 +34,7 @@ def prepared(checkout: Path, folder: Path) -> Path:
     )
     if cloned.returncode:
         raise BasinError(
-            f"cannot clone {checkout}: {' '.join(cloned.stderr.split())}; commit it with git first"
+            f"cannot clone {checkout}: {' '.join(cloned.stderr.split())}; commit the project with git first"
         )
     _share_cache(checkout, temporary)
     for domain in load_domains(temporary):
@@ -59,7 +59,7 @@ def _share_cache(checkout: Path, workspace: Path) -> None:
         cache = repo.cache.local_cache_dir
     with Config(str(workspace / ".dvc")).edit("local") as settings:
         settings["cache"]["dir"] = cache
-    # What has not been computed yet is nobody's news.
+    # DVC warns about outputs that are not in the cache yet, which is normal here.
     logging.getLogger("dvc_data").setLevel(logging.ERROR)
     with Repo(str(workspace)) as repo:
         repo.checkout(allow_missing=True)

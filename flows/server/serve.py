@@ -16,17 +16,18 @@ from tasks.runtime.errors import BasinError
 
 POOL = "basin"
 PATIENCE = 90.0
-"""Seconds that the server may take to answer."""
+"""Seconds to wait for the server to answer."""
 
 HEARTBEAT, LOST = 30, 3
-"""Seconds between a run's signs of life, and how many may be missing before it is marked Crashed."""
+"""Seconds between the heartbeats of a run, and how many may be missing before it is marked Crashed."""
 
 
 def serve(workspace: Path, port: int, notify: str | None, say: Callable[[str], None]) -> None:
-    """Serve until the server or the worker ends; ends what it started, whatever happens.
+    """Run a Prefect server and a worker until one of them ends, then end the other.
 
-    Everything of Prefect's (database, logs) lives in ``workspace/runs/prefect``. ``notify`` is the address
-    that failed and crashed runs are posted to. Raises ``BasinError`` where the port is taken or a part fails.
+    Prefect's database and logs are kept in ``workspace/runs/prefect``. Failed and crashed runs are posted to
+    the URL ``notify``, and messages go to ``say``. Raises ``BasinError`` if the port is taken or if the
+    server, the worker or the set-up fails.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -42,11 +43,11 @@ def serve(workspace: Path, port: int, notify: str | None, say: Callable[[str], N
         "PREFECT_SERVER_DATABASE_TIMEOUT": "60",  # a busy machine keeps SQLite waiting
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT),
         "BASIN_WORKSPACE": str(workspace),
-        # The workspace's own code, not that of an installed checkout.
+        # The runs use the code of the workspace, not that of the installed checkout.
         "PYTHONPATH": os.pathsep.join([str(workspace), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "DO_NOT_TRACK": "1",
     }
-    os.environ.update(own)  # this process speaks to that server too, and to no other
+    os.environ.update(own)  # this process must talk to the same server
     log = workspace / "runs" / "serve.log"
     log.parent.mkdir(exist_ok=True)
     prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
@@ -60,7 +61,7 @@ def serve(workspace: Path, port: int, notify: str | None, say: Callable[[str], N
         done = subprocess.run([*prefect, *command], cwd=workspace, capture_output=True, text=True)
         if done.returncode:
             text = " ".join((done.stderr or done.stdout).split())[-300:]
-            raise BasinError(f"prefect {command[0]} failed: {text}")
+            raise BasinError(f"`prefect {command[0]}` failed: {text}; see {log}")
 
     lines = log.open("a", encoding="utf-8")
     try:
@@ -75,7 +76,9 @@ def serve(workspace: Path, port: int, notify: str | None, say: Callable[[str], N
         say(f"serving {workspace} at {url}; Ctrl-C ends it")
         while server.poll() is None and worker.poll() is None:
             time.sleep(1)
-        raise BasinError(f"Prefect's {'server' if server.poll() is not None else 'worker'} ended; see {log}")
+        raise BasinError(
+            f"Prefect's {'server' if server.poll() is not None else 'worker'} stopped; see {log}"
+        )
     finally:
         for process in reversed(started):
             with suppress(ProcessLookupError):
@@ -94,4 +97,7 @@ def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
             if httpx.get(url, timeout=2).status_code == 200:
                 return
         time.sleep(0.5)
-    raise BasinError(f"Prefect's server did not answer at {url} within {PATIENCE:.0f} s; see runs/serve.log")
+    raise BasinError(
+        f"Prefect's server did not answer at {url} within {PATIENCE:.0f} s; see runs/serve.log in the "
+        "workspace"
+    )

@@ -1,1 +1,1 @@
-"""Applications of energies to examples: pictures, scans, tables, listening, cascades, speech."""
+"""Applications of energy-based models to images, brain scans, tables, music, social media and speech."""

@@ -1,4 +1,4 @@
-"""``python -m tasks.applications NAME``: the entry point of ``dvc repro``, which runs all stages."""
+"""``python -m tasks.applications NAME`` runs all stages of an application. ``dvc repro`` calls it."""
 
 import argparse
 import sys
@@ -9,13 +9,15 @@ from tasks.runtime.parallel import silent
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run an application as ``applications/dvc.yaml`` has it; 0, or 1 after one line on stderr."""
+    """Run the stage of ``applications/dvc.yaml``; return 0, or 1 after a one-line message on stderr."""
     parser = argparse.ArgumentParser(
         prog="python -m tasks.applications",
-        description="Run an application of the project.",
+        description="Run all stages of an application on the data of the catalog.",
     )
-    parser.add_argument("name", help="an application of applications/params.yaml")
-    parser.add_argument("--root", type=Path, default=Path(), help="folder of params.yaml")
+    parser.add_argument("name", help="application listed in applications/params.yaml")
+    parser.add_argument(
+        "--root", type=Path, default=Path(), help="project folder, which holds dvc.yaml and params.yaml"
+    )
     options = parser.parse_args(arguments)
     try:
         from tasks.applications.harness.project import project_run

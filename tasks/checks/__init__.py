@@ -1,6 +1,6 @@
 """Checks of the audit.
 
-A check is one small object in ``CHECKS`` of its phase, ``tasks/checks/data.py`` (gates ``train``) or
-``tasks/checks/forecasts.py`` (gates ``register``). Add one there, and the stage, the gate, the model card and
-the report show it.
+Each phase has a list ``CHECKS``: ``tasks/checks/data.py`` (gates ``train``) and ``tasks/checks/forecasts.py``
+(gates ``register``). A check that is added to a list is run by the stage, and shown in the report and on the
+model card.
 """

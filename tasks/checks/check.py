@@ -1,4 +1,4 @@
-"""One check of the audit, how the checks of a phase are run, and how a failed one stops the pipeline."""
+"""A check of the audit, the run of all checks of a phase, and the error for a failed one."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,11 @@ ORDER = ("not applicable", "pass", "warn", "fail")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a check found. ``measured`` and ``threshold`` are numbers, texts or flat mappings of them;
-    ``at_fault`` names the dates, columns, folds or leads to look at."""
+    """Result of a check.
+
+    ``measured`` and ``threshold`` are numbers, texts or flat mappings of them. ``why`` states the finding.
+    ``at_fault`` names the rows, dates, columns, folds or leads with a fault.
+    """
 
     measured: Any
     threshold: Any
@@ -30,7 +33,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Check:
-    """One question put to the data or the forecasts. ``run`` gets what its phase calls evidence."""
+    """A check of the data or the forecasts. ``run`` gets the evidence of its phase, such as tables."""
 
     id: str
     title: str
@@ -47,9 +50,10 @@ def run_checks(
     waivers: Sequence[Waiver] = (),
     day: date | None = None,
 ) -> dict[str, Any]:
-    """``{"status", "checks"}``, ready for JSON; the status is that of the worst check.
+    """Return ``{"status", "checks"}``, ready for JSON. The status is that of the worst check.
 
-    A failure that a waiver accepts on ``day`` becomes a warning; ``waived`` then holds its reason and end.
+    A failure for which a waiver is valid on ``day`` becomes a warning, with ``waived`` holding the reason and
+    end date.
     """
     results = []
     for done, check in enumerate(checks):
@@ -83,7 +87,7 @@ def run_checks(
 
 
 def require_known(waivers: Sequence[Waiver], checks: Sequence[Check], where: str) -> None:
-    """Raise ``BasinError`` where a waiver names none of ``checks``; ``where`` is the key that holds it."""
+    """Raise ``BasinError`` if a waiver names no check. ``where`` is the key of the waivers in their file."""
     known = sorted({check.id for check in checks})
     for waiver in waivers:
         if waiver.check not in known:
@@ -91,7 +95,7 @@ def require_known(waivers: Sequence[Waiver], checks: Sequence[Check], where: str
 
 
 def require_pass(path: Path) -> None:
-    """Raise ``BasinError`` naming the first failed check of an audit file; warnings pass."""
+    """Raise ``BasinError`` naming the first failed check of an audit file. Warnings pass."""
     failed = [check for check in read_json(path)["checks"] if check["status"] == "fail"]
     if failed:
         first = failed[0]
@@ -99,13 +103,13 @@ def require_pass(path: Path) -> None:
         others = f" ({len(failed) - 1} more checks failed)" if len(failed) > 1 else ""
         raise BasinError(
             f"audit: check {first['id']} failed{where}: measured {first['measured']}, expected "
-            f"{first['threshold']}: {first['why']}{others}; mend the cause and run again, or accept it "
-            "for a time with a reason (`audit.waive` in params.yaml)"
+            f"{first['threshold']}: {first['why']}{others}; correct the cause and run again, or waive the "
+            "check until a date, with a reason (`audit.waive` in params.yaml)"
         )
 
 
 def longest_run(flags: np.ndarray) -> tuple[int, int]:
-    """Length and first position of the longest run of true values; ``(0, 0)`` where none is."""
+    """Length and first position of the longest run of true values; ``(0, 0)`` if there is none."""
     edges = np.diff(np.concatenate([[0], flags.astype(int), [0]]))
     starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
     if not len(starts):

@@ -1,4 +1,4 @@
-"""Checks of the data, before anything is trained: those that know the domain, and those of any table."""
+"""Checks of the data before training: those of a domain, and those of any table."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,18 +20,18 @@ from tasks.runtime.workspace import Workspace
 from tasks.sources.quarantine import valid
 
 SEED = 20_181_231
-"""Of the dates at which the past is replayed."""
+"""Seed of the dates at which the features are computed again on past data."""
 
 APART = {"B": 22, "MS": 6}
-"""Trading days or months between two episodes of a regime before they count as independent."""
+"""Least number of trading days or months between two independent episodes of a regime."""
 
 STALE = 5
-"""Rows with one unchanged close or temperature from which the feed may have stood still."""
+"""Most rows with the same value in a row. Longer runs may come from a data feed that stopped."""
 
 
 @dataclass(frozen=True)
 class DataEvidence:
-    """What the checks of the data look at."""
+    """Tables and parameters for the checks of the data."""
 
     domain: Any
     raw: pd.DataFrame
@@ -46,7 +46,7 @@ class DataEvidence:
 
     @cached_property
     def table(self) -> TableEvidence:
-        """The raw table as any user's own: what the checks of tables look at."""
+        """The raw table as evidence for the checks of any table."""
         target = "close" if "close" in self.domain.columns else self.domain.columns[0]
         spec = Spec(time="time", target=target, series="series", freq=self.domain.frequency)
         return TableEvidence(self.raw, spec)
@@ -56,13 +56,13 @@ class DataEvidence:
         return list(self.raw["series"].unique())
 
     def expected(self, first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
-        """Every period from ``first`` to ``last``: sessions of the exchange, or plain periods."""
+        """The dates expected from ``first`` to ``last``: sessions of the exchange, or every period."""
         if self.domain.calendar is None:
             step = pd.Timedelta(days=7) if self.domain.frequency == "W" else self.domain.frequency
             return pd.date_range(first, last, freq=step)
         import exchange_calendars
 
-        # The calendar's edge must lie outside what is asked, or a bound on a holiday is refused.
+        # exchange_calendars refuses a bound that is a holiday, so the calendar is wider than needed.
         margin = pd.Timedelta(days=15)
         calendar = exchange_calendars.get_calendar(
             self.domain.calendar, start=first - margin, end=last + margin
@@ -72,7 +72,7 @@ class DataEvidence:
 
 
 def look_ahead(e: DataEvidence) -> Outcome:
-    """Largest difference between the prepared tables and the same features computed on data cut at a date."""
+    """Compare the prepared tables with the same features computed on data cut at a date."""
     first = pd.Timestamp(e.params.split.walk_from)
     known = (e.inputs["origin"] >= first) & e.inputs["target"].notna()
     candidates = np.sort(e.inputs.loc[known, "origin"].unique())
@@ -96,19 +96,19 @@ def look_ahead(e: DataEvidence) -> Outcome:
                     at_fault.append(f"{column} at {cut:%Y-%m-%d}")
         if then[0].loc[then[0]["origin"] == cut, "target"].notna().any():
             worst = np.inf
-            at_fault.append(f"target at {cut:%Y-%m-%d}, known at its origin")
+            at_fault.append(f"target at {cut:%Y-%m-%d}, which is known at its origin")
     e.progress("look-ahead", len(cuts), len(cuts))
     days = ", ".join(f"{cut:%Y-%m-%d}" for cut in cuts)
     changed = list(dict.fromkeys(at_fault))
     return Outcome(
-        measured=float(worst) if np.isfinite(worst) else "rows that one side lacks",
+        measured=float(worst) if np.isfinite(worst) else "different rows",
         threshold=0.0,
         status="fail" if changed or not cuts else "pass",
-        why=f"{len(changed)} values change once later data are known (replayed on {days})"
+        why=f"{len(changed)} values change when later data are added (computed again as of {days})"
         if changed
-        else f"replayed on {days}: every input and classical forecast is what it was then"
+        else f"computed again as of {days}, with the same inputs and classical forecasts"
         if cuts
-        else "no origin could be replayed",
+        else "there is no origin at which features could be computed again",
         at_fault=tuple(changed),
     )
 
@@ -116,8 +116,10 @@ def look_ahead(e: DataEvidence) -> Outcome:
 def _differences(
     past: pd.DataFrame, now: pd.DataFrame, cut: pd.Timestamp, keys: list[str]
 ) -> dict[str, float]:
-    """By column, the largest absolute difference of the rows with origin ``cut``; infinite where one side
-    has a row or value that the other lacks."""
+    """Largest absolute difference of each column over the rows with origin ``cut``.
+
+    It is infinite where one table has a row or value that the other lacks.
+    """
     values = [c for c in now.columns if c.startswith("x_") or c in ("loc", "scale", "eta", "lam")]
     a, b = (t[t["origin"] == cut].set_index(keys).sort_index() for t in (past, now))
     if a.empty or not a.index.equals(b.index):
@@ -128,10 +130,10 @@ def _differences(
 
 
 def embargo(e: DataEvidence) -> Outcome:
-    """Rows of the raw table from the last training origin to the first forecast of a fold, less the lead.
+    """Count the rows from the last training origin to the first forecast of each fold, less the lead.
 
-    The pipeline trains on rows whose stated target date lies before the fold; the rows of the raw table
-    tell whether each target was over by then.
+    Training uses rows whose stated target date lies before the fold. Counting rows of the raw table checks
+    that the targets were known by then.
     """
     inputs = e.inputs[e.inputs["target"].notna()]
     slack, at_fault = [], []
@@ -149,22 +151,22 @@ def embargo(e: DataEvidence) -> Outcome:
             if slack[-1] < 1:
                 at_fault.append(f"{series}, fold {year}, lead {lead}: {gap} rows")
     if not slack:
-        return Outcome("no fold", 1, "fail", "no fold has both training rows and forecasts; look at `split`")
+        why = "no fold has both training rows and forecasts; check `split` in params.yaml"
+        return Outcome("no fold", 1, "fail", why)
     good = not at_fault
     return Outcome(
         measured=min(slack),
         threshold=1,
         status="pass" if good else "fail",
-        why=f"in all {len(slack)} folds by series and lead the training targets precede the first forecast"
+        why=f"in all {len(slack)} folds by series and lead, training targets precede the first forecast"
         if good
-        else f"{len(at_fault)} of {len(slack)} folds train on targets not yet known at the first forecast",
+        else f"{len(at_fault)} of {len(slack)} folds train on targets not known at the first forecast",
         at_fault=tuple(at_fault),
     )
 
 
 def coverage(e: DataEvidence) -> Outcome:
-    """Missing periods by series and year, the longest gap, the longest run of one unchanged value, and the
-    periods from the last row to the snapshot date."""
+    """Check for missing periods, gaps, unchanged values, and a record that ends before the snapshot date."""
     limits = e.params.audit
     worst_share, longest, stale, behind = 0.0, 0, 1, 0
     at_fault, warned = [], []
@@ -181,7 +183,8 @@ def coverage(e: DataEvidence) -> Outcome:
         if gap > limits.max_gap:
             at_fault.append(f"{series}: {gap} periods missing from {expected[where]:%Y-%m-%d}")
         unknown = complete.difference(expected)
-        warned += [f"{series}: {day:%Y-%m-%d} is no trading day or month start" for day in unknown[:3]]
+        step = "a trading day" if e.domain.calendar else f"an expected date of frequency {e.domain.frequency}"
+        warned += [f"{series}: {day:%Y-%m-%d} is not {step}" for day in unknown[:3]]
         late = len(e.expected(complete[-1], max(e.as_of, complete[-1]))) - 1
         behind = max(behind, late)
         if late > limits.max_gap:
@@ -190,32 +193,33 @@ def coverage(e: DataEvidence) -> Outcome:
         same, where = longest_run(value[1:] == value[:-1])
         stale = max(stale, same + 1)
         if same + 1 > STALE:
-            warned.append(f"{series}: one value for {same + 1} rows from {rows['time'].iloc[where]:%Y-%m-%d}")
+            first = rows["time"].iloc[where]
+            warned.append(f"{series}: the same value in {same + 1} rows from {first:%Y-%m-%d}")
     return Outcome(
         measured={
             "missing share": round(worst_share, 4),
             "longest gap": longest,
-            "longest stale run": stale,
-            "periods to the snapshot": behind,
+            "longest run of one value": stale,
+            "periods from the last row to the snapshot": behind,
         },
         threshold={
             "missing share": limits.max_missing,
             "longest gap": limits.max_gap,
-            "longest stale run": STALE,
-            "periods to the snapshot": limits.max_gap,
+            "longest run of one value": STALE,
+            "periods from the last row to the snapshot": limits.max_gap,
         },
         status="fail" if at_fault else "warn" if warned else "pass",
-        why="holes in the record"
+        why="too many or too long gaps"
         if at_fault
-        else "odd dates, values that do not move, or a record that ends early"
+        else "unexpected dates, unchanged values, or a record that ends early"
         if warned
-        else "no year lacks more than allowed, no gap is too long, no value stands still",
+        else "few periods are missing, no gap is long, and no value is repeated for long",
         at_fault=tuple(at_fault + warned),
     )
 
 
 def regime_balance(e: DataEvidence) -> Outcome:
-    """Each regime's share of the test block, and how many independent times it was entered there."""
+    """Check each regime's share of the test block, and the number of its independent episodes there."""
     limits, split = e.params.audit, e.params.split
     regimes = e.domain.regimes(e.raw)
     names = sorted(regimes["regime"].unique())
@@ -236,21 +240,21 @@ def regime_balance(e: DataEvidence) -> Outcome:
         measured=measured,
         threshold=f"at least {limits.min_regime_share:.0%} and {limits.min_episodes} episodes",
         status="warn" if at_fault else "pass",
-        why="scores of the regimes named rest on few independent episodes: do not read them as skill there"
+        why="scores in these regimes are from few independent episodes and do not show skill there"
         if at_fault
-        else "every regime is met often enough on the test block",
+        else "every regime occurs often enough in the test block",
         at_fault=tuple(at_fault),
     )
 
 
 def of_table(check: Check, **changed: str) -> Check:
-    """A check of any table, put to the raw table of a domain."""
+    """Make a check of any table run on the raw table of a domain."""
     run: Callable[[TableEvidence], Outcome] = check.run
     return replace(check, run=lambda evidence: run(evidence.table), **changed)
 
 
 def drifted(evidence: DataEvidence) -> Outcome:
-    """Drift warns here: a new regime is what the monitor retrains for, so it must not stop the training."""
+    """Check drift, but only warn, because training on recent data is the remedy for drift."""
     found = TABLE["drift"].run(evidence.table)
     return replace(found, status="warn") if found.status == "fail" else found
 
@@ -260,48 +264,50 @@ TABLE = {check.id: check for check in (*rows.CHECKS, *time.CHECKS)}
 CHECKS = (
     Check(
         id="look-ahead",
-        title="No input knows the future",
-        question="Would every input and every classical forecast have been the same on the day itself?",
-        method="Cut the raw table at seeded dates, compute the features again and compare with those "
-        "prepared from the whole record: the largest absolute difference must be exactly 0.",
+        title="No input looks ahead",
+        question="Is every input and classical forecast the same if it is computed from data up to its "
+        "origin?",
+        method="Features computed again on data cut at seeded dates, compared with those prepared from the "
+        "whole record. The largest absolute difference must be 0.",
         reference="Kaufman et al. (2012), Leakage in data mining, ACM TKDD 6(4)",
         run=look_ahead,
     ),
     Check(
         id="embargo",
         title="Training ends before the test begins",
-        question="Was every value that a fold trains on known before the fold's first forecast?",
-        method="For each fold, series and lead: rows from the last training origin to the first forecast "
-        "origin, less the lead; at least 1.",
+        question="Were all training targets of a fold known before its first forecast?",
+        method="Rows from the last training origin to the first forecast origin, less the lead, for each "
+        "fold, series and lead. At least 1.",
         reference="López de Prado (2018), Advances in Financial Machine Learning, ch. 7",
         run=embargo,
     ),
     Check(
         id="coverage",
-        title="The record has no holes",
-        question="Are trading days or months missing, or values repeated where a feed stood still?",
-        method="Against the sessions of the New York Stock Exchange, or every month: missing share of each "
-        "year, longest gap, longest run of an unchanged value, periods from the last row to the snapshot.",
-        reference="exchange_calendars, XNYS",
+        title="The record has no gaps",
+        question="Are periods missing, or values repeated because a data feed stopped?",
+        method="Comparison with the sessions of the domain's exchange, or else with every period: missing "
+        "share of each year, longest gap, longest run of one value, periods from the last row to the "
+        "snapshot date.",
+        reference="exchange_calendars",
         run=coverage,
     ),
     Check(
         id="regime-balance",
-        title="The test block holds every regime",
-        question="Do scores rest on enough calm and enough stormy times?",
-        method=f"Share of each regime on the test block and its episodes, apart by more than {APART['B']} "
-        f"trading days or {APART['MS']} months.",
+        title="The test block has every regime",
+        question="Are there enough dates and episodes of each regime to score forecasts in it?",
+        method="Share of each regime in the test block and number of its episodes, which are more than "
+        f"{APART['B']} trading days or {APART['MS']} months apart.",
         reference="",
         run=regime_balance,
     ),
-    of_table(TABLE["look-ahead"], id="columns", title="No column of the source knows the future"),
+    of_table(TABLE["look-ahead"], id="columns", title="No column of the source looks ahead"),
     *(of_table(TABLE[name]) for name in ("dates", "duplicates", "impossible", "survivorship", "breaks")),
     replace(TABLE["drift"], run=drifted),
 )
 
 
 def check_data(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
-    """Run every check of the data on the raw and prepared tables; see :func:`run_checks`."""
+    """Run every check of the data on the raw and prepared tables, as :func:`run_checks` does."""
     as_of = pd.Timestamp(read_json(workspace.provenance)["as_of"])
     try:
         raw = valid(workspace.raw, workspace.quarantine)
@@ -311,5 +317,5 @@ def check_data(workspace: Workspace, params: DomainParams, progress: Progress = 
             f"{error.filename} is missing; run the stage features first (`basin run`)"
         ) from error
     evidence = DataEvidence(get_domain(workspace), raw, inputs, classical, as_of, params, progress)
-    # Judged at the snapshot date, so that the same data give the same audit on any day.
+    # Waivers are judged at the snapshot date, so that the same data give the same audit on any day.
     return run_checks(CHECKS, evidence, progress, params.audit.waive, as_of.date())

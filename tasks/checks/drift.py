@@ -1,4 +1,4 @@
-"""Do recent inputs look like those the model learned from? PSI and Kolmogorov–Smirnov with honest nulls."""
+"""Drift of recent inputs from those used in training, by PSI and Kolmogorov–Smirnov statistics."""
 
 import numpy as np
 import pandas as pd
@@ -6,22 +6,37 @@ from scipy import stats
 
 BINS = 10
 FLOOR = 1e-4
-"""Least share of a bin in PSI, so that an empty one stays finite."""
+"""Least share of a bin in PSI, which would be infinite for an empty bin."""
 
 
 def drift(reference: pd.DataFrame, recent: pd.DataFrame) -> pd.DataFrame:
-    """``psi, psi_p, ks, ks_p, q`` of each column: ``recent`` (W rows) against ``reference``, in time order.
+    """Compare each column of ``recent`` with that of ``reference``.
 
-    With decile bins of the reference and one on either side beyond all of it, PSI = Σ (r − e) ln(r / e);
-    KS is the largest distance of the distribution functions. Inputs are autocorrelated, so tables for
-    independent rows would cry wolf: each p-value is the share of all windows of W consecutive reference rows
-    that differ as much from the other reference rows, which have the null's sample size and memory. ``q``
-    counts the windows in which *any* column, by log PSI or log KS in standard deviations over the windows, is
-    as far out as this one: the chance of any false discovery is held, whatever the columns have in common.
-    Beyond all windows, of which only some N / W are independent, a share tells no chance: there it is the
-    tail of Student's t for one more draw beside N / W.
+    PSI = Σ (r − e) ln(r / e) over decile bins of the reference and one bin beyond either end, with recent
+    shares r and expected shares e. KS is the largest distance between the two distribution functions.
 
-    Reference: Westfall and Young (1993), Resampling-based multiple testing (single-step maxT).
+    Inputs are autocorrelated, so p-values for independent rows would be too small. Each p-value here is the
+    share of all windows of W consecutive reference rows that differ as much from the other reference rows.
+    The value ``q`` of a column is the share of windows in which *any* column is as far out, measured by log
+    PSI or log KS in standard deviations over the windows. This controls the probability of any false alarm,
+    however the columns are correlated. Where a statistic is beyond those of all windows, its p-value is a
+    tail probability of Student's t, for one more draw beside N / W independent windows of N reference rows.
+
+    Parameters
+    ----------
+    reference : DataFrame
+        Numbers in order of time, shape (N, columns).
+    recent : DataFrame
+        Later numbers, shape (W, columns).
+
+    Returns
+    -------
+    DataFrame
+        ``psi``, ``psi_p``, ``ks``, ``ks_p`` and ``q``, with a row for each column.
+
+    References
+    ----------
+    Westfall and Young (1993), Resampling-based multiple testing (single-step maxT).
     """
     rows, furthest, nulls = {}, [], []
     for name in reference:
@@ -44,9 +59,9 @@ def drift(reference: pd.DataFrame, recent: pd.DataFrame) -> pd.DataFrame:
 
 
 def _chance(windows: np.ndarray, found: float, width: int) -> float:
-    """Chance of a statistic as large as ``found`` given those of overlapping windows of the reference.
+    """p-value of a statistic ``found`` given those of overlapping windows of the reference.
 
-    Share of windows with the recent one among them, which weighs as much as the ``width`` that overlap.
+    The recent window is counted among them, with the weight of ``width`` overlapping windows.
     """
     as_far = int((windows >= found - 1e-12).sum())
     share = (width + as_far) / (width + len(windows))
@@ -58,21 +73,21 @@ def _chance(windows: np.ndarray, found: float, width: int) -> float:
 
 
 def _ranks(past: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The reference's distribution function at ``values``, halfway at jumps: about uniform without drift."""
+    """The reference's distribution function at ``values``, with midpoints at its jumps."""
     known = np.sort(past)
     both = np.searchsorted(known, values, "left") + np.searchsorted(known, values, "right")
     return np.asarray(both / (2 * len(known)))
 
 
 def _left_out(ranks: np.ndarray, width: int) -> np.ndarray:
-    """Every window of ``width`` consecutive rows, ordered, ranked among the rows outside it."""
+    """Sorted ranks of each window of ``width`` consecutive rows among the rows outside it."""
     windows = np.sort(np.lib.stride_tricks.sliding_window_view(ranks, width), 1)
     outside = len(ranks) * windows - (np.arange(width) + 0.5)
     return np.asarray((outside / (len(ranks) - width)).clip(0, 1))
 
 
 def _psi(windows: np.ndarray, beyond: float) -> np.ndarray:
-    """``beyond``: the expected share of values below all of the reference, and of those above."""
+    """PSI of sorted ranks; ``beyond`` is the expected share beyond either end of the reference."""
     inner = np.minimum((windows * BINS).astype(int), BINS - 1) + 1
     bins = np.where(windows <= 0, 0, np.where(windows >= 1, BINS + 1, inner))
     shares = np.stack([(bins == k).mean(1) for k in range(BINS + 2)], 1).clip(FLOOR)

@@ -1,4 +1,4 @@
-"""Checks of the forecasts, before a model is registered: calibration, normaliser, skill, groups."""
+"""Checks of the forecasts before a model is registered: calibration, normaliser and skill."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ from tasks.runtime.workspace import Workspace
 from tasks.sources.quarantine import valid
 
 LEVEL = 0.01
-"""Chance of any false alarm among all intervals of a domain (Bonferroni)."""
+"""Probability of any false alarm over all intervals of a domain (Bonferroni)."""
 
 NORMALISER = 1e-4
-"""Largest error of a log score through its normaliser, nats."""
+"""Largest error of log Z, and so of a log score, in nats."""
 
 WORSE = 0.0228
-"""Chance of a false alarm over all series and leads together; for one it is t < −2."""
+"""Probability of any false alarm over all series and leads. For a single one the threshold is t < −2."""
 
 
 @dataclass(frozen=True)
 class ForecastEvidence:
-    """What the checks of the forecasts look at."""
+    """Forecasts, scores and regimes for the checks of the forecasts."""
 
     forecasts: pd.DataFrame
     scores: dict[str, Any]
@@ -42,9 +42,9 @@ class ForecastEvidence:
 
 
 def calibration(e: ForecastEvidence) -> Outcome:
-    """Coverage of the 50 % and 90 % intervals against exact binomial bounds.
+    """Compare the coverage of the 50 % and 90 % intervals with exact binomial bounds.
 
-    Targets of lead h overlap, so n forecasts count as n / h independent ones.
+    The targets of lead h overlap, so n forecasts count as n / h independent ones.
     """
     from scipy.stats import binom
 
@@ -69,27 +69,27 @@ def calibration(e: ForecastEvidence) -> Outcome:
         measured=measured,
         threshold=threshold,
         status="warn" if at_fault else "pass",
-        why=f"{len(at_fault)} of {len(measured)} intervals hold more or fewer observations than chance allows"
+        why=f"the coverage of {len(at_fault)} of {len(measured)} intervals is beyond chance"
         if at_fault
-        else f"all {len(measured)} intervals hold as many observations as they say, within chance",
+        else f"the coverage of all {len(measured)} intervals is nominal, within chance",
         at_fault=tuple(at_fault),
     )
 
 
 def normaliser(e: ForecastEvidence) -> Outcome:
-    """The largest error of log Z over the test rows, as `evaluate` measured it."""
+    """Compare the largest error of log Z over the test rows, from the stage `evaluate`, with its limit."""
     error = e.scores.get("normaliser_error")
     known = isinstance(error, int | float)
     return Outcome(
         measured=error if known else "not stated",
         threshold=NORMALISER,
         status="pass" if isinstance(error, int | float) and error <= NORMALISER else "fail",
-        why="log scores are exact to this error, nats",
+        why="log scores are exact up to this error in nats",
     )
 
 
 def skill(e: ForecastEvidence) -> Outcome:
-    """t of the paired log-score difference to the untilted base at each lead; 0 where both are the same."""
+    """Test whether the model is significantly worse than its base, by the t of the gain at each lead."""
     from scipy.stats import norm
 
     leads = list(_leads(e.scores))
@@ -109,15 +109,15 @@ def skill(e: ForecastEvidence) -> Outcome:
         measured=measured,
         threshold=least,
         status="fail" if at_fault else "pass",
-        why="the tilt is significantly worse than the classical model under it: keep the base there"
+        why="the tilted forecast is significantly worse than its base there: use the base"
         if at_fault
-        else "the tilt is at no lead significantly worse than the classical model under it",
+        else "at no lead is the tilted forecast significantly worse than its base",
         at_fault=tuple(at_fault),
     )
 
 
 def _leads(scores: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The blocks of scores of each series at each lead."""
+    """Name and scores of each series at each lead."""
     for series, part in scores.get("series", {"": scores}).items():
         for lead, block in part["leads"].items():
             yield f"{series} lead {lead}".strip(), block
@@ -126,46 +126,46 @@ def _leads(scores: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 CHECKS = (
     Check(
         id="calibration",
-        title="Intervals hold what they say",
-        question="Do half of the outcomes fall into the 50 % interval, nine in ten into the 90 % interval?",
-        method=f"Coverage on the test block by series and lead against exact binomial bounds, {LEVEL:.0%} "
-        "for all intervals together; n forecasts of lead h count as n/h.",
+        title="Intervals are calibrated",
+        question="Are half of the outcomes in the 50 % interval, and nine in ten in the 90 % interval?",
+        method="Coverage on the test block by series and lead, compared with exact binomial bounds at a "
+        f"level of {100 * LEVEL:g} % for all intervals together. n forecasts of lead h count as n/h.",
         reference="Gneiting, Balabdaoui and Raftery (2007), JRSS B 69(2)",
         run=calibration,
     ),
     Check(
         id="normaliser",
         title="Densities integrate to one",
-        question="Can the log scores be trusted to the last digit shown?",
-        method="Largest change of log Z when the quadrature's panels are doubled, nats; held against "
-        "adaptive quadrature by `python -m benchmarks normaliser`.",
+        question="Is the normaliser exact enough for the log scores?",
+        method="Largest change of log Z, in nats, when the number of quadrature panels is doubled. `python "
+        "-m benchmarks normaliser` compares log Z with adaptive quadrature.",
         reference="",
         run=normaliser,
     ),
     Check(
         id="skill",
         title="The tilt does no harm",
-        question="Is the energy-based model anywhere clearly worse than the classical model it tilts?",
-        method=f"Paired difference of log scores with HAC errors by series and lead; the chance that any "
-        f"of them fails without cause is {WORSE:.1%} (Bonferroni).",
+        question="Is the energy-based model significantly worse than its base at any lead?",
+        method="Paired difference of log scores with HAC standard errors, by series and lead. The "
+        f"probability of any false alarm is {100 * WORSE:.1f} % (Bonferroni).",
         reference="Diebold and Mariano (1995), JBES 13(3)",
         run=skill,
     ),
     Check(
         id="skill-by-group",
-        title="No season, decade or regime is served clearly worse",
-        question="Is there a kind of day on which the best peer is clearly better?",
-        method="Mean gain in log score over the best peer by season, decade and the regime at the origin, "
-        "with a stationary-bootstrap interval, 95 % for all groups together.",
+        title="The model is not clearly worse in any season, decade or regime",
+        question="Is the best peer clearly better in a season, a decade or a regime?",
+        method="Mean gain in log score over the best peer by season, decade and regime at the origin, with "
+        "intervals of a stationary bootstrap that together have a level of 95 %.",
         reference="Politis and Romano (1994), JASA 89(428); Lerch et al. (2017), Statistical Science 32(1)",
         run=lambda e: judge_skill(e.grouped),
     ),
     Check(
         id="coverage-by-group",
-        title="Intervals hold what they say in every group",
-        question="Are the intervals right in each season, decade and regime, not only on average?",
-        method="Coverage of the 50 % and 90 % intervals by group and lead against exact binomial bounds, 5 % "
-        "for all; n forecasts of lead h count as n/h.",
+        title="Intervals are calibrated in every season, decade and regime",
+        question="Is the coverage of the intervals nominal in each season, decade and regime?",
+        method="Coverage of the 50 % and 90 % intervals by group and lead, compared with exact binomial "
+        "bounds at a level of 5 % for all groups together. n forecasts of lead h count as n/h.",
         reference="Gneiting, Balabdaoui and Raftery (2007), JRSS B 69(2)",
         run=lambda e: judge_coverage(e.grouped),
     ),
@@ -175,7 +175,7 @@ CHECKS = (
 def check_forecasts(
     workspace: Workspace, waivers: Sequence[Waiver] = (), progress: Progress = silent
 ) -> dict[str, Any]:
-    """Run every check of the forecasts on the test block; see :func:`tasks.checks.check.run_checks`."""
+    """Run every check of the forecasts on the test block, as :func:`tasks.checks.check.run_checks` does."""
     if not workspace.forecasts.exists():
         raise BasinError(f"{workspace.forecasts} is missing; run the stage evaluate first (`basin run`)")
     regimes = get_domain(workspace).regimes(valid(workspace.raw, workspace.quarantine))

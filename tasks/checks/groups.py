@@ -1,7 +1,7 @@
-"""Checks of the forecasts by group: season, decade and the regime that was known at the origin.
+"""Checks of the forecasts by season, decade and regime.
 
-Groups are those of the origin, never of the outcome: scores of chosen outcomes favour forecasts that always
-warn (Lerch et al. 2017, Forecaster's dilemma, Statistical Science 32(1)).
+The regime is the one that was known at the origin. Groups by outcome would favour forecasts that always warn
+(Lerch et al. 2017, Forecaster's dilemma, Statistical Science 32(1)).
 """
 
 from collections.abc import Iterator
@@ -15,27 +15,27 @@ from tasks.checks.check import Outcome
 SEED = 20_181_231
 RESAMPLES = 2000
 LEVEL = 0.05
-"""Chance of any false alarm among all groups of a domain (Bonferroni)."""
+"""Probability of any false alarm over all groups of a domain (Bonferroni)."""
 
 FEWEST = 50
-"""Forecasts, overlapping ones counted once, from which the coverage of a group is judged."""
+"""Least number of independent forecasts in a group for a check of its coverage."""
 
 BLOCKS = 10
-"""Blocks of the bootstrap from which the skill of a group is judged."""
+"""Least number of bootstrap blocks in a group for a check of its skill."""
 
 OFF = 0.2
-"""Coverage this far from nominal, and farther than chance allows, fails; less warns."""
+"""Distance of coverage from nominal beyond which a significant difference fails and does not only warn."""
 
 INTERVALS = {0.5: ("q0.25", "q0.75"), 0.9: ("q0.05", "q0.95")}
 """Central intervals and the quantile columns that bound them."""
 
 SEASONS = {12: "winter", 1: "winter", 2: "winter", 3: "spring", 4: "spring", 5: "spring", 6: "summer",
            7: "summer", 8: "summer", 9: "autumn", 10: "autumn", 11: "autumn"}  # fmt: skip
-"""Of the northern hemisphere."""
+"""Season of the northern hemisphere by month."""
 
 
 def grouped(forecasts: pd.DataFrame, regimes: pd.DataFrame) -> pd.DataFrame:
-    """``forecasts`` with ``season`` and ``decade`` of the target and the ``regime`` at the origin."""
+    """Add ``season`` and ``decade`` of the target and the ``regime`` at the origin to ``forecasts``."""
     known = regimes.rename(columns={"time": "origin"})
     table = forecasts.merge(known, on=["series", "origin"], how="left")
     return table.assign(
@@ -46,7 +46,7 @@ def grouped(forecasts: pd.DataFrame, regimes: pd.DataFrame) -> pd.DataFrame:
 
 
 def parts(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """``(name, rows)`` of each group of each series."""
+    """Name and rows of each group of each series."""
     for series, own in rows.groupby("series", sort=False):
         for kind in ("season", "decade", "regime"):
             for value, part in own.groupby(kind):
@@ -54,13 +54,15 @@ def parts(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def skill_by_group(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Gain in mean log score over the best peer, by group, with a block-bootstrap interval.
+    """Gain in mean log score over the best peer, by group, with a bootstrap interval.
 
-    The best peer is the one of highest mean log score on all rows. Differences are averaged over leads by
-    origin; blocks of a stationary bootstrap are as long as the longest lead or n^(1/3), if that is more. The
-    interval holds with probability 1 − ``LEVEL`` for all groups together.
+    The best peer is the one with the highest mean log score on all rows. Gains are averaged over the leads of
+    an origin. The blocks of the stationary bootstrap have a mean length of the longest lead or of n^(1/3),
+    whichever is longer. The intervals of all groups together have a level of 1 − ``LEVEL``.
 
-    Reference: Politis and Romano (1994), The stationary bootstrap, JASA 89(428).
+    References
+    ----------
+    Politis and Romano (1994), The stationary bootstrap, JASA 89(428).
     """
     from arch.bootstrap import StationaryBootstrap
 
@@ -90,9 +92,9 @@ def skill_by_group(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
 
 
 def coverage_by_group(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Share of outcomes inside the model's 50 % and 90 % intervals, by group and lead, with binomial bounds.
+    """Coverage of the model's 50 % and 90 % intervals, by group and lead, with binomial bounds.
 
-    n forecasts of lead h count as n / h independent ones.
+    The targets of lead h overlap, so n forecasts count as n / h independent ones.
     """
     from scipy.stats import binom
 
@@ -121,14 +123,15 @@ def coverage_by_group(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
 def judge_skill(rows: pd.DataFrame) -> Outcome:
     found = skill_by_group(rows)
     if not found:
-        return Outcome("no group", BLOCKS, "not applicable", f"no group has {BLOCKS} blocks of forecasts")
+        why = f"no group has {BLOCKS} blocks of forecasts"
+        return Outcome("no group", BLOCKS, "not applicable", why)
     worse = tuple(name for name, group in found.items() if group["interval"][1] < 0)
     peer = next(iter(found.values()))["peer"]
     return Outcome(
         {name: "{:+.4f} [{:+.4f}, {:+.4f}]".format(g["gain"], *g["interval"]) for name, g in found.items()},
-        "interval not wholly below 0",
-        "warn" if worse else "pass",  # a peer that wins somewhere is shown: no reason to withhold the rest
-        f"clearly worse than {peer}, the best peer, in the groups named: use that one there" if worse
+        "upper end of the interval at least 0",
+        "warn" if worse else "pass",  # other groups are not affected, so the model may still be registered
+        f"clearly worse than {peer}, the best peer, in these groups: use {peer} there" if worse
         else f"in none of {len(found)} groups clearly worse than {peer}, the best peer",
         worse,
     )  # fmt: skip
@@ -145,10 +148,10 @@ def judge_coverage(rows: pd.DataFrame) -> Outcome:
     }
     furthest = max(found, key=lambda name: abs(found[name]["share"] - found[name]["nominal"]))
     return Outcome(
-        {"groups": len(found), "furthest off": f"{furthest}: {found[furthest]['share']:.3f}"},
-        f"within chance ({LEVEL:.0%} for all groups), at most {OFF:g} off",
+        {"groups": len(found), "furthest from nominal": f"{furthest}: {found[furthest]['share']:.3f}"},
+        f"within chance (level {100 * LEVEL:g} % for all groups) or at most {OFF:g} from nominal",
         "fail" if any(off > OFF for off in beyond.values()) else "warn" if beyond else "pass",
-        "intervals hold more or fewer outcomes there than they say" if beyond
-        else f"all {len(found)} intervals of groups hold as many outcomes as they say, within chance",
+        "the coverage in these groups is beyond chance" if beyond
+        else f"the coverage of all {len(found)} intervals is nominal, within chance",
         tuple(f"{name}: {found[name]['share']:.3f}" for name in beyond),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Expectation suites: a table held against one by Great Expectations, with Data Docs."""
+"""Validation of a table against an expectation suite by Great Expectations, with Data Docs."""
 
 import json
 import threading
@@ -13,19 +13,20 @@ from tasks.runtime.files import atomic_write, read_json, remove
 from tasks.sources.quarantine import at_fault
 
 SHOWN = 5
-"""Dates of failing rows that are kept; their number is always the true one."""
+"""Number of failing rows whose dates are kept. All failing rows are counted."""
 
 _one_at_a_time = threading.Lock()
-"""Great Expectations keeps its context in a module global; two domains may validate in one process."""
+"""Lock for Great Expectations, whose context is a module global, while domains validate in threads."""
 
 
 def accepted(
     suite: dict[str, Any], raw: pd.DataFrame, label: str, data_docs: Path, quarantine: Path | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[dict[str, Any]]]:
-    """``raw`` without the rows that break the suite, those rows with a ``reason``, and what was found.
+    """Split ``raw`` into rows that meet the suite and rows that break it.
 
-    The rows at fault are written to ``quarantine`` first, whatever comes of it, with ``row``, their place in
-    ``raw``. Raises ``BasinError`` where they are more than the suite's share, or what is left breaks it.
+    Returns the good rows, the bad ones with a ``reason``, and the result of each expectation. Bad rows are
+    first written to ``quarantine``, with their position ``row`` in ``raw``. Raises ``BasinError`` if their
+    share is larger than the suite allows, or if the good rows break the suite as well.
     """
     found = examined(suite, derived(raw), data_docs, ("series", "time"))
     aside = at_fault(raw, [f for f in found if not f["success"]])
@@ -41,14 +42,14 @@ def accepted(
 def require(
     suite: dict[str, Any], table: pd.DataFrame, label: str, data_docs: Path, names: tuple[str, ...]
 ) -> list[dict[str, Any]]:
-    """The outcome of each expectation (:func:`run_suite`); ``BasinError`` where ``table`` breaks one."""
+    """Return the result of each expectation; raise ``BasinError`` if ``table`` breaks one."""
     return _required(suite, examined(suite, table, data_docs, names), label, data_docs)
 
 
 def examined(
     suite: dict[str, Any], table: pd.DataFrame, data_docs: Path, names: tuple[str, ...]
 ) -> list[dict[str, Any]]:
-    """:func:`run_suite`, one at a time in a process."""
+    """Call :func:`run_suite`, only once at a time in a process."""
     with _one_at_a_time:
         return run_suite(suite, table, data_docs, names)
 
@@ -63,32 +64,36 @@ def _required(
 
 
 def failure_line(failed: list[dict[str, Any]], label: str, data_docs: Path) -> str:
-    """The first failure in one line, and where all of them are shown."""
+    """A line with the first failure and the file that shows all of them."""
     others = f" ({len(failed) - 1} more expectations failed)" if len(failed) > 1 else ""
     return (
-        f"{label}: {_words(failed[0])}{others}; correct the source and run again, every row is shown in "
-        f"{data_docs / 'index.html'}"
+        f"{label}: {_words(failed[0])}{others}; correct the source and run again; all failing rows are shown "
+        f"in {data_docs / 'index.html'}"
     )
 
 
 def read_suite(path: Path) -> dict[str, Any]:
-    """``{"suite": name, "expectations": [{"type", "kwargs", "meta"}]}``, or ``BasinError``."""
+    """Read ``{"suite": name, "expectations": [{"type", "kwargs", "meta"}]}`` from a JSON file.
+
+    Raises ``BasinError`` for other keys.
+    """
     suite: dict[str, Any] = read_json(path)
     if not isinstance(suite, dict) or not suite.get("suite") or not suite.get("expectations"):
         raise BasinError(f"{path}: expected `suite` (a name) and `expectations` (a list); restore the file")
     for number, expectation in enumerate(suite["expectations"], 1):
         if set(expectation) != {"type", "kwargs", "meta"}:
             raise BasinError(
-                f"{path}: expectation {number}: keys {', '.join(expectation)}, expected type, kwargs, meta"
+                f"{path}: expectation {number}: keys {', '.join(expectation)}; expected type, kwargs and meta"
             )
     return suite
 
 
 def derived(raw: pd.DataFrame) -> pd.DataFrame:
-    """``raw`` with the columns that suites may also name, missing in the first row of each series:
+    """Add columns that suites may name.
 
-    ``days_since_previous`` (to the row above), ``day_of_month``, and with a ``close`` the
-    ``log_return`` 100·Δlog close (missing where a price is not positive: another expectation says so).
+    These are ``days_since_previous``, ``day_of_month`` and, if there is a ``close``, ``log_return``, which is
+    100·Δlog close. Differences are missing in the first row of each series. The return is missing where a
+    price is not positive, because another expectation reports such prices.
     """
     table = raw.copy()
     by_series = table.groupby("series", sort=False)
@@ -104,9 +109,11 @@ def derived(raw: pd.DataFrame) -> pd.DataFrame:
 def run_suite(
     suite: dict[str, Any], table: pd.DataFrame, data_docs: Path, names: tuple[str, ...]
 ) -> list[dict[str, Any]]:
-    """One entry an expectation, in the order of the suite: ``expectation column where success observed
-    failing_rows rows dates why``. ``names`` are the columns that name a row. Not safe to call from two
-    threads at once."""
+    """Return an entry for each expectation, in the order of the suite, and write Data Docs.
+
+    An entry has the keys ``expectation``, ``column``, ``where``, ``success``, ``observed``, ``failing_rows``,
+    ``rows``, ``dates`` and ``why``. The columns ``names`` identify a row. Not thread-safe.
+    """
     import great_expectations as gx
     from great_expectations.checkpoint import UpdateDataDocsAction
     from great_expectations.data_context.types.base import ProgressBarsConfig
@@ -141,8 +148,8 @@ def run_suite(
             )
         except (GreatExpectationsError, ValueError) as error:  # pydantic's errors are ValueErrors
             raise BasinError(
-                f"suite {suite['suite']}: expectation {position + 1} ({entry['type']}) is none that Great "
-                f"Expectations knows: {' '.join(str(error).split())}; correct its type or kwargs"
+                f"suite {suite['suite']}: expectation {position + 1} ({entry['type']}) is not valid in Great "
+                f"Expectations: {' '.join(str(error).split())}; correct its type or kwargs"
             ) from error
     checkpoint = context.checkpoints.add(
         gx.Checkpoint(

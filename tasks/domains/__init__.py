@@ -1,4 +1,4 @@
-"""Forecasting domains, one module each; ``domain.py`` is the interface that they keep."""
+"""Forecasting domains, one module each. ``domain.py`` defines their interface."""
 
 from importlib import import_module
 from pkgutil import iter_modules
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from tasks.runtime.workspace import Workspace
 
 DOMAINS = tuple(sorted(module.name for module in iter_modules(__path__) if module.name != "domain"))
-"""Every forecasting domain there is a module of."""
+"""Names of the forecasting domains, one for each module of this package."""
 
 
 def get_domain(workspace: "Workspace") -> Any:
-    """The domain of a workspace; raises ``BasinError`` for a name that does not exist."""
+    """Return the domain of a workspace, or raise ``BasinError`` if its name is unknown."""
     if workspace.own is not None:
         return workspace.own
     name = workspace.domain
     if name not in DOMAINS:
         raise BasinError(
-            f"no domain `{name}`; known: {', '.join(DOMAINS)}; if it is an application, take it out of "
-            "`domains` in params.yaml"
+            f"no forecasting domain `{name}`; expected one of {', '.join(DOMAINS)}; if it is an application, "
+            "remove it from `domains` in params.yaml"
         )
     return import_module(f"tasks.domains.{name}").DOMAIN

@@ -1,4 +1,4 @@
-"""Climate: El Niño sea-surface temperature 1 to 12 months ahead, from its own monthly history."""
+"""Climate domain: forecasts of El Niño sea-surface temperature 1 to 12 months ahead."""
 
 from dataclasses import dataclass
 
@@ -24,28 +24,31 @@ from tasks.runtime.parallel import Progress, run_units, silent
 from tasks.runtime.params import FeatureParams
 
 NORMAL_YEARS = 30
-"""Years of the climatology that anomalies refer to, as the WMO's normals; those before the refit."""
+"""Number of years before a refit whose monthly means are the climatology (30, as for the WMO's normals)."""
 
 BLOCKS = 8
-"""Contiguous blocks of the cross-validation from which every model's spread is taken."""
+"""Number of contiguous blocks in the cross-validation that estimates the spread of every model."""
 
 LAGS = (0, 2, 6, 12)
-"""Lags in months of the base, chosen with all below on targets of 1970-1989."""
+"""Lags in months of the base. They and the constants below were chosen on targets of 1970-1989."""
 
 PENALTY, SLOW_PENALTY, RIDGE_PENALTY, KERNEL_PENALTY = 100.0, 30.0, 10.0, 10.0
-"""Of the base's two ridges, of the peer ``seasonal-ridge``, and of the base's kernel ridges."""
+"""Penalties of the two ridges of the base, of the peer ``seasonal-ridge`` and of the base's kernel ridges."""
 
 NARROW, WIDE = 2.0, 3.0
-"""Kernel widths in σ: of the correction to the ridge, and of the kernel ridge about climatology."""
+"""Kernel widths, in standard deviations, of the correction to the ridge and of the one to climatology."""
 
 BARRIER = 6
-"""From this lead on, beyond spring, the base drops the seasonal damping: what is slow or alike helps."""
+"""Lead in months from which the base uses slow inputs and similar past months instead of seasonal damping.
+
+Such forecasts usually pass the spring, in which the persistence of El Niño breaks down.
+"""
 
 REACH = 2
-"""Months on either side of a target month that share its spread."""
+"""Number of months on either side of a target month whose residuals are used for its spread."""
 
 EARLIEST = 12
-"""Months of history an origin needs before it enters a fit."""
+"""Months of history that an origin must have to be used in a fit."""
 
 MODELS: dict[str, Fit] = {
     "lagged-ridge": switched(
@@ -67,10 +70,10 @@ class Climate:
     title = "El Niño: sea-surface temperature, 1 to 12 months ahead"
     question = (
         "At the end of each month: how much warmer or colder than normal will the sea surface of the "
-        "eastern equatorial Pacific be 1, 3, 6, 9 and 12 months later? The answer is a whole probability "
-        "distribution, so that it also says how likely El Niño is. An energy-based model tilts the "
-        "strongest classical forecast; both are judged, beside climatology, persistence and ridge "
-        "regression, on months none of them had seen when they were fitted."
+        "eastern equatorial Pacific be 1, 3, 6, 9 and 12 months later? The answer is a full probability "
+        "distribution, so it also gives the probability of El Niño. An energy-based model tilts the "
+        "strongest classical forecast. Both are compared with climatology, persistence and ridge "
+        "regression on months that were not used to fit them."
     )
     unit = "°C anomaly"
     frequency = "MS"
@@ -88,7 +91,7 @@ class Climate:
     state_title = "anomaly of the last month, °C"
 
     def parse(self, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-        """``time, series, sst`` from the table ``elnino`` (``time, sst``)."""
+        """Return the raw table with columns ``time, series, sst`` from the table ``elnino``."""
         table = tables["elnino"]
         require_columns("elnino", table, ("time", *self.columns))
         return table[["time", *self.columns]].assign(series="nino")[["time", "series", *self.columns]]
@@ -100,10 +103,10 @@ class Climate:
         start: pd.Timestamp | None = None,
         progress: Progress = silent,
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Inputs known at each month and the classical densities (``tasks.domains.domain.Domain``).
+        """Return the inputs known at each month and the classical densities, as defined in ``Domain``.
 
-        The target is the temperature minus the climatology known at the last refit, the same for every
-        model, so that scores compare.
+        The target is the temperature minus the climatology known at the last refit. All models share it, so
+        that their scores can be compared.
         """
         series = raw.reset_index(drop=True)
         expected = pd.date_range(series["time"].iloc[0], series["time"].iloc[-1], freq="MS")
@@ -111,14 +114,15 @@ class Climate:
         if len(absent) or len(expected) != len(series):
             first = f"{absent[0]:%Y-%m}" if len(absent) else f"{series['time'].iloc[0]:%Y-%m}"
             raise BasinError(
-                f"nino: {len(series)} rows where {expected[0]:%Y-%m} to {expected[-1]:%Y-%m} has "
-                f"{len(expected)} months (first trouble: {first}); fill the gap or cut the series before it"
+                f"nino: {len(series)} rows, expected {len(expected)}, one for each month from "
+                f"{expected[0]:%Y-%m} to {expected[-1]:%Y-%m} (first problem: {first}); fill the gap, or "
+                "remove the rows on one side of it"
             )
         least = params.min_rows + max(self.leads)
         if len(series) <= least:
             raise BasinError(
-                f"nino: {len(series)} months, but features need more than {least} (features.min_rows + the "
-                "longest lead); give a longer history or lower features.min_rows in params.yaml"
+                f"nino: {len(series)} months, expected more than {least} (features.min_rows + the longest "
+                "lead); give a longer history or lower features.min_rows in params.yaml"
             )
         refits = range(params.min_rows - 1, len(series), params.refit)
         units = [
@@ -126,7 +130,7 @@ class Climate:
             for at in refits
             if start is None or series["time"].iloc[min(at + params.refit, len(series)) - 1] >= start
         ]
-        # A refit takes a fraction of a second: a few units of several refits each cost less to hand out.
+        # A refit takes a fraction of a second, so several refits are sent to a worker as one unit.
         chunks = [units[i::4] for i in range(4)]
         done = run_units(_refits, [(chunk,) for chunk in chunks if chunk], "classical models", progress)
         inputs = pd.concat([i for part in done for i, _ in part])
@@ -140,7 +144,10 @@ class Climate:
         )
 
     def regimes(self, raw: pd.DataFrame) -> pd.DataFrame:
-        """El Niño, neutral, La Niña: 3-month mean anomaly (whole record) ≥ 0.5, between, ≤ −0.5 °C."""
+        """Classify months by their 3-month mean anomaly: El Niño ≥ 0.5 °C, La Niña ≤ −0.5 °C, else neutral.
+
+        Anomalies are differences from the mean of the calendar month over all years.
+        """
         anomaly = raw["sst"] - raw.groupby(raw["time"].dt.month)["sst"].transform("mean")
         smooth = anomaly.rolling(3, min_periods=1).mean()
         regime = np.select([smooth >= 0.5, smooth <= -0.5], ["el-nino", "la-nina"], "neutral")
@@ -149,13 +156,13 @@ class Climate:
     def empirical(
         self, inputs: pd.DataFrame, raw: pd.DataFrame, past: pd.DataFrame, model: str
     ) -> np.ndarray:
-        """Climate has no peer without parameters."""
+        """Raise ``ValueError``, because this domain has no empirical peers."""
         raise ValueError(f"climate has no empirical peer {model}")
 
 
 @dataclass(frozen=True)
 class _Density:
-    """Location and spread by origin of one model at one lead, and its standardised residuals."""
+    """Location and spread of one model at one lead for each origin, and its standardised residuals."""
 
     loc: np.ndarray
     scale: np.ndarray
@@ -167,7 +174,7 @@ def _refits(units: list[tuple[pd.DataFrame, int, int]]) -> list[tuple[pd.DataFra
 
 
 def _refit(series: pd.DataFrame, at: int, refit: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Fit everything on rows up to ``at``; tables for origins in ``[at, at + refit)``."""
+    """Fit all models on rows up to ``at``; return ``(inputs, classical)`` of origins in [at, at + refit)."""
     sst, time = series["sst"].to_numpy(), pd.DatetimeIndex(series["time"])
     phase = time[0].month - 1
     month = (np.arange(len(sst)) + phase) % 12
@@ -211,7 +218,7 @@ def _refit(series: pd.DataFrame, at: int, refit: int) -> tuple[pd.DataFrame, pd.
 def _density(
     fit: Fit, known: np.ndarray, anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int
 ) -> _Density:
-    """One rule of spread and shape for all models: block-cross-validated residuals, by season."""
+    """Fit one model and estimate its spread in each season from block-cross-validated residuals."""
     training = np.arange(EARLIEST, len(known) - lead)
     loc = fit(known, training, lead, phase)(anomaly, origins)
     residual = np.empty(len(training))
@@ -225,7 +232,7 @@ def _density(
 
 
 def _shape(residual: np.ndarray) -> tuple[float, float]:
-    """Degrees of freedom and skewness of standardised residuals."""
+    """Fit the degrees of freedom and the skewness of standardised residuals."""
     from ebm_core.tilts.regression import fit_skewt_regression
 
     ones = np.ones((len(residual), 1))
@@ -236,7 +243,7 @@ def _shape(residual: np.ndarray) -> tuple[float, float]:
         prior_gamma=np.empty(0),
         prior_beta=np.zeros(1),
         penalty_loc=0.0,
-        penalty_scale=1e6,  # the spread rule is the common one: only the shape is fitted here
+        penalty_scale=1e6,  # keeps the scale at 1, so that only the shape is fitted
     )
     return fit.eta, fit.lam
 

@@ -15,46 +15,51 @@ if TYPE_CHECKING:
 
 
 class Domain(Protocol):
-    """One module ``tasks/domains/NAME.py`` with a module-level instance ``DOMAIN``.
+    """Interface of a domain, which is the instance ``DOMAIN`` of a module ``tasks/domains/NAME.py``.
 
-    Tables are long: ``time`` (naive ``datetime64[ns]``) and ``series`` (str), sorted by series and time.
-    A *row* of the prepared tables is one forecast: ``series, origin, lead, time`` (of the target).
+    Raw tables are in long format, with columns ``time`` (``datetime64[ns]`` without time zone) and ``series``
+    (str), and are sorted by series and time. Each row of the prepared tables is one forecast, with columns
+    ``series``, ``origin``, ``lead`` and ``time``, which is the time of the target.
     """
 
     name: str
     title: str
     question: str
-    """What is asked, in a few plain sentences for the report."""
+    """Question that the forecast answers, in a few sentences for the report."""
     unit: str
-    """Unit of the target, e.g. ``% (100·Δlog close)``."""
+    """Unit of the target, such as ``% (100·Δlog close)``."""
     frequency: str
-    """``B`` (trading days) or ``MS`` (months); a user's own file may have ``D``, ``W`` or ``h``."""
+    """Frequency: ``B`` (trading days) or ``MS`` (months). A user's file may have ``D``, ``W`` or ``h``."""
     calendar: str | None
-    """The exchange whose sessions are expected, by its name in exchange_calendars."""
+    """Exchange whose sessions are expected as dates, by its name in ``exchange_calendars``."""
     sources: tuple[str, ...]
     """Entries of ``data/catalog.yaml``."""
     columns: tuple[str, ...]
     """Value columns of the raw table."""
     leads: tuple[int, ...]
     peers: tuple[str, ...]
-    """Names of the peers, strongest expected first; ``base`` is added to them."""
+    """Names of the peers, those expected to be strongest first. ``base`` is added to them."""
     base: str
-    """The classical forecast that is tilted, in words."""
+    """Description of the classical forecast that is tilted."""
     pool: tuple[str, ...]
-    """The classical models whose linear pool it is."""
+    """Names of the classical models whose linear pool is the base."""
     prior: "Path | None"
-    """Fits of a tilt learned on other series, which the energy corrects (``tasks.tilts.global_prior``)."""
+    """Folder of fits of a tilt learned on other series, which is combined with the tilt of this domain.
+
+    See :mod:`tasks.tilts.global_prior`.
+    """
     returns: bool
-    """Whether the target is a return (value at risk is scored) or a seasonal anomaly (correlation is)."""
+    """Whether the target is a return or change, scored by value at risk. Otherwise it is a seasonal anomaly,
+    scored by correlation."""
     state: str
-    """Input column shown as "yesterday's state" in the landscape."""
+    """Input column on the horizontal axis of the energy landscape."""
     state_title: str
-    """The same in words, for the axis of the map."""
+    """Label of that axis."""
     reference: str
-    """The peer that the headline compares with."""
+    """Name of the peer with which the headline of the report compares."""
 
     def parse(self, tables: "dict[str, pd.DataFrame]") -> "pd.DataFrame":
-        """The raw table from the catalog's tables: ``time, series`` and ``columns``."""
+        """Return the raw table, with ``time``, ``series`` and ``columns``, from the tables of the sources."""
         ...
 
     def features(
@@ -64,24 +69,25 @@ class Domain(Protocol):
         start: "pd.Timestamp | None" = None,
         progress: "Progress" = ...,
     ) -> "tuple[pd.DataFrame, pd.DataFrame]":
-        """Point-in-time tables ``(inputs, classical)`` for origins from ``start`` (default: all).
+        """Return the tables ``(inputs, classical)`` for all origins, or for those from ``start`` on.
 
-        ``inputs``: ``series, origin, lead, time, target`` (NaN where not yet known) and inputs ``x_*``;
-        the last origin of each series is there, so the forecast uses the same code. ``classical``:
-        ``series, origin, lead, model, loc, scale, eta, lam``: each classical model (those of
-        ``pool`` among them) as a Hansen skew-t, fitted only on what was known at the last refit date before
-        the origin.
+        ``inputs`` has the columns ``series``, ``origin``, ``lead``, ``time``, ``target`` and inputs ``x_*``,
+        which use only values known at the origin. The target is NaN where it is not known yet. The last
+        origin of each series is included, because the forecast is made from it. ``classical`` has the columns
+        ``series``, ``origin``, ``lead``, ``model``, ``loc``, ``scale``, ``eta`` and ``lam``. Each row is the
+        forecast of one classical model as a Hansen skewed t, fitted on data known at the last refit before
+        the origin. The models of ``pool`` are among them.
         """
         ...
 
     def regimes(self, raw: "pd.DataFrame") -> "pd.DataFrame":
-        """``time, series, regime`` (str): the regimes whose balance and skill are audited."""
+        """Return a table ``time, series, regime`` of named regimes, by which data and scores are split."""
         ...
 
     def empirical(
         self, inputs: "pd.DataFrame", raw: "pd.DataFrame", past: "pd.DataFrame", model: str
     ) -> "np.ndarray":
-        """Sample of a peer that has no parameters, known at each origin: shape ``(len(inputs), sample)``.
+        """Return a sample ``(len(inputs), size)`` of the forecast of a peer without parameters.
 
         ``past`` is the table ``classical`` of all origins.
         """
@@ -90,25 +96,34 @@ class Domain(Protocol):
     def frozen_parameters(
         self, raw: "pd.DataFrame", classical: "pd.DataFrame", params: "FeatureParams"
     ) -> "dict[str, Any]":
-        """The classical models at their last refit, stored with a model; only where ``returns``."""
+        """Return the parameters of the classical models at their last refit, to be stored with a model.
+
+        Only domains with ``returns`` define this method.
+        """
         ...
 
     def forecast_frozen(
         self, raw: "pd.DataFrame", parameters: "dict[str, Any]", since: "pd.Timestamp | None" = None
     ) -> "tuple[pd.DataFrame, pd.DataFrame]":
-        """``(inputs, classical)`` as of :meth:`features`, by stored parameters; only where ``returns``."""
+        """Return ``(inputs, classical)`` as :meth:`features` does, but with stored parameters.
+
+        Only domains with ``returns`` define this method.
+        """
         ...
 
     def frozen_inputs(self) -> "dict[str, Any]":
-        """What a file must bring so that stored parameters apply to it; only where ``returns``."""
+        """Return the properties that a file must share with the one for which the parameters were stored.
+
+        Only domains with ``returns`` define this method.
+        """
         ...
 
 
 def require_columns(source: str, table: "pd.DataFrame", columns: tuple[str, ...]) -> None:
-    """Raise ``BasinError`` naming the columns that a source lacks."""
+    """Raise ``BasinError`` if a source lacks a column, with the names of the missing columns."""
     missing = [name for name in columns if name not in table]
     if missing:
         raise BasinError(
             f"source {source}: no column {', '.join(missing)}; found {', '.join(map(str, table.columns))}; "
-            "rename the file's columns or mend the catalog entry"
+            "rename the file's columns or correct the source in data/catalog.yaml"
         )

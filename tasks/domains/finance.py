@@ -1,4 +1,4 @@
-"""Finance: one-day-ahead densities of stock-index returns from daily open, high, low, close."""
+"""Finance domain: one-day-ahead forecasts of stock-index returns from daily open, high, low and close."""
 
 from typing import Any
 
@@ -10,15 +10,15 @@ from tasks.forecasters.returns.features import Returns
 
 
 class Finance(Returns):
-    """S&P 500 and NASDAQ daily, 1999-2018, shipped with the package ``arch``."""
+    """Daily S&P 500 and NASDAQ, 1999-2018, from the package ``arch``."""
 
     name = "finance"
-    title = "S&P 500 and NASDAQ: tomorrow's return"
+    title = "S&P 500 and NASDAQ: return of the next trading day"
     question = (
         "After the close of each trading day: how will the index move until the next close? The answer is a "
-        "whole probability distribution of the return, so that it also says how likely a fall of 3 % is. "
-        "An energy-based model tilts the strongest classical forecast; both are judged, beside the models "
-        "that practitioners use, on days none of them had seen when they were fitted."
+        "full probability distribution of the return, so it also gives the probability of a fall of 3 %. "
+        "An energy-based model tilts the strongest classical forecast. Both are compared with the models "
+        "that practitioners use, on days that were not used to fit them."
     )
     unit = "% (100·Δlog close)"
     frequency = "B"
@@ -28,7 +28,7 @@ class Finance(Returns):
     ohlc = True
 
     def parse(self, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-        """Stack the index tables (``time`` and OHLCV) into one long table."""
+        """Stack the tables of the indices into one table in long format."""
         parts = []
         for source in self.sources:
             table = tables[source]
@@ -37,7 +37,7 @@ class Finance(Returns):
         return pd.concat(parts, ignore_index=True)[["time", "series", *self.columns]]
 
     def regimes(self, raw: pd.DataFrame) -> pd.DataFrame:
-        """Calm, normal, turbulent: the 22-day root mean square return below 0.7 %, up to 1.4 %, above."""
+        """Classify days by 22-day root mean square return: calm < 0.7 % < normal < 1.4 % < turbulent."""
         parts = []
         for name, group in raw.groupby("series", sort=False):
             rms = np.sqrt((np.log(group["close"]).diff() ** 2).rolling(22).mean()) * 100
@@ -46,7 +46,7 @@ class Finance(Returns):
         return pd.concat(parts, ignore_index=True).astype({"regime": str})
 
     def following(self, time: Any) -> np.datetime64:
-        """The New York session after ``time``."""
+        """Return the first session of the New York Stock Exchange after ``time``."""
         import exchange_calendars
 
         day = pd.Timestamp(time)

@@ -1,4 +1,4 @@
-"""Events on the path from an origin: ``min<=-0.08@21`` is a fall of 8 % within 21 steps."""
+"""Events on the path after an origin, such as ``min<=-0.08@21``, a fall of 8 % or more within 21 steps."""
 
 import re
 from dataclasses import dataclass
@@ -15,10 +15,11 @@ GRAMMAR = re.compile(r"(min|max|sum|end)(<=|>=)(-?\d+(?:\.\d+)?)@([1-9]\d*)")
 
 @dataclass(frozen=True)
 class Event:
-    """``what`` of the path over ``steps`` steps lies at or beyond ``threshold``.
+    """Event that a statistic of the path over the next ``steps`` steps lies at or beyond ``threshold``.
 
-    With R_k the simple return from the origin to step k: ``min`` and ``max`` are those of R_1 … R_steps,
-    ``end`` is R_steps, ``sum`` the sum of the single steps' returns.
+    R_k is the simple return from the origin to step k. The statistic ``what`` is the ``min`` or ``max`` of
+    R_1 … R_steps, the last return R_steps for ``end``, or the sum of the returns of single steps for ``sum``.
+    It must be at most the threshold if ``below``, otherwise at least the threshold.
     """
 
     what: str
@@ -27,7 +28,7 @@ class Event:
     steps: int
 
     def statistic(self, path: Array) -> Array:
-        """The statistic of paths of R_k ``(..., steps)``."""
+        """Return the statistic ``(...)`` of paths of R_k ``(..., steps)``."""
         if self.what == "sum":
             before = np.concatenate([np.zeros_like(path[..., :1]), path[..., :-1]], axis=-1)
             total: Array = ((1 + path) / (1 + before) - 1).sum(axis=-1)
@@ -36,15 +37,19 @@ class Event:
         return found
 
     def happened(self, statistic: Array) -> NDArray[np.bool_]:
-        """Whether a statistic is the event; false for NaN, an origin whose steps are not all known."""
+        """Return whether the event happened, given the statistic.
+
+        It is False for NaN, the statistic of an origin whose steps are not all known.
+        """
         hit: NDArray[np.bool_] = statistic <= self.threshold if self.below else statistic >= self.threshold
         return hit
 
     def barrier(self, multiple: Array) -> Array:
-        """The threshold with its log return (``sum``: its return) times ``multiple``, of any shape.
+        """Return the threshold with its log return multiplied by ``multiple``, which may have any shape.
 
-        A path whose log returns are all multiplied by f reaches the threshold if and only if the path as it
-        was reaches ``barrier(1 / f)``; for ``sum`` nearly so.
+        For ``sum`` the simple return is multiplied. If all log returns of a path are multiplied by f, the new
+        path reaches the threshold if and only if the original path reaches ``barrier(1 / f)``. For ``sum``
+        this holds approximately.
         """
         if self.what == "sum":
             return self.threshold * multiple
@@ -52,7 +57,7 @@ class Event:
         return found
 
     def observed(self, close: Array) -> Array:
-        """The statistic from each row of prices ``(n,)``; NaN for the last ``steps`` rows."""
+        """Return the statistic of the path after each row of prices ``(n,)``, NaN for the last rows."""
         n = len(close)
         found = np.full(n, np.nan)
         if n > self.steps:
@@ -61,8 +66,10 @@ class Event:
         return found
 
     def reached(self, close: Array, row: int) -> int:
-        """Steps from ``row``, an origin from which the event happened, until it had: for ``min`` and ``max``
-        the first step beyond the threshold, otherwise all of them."""
+        """Return the number of steps from ``row`` until the event happened, for an origin with the event.
+
+        For ``min`` and ``max`` this is the first step at or beyond the threshold, otherwise the last step.
+        """
         path = close[row + 1 : row + 1 + self.steps] / close[row] - 1
         if self.what in ("min", "max"):
             return 1 + int(np.flatnonzero(self.happened(path))[0])
@@ -70,17 +77,17 @@ class Event:
 
 
 def parse(text: str) -> Event:
-    """The event of a text such as ``min<=-0.08@21``; raises ``BasinError`` for what is none."""
+    """Return the event that a text such as ``min<=-0.08@21`` describes, or raise ``BasinError``."""
     found = GRAMMAR.fullmatch(text.replace(" ", ""))
     if not found:
         raise BasinError(
-            f"--event {text}: expected min|max|sum|end, <= or >=, a return such as -0.08, @ and steps, "
-            "e.g. min<=-0.08@21"
+            f"--event {text}: expected min, max, sum or end, then <= or >=, a return such as -0.08, @ and "
+            "the number of steps, for example min<=-0.08@21"
         )
     what, sign, threshold, steps = found.groups()
     if (sign == "<=") != (float(threshold) < 0):
         raise BasinError(
-            f"--event {text}: a return of 0 lies beyond it at once; use <= with a negative number or >= with "
-            "a positive one"
+            f"--event {text}: a return of 0 would already be the event; use <= with a negative return or >= "
+            "with a positive one"
         )
     return Event(what, sign == "<=", float(threshold), int(steps))

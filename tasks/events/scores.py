@@ -1,4 +1,4 @@
-"""Alarms judged: discrimination, calibration, thresholds within a budget, episodes and events."""
+"""Scores of event probabilities and alarms: discrimination, calibration, thresholds and false alarms."""
 
 from typing import Any
 
@@ -9,18 +9,19 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 QUIET = 21
-"""Rows below the threshold after which an episode is over."""
+"""Number of rows without an alarm after which an episode of alarms has ended."""
 
 BLOCK, DRAWS = 63, 400
-"""Rows of a block, and draws, of the bootstrap of intervals."""
+"""Rows in a block of the bootstrap of confidence intervals, and number of resamples."""
 
 YEAR = 365.25
 
 
 def scores(probability: Array, label: Flags, running: Array, calm: Flags) -> dict[str, float]:
-    """``auroc ap brier_skill calm_auroc``: of all rows, and of the calm ones alone.
+    """Return ``auroc``, ``ap`` (average precision), ``brier_skill`` and ``calm_auroc``.
 
-    Brier skill is 1 − Σ(p − y)² / Σ(b − y)² against the ``running`` base rate b that was known each day.
+    The last is the AUROC of the ``calm`` rows. The Brier skill is 1 − Σ(p − y)² / Σ(b − y)², where b is the
+    ``running`` base rate of the event, as known on each date.
     """
     from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -40,9 +41,10 @@ def scores(probability: Array, label: Flags, running: Array, calm: Flags) -> dic
 def intervals(
     models: dict[str, Array], label: Flags, running: Array, calm: Flags, seed: int = 0
 ) -> tuple[dict[str, dict[str, list[float]]], dict[str, dict[str, list[float]]]]:
-    """95 % intervals of each model's scores, and of the gain of ``ebm`` over each other one.
+    """Return 95 % intervals of the scores of each model, and of the gains of ``ebm`` over each other model.
 
-    Circular block bootstrap of the rows, the same blocks for all models. Politis and Romano (1992).
+    They come from a circular block bootstrap of the rows, with the same blocks for all models (Politis and
+    Romano 1992).
     """
     from arch.bootstrap import CircularBlockBootstrap
 
@@ -65,7 +67,10 @@ def intervals(
 
 
 def episodes(alarm: Flags) -> list[tuple[int, int]]:
-    """``(first, last alarm)`` rows of each episode: it ends after ``QUIET`` rows without an alarm."""
+    """Return the rows ``(first alarm, last alarm)`` of each episode.
+
+    Alarms with at most ``QUIET`` rows between them belong to the same episode.
+    """
     found: list[tuple[int, int]] = []
     for row in np.flatnonzero(alarm):
         if found and row - found[-1][1] <= QUIET:
@@ -76,14 +81,15 @@ def episodes(alarm: Flags) -> list[tuple[int, int]]:
 
 
 def false_alarms(alarm: Flags, label: Flags) -> list[tuple[int, int]]:
-    """Episodes during which no day was followed by the event within its horizon."""
+    """Return the episodes in which no row was followed by the event within its horizon."""
     return [(first, last) for first, last in episodes(alarm) if not label[first : last + 1].any()]
 
 
 def threshold(probability: Array, label: Flags, steps: int, years: float, budget: float) -> float:
-    """The strictest threshold that caught the most past events within ``budget`` false alarms a year.
+    """Return the highest threshold that caught the most past events within a budget of false alarms a year.
 
-    A lower one would only lengthen the alarms. Infinite where none kept within the budget or caught any.
+    A lower threshold would catch no further event and only make the alarms longer. The threshold is infinite
+    if no threshold within the budget caught an event.
     """
     best, most = np.inf, 0
     for level in np.quantile(probability, 1 - np.geomspace(1 / len(probability), 0.5, 200)):
@@ -97,7 +103,10 @@ def threshold(probability: Array, label: Flags, steps: int, years: float, budget
 
 
 def events(label: Flags, steps: int) -> list[tuple[int, int]]:
-    """Runs ``(first, last)`` of rows from which the event happened, those within ``steps`` rows as one."""
+    """Return the rows ``(first, last)`` of each event, which are the rows whose horizon contains the event.
+
+    Rows of ``label`` that are at most ``steps`` rows apart belong to the same event.
+    """
     found: list[tuple[int, int]] = []
     for row in np.flatnonzero(label):
         if found and row - found[-1][1] <= steps:
@@ -108,7 +117,10 @@ def events(label: Flags, steps: int) -> list[tuple[int, int]]:
 
 
 def caught(alarm: Flags, label: Flags, steps: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Events with an alarm on a day from which they happened, and those without: rows ``first, alarm``."""
+    """Split the events into those with an alarm beforehand and those without.
+
+    Each event is a dictionary with its ``first`` row and, if it was caught, the row of its first ``alarm``.
+    """
     hit, missed = [], []
     for first, last in events(label, steps):
         days = np.flatnonzero(alarm[first : last + 1] & label[first : last + 1])

@@ -1,4 +1,4 @@
-"""Walk-forward probabilities of an event on the path: simulated paths, and logits beside them."""
+"""Walk-forward probabilities of an event, by simulated paths and by logistic regression."""
 
 from dataclasses import dataclass
 
@@ -10,37 +10,39 @@ from tasks.events.event import Array, Event
 from tasks.forecasters.returns import garch
 
 SAMPLES = 20000
-"""Simulated paths of each starting variance, half of them the mirror images of the others' shocks in rank."""
+"""Number of simulated paths from each starting variance. Half use the opposite ranks of the other shocks."""
 
 SPACING = 0.2
-"""Of the starting variances, in logs, on a grid that no row moves; between them log odds are interpolated."""
+"""Spacing of the starting variances in logs. The grid is fixed, and log odds are interpolated on it."""
 
 BARRIERS = (0.5, 0.75, 1.0, 1.25)
-"""Multiples of the event's log return: the event itself and its neighbours, more frequent or rarer."""
+"""Factors for the log return of the event's threshold, which give the event and more or less extreme ones."""
 EXACT = 2
-"""Place of the event itself among ``BARRIERS``."""
+"""Index of the event itself in ``BARRIERS``."""
 
 FEWEST, FEWEST_OUTCOMES = 750, 250
-"""Rows before the first simulation, and outcomes before inputs may lead its variance."""
+"""Smallest number of rows for a simulation, and of outcomes before inputs may adjust its variance."""
 
 WINDOW = 2000
-"""Rows of the second fit, where there are more: parameters drift over decades."""
+"""Number of latest rows for a second fit, because parameters drift over decades."""
 
 LED = 2 / 3
-"""Share of the way, in logs, from GJR's volatility to the one that a regression with inputs expects."""
+"""Weight, in logs, of the volatility expected by a regression on inputs. GJR's volatility has the rest."""
 
 CLIP = 3.0
 PENALTY = 1.0
-"""Ridge penalty of logits on standardised inputs."""
+"""Ridge penalty of the logistic regression on standardised inputs."""
 
 
 @dataclass(frozen=True)
 class Origins:
-    """By row of the series; NaN where there is too little past.
+    """Simulated probabilities, inputs and outcomes for each of n rows, NaN where the history is too short.
 
-    ``plain`` and ``led`` are simulated log odds of each barrier ``(n, 4)``: of one fit without inputs, and
-    pooled over windows with inputs; ``beyond`` says whether each barrier was reached. ``depth`` is the log
-    distance below the highest price of three horizons, in standard deviations of that many steps.
+    ``plain`` and ``led`` ``(n, 4)`` are simulated log odds of each barrier. Those of ``plain`` come from one
+    fit without inputs, and those of ``led`` are averaged over two windows and adjusted by inputs. ``beyond``
+    ``(n, 4)`` says whether each barrier was reached, and ``label`` ``(n,)`` whether the event happened.
+    ``depth`` ``(n,)`` is the log distance below the highest price of the last three horizons, in standard
+    deviations of the return over that time.
     """
 
     plain: Array
@@ -50,17 +52,17 @@ class Origins:
     inputs: pd.DataFrame
     label: np.ndarray
     known: np.ndarray
-    """Row by which the label of a row is known."""
+    """Row at which the label of each row is known."""
 
     @property
     def probability(self) -> Array:
-        """Of the event, pooled and with inputs, before the tilt."""
+        """Simulated probability of the event from ``led``, before the tilt."""
         found: Array = special.expit(self.led[:, EXACT])
         return found
 
 
 def origins(close: Array, event: Event, years: np.ndarray, exog: dict[str, Array], seed: int) -> Origins:
-    """Everything that the probability models share."""
+    """Compute the simulation, inputs and outcomes that all probability models use."""
     n = len(close)
     plain, led, scale = simulate(close, event, years, exog, seed)
     observed = event.observed(close)
@@ -83,15 +85,15 @@ def origins(close: Array, event: Event, years: np.ndarray, exog: dict[str, Array
 def simulate(
     close: Array, event: Event, years: np.ndarray, exog: dict[str, Array], seed: int
 ) -> tuple[Array, Array, Array]:
-    """``plain`` and ``led`` as in :class:`Origins`, and the simulated volatility a step, in per cent.
+    """Return ``plain`` and ``led`` of :class:`Origins`, and the simulated volatility per step, in per cent.
 
-    Filtered historical simulation: GJR(1,1,1) is refitted on the first row of each year on the returns until
-    then; shocks are drawn from its standardised past residuals, the variance runs along each path. All rows
-    of a year share their draws, so a probability is a smooth function of the row's variance. ``led`` is the
-    mean over GJR fitted to all rows and to the last ``WINDOW``, and with ``exog`` the log returns of each
-    path are multiplied by :func:`_factor`; ``plain`` and the volatility are of all rows.
-    References: Barone-Adesi, Giannopoulos and Vosper (1999); for the mean over windows Pesaran and
-    Timmermann (2007).
+    The method is filtered historical simulation. On the first row of each year GJR(1,1,1) is refitted to all
+    earlier returns. Shocks are drawn from its standardised residuals, and the variance is updated along each
+    path. All rows of a year share their draws, so a probability is a smooth function of the row's variance.
+    ``plain`` and the volatility use the fit to all earlier rows. ``led`` is the mean over that fit and one to
+    the last ``WINDOW`` rows. With ``exog`` it also multiplies the log returns of each path by
+    :func:`_factor`. References: Barone-Adesi, Giannopoulos and Vosper (1999); Pesaran and Timmermann (2007)
+    for the mean over windows.
     """
     n, steps = len(close), event.steps
     returns = 100 * np.diff(np.log(close))
@@ -124,10 +126,11 @@ def simulate(
 
 @dataclass(frozen=True)
 class Simulated:
-    """Sorted samples of the statistic from each starting variance, evenly spaced in logs.
+    """Simulated statistics of the event for a grid of starting variances, evenly spaced in logs.
 
-    ``variance`` is the log one-step variance of every row until the last simulated one, ``place`` that of the
-    simulated rows in units of the spacing, ``horizon`` their log variance a step over the horizon.
+    ``statistics`` holds a sorted sample for each starting variance. ``variance`` is the log one-step variance
+    of every row up to the last simulated one. ``place`` is that of the simulated rows in units of the grid
+    spacing, counted from its start, and ``horizon`` their log variance per step over the horizon.
     """
 
     statistics: list[Array]
@@ -137,9 +140,9 @@ class Simulated:
     horizon: Array
 
     def log_odds(self, barriers: Array) -> Array:
-        """Log odds ``(rows, barriers)`` that the statistic lies beyond each row's barriers.
+        """Return the log odds ``(rows, barriers)`` that the statistic lies beyond the barriers of each row.
 
-        Between two starts they are interpolated.
+        They are interpolated between neighbouring starting variances.
         """
         cell = self.place.astype(int).clip(0, len(self.statistics) - 2)
         found = np.empty(barriers.shape)
@@ -160,7 +163,7 @@ class Simulated:
 def _simulated(
     event: Event, fitted: dict[str, float], returns: Array, rows: np.ndarray, rng: np.random.Generator
 ) -> Simulated:
-    """Paths of ``fitted`` from the variances of the grid around those of ``rows``."""
+    """Simulate paths of a fitted GJR from a grid of starting variances that spans those of ``rows``."""
     scale = garch.forecasts("gjr-skewt", fitted, returns[: rows[-1]], 0)["scale"].to_numpy()
     residual = (returns[1 : rows[0]] - fitted["mu"]) / scale[: rows[0] - 1]
     draws = _draws(residual, event.steps, rng)
@@ -178,7 +181,7 @@ def _simulated(
 
 
 def _draws(residual: Array, steps: int, rng: np.random.Generator) -> Array:
-    """Shocks ``(SAMPLES, steps)`` from past ones, the second half the opposite ranks of the first."""
+    """Draw shocks ``(SAMPLES, steps)`` from past ones, half with the ranks of the others reversed."""
     ordered = np.sort(residual)
     half = rng.integers(len(ordered), size=(SAMPLES // 2, steps))
     drawn: Array = ordered[np.concatenate([half, len(ordered) - 1 - half])]
@@ -186,7 +189,7 @@ def _draws(residual: Array, steps: int, rng: np.random.Generator) -> Array:
 
 
 def _paths(fitted: dict[str, float], variance: float, draws: Array) -> Array:
-    """Simple returns from the origin ``(samples, steps)`` of a GJR that starts at ``variance``."""
+    """Return simple returns from the origin ``(samples, steps)`` of a GJR model started at ``variance``."""
     now, total = np.full(len(draws), variance), np.zeros(len(draws))
     path = np.empty_like(draws)
     for step in range(draws.shape[1]):
@@ -199,12 +202,12 @@ def _paths(fitted: dict[str, float], variance: float, draws: Array) -> Array:
 
 
 def _factor(x: Array, realised: Array, rows: np.ndarray, steps: int, simulated: Array) -> Array:
-    """Factor of the volatility over the horizon at ``rows``: exp(LED · (log σ expected − log σ simulated)).
+    """Return the factor exp(LED · (log σ expected − log σ simulated)) of the volatility at ``rows``.
 
-    Expected is what a regression of the log realised variance of the horizon on ``x`` (GJR's variance and the
-    inputs, in logs) says with the outcomes known by the first of ``rows``; 1 where an input is missing. The
-    two are combined because either misses some of what the other knows.
-    Reference: Bates and Granger (1969).
+    The expected volatility comes from a regression of the log realised variance over the horizon on ``x``,
+    the logs of GJR's variance and of the inputs. It is fitted to outcomes known at the first of ``rows``. The
+    factor is 1 where an input is missing. Both volatilities are combined because each contains information
+    that the other lacks. Reference: Bates and Granger (1969).
     """
     past = np.arange(len(x)) < rows[0] - steps
     past &= np.isfinite(x).all(axis=1) & np.isfinite(realised[: len(x)])
@@ -218,13 +221,17 @@ def _factor(x: Array, realised: Array, rows: np.ndarray, steps: int, simulated: 
 
 
 def _level(values: Array) -> Array:
-    """An input in logs where it is positive throughout, as it is otherwise."""
+    """Return the logs of an input if all its values are positive, otherwise the values."""
     level: Array = np.log(values) if (values > 0).all() else values
     return level
 
 
 def inputs_of(close: Array, probability: Array, exog: dict[str, Array]) -> pd.DataFrame:
-    """What the logit sees: the simulation's own answer, recent volatility against its year, ``exog``."""
+    """Return the inputs of the logistic regression.
+
+    They are the simulated probability as a normal quantile, the volatility of the last month relative to that
+    of the last year, and ``exog``.
+    """
     returns = pd.Series(np.append(np.nan, 100 * np.diff(np.log(close))))
     month, year = (0.5 * np.log((returns**2).rolling(k).mean() + 0.02) for k in (22, 250))
     table = pd.DataFrame({"simulated": special.ndtri(probability), "volatility": month - year})
@@ -236,7 +243,7 @@ def inputs_of(close: Array, probability: Array, exog: dict[str, Array]) -> pd.Da
 
 
 def standardised(table: pd.DataFrame, fitted: np.ndarray) -> Array:
-    """Inputs in standard deviations of the rows ``fitted``, bounded; 0 where one is missing."""
+    """Standardise inputs by the rows ``fitted``, clip them to ±``CLIP`` and replace missing values by 0."""
     past = table.iloc[fitted]
     values: Array = (
         ((table - past.mean()) / past.std().clip(lower=1e-9)).clip(-CLIP, CLIP).fillna(0.0).to_numpy()
@@ -245,7 +252,7 @@ def standardised(table: pd.DataFrame, fitted: np.ndarray) -> Array:
 
 
 def running_rate(found: Origins, steps: int) -> Array:
-    """The share of events among the outcomes known at each row, from one event in ten rows at the start."""
+    """Return the share of events among the outcomes known at each row, with a prior of one event in ten."""
     known = np.concatenate([[0.0], found.label.cumsum()])
     count = np.maximum(0, np.arange(len(found.label)) - steps + 1)
     rate: Array = (known[count] + 1) / (count + 10)
@@ -253,7 +260,10 @@ def running_rate(found: Origins, steps: int) -> Array:
 
 
 def logit(found: Origins, table: pd.DataFrame, years: np.ndarray, first: int) -> Array:
-    """A ridge logit on ``table``, refitted each year on labels known by then, for rows from ``first``."""
+    """Return the probabilities of a ridge logistic regression on ``table`` for the rows from ``first`` on.
+
+    It is refitted each year on the labels known at the start of the year.
+    """
     from sklearn.linear_model import LogisticRegression
 
     probability = np.full(len(years), np.nan)
@@ -270,5 +280,5 @@ def logit(found: Origins, table: pd.DataFrame, years: np.ndarray, first: int) ->
 
 
 def usable(found: Origins, row: int) -> np.ndarray:
-    """Rows with a simulation whose outcome was known before ``row``."""
+    """Return the rows that have a simulation and whose outcome was known before ``row``."""
     return np.flatnonzero((found.known < row) & np.isfinite(found.led).all(axis=1))

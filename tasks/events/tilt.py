@@ -1,4 +1,4 @@
-"""The tilt of a simulated statistic of the path, learned from several barriers at once."""
+"""Tilt of the simulated distribution of an event's statistic, learned from several barriers at once."""
 
 import numpy as np
 from scipy import special
@@ -7,29 +7,30 @@ from tasks.events.event import Array
 from tasks.events.simulation import EXACT, Origins, usable
 
 PRIOR = {"shift": (0.0, 0.1), "slope": (0.95, 0.05), "depth": (0.3, 0.2)}
-"""Mean and standard deviation of each coefficient before a series has spoken.
+"""Prior mean and standard deviation of each coefficient.
 
-Those of slope and depth were learned on falls of 8 % within 21 steps in eleven markets of 1950 to 2004 (nine
-equity indices with depths of 0.2 to 0.6, and two oils with −0.2), 0.3 on average: below a recent high, large
-moves are more frequent than the short memory of GJR says, upwards too.
+The priors of slope and depth were estimated from falls of 8 % within 21 steps in eleven markets from 1950 to
+2004. The coefficient of depth was 0.2 to 0.6 in nine equity indices and −0.2 in two oil markets, 0.3 on
+average. Below a recent high, large moves in both directions are more frequent than the short memory of GJR
+implies.
 """
 
 USUAL, DEEPEST = 0.5, 3.0
-"""The depth that shifts nothing, and the largest that counts."""
+"""Depth below the recent high at which it does not shift the tilt, and the depth at which it is clipped."""
 
 NEWTON = 30
-"""Steps at most; the posterior is log-concave."""
+"""Largest number of Newton steps. They converge, because the posterior is log-concave."""
 
 
 def tilted(found: Origins, steps: int, years: np.ndarray) -> tuple[Array, dict[int, dict[str, float]]]:
-    """P(event) under the tilted distribution of the statistic, by row, and the coefficients of each year.
+    """Return the tilted probability of the event for each row, and the coefficients of each year.
 
-    With u the simulated distribution function of the statistic, counted from the event's side, and d the
-    depth below the recent high, the tilt is u′ = σ(shift + slope · logit u + depth · (d − 0.5)): the density
-    ratio exp(−E) = du′/du, with Z = 1 in closed form. The coefficients are the posterior mode given which
-    barriers were reached from each earlier row; all barriers share them, as the nearer ones are reached more
-    often than the event happens. A row counts 1 / ``steps``, as outcomes overlap. They are refitted on the
-    first row of each year on outcomes known by then, from where they stood.
+    u is the simulated distribution function of the statistic, starting from the side of the event, and d the
+    depth below the recent high. The tilt maps u to u′ = σ(shift + slope · logit u + depth · (d − 0.5)). The
+    density ratio is exp(−E) = du′/du, and Z = 1. On the first row of each year the coefficients are the
+    posterior mode given which barriers were reached from earlier rows, as far as known. All barriers share
+    the coefficients, because the nearer ones are reached more often than the event happens and so give more
+    information. Each row has weight 1 / ``steps``, because outcomes overlap.
     """
     mean, deviation = np.array(list(PRIOR.values())).T
     tilt = mean
@@ -55,7 +56,7 @@ def _design(log_odds: Array, x: Array) -> Array:
 def _mode(
     design: Array, beyond: np.ndarray, weight: float, mean: Array, deviation: Array, start: Array
 ) -> Array:
-    """Mode of the posterior of a logit under an independent normal prior, by Newton's method."""
+    """Return the posterior mode of a logistic regression with normal priors, by Newton's method."""
     precision = 1 / deviation**2
     tilt = start
     for _ in range(NEWTON):

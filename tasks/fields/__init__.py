@@ -1,1 +1,1 @@
-"""Fields on a grid, month by month: a linear inverse model tilted by a convolutional energy."""
+"""Monthly fields on a grid: a linear inverse model tilted by a convolutional energy."""

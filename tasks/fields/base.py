@@ -1,7 +1,8 @@
-"""The classical law of fields: monthly normals, a linear inverse model, Gaussian errors with patterns.
+"""Classical base forecast of fields: climatology, a linear inverse model and Gaussian errors with patterns.
 
-The linear inverse model (LIM) steps the leading EOFs ahead; what they leave persists, damped; and a ridge
-regression on seasonal and older states mends what a stationary Markov process misses.
+The linear inverse model (LIM) forecasts the amplitudes of the leading EOFs. The remainder of the field is
+forecast by damped persistence. A ridge regression on seasonal and earlier states corrects the errors of the
+LIM, which is a stationary Markov process.
 
 References: Penland and Sardeshmukh (1995), The optimal growth of tropical sea surface temperature anomalies,
 J. Climate 8 (LIM); von Storch and Zwiers (1999), Statistical Analysis in Climate Research, ch. 13 (EOFs).
@@ -17,35 +18,39 @@ from tasks.fields.reading import Fields, Grid
 from tasks.runtime.errors import BasinError
 
 LEADS = (0, 3, 6)
-"""Months ahead; 0 is the law of a month's field itself."""
+"""Months ahead. Lead 0 is the distribution of a month's field without knowledge of earlier months."""
 
 EOFS = 30
-"""EOFs of the linear inverse model, at most."""
+"""Largest number of EOFs in the linear inverse model."""
 
 ERROR_PATTERNS = 80
-"""Patterns of each law of errors, at most."""
+"""Largest number of patterns in the error distribution of each lead."""
 
 BEFORE = 3
-"""The ridge and the energy see the field now and this many months before."""
+"""The ridge and the energy use the field at the origin and the field this many months before."""
 
 MENDED = 10
-"""Leading EOFs that the ridge sees."""
+"""Number of leading EOFs that the ridge uses as inputs."""
 
 RIDGE = 1000.0
-"""Penalty of the ridge, its regressors having unit variance; chosen on 1930–94, flat from 300 to 3,000."""
+"""Penalty of the ridge for inputs of unit variance. Chosen on 1930–94, where 300 to 3,000 do equally well."""
 
 FEWEST = 120
-"""Months without a gap that a fit needs."""
+"""Smallest number of months without a gap for a fit."""
 
 
 @dataclass(frozen=True)
 class Base:
-    """y at month t + lead is N(mean of that lead, D + V Vᵀ); all in the data's units.
+    """Fitted base, in which the field at month t + lead is N(mean, D + V Vᵀ), in the units of the data.
 
-    Shapes, for d cells, k EOFs, p patterns and L leads: ``root`` √area (d,); ``normals`` (12, d); ``eofs``
-    (d, k), of anomalies times √area, and ``deviations`` (k,) of their amplitudes; ``propagators`` (L, k, k)
-    and ``damping`` (L, d), of EOFs and of what they leave; ``ridge`` (L, 4 · MENDED, k); ``patterns`` V
-    (L, d, p) and ``local`` D (L, d), the law of errors.
+    For d cells, k EOFs, p error patterns and L leads the attributes are:
+
+    - ``root`` (d,), the square root of the area of each cell;
+    - ``normals`` (12, d), the climatology of each calendar month;
+    - ``eofs`` (d, k) of the anomalies times ``root``, and ``deviations`` (k,) of their amplitudes;
+    - ``propagators`` (L, k, k) of the EOF amplitudes and ``damping`` (L, d) of the remainder;
+    - ``ridge`` (L, 4 · MENDED, k), the coefficients of the ridge regression;
+    - ``patterns`` V (L, d, p) and ``local`` variances D (L, d) of the errors.
     """
 
     root: np.ndarray
@@ -60,14 +65,14 @@ class Base:
 
     @cached_property
     def spread(self) -> np.ndarray:
-        """Standard deviation of each cell's error, (L, d)."""
+        """Standard deviation of the error of each cell, (L, d)."""
         return np.sqrt(self.local + np.square(self.patterns).sum(axis=-1))
 
     def mean(self, now: np.ndarray, before: np.ndarray, season: np.ndarray, lead: int) -> np.ndarray:
-        """Means of the fields ``LEADS[lead]`` months after ``now``, both ``(n, d)`` in units of the data.
+        """Return the mean forecasts ``(n, d)`` for ``LEADS[lead]`` months after the fields ``now``.
 
-        ``before`` are the fields ``BEFORE`` months earlier; ``season`` ``(n,)`` is the month of the year, 0
-        to 11, that is forecast.
+        ``before`` ``(n, d)`` are the fields ``BEFORE`` months before ``now``. ``season`` ``(n,)`` is the
+        calendar month of the forecast, 0 to 11. Fields are in the units of the data.
         """
         if LEADS[lead] == 0:
             return self.normals[season]
@@ -79,7 +84,7 @@ class Base:
         return self.normals[season] + (ahead @ self.eofs.T + left) / self.root
 
     def _terms(self, state: np.ndarray, before: np.ndarray, origin: np.ndarray) -> np.ndarray:
-        """What the ridge sees: the leading amplitudes now, before, and times the seasonal cycle."""
+        """Return the inputs of the ridge: amplitudes now and before, and now times the seasonal cycle."""
         earlier = (before - self.normals[(origin - BEFORE) % 12]) * self.root @ self.eofs
         now, earlier = (amplitudes[:, :MENDED] / self.deviations[:MENDED] for amplitudes in (state, earlier))
         angle = (2 * np.pi * origin / 12)[:, None]
@@ -87,12 +92,15 @@ class Base:
 
 
 def seasons(months: np.ndarray) -> np.ndarray:
-    """Month of the year, 0 to 11, of ``datetime64[M]``."""
+    """Return the calendar month, 0 to 11, of ``datetime64[M]`` values."""
     return months.astype(int) % 12
 
 
 def gapless(fields: Fields, grid: Grid) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """``(first, values, fresh)``: blocks ``(n, d)`` of the used cells, ``fresh`` where rows are new."""
+    """Yield ``(first, values, fresh)``: first row of a block, its values ``(n, d)``, and which rows are new.
+
+    Each block repeats the last rows of the block before, so that every pair of origin and target lies in one.
+    """
     before = BEFORE + max(LEADS)
     for first, values in fields.blocks(before):
         fresh = np.arange(len(values)) >= (0 if first == 0 else before)
@@ -100,9 +108,10 @@ def gapless(fields: Fields, grid: Grid) -> Iterator[tuple[int, np.ndarray, np.nd
 
 
 def pairs(first: int, values: np.ndarray, fresh: np.ndarray, lead: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows ``(origin, aim)`` of a block, ``lead`` months apart, whole, with a whole field ``BEFORE`` earlier.
+    """Return rows ``(origin, target)`` of a block, ``lead`` months apart, whose fields have no gap.
 
-    Each pair of a file comes once: with the block in which its aim is fresh.
+    The field ``BEFORE`` months before the origin has no gap either. Each pair of a file is returned once,
+    with the block in which the target row is new.
     """
     whole = np.isfinite(values).all(axis=1)
     aim = np.flatnonzero(whole & fresh)
@@ -115,9 +124,10 @@ def pairs(first: int, values: np.ndarray, fresh: np.ndarray, lead: int) -> tuple
 def forecasts(
     fields: Fields, grid: Grid, start: int = 0
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-    """``(lead, now, before, aims, season)``: whole fields ``(n, d)``, a block of months and a lead at a time.
+    """Yield ``(lead, now, before, targets, season)``, for one block of months and one lead at a time.
 
-    Every month from row ``start`` on that has no gap is an aim once a lead.
+    ``now``, ``before`` and ``targets`` are fields ``(n, d)`` without gaps. Every month without a gap from row
+    ``start`` on is a target once for each lead.
     """
     for first, values, fresh in gapless(fields, grid):
         season = seasons(fields.months[first : first + len(values)])
@@ -130,9 +140,9 @@ def forecasts(
 
 
 def fit_base(fields: Fields, grid: Grid) -> Base:
-    """Four passes over the file: normals, inverse model, ridge on its errors, law of what is left.
+    """Fit the base in four passes over the file: climatology, inverse model, ridge and error distribution.
 
-    Raises ``BasinError`` where fewer than :data:`FEWEST` months have no gap.
+    Raises ``BasinError`` if fewer than :data:`FEWEST` months have no gap.
     """
     base = _ridge(_inverse_model(fields, grid, _normals(fields, grid)), fields, grid)
     patterns, local = _laws_of_errors(base, fields, grid)
@@ -140,7 +150,7 @@ def fit_base(fields: Fields, grid: Grid) -> Base:
 
 
 def _inverse_model(fields: Fields, grid: Grid, normals: np.ndarray) -> Base:
-    """EOFs, their one-month propagator raised to each lead, and the persistence of what they leave."""
+    """Fit the EOFs, the powers of their one-month propagator, and the damped persistence of the remainder."""
     cells, root = int(grid.mask.sum()), np.sqrt(grid.area)
     moments = {lag: np.zeros((cells, cells)) for lag in sorted({0, 1, *LEADS})}
     counts = dict.fromkeys(moments, 0)
@@ -152,8 +162,8 @@ def _inverse_model(fields: Fields, grid: Grid, normals: np.ndarray) -> Base:
             counts[lag] += len(aim)
     if counts[max(LEADS)] < FEWEST:
         raise BasinError(
-            f"{fields.path}: {counts[max(LEADS)]} pairs of whole months of {fields.name}, expected {FEWEST}; "
-            "fill small gaps or leave out the cells that have them"
+            f"{fields.path}: {counts[max(LEADS)]} pairs of months of {fields.name} without gaps, expected "
+            f"{FEWEST} or more; fill small gaps or leave out the cells that have them"
         )
     covariance = {lag: moments[lag] / counts[lag] for lag in moments}
     count = min(EOFS, cells // 2, counts[0] // 20)
@@ -184,7 +194,7 @@ def _inverse_model(fields: Fields, grid: Grid, normals: np.ndarray) -> Base:
 
 
 def _ridge(base: Base, fields: Fields, grid: Grid) -> Base:
-    """Regress what the inverse model misses on seasonal and older states."""
+    """Fit the ridge regression of the errors of the inverse model on seasonal and earlier states."""
     terms, count = base.ridge.shape[1:]
     gram, cross = np.zeros((len(LEADS), terms, terms)), np.zeros((len(LEADS), terms, count))
     for lead, now, before, aims, season in forecasts(fields, grid):
@@ -199,7 +209,7 @@ def _ridge(base: Base, fields: Fields, grid: Grid) -> Base:
 
 
 def _normals(fields: Fields, grid: Grid) -> np.ndarray:
-    """Mean of each calendar month, (12, d)."""
+    """Compute the mean of each calendar month, (12, d)."""
     total, seen = np.zeros((12, int(grid.mask.sum()))), np.zeros((12, int(grid.mask.sum())))
     for first, values, fresh in gapless(fields, grid):
         season = seasons(fields.months[first : first + len(values)])
@@ -207,12 +217,15 @@ def _normals(fields: Fields, grid: Grid) -> np.ndarray:
         np.add.at(total, season, np.where(finite, values, 0))
         np.add.at(seen, season, finite)
     if (seen < 2).any():
-        raise BasinError(f"{fields.path}: some cells of {fields.name} lack a calendar month; give more years")
+        raise BasinError(
+            f"{fields.path}: a cell of {fields.name} has fewer than 2 values in a calendar month, expected 2 "
+            "or more; give more years"
+        )
     return total / seen
 
 
 def _laws_of_errors(base: Base, fields: Fields, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-    """Patterns V and local variances D of each lead: the leading EOFs of errors in units of their spread."""
+    """Compute patterns V and local variances D of each lead from the leading EOFs of standardised errors."""
     cells = base.normals.shape[1]
     moments, counts = np.zeros((len(LEADS), cells, cells)), np.zeros(len(LEADS))
     for lead, now, before, aims, season in forecasts(fields, grid):

@@ -1,4 +1,4 @@
-"""What the energy learns from: whitened errors of the base with their circumstances, in Parquet shards."""
+"""Training examples of the energy, standardised errors of the base and their context, in Parquet shards."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SHARD = 256
-"""Examples of a shard."""
+"""Number of examples in a shard."""
 
 CONTEXT = 3
 NUMBERS = 3
-"""Sine and cosine of the season, and the lead in years."""
+"""Number of scalar inputs: sine and cosine of the season, and the lead in years."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """n circumstances and, where the field is known, its error; the cells' axis is last.
+    """Examples of n forecasts of fields with d cells: errors of the base and the context they depend on.
 
-    ``error`` y − m ``(n, d)`` and ``context`` ``(n, 3, d)``, the anomalies that are forecast, those of now
-    and those of ``BEFORE`` months before, are in units of the spread; ``numbers`` is ``(n, 3)``, ``lead``
-    ``(n,)`` indexes ``LEADS``.
+    ``error`` ``(n, d)`` is y − m. ``context`` ``(n, 3, d)`` holds three anomalies: the mean forecast, the
+    field at the origin and the field ``BEFORE`` months before. Both are in units of the spread. ``numbers``
+    ``(n, 3)`` are the scalar inputs, and ``lead`` ``(n,)`` is the index of the lead in ``LEADS``.
     """
 
     error: np.ndarray
@@ -48,10 +48,10 @@ COLUMNS = tuple(Examples.__dataclass_fields__)
 def examples(
     base: Base, now: np.ndarray, before: np.ndarray, season: np.ndarray, lead: int
 ) -> tuple[Examples, np.ndarray]:
-    """Circumstances of fields ``LEADS[lead]`` months ahead, errors left at zero, and their means (n, d).
+    """Return examples of forecasts ``LEADS[lead]`` months ahead, with errors of zero, and their means (n, d).
 
-    ``now`` and ``before`` are fields ``(n, d)`` in units of the data, ``season`` ``(n,)`` is the month of the
-    year, 0 to 11, that is forecast. At lead 0 the law is that of the season alone.
+    ``now`` and ``before`` are fields ``(n, d)`` in the units of the data. ``season`` ``(n,)`` is the calendar
+    month of the forecast, 0 to 11. At lead 0 the forecast depends on the season alone.
     """
     ahead = LEADS[lead]
     origin = (season - ahead) % 12
@@ -70,7 +70,7 @@ def examples(
 
 
 def known_examples(base: Base, fields: Fields, grid: Grid, start: int = 0) -> Iterator[Examples]:
-    """Every lead of every month from row ``start`` on without a gap, in blocks."""
+    """Yield blocks of examples with known errors, for every lead and gapless month from ``start`` on."""
     for lead, now, before, aims, season in forecasts(fields, grid, start):
         found, mean = examples(base, now, before, season, lead)
         found.error[:] = (aims - mean) / base.spread[lead]
@@ -78,7 +78,10 @@ def known_examples(base: Base, fields: Fields, grid: Grid, start: int = 0) -> It
 
 
 def write_shards(found: Iterator[Examples], folder: Path) -> int:
-    """Write examples to ``folder`` in shards of :data:`SHARD`, the last one shorter; return their number."""
+    """Write examples to ``folder`` in shards of :data:`SHARD` and return the number of shards.
+
+    The last shard may be shorter.
+    """
     import pyarrow.parquet as pq
 
     folder.mkdir(parents=True)
@@ -96,7 +99,7 @@ def write_shards(found: Iterator[Examples], folder: Path) -> int:
 
 
 def from_table(table: "pa.Table") -> Examples:
-    """The examples of an Arrow table of :func:`write_shards`, float32."""
+    """Return the examples of an Arrow table that :func:`write_shards` wrote, in float32."""
 
     def column(name: str) -> np.ndarray:
         rows = table.column(name).combine_chunks()

@@ -1,4 +1,4 @@
-"""A fit from a file to a model: shards, training that survives its workers, weights from later months."""
+"""Fit of a field model to a file: training shards, training of the energy, and weights on later months."""
 
 import hashlib
 import json
@@ -17,19 +17,22 @@ from tasks.runtime.files import atomic_write, remove
 from tasks.runtime.parallel import Progress, silent
 
 JUDGED = 0.2
-"""Share of the months, the last ones, that judge the energy and do not train it."""
+"""Share of the latest months, which are not used to train the energy but to choose its weights."""
 
 
 def fit(fields: Fields, settings: Settings, out: Path, progress: Progress = silent) -> FieldModel:
     """Fit a model to all months of ``fields`` and write it to the folder ``out``.
 
-    The energy learns from the first four fifths; the others give its weight and the base's inflation; then
-    the base is fitted again on all. What is under way lies in ``out`` beside it, ``.NAME.work``, under a name
-    made of data and settings: a fit that was killed goes on at its last epoch, to the same bits.
+    The energy is trained on the first four fifths of the months. Its weights and the inflation of the base's
+    variances are estimated on the others. Then the base is refitted to all months. Intermediate files are
+    kept in a folder ``.NAME.work`` beside ``out``, under a hash of data and settings. If a fit was
+    interrupted, the same call resumes it at the last epoch, with results identical to the last bit.
     """
     out = out.absolute()
     if out.exists() and not (out / "model.json").is_file() and (out.is_file() or any(out.iterdir())):
-        raise BasinError(f"{out} holds something else; give a new folder for the model")
+        raise BasinError(
+            f"{out} holds something else than a model of fields; give a new folder for the model"
+        )
     grid = fields.used()
     start = int(len(fields.months) * (1 - JUDGED))
     early = fields.until(fields.months[start - 1])
@@ -38,7 +41,7 @@ def fit(fields: Fields, settings: Settings, out: Path, progress: Progress = sile
     name = _name(fields, settings)
     shards = work / name / "shards"
     if not shards.exists():
-        remove(work)  # of other data or settings
+        remove(work)  # files of other data or settings
         with atomic_write(shards) as (temporary,):
             progress("shards", 0, 1)
             write_shards(known_examples(base, early, grid), temporary)
@@ -57,7 +60,7 @@ def fit(fields: Fields, settings: Settings, out: Path, progress: Progress = sile
 
 
 def _name(fields: Fields, settings: Settings) -> str:
-    """A hash of what the fit depends on."""
+    """Return a hash of the data and settings of a fit."""
     digest = hashlib.sha256(json.dumps([asdict(settings), LEADS, fields.name]).encode())
     for axis in (fields.months.astype(int), fields.lat, fields.lon):
         digest.update(np.ascontiguousarray(axis).tobytes())

@@ -1,4 +1,4 @@
-"""A fitted law of fields: forecasts, samples, energies and missing cells."""
+"""Fitted model of monthly fields, with forecasts, samples, energies and the filling of missing cells."""
 
 import math
 from dataclasses import asdict, dataclass, replace
@@ -21,22 +21,22 @@ from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, write_json
 
 STEPS = 8
-"""Of the transport that samples; its error is far below the spread of the samples."""
+"""Number of integration steps of a sample. Their error is far below the spread of the samples."""
 
 BLOCK = 512
-"""Fields whose energy or transport is computed at a time."""
+"""Number of fields for which energies or samples are computed at once."""
 
 ANGLES = 4
-"""Noise levels at which an example of the validation months is looked at."""
+"""Number of noise levels at which each example of the validation months is evaluated."""
 
 FORMAT = 1
 
 
 @dataclass(frozen=True)
 class FieldModel:
-    """The base, refitted on all months, tilted by ``weights[lead]`` times the energy.
+    """Base, refitted to all months, tilted by ``weights[lead]`` times the energy.
 
-    ``first`` and ``last`` are the months it was fitted on.
+    ``first`` and ``last`` are the first and the last month of the fit.
     """
 
     name: str
@@ -48,16 +48,16 @@ class FieldModel:
     energy: FieldEnergy
     weights: tuple[float, ...]
     known: np.ndarray
-    """Energies of the months of the fit, ascending."""
+    """Energies of the months of the fit, in ascending order."""
 
     @cached_property
     def laws(self) -> Laws:
         return Laws(self.base)
 
     def forecast(self, fields: Fields, origin: np.datetime64, lead: int, draws: int, seed: int) -> "Forecast":
-        """The law of the field ``LEADS[lead]`` months after ``origin``, of which ``draws`` samples.
+        """Forecast the field ``LEADS[lead]`` months after ``origin``, with ``draws`` samples.
 
-        Raises ``BasinError`` where the file lacks the fields of ``origin`` or ``BEFORE`` months before.
+        Raises ``BasinError`` if the file lacks the field of ``origin`` or that of ``BEFORE`` months before.
         """
         now = self._whole(fields, origin)
         before = self._whole(fields, origin - BEFORE)
@@ -66,22 +66,23 @@ class FieldModel:
         return self._law(found, mean[0], aim, draws, seed)
 
     def sample(self, month: int, draws: int, seed: int) -> "Forecast":
-        """Fields of the calendar month ``month``, 1 to 12, as they may come in any year."""
+        """Draw fields of the calendar month ``month``, 1 to 12, without knowledge of earlier months."""
         nothing = np.zeros((1, self.base.normals.shape[1]))
         found, mean = examples(self.base, nothing, nothing, np.array([month - 1]), 0)
         return self._law(found, mean[0], None, draws, seed)
 
     def energies(self, fields: Fields) -> tuple[np.ndarray, np.ndarray]:
-        """Energy of each month, low for what is usual; NaN where cells are missing; ``(n,)``.
+        """Return the energy of each month and the share of the months of the fit with at least that energy.
 
-        Beside it the share of the months of the fit with at least that energy: .01 is one in a hundred.
+        Both are ``(n,)`` and NaN for months with missing cells. Usual fields have a low energy. A share of
+        0.01 means that one month in a hundred was at least as unusual.
         """
         energy = self.of_months(fields)
         rarer = 1 - np.searchsorted(self.known, energy) / len(self.known)
         return energy, np.where(np.isfinite(energy), rarer, np.nan)
 
     def of_months(self, fields: Fields) -> np.ndarray:
-        """Energy of each month, NaN where cells are missing, ``(n,)``."""
+        """Return the energy of each month ``(n,)``, NaN for months with missing cells."""
         energy = np.full(len(fields.months), np.nan)
         for first, values in fields.blocks():
             cells = values[:, self.grid.mask]
@@ -93,15 +94,18 @@ class FieldModel:
     def fill(
         self, values: np.ndarray, month: np.datetime64, noise: float = 0.0
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The field ``(d,)`` of a month whose ``values`` ``(d,)`` are NaN where missing, and its spread.
+        """Fill the missing cells of a month; return the field ``(d,)`` and its standard deviation ``(d,)``.
 
-        Values are known up to ``noise``, a standard deviation; with none they are kept, spread 0. This is the
-        base's law given the values, exactly: chains through the energy filled earlier months no better.
-        Raises ``BasinError`` where nothing is seen.
+        ``values`` ``(d,)`` are NaN where missing. ``noise`` is the standard deviation of their observation
+        errors. If it is 0, observed values are kept and have spread 0. The result is the exact conditional
+        distribution of the base given the values. Sampling with the energy did not fill cells better in a
+        test on earlier months. Raises ``BasinError`` if no cell has a value.
         """
         seen = np.isfinite(values)
         if not seen.any():
-            raise BasinError(f"{month} has no cell with a value to fill the others from")
+            raise BasinError(
+                f"{month} has no cell with a value; expected one or more to fill the others from"
+            )
         mean, spread = self.base.normals[seasons(np.array([month]))[0]], self.base.spread[0]
         law = PatternNormal(
             torch.tensor(self.base.patterns[0] / spread[:, None]),
@@ -113,7 +117,8 @@ class FieldModel:
         gain, root = law.given(there, variance_of_errors.sqrt())
         full = law.patterns @ (gain @ errors)
         variance = (law.patterns @ root).square().sum(1)
-        # What the patterns leave of a seen cell is shared between the cell itself and the error of its value.
+        # The part of an observed value that the patterns do not explain is split between the local variance
+        # of the cell and its observation error.
         share = law.local[there] / (law.local[there] + variance_of_errors)
         unseen = torch.where(there, 0.0, law.local)
         full[there] += share * (errors - full[there])
@@ -141,13 +146,13 @@ class FieldModel:
         return Forecast(month, LEADS[lead], mean, samples)
 
     def tilt(self, given: dict[str, Tensor]) -> WhiteEnergy:
-        """The weighted energy of amplitudes, in the circumstances ``given``."""
+        """Return the weighted energy as a function of amplitudes, for the examples ``given``."""
         energy = white_energy(self.energy, self.laws, given)
         weight = torch.tensor(self.weights, dtype=torch.float32)[given["lead"]]
         return lambda v, angle: weight * energy(v, angle)
 
     def _energy(self, values: np.ndarray, season: np.ndarray) -> np.ndarray:
-        """½ (|z|² + |e − V z|²/D) + F of whole fields ``(n, d)``."""
+        """Return the total energy ½ (|z|² + |e − V z|²/D) + F of fields ``(n, d)`` without gaps."""
         nothing = np.zeros_like(values)
         found, mean = examples(self.base, nothing, nothing, season, 0)
         found.error[:] = (values - mean) / self.base.spread[0]
@@ -158,7 +163,7 @@ class FieldModel:
         return ((z.square().sum(1) + left.sum(1)).double() / 2 + self._tilt(patterns, given)).numpy()
 
     def _tilt(self, errors: Tensor, given: dict[str, Tensor]) -> Tensor:
-        """F at angle 0 of patterns of errors in units of the spread."""
+        """Return the weighted energy F, without noise (angle 0), of pattern errors in units of the spread."""
         with torch.no_grad():
             still = torch.cat([given["numbers"], torch.zeros(len(errors), 1)], 1)
             found: Tensor = self.energy(errors.float(), given["context"], still)
@@ -174,13 +179,16 @@ class FieldModel:
         return values
 
     def check(self, fields: Fields) -> None:
-        """Raise ``BasinError`` where a file has another grid than the model."""
+        """Raise ``BasinError`` if the grid of a file is not that of the model."""
         for axis in ("lat", "lon"):
             if not np.array_equal(getattr(fields, axis), getattr(self.grid, axis)):
-                raise BasinError(f"{fields.path}: its {axis} is not that of the model; fit one to this grid")
+                raise BasinError(
+                    f"{fields.path}: its {axis} is not that of the model; give a file on the grid of the "
+                    "model, or fit a model to this grid"
+                )
 
     def save(self, folder: Path) -> None:
-        """Write a new folder: ``model.json`` and ``model.safetensors``."""
+        """Write ``model.json`` and ``model.safetensors`` to a new folder."""
         folder.mkdir()
         columns = {f"base/{name}": values for name, values in asdict(self.base).items()}
         columns |= {f"grid/{name}": getattr(self.grid, name) for name in ("lat", "lon", "mask")}
@@ -198,7 +206,10 @@ class FieldModel:
 
 @dataclass(frozen=True)
 class Forecast:
-    """The law of a field, of ``month`` or any year's: ``mean`` ``(d,)`` and ``samples`` ``(draws, d)``."""
+    """Forecast distribution of a field, given by its ``mean`` ``(d,)`` and ``samples`` ``(draws, d)``.
+
+    ``month`` is the month of the field, or None for a calendar month of any year.
+    """
 
     month: np.datetime64 | None
     lead: int
@@ -207,9 +218,9 @@ class Forecast:
 
 
 def load_model(folder: Path) -> FieldModel:
-    """What :meth:`FieldModel.save` wrote. Raises ``BasinError`` where the folder holds no such model."""
+    """Load a model that :meth:`FieldModel.save` wrote, or raise ``BasinError`` if the folder holds none."""
     if not folder.is_dir():
-        raise BasinError(f"no folder {folder}; give one that `basin field fit` wrote")
+        raise BasinError(f"no folder {folder}; give a folder that `basin field fit` wrote")
     facts = read_json(folder / "model.json")
     try:
         if facts["format"] != FORMAT:
@@ -227,19 +238,21 @@ def load_model(folder: Path) -> FieldModel:
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise BasinError(
-            f"{folder} holds no model of fields ({reason}); fit one (`basin field fit`)"
+            f"{folder} holds no model of fields ({reason}); fit one with `basin field fit`"
         ) from error
 
 
 def judged(
     base: Base, energy: FieldEnergy, fields: Fields, grid: Grid, start: int, seed: int
 ) -> tuple[np.ndarray, tuple[float, ...]]:
-    """Inflation of the base's variances and weight of the energy, a lead, on the months from row ``start``.
+    """Estimate the inflation of the base's variances and the weight of the energy for each lead.
 
-    The base's errors on the months it was fitted on are too small; its variances are multiplied by the mean
-    square of later ones. The weight w is the regression of what denoising should find on what the energy
-    finds, in both coordinates of :func:`ebm_core.learning.score_matching.denoising_loss`, shrunk by
-    (1 − 1/t²)₊ with the t of its blocks of 24 examples, and held within [0, 1].
+    Both use the months from row ``start`` on, which were not used for training. The base's variances come
+    from errors on the months of its fit, which are too small. They are multiplied by the mean square of the
+    standardised errors on the later months, but at least by 1. The weight is the slope of the regression of
+    the denoising target on the prediction of the energy, in the two terms of
+    :func:`ebm_core.learning.score_matching.denoising_loss`. It is shrunk by max(0, 1 − 1/t²), where t is
+    computed over blocks of 24 examples, and clipped to [0, 1].
     """
     squares, counts = np.zeros(len(LEADS)), np.zeros(len(LEADS))
     for found in known_examples(base, fields, grid, start):
@@ -278,7 +291,7 @@ def _weight(products: Tensor, block: int = 24) -> float:
 
 
 def inflated(base: Base, inflation: np.ndarray) -> Base:
-    """The base with its variances times ``inflation``, one number a lead."""
+    """Return the base with its variances multiplied by ``inflation``, one factor for each lead."""
     return replace(
         base,
         patterns=base.patterns * np.sqrt(inflation)[:, None, None],

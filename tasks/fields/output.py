@@ -1,4 +1,4 @@
-"""Results of the fields' model as NetCDF, whole or not at all."""
+"""Results of the field model, written atomically as NetCDF and CSV."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from tasks.runtime.files import atomic_write
 
 
 def write_forecasts(model: FieldModel, forecasts: list[Forecast], out: Path) -> None:
-    """``mean``, ``spread`` and ``sample`` over lead (months), draw, lat and lon."""
+    """Write ``mean``, ``spread`` and ``sample`` of forecasts over lead (months), draw, lat and lon."""
     spread = np.stack([forecast.samples.std(axis=0) for forecast in forecasts])
     columns = {
         "mean": (("lead", "lat", "lon"), np.stack([forecast.mean for forecast in forecasts])),
@@ -25,7 +25,7 @@ def write_forecasts(model: FieldModel, forecasts: list[Forecast], out: Path) -> 
 
 
 def write_filled(model: FieldModel, fields: Fields, month: np.datetime64, noise: float, out: Path) -> int:
-    """``filled`` and ``spread`` of a month; returns how many cells were filled."""
+    """Write the ``filled`` field of a month and its ``spread``, and return the number of filled cells."""
     seen = fields.month(month)[model.grid.mask]
     filled, spread = model.fill(seen, month, noise)
     columns = {"filled": (("lat", "lon"), filled), "spread": (("lat", "lon"), spread)}
@@ -34,7 +34,10 @@ def write_filled(model: FieldModel, fields: Fields, month: np.datetime64, noise:
 
 
 def write_energies(model: FieldModel, fields: Fields, out: Path) -> list[tuple[str, float, float]]:
-    """CSV of month, energy and share of the fit's months with at least that energy; returns the rows."""
+    """Write a CSV of month, energy and share of the months of the fit with at least that energy.
+
+    Returns the rows.
+    """
     energies, rarer = model.energies(fields)
     rows = [
         (str(month), float(energy), float(share))

@@ -1,4 +1,4 @@
-"""Monthly fields of a NetCDF or Zarr file, read block by block so that memory does not grow with the file."""
+"""Monthly fields of a NetCDF or Zarr file, read in blocks so that memory does not grow with the file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,17 +10,17 @@ import numpy as np
 from tasks.runtime.errors import BasinError
 
 OFTEN = 0.95
-"""A cell is used where it has a value in at least this share of the months."""
+"""A cell is used if it has a value in at least this share of the months."""
 
 FEWEST_MONTHS = 240
 MOST_CELLS = 5_000
 BLOCK = 480
-"""Months read at a time."""
+"""Number of months read at once."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Latitudes and longitudes in degrees, and ``mask`` ``(lat, lon)``, true where a cell is used."""
+    """Latitudes and longitudes in degrees, and ``mask`` ``(lat, lon)``, which is true for cells in use."""
 
     lat: np.ndarray
     lon: np.ndarray
@@ -28,12 +28,12 @@ class Grid:
 
     @property
     def area(self) -> np.ndarray:
-        """cos(latitude) of each cell, mean 1: ``(cells,)``."""
+        """Relative area cos(latitude) of each cell ``(cells,)``, with mean 1."""
         weights = np.broadcast_to(np.cos(np.deg2rad(self.lat))[:, None], self.mask.shape)[self.mask]
         return weights / weights.mean()
 
     def spread(self, cells: np.ndarray) -> np.ndarray:
-        """``(…, cells)`` → ``(…, lat, lon)``, NaN outside the mask."""
+        """Put cells ``(…, cells)`` on the grid ``(…, lat, lon)``, with NaN outside the mask."""
         whole = np.full((*cells.shape[:-1], *self.mask.shape), np.nan)
         whole[..., self.mask] = cells
         return whole
@@ -41,19 +41,19 @@ class Grid:
 
 @dataclass(frozen=True)
 class Fields:
-    """An open file: one field a month, none missing in between."""
+    """Open file with one field for each month, without missing months."""
 
     path: Path
     name: str
     units: str
     months: np.ndarray
-    """``datetime64[M]``, ascending by one."""
+    """Consecutive months, ``datetime64[M]``."""
     lat: np.ndarray
     lon: np.ndarray
     _variable: Any
 
     def until(self, month: np.datetime64 | None) -> "Fields":
-        """The months up to and with ``month``."""
+        """Return the fields up to and including ``month``."""
         return self if month is None else replace(self, months=self.months[: self.position(month) + 1])
 
     @property
@@ -61,35 +61,37 @@ class Fields:
         return f"{self.months[0]} to {self.months[-1]}"
 
     def position(self, month: np.datetime64) -> int:
-        """Row of a month; raises ``BasinError`` where the file has none."""
+        """Return the row of a month, or raise ``BasinError`` if the file does not have it."""
         if not self.months[0] <= month <= self.months[-1]:
-            raise BasinError(f"{self.path} has {self.span}, not {month}; give a month within")
+            raise BasinError(f"{self.path} has {self.span}, not {month}; give a month of the file")
         return int((month - self.months[0]).astype(int))
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        """Rows ``start`` to ``stop``, float64 ``(n, lat, lon)``, NaN where nothing was observed."""
+        """Read the rows from ``start`` to before ``stop`` as float64 ``(n, lat, lon)``, NaN where missing."""
         try:
             values = np.asarray(self._variable[start:stop].values, dtype=np.float64)
-        except Exception as error:  # damaged chunks raise whatever the library below raises
+        except Exception as error:  # the errors of a damaged chunk depend on its compression library
             reason = " ".join(str(error).split())[:200]
-            raise BasinError(f"{self.path}: months {start} to {stop} cannot be read: {reason}") from error
+            raise BasinError(
+                f"{self.path}: the fields {start} to {stop} cannot be read ({reason}); get the file again"
+            ) from error
         if np.isinf(values).any():
-            raise BasinError(f"{self.path}: {self.name} holds infinite values; mark what is missing as NaN")
+            raise BasinError(f"{self.path}: {self.name} has infinite values; write missing values as NaN")
         return values
 
     def month(self, month: np.datetime64) -> np.ndarray:
-        """The field of a month, ``(lat, lon)``."""
+        """Return the field of a month, ``(lat, lon)``."""
         at = self.position(month)
         return self.read(at, at + 1)[0]
 
     def blocks(self, before: int = 0) -> Iterator[tuple[int, np.ndarray]]:
-        """``(first, values)``: all rows in blocks, each after the last ``before`` rows of the one ahead."""
+        """Yield all rows in blocks ``(first row, values)``, each with the ``before`` rows that precede it."""
         for start in range(0, len(self.months), BLOCK):
             first = max(0, start - before)
             yield first, self.read(first, min(start + BLOCK, len(self.months)))
 
     def used(self) -> Grid:
-        """The grid of the cells that have values often enough."""
+        """Return the grid with a mask of the cells that have values in at least ``OFTEN`` of the months."""
         seen = np.zeros((len(self.lat), len(self.lon)))
         for _, values in self.blocks():
             seen += np.isfinite(values).sum(axis=0)
@@ -108,7 +110,7 @@ class Fields:
 
 
 def open_fields(path: Path, variable: str | None = None) -> Fields:
-    """Open NetCDF or Zarr with the dimensions time, lat, lon. Raises ``BasinError`` on anything else."""
+    """Open a NetCDF or Zarr file with the dimensions time, lat and lon, or raise ``BasinError``."""
     import pandas as pd
     import xarray as xr
 
@@ -116,12 +118,12 @@ def open_fields(path: Path, variable: str | None = None) -> Fields:
         raise BasinError(f"no file {path}; give a NetCDF file or Zarr folder with time, lat and lon")
     try:
         store = {"engine": "zarr", "consolidated": False} if path.is_dir() else {"engine": "h5netcdf"}
-        # Seconds, because nanoseconds end in 2262.
+        # In seconds, because times in nanoseconds end in 2262.
         data = xr.open_dataset(path, decode_times=xr.coders.CFDatetimeCoder(time_unit="s"), **store)
-    except Exception as error:  # each backend has errors of its own
+    except Exception as error:  # the type of the error depends on the backend
         raise BasinError(
-            f"{path} cannot be read as {'Zarr' if path.is_dir() else 'NetCDF 4'}: "
-            f"{' '.join(str(error).split())[:160]}"
+            f"{path} cannot be read as {'Zarr' if path.is_dir() else 'NetCDF 4'} "
+            f"({' '.join(str(error).split())[:160]}); give a NetCDF 4 file or a Zarr folder"
         ) from error
     data = data.rename(
         {long: short for long, short in (("latitude", "lat"), ("longitude", "lon")) if long in data.variables}
@@ -129,30 +131,36 @@ def open_fields(path: Path, variable: str | None = None) -> Fields:
     fit = [str(name) for name, values in data.data_vars.items() if set(values.dims) == {"time", "lat", "lon"}]
     if variable is None and len(fit) != 1:
         found = ", ".join(fit) or "none"
-        raise BasinError(f"{path}: expected one variable over time, lat and lon, found {found}; name it")
+        raise BasinError(
+            f"{path}: expected one variable with dimensions time, lat and lon, found {found}; give the name "
+            "of one with --variable"
+        )
     name = variable or fit[0]
     if name not in fit:
         raise BasinError(
-            f"{path}: no variable {name} over time, lat and lon; there is {', '.join(fit) or 'none'}"
+            f"{path}: no variable {name} with dimensions time, lat and lon; found {', '.join(fit) or 'none'}"
         )
     values = data[name].transpose("time", "lat", "lon")
     if values.dtype.kind not in "fiu":
-        raise BasinError(f"{path}: {name} is {values.dtype}, expected numbers")
+        raise BasinError(f"{path}: {name} is of type {values.dtype}, expected numbers; give another variable")
     lat, lon = np.asarray(data["lat"].values, float), np.asarray(data["lon"].values, float)
     if not (np.isfinite(lat).all() and np.isfinite(lon).all() and (np.abs(lat) <= 90).all()):
-        raise BasinError(f"{path}: lat and lon must be degrees, lat within ±90")
+        raise BasinError(f"{path}: expected finite lat and lon in degrees, lat within ±90; correct them")
     if not data["time"].size:
-        raise BasinError(f"{path}: no months")
+        raise BasinError(f"{path}: no months; expected at least {FEWEST_MONTHS}")
     try:
         months = pd.DatetimeIndex(data["time"].values).to_period("M").to_numpy(dtype="datetime64[M]")
     except (TypeError, ValueError) as error:
-        raise BasinError(f"{path}: time is not of the standard calendar: {error}") from error
+        raise BasinError(
+            f"{path}: time is not in the standard calendar ({error}); convert it to that calendar"
+        ) from error
     steps = np.diff(months).astype(int)
     if (steps != 1).any():
         at = int(np.flatnonzero(steps != 1)[0])
         raise BasinError(
-            f"{path}: {months[at + 1]} follows {months[at]}; expected one field for every month in order"
+            f"{path}: {months[at + 1]} follows {months[at]}; expected one field for every month, in order; "
+            "add missing months with NaN values"
         )
     if len(months) < FEWEST_MONTHS:
-        raise BasinError(f"{path}: {len(months)} months, expected at least {FEWEST_MONTHS}")
+        raise BasinError(f"{path}: {len(months)} months, expected at least {FEWEST_MONTHS}; give more years")
     return Fields(path, name, str(values.attrs.get("units", "")), months, lat, lon, values)

@@ -1,4 +1,4 @@
-"""The convolutional energy of a field in its circumstances, over the amplitudes of the base's patterns."""
+"""Convolutional energy of a forecast error given its context, as a function of the pattern amplitudes."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,7 +13,7 @@ from tasks.fields.examples import CONTEXT, NUMBERS, Examples
 
 
 class Laws:
-    """The base's Gaussian laws of errors in units of the spread, one a lead, float32 on ``device``."""
+    """Gaussian error distributions of the base for each lead, in units of the spread, as float32."""
 
     def __init__(self, base: Base, device: torch.device | str = "cpu") -> None:
         spread = base.spread
@@ -26,11 +26,11 @@ class Laws:
         ]
 
     def amplitudes(self, error: Tensor, lead: Tensor) -> Tensor:
-        """Errors ``(n, d)`` in units of the spread → z ``(n, k)``, N(0, I) under the base."""
+        """Map errors ``(n, d)`` in units of the spread to amplitudes z ``(n, k)``, N(0, I) under the base."""
         return self._by_lead(error, lead, [law.amplitudes for law in self.laws])
 
     def colour(self, z: Tensor, lead: Tensor) -> Tensor:
-        """z → the patterns of the errors, in units of the spread."""
+        """Map amplitudes z ``(n, k)`` to the pattern part of errors ``(n, d)``, in units of the spread."""
         return self._by_lead(z, lead, [law.colour for law in self.laws])
 
     def _by_lead(self, rows: Tensor, lead: Tensor, maps: Sequence[Callable[[Tensor], Tensor]]) -> Tensor:
@@ -43,13 +43,13 @@ class Laws:
 
 
 def new_energy(mask: np.ndarray, width: int, seed: int) -> FieldEnergy:
-    """An untrained energy: zero everywhere, so that the tilted law is its base."""
+    """Return an untrained energy, which is zero everywhere, so that the tilted distribution is the base."""
     generator = torch.Generator().manual_seed(seed)
     return FieldEnergy(torch.from_numpy(mask), CONTEXT, NUMBERS + 1, width, generator)
 
 
 def tensors(found: Examples) -> dict[str, Tensor]:
-    """The columns of examples as float32 tensors, ``lead`` as integers."""
+    """Return the columns of examples as tensors, ``lead`` as integers and the others as float32."""
     columns = {
         name: torch.tensor(np.ascontiguousarray(getattr(found, name)), dtype=torch.float32)
         for name in ("error", "context", "numbers")
@@ -58,7 +58,7 @@ def tensors(found: Examples) -> dict[str, Tensor]:
 
 
 def white_energy(energy: nn.Module, laws: Laws, given: dict[str, Tensor]) -> WhiteEnergy:
-    """F(v, φ) of amplitudes v ``(n, k)`` in the circumstances ``given``, row by row."""
+    """Return F(v, φ) as a function of amplitudes v ``(n, k)`` and angles, in the context ``given``."""
 
     def at(v: Tensor, angle: Tensor) -> Tensor:
         numbers = torch.cat([given["numbers"], angle[:, None]], 1)

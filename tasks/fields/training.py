@@ -1,7 +1,8 @@
-"""Denoising score matching under Ray Train: shards streamed by Ray Data, a checkpoint every epoch.
+"""Training of the field energy by denoising score matching on Ray Train, with a checkpoint every epoch.
 
-The ranks are part of what is fitted, as the batch is: the same ranks give the same bits on any CPUs.
-Each reads its own shards, in an order drawn from the seed, the epoch and the rank.
+Ray Data streams the shards. Each rank reads its own shards, in an order drawn from the seed, the epoch and
+the rank. Results depend on the number of ranks, as on the batch size. With the same number of ranks they are
+identical to the last bit on any CPUs.
 """
 
 import copy
@@ -34,19 +35,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH = 64
-"""Examples of an optimiser step, over all ranks."""
+"""Number of examples in an optimiser step, over all ranks."""
 
 WINDOW = 4
-"""Shards whose rows are shuffled together."""
+"""Number of shards whose rows are shuffled together."""
 
 BLOCK = 4
-"""Windows that a task of Ray Data reads, one after another."""
+"""Number of windows that a task of Ray Data reads, one after another."""
 
 AHEAD = 64 * 2**20
-"""Bytes that Ray Data may read ahead of a rank."""
+"""Largest number of bytes that Ray Data reads in advance for a rank."""
 
 DECAY = 0.99
-"""Of the moving average of the parameters, a step: the average is what is kept."""
+"""Decay at each step of the moving average of the parameters. The fit returns the average."""
 
 CHECKPOINT = "state.safetensors"
 EPOCH = "epoch.json"
@@ -54,7 +55,7 @@ EPOCH = "epoch.json"
 
 @dataclass(frozen=True)
 class Settings:
-    """How a fit is trained; all of it is part of the fit's name."""
+    """Settings of the training. They are part of the hash that identifies a fit."""
 
     epochs: int = 20
     width: int = 16
@@ -68,11 +69,11 @@ def train(
     shards: Path, folder: Path, name: str, mask: np.ndarray, base: Base, settings: Settings,
     progress: Progress = silent,
 ) -> FieldEnergy:  # fmt: skip
-    """The energy fitted to ``shards``; checkpoints go to ``folder/name``, and a fit stopped there goes on.
+    """Train an energy on ``shards``, with checkpoints in ``folder/name``.
 
-    A worker that dies is started again from the last checkpoint, at most ``RETRIES`` times; a later call with
-    the same name does the same in a new process. Raises ``BasinError`` where the shards hold less than a
-    batch or the workers keep dying.
+    If a worker fails, training restarts from the last checkpoint, at most ``RETRIES`` times. A later call
+    with the same name also resumes from the last checkpoint. Raises ``BasinError`` if there are too few
+    shards or the workers keep failing.
     """
     import ray
     from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
@@ -80,19 +81,22 @@ def train(
 
     files = sorted(str(path.resolve()) for path in shards.glob("*.parquet"))
     if len(files) <= settings.ranks:
-        raise BasinError(f"{len(files)} shards of {SHARD} fields, expected more than {settings.ranks} ranks")
+        raise BasinError(
+            f"{shards}: {len(files)} shards of {SHARD} examples, expected more than the {settings.ranks} "
+            "ranks; give a file with more months"
+        )
     connect()
     gpus = ray.cluster_resources().get("GPU", 0) >= settings.ranks
     trainer = TorchTrainer(
         _train_rank,
         train_loop_config={
-            "files": files[:-1],  # the last is shorter: ranks take the same number of steps
+            "files": files[:-1],  # without the last, which is shorter, so that all ranks make as many steps
             "mask": mask,
             "base": base,
             "settings": asdict(settings),
             "epoch": str(folder.resolve() / EPOCH),
         },
-        # Less than a core a rank, so that Ray Data has one to read with on two cores.
+        # Half a core for each rank, so that Ray Data can read on a machine with two cores.
         scaling_config=ScalingConfig(
             num_workers=settings.ranks,
             use_gpu=gpus,
@@ -111,8 +115,11 @@ def train(
             result = trainer.fit()
     except ray.train.TrainingFailedError as error:
         reason = " ".join(str(error).split())[-300:]
-        raise BasinError(f"the training of the fields' energy failed: {reason}") from error
-    assert result.checkpoint is not None  # of the last epoch
+        raise BasinError(
+            f"the training of the field energy failed: {reason}; run it again to resume from the last "
+            "checkpoint"
+        ) from error
+    assert result.checkpoint is not None  # the checkpoint of the last epoch
     with result.checkpoint.as_directory() as at:
         state = load_checkpoint(Path(at) / CHECKPOINT)
     assert state is not None
@@ -122,7 +129,7 @@ def train(
 
 
 def _train_rank(config: dict[str, Any]) -> None:
-    """What each rank runs: epochs from the last checkpoint on, gradients averaged by DDP."""
+    """Train one rank from the last checkpoint on, with gradients averaged over ranks by DDP."""
     from ray import train as ray_train
     from ray.train.torch import get_device, prepare_model
 
@@ -174,7 +181,9 @@ def _train_rank(config: dict[str, Any]) -> None:
             total += loss.detach() / steps
         metrics = {"epoch": epoch + 1, "loss": float(total)}
         if not math.isfinite(metrics["loss"]):
-            raise FloatingPointError(f"the loss is {metrics['loss']} in epoch {epoch + 1}")
+            raise FloatingPointError(
+                f"the loss is {metrics['loss']} in epoch {epoch + 1}; try a smaller learning_rate"
+            )
         if rank:
             ray_train.report(metrics)
             continue
@@ -189,11 +198,11 @@ def _train_rank(config: dict[str, Any]) -> None:
 
 
 def batches(files: list[str], batch: int, epochs: range, key: list[int]) -> Iterator[dict[str, Tensor]]:
-    """Full batches of the shards, epoch after epoch, in an order drawn from ``key`` and the epoch.
+    """Yield full batches of the shards for all epochs, in an order drawn from ``key`` and the epoch.
 
-    Ray Data streams windows of :data:`WINDOW` shards, read and shuffled by its tasks; its own reader of
-    Parquet takes twenty times longer for small files, and one execution serves all epochs because it takes
-    seconds to start.
+    Tasks of Ray Data read and shuffle windows of :data:`WINDOW` shards. They read the files themselves,
+    because Ray Data's Parquet reader takes twenty times longer for small files. One execution covers all
+    epochs, because an execution takes seconds to start.
     """
     import ray
 
@@ -214,7 +223,7 @@ def batches(files: list[str], batch: int, epochs: range, key: list[int]) -> Iter
 
 
 def _window(batch: dict[str, np.ndarray]) -> Iterator["pa.Table"]:
-    """The rows of a window's shards, shuffled."""
+    """Yield the shuffled rows of the shards of each window."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -232,7 +241,7 @@ def _last_state(checkpoint: Any) -> dict[str, Any] | None:
 
 @contextmanager
 def _told(epoch: Path, epochs: int, progress: Progress) -> Iterator[None]:
-    """Tell ``progress`` of the epochs that the first rank has ended."""
+    """Report to ``progress`` how many epochs the first rank has finished."""
     over = threading.Event()
 
     def watch() -> None:

@@ -1,1 +1,1 @@
-"""Forecasters that are tilted or compared with, by what they forecast."""
+"""Classical and neural forecasters, which serve as bases of tilts and as peers."""

@@ -1,4 +1,4 @@
-"""Mixture density network, the neural peer: same inputs, seeds, batches and stopping as the tilt."""
+"""Mixture density network, the neural peer, with the inputs, seeds, batches and stopping rule of the tilt."""
 
 import math
 from typing import Any
@@ -12,10 +12,11 @@ COMPONENTS = 4
 
 
 class MixtureDensityNetwork(nn.Module):
-    """p(y|x) = Σⱼ πⱼ(x) N(y; μⱼ(x), σⱼ(x)), four components, ``seeds`` networks in one batch.
+    """Mixture density network p(y|x) = Σⱼ πⱼ(x) N(y; μⱼ(x), σⱼ(x)) with four components.
 
-    The outputs are a tanh network plus a linear path from the inputs, so that it can follow an input that
-    is itself a volatility. Works on a standardised target. Reference: Bishop (1994), NCRG/94/004.
+    The outputs are the sum of a tanh network and a linear map of the inputs, so that they can follow an input
+    that is itself a volatility. The target must be standardised. ``seeds`` networks are computed in one
+    batch. Reference: Bishop (1994), Mixture density networks, NCRG/94/004.
     """
 
     def __init__(self, inputs: int, hidden: int, seeds: int, generator: torch.Generator) -> None:
@@ -32,20 +33,20 @@ class MixtureDensityNetwork(nn.Module):
         self.bias = nn.Parameter(0.3 * normal(seeds, 1, 3 * COMPONENTS))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """``(log π, μ, σ)``, each ``(seeds, n, components)``."""
+        """Return ``(log π, μ, σ)``, each ``(seeds, n, components)``."""
         hidden = torch.tanh(x @ self.inner_weight + self.inner_bias)
         out = hidden @ self.outer_weight + x @ self.linear_weight + self.bias
         logits, loc, log_scale = out.split(COMPONENTS, dim=-1)
         return torch.log_softmax(logits, -1), loc, torch.exp(log_scale.clamp(-5, 5))
 
     def log_prob(self, y: Tensor, x: Tensor) -> Tensor:
-        """Log density, ``(seeds, n)``."""
+        """Return the log density ``(seeds, n)`` of targets y ``(n,)`` given inputs x ``(n, inputs)``."""
         log_pi, loc, scale = self(x)
         return torch.logsumexp(log_pi + torch.distributions.Normal(loc, scale).log_prob(y[:, None]), -1)
 
 
 def fit_mdn(network: MixtureDensityNetwork, y: Tensor, x: Tensor, **options: Any) -> Fit:
-    """Maximum likelihood with ``ebm_core.fit_seeds``, so optimiser, batches and stopping are the tilt's."""
+    """Fit by maximum likelihood with ``ebm_core.fit_seeds``, which also trains the tilt."""
     return fit_seeds(
         network, lambda n, rows: -n.log_prob(y[rows], x[rows]), len(y), device=x.device, **options
     )

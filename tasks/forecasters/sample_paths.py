@@ -1,4 +1,4 @@
-"""Sample paths of many series together: bootstraps of past moves, their peers, and scores of the paths."""
+"""Joint sample paths of several series: bootstraps of past changes, peers, and scores of the paths."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,38 +14,42 @@ Array = NDArray[np.float64]
 Kind = Literal["price", "level"]
 
 SCORED_LEVELS = np.arange(1, 20) / 20
-"""Quantiles .05, .10 … .95 of GluonTS's evaluator."""
+"""Levels .05, .10 … .95 of the scored quantiles, as in the evaluator of GluonTS."""
 
 LOCAL_ROWS = 1000
-"""Rows that AutoTheta and AutoETS are fitted to: cost grows with them, and no trend should be older."""
+"""Number of latest rows to which AutoTheta and AutoETS are fitted. More rows cost time without benefit."""
 
 SHORTEST = 60
-"""Rows below which no volatility can be filtered."""
+"""Smallest number of rows of a history, needed to estimate a volatility."""
 
 
 def moves(values: Array, kind: Kind) -> Array:
-    """Δ log of prices, Δ of levels: shape ``(rows − 1, series)`` from ``(rows, series)``.
+    """Return the changes ``(rows − 1, series)`` of values ``(rows, series)``: Δlog of prices, Δ of levels.
 
-    Raises :class:`BasinError` naming the row and column of a value that is missing or, for a price, not
-    positive, and where there are fewer than ``SHORTEST`` rows.
+    Raises :class:`BasinError` if there are fewer than ``SHORTEST`` rows, or if a value is missing or a price
+    is not positive. The message names its row and series.
     """
     if values.ndim != 2 or len(values) < SHORTEST:
         raise BasinError(
-            f"paths: a history of shape {values.shape}; expected (rows, series) with at least {SHORTEST} rows"
+            f"paths: the history has shape {values.shape}, expected (rows, series) with at least {SHORTEST} "
+            "rows; give a longer history"
         )
     bad = ~np.isfinite(values) | ((values <= 0) if kind == "price" else False)
     if bad.any():
         row, column = np.argwhere(bad)[0]
         raise BasinError(
             f"paths: row {row}, series {column} is {values[row, column]}; expected a "
-            f"{'positive' if kind == 'price' else 'finite'} number; drop or mend the row"
+            f"{'positive' if kind == 'price' else 'finite'} number; drop or correct the row"
         )
     change: Array = np.diff(np.log(values) if kind == "price" else values, axis=0)
     return change
 
 
 def follow(origin: Array, steps: Array, kind: Kind) -> Array:
-    """Paths from the last observed row ``(series,)`` along ``steps`` ``(samples, horizon, series)``."""
+    """Return paths that start at ``origin`` ``(series,)`` and change by ``steps``.
+
+    Steps and paths are ``(samples, horizon, series)``.
+    """
     total = steps.cumsum(axis=1)
     path: Array = origin * np.exp(total) if kind == "price" else origin + total
     return path
@@ -53,11 +57,11 @@ def follow(origin: Array, steps: Array, kind: Kind) -> Array:
 
 @dataclass(frozen=True)
 class Volatility:
-    """Two exponentially weighted variances, v_{t+1} = λ v_t + (1 − λ) r_t², blended to one volatility.
+    """Volatility σ from a fast and a slow exponentially weighted variance, v_{t+1} = λ v_t + (1 − λ) r_t².
 
-    σ² = (1 − w) v_fast + w v_slow with λ = ``fast`` and ``slow`` and w = ``weight``. RiskMetrics (1996) is
-    w = 0. The slow part keeps σ away from zero where a series stands still for weeks, as a pegged currency
-    does, and pulls volatility back to its long run as in Engle and Lee (1999).
+    σ² = (1 − w) v_fast + w v_slow, with λ = ``fast`` and λ = ``slow`` and w = ``weight``. w = 0 gives
+    RiskMetrics (1996). The slow variance keeps σ above zero if a series does not move for weeks, as with a
+    pegged currency. It also pulls the volatility towards its long-run mean, as in Engle and Lee (1999).
     """
 
     fast: float = 0.94
@@ -65,9 +69,9 @@ class Volatility:
     weight: float = 0.2
 
     def filtered(self, change: Array) -> tuple[Array, Array]:
-        """Variances before each row and after the last: two arrays ``(rows + 1, series)``.
+        """Return the fast and the slow variances before each row and after the last, ``(rows + 1, series)``.
 
-        Both start at the mean square of the whole history, so a standardised past is one of the present.
+        Both start at the mean square of the whole history, all of which is known at the origin.
         """
         square = change**2
         parts = []
@@ -78,7 +82,7 @@ class Volatility:
         return parts[0], parts[1]
 
     def blend(self, fast: Array, slow: Array) -> Array:
-        """σ, in the unit of the moves; never zero."""
+        """Return σ from the two variances, in the unit of the changes and always positive."""
         sigma: Array = np.sqrt((1 - self.weight) * fast + self.weight * slow + 1e-24)
         return sigma
 
@@ -96,14 +100,15 @@ def filtered_bootstrap(
     volatility: Volatility = VOLATILITY,
     history: int | None = None,
 ) -> Array:
-    """Joint filtered historical simulation: ``(samples, horizon, series)`` in the unit of ``values``.
+    """Draw paths ``(samples, horizon, series)`` by joint filtered historical simulation.
 
-    z_t = r_t / σ_t; each step of a path draws one past row of z for all series together, which keeps their
-    dependence, and moves by σ z with σ updated along the path. Every path has its mirror image −z, so the
-    median path stands still. Rows come from the last ``history`` moves, or all. No step exceeds the largest
-    move of the past: a devaluation drawn twice would else multiply itself.
+    Changes are standardised, z_t = r_t / σ_t. Each step of a path draws one past row of z for all series,
+    which preserves their dependence, and changes by σ z, where σ is updated along the path. Each path has a
+    mirror image with −z, so the median path is constant. Rows are drawn from the last ``history`` changes, by
+    default from all. No step is larger than the largest past change, because σ would grow without bound if,
+    for example, a devaluation were drawn twice.
 
-    Reference: Barone-Adesi, Giannopoulos and Vosper (1999), VaR without correlations; Hull and White (1998).
+    References: Barone-Adesi, Giannopoulos and Vosper (1999), VaR without correlations; Hull and White (1998).
     """
     change = moves(values, kind)
     fast, slow = volatility.filtered(change)
@@ -125,7 +130,7 @@ def filtered_bootstrap(
 def random_walk_bootstrap(
     values: Array, horizon: int, samples: int, rng: np.random.Generator, *, kind: Kind = "price"
 ) -> Array:
-    """Unfiltered joint bootstrap of past moves, each path with its mirror image."""
+    """Draw paths by a joint bootstrap of past changes without a filter. Each path has its mirror image."""
     change = moves(values, kind)
     steps = change[rng.integers(len(change), size=(-(-samples // 2), horizon))]
     return follow(values[-1], np.concatenate([steps, -steps])[:samples], kind)
@@ -134,7 +139,7 @@ def random_walk_bootstrap(
 def random_walk(
     values: Array, horizon: int, samples: int, rng: np.random.Generator, *, kind: Kind = "price"
 ) -> Array:
-    """Independent Gaussian moves with mean zero and the covariance of all past moves."""
+    """Draw paths of independent Gaussian changes with mean zero and the covariance of all past changes."""
     change = moves(values, kind)
     covariance = change.T @ change / len(change)
     steps = rng.multivariate_normal(np.zeros(len(covariance)), covariance, (samples, horizon), method="eigh")
@@ -144,7 +149,7 @@ def random_walk(
 def auto_theta(
     values: Array, horizon: int, samples: int, rng: np.random.Generator, *, kind: Kind = "price"
 ) -> Array:
-    """AutoTheta of ``statsforecast``: see :func:`_coupled`.
+    """Draw paths with the forecasts of AutoTheta from ``statsforecast``, coupled by :func:`_coupled`.
 
     Reference: Fiorucci et al. (2016), Models for optimising the theta method, Int. J. Forecasting 32(4).
     """
@@ -156,7 +161,7 @@ def auto_theta(
 def auto_ets(
     values: Array, horizon: int, samples: int, rng: np.random.Generator, *, kind: Kind = "price"
 ) -> Array:
-    """AutoETS of ``statsforecast``: see :func:`_coupled`.
+    """Draw paths with the forecasts of AutoETS from ``statsforecast``, coupled by :func:`_coupled`.
 
     Reference: Hyndman et al. (2002), A state space framework for automatic forecasting, Int. J. Forecasting
     18(3).
@@ -169,10 +174,11 @@ def auto_ets(
 def _coupled(
     model: Any, values: Array, horizon: int, samples: int, rng: np.random.Generator, kind: Kind
 ) -> Array:
-    """A model of one series at a time, its quantile functions coupled by joint past moves.
+    """Draw joint paths from a model that forecasts one series at a time.
 
-    Each step's marginal is the model's normal (its 68 % interval); a path's rank in it is that of the
-    standardised sum of bootstrapped joint moves, so that sums over series have the past dependence.
+    The marginal distribution of each step is a normal with the mean and the 68 % interval of the model. The
+    series are coupled by a joint bootstrap of past changes. Its standardised sums are the normal scores of
+    the paths, so the series have their past dependence.
     """
     change = moves(values, kind)
     change = change - change.mean(axis=0)
@@ -193,12 +199,16 @@ PEERS: dict[str, Callable[..., Array]] = {
     "auto-theta": auto_theta,
     "auto-ets": auto_ets,
 }
-"""Classical joint forecasts by the names that ``--peers`` takes."""
+"""Peers that forecast joint paths, by their names in ``--peers``."""
 
 
 @dataclass(frozen=True)
 class PathLoss:
-    """What GluonTS sums over windows: ``loss`` Σ mean_α 2·pinball_α, ``scale`` Σ|y|, per window."""
+    """Quantile loss of one window, as GluonTS computes it.
+
+    ``loss`` is the sum of mean_α 2·pinball_α over steps and series, and ``scale`` that of |y|. ``sum_loss``
+    and ``sum_scale`` are the same for the sum of all series.
+    """
 
     loss: float
     scale: float
@@ -207,10 +217,11 @@ class PathLoss:
 
 
 def path_loss(paths: Array, observed: Array) -> PathLoss:
-    """Quantile losses of ``paths`` ``(samples, horizon, series)`` at ``observed`` ``(horizon, series)``.
+    """Compute quantile losses of ``paths`` ``(samples, horizon, series)`` for outcomes ``(horizon, series)``.
 
-    CRPS ≈ Σ_{t,i} mean_α 2 (y − q_α)(α − 1{y < q_α}) / Σ|y| over the 19 ``SCORED_LEVELS``; CRPS_sum is the
-    same after the series of each sample are summed. Salinas et al. (2019), Gaussian copula processes.
+    CRPS ≈ Σ_{t,i} mean_α 2 (y − q_α)(α − 1{y < q_α}) / Σ|y| over the 19 ``SCORED_LEVELS``. CRPS_sum is the
+    same for the sum of the series. Reference: Salinas et al. (2019), High-dimensional multivariate
+    forecasting with low-rank Gaussian copula processes, NeurIPS.
     """
 
     def pinball(sample: Array, y: Array) -> float:
@@ -228,7 +239,7 @@ def path_loss(paths: Array, observed: Array) -> PathLoss:
 
 
 def pooled_scores(losses: list[PathLoss]) -> dict[str, float]:
-    """``{"crps", "crps_sum"}`` over windows: summed losses over summed scales."""
+    """Return ``crps`` and ``crps_sum`` over all windows, the sum of losses divided by that of scales."""
     return {
         "crps": sum(w.loss for w in losses) / sum(w.scale for w in losses),
         "crps_sum": sum(w.sum_loss for w in losses) / sum(w.sum_scale for w in losses),
@@ -238,9 +249,10 @@ def pooled_scores(losses: list[PathLoss]) -> dict[str, float]:
 def paired_bootstrap(
     loss: Array, reference: Array, rng: np.random.Generator, *, block: int = 4, draws: int = 10_000
 ) -> dict[str, Any]:
-    """Gain 1 − Σloss / Σreference over windows in time order, by circular block bootstrap of the pairs.
+    """Compute the gain 1 − Σloss / Σreference over windows in time order, with its uncertainty.
 
-    Returns ``{"gain_pct", "interval" (95 %), "p" (two-sided)}``. Politis and Romano (1992).
+    Returns ``gain_pct`` in per cent, its 95 % ``interval`` and the two-sided p-value ``p``, from a circular
+    block bootstrap of the pairs (Politis and Romano 1992).
     """
     n = len(loss)
     block = min(block, n)

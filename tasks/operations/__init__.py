@@ -1,1 +1,1 @@
-"""Models in use: the daily forecast, the monitor, promotion, the registry, tuning."""
+"""Operation of models: daily forecast, monitoring, promotion, registry and tuning."""

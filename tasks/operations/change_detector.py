@@ -1,4 +1,4 @@
-"""Has a forecast stopped being what it was when scored? A sequential test that allows a look every day."""
+"""Sequential test for a change in the calibration of a forecast, valid when evaluated every day."""
 
 import numpy as np
 import pandas as pd
@@ -9,24 +9,25 @@ ALTERNATIVES = (
     (0.5, 1.0),
     *((mean, spread) for mean in (-0.5, 0.0, 0.5) for spread in (1.5, 2.5)),
 )
-"""What is bet on: mean and standard deviation of Φ⁻¹(u), which is standard normal while nothing changes.
-Outcomes that lie closer to the forecasts than before are no danger and are not bet on."""
+"""Alternatives of the test: mean and standard deviation of Φ⁻¹(u), which is standard normal without a change.
+Outcomes closer to the forecasts than before are harmless, so no alternative has a spread below one."""
 
 BOUND = 2.5
-"""No day counts as more surprising than this |Φ⁻¹(u)|: one crash alone is no breach, a month of them is."""
+"""Largest |Φ⁻¹(u)| that is counted, so that a single crash is no breach but a month of them is."""
 
 MONTH = 21
-"""Consecutive days that stay together when scored days are drawn: the memory that is kept."""
+"""Block length in days of the bootstrap for the threshold. Dependence within a block is kept."""
 
 YEARS = 400
-"""Years drawn for a threshold."""
+"""Number of bootstrap years for a threshold."""
 
 
 def conformal(scored: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """u ∈ (0, 1): the mid-rank of each new P(Y ≤ y) among the n ``scored`` ones,
-    (#{s < p} + #{s = p}/2 + ½) / (n + 1).
+    """Return the conformal rank u ∈ (0, 1) of each new PIT among the n PITs of the scored days.
 
-    Uniform while new days are like the scored ones, whatever the calibration of the model was there.
+    u = (#{s < p} + #{s = p}/2 + ½) / (n + 1) for a new PIT p and scored PITs s. It is uniform as long as new
+    days are distributed like the scored ones, even if the model was not calibrated on those.
+
     Reference: Vovk, Gammerman and Shafer (2022), Algorithmic Learning in a Random World, ch. 8.
     """
     known = np.sort(scored)
@@ -35,11 +36,12 @@ def conformal(scored: np.ndarray, new: np.ndarray) -> np.ndarray:
 
 
 def e_detector(u: np.ndarray) -> np.ndarray:
-    """The mean over ``ALTERNATIVES`` (μ, σ) of M_t = (1 + M_{t−1}) · φ((z − μ)/σ) / (σ φ(z)), z = Φ⁻¹(u_t).
+    """Return the e-detector of conformal ranks ``u`` of shape ``(..., t)``, with the same shape.
 
-    ``u`` has shape ``(..., t)``, and so has the result; z is kept within ±``BOUND``. While the u are
-    independent and uniform, the expected time until it first reaches A is at least A; a change at any time
-    makes it grow exponentially. Evidence is not lost in a long calm, as M never falls much below 1.
+    It is the mean over ``ALTERNATIVES`` (μ, σ) of M_t = (1 + M_{t−1}) · φ((z − μ)/σ) / (σ φ(z)), where
+    z = Φ⁻¹(u_t) is clipped to ±``BOUND``. While the u are independent and uniform, the expected time until
+    the detector first reaches a height A is at least A. After a change it grows exponentially, however late
+    the change comes, because the term 1 keeps M from vanishing in a long period without change.
 
     Reference: Shin, Ramdas and Rinaldo (2024), E-detectors: a nonparametric framework for sequential change
     detection, New England J. Statistics in Data Science 2(2).
@@ -49,20 +51,20 @@ def e_detector(u: np.ndarray) -> np.ndarray:
     ratio = np.exp(stats.norm.logpdf(z, means, spreads) - stats.norm.logpdf(z))
     total, path = np.zeros(np.delete(ratio.shape, -2)), np.empty(z.shape[:-1])
     for t in range(z.shape[-2]):
-        # Bounded, so that a lasting break cannot overflow; far beyond any threshold.
+        # The bound lies far above any threshold and prevents an overflow after a lasting change.
         total = np.minimum((1 + total) * ratio[..., t, :], 1e15)
         path[..., t] = total.mean(-1)
     return path
 
 
 def threshold(scored: np.ndarray, days: int, calm: int, seed: int = 0) -> float:
-    """The height that a model as good as on its ``scored`` days (P(Y ≤ y), in time order) reaches in one of
-    ``calm`` years of ``days`` daily looks, and not less than ``calm * days``.
+    """Return the detector height that an unchanged model reaches in one of ``calm`` years.
 
-    Real days are not independent: surprises come in clusters. ``YEARS`` years are drawn, month by month with
-    replacement, from a third of the scored months, ranked among the other two thirds, and the 1 − 1/calm
-    quantile of their highest :func:`e_detector` is taken. With fewer than three years of scored days it is
-    ``calm * days``.
+    ``scored`` are the PITs of the scored days in time order, and a year has ``days`` days. Real days are not
+    independent, because surprises come in clusters. Therefore ``YEARS`` years are bootstrapped in blocks of
+    a month from one third of the scored months and ranked among the other two thirds. The threshold is the
+    1 − 1/calm quantile of the maxima of :func:`e_detector` over these years. It is at least ``calm * days``,
+    which is also used for fewer than three years of scored days.
     """
     least = float(calm * days)
     months = scored[: len(scored) // MONTH * MONTH].reshape(-1, MONTH)
@@ -79,7 +81,7 @@ def threshold(scored: np.ndarray, days: int, calm: int, seed: int = 0) -> float:
 
 
 def detector_path(days: pd.DataFrame) -> pd.Series:
-    """The detector by date, averaged over the series, which keeps its guarantee."""
+    """Return the detector by date, averaged over series. The bound on false alarms holds for the mean too."""
     paths = {
         name: pd.Series(e_detector(part["u"].to_numpy()), index=part["time"])
         for name, part in days.sort_values("time").groupby("series")

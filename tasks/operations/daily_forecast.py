@@ -1,4 +1,4 @@
-"""The forecast of a day by the current model alone: new data in, nothing refitted, nothing made stale."""
+"""Daily forecast: the current model applied to new data, without refitting and without DVC."""
 
 from datetime import date
 from pathlib import Path
@@ -19,17 +19,17 @@ from tasks.sources.snapshot import snapshot
 from tasks.tilts.model import load_model
 
 UNUSUAL = 0.95
-"""Share of the scored days whose lower tail was less threatening, from which a day is an alarm."""
+"""A day is an alarm if its 5 % quantile is lower than on at least this share of the scored days."""
 
 
 def daily_forecast(root: Path, domain: str, as_of: date) -> dict[str, Any]:
-    """Write and return ``runs/DOMAIN/daily/DATE.json``: the forecast made with what was public on ``as_of``.
+    """Forecast from the data published by ``as_of``; write and return ``runs/DOMAIN/daily/DATE.json``.
 
-    The model is the current version (``tasks.operations.registry``) with its classical models as they stood,
-    or, where those are seasonal, at the last refit of their schedule. DVC's outputs are not touched. Data
-    that break the domain's suite are refused as in the stage validate. For returns ``risk`` tells how today's
-    5 % quantile stands among those of the days the model was scored on, and ``alarm`` whether it is below
-    ``UNUSUAL`` of them.
+    The model is the current version (``tasks.operations.registry``). Classical models of returns keep their
+    stored parameters; those of levels are refitted only on the schedule of ``features.refit``. No DVC output
+    changes. Data that violate the domain's expectation suite are refused, as in the stage `validate`. For
+    returns, ``risk`` compares the 5 % quantile with those of the scored days, and ``alarm`` is true if it is
+    lower than on the share ``UNUSUAL`` of them.
     """
     workspace = Workspace(root, domain)
     params = load_params(root, domain)
@@ -37,7 +37,9 @@ def daily_forecast(root: Path, domain: str, as_of: date) -> dict[str, Any]:
     used = in_use(root, domain)
     fitted = date.fromisoformat(read_json(used / "model" / "config.json")["as_of"])
     if as_of < fitted:
-        raise BasinError(f"as_of {as_of}: the current model knows data up to {fitted}; give a later day")
+        raise BasinError(
+            f"as_of {as_of}: the current model was fitted on data up to {fitted}; give a later date"
+        )
     raw, _ = snapshot(workspace, as_of)
     daily = workspace.runs / "daily"
     suite = read_suite(workspace.expectations)
@@ -63,7 +65,7 @@ def daily_forecast(root: Path, domain: str, as_of: date) -> dict[str, Any]:
 
 
 def _risk(scored: pd.DataFrame, step: dict[str, Any]) -> dict[str, float]:
-    """Today's 5 % quantile, and the share of the scored days on which it was higher."""
+    """Return the 5 % quantile of the forecast and the share of the scored days on which it was higher."""
     lower = step["quantiles"]["0.05"]
     past = scored.loc[scored["model"] == "ebm", "q0.05"].to_numpy()
     return {"q0.05": lower, "unusual": float(np.mean(past > lower))}

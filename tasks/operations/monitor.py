@@ -1,4 +1,4 @@
-"""Each day's look at the data and the current model: schema, drift, energy of the day, outcomes."""
+"""Daily monitoring of data and current model: schema, input drift, energy of the day, calibration."""
 
 from datetime import date
 from pathlib import Path
@@ -22,32 +22,38 @@ from tasks.sources.snapshot import snapshot
 from tasks.tilts.model import FORECAST_PANELS, load_model
 
 PERIODS = {"B": 252, "MS": 12}
+"""Steps per year by frequency."""
+
 CALM = 20
-"""One year of so many has a false alarm, for a model that stays as it was scored."""
+"""An unchanged model has a false alarm in one of this many years."""
 
 WINDOW = {"B": 60, "MS": 24}
-"""Recent rows whose inputs are compared with those of the training data."""
+"""Number of recent rows whose inputs are tested for drift."""
 
 REFERENCE = {"B": 2520, "MS": 480}
-"""Latest training rows that they are compared with."""
+"""Number of latest training rows that the recent rows are compared with."""
 
 FALSE_DISCOVERIES = 0.05
+"""An input has drifted if its adjusted p-value is below this level."""
+
 UNUSUAL = 0.99
-"""Share of the scored days with less energy, from which the energy of a day is unusual."""
+"""A day is unusual if its energy is higher than on at least this share of the scored days."""
 
 
 def monitor(root: Path, domain: str, as_of: date) -> dict[str, Any]:
-    """Write and return ``runs/DOMAIN/monitor/DATE.json``; ``monitor.html`` beside it shows the same.
+    """Monitor the current model on the data of ``as_of``.
 
-    ``breach`` says that the model should be fitted again: the outcomes since it was fitted are not what it
-    forecast, by a test (``tasks.operations.change_detector``) that a sound model fails in one of ``CALM``
-    years of daily looks. Inputs that drift and days of unusual energy are told and are no breach: they come
-    with every crisis, and forecasts that hold through one need no new model. Data that break the domain's
-    suite are a breach that no fit mends: then ``schema`` has the words, and nothing else is looked at.
-    ``new`` is true on the first day of a breach of a version.
+    Writes and returns ``runs/DOMAIN/monitor/DATE.json``; the page ``monitor.html`` shows the same content.
 
-    Outcomes are kept in ``days.parquet``, each judged by the version that was current when it came in, so
-    that evidence outlives a retraining; after a breach it starts anew with the next version.
+    ``breach`` means that the model should be refitted, because the outcomes since its fit contradict its
+    forecasts. The test (``tasks.operations.change_detector``) has a false alarm in one of ``CALM`` years.
+    Drift of inputs and days of unusual energy are reported but are no breach: they occur in every crisis,
+    and a model whose forecasts stay calibrated needs no refit. Data that violate the domain's expectation
+    suite are a breach too, although a refit would not help. In that case ``schema`` has the message and
+    nothing else is checked. ``new`` is true on the first day of a version's breach.
+
+    Outcomes are stored in ``days.parquet`` with the forecast of the version that was current at the time,
+    so that evidence accumulates over retrainings. After a breach it starts again with the next version.
     """
     workspace = Workspace(root, domain)
     known = get_domain(workspace)
@@ -56,7 +62,9 @@ def monitor(root: Path, domain: str, as_of: date) -> dict[str, Any]:
     folder = workspace.runs / "monitor"
     fitted = date.fromisoformat(read_json(used / "model" / "config.json")["as_of"])
     if as_of < fitted:
-        raise BasinError(f"as_of {as_of}: the current model knows data up to {fitted}; give a later day")
+        raise BasinError(
+            f"as_of {as_of}: the current model was fitted on data up to {fitted}; give a later date"
+        )
     raw, _ = snapshot(workspace, as_of)
     found: dict[str, Any] = {"as_of": as_of.isoformat(), "version": used.name, "fitted": fitted.isoformat()}
     past = read_json(folder / "breaches.json") if (folder / "breaches.json").is_file() else []
@@ -102,9 +110,10 @@ def monitor(root: Path, domain: str, as_of: date) -> dict[str, Any]:
 def outcomes(
     used: Path, inputs: pd.DataFrame, classical: pd.DataFrame, fitted: pd.Timestamp, folder: Path
 ) -> pd.DataFrame:
-    """``days.parquet``: every outcome since the first look, with the columns of ``KEPT``.
+    """Add new outcomes to ``days.parquet`` and return all outcomes since the first run (columns ``KEPT``).
 
-    ``u`` is the rank of ``pit`` and ``energy_share`` that of −log p among the days its version was scored on.
+    ``u`` is the conformal rank of ``pit``, and ``energy_share`` that of −log p, among the days on which the
+    version was scored.
     """
     path = folder / "days.parquet"
     before = pd.read_parquet(path) if path.is_file() else None
@@ -142,7 +151,7 @@ def outcomes(
 
 
 def scored_days(used: Path) -> pd.DataFrame:
-    """``series time pit log_density`` of the days that a version was scored on, at its shortest lead."""
+    """Return ``series time pit log_density`` of a version's test block, at its shortest lead."""
     names = ["series", "time", "model", "lead", "pit", "log_density"]
     scored = pd.read_parquet(used / "forecasts.parquet", columns=names)
     ours = scored[(scored["model"] == "ebm") & (scored["lead"] == scored["lead"].min())]
@@ -153,7 +162,7 @@ KEPT = ("series", "time", "version", "pit", "log_density", "base", "u", "energy_
 
 
 def realised(days: pd.DataFrame, breached: set[str]) -> dict[str, Any]:
-    """Coverage, scores and the detector over outcomes of versions without a breach; the last day's energy."""
+    """Return coverage, scores, detector and last day's energy over the outcomes of versions not in breach."""
     counted = days[~days["version"].isin(breached)]
     path = detector_path(counted)
     last = counted[counted["time"] == counted["time"].max()]
@@ -177,7 +186,7 @@ def realised(days: pd.DataFrame, breached: set[str]) -> dict[str, Any]:
 
 
 def drifts(inputs: pd.DataFrame, learned: pd.Series, frequency: str, model: Any) -> list[dict[str, Any]]:
-    """Drift of the model's inputs by series (``tasks.checks.drift``); empty before a window of rows."""
+    """Test the model's inputs of each series for drift (``tasks.checks.drift``); empty with too few rows."""
     columns = [name for name in model.config.columns if inputs[name].nunique() > 1]
     tables = []
     for name, part in inputs.groupby("series"):

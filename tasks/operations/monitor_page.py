@@ -1,4 +1,4 @@
-"""The monitoring page of a domain: is the model still what it was, and what do today's data look like?"""
+"""HTML page of the monitor: calibration of the current model, energy of the day and input drift."""
 
 from typing import Any
 
@@ -11,35 +11,39 @@ from tasks.reporting.labels import series_name, signed, text
 from tasks.reporting.page import Cell, Pill, Row, Section, page, paragraph, table
 
 SHOWN = 10
-"""Inputs in the table of drift."""
+"""Number of inputs in the table of drift."""
 
 
 def monitoring_page(domain: Any, found: dict[str, Any], days: pd.DataFrame) -> str:
-    """HTML of what ``tasks.operations.monitor.monitor`` found; ``days`` are the outcomes it kept."""
+    """Return the HTML page for a result of `tasks.operations.monitor.monitor` and its outcomes ``days``."""
     if found["schema"]:
-        lead = f"The data of {found['as_of']} break the domain's suite; nothing else was looked at."
-        section = Section("schema", "Data", "What the data broke", paragraph(found["schema"]))
+        lead = (
+            f"The data of {found['as_of']} violate the expectation suite of the domain. "
+            "Nothing else was checked."
+        )
+        section = Section("schema", "Data", "Violated expectations", paragraph(found["schema"]))
         return page(
             f"{domain.title}: monitoring",
             "Monitoring",
-            "The data are not as they should be",
+            "The data violate their expectations",
             lead,
             [],
             [section],
         )
-    headline = "Fit it again" if found["breach"] else "As it was scored"
+    headline = "The model should be refitted" if found["breach"] else "No evidence of change"
     lead = (
         f"{domain.title}, {found['as_of']}: version {found['version']}, fitted on data up to "
-        f"{found['fitted']}, {'does not forecast' if found['breach'] else 'forecasts'} as when scored."
+        f"{found['fitted']}, {'no longer' if found['breach'] else 'still'} forecasts as well as when it was "
+        "scored."
     )
     tiles = [
-        (f"{found['days']}", "days judged"),
-        (f"{found['detector']:,.0f}", f"evidence of change; {found['threshold']:,.0f} is a breach"),
+        (f"{found['days']}", "days with outcomes"),
+        (f"{found['detector']:,.0f}", f"evidence of change; a breach from {found['threshold']:,.0f}"),
     ]
     if found["days"]:
         tiles += [
             (f"{100 * found['coverage']['0.9']:.0f} %", "of outcomes inside the 90 % interval"),
-            (signed(found["gain_over_base"]), "nats a day over the base"),
+            (signed(found["gain_over_base"]), "nats per day over the base"),
         ]
     sections = [_evidence(days, found), _energy(found), _drift(found["drift"])]
     return page(f"{domain.title}: monitoring", "Monitoring", headline, lead, tiles, sections)
@@ -49,9 +53,9 @@ def _evidence(days: pd.DataFrame, found: dict[str, Any]) -> Section:
     from tasks.operations.change_detector import detector_path
 
     words = (
-        "The evidence bets every day against the model and grows without bound once outcomes are no longer "
-        "spread over the forecasts as they were when it was scored; a model that did not change reaches "
-        f"{found['threshold']:,.0f} in one of twenty years of daily looks."
+        "A sequential test compares each day's outcome with the forecast. Its evidence grows once outcomes "
+        "are distributed differently over the forecasts than when the model was scored. Without a change it "
+        f"reaches {found['threshold']:,.0f} in one of twenty years."
     )
     content = paragraph(words)
     path = detector_path(days)
@@ -70,7 +74,7 @@ def _evidence(days: pd.DataFrame, found: dict[str, Any]) -> Section:
         )
         figure = charts.figure(
             drawn,
-            "Evidence of change, all outcomes since the first look, every version in its time.",
+            "Evidence of change over all outcomes since monitoring began, each with the version then in use.",
             "Evidence of change over time with the threshold of a breach",
             [("ebm", "evidence"), ("ideal", "breach")],
             charts.WIDE,
@@ -92,21 +96,27 @@ def _energy(found: dict[str, Any]) -> Section:
         )
         for name, day in found["energy"].items()
     ]
-    content = paragraph("−log p of what happened, and the share of the scored days that had less of it.")
+    content = paragraph(
+        "The energy of a day is −log p of its outcome. The table compares it with the days on which the "
+        "model was scored."
+    )
     if rows:
         content += table(
-            "Energy of the last day", ["Series", "day", "energy, nats", "scored days below", ""], rows
+            "Energy of the last day",
+            ["Series", "day", "energy, nats", "scored days with less", ""],
+            rows,
         )
     else:
-        content += paragraph("No outcome has come in since the model was fitted.")
+        content += paragraph("There is no outcome yet since the model was fitted.")
     return Section("energy", "Energy", "The energy of the day", content)
 
 
 def _drift(drifts: list[dict[str, Any]]) -> Section:
     content = paragraph(
-        "The inputs of the last rows against the training rows. p: the share of equally long windows of the "
-        "training rows that differ as much; q: in how many of them any input differs as much. Drift alone is "
-        "no breach: inputs leave their range in every crisis, and a forecast that holds needs no new model."
+        "The inputs of the latest rows are compared with those of the training rows. p is the share of "
+        "equally long windows of the training rows that differ as much. q is the share of windows in which "
+        "any input differs as much. Drift alone is no breach, because inputs leave their range in every "
+        "crisis and a model that stays calibrated needs no refit."
     )
     rows = [
         Row(

@@ -1,4 +1,4 @@
-"""The promotion gate: candidate and current model, fitted before the same recent dates, scored on them."""
+"""Promotion gate: candidate and current model are compared on recent dates that neither was fitted on."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ from tasks.runtime.workspace import Workspace
 from tasks.scoring.scores import paired_test
 
 WORSE = -1.0
-"""The one-sided t of the mean gain in log score below which a candidate is refused."""
+"""A candidate is refused if the t statistic of its mean gain in log score is below this value."""
 
 STAGES = ("validate", "features", "audit", "train", "evaluate")
 CODE = ("tasks", "ebm_core", "data/expectations")
@@ -38,7 +38,7 @@ CODE = ("tasks", "ebm_core", "data/expectations")
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a candidate, and why; ``version`` is None where there was nothing new."""
+    """Decision about a candidate and its reason; ``version`` is None if the model has not changed."""
 
     domain: str
     version: str | None
@@ -47,7 +47,7 @@ class Verdict:
 
 
 def commit_retrained(root: Path, domains: list[str], as_of: str) -> None:
-    """Commit ``params.yaml`` and ``dvc.lock`` as they are now; nothing where nothing changed."""
+    """Commit ``params.yaml`` and ``dvc.lock`` if they have changed."""
     git(root, "add", "params.yaml", "dvc.lock")
     if git(root, "status", "--porcelain", "--", "params.yaml", "dvc.lock"):
         name, address = identity(root)
@@ -60,15 +60,16 @@ def commit_retrained(root: Path, domains: list[str], as_of: str) -> None:
 def decide(root: Path, domain: str) -> Verdict:
     """Register the model of the last commit and promote it, unless it is worse than the current one.
 
-    The first version is promoted. One with the very model of the current version is not registered. Else both
-    are fitted before the same recent dates (`compare`), and the candidate, itself fitted on all data, is
-    promoted unless its one-sided t is below ``WORSE``. The reason is the message of the tag. Raises
-    ``BasinError`` where a trial cannot be run: a person decides then, with ``basin models promote``.
+    The first version is always promoted, and a model equal to the current one is not registered. Otherwise
+    :func:`compare` fits both on data before the same recent dates. The candidate, which is itself fitted on
+    all data, is promoted unless the t statistic of its gain is below ``WORSE``. The reason becomes the
+    message of the tag. Raises ``BasinError`` if the comparison cannot be run; use ``basin models promote`` to
+    decide by hand.
     """
     held = current(root, domain)
     head = git(root, "rev-parse", "HEAD")
     if held is not None and same_model(root, domain, head, commit_of(root, domain, held)):
-        return Verdict(domain, None, False, f"nothing new: the model is that of {held}")
+        return Verdict(domain, None, False, f"nothing new: the model is the same as that of {held}")
     as_of = load_params(root, domain).ingest.as_of
     version = register(root, domain, f"candidate on the data of {as_of}")
     if held is None:
@@ -80,13 +81,13 @@ def decide(root: Path, domain: str) -> Verdict:
 
 
 def compare(root: Path, domain: str, candidate: str, held: str) -> tuple[bool, str]:
-    """Whether the commit ``candidate`` may replace the version ``held``, and the reason in one line.
+    """Return whether the commit ``candidate`` may replace the version ``held``, and the reason in one line.
 
-    Each is run by its own code and parameters, walk-forward, so that every forecast of the recent dates (one
-    year; five of monthly series) comes from a fit before it. The candidate knows its own past; the current
-    version knows the past as it was when it was made, so that a snapshot whose history went wrong is seen.
-    Both meet the outcomes of the candidate's snapshot. Gains in log score are averaged by date, with
-    Newey–West errors.
+    Both are run walk-forward with their own code and parameters over the recent dates (one year, or five for
+    monthly series), so that each forecast comes from a fit on earlier data. The candidate is fitted on its
+    own snapshot. The current version is fitted on the history of its snapshot, so that a candidate whose
+    history was corrupted scores worse. Both are scored on the outcomes of the candidate's snapshot. Gains in
+    log score are averaged by date, with Newey–West standard errors.
     """
     commit = commit_of(root, domain, held)
     known = get_domain(Workspace(root, domain))
@@ -96,18 +97,21 @@ def compare(root: Path, domain: str, candidate: str, held: str) -> tuple[bool, s
         new, old = _raw(root, domain, candidate, Path(folder)), _raw(root, domain, commit, Path(folder))
         spliced = pd.concat([old[old["time"] < since], new[new["time"] >= since]], ignore_index=True)
         if spliced.equals(new) and _same_procedure(root, domain, candidate, commit):
-            return True, f"same code, parameters and past as {held}"
+            return True, f"same code, parameters and history as {held}"
         fetch(root, candidate, f"data/raw/{domain}.json", Path(folder) / "provenance.json")
         ours = _trial(root, domain, candidate, new, since, Path(folder) / "candidate")
         theirs = _trial(root, domain, commit, spliced, since, Path(folder) / "current")
     keys = ["series", "origin", "lead", "time"]
     both = ours.merge(theirs, on=keys, suffixes=("", "_current"))
     if both.empty:
-        raise BasinError(f"{domain}: no recent date that both {held} and the candidate forecast")
+        raise BasinError(
+            f"{domain}: no date since {since:%Y-%m-%d} that both {held} and the candidate forecast; decide "
+            f"with `basin models promote {domain}`"
+        )
     gain = both["log_density"] - both["log_density_current"]
     test = paired_test(gain.to_numpy(), both["time"], int(both["lead"].max()))
     promoted = test["t"] >= WORSE
-    figures = f"{test['mean']:+.4f} nats a forecast against {held}, t {test['t']:+.1f}"
+    figures = f"{test['mean']:+.4f} nats per forecast against {held}, t {test['t']:+.1f}"
     dates = (
         f"{both['time'].nunique()} dates from {both['time'].min():%Y-%m-%d} to {both['time'].max():%Y-%m-%d}"
     )
@@ -121,7 +125,7 @@ def _raw(root: Path, domain: str, commit: str, folder: Path) -> pd.DataFrame:
 
 
 def _same_procedure(root: Path, domain: str, one: str, other: str) -> bool:
-    """Whether two commits differ in nothing that makes a model but their data."""
+    """Return whether two commits would give the same model from the same data."""
     if git(root, "diff", "--name-only", one, other, "--", *CODE):
         return False
     asked = [yaml.safe_load(git(root, "show", f"{commit}:params.yaml"))[domain] for commit in (one, other)]
@@ -131,7 +135,7 @@ def _same_procedure(root: Path, domain: str, one: str, other: str) -> bool:
 def _trial(
     root: Path, domain: str, commit: str, raw: pd.DataFrame, since: pd.Timestamp, folder: Path
 ) -> pd.DataFrame:
-    """The energy model's forecasts from ``since`` on, by the code and parameters of ``commit`` on ``raw``."""
+    """Return the energy model's forecasts from ``since`` on, by the code and parameters of ``commit``."""
     git(root, "worktree", "prune")
     git(root, "worktree", "add", "--detach", "--quiet", str(folder), commit)
     try:
@@ -139,7 +143,7 @@ def _trial(
         last = pd.Timestamp(raw["time"].max())
         params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
         params[domain]["split"] |= {"test_from": f"{since:%Y-%m-%d}", "test_to": f"{last:%Y-%m-%d}"}
-        # What a year must hold to be judged is not asked of a comparison.
+        # A comparison over a short period needs no minimum of regimes or episodes in the test block.
         params[domain]["audit"] |= {"look_ahead_cuts": 1, "min_regime_share": 0.0, "min_episodes": 1}
         (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
         workspace.raw.parent.mkdir(parents=True, exist_ok=True)
@@ -162,5 +166,5 @@ def _run(folder: Path, stage: str, domain: str) -> None:
         text=True,
     )
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no words"])[-1]
-        raise BasinError(f"{domain}: the trial of {folder.name} failed in {stage}: {last[:300]}")
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise BasinError(f"{domain}: running the {folder.name} model failed in {stage}: {last[:300]}")

@@ -1,7 +1,8 @@
-"""The registry of models: DVC artifacts whose versions and statuses are git tags (GTO), and the one in use.
+"""Model registry: DVC artifacts whose versions and statuses are git tags in the format of GTO.
 
-``finance@v0.0.2`` marks the commit whose ``dvc.lock`` made a model, ``finance#current#3`` the version that
-forecasts use; a tag's message is the reason. ``dvc artifacts get``, ``gto show``, ``git show`` read the same.
+The tag ``finance@v0.0.2`` marks the commit whose ``dvc.lock`` records the model of that version. The tag
+``finance#current#3`` marks the version that forecasts use. The message of a tag is the reason. The commands
+``dvc artifacts get``, ``gto show`` and ``git show`` read the same tags.
 """
 
 import subprocess
@@ -20,7 +21,7 @@ CURRENT, REFUSED = "current", "refused"
 
 @dataclass(frozen=True)
 class Event:
-    """One tag: a version registered (``status`` is None) or given a status, with the reason."""
+    """Event of the registry, stored as a tag: registration of a version (``status`` None) or a new status."""
 
     version: str
     status: str | None
@@ -31,11 +32,11 @@ class Event:
 
 
 def history(root: Path, domain: str) -> list[Event]:
-    """What was registered and assigned for ``domain``, oldest first; empty where nothing was."""
+    """Return the registry's events for ``domain``, oldest first."""
     from gto.api import history as tags
 
     known = [tag for tag in _gto(tags, root, domain, ascending=True) if tag["event"] != "commit"]
-    # Assignments of one second are told apart by the number that ends their tag.
+    # Tags created within the same second are ordered by the number at the end of their name.
     known.sort(key=lambda tag: (tag["timestamp"], _number(tag["ref"])))
     return [
         Event(
@@ -51,14 +52,14 @@ def history(root: Path, domain: str) -> list[Event]:
 
 
 def versions(events: list[Event]) -> dict[str, str]:
-    """The commit of each registered version, in order."""
+    """Return the commit of each registered version, in order of registration."""
     return {event.version: event.commit for event in events if event.status is None}
 
 
 def line_of_succession(events: list[Event]) -> list[str]:
-    """The versions that were current and not rolled back, the one in use last.
+    """Return the versions that were current and have not been rolled back; the last one is in use.
 
-    Going back to a version drops those that came after it.
+    A rollback to a version removes those promoted after it.
     """
     line: list[str] = []
     for event in events:
@@ -69,7 +70,10 @@ def line_of_succession(events: list[Event]) -> list[str]:
 
 
 def status(events: list[Event], version: str) -> str:
-    """``current``, ``before`` (once current), ``rolled back``, ``refused``, or nothing decided yet: empty."""
+    """Return the status of a version.
+
+    It is ``current``, ``before`` (current earlier), ``rolled back``, ``refused``, or empty if undecided.
+    """
     line = line_of_succession(events)
     if version in line:
         return CURRENT if version == line[-1] else "before"
@@ -78,21 +82,22 @@ def status(events: list[Event], version: str) -> str:
 
 
 def current(root: Path, domain: str) -> str | None:
-    """The version in use, or None."""
+    """Return the version in use, or None."""
     line = line_of_succession(history(root, domain))
     return line[-1] if line else None
 
 
 def register(root: Path, domain: str, why: str) -> str:
-    """Give the model of the last commit a version, or find the one it has; returns it.
+    """Register the model of the last commit, unless it is registered already, and return its version.
 
-    Raises ``BasinError`` where ``dvc.lock`` or ``params.yaml`` are not as committed, or have no such model.
+    Raises ``BasinError`` if ``dvc.lock``, ``dvc.yaml`` or ``params.yaml`` has uncommitted changes, or if
+    ``dvc.lock`` has no model of ``domain``.
     """
     from gto.api import register as tag
 
     if git(root, "status", "--porcelain", "--", "dvc.lock", "dvc.yaml", "params.yaml"):
         raise BasinError(
-            f"{root}: dvc.lock, dvc.yaml or params.yaml is not committed; commit it, then register"
+            f"{root}: dvc.lock, dvc.yaml or params.yaml has uncommitted changes; commit them, then try again"
         )
     commit = git(root, "rev-parse", "HEAD")
     if commit not in _by_commit(root, domain):
@@ -102,7 +107,7 @@ def register(root: Path, domain: str, why: str) -> str:
 
 
 def assign(root: Path, domain: str, version: str, status: str, why: str) -> None:
-    """Give ``version`` the ``status`` ``CURRENT`` or ``REFUSED`` for the reason ``why``."""
+    """Give ``version`` the ``status`` ``CURRENT`` or ``REFUSED``, with the reason ``why``."""
     from gto.api import assign as tag
 
     commit_of(root, domain, version)
@@ -110,34 +115,37 @@ def assign(root: Path, domain: str, version: str, status: str, why: str) -> None
 
 
 def rollback(root: Path, domain: str, why: str) -> tuple[str, str]:
-    """Make the version current that was so before; returns it and the one it replaces.
+    """Go back to the previous current version; return it and the version that it replaces.
 
-    Raises ``BasinError`` where there is none before.
+    Raises ``BasinError`` if there is no previous version.
     """
     line = line_of_succession(history(root, domain))
     if len(line) < 2:
-        raise BasinError(f"{domain}: no version was current before {line[-1] if line else 'this'}")
+        raise BasinError(
+            f"{domain}: no version was current before {line[-1] if line else 'now'}; nothing to roll back to"
+        )
     assign(root, domain, line[-2], CURRENT, why)
     return line[-2], line[-1]
 
 
 def commit_of(root: Path, domain: str, version: str) -> str:
-    """The commit of a registered version; raises ``BasinError`` naming those there are."""
+    """Return the commit of a registered version; raises ``BasinError`` if there is no such version."""
     known = versions(history(root, domain))
     if version not in known:
-        raise BasinError(f"{domain}: no version {version}; registered are {', '.join(known) or 'none'}")
+        raise BasinError(f"{domain}: no version {version}; registered versions: {', '.join(known) or 'none'}")
     return known[version]
 
 
 def same_model(root: Path, domain: str, one: str, other: str) -> bool:
-    """Whether ``dvc.lock`` has the same model at both commits."""
+    """Return whether ``dvc.lock`` records the same model at both commits."""
     return _model_hash(root, domain, one) == _model_hash(root, domain, other)
 
 
 def in_use(root: Path, domain: str) -> Path:
-    """``runs/DOMAIN/models/VERSION`` of the current version: its ``model/`` and ``forecasts.parquet``.
+    """Return the folder of the current version, ``runs/DOMAIN/models/VERSION``, fetching its files if needed.
 
-    Raises ``BasinError`` where no version is current, or the cache and the remotes do not have its files.
+    The folder holds ``model/`` and ``forecasts.parquet``. Raises ``BasinError`` if no version is current, or
+    if neither DVC's cache nor the default remote has the files.
     """
     version = current(root, domain)
     if version is None:
@@ -156,9 +164,9 @@ def in_use(root: Path, domain: str) -> Path:
 
 
 def fetch(root: Path, commit: str, path: str, target: Path) -> None:
-    """Copy a DVC output of ``commit`` to ``target``, from the cache or else the default remote.
+    """Copy a DVC output of ``commit`` to ``target``, from the cache or else from the default remote.
 
-    Raises ``BasinError`` where neither has it.
+    Raises ``BasinError`` if neither has it.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
@@ -169,12 +177,13 @@ def fetch(root: Path, commit: str, path: str, target: Path) -> None:
             repo.dvcfs.get(path, str(target), recursive=True)
     except (DvcException, DataIndexDirError, FileNotFoundError) as error:
         raise BasinError(
-            f"{path} of {commit[:9]} is not in DVC's cache; `dvc fetch --all-commits` brings it from a remote"
+            f"{path} of commit {commit[:9]} is not in DVC's cache; get it from a remote with "
+            "`dvc fetch --all-commits`"
         ) from error
 
 
 def git(root: Path, *arguments: str) -> str:
-    """The output of a git command in ``root``; raises ``BasinError`` with git's own words."""
+    """Run a git command in ``root`` and return its output; raises ``BasinError`` with git's message."""
     done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True)
     if done.returncode:
         raise BasinError(f"git {arguments[0]} in {root}: {' '.join(done.stderr.split())}")
@@ -182,7 +191,7 @@ def git(root: Path, *arguments: str) -> str:
 
 
 def identity(root: Path) -> tuple[str, str]:
-    """Name and address that git knows here; Basin's own where it knows none."""
+    """Return the user name and email address of git, or those of Basin if git has none configured."""
     known = subprocess.run(
         ["git", "config", "user.name"], cwd=root, capture_output=True, text=True
     ).stdout.strip()
@@ -217,7 +226,7 @@ def _model_hash(root: Path, domain: str, commit: str) -> str:
 
 
 def _gto(call: Callable[..., Any], root: Path, *arguments: Any, **options: Any) -> Any:
-    """One call of GTO, which speaks to nobody here; its errors become ``BasinError``."""
+    """Call a function of GTO and turn its errors into ``BasinError``."""
     from gto.exceptions import GTOException
 
     try:

@@ -1,4 +1,4 @@
-"""Settings of ``train`` tried on Ray Tune, judged on the walk-forward years before the test block alone."""
+"""Tuning of the parameters ``train`` with Ray Tune, on walk-forward years before the test block."""
 
 import os
 import tempfile
@@ -19,16 +19,18 @@ from tasks.tilts.training_data import TrainingData, training_data
 from tasks.tilts.walk_forward import Trained, best_past, enough, tilt_chain, yearly_gains
 
 FACTOR = 10.0
-"""Learning rate and weight decay are tried within this factor of those of params.yaml, log-uniformly."""
+"""Learning rate and weight decay are drawn log-uniformly within this factor of those in params.yaml."""
 
 FEATURES = (4, 8, 16)
+"""Numbers of features that are tried, besides that of params.yaml."""
+
 GRACE = 3
-"""Scored years before a trial may be stopped early."""
+"""Number of scored years before a trial may be stopped early."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Settings, and each year's gain in nats a forecast; fewer years where it was stopped early."""
+    """Settings and their gain over the base in each year, in nats per forecast, until the trial ended."""
 
     settings: dict[str, Any]
     gains: tuple[float, ...]
@@ -40,9 +42,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class Tuned:
-    """All trials, those that went to the end first, best first; ``default`` has the settings of params.yaml.
+    """Result of :func:`tune`: all trials, those with most years first and then by mean gain.
 
-    ``gain`` and ``t`` compare the best with the default, year by year.
+    ``default`` is the trial with the settings of params.yaml. ``gain`` is the mean difference per year
+    between the best trial and the default, and ``t`` is its t statistic.
     """
 
     trials: list[Trial]
@@ -54,16 +57,16 @@ class Tuned:
 def tune(
     workspace: Workspace, params: DomainParams, count: int, seed: int, progress: Progress = silent
 ) -> Tuned:
-    """Try ``count`` settings, the present ones first, and write ``runs/DOMAIN/tune.json``.
+    """Try ``count`` settings, the current ones first, and write ``runs/DOMAIN/tune.json``.
 
-    A trial is one capacity walked forward; after each year it reports that year's gain over the base,
-    with the weight that was best on the years before, and ASHA stops those that fall behind. Which ones are
-    stopped depends on the order in which trials report; the gains of a setting do not. Nothing at or after
-    ``split.test_from`` is seen. Raises ``BasinError`` where too few years lie before it.
+    A trial evaluates one capacity walk-forward. After each year it reports the gain over the base of that
+    year, at the weight that was best in earlier years, and ASHA stops trials that fall behind. Which trials
+    are stopped depends on the order in which they report, but the gains of a setting do not. No data from
+    ``split.test_from`` on are used. Raises ``BasinError`` if there are too few years before that date.
 
     Reference: Li et al. (2020), A system for massively parallel hyperparameter tuning, MLSys.
     """
-    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the other one prints whatever `verbose` says
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # Ray's new output ignores `verbose=0`
     from ray import tune as ray_tune
     from ray.tune.schedulers import ASHAScheduler
     from ray.tune.search.basic_variant import BasicVariantGenerator
@@ -71,7 +74,10 @@ def tune(
     data = before_test(training_data(workspace, params), pd.Timestamp(params.split.test_from))
     years = len(data.plan)
     if years <= GRACE:
-        raise BasinError(f"{years} years between split.walk_from and split.test_from, expected over {GRACE}")
+        raise BasinError(
+            f"{years} years between split.walk_from and split.test_from of params.yaml, but tuning needs "
+            f"more than {GRACE}; set walk_from earlier"
+        )
     now = params.train
     present = {
         "hidden": now.capacities[0],
@@ -122,7 +128,7 @@ def tune(
 
 
 def before_test(data: TrainingData, test_from: pd.Timestamp) -> TrainingData:
-    """The same data with the folds before the test block, and without any outcome from there on."""
+    """Return ``data`` without the folds of the test block and without outcomes from ``test_from`` on."""
     plan = [fold for fold in data.plan if fold.name != "final" and fold.stop <= test_from]
     inputs = data.inputs.assign(target=data.inputs["target"].where(data.inputs["time"] < test_from))
     return replace(data, inputs=inputs, plan=plan, priors=data.priors[: len(plan)])
@@ -139,8 +145,11 @@ def _trial(config: dict[str, Any], data: TrainingData, train: TrainParams) -> No
 
 
 def walk_gains(data: TrainingData, hidden: int, train: TrainParams) -> Iterator[list[float]]:
-    """After each year, the gains of all years so far: each at the weights that were best on the years before
-    it, zero while these are too few to tilt."""
+    """Yield, after each year, the gains of all years so far.
+
+    Each year is evaluated at the weights that were best in earlier years. Its gain is zero while there are
+    too few earlier years for a tilt.
+    """
     chain: list[Trained] = []
     gains: list[float] = []
     folds = zip(data.plan, data.prior_gains, strict=False)
@@ -155,13 +164,13 @@ def walk_gains(data: TrainingData, hidden: int, train: TrainParams) -> Iterator[
 
 
 class _Ended(Callback):
-    """Tells ``progress`` of each trial that ended."""
+    """Callback of Ray Tune that reports each finished trial to ``progress``."""
 
     def __init__(self, count: int, progress: Progress) -> None:
         self.count, self.done, self.progress = count, 0, progress
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Tune stores its callbacks; a terminal cannot be stored."""
+        """Pickle without ``progress``: Tune stores its callbacks, and a terminal cannot be pickled."""
         return _Ended, (self.count, silent)
 
     def on_trial_complete(self, *_arguments: Any, **_more: Any) -> None:

@@ -1,1 +1,1 @@
-"""The parts of a report: page, style, charts, maps, tables, labels, sections and the model card."""
+"""Parts of the HTML reports and model cards."""

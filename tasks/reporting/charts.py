@@ -1,7 +1,7 @@
-"""Small inline SVG charts: no script, no fonts, no request, the same bytes for the same numbers.
+"""Small inline SVG charts, without scripts and with the same bytes for the same numbers.
 
-Colours come from the page's style sheet through classes, so one chart serves light and dark. Each chart
-is drawn twice, wide and narrow, and the style sheet shows the one that fits: text keeps its size.
+Colours come from the page's style sheet through CSS classes, for light and dark mode. Each chart is drawn
+twice, wide and narrow, and the style sheet shows the one that fits, so that text keeps its size.
 """
 
 import math
@@ -13,11 +13,11 @@ from tasks.reporting.labels import text
 
 Point = tuple[float, float]
 WIDE, HALF, NARROW = 980, 470, 330
-"""Drawing widths: across the page, one of a pair, and a phone."""
+"""Widths in pixels: of the page, of one chart of a pair, and of a phone."""
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """About ``count`` round numbers that lie inside [low, high]."""
+    """About ``count`` round numbers in the interval [low, high]."""
     raw = (high - low) / max(count, 1)
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if raw <= m * power * (1 + 1e-9))
@@ -32,7 +32,7 @@ def tick_text(value: float, all_ticks: Sequence[float]) -> str:
 
 @dataclass
 class Canvas:
-    """A plot area with linear scales; ``y`` grows upwards. Shapes are clipped to nothing: scale first."""
+    """A plot area with linear scales, whose ``y`` grows upwards. Shapes beyond the scales are not clipped."""
 
     width: int
     height: int
@@ -123,8 +123,10 @@ def figure(
     legend: Sequence[tuple[str, str]] = (),
     wide: int = HALF,
 ) -> str:
-    """``draw`` at width ``wide`` and for a phone, with a legend of (class, words) and a caption (trusted "
-    "HTML)."""
+    """A chart with a legend of (CSS class, words) and a caption, which is HTML and is not escaped.
+
+    ``draw`` is called with the width ``wide`` and with that of a phone.
+    """
     keys = "".join(
         f'<span class="key"><i class="swatch {css}"></i>{escape(words)}</span>' for css, words in legend
     )
@@ -134,7 +136,7 @@ def figure(
 
 
 def spread(values: Sequence[float], margin: float = 0.06) -> tuple[float, float]:
-    """The range of finite ``values``, a little wider, never empty."""
+    """The range of the finite ``values``, widened by a margin, never empty."""
     finite = [v for v in values if math.isfinite(v)] or [0.0]
     low, high = min(finite), max(finite)
     pad = (high - low) * margin or max(abs(high), 1.0) * 0.05
@@ -150,7 +152,7 @@ def lines(
     dots: bool = False,
     height: int = 300,
 ) -> Callable[[int], Canvas]:
-    """Lines of (css class, points) on common axes; ``zero`` draws the line where two models are level."""
+    """Lines of (CSS class, points) on common axes. ``zero`` adds a dashed line at 0."""
 
     def draw(width: int) -> Canvas:
         xs = [p[0] for _, points in series for p in points]
@@ -172,7 +174,7 @@ def lines(
 
 
 def intervals(rows: Sequence[tuple[str, str, float, float]], x_title: str) -> Callable[[int], Canvas]:
-    """Dot and whisker a row: (css class, label, value, half-width of the 95 % interval)."""
+    """A dot with whiskers for each row (CSS class, label, value, half-width of the interval)."""
 
     def draw(width: int) -> Canvas:
         reach = spread([v + s * e for _, _, v, e in rows for s in (-1, 1)] + [0.0])
@@ -201,7 +203,10 @@ def intervals(rows: Sequence[tuple[str, str, float, float]], x_title: str) -> Ca
 def histogram(
     shares: Sequence[float], band: tuple[float, float], y_title: str, x_title: str
 ) -> Callable[[int], Canvas]:
-    """Equal bins on [0, 1], 1 = expected, with the band in which 95 % of bars of a calibrated model lie."""
+    """Histogram of equal bins on [0, 1], with the ``band`` in which bars of a calibrated model lie.
+
+    ``shares`` are frequencies relative to those of a uniform distribution.
+    """
 
     def draw(width: int) -> Canvas:
         canvas = Canvas(width, 250, (0, 1), (0, max(1.6, max(shares) * 1.08)))
@@ -222,10 +227,10 @@ def fan(
     y_title: str,
     marks: Callable[[int], Sequence[tuple[float, str]]],
 ) -> Callable[[int], Canvas]:
-    """Observed values with the 90 % band given before each (x, observed, low, high), then the forecast.
+    """Observed values with the 90 % intervals that were forecast for them, followed by the forecast.
 
-    ``steps`` are (x, (q05, q25, q50, q75, q95)); one step is drawn as a box, several as a fan from the last
-    observation.
+    ``history`` are (x, observed, low, high), and ``steps`` are (x, (q05, q25, q50, q75, q95)). One step is
+    drawn as a box, several as a fan from the last observation.
     """
 
     def draw(width: int) -> Canvas:
@@ -259,7 +264,7 @@ def fan(
 
 
 def density(y: Sequence[float], p: Sequence[float], event: str, x_title: str) -> Callable[[int], Canvas]:
-    """A density filled below its curve; the part of ``event`` (``<= x``, ``>= x``) in a warning colour."""
+    """A filled density, with the part of ``event`` (``<= x`` or ``>= x``) in a warning colour."""
     sign, edge = event.split()[0], float(event.split()[1])
     lower = sign == "<="
 

@@ -1,4 +1,4 @@
-"""The model beside its peers: scores with uncertainty, calibration, and the gain over time."""
+"""Report sections that compare the model with its peers: scores, calibration, and the gain over time."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from tasks.reporting import charts
-from tasks.reporting.labels import in_sentence, model_name, model_note, periods, scientific, signed, text
+from tasks.reporting.labels import PERIODS, in_sentence, model_name, model_note, scientific, signed, text
 from tasks.reporting.page import Cell, Row, Section, folded, pair, paragraph, table
 from tasks.reporting.verdict import Block, holm, short_unit
 
 IN_SET = 0.1
-"""p-value from which a model is in the 90 % model confidence set."""
+"""Least p-value of a model in the 90 % model confidence set."""
 
 CERTAIN = 0.05
 """Adjusted p-value below which a gain is shown in bold."""
@@ -25,7 +25,7 @@ def row_class(model: str, reference: str) -> str:
 def score_table(
     found: Sequence[Block], score: str, caption: str, reference: str, digits: int, lower: bool, notes: bool
 ) -> str:
-    """Models down, blocks across, the best of each column bold."""
+    """Table with a row for each model and a column for each block, and the best of each column in bold."""
     models = list(found[0].models)
     best = []
     for b in found:
@@ -37,7 +37,7 @@ def score_table(
             [
                 Cell(
                     text(b.models[m][score], digits),
-                    "in the set" if notes and b.models[m].get("mcs_p", 0.0) >= IN_SET else "",
+                    "in the confidence set" if notes and b.models[m].get("mcs_p", 0.0) >= IN_SET else "",
                     "num best" if m == top else "num",
                 )
                 for b, top in zip(found, best, strict=True)
@@ -51,7 +51,7 @@ def score_table(
 
 
 def gain_table(found: Sequence[Block], reference: str) -> str:
-    """Paired gains of the energy model over each peer: nats ± standard error, t, p after Holm."""
+    """Table of the gains in log score over each peer, with standard error, t and Holm-corrected p."""
     rows = []
     chance = holm({(b.label, peer): d["p"] for b in found for peer, d in b.paired.items()})
     for peer in found[0].paired:
@@ -68,10 +68,11 @@ def gain_table(found: Sequence[Block], reference: str) -> str:
             )
         rows.append(Row(f"over {in_sentence(peer)}", cells, row_class(peer, reference)))
     return table(
-        "Gain in log score of the energy model, nats a forecast ± one standard error: above zero it is "
-        "better; t, and p corrected for the number of tests in this table (Holm), bold below 5 %; "
-        "change of CRPS: below zero it is better.",
-        ["", *(b.label for b in found)],
+        "Gain in log score of the energy model over each peer, in nats a forecast ± one standard error. The "
+        "model is better where the gain is positive. Below it: t, p with Holm's correction for the number of "
+        "tests in this table, and the change of CRPS, which is negative where the model is better. Bold: p "
+        "below 5 %.",
+        ["Gain", *(b.label for b in found)],
         rows,
     )
 
@@ -79,11 +80,9 @@ def gain_table(found: Sequence[Block], reference: str) -> str:
 def comparison(found: Sequence[Block], scores: dict[str, Any], domain: Any) -> Section:
     reference = domain.reference
     content = paragraph(
-        "Every model made its forecasts in the same way: fitted on the past only, then judged on the dates "
-        "that "
-        "followed. A gain is the energy model's score minus the peer's on the same dates, so what is "
-        "shared cancels; "
-        "its error allows for neighbouring dates being alike."
+        "All models made their forecasts in the same way. They were fitted on past data alone and scored on "
+        "the dates that followed. A gain is the log score of the energy model minus that of a peer on the "
+        "same dates. Its standard error allows for correlation between neighbouring dates."
     )
     if len(domain.leads) > 1:
         shown = [("ebm", "ebm"), ("base", "base"), (reference, "reference"), ("climatology", "")]
@@ -96,11 +95,11 @@ def comparison(found: Sequence[Block], scores: dict[str, Any], domain: Any) -> S
             charts.lines(
                 series,
                 f"CRPS, {short_unit(domain)}",
-                f"lead, {periods(domain.frequency, 2)[2:]}",
+                f"lead, {PERIODS.get(domain.frequency, 'step')}s",
                 dots=True,
                 height=290,
             ),
-            "Forecast error by lead: lower is better.",
+            f"Mean CRPS at each lead, in {short_unit(domain)}. Lower is better.",
             "CRPS of the energy model, its base and the reference at each lead",
             [(css, model_name(m)) for m, css in kept],
         )
@@ -121,8 +120,8 @@ def comparison(found: Sequence[Block], scores: dict[str, Any], domain: Any) -> S
     content += score_table(
         found,
         "log_score",
-        "Mean log score, nats: higher is better. Bold: best. In the set: in the model confidence set at "
-        "90 %, the models that none of the others clearly beats.",
+        "Mean log score in nats. Higher is better. Bold: the best of a column. In the confidence set: in the "
+        "90 % model confidence set, whose models no other model beats clearly.",
         reference,
         4,
         False,
@@ -131,15 +130,15 @@ def comparison(found: Sequence[Block], scores: dict[str, Any], domain: Any) -> S
     content += score_table(
         found,
         "crps",
-        f"Mean CRPS, {short_unit(domain)}: lower is better. Bold: best.",
+        f"Mean CRPS in {short_unit(domain)}. Lower is better. Bold: the best of a column.",
         reference,
         4,
         True,
         False,
     )
     content += paragraph(
-        "The normaliser of the energy model was computed to within "
-        f"{scientific(scores['normaliser_error'])} nats; no score depends on it.",
+        "The log of the normaliser of the energy model was computed with an error of at most "
+        f"{scientific(scores['normaliser_error'])} nats.",
         "soft",
     )
     return Section("peers", "Beside peers", "The model beside its peers", content)
@@ -148,15 +147,15 @@ def comparison(found: Sequence[Block], scores: dict[str, Any], domain: Any) -> S
 def gain_figure(bars: Sequence[tuple[str, str, float, float]], wide: int = charts.HALF) -> str:
     return charts.figure(
         charts.intervals(bars, "gain in log score, nats a forecast"),
-        "Gain of the energy model over each peer with its 95 % interval. Right of the dashed line: the "
-        "energy model is better.",
+        "Gain in log score of the energy model over each peer, with 95 % intervals. The energy model is "
+        "better to the right of the dashed line.",
         "Paired gains in log score with 95 % intervals",
         wide=wide,
     )
 
 
 def calibration(found: Sequence[Block], forecasts: pd.DataFrame, domain: Any) -> Section:
-    """PIT histogram, coverage curve, coverage numbers, and value-at-risk hits where they were scored."""
+    """PIT histogram, curve and table of coverage, and the outcomes below the lower tail quantiles."""
     reference = domain.reference
     ours = forecasts[forecasts["model"] == "ebm"]
     bins = 20 if len(ours) >= 1000 else 10
@@ -166,12 +165,11 @@ def calibration(found: Sequence[Block], forecasts: pd.DataFrame, domain: Any) ->
         charts.histogram(
             [float(c) * bins / len(ours) for c in counts],
             (max(0, 1 - half), 1 + half),
-            "frequency (1 = as expected)",
-            "probability given to less than what happened",
+            "frequency (1 = expected)",
+            "PIT, the forecast probability of a lower outcome",
         ),
-        "If the model's probabilities are right, all bars are near one. Grey: where 95 % of the bars of a "
-        "perfect model lie, "
-        "were dates independent.",
+        "Histogram of the PIT of the energy model. If the model is calibrated, all bars are near one. Grey: "
+        "95 % of the bars lie in this band if the model is calibrated and dates are independent.",
         "Histogram of the probability integral transform of the energy model",
     )
     levels = np.arange(2, 99, 2) / 100
@@ -182,31 +180,36 @@ def calibration(found: Sequence[Block], forecasts: pd.DataFrame, domain: Any) ->
         for m, css in reversed(shown)
     ]
     curve = charts.figure(
-        charts.lines(series, "held the truth, %", "stated interval, %", height=250),
-        "A well calibrated model lies on the dashed line: its 90 % intervals hold the truth 90 % of the "
-        "time. "
-        "Above it the intervals are too wide, below it too narrow.",
+        charts.lines(series, "outcomes inside, %", "nominal coverage of the interval, %", height=250),
+        "Share of outcomes inside central intervals. A calibrated model lies on the dashed line, with 90 % "
+        "of the outcomes inside its 90 % intervals. Above the line the intervals are too wide, below it too "
+        "narrow.",
         "Nominal against actual coverage of central intervals",
-        [(css, model_name(m)) for m, css in shown] + [("ideal", "ideal")],
+        [(css, model_name(m)) for m, css in shown] + [("ideal", "calibrated")],
     )
     content = paragraph(
-        "A forecast is calibrated when what it calls likely happens as often as it says. Both pictures use "
-        "all "
-        "forecasts of the test dates."
+        "A forecast is calibrated if outcomes occur as often as its probabilities say. Both figures use all "
+        "forecasts of the test block."
     ) + pair(pit, curve)
     content += coverage_table(found, reference)
     if "var" in found[0].models["ebm"]:
-        risk = [var_table(b, reference) for b in found]
-        content += paragraph(
-            "Value at risk: on how many days was the loss beyond the one that should be exceeded on 1, 2.5 "
-            "or 5 % of days? "
-            "The p-values ask whether the number of hits (Kupiec) and their clustering (Christoffersen) "
-            "could be chance; below 0.05 the tail is doubtful."
+        term = ", the value at risk" if getattr(domain, "kind", "price") == "price" else ""
+        words = (
+            "This table counts the forecasts whose outcome was below the 1, 2.5 or 5 % quantile of the "
+            f"forecast distribution{term}."
         )
-        content += (
-            risk[0] + folded("Value at risk for each series", "".join(risk[1:])) if len(risk) > 1 else risk[0]
-        )
-    return Section("calibration", "Calibration", "Can its probabilities be believed?", content)
+        if any(tail_tested(b) for b in found):
+            words += (
+                " The p-values are those of tests whether the number of such outcomes (Kupiec) and their "
+                "clustering in time (Christoffersen) could be chance. Below 0.05 the tail of the forecast is "
+                "doubtful."
+            )
+        first, *others = [tail_table(b, reference) for b in found]
+        content += "<h3>Lower tail</h3>" + paragraph(words) + first
+        if others:
+            each = "at each further lead" if len(domain.leads) > 1 else "for each series"
+            content += folded(f"Lower tail {each}", "".join(others))
+    return Section("calibration", "Calibration", "Are the probabilities calibrated?", content)
 
 
 def covered(forecasts: pd.DataFrame, model: str, levels: np.ndarray) -> np.ndarray:
@@ -232,13 +235,19 @@ def coverage_table(found: Sequence[Block], reference: str) -> str:
         if found[0].models[m].get("coverage")
     ]
     return table(
-        "Share of outcomes inside the 50 % / 90 % interval, in per cent: the closer to 50 / 90 the better.",
+        "Outcomes inside the 50 % / 90 % interval, in per cent. Closer to 50 / 90 is better.",
         ["Model", *(b.label for b in found)],
         rows,
     )
 
 
-def var_table(block: Block, reference: str) -> str:
+def tail_tested(block: Block) -> bool:
+    """Whether the number and clustering of outcomes in the tail were tested, as they are for one series."""
+    return any("kupiec_p" in score for score in block.models["ebm"]["var"].values())
+
+
+def tail_table(block: Block, reference: str) -> str:
+    """Table of the outcomes below the lower tail quantiles, with tests and the FZ₀ score."""
     levels = list(block.models["ebm"]["var"])
     rows = []
     for m, score in block.models.items():
@@ -254,15 +263,16 @@ def var_table(block: Block, reference: str) -> str:
         rows.append(Row(model_name(m), cells, row_class(m, reference)))
     expected = [f"{100 * float(lv):g} %: {text(block.n * float(lv), 1)} expected" for lv in levels]
     return table(
-        f"{block.label}: hits among {block.n:,} forecasts, p of Kupiec / Christoffersen, FZ₀ loss (lower "
-        f"is better)",
+        f"{block.label}: outcomes below the quantile among {block.n:,} forecasts. Below the number: "
+        + ("p-values of Kupiec / Christoffersen, and " if tail_tested(block) else "")
+        + "FZ₀ (lower is better).",
         ["Model", *expected],
         rows,
     )
 
 
 def over_time(forecasts: pd.DataFrame, domain: Any) -> Section:
-    """Cumulative log-score difference against the reference and against the base, by target date."""
+    """Cumulative gain in log score over the reference and over the base, by target date."""
     density = forecasts.pivot_table(index=["time", "series", "lead"], columns="model", values="log_density")
     series = []
     for model, css in ((domain.reference, "reference"), ("base", "base")):
@@ -277,20 +287,21 @@ def over_time(forecasts: pd.DataFrame, domain: Any) -> Section:
     )
     drawn = charts.figure(
         charts.lines(
-            series, "nats, summed", "", year_marks(series[0][1][0][0], series[0][1][-1][0]), zero=True
+            series,
+            "cumulative gain, nats",
+            "",
+            year_marks(series[0][1][0][0], series[0][1][-1][0]),
+            zero=True,
         ),
-        "Where a line rises the energy model gave more probability to what happened; where it falls the "
-        "other did. A "
-        "steady rise is skill, a single step is one lucky day." + average,
-        "Cumulative difference in log score over the test dates",
-        [
-            (css, f"against {in_sentence(m)}")
-            for m, css in ((domain.reference, "reference"), ("base", "base"))
-        ],
+        "Gain in log score of the energy model, summed over the dates so far. Where a line rises, the "
+        "energy model gave the outcomes a higher density than the other model; where it falls, a lower "
+        "one. A steady rise shows skill, a single step comes from a single date." + average,
+        "Cumulative gain in log score over the test block",
+        [(css, f"over {in_sentence(m)}") for m, css in ((domain.reference, "reference"), ("base", "base"))],
         charts.WIDE,
     )
-    content = paragraph("Did it win throughout, or in one episode?") + f'<div class="card">{drawn}</div>'
-    return Section("time", "Over time", "When it was better", content)
+    content = paragraph("The chart shows whether the gain was steady or came from a single episode.")
+    return Section("time", "Over time", "Gain over time", content + f'<div class="card">{drawn}</div>')
 
 
 def years(times: pd.Index) -> list[float]:
@@ -300,7 +311,7 @@ def years(times: pd.Index) -> list[float]:
 
 
 def year_marks(first: float, last: float) -> Callable[[int], list[tuple[float, str]]]:
-    """Tick marks at the turn of years, fewer on a narrow chart."""
+    """Tick marks on 1 January, of fewer years on a narrow chart."""
 
     def marks(width: int) -> list[tuple[float, str]]:
         room = 5 if width == charts.NARROW else 12

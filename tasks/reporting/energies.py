@@ -1,4 +1,4 @@
-"""The energy of each day, what the tilt changed, which inputs raise today's energy, and how it grew."""
+"""Report section on energies: of the test dates, of the coming outcome by input, and by network size."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,7 +10,7 @@ import pandas as pd
 
 from tasks.reporting import charts
 from tasks.reporting.comparison import year_marks, years
-from tasks.reporting.labels import dated, series_name, signed, text
+from tasks.reporting.labels import dated, listed, series_name, signed, text
 from tasks.reporting.page import Section, card, pair, paragraph
 from tasks.reporting.verdict import short_unit
 from tasks.tilts.model import TiltedModel
@@ -19,13 +19,13 @@ Drawing = Callable[[int], str]
 """A figure at a given width."""
 
 NORMAL = (0.05, 0.95)
-"""Share of days below the lower and below the upper edge of the band of normal days."""
+"""Quantiles of the test dates' energies between which a date is normal."""
 
 SHOWN = 8
 """Inputs named in the chart."""
 
 PAST = 1000
-"""Rows before today against which its spread is held."""
+"""Rows before the origin with which the spread of the base is compared."""
 
 
 def energies(
@@ -36,15 +36,15 @@ def energies(
     path: list[dict[str, Any]],
     domain: Any,
 ) -> Section:
-    """``path`` are the growth steps of the registered model, as in ``fits.json``."""
+    """``path`` has the network sizes that were tried for the registered model, as in ``fits.json``."""
     content = paragraph(
-        "Energy here is −log p of what happened, in nats: low ground is what the model expected, peaks are "
-        "what surprised it."
+        "The energy of an outcome is −log p, with p the density that the model forecast for it, in nats. It "
+        "is low for outcomes that were likely and high for those that were not."
     )
-    content += f'<div class="card">{by_day(forecasts)}</div>'
+    content += f'<div class="card">{by_date(forecasts, domain)}</div>'
     content += paragraph(
-        "What the tilt changed on three telling dates, which inputs raise the energy expected next, and how "
-        "large the network was allowed to grow."
+        "The following figures show the tilt on single dates, the effect of each input on the energy of the "
+        "coming outcome, and the choice of the network's size."
     )
     last = inputs.groupby("series", sort=False)["origin"].transform("max")
     today = inputs[(inputs["origin"] == last) & inputs["target"].isna()]
@@ -56,11 +56,11 @@ def energies(
     for first in range(0, even, 2):
         content += pair(*(draw(charts.HALF) for draw in figures[first : first + 2]))
     content += "".join(card(draw(charts.WIDE)) for draw in figures[even:])
-    return Section("energy", "Energy", "The energy of each day", content)
+    return Section("energy", "Energy", "Energy of the outcomes", content)
 
 
-def by_day(forecasts: pd.DataFrame) -> str:
-    """−log p of what happened by target date, averaged over series and leads, with the band of most days."""
+def by_date(forecasts: pd.DataFrame, domain: Any) -> str:
+    """−log p of the outcome by target date, averaged over series and leads, with the band of nine in ten."""
     ours = forecasts[forecasts["model"] == "ebm"]
     energy = -ours.groupby("time")["log_density"].mean()
     low, high = energy.quantile(NORMAL)
@@ -75,18 +75,18 @@ def by_day(forecasts: pd.DataFrame) -> str:
         "",
         year_marks(across[0], across[-1]),
     )
-    worst = ", ".join(f"{time:%d %b %Y}" for time in sorted(energy.nlargest(5).index))
+    worst = listed(dated(str(time), domain.frequency) for time in sorted(energy.nlargest(5).index))
     return charts.figure(
         drawn,
-        f"Energy of each test date. Nine in ten lie between the dashed lines ({text(low)}, {text(high)} "
-        f"nats). The highest: {worst}.",
-        "Energy of each test date against the band of normal days",
+        f"Energy of the outcome by date. Nine in ten dates lie between the dashed lines, at {text(low)} and "
+        f"{text(high)} nats. The five highest: {worst}.",
+        "Energy of the outcome by date, with the band of nine in ten dates",
         wide=charts.WIDE,
     )
 
 
 def changed(forecasts: pd.DataFrame, domain: Any) -> list[Drawing]:
-    """Base against model on the dates where the tilt helped most, hurt most, and moved the forecast most."""
+    """Densities of base and model where the tilt gained most, lost most and changed the forecast most."""
     keys = ["series", "lead", "time"]
     ours, base = (
         forecasts[forecasts["model"] == m].sort_values(keys, ignore_index=True) for m in ("ebm", "base")
@@ -97,10 +97,14 @@ def changed(forecasts: pd.DataFrame, domain: Any) -> list[Drawing]:
     if moved.max() < 1e-6:
         return []
     gain = ours["log_density"] - base["log_density"]
-    told = [(gain.idxmax(), "helped most"), (gain.idxmin(), "hurt most"), (moved.idxmax(), "changed most")]
+    chosen = [
+        (gain.idxmax(), "gained most"),
+        (gain.idxmin(), "lost most"),
+        (moved.idxmax(), "changed the forecast most"),
+    ]
     figures = []
     row: Any
-    for row, what in told:
+    for row, what in chosen:
         at = ours.loc[row]
         lines = [(css, density(t.loc[row, quantiles])) for css, t in (("base", base), ("ebm", ours))]
         top = max(p for _, points in lines for _, p in points)
@@ -109,8 +113,9 @@ def changed(forecasts: pd.DataFrame, domain: Any) -> list[Drawing]:
             partial(
                 charts.figure,
                 charts.lines([*lines, *observed], "density", short_unit(domain), height=220),
-                f"{escape(series_name(at['series']))}, {dated(str(at['time']), domain.frequency)}: where the "
-                f"tilt {what} ({signed(gain[row])} nats). Black: what happened, {text(at['observed'])}.",
+                f"{escape(series_name(at['series']))}, {dated(str(at['time']), domain.frequency)}: the tilt "
+                f"{what} here ({signed(gain[row])} nats in log score). Black: the outcome, "
+                f"{text(at['observed'])} {escape(short_unit(domain))}.",
                 f"Density of base and energy model where the tilt {what}",
                 [("base", "base"), ("ebm", "energy model"), ("observed", "outcome")],
             )
@@ -123,7 +128,7 @@ def changed(forecasts: pd.DataFrame, domain: Any) -> list[Drawing]:
 
 
 def density(quantiles: pd.Series) -> list[charts.Point]:
-    """A density from quantiles at 1 to 99 %: probability between each third one over their distance."""
+    """A density from the quantiles at 1 to 99 %, as 3 % over the distance of every third quantile."""
     values = quantiles.to_numpy(float)[::3]
     width = np.maximum(np.diff(values), 1e-12)
     return list(zip(((values[1:] + values[:-1]) / 2).tolist(), (0.03 / width).tolist(), strict=True))
@@ -132,15 +137,16 @@ def density(quantiles: pd.Series) -> list[charts.Point]:
 def raised(
     row: pd.Series, inputs: pd.DataFrame, classical: pd.DataFrame, model: TiltedModel, domain: Any
 ) -> Drawing:
-    """How far the mean energy of the coming outcome lies above what it is with an input at its mean.
+    """Chart of the mean energy of the coming outcome, less its value with one input set to its mean.
 
-    The base counts by its spread: the mean energy of a location-scale law is its log scale and a constant.
+    The effect of the base is that of its spread, because the mean energy of a location-scale distribution is
+    its log scale plus a constant.
     """
     rows = inputs[(inputs["series"] == row["series"]) & (inputs["lead"] == row["lead"])]
     rows = rows[rows["origin"] <= row["origin"]].tail(PAST).reset_index(drop=True)
     base = model.base(classical, rows)
     spread = base.variance.sqrt().log().numpy()
-    bars = [("base", "spread of the base against its past", float(spread[-1] - spread[:-1].mean()), 0.0)]
+    bars = [("base", "spread of the base", float(spread[-1] - spread[:-1].mean()), 0.0)]
     today, law = rows.tail(1).reset_index(drop=True), base[slice(len(rows) - 1, len(rows))]
     now = float(model.distribution(today, law).entropy()[0])
     effects = []
@@ -153,24 +159,25 @@ def raised(
     if any(abs(bar[2]) > 1e-6 for bar in effects):
         bars += effects[:SHOWN]
     return lambda wide: charts.figure(
-        charts.intervals(bars, "mean energy, nats"),
-        f"{escape(series_name(row['series']))}, {dated(str(row['origin']), domain.frequency)}: which inputs "
-        "raise the energy that is expected of the coming outcome (right of the line: more danger). Each "
-        "against its mean; sd: standard deviations from it.",
+        charts.intervals(bars, "change of mean energy, nats"),
+        f"{escape(series_name(row['series']))}, {dated(str(row['origin']), domain.frequency)}: effect of "
+        "each input on the mean energy of the coming outcome, compared with the input at its mean. To the "
+        "right of the line an input makes the outcome less certain. The distance of each input from its "
+        "mean is in standard deviations (sd).",
         "Effect of each input on the mean energy of the coming outcome",
         wide=wide,
     )
 
 
 def means(model: TiltedModel) -> dict[str, tuple[float, float]]:
-    """Mean and deviation of each input in training, those of the prior's energy included."""
+    """Mean and standard deviation of each input in training, including the inputs of the prior's energy."""
     config = model.config
     own = {c: (m, s) for c, m, s in zip(config.columns, config.center, config.spread, strict=True)}
     return own if model.prior is None else means(model.prior) | own
 
 
 def growth(path: list[dict[str, Any]]) -> Drawing:
-    """Gain of each capacity over the one kept before it, ± one standard error over past years."""
+    """Chart of the gain of each network size over the one kept before it, ± one standard error."""
     bars = [
         (
             "ebm" if step["kept"] else "peer",
@@ -181,9 +188,9 @@ def growth(path: list[dict[str, Any]]) -> Drawing:
         for step in path
     ]
     return lambda wide: charts.figure(
-        charts.intervals(bars, "gain over the step before, nats"),
-        "How the energy grew: a larger network is kept only where its past gain over the one kept before "
-        "exceeds one standard error (the whisker).",
-        "Capacity path: gain of each size over the one before",
+        charts.intervals(bars, "gain over the size kept before, nats"),
+        "Choice of the network's size. A larger network is kept only if its gain on past years over the one "
+        "kept before exceeds one standard error, which the whiskers show.",
+        "Gain of each network size over the one kept before",
         wide=wide,
     )

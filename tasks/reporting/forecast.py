@@ -1,4 +1,4 @@
-"""The forecast itself: both dates, quantiles, events, and pictures of the distribution."""
+"""Report section on the forecast: dates, quantiles, probabilities of events, and charts."""
 
 from collections.abc import Callable
 from html import escape
@@ -8,7 +8,7 @@ import pandas as pd
 
 from tasks.reporting import charts
 from tasks.reporting.comparison import years
-from tasks.reporting.labels import dated, series_name, text
+from tasks.reporting.labels import dated, listed, plural, series_name, text
 from tasks.reporting.page import Cell, Row, Section, pair, paragraph, table
 from tasks.reporting.verdict import short_unit
 
@@ -18,13 +18,13 @@ HISTORY = {"B": 90, "MS": 48}
 
 
 def quantile(step: dict[str, Any], level: str) -> float:
-    """A stored quantile, whether written ``0.5`` or ``0.50``."""
+    """A stored quantile, whose key may be ``0.5`` or ``0.50``."""
     found = step["quantiles"]
     return float(found[level] if level in found else found[f"{float(level):g}"])
 
 
 def forecast_section(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) -> Section:
-    """``past`` has the energy model's rows of ``forecasts.parquet``."""
+    """``past`` are the energy model's rows of ``forecasts.parquet``."""
     content = ""
     unit = short_unit(domain)
     for name, part in forecast["series"].items():
@@ -48,15 +48,15 @@ def forecast_section(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) 
         dates = [*history["time"], *(pd.Timestamp(s["time"]) for s in steps)]
         fan = charts.figure(
             charts.fan(rows, ahead, short_unit(domain), date_marks(dates)),
-            "The line is what happened; the grey band is the 90 % interval the model had given for each "
-            "date beforehand. Right of the "
-            "dotted line, the forecast: its middle 50 % (darker) and 90 %.",
-            f"{label}: recent values with the intervals given beforehand, and the forecast",
+            "Line: the outcomes. Grey band: the 90 % intervals that the model forecast for them. To the "
+            "right of the dotted line: the forecast, with its 50 % interval (darker) and its 90 % "
+            "interval.",
+            f"{label}: recent outcomes with the intervals forecast for them, and the forecast",
             [
-                ("observed", "observed"),
-                ("band", "90 % interval given before"),
-                ("fan2", "forecast 50 %"),
-                ("fan1", "forecast 90 %"),
+                ("observed", "outcome"),
+                ("band", "90 % interval forecast for it"),
+                ("fan2", "forecast, 50 % interval"),
+                ("fan1", "forecast, 90 % interval"),
             ],
         )
         event = in_sight(first)
@@ -68,8 +68,8 @@ def forecast_section(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) 
                 event,
                 f"{unit}, {dated(first['time'], domain.frequency)}",
             ),
-            "How likely is each outcome? The coloured tail is the probability of an outcome "
-            f"{in_words(event)}: {percent(chance)}.",
+            f"Density of the forecast. The coloured tail is the probability of an outcome {in_words(event)}: "
+            f"{spoken(chance)}.",
             f"{label}: forecast density for {dated(first['time'], domain.frequency)}",
         )
         content += pair(fan, curve) + forecast_table(label, steps, domain)
@@ -77,32 +77,33 @@ def forecast_section(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) 
 
 
 def sentence(part: dict[str, Any], domain: Any) -> str:
-    """Both dates, the middle, the 90 % interval and the events of the nearest step in one breath."""
+    """Dates, mean, 90 % interval and probabilities of events of the nearest step."""
     step = part["steps"][0]
     low, high = step["interval_90"]
-    chances = "; ".join(f"{in_words(event)}: {percent(p)}" for event, p in step["events"].items())
+    (event, chance), *others = step["events"].items()
+    chances = [f"{in_words(event)} is {spoken(chance)}"]
+    chances += [f"{in_words(other)} {spoken(p)}" for other, p in others]
     return (
-        f"Data end: {dated(part['origin'], domain.frequency)}. For {dated(step['time'], domain.frequency)} "
-        f"the model expects "
-        f"{text(step['mean'])} {short_unit(domain)}, and with 90 % "
-        f"probability between {text(low)} and {text(high)}. Probability of an outcome {chances}."
-        + untilted(part["steps"])
+        f"The data end with {dated(part['origin'], domain.frequency)}. For "
+        f"{dated(step['time'], domain.frequency)} the forecast has a mean of {text(step['mean'])} "
+        f"{short_unit(domain)} and a 90 % interval from {text(low)} to {text(high)}. The probability of an "
+        f"outcome {listed(chances)}." + untilted(part["steps"])
     )
 
 
 def untilted(steps: list[dict[str, Any]]) -> str:
-    """Says at which leads the forecast is the base's own, because the past did not pay for a tilt."""
-    plain = [str(step["lead"]) for step in steps if not step["tilt_weight"]]
+    """A sentence that names the leads at which the forecast is that of the base."""
+    plain = [step["lead"] for step in steps if not step["tilt_weight"]]
     if not plain:
         return ""
+    why = "the tilt did not improve past forecasts, so the forecast is that of the base."
     if len(plain) == len(steps):
-        return " The past did not pay for a tilt: this is the forecast of the base."
-    leads = f"lead {plain[0]}" if len(plain) == 1 else f"leads {', '.join(plain[:-1])} and {plain[-1]}"
-    return f" At {leads} the past did not pay for a tilt: there this is the forecast of the base."
+        return f" {why.capitalize()}"
+    return f" At lead{plural(len(plain))} {listed(plain)} {why}"
 
 
 def in_sight(step: dict[str, Any]) -> str:
-    """The first event whose threshold lies where the density is drawn."""
+    """The first event whose threshold lies in the range of the density."""
     y = step["density"]["y"]
     return next((e for e in step["events"] if y[0] < float(e.split()[1]) < y[-1]), next(iter(step["events"])))
 
@@ -118,6 +119,11 @@ def percent(p: float) -> str:
     if p < 0.0005:
         return "< 0.1 %"
     return f"{100 * p:.1f} %"
+
+
+def spoken(p: float) -> str:
+    """A probability inside a sentence."""
+    return percent(p).replace("<", "below")
 
 
 def forecast_table(label: str, steps: list[dict[str, Any]], domain: Any) -> str:
@@ -136,14 +142,15 @@ def forecast_table(label: str, steps: list[dict[str, Any]], domain: Any) -> str:
     columns = [
         "For",
         "mean",
-        *(f"{100 * float(q):g} %" for q in QUANTILES),
-        *(e.replace("<=", "≤").replace(">=", "≥").replace("-", "−") for e in events),
+        *(f"{100 * float(q):g} % quantile" for q in QUANTILES),
+        *(f"P(y {e.replace('<=', '≤').replace('>=', '≥').replace('-', '−')})" for e in events),
     ]
-    return table(f"{label}: quantiles in {short_unit(domain)}, and the probability of events", columns, rows)
+    caption = f"{label}: mean and quantiles in {short_unit(domain)}, and probabilities of outcomes"
+    return table(caption, columns, rows)
 
 
 def date_marks(dates: list[pd.Timestamp]) -> Callable[[int], list[tuple[float, str]]]:
-    """A few dates spread evenly, the last one always among them."""
+    """Marks at a few evenly spaced dates, including the last one."""
 
     def marks(width: int) -> list[tuple[float, str]]:
         count = 6 if width == charts.WIDE else 4 if width == charts.HALF else 3

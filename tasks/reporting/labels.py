@@ -1,88 +1,54 @@
-"""Names and plain words: what each model and each term means to a reader who has not seen the code."""
+"""Names of models and series, and the form of numbers, dates and steps, in reports."""
 
+from collections.abc import Iterable
 from datetime import date
 
 MODELS = {
     "ebm": ("Energy model", "the model of this page: its base, tilted by a learned energy"),
-    "base": ("Its own base", "the classical forecaster, with the same inputs, before the energy tilts it"),
+    "base": ("Its own base", "the classical forecast with the same inputs, before the energy tilts it"),
     "scale-regression": (
         "Scale regression",
-        "log volatility from EGARCH, GJR, realised measures and the daily range; skewed heavy tails",
+        "log volatility regressed on EGARCH, GJR, realised volatility and the daily range; skewed t errors",
     ),
-    "historical-simulation": ("Historical simulation", "the last 1000 outcomes, each as likely as the other"),
+    "historical-simulation": ("Historical simulation", "the last 1000 outcomes, each equally likely"),
     "gjr-filtered-simulation": (
         "GJR filtered simulation",
-        "volatility from GJR, its own past errors as they came, no shape assumed",
+        "volatility from GJR, past standardised errors redrawn without a parametric distribution",
     ),
-    "garch-t": ("GARCH-t", "volatility clusters; symmetric heavy tails"),
-    "gjr-skewt": ("GJR-skew-t", "falls raise volatility more than rises; skewed heavy tails"),
-    "egarch-skewt": ("EGARCH-skew-t", "the same asymmetry in log volatility; skewed heavy tails"),
+    "garch-t": ("GARCH-t", "volatility clusters; Student-t errors"),
+    "gjr-skewt": ("GJR-skew-t", "falls raise volatility more than rises; skewed t errors"),
+    "egarch-skewt": (
+        "EGARCH-skew-t",
+        "falls raise log volatility more than rises; skewed t errors",
+    ),
     "mdn": (
         "Mixture density network",
-        "a free neural density: four normals, same inputs, seeds and stopping",
+        "a neural network that gives a mixture of four normals, with the same inputs and training",
     ),
-    "climatology": ("Climatology", "what the same month usually brings"),
-    "persistence": ("Persistence", "today's anomaly stays"),
+    "climatology": ("Climatology", "the usual value at that time of year"),
+    "persistence": ("Persistence", "the last anomaly stays"),
     "damped-persistence": (
         "Damped persistence",
-        "today's anomaly fades at a rate that depends on the season",
+        "the last anomaly decays at a rate that depends on the season",
     ),
-    "seasonal-ridge": ("Seasonal ridge", "regularised regression on recent months, its own for each season"),
+    "seasonal-ridge": ("Seasonal ridge", "ridge regression on recent anomalies, fitted for each season"),
     "lim": (
         "Linear inverse model",
-        "several series moved on together by one linear law, its own for each season",
+        "all series follow one linear system with noise, fitted for each season",
     ),
-    "xro": ("XRO", "a recharge oscillator coupled to the other indices, with the seasons"),
-    "random-walk": ("Random walk", "independent normal moves, as large and as alike as those of the past"),
+    "xro": ("XRO", "a seasonal recharge oscillator coupled to the other series"),
+    "random-walk": ("Random walk", "independent normal moves with the covariance of past moves"),
     "random-walk-bootstrap": (
         "Random-walk bootstrap",
-        "past joint moves in random order, and their mirror image",
+        "past joint moves in random order, each also with its sign reversed",
     ),
-    "auto-theta": ("AutoTheta", "each series' own trend and level, by statsforecast"),
-    "auto-ets": ("AutoETS", "each series' exponential smoothing, chosen by statsforecast"),
+    "auto-theta": ("AutoTheta", "theta method fitted to each series, by statsforecast"),
+    "auto-ets": ("AutoETS", "exponential smoothing chosen for each series, by statsforecast"),
 }
+"""Name and one-line description of each model."""
 
-GLOSSARY = (
-    ("Forecast distribution", "Not one number but a probability for every outcome: how likely is each "
-                              "value tomorrow?"),
-    ("Energy", "A score of how badly an outcome fits the present state. Low energy is ordinary, high "
-               "energy is "
-     "surprising. Exactly: minus the logarithm of the forecast density, in nats."),
-    ("Energy model", "A good classical forecast multiplied by exp(−energy) and rescaled to total "
-                     "probability one. The energy is "
-     "a small neural network that starts at zero, so it leaves the classical forecast only where past data "
-     "pay for it."),
-    ("Base", "The classical forecast that the energy tilts. It has the same inputs, so a gain over it is "
-             "due to the energy alone."),
-    ("Log score", "The logarithm of the probability density that a model gave to what then happened, "
-                  "averaged over dates. Higher is "
-     "better. A difference of 0.01 nats means 1 % more probability on what came true, every time."),
-    ("Nat", "The unit of log scores: one nat is a factor of 2.72 in probability density."),
-    ("CRPS", "Continuous ranked probability score: the distance between the forecast distribution and what "
-             "happened, in the unit "
-     "of the data. Lower is better. For a single-number forecast it is the absolute error."),
-    ("Standard error, t and p", "How sure a difference is, given that neighbouring dates are alike (HAC, "
-                                "Newey–West). t is the difference "
-     "in standard errors: beyond ±2 it is unlikely to be luck. p is the chance of so large a difference if "
-     "there were none."),
-    ("Lead", "How far ahead a forecast looks."),
-    ("Coverage", "How often the truth fell inside the stated interval. A 90 % interval should hold it 90 % "
-                 "of the time."),
-    ("PIT", "Probability integral transform: the probability that the model gave to a value at or below "
-            "what happened. If "
-     "the model is calibrated, all values from 0 to 1 are equally common and the histogram is flat."),
-    ("VaR hit", "A day whose outcome was worse than the value at risk, the loss that should be exceeded "
-                "only on 1, 2.5 or 5 % of days. "
-     "Kupiec's test asks whether there were too many or too few, Christoffersen's whether they came "
-     "in clusters."),
-    ("Rolling origin", "Each forecast uses only what was published before its date. Models are refitted as "
-                       "time goes on; "
-     "no forecast is scored on dates that helped to fit it."),
-    ("Embargo", "A gap between the last row used for fitting and the first row scored, so that no label "
-                "reaches across."),
-    ("Normaliser", "The constant that makes the probabilities add up to one. It is computed by quadrature, "
-                   "with a known error."),
-)  # fmt: skip
+PERIODS = {"B": "trading day", "D": "day", "W": "week", "MS": "month", "h": "hour"}
+"""One step of each frequency in words."""
 
 
 def model_name(model: str) -> str:
@@ -90,9 +56,9 @@ def model_name(model: str) -> str:
 
 
 def in_sentence(model: str) -> str:
-    """The name inside a sentence: small initial unless it is an acronym."""
+    """The name inside a sentence, with a small initial unless it has other capitals, as AutoTheta has."""
     name = model_name(model)
-    return name if name[:2].isupper() else name[0].lower() + name[1:]
+    return name if any(c.isupper() for c in name[1:]) else name[0].lower() + name[1:]
 
 
 def model_note(model: str) -> str:
@@ -107,19 +73,33 @@ def series_name(series: str) -> str:
 
 
 def periods(frequency: str, count: int) -> str:
-    """``count`` steps of a domain's frequency in words: ``1 day``, ``6 months``."""
-    unit = {"B": "trading day", "MS": "month"}.get(frequency, "step")
-    return f"{count} {unit}{'' if count == 1 else 's'}"
+    """``count`` steps of a frequency in words, such as ``1 trading day`` or ``6 months``."""
+    return count_of(count, PERIODS.get(frequency, "step"))
+
+
+def count_of(count: int, noun: str) -> str:
+    """``1 window``, ``2 windows``, ``1,000 windows``."""
+    return f"{count:,} {noun}{plural(count)}"
+
+
+def plural(count: int) -> str:
+    return "" if count == 1 else "s"
+
+
+def listed(items: Iterable[object], word: str = "and") -> str:
+    """``1``, ``1 and 3``, ``1, 3 and 6``."""
+    *first, last = map(str, items)
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def dated(time: str, frequency: str) -> str:
-    """A date as its frequency asks: ``2019-01-02`` for days, ``January 2011`` for months."""
+    """A date in the form of its frequency, such as ``2019-01-02`` for days or ``January 2011`` for months."""
     day = date.fromisoformat(time[:10])
     return f"{day:%B %Y}" if frequency == "MS" else day.isoformat()
 
 
 def text(value: float | None, digits: int = 2) -> str:
-    """A number for people: a real minus sign, no minus zero, a dash for what could not be computed."""
+    """A number with a typographic minus sign, without a negative zero; a dash for None."""
     if value is None:
         return "–"
     shown = f"{value:,.{digits}f}"
@@ -131,7 +111,7 @@ def signed(value: float, digits: int = 3) -> str:
 
 
 def scientific(value: float) -> str:
-    """1.2 × 10⁻⁷ for small numbers, plain otherwise."""
+    """``1.2 × 10⁻⁷`` for small numbers, plain decimals otherwise."""
     if value == 0 or abs(value) >= 1e-3:
         return text(value, 4)
     mantissa, exponent = f"{value:.1e}".split("e")

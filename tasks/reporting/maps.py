@@ -1,4 +1,4 @@
-"""Maps of an energy: one canvas, one palette, PNG bytes that are the same each time."""
+"""Contour maps of an energy as PNG, with the same bytes for the same numbers."""
 
 import io
 import threading
@@ -11,12 +11,12 @@ from ebm_core.views.landscapes import contour_levels
 
 ENERGY = "energy −log p, nats"
 CEILING = 14.0
-"""Nats above the lowest energy at which the colours end."""
+"""Nats above the lowest energy at which the colour scale ends."""
 COLOURS = ("#0e3b37", "#1d7a70", "#7fbfae", "#f1ead2", "#e6a15f", "#b42318")
 DOTS_PER_INCH = 120
 
 drawing = threading.Lock()
-"""Two domains run as threads and matplotlib's caches are shared: one draws at a time."""
+"""Lock for drawing, because domains run as threads and matplotlib's caches are not thread-safe."""
 
 
 def canvas() -> tuple[Any, Any]:
@@ -39,7 +39,7 @@ def paint(
     label: str = ENERGY,
     levels: np.ndarray | None = None,
 ) -> None:
-    """Filled contours with a colour bar: log-spaced unless ``levels`` says otherwise."""
+    """Draw filled contours with a colour bar, at log-spaced levels unless ``levels`` are given."""
     from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
 
     shown = np.minimum(energy, np.nanmin(energy) + CEILING)
@@ -58,7 +58,7 @@ def paint(
 
 
 def points(axes: Any, across: Any, up: Any, tested: pd.DataFrame, coloured: bool = False) -> None:
-    """The test dates, and the dates of the five least expected outcomes."""
+    """Draw a dot for each test date, and label those of the five highest energies with the date."""
     across, up = np.asarray(across, float), np.asarray(up, float)
     energy = -tested["log_density"].to_numpy()
     order = np.argsort(energy, kind="stable")
@@ -87,7 +87,7 @@ def points(axes: Any, across: Any, up: Any, tested: pd.DataFrame, coloured: bool
 
 
 def png(figure: Any) -> bytes:
-    """The picture with no date and no version in it: the same figure, the same bytes."""
+    """PNG without metadata on date or version, so that the same figure gives the same bytes."""
     memory = io.BytesIO()
     figure.savefig(memory, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return memory.getvalue()

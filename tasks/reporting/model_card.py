@@ -1,9 +1,9 @@
-"""The model card: what the model is for, how it scored, what is known to be wrong with it."""
+"""Model card in Markdown: intended use, scores and known weaknesses of a model."""
 
 from typing import Any
 
-from tasks.reporting.labels import in_sentence, model_name, signed, text
-from tasks.reporting.verdict import Block, blocks, clear
+from tasks.reporting.labels import count_of, in_sentence, model_name, signed, text
+from tasks.reporting.verdict import Block, blocks, clear, short_unit
 from tasks.runtime.params import DomainParams
 from tasks.tilts.model import TiltedModel
 
@@ -18,18 +18,17 @@ def model_card(
     audits: dict[str, dict[str, Any]],
     hashes: dict[str, str],
 ) -> str:
-    """One page in Markdown: use, data, audit, scores, calibration, limits, cost, provenance."""
+    """Return the card: use, model, data, audit, scores, calibration, weaknesses and provenance."""
     found = blocks(scores, domain.frequency)
     parts = [
         f"# Model card: {domain.title}",
-        f"Snapshot {provenance['as_of']}. The full account is in `report.html` beside this file.",
-        "## What it is for",
+        f"Data as of {provenance['as_of']}. The report is in `report.html` beside this file.",
+        "## Intended use",
         domain.question,
-        "Intended: probability forecasts for people who plan around uncertainty, compared with the peers "
-        "below; research. "
-        "Not intended: automatic trading or public warnings without a person, series other than those "
-        "named here, horizons "
-        "other than those scored, or dates long after the snapshot without refitting.",
+        "The model is intended for probability forecasts that support decisions of people, and for "
+        "research. It is not intended for automatic trading or for public warnings that no person has "
+        "checked. It should not be used for other series or leads than those scored here, nor long after "
+        "the date of the data without refitting.",
         "## Model",
         about_model(domain, model, rows),
         "## Data",
@@ -39,7 +38,7 @@ def model_card(
         ),
         "## Audit",
         table(
-            ["Check", "phase", "status", "why"],
+            ["Check", "phase", "status", "finding"],
             [
                 [c["title"], phase, c["status"], c["why"]]
                 for phase, audit in audits.items()
@@ -48,17 +47,20 @@ def model_card(
         ),
         waivers(audits),
         f"## Scores on {scores['test'][0]} to {scores['test'][1]}, not used in fitting",
-        "Mean log score in nats (higher is better) / mean CRPS (lower is better).",
+        f"Mean log score in nats (higher is better) / mean CRPS in {short_unit(domain)} (lower is better).",
         score_table(found),
-        "Gain in log score of the energy model ± one HAC standard error (t).",
+        "Gain in log score of the energy model, in nats a forecast ± one HAC standard error, and t in "
+        "brackets.",
         gain_table(found),
         by_group(audits["forecasts"]),
         "## Calibration",
+        "Share of outcomes inside the central intervals of the energy model"
+        + (", and below its lower tail quantiles." if "var" in found[0].models["ebm"] else "."),
         calibration(found),
-        "## Where it fails",
+        "## Weaknesses",
         weaknesses(found, params),
         "## The energy landscape",
-        "Maps of the learned energy, with the data on top: [`landscape/`](landscape/), and in the report.",
+        "Maps of the learned energy with the test dates are in [`landscape/`](landscape/) and in the report.",
         "## Provenance",
         table(
             ["File", "sha256"],
@@ -71,7 +73,7 @@ def model_card(
 
 
 def waivers(audits: dict[str, dict[str, Any]]) -> str:
-    """Failures that were accepted, with reason and end; they are not hidden in the table of checks."""
+    """Return a list of the failed checks that were waived, with reason and end date."""
     accepted = [c for audit in audits.values() for c in audit["checks"] if "waived" in c]
     if not accepted:
         return "No failed check was waived."
@@ -81,12 +83,13 @@ def waivers(audits: dict[str, dict[str, Any]]) -> str:
 
 
 def by_group(audit: dict[str, Any]) -> str:
-    """Gain over the best peer and its interval in each season, decade and regime."""
+    """Return a table of the gain over the best peer in each season, decade and regime."""
     check = next(c for c in audit["checks"] if c["id"] == "skill-by-group")
     if not isinstance(check["measured"], dict):
-        return f"Not judged by group: {check['why']}."
+        return f"Gains by season, decade and regime are not stated: {check['why']}."
     rows = [[name, str(gain)] for name, gain in check["measured"].items()]
-    return table(["Group (regime as known at the origin)", "gain over the best peer, nats [interval]"], rows)
+    columns = ["Group (regime at the origin)", "gain over the best peer, nats a forecast [interval]"]
+    return table(columns, rows)
 
 
 def about_model(domain: Any, model: TiltedModel, rows: int) -> str:
@@ -94,24 +97,25 @@ def about_model(domain: Any, model: TiltedModel, rows: int) -> str:
     parameters = sum(p.numel() for p in model.energy.parameters())
     weights = ", ".join(f"{weight:.2g} at {lead}" for lead, weight in config.weights.items())
     tilt = (
-        f"The energy's weight by lead, from past scores: {weights}."
+        f"The weight w follows from past scores. By lead it is {weights}."
         if any(config.weights.values())
-        else "The energy's weight is 0: past data of this series did not pay for a tilt of its own."
+        else "The weight w is 0, because the energy did not improve past forecasts of these series."
     )
     if config.prior is not None:
         inherited = ", ".join(f"{weight:.2g} at {lead}" for lead, weight in config.prior.weights.items())
-        tilt += f" It is fitted onto an energy learned on seven other markets, of weight {inherited}."
+        tilt += (
+            f" The base is also tilted by an energy learned on seven other markets, of weight {inherited}."
+        )
     return (
-        f"p(y | x) = q(y | x) · exp(−w·E(y, x)) / Z(x): the classical forecast q ({domain.base}) tilted by "
-        f"the mean energy of "
-        f"{config.seeds} small networks. {tilt} Inputs: {len(config.columns)}. Training cost: "
-        f"{parameters:,} parameters over "
-        f"all networks, fitted to {rows:,} past outcomes."
+        "The forecast density is p(y | x) = q(y | x) · exp(−w·E(y, x)) / Z(x). The base q is the classical "
+        f"forecast: {domain.base}. The energy E is the mean of {count_of(config.seeds, 'small network')}. "
+        f"{tilt} The networks have {count_of(len(config.columns), 'input')} and together "
+        f"{count_of(parameters, 'parameter')}, fitted to {rows:,} past outcomes."
     )
 
 
 def table(columns: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table; bars and line ends inside a cell are made harmless."""
+    """A Markdown table. Bars and line ends inside a cell are replaced."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join(
         "| " + " | ".join(" ".join(str(c).replace("|", "/").split()) for c in line) + " |" for line in lines
@@ -137,46 +141,45 @@ def gain_table(found: list[Block]) -> str:
             d = b.paired[peer]
             cells.append(f"{signed(d['log_score_gain'])} ± {text(d['se'], 3)} ({text(d['t'], 1)})")
         rows.append([f"over {in_sentence(peer)}", *cells])
-    return table(["", *(b.label for b in found)], rows)
+    return table(["Gain", *(b.label for b in found)], rows)
 
 
 def calibration(found: list[Block]) -> str:
-    """Coverage of the 50 and 90 % intervals and the share of value-at-risk hits, the energy model only."""
+    """Return a table of the energy model's coverage and of outcomes below its lower tail quantiles."""
     rows = []
     for b in found:
         ours = b.models["ebm"]
         row = [b.label, *(f"{100 * ours['coverage'][k]:.1f} %" for k in ("0.5", "0.9"))]
         if "var" in ours:
-            row.append(", ".join(f"{v['hits'] / b.n:.1%} at {float(k):.1%}" for k, v in ours["var"].items()))
+            row += [f"{100 * v['hits'] / b.n:.1f} %" for v in ours["var"].values()]
         rows.append(row)
-    columns = ["", "inside 50 %", "inside 90 %"] + (
-        ["losses beyond the value at risk"] if len(rows[0]) > 3 else []
-    )
-    return table(columns, rows)
+    levels = [
+        f"below the {100 * float(level):g} % quantile" for level in found[0].models["ebm"].get("var", ())
+    ]
+    return table(["Forecasts", "inside the 50 % interval", "inside the 90 % interval", *levels], rows)
 
 
 def weaknesses(found: list[Block], params: DomainParams) -> str:
-    """What the figures say against the model, in a list."""
+    """Return a list of the model's weaknesses, from the scores and in general."""
     points = []
     for b in found:
         for peer, d in b.paired.items():
             if clear(d) == "worse":
                 points.append(
-                    f"{b.label}: worse than {in_sentence(peer)} by {text(-d['log_score_gain'], 3)} nats."
+                    f"{b.label}: clearly worse than {in_sentence(peer)}, by {text(-d['log_score_gain'], 3)} "
+                    "nats a forecast."
                 )
         crps = {m: score["crps"] for m, score in b.models.items()}
         best = min(crps, key=crps.__getitem__)
         if best != "ebm":
-            points.append(f"{b.label}: {in_sentence(best)} has the lowest CRPS.")
+            points.append(f"{b.label}: the lowest CRPS is that of {in_sentence(best)}.")
         if clear(b.paired["base"]) != "better":
             points.append(
-                f"{b.label}: no clear gain over its own base, so the energy adds nothing that is certain."
+                f"{b.label}: no clear gain over its own base, so the use of the energy is not certain."
             )
     points.append(
-        "Rare states have few examples; far from the training data the energy is held constant (inputs are "
-        "clipped)."
+        "There are few examples of rare states. Beyond the range of the training data the energy is "
+        "constant, because inputs are clipped."
     )
-    points.append(
-        f"Scored up to {params.split.test_to} only: a new regime after that is not covered by these figures."
-    )
+    points.append(f"The scores end with {params.split.test_to} and say nothing of later regimes.")
     return "\n".join(f"- {p}" for p in points)

@@ -1,19 +1,20 @@
-"""The HTML around the content: tables, sections and the page, with a policy that forbids any request."""
+"""HTML of a report: tables, sections and the page, whose policy forbids scripts and requests."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+from html import escape, unescape
 
+from tasks.reporting.glossary import terms_in
 from tasks.reporting.style import CSS
 
 BOUND = re.compile(r"\d %|< \d|\b[tpn] = (?=[−\d])|\d nats|\d °C")
-"""What must not be torn apart at the end of a line."""
+"""Texts in which the space becomes a no-break space."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: escaped ``words``, a smaller second line, and how it is set (``num words best``)."""
+    """A cell with its text, a smaller second line, and its CSS classes (``num``, ``words``, ``best``)."""
 
     words: str
     small: str = ""
@@ -26,7 +27,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Pill:
-    """A status in its colour: ``pass``, ``warn`` or ``fail``."""
+    """A cell with a coloured status: ``pass``, ``warn`` or ``fail``."""
 
     status: str
 
@@ -49,7 +50,7 @@ class Row:
 
 
 def table(caption: str, columns: Sequence[str], rows: Sequence[Row], words: Sequence[int] = ()) -> str:
-    """A table inside a box that scrolls by itself; ``words`` are the columns set to the left."""
+    """A table in a box that scrolls sideways. The columns at positions ``words`` are aligned to the left."""
     head = "".join(
         f'<th scope="col"{" class=words" if i in words else ""}>{escape(name)}</th>'
         for i, name in enumerate(columns)
@@ -64,7 +65,7 @@ def table(caption: str, columns: Sequence[str], rows: Sequence[Row], words: Sequ
 
 
 def folded(summary: str, content: str) -> str:
-    """Content that opens on a click, without a script."""
+    """Content that is hidden until its summary is clicked, without a script."""
     return f"<details><summary>{escape(summary)}</summary>{content}</details>"
 
 
@@ -73,7 +74,7 @@ def card(content: str) -> str:
 
 
 def pair(*contents: str) -> str:
-    """Cards side by side where there is room for two."""
+    """Cards side by side, or below each other on a narrow screen."""
     return f'<div class="pair">{"".join(card(c) for c in contents)}</div>'
 
 
@@ -88,11 +89,25 @@ class Section:
     title: str
     content: str
 
-    def html(self) -> str:
+    def html(self, others: str = "") -> str:
+        """HTML of the section; ``others`` is the HTML of the rest of the page."""
         return (
             f'<section id="{self.anchor}" aria-labelledby="{self.anchor}-title">'
             f'<h2 id="{self.anchor}-title">{escape(self.title)}</h2>{self.content}</section>'
         )
+
+
+class Glossary(Section):
+    """A section that explains the terms of the glossary that occur on the rest of the page."""
+
+    def html(self, others: str = "") -> str:
+        visible = unescape(re.sub(r"<[^>]+>", " ", others))
+        entries = "".join(
+            f"<dt>{escape(entry.term[:1].upper() + entry.term[1:])}</dt><dd>{escape(entry.meaning)}</dd>"
+            for entry in terms_in(visible)
+        )
+        content = f'<div class="card"><dl>{entries}</dl></div>'
+        return Section(self.anchor, self.menu, self.title, content).html()
 
 
 def page(
@@ -103,12 +118,19 @@ def page(
     tiles: Sequence[tuple[str, str]],
     sections: Sequence[Section],
 ) -> str:
-    """The whole document. The policy in its head lets it show inline pictures and styles and nothing else."""
+    """The whole document. Its content security policy allows inline pictures and styles alone."""
     menu = "".join(f'<li><a href="#{s.anchor}">{escape(s.menu)}</a></li>' for s in sections)
     figures = "".join(
         f'<div class="tile"><b>{escape(number)}</b><span>{escape(words)}</span></div>'
         for number, words in tiles
     )
+    top = (
+        f'<header class="top"><div class="inner"><p '
+        f'class="eyebrow">{escape(eyebrow)}</p><h1>{escape(headline)}</h1>'
+        f'<p class="lead">{escape(lead)}</p><div class="tiles">{figures}</div></div></header>\n'
+    )
+    # The provenance has names of files and settings, in which a word is no term to be explained.
+    others = top + "".join(section.content for section in sections if section.anchor != "provenance")
     document = (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
@@ -116,13 +138,9 @@ def page(
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<link rel="icon" href="data:,">\n'
         f"<title>{escape(title)}</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
-        f'<header class="top"><div class="inner"><p '
-        f'class="eyebrow">{escape(eyebrow)}</p><h1>{escape(headline)}</h1>'
-        f'<p class="lead">{escape(lead)}</p><div class="tiles">{figures}</div></div></header>\n'
-        f'<nav aria-label="Sections"><ul>{menu}</ul></nav>\n<main>\n'
-        + "\n".join(section.html() for section in sections)
-        + "\n</main>\n<footer>Made by Basin from the files named under Provenance. The page loads nothing "
-        "and runs no "
-        "script. It is a forecast with stated uncertainty, not advice.</footer>\n</body>\n</html>\n"
+        f'{top}<nav aria-label="Sections"><ul>{menu}</ul></nav>\n<main>\n'
+        + "\n".join(section.html(others) for section in sections)
+        + "\n</main>\n<footer>Made by Basin. The page loads no other file and runs no script. It states "
+        "forecasts with their uncertainty and gives no advice.</footer>\n</body>\n</html>\n"
     )
     return BOUND.sub(lambda m: m[0].replace(" ", "\N{NO-BREAK SPACE}"), document)

@@ -1,4 +1,4 @@
-"""The style sheet of the report: system fonts, light and dark, from 320 px to a wide screen."""
+"""Style sheet of the reports, with system fonts, light and dark mode, for screens from 320 px."""
 
 CSS = """
 :root{color-scheme:light dark;--bg:#f7f7f4;--card:#fff;--ink:#1c2321;--soft:#5a6663;--line:#e3e5df;

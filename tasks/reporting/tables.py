@@ -1,4 +1,4 @@
-"""`scores.json` and `forecast.json` as the closing table, the forecast line and the Prefect UI say them."""
+"""Tables and lines of `scores.json` and `forecast.json`, for the terminal and the Prefect UI."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """Cells as text; the first row is the model, the others its peers."""
+    """Cells as text. The first row is the energy model, the others are its peers."""
 
     title: str
     columns: tuple[str, ...]
@@ -14,10 +14,10 @@ class ScoreTable:
 
 
 def score_tables(scores: dict[str, Any]) -> list[ScoreTable]:
-    """One table a block: the only series, or all series pooled and then each of them.
+    """Return a table for each block: the only series, or all series together and then each of them.
 
-    One lead: every score of each model, and the log-score gain of ``ebm`` over it with its t. Several
-    leads: the CRPS a lead, and in brackets the t of ``ebm``'s log-score gain over that peer.
+    With one lead, a table has every score of each model, and the gain in log score of ``ebm`` over it with
+    its t. With several leads, it has the CRPS at each lead, and in brackets the t of the gain in log score.
     """
     if "leads" in scores:
         return [_table("all dates", scores, scores)]
@@ -54,7 +54,7 @@ def _one_lead(leads: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, .
 
 
 COLUMNS = 6
-"""Leads that a table shows: the first, the last and some between."""
+"""Most leads that a table shows, including the first and the last."""
 
 
 def _many_leads(leads: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
@@ -75,14 +75,13 @@ def _many_leads(leads: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str,
 
 
 def forecast_lines(forecast: dict[str, Any]) -> list[str]:
-    """One line a step: both dates, mean, 90 % interval, chances of the named events, and where the past did
-    not pay for a tilt."""
+    """Return a line for each step: dates, mean, 90 % interval and probabilities of events."""
     lines = []
     for series, content in forecast["series"].items():
         for step in content["steps"]:
             low, high = step["interval_90"]
             events = ", ".join(f"P({event}) {_percent(chance)}" for event, chance in step["events"].items())
-            plain = "" if step["tilt_weight"] else " (no tilt at this lead: the base's forecast)"
+            plain = "" if step["tilt_weight"] else " (forecast of the base, without a tilt)"
             lines.append(
                 f"{series}: data to {content['origin'][:10]}, forecast for {step['time'][:10]}: "
                 f"mean {step['mean']:+.2f}, 90 % within [{low:+.2f}, {high:+.2f}] {forecast['unit']}; "

@@ -1,4 +1,4 @@
-"""What was done to earn trust: the data, the checks, the landscape pictures, the provenance."""
+"""Report sections on the question, the data and their checks, the landscape, and the provenance."""
 
 import base64
 from collections.abc import Sequence
@@ -8,26 +8,26 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.reporting.labels import GLOSSARY, series_name, text
-from tasks.reporting.page import Cell, Pill, Row, Section, card, folded, paragraph, table
+from tasks.reporting.labels import count_of, series_name, text
+from tasks.reporting.page import Cell, Glossary, Pill, Row, Section, card, folded, paragraph, table
 
 VERDICT = {"pass": "all passed", "warn": "passed with warnings", "fail": "some failed"}
 
 
 def asked(domain: Any, split: Any) -> Section:
     content = paragraph(domain.question, "big") + paragraph(
-        f"Unit: {domain.unit}. Everything up to {split.test_from} could be used to build and choose the "
-        f"model; it is judged on the dates {split.test_from} to {split.test_to}. In between the model was "
-        "refitted as time went on, always on the past only."
+        f"Unit: {domain.unit}. The model was built and chosen on data before {split.test_from}. It is scored "
+        f"on the test block, {split.test_from} to {split.test_to}. There it was refitted as time went on, "
+        "always on earlier data alone."
         + (
-            " While Basin was built these dates were scored more than once: every evaluation on the "
-            "test block is listed in docs/results/test-set-evaluations.md, so they are out of sample but not "
-            "untouched."
+            " While Basin was built, the test block was evaluated more than once. Each evaluation is listed "
+            "in docs/results/test-set-evaluations.md. The scores are therefore out of sample, but not those "
+            "of a block that was never looked at."
             if domain.sources
             else ""
         )
     )
-    return Section("asked", "Question", "What was asked", content)
+    return Section("asked", "Question", "What is forecast", content)
 
 
 def data_and_checks(
@@ -36,7 +36,7 @@ def data_and_checks(
     validation: dict[str, Any],
     audits: Sequence[dict[str, Any]],
 ) -> Section:
-    """Sources, what the validation expected, and every audit check with its status."""
+    """The data, the expectations of the validation, and every check of the audits with its status."""
     spans = raw.groupby("series", sort=False)["time"].agg(["min", "max", "size"])
     rows = [
         Row(
@@ -46,17 +46,21 @@ def data_and_checks(
         for s, span in spans.iterrows()
     ]
     content = paragraph(
-        f"Snapshot of {provenance['as_of']}: {provenance['rows']:,} rows, "
-        f"{validation['quarantined'] or 'none'} of them set aside for breaking an expectation (they and the "
-        "reason are in data/quarantine). Sources, licences and hashes are under Provenance."
+        f"The data were read as of {provenance['as_of']} and have {provenance['rows']:,} rows. "
+        + (
+            f"{validation['quarantined']} of them broke an expectation and were left out; they are in "
+            "data/quarantine, with the reason. "
+            if validation["quarantined"]
+            else ""
+        )
+        + "Sources, licences and hashes are in the section Provenance."
     )
-    content += table("The data", ["Series", "first", "last", "rows"], rows)
+    content += table("The data", ["Series", "first date", "last date", "rows"], rows)
 
     met = sum(bool(e["success"]) for e in validation["expectations"])
     total = len(validation["expectations"])
     content += "<h3>Validation</h3>" + paragraph(
-        f"{met} of {total} expectations about the data are met"
-        + (": values, dates and columns are what they should be." if met == total else ".")
+        f"The data meet {met} of {total} expectations about their columns, dates and values."
     )
     rows = [
         Row(
@@ -71,15 +75,17 @@ def data_and_checks(
         for e in validation["expectations"]
     ]
     columns = ["Expectation", "column", "status", "failing rows", "observed"]
-    content += folded("Every expectation", table(f"Suite {validation['suite']}", columns, rows, (1, 2, 4)))
+    caption = f"Expectation suite {validation['suite']}"
+    content += folded("All expectations", table(caption, columns, rows, (1, 2, 4)))
 
     content += "<h3>Audit</h3>" + paragraph(
-        "The audit asks what a sceptical reader would: does any input know the future, are there holes in "
-        "the data, is the "
-        "record long enough in every regime, do the forecasts behave?"
+        "The audit checks the data for look-ahead, gaps and impossible values before a model is trained, and "
+        "the forecasts for calibration and skill before the model is released."
     )
     for title, audit in zip(
-        ("Before training: the data", "Before release: the forecasts"), audits, strict=True
+        ("Checks of the data, before training", "Checks of the forecasts, before release"),
+        audits,
+        strict=True,
     ):
         content += table_of_checks(
             f"{title}: {VERDICT.get(audit['status'], audit['status'])}", audit["checks"]
@@ -88,7 +94,7 @@ def data_and_checks(
 
 
 def table_of_checks(caption: str, checks: Sequence[dict[str, Any]]) -> str:
-    """Checks of an audit with what each found."""
+    """Table of the checks of an audit, with status, finding and measured values."""
     rows = [
         Row(
             check["title"],
@@ -111,7 +117,7 @@ def faults(check: dict[str, Any]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A measured value of unknown kind, short."""
+    """A measured value of any type as short text."""
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "–"}[value]
     if isinstance(value, float):
@@ -125,10 +131,9 @@ def shown(value: Any) -> str:
 
 def landscape(folder: Path, figures: Sequence[dict[str, str]]) -> Section:
     content = paragraph(
-        "The model sees every day as a place in an energy landscape. Low ground is ordinary; the higher an "
-        "outcome lies, the more it "
-        "surprises the model. Contours are closer together where the ground is nearly flat: each ring is a "
-        "constant factor higher."
+        "The maps show the energy of the model. Where it is low, outcomes are likely; where it is high, they "
+        "are unlikely. The levels of the contours are spaced by a constant factor, so that small differences "
+        "at low energies are visible too."
     )
     cards = ""
     for f in figures:
@@ -144,29 +149,27 @@ def landscape(folder: Path, figures: Sequence[dict[str, str]]) -> Section:
 
 
 def how_it_works(scores: dict[str, Any], parameters: int) -> str:
-    """A few lines on the model, with what was chosen for each fold from earlier dates alone."""
+    """A short description of the model, with the choices that were made for each fold."""
     chosen = scores["chosen"]
     weights, prior = chosen["weights"], chosen["prior"]
     tilted = sum(any(by_lead.values()) for by_lead in weights.values())
-    registered = f"The registered model has {parameters:,} learned numbers over all its networks."
+    registered = f"The registered model has {parameters:,} parameters over all its networks."
     inherited = any(any(by_lead.values()) for by_lead in prior.values())
     learned = any(weights["final"].values())
     if not learned and not any(prior["final"].values()):
-        registered = "In the last they did not: the forecast on this page is that of the base, untilted."
+        registered = "It was not in the last refit, so the forecast on this page is that of the base."
     content = "<h3>How the model works</h3>" + paragraph(
-        "It starts from a classical forecast, its base, which has the same inputs. A small neural network "
-        "gives every "
-        "outcome an energy, and the forecast is the base times exp(−energy), rescaled to probability one. "
-        "The "
-        "network starts at zero, so at first the model is its base, and it leaves the base only where past "
-        "data pay "
-        f"for it. In {tilted} of {len(weights)} yearly refits they did. {registered}"
+        "The model starts from a classical forecast, its base, which has the same inputs. A small neural "
+        "network gives every outcome an energy. The forecast is the base times exp(−energy), divided by a "
+        "normaliser so that its total probability is one. The network starts at zero, so an untrained model "
+        "is its base. The energy is used only as far as it improved earlier out-of-sample forecasts. It was "
+        f"used in {tilted} of {len(weights)} yearly refits. {registered}"
     )
     if inherited:
         content += paragraph(
-            "Before it learns from this file, the forecast is tilted by an energy learned on seven other "
-            "markets, each year on earlier dates alone, with the weight that it had earned there; where the "
-            "file's own past speaks against that energy, it is left out."
+            "The base is also tilted by a second energy, which was learned on seven other markets, for "
+            "each year on earlier dates alone. Its weight follows from its gains on those markets and from "
+            "the past of this file. If it made past forecasts of this file worse, it is not used."
         )
     rows = [
         Row(
@@ -181,12 +184,11 @@ def how_it_works(scores: dict[str, Any], parameters: int) -> str:
     ]
     leads = next(iter(weights.values()))
     columns = ["Refit", "hidden units (0: linear)", *(f"weight at lead {lead}" for lead in leads)]
-    columns += [f"of the markets' energy at lead {lead}" for lead in leads if inherited]
-    what = (
-        "What was chosen for each refit, on earlier dates alone; weight 0 is the base alone (base: "
-        f"{chosen['base']})"
+    columns += [f"weight of the seven markets' energy at lead {lead}" for lead in leads if inherited]
+    caption = f"Base: {chosen['base']}. A weight of 0 leaves the base unchanged."
+    return content + folded(
+        "Network size and weight of the energy in each refit", table(caption, columns, rows)
     )
-    return content + folded(what, table("Chosen capacity and weight", columns, rows))
 
 
 def provenance_section(
@@ -194,15 +196,15 @@ def provenance_section(
 ) -> Section:
     rows = [
         Row(
-            series_name(s["name"]),
+            s["name"] if s["kind"] == "file" else series_name(s["name"]),
             [
                 Cell(str(s["origin"]), f"{s['kind']}, {s['licence']}", "words"),
                 Cell(f"{s['rows']:,}"),
                 Cell(
                     s["unit"],
-                    f"published {s['publication_lag']} days later"
+                    f"published {count_of(s['publication_lag'], 'day')} after the end of each period"
                     if s["publication_lag"]
-                    else "published the same day",
+                    else "published at the end of each period",
                     "words",
                 ),
                 Cell(s["sha256"][:16] + "…", css="num"),
@@ -211,21 +213,29 @@ def provenance_section(
         for s in provenance["sources"]
     ]
     content = paragraph(
-        "What this page was made from. The same data, settings and code give the same page byte for byte; "
-        "the hashes "
-        "(sha256) are how to check that."
+        "This page was made from the files listed here. The same data, settings and code give the same page, "
+        "byte for byte. The sha256 hashes identify the files."
     )
     content += table("Sources", ["Source", "origin and licence", "rows", "unit", "sha256"], rows, (1, 3))
     named = [*((f"source {s['name']}", s["sha256"]) for s in provenance["sources"]), *hashes]
     rows = [Row(name, [Cell(digest, css="words code")]) for name, digest in named]
-    content += folded("Files and their sha256", table("Files", ["File", "sha256"], rows, (1,)))
+    content += folded("Hashes of all files", table("Files", ["File", "sha256"], rows, (1,)))
     rows = [Row(key, [Cell(value, css="words")]) for key, value in settings]
-    content += folded("Settings (params.yaml)", table("Settings", ["Key", "value"], rows, (1,)))
+    content += folded("Settings", table("Settings, as in params.yaml", ["Key", "value"], rows, (1,)))
     return Section("provenance", "Provenance", "Provenance", content)
 
 
+def how_read(notes: Sequence[str]) -> Section:
+    """The choices that were inferred from a user's file."""
+    items = "".join(f"<li>{escape(as_sentence(note))}</li>" for note in notes)
+    return Section("read", "Data", "How the file was read", f"<ul>{items}</ul>")
+
+
+def as_sentence(note: str) -> str:
+    """A note with a capital initial, unless it starts with an option, and a full stop."""
+    first = note if note.startswith("--") else note[:1].upper() + note[1:]
+    return f"{first}."
+
+
 def glossary() -> Section:
-    terms = "".join(f"<dt>{escape(term)}</dt><dd>{escape(words)}</dd>" for term, words in GLOSSARY)
-    return Section(
-        "glossary", "Glossary", "The terms, in plain words", f'<div class="card"><dl>{terms}</dl></div>'
-    )
+    return Glossary("glossary", "Glossary", "Glossary", "")

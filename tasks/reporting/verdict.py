@@ -1,18 +1,18 @@
-"""Where the energy model stands: scores as comparable blocks, and the sentence that sums them up."""
+"""Headline of a report: scores by block, and a sentence on how the energy model compares."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.reporting.labels import in_sentence, periods, series_name, signed, text
+from tasks.reporting.labels import in_sentence, listed, periods, series_name, signed, text
 
 CLEAR = 2.0
-"""A difference counts as clear when it is two standard errors from zero."""
+"""Number of standard errors from zero at which a difference is called clear."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """One set of forecasts on which all models were scored: a lead, a series, or all series together."""
+    """Scores of all models on one set of forecasts: those of a lead, of a series, or of all series."""
 
     label: str
     n: int
@@ -21,7 +21,7 @@ class Block:
 
 
 def blocks(scores: dict[str, Any], frequency: str) -> list[Block]:
-    """Columns of the score tables: all series together first, then each; or each lead of a single series."""
+    """Return the columns of the score tables: all series together and then each, at each lead."""
     if "leads" in scores:
         groups = [("", scores)]
     else:
@@ -38,14 +38,17 @@ def blocks(scores: dict[str, Any], frequency: str) -> list[Block]:
 
 
 def clear(difference: dict[str, float]) -> str:
-    """``better``, ``worse``, or ``no clear difference``, by t."""
+    """``better``, ``worse`` or ``no clear difference``, by t."""
     if abs(difference["t"]) < CLEAR:
         return "no clear difference"
     return "better" if difference["t"] > 0 else "worse"
 
 
 def headline(found: Sequence[Block], domain: Any, unseen: str) -> str:
-    """One sentence: did the energy model beat the reference, by how much, and is it better than its base."""
+    """Return a sentence that compares the energy model with the reference and with its base.
+
+    ``unseen`` names the dates of the comparison, such as "1,258 trading days not used in fitting".
+    """
     reference, base = in_sentence(domain.reference), "its own untilted base"
     if len(domain.leads) == 1:
         against, own = found[0].paired[domain.reference], found[0].paired["base"]
@@ -59,22 +62,23 @@ def headline(found: Sequence[Block], domain: Any, unseen: str) -> str:
             f"{joined} it is {second} {base} ({amount(own)}).{losses(found[1:], domain)}"
         )
     best = max(found, key=lambda b: b.paired[domain.reference]["t"])
+    which = "most clearly" if clear(best.paired[domain.reference]) == "better" else "highest t"
     return (
-        f"On {unseen} the energy model was {over_leads(found, domain.reference)} {reference} (most clearly "
+        f"On {unseen} the energy model was {over_leads(found, domain.reference)} {reference} ({which} "
         f"{best.label} ahead: {amount(best.paired[domain.reference])}), and {over_leads(found, 'base')} "
         f"{base}.{losses(found, domain)}"
     )
 
 
 def losses(found: Sequence[Block], domain: Any) -> str:
-    """The series or leads at which it clearly loses, by name; nothing where there are none."""
+    """Return a sentence that names the series or leads at which the model is clearly worse, or nothing."""
     lost = [
-        f"{b.label}, to {words} ({amount(b.paired[peer])})"
+        f"{b.label} than {words} ({amount(b.paired[peer])})"
         for b in found
         for peer, words in ((domain.reference, in_sentence(domain.reference)), ("base", "its own base"))
         if clear(b.paired[peer]) == "worse"
     ]
-    return f" It loses at {'; '.join(lost)}." if lost else ""
+    return f" It is worse at {listed(lost)}." if lost else ""
 
 
 def amount(difference: dict[str, float]) -> str:
@@ -82,7 +86,7 @@ def amount(difference: dict[str, float]) -> str:
 
 
 def over_leads(found: Sequence[Block], peer: str) -> str:
-    """``clearly better at 3 of 5 leads than``, or what else the leads say together."""
+    """Count the leads with a clear difference, as in ``clearly better at 3 of 5 leads than``."""
     outcome = [clear(b.paired[peer]) for b in found]
     better, worse = outcome.count("better"), outcome.count("worse")
     if not better and not worse:
@@ -93,8 +97,10 @@ def over_leads(found: Sequence[Block], peer: str) -> str:
 
 
 def holm(p: dict[Any, float]) -> dict[Any, float]:
-    """p-values for several tests at once: the k-th smallest of n times n − k + 1, never falling. Holm "
-    "(1979)."""
+    """Return p-values corrected for several tests by the method of Holm (1979).
+
+    The k-th smallest of n is multiplied by n − k + 1, and is at least as large as the one before it.
+    """
     adjusted, least = {}, 0.0
     for k, name in enumerate(sorted(p, key=p.__getitem__)):
         least = max(least, min(1.0, (len(p) - k) * p[name]))
@@ -103,4 +109,5 @@ def holm(p: dict[Any, float]) -> dict[Any, float]:
 
 
 def short_unit(domain: Any) -> str:
+    """The unit without its explanation in brackets."""
     return str(domain.unit).split(" (")[0]

@@ -1,1 +1,4 @@
-"""What every stage stands on: errors, files, parameters, workspaces, Ray, DVC. Imports no other folder."""
+"""Infrastructure of all stages: errors, files, parameters, workspaces, Ray and DVC.
+
+Nothing here imports another folder of ``tasks``.
+"""

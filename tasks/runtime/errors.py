@@ -1,14 +1,14 @@
-"""The one exception that ends a command with one clear line, and what such lines count."""
+"""The exception for errors that a user can correct, and number words for messages."""
 
 
 class BasinError(Exception):
-    """Something a user can mend: what was found, where, what was expected, what to do next.
+    """Error that a user can correct. Its message says what was found, where, what was expected and a remedy.
 
-    Every entry point (``python -m tasks``, Prefect, ``basin``) prints the message as one line and ends with
-    exit code 1; the last good outputs stay in place.
+    Every entry point (``python -m tasks``, Prefect, ``basin``) prints the message without a traceback and
+    ends with exit code 1. Earlier outputs stay in place.
     """
 
 
 def counted(number: int, noun: str) -> str:
-    """``1 seed``, ``2 seeds``: a number with a regular noun."""
+    """Return a number with a regular noun: ``1 seed``, ``2 seeds``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,4 +1,4 @@
-"""Outputs appear whole or not at all: write beside the target, then rename."""
+"""Atomic writing of files and folders, and reading of YAML and JSON with clear errors."""
 
 import glob
 import hashlib
@@ -21,8 +21,9 @@ def atomic_write(*targets: Path) -> Iterator[tuple[Path, ...]]:
     """Yield a temporary path for each target; rename all of them into place only if the block succeeds.
 
     A target may be a file or a folder (create the folder at the temporary path). On any exception the
-    temporaries are removed and the last good outputs stay; a kill between two renames leaves each target
-    whole, old or new. Raises ``BasinError`` when the disk is full or a folder cannot be written to.
+    temporary files are removed and the earlier outputs stay. If the process is killed between two renames,
+    each target is complete, either in its old or in its new version. Raises ``BasinError`` if the disk is
+    full or a folder cannot be written to.
     """
     placed = 0
     temporaries = tuple(target.with_name(f".{target.name}.{os.getpid()}.tmp") for target in targets)
@@ -33,7 +34,7 @@ def atomic_write(*targets: Path) -> Iterator[tuple[Path, ...]]:
             remove(temporary)
         yield temporaries
         for temporary in temporaries:
-            temporary.stat()  # all are there before the first is renamed
+            temporary.stat()  # raises if one is missing, before the first is renamed
         for target, temporary in zip(targets, temporaries, strict=True):
             if target.is_dir():
                 old = target.with_name(f".{target.name}.{os.getpid()}.old")
@@ -53,33 +54,33 @@ def atomic_write(*targets: Path) -> Iterator[tuple[Path, ...]]:
         ) from error
     except OSError as error:
         where = error.filename or targets[0]
-        kept = "the last good outputs are untouched"
+        kept = "the earlier outputs are unchanged"
         if placed:
-            kept = f"{placed} of {len(targets)} outputs are new, the others as they were"
+            kept = f"{placed} of {len(targets)} outputs were replaced, the others are unchanged"
         raise BasinError(
             f"cannot write {where}: {error.strerror or error}; free some space or make the folder "
             f"writable, then run again ({kept})"
         ) from error
     finally:
         for temporary in temporaries:
-            with suppress(OSError):  # the reason is already on its way to the user
+            with suppress(OSError):  # an error of the block must not be hidden by one of the clean-up
                 remove(temporary)
 
 
 @contextmanager
 def scratch(folder: Path) -> Iterator[Path]:
-    """A folder of this process inside ``folder``, which is made where it is missing; removed at the end.
+    """Yield a temporary folder inside ``folder`` and remove it at the end.
 
-    A ``folder`` that was made and got nothing else goes with it. Raises ``BasinError`` where ``folder`` is a
-    file or cannot be written to.
+    ``folder`` is created if it is missing, and then removed again if it is empty at the end. Raises
+    ``BasinError`` if ``folder`` is a file or cannot be written to.
     """
     work = folder / f".scratch.{os.getpid()}.tmp"
     made = not folder.exists()
     if not made and not folder.is_dir():
-        raise BasinError(f"{folder}: a file; expected a folder")
+        raise BasinError(f"{folder} is a file; give the path of a folder")
     try:
         _sweep(folder / "scratch")
-        remove(work)  # of a killed process that had our number
+        remove(work)  # left by a killed process with the same process number
         work.mkdir(parents=True)
     except OSError as error:
         raise BasinError(
@@ -88,14 +89,14 @@ def scratch(folder: Path) -> Iterator[Path]:
     try:
         yield work
     finally:
-        with suppress(OSError):  # the reason is already on its way to the user
+        with suppress(OSError):  # an error of the block must not be hidden by one of the clean-up
             remove(work)
             if made:
-                folder.rmdir()  # fails where there is something in it
+                folder.rmdir()  # fails if the folder is not empty
 
 
 def _sweep(target: Path) -> None:
-    """Delete what processes that were killed left beside ``target``."""
+    """Delete temporary files that killed processes left beside ``target``."""
     for left in target.parent.glob(f".{glob.escape(target.name)}.*"):
         *_, process, kind = left.name.rsplit(".", 2)
         if kind in ("tmp", "old") and process.isdigit() and not psutil.pid_exists(int(process)):
@@ -103,7 +104,7 @@ def _sweep(target: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Hexadecimal sha256 of a file; raises ``BasinError`` where there is none."""
+    """Return the hexadecimal sha256 of a file; raises ``BasinError`` if the file is missing."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError as error:
@@ -111,7 +112,7 @@ def sha256(path: Path) -> str:
 
 
 def remove(path: Path) -> None:
-    """Delete a file or folder if it is there."""
+    """Delete a file or folder if it exists."""
     if path.is_dir():
         shutil.rmtree(path)
     else:
@@ -119,7 +120,7 @@ def remove(path: Path) -> None:
 
 
 def read_yaml(path: Path, remedy: str) -> Any:
-    """Read YAML safely; raises ``BasinError`` where it is missing, with ``remedy``, or broken."""
+    """Read YAML safely; raises ``BasinError``, with ``remedy``, if the file is missing or not readable."""
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -136,7 +137,7 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON; raises ``BasinError`` naming the stage to run when the file is missing or broken."""
+    """Read JSON; raises ``BasinError`` with a remedy if the file is missing or not valid."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

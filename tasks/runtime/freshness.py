@@ -1,7 +1,7 @@
 """Run a stage only if DVC finds it stale; otherwise restore its outputs.
 
-Every entry point but ``dvc repro`` itself comes through here and writes the ``dvc.lock`` that ``dvc repro``
-would write, so a stage that one entry point ran is fresh for the others.
+Every entry point except ``dvc repro`` uses this module. It writes the same ``dvc.lock`` as ``dvc repro``
+would, so a stage that one entry point has run is fresh for all others.
 """
 
 import logging
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PATIENCE = 900.0
-"""Seconds to wait for files that another DVC command holds; longer than any single stage takes."""
+"""Seconds to wait for files locked by another DVC command; longer than any single stage takes."""
 
 _turn = threading.Lock()
 
 
 class Verdict(StrEnum):
-    """What was done about one stage."""
+    """Outcome for one stage: it was fresh, its outputs were restored from the cache, or it ran."""
 
     FRESH = "fresh"
     RESTORED = "restored"
@@ -44,15 +44,17 @@ class Verdict(StrEnum):
 
 
 def bring_up_to_date(name: str, root: Path, run: Callable[[], Any]) -> Verdict:
-    """Make the outputs of the stage ``name`` of ``root/dvc.yaml`` current, calling ``run`` only if need be.
+    """Bring the outputs of the stage ``name`` of ``root/dvc.yaml`` up to date, calling ``run`` if necessary.
 
-    Fresh (inputs, parameters, code and outputs as ``dvc.lock`` says): nothing is touched. Known to DVC's
-    cache: outputs are restored from it. Else ``run()``, then the outputs are recorded. While ``run`` works
-    this stage alone is locked, as DVC locks a stage it runs, so that no other process does the same work; if
-    it fails, the last good outputs and their record stay as they were.
+    - If inputs, parameters, code and outputs match ``dvc.lock``, nothing is done.
+    - If DVC's run cache has the outputs, they are restored.
+    - Otherwise ``run()`` is called and its outputs are recorded in ``dvc.lock``.
 
-    Raises ``BasinError`` when an input is missing, when an input changes while ``run`` works, or when
-    another DVC command holds the files for longer than ``PATIENCE``; whatever ``run`` raises passes through.
+    During ``run`` only this stage is locked, as by ``dvc repro``, so that no other process does the same
+    work. If it fails, the earlier outputs and their record stay.
+
+    Raises ``BasinError`` if an input is missing, if an input changes during ``run``, or if another DVC
+    command locks the files for longer than ``PATIENCE``. Exceptions of ``run`` are passed on.
     """
     with ExitStack() as held:
         answer = _with_repo(root, name, lambda repo: _ask(repo, _stage(repo, name), held))
@@ -64,15 +66,15 @@ def bring_up_to_date(name: str, root: Path, run: Callable[[], Any]) -> Verdict:
 
 
 def nothing_to_do(root: Path, names: Sequence[str]) -> bool:
-    """True when every one of these stages is fresh; touches nothing."""
+    """Return whether all these stages are fresh, without changing anything."""
     return _with_repo(root, names[0], lambda repo: not any(_stage(repo, name).changed() for name in names))
 
 
 @contextmanager
 def one_run_at_a_time(root: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold the project for one run: a second one calls ``waiting`` and queues.
+    """Lock the project for one run. A second run calls ``waiting`` and then waits for the lock.
 
-    The lock belongs to the open file, so it goes when its process ends, however that ends.
+    The lock belongs to an open file, so the operating system releases it even if the process is killed.
     """
     import fcntl
 
@@ -96,9 +98,9 @@ def one_run_at_a_time(root: Path, waiting: Callable[[], None]) -> Iterator[None]
 
 
 def _ask(repo: "Repo", stage: "PipelineStage", held: ExitStack) -> "Verdict | dict[str, Any]":
-    """A verdict if nothing needs to run, else the hashes of the inputs that a run will see.
+    """Return a verdict if nothing has to run, otherwise the hashes of the stage's inputs.
 
-    For a run, ``held`` keeps DVC's lock on the stage: inputs for reading, outputs for writing.
+    In the second case DVC's lock on the stage is added to ``held``: read for inputs, write for outputs.
     """
     from dvc.exceptions import ConfirmRemoveError
     from dvc.stage.cache import RunCacheNotFoundError
@@ -107,7 +109,9 @@ def _ask(repo: "Repo", stage: "PipelineStage", held: ExitStack) -> "Verdict | di
         return Verdict.FRESH
     for dep in stage.deps:
         if not dep.exists:
-            raise BasinError(f"{stage.name}: {dep} is missing; run the stages before it (`basin run`)")
+            raise BasinError(
+                f"{stage.name}: its input {dep} is missing; run the stages before it (`basin run`)"
+            )
     try:
         repo.stage_cache.restore(stage)
     except (RunCacheNotFoundError, ConfirmRemoveError):
@@ -121,7 +125,7 @@ def _ask(repo: "Repo", stage: "PipelineStage", held: ExitStack) -> "Verdict | di
 def _locked(repo: "Repo", stage: "PipelineStage") -> AbstractContextManager[None]:
     from dvc.rwlock import rwlock
 
-    command = " ".join(sys.argv)  # as DVC names itself: with the same name we do not block ourselves
+    command = " ".join(sys.argv)  # DVC's own name for a process, which its own locks do not block
     read, write = ([entry.fs_path for entry in entries] for entries in (stage.deps, stage.outs))
     hardlink = bool(repo.config["core"].get("hardlink_lock", False))
     return rwlock(repo.tmp_dir, repo.fs, command, read, write, hardlink)
@@ -137,7 +141,8 @@ def _record(stage: "PipelineStage", seen: dict[str, Any]) -> None:
     moved = [path for path, value in _hashes(stage).items() if seen.get(path) != value]
     if moved:
         raise BasinError(
-            f"{stage.name}: {', '.join(moved)} changed while it ran; its outputs are not recorded, run again"
+            f"{stage.name}: {', '.join(moved)} changed while the stage ran; its outputs were not recorded, "
+            "so run it again"
         )
     _write_down(stage)
 
@@ -157,18 +162,18 @@ def _stage(repo: "Repo", name: str) -> "PipelineStage":
 
 
 def _with_repo(root: Path, name: str, act: "Callable[[Repo], T]") -> T:
-    """``act(repo)`` under DVC's lock, again and again while another DVC command holds it."""
+    """Call ``act(repo)`` under DVC's lock, waiting while another DVC command has it."""
     from dvc.exceptions import DvcException
     from dvc.lock import LockError
     from dvc.repo import Repo, lock_repo
     from dvc.stage.exceptions import StageNotFound
 
-    # DVC tells of every lock file that it writes; here that is nobody's news.
+    # DVC logs every lock file that it writes, which would clutter the terminal.
     logging.getLogger("dvc").setLevel(logging.WARNING)
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            # A Repo is not thread-safe and remembers what it read: one at a time, each time a new one.
+            # A Repo is not thread-safe and caches what it reads, so each call gets a new one, one at a time.
             with _turn, Repo(str(root)) as repo:
                 repo.stage_cache = _stage_cache(repo)
                 with lock_repo(repo):
@@ -176,7 +181,8 @@ def _with_repo(root: Path, name: str, act: "Callable[[Repo], T]") -> T:
         except LockError as error:
             if time.monotonic() > deadline:
                 raise BasinError(
-                    f"{name}: another DVC command has held {root} for {PATIENCE:.0f} s; end it, run again"
+                    f"{name}: another DVC command has locked {root} for {PATIENCE:.0f} s; end it, then run "
+                    "again"
                 ) from error
             time.sleep(0.5)
         except StageNotFound as error:
@@ -184,7 +190,7 @@ def _with_repo(root: Path, name: str, act: "Callable[[Repo], T]") -> T:
             raise BasinError(f"{path}: no stage `{name}`; check `domains` in params.yaml") from error
         except DvcException as error:
             raise BasinError(f"{name}: {' '.join(str(error).split())}") from error
-        except (OSError, sqlite3.Error) as error:  # its records of hashes are databases
+        except (OSError, sqlite3.Error) as error:  # DVC keeps hashes in SQLite databases
             where = getattr(error, "filename", None) or root
             raise BasinError(
                 f"{name}: DVC cannot use {where}: {getattr(error, 'strerror', None) or error}; free some "
@@ -193,7 +199,7 @@ def _with_repo(root: Path, name: str, act: "Callable[[Repo], T]") -> T:
 
 
 def _stage_cache(repo: "Repo") -> Any:
-    """DVC's run cache, without its need that the working directory be inside the project."""
+    """Return DVC's run cache, changed so that it works from a directory outside the project."""
     from dvc.stage import PipelineStage, create_stage
     from dvc.stage.cache import StageCache
     from dvc.stage.loader import StageLoader

@@ -1,4 +1,4 @@
-"""Ray, used in one place: run independent units, results in the order of the units."""
+"""Parallel computation on Ray: run independent units and return their results in order."""
 
 import os
 import socket
@@ -11,11 +11,11 @@ from typing import Any
 from tasks.runtime.errors import BasinError
 
 Progress = Callable[[str, int, int], None]
-"""Called as ``progress(label, done, total)`` while long work goes on."""
+"""Progress callback of long computations, called as ``progress(label, done, total)``."""
 
 ROOT = Path(__file__).resolve().parents[2]
 RETRIES = 3
-"""How often a unit starts again when its worker or node dies; what a unit raises itself is not retried."""
+"""Number of restarts of a unit whose worker or node died. An exception of the unit itself is not retried."""
 
 _starting = threading.Lock()
 
@@ -25,10 +25,12 @@ def silent(label: str, done: int, total: int) -> None:
 
 
 def connect() -> None:
-    """Join the cluster of ``RAY_ADDRESS``, or start a local Ray with no dashboard; safe to call again.
+    """Connect to the cluster at ``RAY_ADDRESS``, or start Ray on this machine without a dashboard.
 
-    Linux ends Ray's processes with the *thread* that started them, and the threads of a flow come and go.
-    So a thread of its own starts Ray, and stays.
+    Further calls do nothing. Raises ``BasinError`` if Ray cannot be used.
+
+    On Linux the processes of Ray end with the *thread* that started them, and the threads of a Prefect flow
+    are short-lived. Ray is therefore started by a thread that stays until the process ends.
     """
     import ray
 
@@ -39,7 +41,7 @@ def connect() -> None:
     def host() -> None:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if address:
-            # The nodes of a cluster need the environment, not the project: its code travels with the run.
+            # The nodes of a cluster need only the installed packages: Ray sends them the project's code.
             options["runtime_env"] = {"py_modules": [str(ROOT / name) for name in ("ebm_core", "tasks")]}
         else:
             options |= {"include_dashboard": False, "num_cpus": os.cpu_count()}
@@ -65,14 +67,14 @@ def connect() -> None:
 
 
 def disconnect() -> None:
-    """End a Ray that :func:`connect` joined or started; nothing where there is none."""
+    """Disconnect from Ray if :func:`connect` was called."""
     ray = sys.modules.get("ray")
     if ray is not None and ray.is_initialized():
         ray.shutdown()
 
 
 def _knock(address: str | None) -> None:
-    """Raise ``OSError`` where nobody answers at HOST:PORT: Ray itself would wait for minutes."""
+    """Raise ``OSError`` if nothing answers at HOST:PORT, where Ray itself would wait for minutes."""
     host, _, port = (address or "").rpartition(":")
     if host and port.isdigit() and "/" not in host:
         socket.create_connection((host, int(port)), timeout=10).close()
@@ -85,12 +87,12 @@ def run_units(
     progress: Progress = silent,
     gpus: float = 0.0,
 ) -> list[Any]:
-    """``[function(*unit) for unit in units]`` on Ray, one thread of computation a unit.
+    """Compute ``[function(*unit) for unit in units]`` on Ray, with one thread per unit.
 
-    The result of a unit depends on its arguments alone, so neither the number of workers nor a unit that
-    runs twice, because its worker or node died, ever changes it. ``gpus`` is the share of a GPU that each
-    unit takes where the cluster has any. Raises what a unit raised, and ``BasinError`` where one was lost
-    ``RETRIES`` + 1 times.
+    The result of a unit depends only on its arguments, so it does not change with the number of workers or
+    if the unit runs again because its worker or node died. ``gpus`` is the share of a GPU that each unit
+    takes if the cluster has GPUs. An exception of a unit is raised again. Raises ``BasinError`` if a unit's
+    worker died ``RETRIES`` + 1 times.
     """
     import ray
 
@@ -111,17 +113,19 @@ def run_units(
             if isinstance(error, ray.exceptions.RayTaskError):
                 raise error.cause from None
             reason = " ".join(str(error).split())[:200]
-            raise BasinError(f"{label}: a worker died {RETRIES + 1} times: {reason}") from error
+            raise BasinError(
+                f"{label}: a worker died {RETRIES + 1} times ({reason}); check the memory of the machine"
+            ) from error
         progress(label, len(units) - len(pending), len(units))
     return results
 
 
 def single_threaded(function: Callable[..., Any], unit: tuple[Any, ...]) -> Any:
-    """``function(*unit)`` by one thread, as :func:`run_units` does it: its bits then are the same."""
+    """Compute ``function(*unit)`` with one thread, as :func:`run_units` does, for bitwise equal results."""
     from threadpoolctl import threadpool_limits
 
     torch = sys.modules.get("torch")
     if torch is not None:
-        torch.get_num_threads()  # settled now; at its first sum, inside, it would undo the limit
+        torch.get_num_threads()  # initialises torch's thread count, which would otherwise undo the limit
     with threadpool_limits(1):
         return function(*unit)

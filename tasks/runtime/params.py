@@ -1,4 +1,4 @@
-"""``params.yaml`` as typed models: an unknown key, a wrong type or a missing value is an error."""
+"""Typed models of ``params.yaml``. An unknown key, a wrong type or a missing value is an error."""
 
 import re
 from datetime import date
@@ -14,46 +14,74 @@ FORECASTERS = Path(__file__).parents[1] / "forecasters"
 
 
 class Strict(BaseModel):
+    """Base class of models that reject unknown keys and cannot be changed."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class IngestParams(Strict):
-    as_of: date = Field(description="snapshot date: rows published after it are dropped")
+    """Parameters of the stage `ingest`."""
+
+    as_of: date = Field(description="snapshot date; rows published after it are dropped")
 
 
 class Waiver(Strict):
-    """A failed check that is known and accepted until a day; it is shown with its reason."""
+    """A failed check that is accepted until a date. Reports show the failure with the reason."""
 
-    check: str
-    reason: str = Field(min_length=10)
-    until: date
+    check: str = Field(description="identifier of the check in audit.json or audit_forecasts.json")
+    reason: str = Field(min_length=10, description="why the failure is accepted, shown in reports")
+    until: date = Field(description="last snapshot date (ingest.as_of) for which the waiver holds")
 
 
 class AuditParams(Strict):
-    look_ahead_cuts: int = Field(ge=1, description="dates at which features are recomputed on cut data")
-    max_missing: float = Field(ge=0, le=1, description="largest share of missing values a series-year")
-    max_gap: int = Field(ge=1, description="longest run of missing periods (trading days, months)")
-    min_regime_share: float = Field(
-        ge=0, le=1, description="smallest share of rows an evaluated regime may have"
+    """Parameters of the stage `audit`: limits of its checks, and accepted failures."""
+
+    look_ahead_cuts: int = Field(
+        ge=1,
+        description="number of dates at which features are recomputed without later data, to find look-ahead",
     )
-    min_episodes: int = Field(ge=1, description="fewest independent episodes of each regime")
-    waive: tuple[Waiver, ...] = Field((), description="failures accepted, with reason, up to a snapshot date")
+    max_missing: float = Field(
+        ge=0, le=1, description="largest accepted share of missing values in a year of a series"
+    )
+    max_gap: int = Field(
+        ge=1,
+        description="largest accepted gap between two rows, or between the last row and the snapshot, in "
+        "trading days or months",
+    )
+    min_regime_share: float = Field(
+        ge=0, le=1, description="smallest accepted share of test rows in each regime, such as calm or wild"
+    )
+    min_episodes: int = Field(
+        ge=1, description="smallest accepted number of separate episodes of each regime in the test block"
+    )
+    waive: tuple[Waiver, ...] = Field(
+        (), description="failed checks that are accepted until a snapshot date, with check, reason and until"
+    )
 
 
 class FeatureParams(Strict):
-    refit: int = Field(ge=1, description="rows between refits of the classical models")
-    min_rows: int = Field(ge=24, description="rows before the first classical fit")
+    """Parameters of the stage `features`."""
+
+    refit: int = Field(ge=1, description="number of rows between refits of the classical models")
+    min_rows: int = Field(ge=24, description="number of rows before the first fit of the classical models")
 
 
 class SplitParams(Strict):
-    walk_from: date = Field(description="first walk-forward fold; scores before test_from choose the weights")
+    """Dates of the walk-forward and of the test block, used by the stages from `audit` on."""
+
+    walk_from: date = Field(
+        description="first day of the walk-forward, a 1 January; scores from here to test_from choose the "
+        "tilt's capacity and weight"
+    )
     test_from: date = Field(description="first target date of the test block")
     test_to: date = Field(description="last target date of the test block")
 
     @model_validator(mode="after")
     def _in_order(self) -> "SplitParams":
         if (self.walk_from.month, self.walk_from.day) != (1, 1):
-            raise ValueError(f"walk_from = {self.walk_from} must be a 1 January: folds are calendar years")
+            raise ValueError(
+                f"expected a 1 January for walk_from, as folds are calendar years, found {self.walk_from}"
+            )
         if not self.walk_from < self.test_from <= self.test_to:
             raise ValueError(
                 f"expected walk_from < test_from <= test_to, found {self.walk_from}, {self.test_from}, "
@@ -63,28 +91,42 @@ class SplitParams(Strict):
 
 
 class TrainParams(Strict):
-    seeds: int = Field(ge=1, description="networks trained as one batch, averaged in energy")
+    """Parameters of the stage `train`."""
+
+    seeds: int = Field(ge=1, description="number of networks whose energies are averaged")
     capacities: tuple[int, ...] = Field(
-        min_length=1, description="hidden widths of a(x), lean to large; 0 is linear in the inputs"
+        min_length=1,
+        description="numbers of hidden units of the energy network to try, from small to large; 0 is linear",
     )
-    features: int = Field(ge=1, description="learned features phi(y) in the bilinear energy")
-    learning_rate: float = Field(gt=0)
-    weight_decay: float = Field(ge=0)
-    max_steps: int = Field(ge=1, description="optimiser steps of the first fold")
-    warm_steps: int = Field(ge=1, description="optimiser steps of each later, warm-started fold")
+    features: int = Field(ge=1, description="number of learned features of the outcome in the energy")
+    learning_rate: float = Field(
+        gt=0, description="initial learning rate of AdamW, decayed to zero along a cosine"
+    )
+    weight_decay: float = Field(ge=0, description="weight decay coefficient of AdamW")
+    max_steps: int = Field(ge=1, description="number of optimiser steps in the first fold")
+    warm_steps: int = Field(
+        ge=1,
+        description="number of optimiser steps in each later fold, which starts from the fold before",
+    )
     validation_share: float = Field(
-        gt=0, lt=1, description="latest share of the training rows held out for stopping"
+        gt=0, lt=1, description="share of the training rows, the latest ones, held out for early stopping"
     )
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, description="random seed of initial weights and mini-batches")
 
 
 class ForecastParams(Strict):
+    """Parameters of the stage `forecast`."""
+
     events: tuple[Annotated[str, Field(pattern=r"^(<=|>=) -?\d+(\.\d+)?$")], ...] = Field(
-        min_length=1, description="events whose probability is stated, in the domain's unit, e.g. `<= -2`"
+        min_length=1,
+        description="events whose probability is forecast, as thresholds in the unit of the target, "
+        "e.g. `<= -2`",
     )
 
 
 class DomainParams(Strict):
+    """Section of one domain in ``params.yaml``."""
+
     ingest: IngestParams
     audit: AuditParams
     features: FeatureParams
@@ -94,14 +136,14 @@ class DomainParams(Strict):
 
 
 def load_domains(root: Path) -> list[str]:
-    """The names of ``domains`` in ``root/params.yaml``; raises ``BasinError`` like `load_params`."""
+    """Return the names of ``domains`` in ``root/params.yaml``; raises ``BasinError`` like `load_params`."""
     return list(_read(root)["domains"])
 
 
 def load_params(root: Path, domain: str) -> DomainParams:
     """Read the section of ``domain`` in ``root/params.yaml``.
 
-    Raises ``BasinError`` in one line naming file, key, what was found and what is known.
+    Raises ``BasinError`` that names the file, the key, what was found and what was expected.
     """
     path = root / "params.yaml"
     content = _read(root)
@@ -113,7 +155,7 @@ def load_params(root: Path, domain: str) -> DomainParams:
     try:
         params = DomainParams.model_validate(content[domain])
     except ValidationError as error:
-        # A misspelt key is both unknown and missing: its name is the better clue.
+        # A misspelt key gives two errors, unknown and missing. The unknown name is reported.
         first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
         key = ".".join([domain, *map(str, first["loc"])])
         if first["type"] == "extra_forbidden":
@@ -124,9 +166,9 @@ def load_params(root: Path, domain: str) -> DomainParams:
 
 
 def set_as_of(root: Path, domains: list[str], as_of: date) -> None:
-    """Write ``ingest.as_of`` of ``domains`` into ``root/params.yaml``; all else stays, byte for byte.
+    """Set ``ingest.as_of`` of ``domains`` in ``root/params.yaml``, leaving the rest unchanged to the byte.
 
-    Raises ``BasinError`` like :func:`load_params`, and where a section has no ``as_of`` in quotes.
+    Raises ``BasinError`` like :func:`load_params`, and if a section has no ``as_of`` in quotes.
     """
     path = root / "params.yaml"
     text = path.read_text(encoding="utf-8")
@@ -135,7 +177,7 @@ def set_as_of(root: Path, domains: list[str], as_of: date) -> None:
         section = re.compile(rf"(^{re.escape(domain)}:.*?\bas_of: *)([\"'])\d{{4}}-\d\d-\d\d\2", re.M | re.S)
         text, count = section.subn(rf'\g<1>"{as_of}"', text, count=1)
         if not count:
-            raise BasinError(f'{path}: no `as_of: "YYYY-MM-DD"` in the section `{domain}`; write it so')
+            raise BasinError(f'{path}: section `{domain}` has no `as_of: "YYYY-MM-DD"` in quotes; add it')
     with atomic_write(path) as (temporary,):
         temporary.write_text(text, encoding="utf-8")
 
@@ -146,22 +188,23 @@ def _read(root: Path) -> dict[str, Any]:
     listed = content.get("domains") if isinstance(content, dict) else None
     if not isinstance(listed, dict) or not listed or {type(kind) for kind in listed.values()} != {str}:
         raise BasinError(
-            f"{path}: expected a mapping with `domains` and one section a domain; `domains` names each "
-            "with the folder of its forecasters, as in `domains: {finance: returns, climate: levels}`"
+            f"{path}: expected a mapping with `domains` and one section per domain, where `domains` maps "
+            "each domain to the folder of its forecasters, as in `domains: {finance: returns}`"
         )
     folders = sorted(folder.name for folder in FORECASTERS.iterdir() if (folder / "__init__.py").is_file())
     for name, kind in listed.items():
         if kind not in folders:
             raise BasinError(
-                f"{path}: `domains.{name}` = {kind!r}: no folder of forecasters; known: {', '.join(folders)}"
+                f"{path}: `domains.{name}` = {kind!r}: unknown folder of forecasters; expected one of "
+                f"{', '.join(folders)}"
             )
-    # A domain that is taken out of the list may keep its section.
+    # A domain that was removed from `domains` may keep its section.
     sections = {name for name, section in content.items() if _is_section(section)}
     unknown = sorted(map(str, set(content) - set(listed) - sections - {"domains"}))
     if unknown:
         raise BasinError(
-            f"{path}: unknown key `{unknown[0]}`; expected `domains`, a section of {', '.join(listed)}, or a "
-            f"section of a domain that is not listed, with the keys {', '.join(DomainParams.model_fields)}"
+            f"{path}: unknown key `{unknown[0]}`; expected `domains` and sections of domains (here "
+            f"{', '.join(listed)}) with the keys {', '.join(DomainParams.model_fields)}"
         )
     _refuse_dates(path, content, ())
     return content
@@ -172,7 +215,7 @@ def _is_section(value: Any) -> bool:
 
 
 def _refuse_dates(path: Path, value: Any, keys: tuple[str, ...]) -> None:
-    """DVC reads the same file and takes no YAML dates, only quoted ones."""
+    """Raise ``BasinError`` for a date without quotes, because DVC cannot read YAML dates in this file."""
     if isinstance(value, dict):
         for key, inner in value.items():
             _refuse_dates(path, inner, (*keys, str(key)))

@@ -1,4 +1,4 @@
-"""Where everything of one domain lives below a project root."""
+"""Paths of the files of one domain in a project."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,16 +7,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Workspace:
-    """The files of one domain: ``root`` is the folder that holds ``dvc.yaml`` and ``params.yaml``.
+    """Paths of one domain. ``root`` is the project folder, which holds ``dvc.yaml`` and ``params.yaml``.
 
-    Everything under ``data/`` and ``artifacts/`` is a DVC output and reproducible byte for byte; what
-    depends on the clock or the host (``run.json``, Data Docs, TensorBoard events) lives under ``runs/``.
+    Files under ``data/`` and ``artifacts/`` are DVC outputs and reproducible to the byte. Files that depend
+    on the time or the machine (``run.json``, Data Docs, TensorBoard events) are under ``runs/``.
     """
 
     root: Path
     domain: str
     own: Any = None
-    """The domain object of a user's own file; the project's domains are found by name."""
+    """Domain object for a user's own file. It is None for the domains of the project, found by name."""
 
     @property
     def artifacts(self) -> Path:

@@ -1,4 +1,4 @@
-"""A forecast distribution in numbers: quantiles, density and the probability of events."""
+"""Summary of a forecast distribution by quantiles, density and event probabilities."""
 
 from typing import Any
 
@@ -15,7 +15,10 @@ DENSITY_POINTS = 161
 def steps_ahead(
     model: TiltedModel, rows: pd.DataFrame, classical: pd.DataFrame, events: tuple[str, ...]
 ) -> dict[str, Any]:
-    """By series its ``origin`` and ``steps``: date, lead, weight of the tilt, and :func:`describe`."""
+    """Return for each series its ``origin`` and its forecast ``steps``.
+
+    A step has the date ``time``, the ``lead``, the weight of the tilt and the entries of :func:`describe`.
+    """
     distribution = model.distribution(rows, model.base(classical, rows))
     steps = describe(distribution, events)
     series: dict[str, Any] = {}
@@ -33,7 +36,7 @@ def steps_ahead(
 
 
 def describe(distribution: TiltedDistribution, events: tuple[str, ...]) -> list[dict[str, Any]]:
-    """For each member of the batch: mean, quantiles, 90 % interval, event probabilities, a density curve."""
+    """Return mean, quantiles, 90 % interval, event probabilities and density of each batch member."""
     quantiles = distribution.icdf(torch.tensor([0.001, *LEVELS, 0.999])[:, None])
     low, high = quantiles[0], quantiles[-1]
     grid = low + (high - low) * torch.linspace(0, 1, DENSITY_POINTS, dtype=torch.float64)[:, None]
@@ -53,7 +56,7 @@ def describe(distribution: TiltedDistribution, events: tuple[str, ...]) -> list[
 
 
 def _chance(distribution: TiltedDistribution, event: str) -> torch.Tensor:
-    """P(Y <= x) or P(Y >= x) for an event written ``<= x`` or ``>= x``."""
+    """Return the probability of an event ``<= x`` or ``>= x``, such as ``<= -3``."""
     sign, threshold = event.split()
     below = distribution.cdf(torch.full(distribution.batch_shape, float(threshold), dtype=torch.float64))
     return below if sign == "<=" else 1 - below

@@ -1,4 +1,4 @@
-"""What every model's forecast is reduced to before it is scored: the same numbers for all."""
+"""Forecast summary used for scoring: log density, CRPS, PIT, mean, quantiles and value at risk."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from ebm_core.tilts.tilted import TiltedDistribution
 from tasks.forecasters.mixture_density import MixtureDensityNetwork
 
 LEVELS = np.arange(1, 100) / 100
-"""Levels of the quantile columns ``q0.01 … q0.99``."""
+"""Levels of the quantile columns ``q0.01`` to ``q0.99``."""
 
 TAIL_LEVELS = (0.01, 0.025, 0.05)
 """Levels of value at risk and expected shortfall."""
@@ -20,9 +20,12 @@ TAIL_LEVELS = (0.01, 0.025, 0.05)
 
 @dataclass(frozen=True)
 class Predictive:
-    """Arrays by row: ``quantiles`` is ``(n, 99)``, ``var`` and ``shortfall`` ``(n, 3)``, the rest ``(n,)``.
+    """Summaries of n forecasts.
 
-    ``pit`` is P(Y ≤ observed); ``shortfall`` is E[Y | Y ≤ VaR], both in the unit of the target.
+    ``quantiles`` is ``(n, 99)``, the value at risk ``var`` and the expected shortfall ``shortfall`` are
+    ``(n, 3)``, one for each of ``TAIL_LEVELS``, and the other arrays are ``(n,)``. ``pit`` is P(Y ≤
+    observed), and ``shortfall`` is E[Y | Y ≤ VaR]. Quantiles, CRPS, mean, VaR and shortfall are in the unit
+    of the target.
     """
 
     log_density: np.ndarray
@@ -34,7 +37,7 @@ class Predictive:
     shortfall: np.ndarray
 
     def table(self, rows: pd.DataFrame, model: str) -> pd.DataFrame:
-        """Rows of ``forecasts.parquet``, with ``mean``, ``var_*`` and ``shortfall_*`` beside its columns."""
+        """Return rows of ``forecasts.parquet``, and columns ``mean``, ``var_*`` and ``shortfall_*``."""
         keys = rows[["series", "origin", "lead", "time"]].reset_index(drop=True)
         scores = pd.DataFrame(
             {
@@ -55,13 +58,13 @@ class Predictive:
 def from_tilted(
     distribution: TiltedDistribution, observed: np.ndarray, tails: np.ndarray | None = None
 ) -> Predictive:
-    """Score a tilted (or, with the zero energy, an untilted) distribution of batch shape ``(n,)``.
+    """Summarise a tilted distribution of batch shape ``(n,)``, or an untilted one with zero energy.
 
-    ``tails`` ``(n, 3)`` are the levels at which value at risk and shortfall are read, those of
-    ``TAIL_LEVELS`` where none are given.
+    ``tails`` ``(n, 3)`` are the probability levels of value at risk and expected shortfall, by default
+    ``TAIL_LEVELS``.
 
-    The CRPS is that of its 512 quadrature nodes as a weighted ensemble; against the closed form of a
-    Student t this is within 1e-4 of the scale.
+    The CRPS is that of the 512 quadrature nodes as a weighted ensemble. For a Student t it agrees with the
+    closed form to 1e-4 of the scale.
     """
     import scoringrules
 
@@ -85,13 +88,13 @@ def from_tilted(
 
 
 def from_sample(sample: np.ndarray, observed: np.ndarray) -> Predictive:
-    """Score an empirical sample ``(n, m)``; its density is a Gaussian kernel estimate (Silverman 1986)."""
+    """Summarise a sample ``(n, m)``, with a Gaussian kernel estimate of its density (Silverman 1986)."""
     import scoringrules
 
     sample = np.sort(sample, axis=1)
     n, m = sample.shape
     deviation, middle = sample.std(1, ddof=1), np.subtract(*np.quantile(sample, [0.75, 0.25], axis=1)) / 1.34
-    # A series that mostly stands still has no middle half; one that never moved has no spread at all.
+    # The interquartile range is 0 if a series is mostly constant, and the deviation is 0 if it always is.
     spread = np.where(middle > 0, np.minimum(deviation, middle), deviation).clip(1e-9)
     width = 0.9 * spread * m**-0.2
     z = (observed[:, None] - sample) / width[:, None]
@@ -111,7 +114,7 @@ def from_sample(sample: np.ndarray, observed: np.ndarray) -> Predictive:
 def from_mixture(
     network: MixtureDensityNetwork, x: Tensor, center: float, spread: float, observed: np.ndarray
 ) -> Predictive:
-    """Score the equal mixture of a network's seeds, a mixture of normals in the unit of the target."""
+    """Summarise the equally weighted mixture of the seeds of a network, in the unit of the target."""
     import scoringrules
 
     with torch.no_grad():
@@ -139,7 +142,7 @@ def from_mixture(
 
 
 def _mixture_quantiles(pi: np.ndarray, mu: np.ndarray, sigma: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Quantiles ``(n, levels)`` by bisection to 2⁻⁵⁰ of the bracket μ ± 12σ."""
+    """Compute quantiles ``(n, levels)`` by 50 bisections of the interval μ ± 12σ."""
     low = np.broadcast_to((mu - 12 * sigma).min(1)[:, None], (len(mu), len(levels))).copy()
     high = np.broadcast_to((mu + 12 * sigma).max(1)[:, None], (len(mu), len(levels))).copy()
     for _ in range(50):
@@ -150,9 +153,10 @@ def _mixture_quantiles(pi: np.ndarray, mu: np.ndarray, sigma: np.ndarray, levels
 
 
 def _shortfall(values: np.ndarray, weights: np.ndarray, level: float | np.ndarray) -> np.ndarray:
-    """E[Y | Y ≤ the ``level`` quantile] of sorted, weighted values, the boundary one taken in part.
+    """Compute E[Y | Y ≤ quantile of ``level``] of sorted values with weights, both ``(n, m)``.
 
-    ``level`` is one for all rows, or ``(n, 1)``.
+    The value at the quantile has the part of its weight that makes the sum equal ``level``. ``level`` is a
+    number or ``(n, 1)``.
     """
     cumulative = np.cumsum(weights, axis=1)
     counted = np.clip(weights - np.maximum(cumulative - level, 0), 0, None)

@@ -1,4 +1,4 @@
-"""Scores, paired tests and value-at-risk tests, from per-date tables."""
+"""Scores, paired tests, model confidence sets and value-at-risk tests of forecasts."""
 
 from typing import Any
 
@@ -8,10 +8,11 @@ from scipy import stats
 
 
 def paired_test(difference: np.ndarray, time: pd.Series, horizon: int) -> dict[str, float]:
-    """Is the mean of a score difference zero? Newey–West on differences averaged by date.
+    """Test whether the mean of a score difference is zero, with Newey–West standard errors.
 
-    Lag max(horizon − 1, ⌊n^(1/3)⌋), two-sided, normal reference; ``{"mean", "se", "t", "p"}``.
-    Reference: Newey and West (1987); Diebold and Mariano (1995).
+    The differences are averaged by date first. The lag is max(horizon − 1, ⌊n^(1/3)⌋) for n dates. Returns
+    the ``mean``, its standard error ``se``, ``t`` and the two-sided p-value ``p`` under a normal
+    distribution. References: Newey and West (1987); Diebold and Mariano (1995).
     """
     import statsmodels.api as sm
 
@@ -33,11 +34,13 @@ CONFIDENCE_RESAMPLES = 1000
 
 
 def confidence_set(losses: pd.DataFrame, horizon: int) -> dict[str, float]:
-    """p-value of each column (a model) in the model confidence set; those of .1 or more form the 90 % set.
+    """Return the p-value of each model in the model confidence set.
 
-    ``losses`` has one row a date, lower is better. Range statistic, stationary bootstrap with mean block of
-    max(2·horizon, √n) dates, a fixed seed. Models with equal losses share a value; one with a loss that is
-    not finite has 0. Reference: Hansen, Lunde and Nason (2011), The model confidence set, Econometrica 79(2).
+    The models with a p-value of .1 or more form the 90 % set. ``losses`` has one row for each date and one
+    column for each model, and lower values are better. The test uses the range statistic and a stationary
+    bootstrap with a mean block length of max(2·horizon, √n) dates and a fixed seed. Models with equal losses
+    have the same p-value, and a model with a loss that is not finite has the p-value 0. Reference: Hansen,
+    Lunde and Nason (2011), The model confidence set, Econometrica 79(2).
     """
     from arch.bootstrap import MCS
 
@@ -58,7 +61,11 @@ def confidence_set(losses: pd.DataFrame, horizon: int) -> dict[str, float]:
 
 
 def kupiec(hits: np.ndarray, level: float) -> float:
-    """p-value that hits come at rate ``level``: likelihood ratio, χ²(1). Kupiec (1995)."""
+    """Return the p-value of the hypothesis that hits have the rate ``level``.
+
+    A hit is an outcome at or below the value at risk. The test is a likelihood ratio test with χ²(1).
+    Reference: Kupiec (1995).
+    """
     n, x = len(hits), int(hits.sum())
     rate = x / n
     ratio = 2 * (_binomial_log(x, n, rate) - _binomial_log(x, n, level))
@@ -66,7 +73,10 @@ def kupiec(hits: np.ndarray, level: float) -> float:
 
 
 def christoffersen(hits: np.ndarray) -> float:
-    """p-value that a hit does not depend on a hit the day before: χ²(1). Christoffersen (1998)."""
+    """Return the p-value of the hypothesis that a hit does not depend on a hit in the row before.
+
+    The test is a likelihood ratio test with χ²(1). Reference: Christoffersen (1998).
+    """
     before, now = hits[:-1].astype(bool), hits[1:].astype(bool)
     ratio = 0.0
     for state in (False, True):
@@ -78,16 +88,17 @@ def christoffersen(hits: np.ndarray) -> float:
 
 
 def _binomial_log(x: int, n: int, rate: float) -> float:
-    """x·log rate + (n − x)·log(1 − rate), with 0·log 0 = 0."""
+    """Return the log-likelihood x·log rate + (n − x)·log(1 − rate), with 0·log 0 = 0."""
     hit = x * np.log(rate) if x else 0.0
     miss = (n - x) * np.log1p(-rate) if n - x else 0.0
     return float(hit + miss)
 
 
 def fz0(y: np.ndarray, var: np.ndarray, shortfall: np.ndarray, level: float) -> float:
-    """Mean FZ0 loss of (VaR, expected shortfall), lower is better. Patton, Ziegel and Chen (2019), eq. 6.
+    """Return the mean FZ0 loss of value at risk and expected shortfall together, where lower is better.
 
-    ``−1{y ≤ v}(v − y)/(α e) + v/e + log(−e) − 1`` with v, e < 0 in the unit of returns.
+    The loss is −1{y ≤ v}(v − y)/(α e) + v/e + log(−e) − 1, with value at risk v < 0 and expected shortfall e
+    < 0 in the unit of returns. Reference: Patton, Ziegel and Chen (2019), eq. 6.
     """
     loss = np.where(y <= var, y - var, 0.0) / (level * shortfall) + var / shortfall + np.log(-shortfall) - 1
     return float(loss.mean())
@@ -96,7 +107,7 @@ def fz0(y: np.ndarray, var: np.ndarray, shortfall: np.ndarray, level: float) -> 
 def model_scores(
     rows: pd.DataFrame, shortfalls: dict[float, np.ndarray] | None, seasonal: bool, test_hits: bool
 ) -> dict[str, Any]:
-    """Scores of one model on its rows of the ``forecasts`` table, in the layout of ``scores.json``."""
+    """Compute the scores of one model from its rows of the forecasts, in the layout of ``scores.json``."""
     observed = rows["observed"].to_numpy()
     quantile = {p: rows[f"q{p:.2f}"].to_numpy() for p in (0.01, 0.05, 0.5, 0.95)}
     scores: dict[str, Any] = {
@@ -125,7 +136,7 @@ def model_scores(
 
 
 def _correlation(forecast: np.ndarray, observed: np.ndarray) -> float | None:
-    """Pearson correlation, None for a constant forecast."""
+    """Return the Pearson correlation, or None for a constant forecast."""
     if np.ptp(forecast) < 1e-12:
         return None
     return float(np.corrcoef(forecast, observed)[0, 1])

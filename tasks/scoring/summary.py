@@ -1,4 +1,4 @@
-"""Scores of every model beside every peer: tables of the whole test block, by lead and by regime."""
+"""Scores of the model and its peers on the test block, by series and lead."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tasks.scoring.scores import confidence_set, model_scores, paired_test
 
 
 def summarise(domain: Any, forecasts: pd.DataFrame) -> dict[str, Any]:
-    """``scores.json`` without the model's choices: by series and pooled where there are several."""
+    """Return the scores in ``scores.json``, by series and pooled if there are several series."""
     ours = forecasts[forecasts["model"] == "ebm"]
     head = {
         "n": len(ours),
@@ -28,8 +28,10 @@ def summarise(domain: Any, forecasts: pd.DataFrame) -> dict[str, Any]:
 
 
 def headline(scores: dict[str, Any]) -> dict[str, Any]:
-    """What tells two versions of the energy model apart at a glance: by lead, all series together, its scores
-    and its gain in log score over its base with t."""
+    """Return the main scores of the energy model for each lead, pooled over series, to compare versions.
+
+    They are its log score, CRPS, coverage, and its gain in log score over its base with the t statistic.
+    """
     leads = scores.get("pooled", scores)["leads"]
     return {
         f"lead {lead}": {
@@ -44,8 +46,11 @@ def headline(scores: dict[str, Any]) -> dict[str, Any]:
 
 
 def plot_tables(forecasts: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """What ``dvc plots`` draws: ``scores``, the mean log score and CRPS of each model at each lead, and
-    ``calibration``, for each level p the share of outcomes below the energy model's p-quantile."""
+    """Return the tables that ``dvc plots`` draws.
+
+    ``scores`` has the mean log score and CRPS of each model at each lead. ``calibration`` has for each level
+    p the share of outcomes at or below the p-quantile of the energy model.
+    """
     means = forecasts.groupby(["lead", "model"], sort=False)[["log_density", "crps"]].mean().reset_index()
     means.insert(0, "forecast", means["model"] + ", lead " + means["lead"].astype(str))
     scores = means.rename(columns={"log_density": "log_score"})[["forecast", "log_score", "crps"]]
@@ -60,7 +65,10 @@ def _count(forecasts: pd.DataFrame) -> int:
 
 
 def _by_lead(domain: Any, forecasts: pd.DataFrame) -> dict[str, Any]:
-    """Scores by lead. Tests of the hits are for one series: those of several are not independent."""
+    """Return the scores of all models for each lead.
+
+    Hits are tested only for a single series, because hits of several series on a date are not independent.
+    """
     alone = forecasts["series"].nunique() == 1
     leads = {}
     by_lead: Any = forecasts.groupby("lead")

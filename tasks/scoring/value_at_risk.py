@@ -1,24 +1,24 @@
-"""Value-at-risk levels recalibrated by the model's own recent misses: an exponentially weighted tail."""
+"""Recalibration of value-at-risk levels by the recent calibration of the model."""
 
 import numpy as np
 
 HALF_LIFE = 500
-"""Rows after which a past outcome counts half."""
+"""Number of rows after which a past outcome has half its weight."""
 
 PRIOR = 250
-"""Rows of a perfectly calibrated past that the level is shrunk to."""
+"""Strength of the shrinkage to the stated level, as a number of rows."""
 
 FEWEST = 500
-"""Past outcomes below which the stated level is used as it is."""
+"""Number of past outcomes below which the stated level is not changed."""
 
 
 def recalibrated_levels(pit: np.ndarray, levels: tuple[float, ...], known: np.ndarray) -> np.ndarray:
-    """Levels ``(n, len(levels))`` at which to read the quantiles so that past outcomes fall below in time.
+    """Return levels ``(n, len(levels))`` of value at risk, recalibrated so that past hits have their rate.
 
-    ``pit`` is P(Y ≤ observed) in order of time, out of sample; row i may use the first ``known[i]`` of
-    them. The level is the weighted empirical quantile of those, weights 2^(−age / HALF_LIFE), with ``PRIOR``
-    rows of the uniform distribution mixed in: a monotone map of the cdf, as in filtered historical
-    simulation. Reference: Boudoukh, Richardson and Whitelaw (1998), The best of both worlds, Risk 11(5).
+    ``pit`` is P(Y ≤ observed) of out-of-sample forecasts in time order. Row i uses the first ``known[i]`` of
+    them. Its level is their empirical quantile with weights 2^(−age / HALF_LIFE), mixed with ``PRIOR`` rows
+    of the uniform distribution. Reference: Boudoukh, Richardson and Whitelaw (1998), The best of both worlds,
+    Risk 11(5).
     """
     recalibrated = np.tile(np.array(levels), (len(pit), 1))
     decay = 0.5 ** (1 / HALF_LIFE)

@@ -1,1 +1,1 @@
-"""Where data come from: the catalog, its readers, snapshots and quarantine."""
+"""Sources of data: the catalog, readers of files, snapshots and the quarantine of invalid rows."""

@@ -1,4 +1,4 @@
-"""The catalog of sources: ``data/catalog.yaml`` as typed entries, and one way to read any of them."""
+"""Catalog of data sources: reads the entries of ``data/catalog.yaml`` and the tables that they describe."""
 
 import hashlib
 from dataclasses import dataclass
@@ -16,16 +16,20 @@ from tasks.runtime.parallel import Progress, silent
 from tasks.sources.entries import DatasetSource, LibrarySource, Source, TableSource, UrlSource
 
 RETRIES = 3
-"""Further attempts of a download; the pause before each grows by a second."""
+"""Number of retries of a download. The pause before each is one second longer than the last."""
 
 TIMEOUT = 30
-"""Seconds without an answer after which an attempt is given up."""
+"""Seconds without an answer after which an attempt fails."""
 
 
 @dataclass(frozen=True)
 class SourceTable:
-    """``table``: naive ``time`` and float value columns, in the order of the source; ``sha256`` is of the
-    file's bytes, or of the table as CSV where a package ships it; ``label`` names the source in messages."""
+    """Table of a source.
+
+    ``table`` has a column ``time`` without time zone and float columns of values, with rows in the order of
+    the source. ``sha256`` is the hash of the file, or of the table as CSV if a package ships it. ``label``
+    names the source in messages.
+    """
 
     table: pd.DataFrame
     sha256: str
@@ -33,10 +37,12 @@ class SourceTable:
 
 
 def load_catalog(path: Path) -> dict[str, Source]:
-    """All entries by name. Raises ``BasinError`` naming entry and key where one is unknown or wrong."""
+    """Return all entries by name, or raise ``BasinError`` that names the entry and key that is not valid."""
     content = read_yaml(path, "restore it with `git checkout`")
     if not isinstance(content, dict):
-        raise BasinError(f"{path}: expected one mapping a source, found {type(content).__name__}")
+        raise BasinError(
+            f"{path}: expected a mapping of source names to entries, found {type(content).__name__}"
+        )
     adapter: TypeAdapter[Any] = TypeAdapter(Source)
     entries = {}
     for name, entry in content.items():
@@ -56,11 +62,11 @@ def load_catalog(path: Path) -> dict[str, Source]:
 def read_source(
     name: str, entry: TableSource, root: Path, mirror: Path | None = None, progress: Progress = silent
 ) -> SourceTable:
-    """Find the source (mirror first), check its sha256 where one is stated, and read it.
+    """Find a source, first in the mirror, check its sha256 if the catalog states one, and read it.
 
-    Rows keep their order and nothing is mended. Raises ``BasinError`` naming the file, and where it
-    applies row and value, when the source is missing, unreadable, not the stated one, lacks a column, or
-    holds a date or number that does not parse.
+    Rows keep their order, and values are not corrected. Raises ``BasinError`` if the source is missing,
+    cannot be read, has another sha256, lacks a column, or has a date or number that cannot be parsed. The
+    message names the file and, where possible, row and value.
     """
     from tasks.sources.readers import read_file, tidy
 
@@ -75,9 +81,8 @@ def read_source(
     found = _sha256(label, path, entry)
     if not entry.accepts(found):
         raise BasinError(
-            f"{label}: sha256 is {found}, expected {' or '.join(entry.sha256 or ())}; the file "
-            "is damaged or was changed: get it again, or if the new content is wanted state its sum in "
-            "data/catalog.yaml"
+            f"{label}: sha256 is {found}, expected {' or '.join(entry.sha256 or ())}; the file is damaged or "
+            "was changed; get it again, or enter its new sha256 in data/catalog.yaml"
         )
     table = tidy(label, read_file(label, path, entry), entry)
     return SourceTable(table, found, label)
@@ -89,17 +94,18 @@ def _load(label: str, entry: LibrarySource) -> pd.DataFrame:
         loaded = getattr(import_module(module), function)()
     except (ImportError, AttributeError, ValueError) as error:
         raise BasinError(
-            f"{label}: cannot load it ({error}); install the package {entry.package} (`make setup`) or mend "
-            "`loader` in data/catalog.yaml"
+            f"{label}: cannot load it ({error}); install the package {entry.package} (`make setup`) or "
+            "correct `loader` in data/catalog.yaml"
         ) from error
     table: pd.DataFrame = getattr(loaded, "data", loaded)
     return table.reset_index() if table.index.name else table
 
 
 def find_dataset(name: str, entry: DatasetSource, mirror: Path | None) -> tuple[Any, str | None]:
-    """What the loader returned, or the path in the mirror, and its sha256 (none of a loader's).
+    """Return a data set and its sha256.
 
-    Raises ``BasinError`` that says how to get the data where the mirror has none, or other ones.
+    The data set is what the loader of a package returned, without a sha256, or a path in the mirror. Raises
+    ``BasinError``, which says how to get the data, if the mirror lacks them or holds other data.
     """
     if entry.loader:
         module, _, function = entry.loader.rpartition(".")
@@ -108,20 +114,24 @@ def find_dataset(name: str, entry: DatasetSource, mirror: Path | None) -> tuple[
     if path is None or not path.exists():
         where = f" holds no {entry.mirror}" if mirror else " is not set"
         raise BasinError(
-            f"{name}: BASIN_DATA_MIRROR{where}; get the data from {entry.url} ({entry.licence}) and put them "
-            f"at {entry.mirror} below the folder of that variable, or give files of your own with --data"
+            f"{name}: BASIN_DATA_MIRROR{where}; get the data from {entry.url} (licence: {entry.licence}), "
+            f"put them at {entry.mirror} in a folder and set BASIN_DATA_MIRROR to it, or give your own files "
+            "with --data"
         )
     found = sha256_of(path)
     if not entry.accepts(found):
         raise BasinError(
             f"{name} ({path}): sha256 is {found}, expected {' or '.join(entry.sha256 or ())}; get it again, "
-            "or if the new content is wanted state its sum in data/catalog.yaml"
+            "or enter its new sha256 in data/catalog.yaml"
         )
     return path, found
 
 
 def sha256_of(path: Path) -> str:
-    """Of a file's bytes; of a folder, of the lines ``name sha256`` of its files in order of name."""
+    """Return the sha256 of a file, or of a folder.
+
+    That of a folder is the hash of the lines ``name sha256`` of its files, sorted by name.
+    """
     if path.is_file():
         return hashlib.sha256(path.read_bytes()).hexdigest()
     files = sorted(file for file in path.rglob("*") if file.is_file())
@@ -136,11 +146,11 @@ def _sha256(label: str, path: Path, entry: TableSource) -> str:
         mirrored = f", or set BASIN_DATA_MIRROR to a folder that holds {entry.mirror}" if entry.mirror else ""
         raise BasinError(f"{label}: no such file; put it there{mirrored}") from error
     except OSError as error:
-        raise BasinError(f"{label}: cannot read it: {error.strerror}; make it a readable file") from error
+        raise BasinError(f"{label}: cannot read it ({error.strerror}); make the file readable") from error
 
 
 class _Bar:
-    """What pooch expects of a progress bar, told to a progress callback."""
+    """Progress bar in the form that pooch expects, which reports to a progress callback."""
 
     def __init__(self, label: str, progress: Progress) -> None:
         self.label, self.progress, self.total, self.done = label, progress, 0, 0
@@ -153,11 +163,14 @@ class _Bar:
         self.done = 0
 
     def close(self) -> None:
-        """Nothing to close: whoever shows the progress does."""
+        """Do nothing, because the receiver of the callback closes its own display."""
 
 
 def _download(name: str, entry: UrlSource, root: Path, progress: Progress) -> Path:
-    """The file below ``runs/downloads``: fetched each time, unless its sha256 is stated and held."""
+    """Return the path of the downloaded file below ``runs/downloads``.
+
+    It is downloaded each time, unless the catalog states a sha256 and the file already has it.
+    """
     import pooch
     import requests
 
@@ -191,4 +204,4 @@ def _reason(error: Exception) -> str:
     response = getattr(error, "response", None)
     if response is not None:
         return f"HTTP status {response.status_code}"
-    return "no answer in time" if "Timeout" in type(error).__name__ else "no connection, or it broke"
+    return "no answer in time" if "Timeout" in type(error).__name__ else "no connection"

@@ -1,4 +1,4 @@
-"""Entries of ``data/catalog.yaml``: one typed model a kind of source."""
+"""Entries of ``data/catalog.yaml``, with one pydantic model for each kind of source."""
 
 from typing import Annotated, Literal
 
@@ -12,7 +12,7 @@ Sums = Annotated[tuple[Sha256, ...], BeforeValidator(lambda sums: (sums,) if isi
 
 
 class Entry(Strict):
-    """What every source states; the fields are explained at the top of ``data/catalog.yaml``."""
+    """Fields that all sources share. The comment at the top of ``data/catalog.yaml`` explains them."""
 
     title: str
     licence: str
@@ -30,20 +30,22 @@ class Entry(Strict):
     def _layout(self) -> "Entry":
         lists = [names for names in self.columns.values() if not isinstance(names, str)]
         if self.format == "months" and not (len(self.columns) == 1 and lists and len(lists[0]) == 12):
-            raise ValueError("format months needs one column, as the list of its twelve months")
+            raise ValueError("format months needs one column, given as a list of its twelve months")
         if self.format != "months" and lists:
-            raise ValueError(f"format {self.format} takes one name a column, a list is for format months")
+            raise ValueError(
+                f"format {self.format} needs one name for each column; lists are for format months"
+            )
         if self.format != "table" and self.format != "csv" and not isinstance(self.time, str):
-            raise ValueError(f"format {self.format} takes one name in `time`")
+            raise ValueError(f"format {self.format} needs a single name in `time`")
         return self
 
     def accepts(self, sha256: str) -> bool:
-        """Whether the catalog states this sum, or none."""
+        """Return whether the catalog states this sha256, or states none."""
         return self.sha256 is None or sha256 in self.sha256
 
 
 class LibrarySource(Entry):
-    """Data shipped inside an installed package; ``loader`` is the dotted name of a function."""
+    """Data inside an installed package. ``loader`` is the dotted name of the function that returns them."""
 
     kind: Literal["library"]
     package: str
@@ -64,7 +66,7 @@ class UrlSource(Entry):
 
 
 class FileSource(Entry):
-    """A file of the user's below ``data/local/``, the folder that DVC watches for the stage ``ingest``."""
+    """File of the user below ``data/local/``, a folder on which the stage ``ingest`` depends in DVC."""
 
     kind: Literal["file"]
     path: str = Field(pattern=r"^data/local/([^./][^/]*/)*[^./][^/]*$")
@@ -75,10 +77,11 @@ class FileSource(Entry):
 
 
 class DatasetSource(Strict):
-    """Examples rather than a series: a file or folder (``tasks.sources.catalog.find_dataset``).
+    """Data set of examples of an application, as opposed to a time series.
 
-    In an installed package (``loader``), or at ``url``, of which the mirror may hold a copy. The sha256 of a
-    folder is that of its files' names and sums.
+    It is in an installed package, if there is a ``loader``, or a file or folder from ``url`` of which the
+    mirror holds a copy. See :func:`tasks.sources.catalog.find_dataset`. The sha256 of a folder is computed
+    from the names and hashes of its files.
     """
 
     kind: Literal["dataset"]
@@ -92,7 +95,7 @@ class DatasetSource(Strict):
     @model_validator(mode="after")
     def _somewhere(self) -> "DatasetSource":
         if (self.loader is None) == (self.url is None):
-            raise ValueError("a dataset has either a `loader` or a `url`")
+            raise ValueError("a dataset needs either a `loader` or a `url`, and not both")
         return self
 
     @property
@@ -100,7 +103,7 @@ class DatasetSource(Strict):
         return self.loader or str(self.url)
 
     def accepts(self, sha256: str) -> bool:
-        """Whether the catalog states this sum, or none."""
+        """Return whether the catalog states this sha256, or states none."""
         return self.sha256 is None or sha256 in self.sha256
 
 

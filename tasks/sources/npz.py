@@ -1,4 +1,4 @@
-"""The arrays of a user's ``.npz`` file, without pickle."""
+"""Reading of arrays from a user's ``.npz`` file, without pickle."""
 
 import zipfile
 from pathlib import Path
@@ -9,15 +9,15 @@ from tasks.runtime.errors import BasinError
 
 
 def read_arrays(path: Path, needed: tuple[str, ...], used: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
-    """The arrays ``needed``, and of those ``used`` what there is, by name; others are not looked at.
+    """Read the arrays ``needed``, and those of ``used`` that exist. Other arrays are not read.
 
-    Raises ``BasinError`` for what is no ``.npz``, lacks one or holds it as objects.
+    Raises ``BasinError`` if the file is not an ``.npz`` file, lacks a needed array or stores one as objects.
     """
     remedy = f"write it with numpy.savez(path, {', '.join(f'{name}=array' for name in needed)})"
     if not path.is_file():
-        raise BasinError(f"{path}: no such file")
-    if not zipfile.is_zipfile(path):  # NumPy would take it for a pickle and advise to trust it
-        raise BasinError(f"{path}: no .npz file of plain arrays; {remedy}")
+        raise BasinError(f"{path}: no such file; {remedy}")
+    if not zipfile.is_zipfile(path):  # NumPy would assume a pickle, and its error would advise to allow it
+        raise BasinError(f"{path}: not an .npz file of plain arrays; {remedy}")
     found: dict[str, np.ndarray] = {}
     name = ""
     try:
@@ -30,7 +30,7 @@ def read_arrays(path: Path, needed: tuple[str, ...], used: tuple[str, ...] = ())
                 found[name] = held[name]
     except (BasinError, MemoryError):
         raise
-    except Exception as error:  # a broken archive raises what it likes; objects make NumPy advise pickle
-        which = f"array {name} is broken or of objects" if name else "it is broken"
-        raise BasinError(f"{path}: no .npz file of plain arrays ({which}); {remedy}") from error
+    except Exception as error:  # a damaged archive can raise any error, and for objects NumPy advises pickle
+        which = f"array {name} is damaged or holds objects" if name else "the file is damaged"
+        raise BasinError(f"{path}: not an .npz file of plain arrays ({which}); {remedy}") from error
     return found

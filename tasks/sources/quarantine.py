@@ -1,4 +1,4 @@
-"""Rows that break their suite, set aside with the reason: never trained on, never lost."""
+"""Quarantine of rows that fail the expectation suite, which are stored with a reason and not trained on."""
 
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,9 @@ from tasks.runtime.errors import BasinError
 def at_fault(
     raw: pd.DataFrame, failed: list[dict[str, Any]], names: tuple[str, ...] = ("series", "time")
 ) -> pd.DataFrame:
-    """The rows of ``raw`` that failed expectations name, with a column ``reason``; its index is theirs.
+    """Return the rows of ``raw`` that failed an expectation, with their index and a column ``reason``.
 
-    ``names`` are the columns that name a row.
+    ``names`` are the columns that identify a row in the results of the expectations.
     """
     reasons: dict[tuple[str, ...], list[str]] = {}
     for failure in failed:
@@ -28,7 +28,7 @@ def at_fault(
 
 
 def valid(raw: Path, quarantine: Path) -> pd.DataFrame:
-    """The raw table without the rows in quarantine. Raises ``BasinError`` where validate has not run."""
+    """Return the raw table without rows in quarantine, or raise ``BasinError`` if validate has not run."""
     if not quarantine.exists():
         raise BasinError(f"{quarantine} is missing; run the stage validate first (`basin run`)")
     table, aside = pd.read_parquet(raw), pd.read_parquet(quarantine, columns=["row"])

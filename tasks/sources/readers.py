@@ -1,4 +1,4 @@
-"""Files of the catalog as tables: CSV, whitespace tables, NetCDF, a row of twelve months a year."""
+"""Readers of the file formats in the catalog: CSV, whitespace tables, NetCDF and years by months."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,17 +9,17 @@ import pandas as pd
 from tasks.runtime.errors import BasinError
 
 OFFSET = r"(:\d\d(?:\.\d+)?)\s*(?:[+-]\d\d:?\d\d|Z)$"
-"""The time zone at the end of a written time, after its minutes or seconds."""
+"""Regular expression of a time zone at the end of a time, after its minutes or seconds."""
 
 if TYPE_CHECKING:
     from tasks.sources.entries import Entry
 
 MISSING = ("", ".", "NA", "NaN", "nan", "NULL", "null")
-"""What publishers write for a missing value (FRED writes a dot or nothing)."""
+"""Texts that mean a missing value. FRED, for example, writes a dot or nothing."""
 
 
 def read_file(label: str, path: Path, entry: "Entry") -> pd.DataFrame:
-    """The file's own columns, values still as text; raises ``BasinError`` where it cannot be read."""
+    """Read a file with its own column names and values as text, or raise ``BasinError`` if not readable."""
     try:
         if entry.format == "netcdf":
             return _netcdf(path, entry)
@@ -33,7 +33,7 @@ def read_file(label: str, path: Path, entry: "Entry") -> pd.DataFrame:
     except (OSError, ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
         reason = " ".join(str(error).split())
         raise BasinError(
-            f"{label}: not a readable {entry.format} file ({reason}); get it again or mend `format` in "
+            f"{label}: not a readable {entry.format} file ({reason}); get it again or correct `format` in "
             "data/catalog.yaml"
         ) from error
 
@@ -51,10 +51,11 @@ def _netcdf(path: Path, entry: "Entry") -> pd.DataFrame:
 
 
 def tidy(label: str, table: pd.DataFrame, entry: "Entry") -> pd.DataFrame:
-    """``time`` and float value columns under our names, rows in the order of the source.
+    """Convert a table to a column ``time`` and float columns with the names in the catalog.
 
-    Raises ``BasinError`` naming row (1 is the first below the header) and value where a column is missing
-    or a date or number does not parse. Missing values stay missing: the expectation suite judges them.
+    Rows keep their order. Missing values are kept, because the expectation suite checks them. Raises
+    ``BasinError`` if a column is missing or a date or number cannot be parsed. The message names the value
+    and its row, where row 1 is the first below the header.
     """
     theirs = [entry.time] if isinstance(entry.time, str) else list(entry.time)
     for column in entry.columns.values():
@@ -63,7 +64,7 @@ def tidy(label: str, table: pd.DataFrame, entry: "Entry") -> pd.DataFrame:
     if absent:
         raise BasinError(
             f"{label}: no column {', '.join(absent)}; found {', '.join(map(str, table.columns))}; rename the "
-            "file's columns or mend `time` and `columns` in data/catalog.yaml"
+            "file's columns or correct `time` and `columns` in data/catalog.yaml"
         )
     if entry.format == "months":
         return _months(label, table, entry)
@@ -76,7 +77,7 @@ def tidy(label: str, table: pd.DataFrame, entry: "Entry") -> pd.DataFrame:
 
 
 def _months(label: str, table: pd.DataFrame, entry: "Entry") -> pd.DataFrame:
-    """A year and its twelve months a row, to a month a row."""
+    """Convert rows of a year with twelve months to rows of one month."""
     years = _numbers(label, table[entry.time])
     ours, months = next(iter(entry.columns.items()))
     january = _parsed(label, str(entry.time), years.map("{:.0f}-01-01".format), table[entry.time])
@@ -103,7 +104,7 @@ def _parsed(label: str, column: str, text: pd.Series, written: pd.Series) -> pd.
     bad = np.flatnonzero(text.isna())
     if len(bad):
         raise BasinError(
-            f"{label}: column {column}, row {bad[0] + 1}: {written.iloc[bad[0]]!r} is no date, expected "
+            f"{label}: column {column}, row {bad[0] + 1}: {written.iloc[bad[0]]!r} is not a date, expected "
             f"YYYY-MM-DD ({len(bad)} such rows); correct the file"
         )
     return text.astype("datetime64[ns]")
@@ -114,7 +115,7 @@ def _numbers(label: str, column: pd.Series) -> pd.Series:
     bad = np.flatnonzero(numbers.isna() & column.notna())
     if len(bad):
         raise BasinError(
-            f"{label}: column {column.name}, row {bad[0] + 1}: {column.iloc[bad[0]]!r} is no number "
-            f"({len(bad)} such rows); correct the file, a missing value is left empty"
+            f"{label}: column {column.name}, row {bad[0] + 1}: {column.iloc[bad[0]]!r} is not a number "
+            f"({len(bad)} such rows); correct the file, and leave missing values empty"
         )
     return numbers

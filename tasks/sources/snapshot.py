@@ -1,4 +1,4 @@
-"""What was published by a date: the raw table of a domain as of a day."""
+"""Snapshots of data: the raw table of a domain with the values that were published by a date."""
 
 import os
 from datetime import date
@@ -15,7 +15,7 @@ from tasks.sources.entries import DatasetSource, Entry
 
 
 def published(time: pd.Series, entry: Entry) -> pd.Series:
-    """Date on which each value became public: end of its period plus the publication lag in days."""
+    """Return the date on which each value was published, the end of its period plus the publication lag."""
     end = time + pd.offsets.MonthEnd(0) if entry.frequency == "MS" else time
     return end + pd.Timedelta(days=entry.publication_lag)
 
@@ -23,12 +23,12 @@ def published(time: pd.Series, entry: Entry) -> pd.Series:
 def snapshot(
     workspace: Workspace, as_of: date, progress: Progress = silent
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    """The raw table of a domain as it was known at the end of the day ``as_of``, and its sources.
+    """Return the raw table of a domain as it was known at the end of the day ``as_of``, and its sources.
 
-    ``BASIN_DATA_MIRROR`` names a folder, absolute or relative to the project root, that is searched first.
-    Rows published after ``as_of`` are dropped; nothing else is changed: order, duplicates and missing
-    values are for `validate` to judge. Raises ``BasinError`` where a source cannot be read or nothing
-    was public on that date.
+    ``BASIN_DATA_MIRROR`` is a folder, absolute or relative to the project root, that is searched first. Rows
+    published after ``as_of`` are dropped. Order, duplicates and missing values are kept, because the stage
+    validate checks them. Raises ``BasinError`` if a source cannot be read or had no published row on that
+    date.
     """
     domain = get_domain(workspace)
     catalog = load_catalog(workspace.catalog)
@@ -39,12 +39,15 @@ def snapshot(
         progress("sources", done, len(domain.sources))
         if name not in catalog:
             raise BasinError(
-                f"{workspace.catalog}: no source `{name}`, which domain {domain.name} needs; known: "
-                f"{', '.join(catalog)}"
+                f"{workspace.catalog}: no source `{name}`, which domain {domain.name} needs; found "
+                f"{', '.join(catalog)}; add an entry for it"
             )
         entry = catalog[name]
         if isinstance(entry, DatasetSource):
-            raise BasinError(f"{workspace.catalog}: `{name}` holds examples of an application, not a series")
+            raise BasinError(
+                f"{workspace.catalog}: `{name}` is a data set of an application, expected a time series; use "
+                "another source"
+            )
         source = read_source(name, entry, workspace.root, mirror, progress)
         tables[name] = known_on(source.table, entry, as_of, source.label)
         sources.append(
@@ -65,12 +68,12 @@ def snapshot(
 
 
 def known_on(table: pd.DataFrame, entry: Entry, as_of: date, label: str) -> pd.DataFrame:
-    """Rows of ``table`` that were public at the end of the day ``as_of``."""
+    """Return the rows of ``table`` that were published by the end of the day ``as_of``."""
     known = table[published(table["time"], entry) < pd.Timestamp(as_of) + pd.Timedelta(days=1)]
     if known.empty:
-        first = f"{published(table['time'], entry).min():%Y-%m-%d}" if len(table) else "never: it has no rows"
+        first = f"{published(table['time'], entry).min():%Y-%m-%d}" if len(table) else "none, it has no rows"
         raise BasinError(
-            f"{label}: no row was public on ingest.as_of {as_of} (first publication: {first}); set a later "
-            "as_of in params.yaml or give an older file"
+            f"{label}: no row was published by ingest.as_of {as_of} (first publication: {first}); set a "
+            "later as_of in params.yaml or give a file with earlier rows"
         )
     return known.reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""The stages in order, and the one way to run any of them."""
+"""The stages of the pipeline in order, and the function that runs one."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -25,12 +25,12 @@ STAGES = (
 
 
 def run_stage(stage: str, domain: str, root: Path, progress: Progress = silent) -> dict[str, Any]:
-    """Run one stage of one domain below ``root`` and return its small, JSON-ready result.
+    """Run one stage of one domain of the project ``root`` and return a short summary that fits into JSON.
 
-    Raises ``BasinError`` for what a user can mend.
+    Raises ``BasinError`` for errors that a user can correct.
     """
     if stage not in STAGES:
-        raise BasinError(f"no stage `{stage}`; the stages are {', '.join(STAGES)}")
+        raise BasinError(f"unknown stage `{stage}`; expected one of {', '.join(STAGES)}")
     params = load_params(root, domain)
     function = stage_function(stage)
     try:
@@ -45,7 +45,7 @@ def run_stage(stage: str, domain: str, root: Path, progress: Progress = silent) 
 
 
 def stage_function(stage: str) -> Callable[[Workspace, Any, Progress], dict[str, Any]]:
-    """The function of a stage: ``tasks/stages/STAGE.py`` holds one of the same name."""
+    """Return the function of a stage, which has the name of its module ``tasks/stages/STAGE.py``."""
     function: Callable[[Workspace, Any, Progress], dict[str, Any]]
     function = getattr(import_module(f"tasks.stages.{stage}"), stage)
     return function

@@ -1,4 +1,4 @@
-"""Stage ``audit``: what a sceptical reader would ask of the data."""
+"""Stage ``audit``: checks of the data for gaps, look-ahead, leaks and other faults."""
 
 from typing import Any
 
@@ -11,10 +11,11 @@ from tasks.runtime.workspace import Workspace
 
 
 def audit(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
-    """Write ``audit.json`` with every check of the data, failed ones too, so that the report can show them.
+    """Run the checks of the data and write ``audit.json``, which the report shows.
 
-    A failed check stops `train`, which calls :func:`tasks.checks.check.require_pass`. Raises ``BasinError``
-    where a waiver of ``params.yaml`` names no check of the data or of the forecasts.
+    A failed check does not stop this stage but `train`, which calls
+    :func:`tasks.checks.check.require_pass`. Raises ``BasinError`` if a waiver in ``params.yaml`` names an
+    unknown check.
     """
     where = f"params.yaml: `{workspace.domain}.audit.waive`"
     require_known(params.audit.waive, (*data.CHECKS, *forecasts.CHECKS), where)

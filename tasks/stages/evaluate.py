@@ -1,4 +1,4 @@
-"""Stage ``evaluate``: every model on the same dates of the test block, scored by the same rules."""
+"""Stage ``evaluate``: score all models on the same dates of the test block."""
 
 from pathlib import Path
 from typing import Any
@@ -23,16 +23,19 @@ from tasks.tilts.model import FORECAST_PANELS, model_rows, skewt, standardised
 
 
 def evaluate(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
-    """Score the test block of ``params.split``: ``scores.json``, ``forecasts.parquet``, and for DVC's tables
-    and plots ``metrics.json`` and ``plots/``."""
+    """Score the test block of ``params.split``.
+
+    Writes ``scores.json`` and ``forecasts.parquet``, and for DVC ``metrics.json`` and ``plots/``. Raises
+    ``BasinError`` if the test block has no rows with outcomes.
+    """
     domain = get_domain(workspace)
     inputs = pd.read_parquet(workspace.inputs)
     first, last = pd.Timestamp(params.split.test_from), pd.Timestamp(params.split.test_to)
     rows = inputs[(inputs["time"] >= first) & (inputs["time"] <= last) & inputs["target"].notna()]
     if rows.empty:
         raise BasinError(
-            f"no rows with targets from {first:%Y-%m-%d} to {last:%Y-%m-%d}; the data end at "
-            f"{inputs['origin'].max():%Y-%m-%d}: mend split in params.yaml"
+            f"no rows with targets from {first:%Y-%m-%d} to {last:%Y-%m-%d}; the data end on "
+            f"{inputs['origin'].max():%Y-%m-%d}; correct `{workspace.domain}.split` in params.yaml"
         )
     forecasts, errors = forecast_rows(workspace, domain, rows, progress)
     scores = summarise(domain, forecasts)
@@ -60,15 +63,16 @@ def evaluate(workspace: Workspace, params: DomainParams, progress: Progress = si
 def forecast_rows(
     workspace: Workspace, domain: Any, rows: pd.DataFrame, progress: Progress = silent
 ) -> tuple[pd.DataFrame, list[float]]:
-    """The long table of every model's forecast of ``rows``, and each fold's normaliser error in nats."""
+    """Return a table with every model's forecast of ``rows``, and the normaliser error by fold in nats."""
     classical, raw = pd.read_parquet(workspace.classical), valid(workspace.raw, workspace.quarantine)
     listed = read_folds(workspace.fits)
     years = {int(entry["fold"]) for entry in listed if entry["fold"] != "final"}
     without = rows[~rows["origin"].dt.year.isin(years)]
     if len(without):
         raise BasinError(
-            f"no fold forecasts from {without['origin'].min():%Y-%m-%d} ({len(without)} rows of the test "
-            f"block, lead {int(without['lead'].max())}); set split.walk_from earlier or split.test_from later"
+            f"no fold covers the origin {without['origin'].min():%Y-%m-%d} ({len(without)} rows of the test "
+            f"block, lead {int(without['lead'].max())}); in params.yaml set split.walk_from earlier or "
+            "split.test_from later"
         )
     tails = _tails(workspace, classical, rows, progress) if domain.returns else None
     units = []
@@ -92,7 +96,7 @@ def forecast_rows(
 def _tails(
     workspace: Workspace, classical: pd.DataFrame, rows: pd.DataFrame, progress: Progress
 ) -> np.ndarray:
-    """The levels of value at risk for ``rows``, from the model's forecasts of all folds before each."""
+    """Return recalibrated levels of value at risk for ``rows``, from the model's earlier forecasts."""
     inputs = pd.read_parquet(workspace.inputs)
     past = inputs[inputs["target"].notna() & (inputs["time"] <= rows["time"].max())]
     folds = [entry["fold"] for entry in read_folds(workspace.fits)]
@@ -106,7 +110,7 @@ def _tails(
     levels = pd.DataFrame(0.0, index=rows.index, columns=list(TAIL_LEVELS))
     for (series, lead), part in rows.groupby(["series", "lead"], sort=False):
         of = known[(known["series"] == series) & (known["lead"] == lead)]
-        # What a forecast may know of its forerunners: those whose target had come by its origin.
+        # A forecast may use only earlier forecasts whose outcome was known at its origin.
         count = np.searchsorted(of["time"].to_numpy(), of["origin"].to_numpy(), side="right")
         found = pd.DataFrame(recalibrated_levels(of["pit"].to_numpy(), TAIL_LEVELS, count), index=of.index)
         levels.loc[part.index] = found.loc[part.index].to_numpy()
@@ -114,7 +118,7 @@ def _tails(
 
 
 def _pit(fits: Path, fold: str, rows: pd.DataFrame, classical: pd.DataFrame) -> pd.DataFrame:
-    """P(Y ≤ observed) of the model's own forecasts in one fold, beside the keys of ``rows``."""
+    """Return the keys of ``rows`` with the PIT of the model's forecasts in one fold."""
     model = load_fold(fits, fold)
     distribution = model.distribution(rows, model.base(classical, rows))
     pit = distribution.cdf(torch.tensor(rows["target"].to_numpy())).numpy()
@@ -130,8 +134,11 @@ def _score_fold(
     history: tuple[pd.DataFrame, pd.DataFrame],
     tails: np.ndarray | None,
 ) -> tuple[pd.DataFrame, float]:
-    """All models on the rows of one fold: ``classical`` are its own, ``history`` the raw and the classical
-    table of all dates; ``tails`` are the levels of our value at risk."""
+    """Forecast the rows of one fold with all models; also return the normaliser error in nats.
+
+    ``classical`` are the classical forecasts of the fold, and ``history`` the raw and the classical table of
+    all dates. ``tails`` are the levels of the energy model's value at risk.
+    """
     observed = rows["target"].to_numpy()
     model = load_fold(fits, entry["fold"])
     base = model.base(classical, rows)

@@ -1,4 +1,4 @@
-"""Stage ``features``: point-in-time inputs and the classical forecasts, both walk-forward."""
+"""Stage ``features``: point-in-time inputs and walk-forward forecasts of the classical models."""
 
 from typing import Any
 
@@ -14,14 +14,14 @@ from tasks.sources.quarantine import valid
 def features(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
     """Write ``inputs.parquet`` and ``classical.parquet`` (see :class:`tasks.domains.domain.Domain`).
 
-    Raises ``BasinError`` where the raw table is not the one that its suite has passed, or an input is not
-    finite, naming series, column and date.
+    Raises ``BasinError`` if the raw table is not the one that the stage `validate` accepted, or if an input
+    is not finite.
     """
     domain = get_domain(workspace)
     if read_json(workspace.validation).get("raw_sha256") != sha256(workspace.raw):
         raise BasinError(
-            f"{workspace.raw} is not the table that passed its suite; run the stage validate "
-            "(it names what fails)"
+            f"{workspace.raw} is not the table that the stage validate accepted; run "
+            f"`basin stage validate --domain {workspace.domain}`"
         )
     raw = valid(workspace.raw, workspace.quarantine)
     inputs, classical = domain.features(raw, params.features, progress=progress)
@@ -31,7 +31,7 @@ def features(workspace: Workspace, params: DomainParams, progress: Progress = si
             row = bad.iloc[0]
             raise BasinError(
                 f"{workspace.raw}: input {column} of {row['series']} is not finite at "
-                f"{row['origin']:%Y-%m-%d} ({len(bad)} rows); look at the raw values up to that date"
+                f"{row['origin']:%Y-%m-%d} ({len(bad)} rows in all); correct the raw values up to that date"
             )
     with atomic_write(workspace.inputs, workspace.classical) as (inputs_path, classical_path):
         inputs.to_parquet(inputs_path, index=False)

@@ -1,4 +1,4 @@
-"""Stage ``forecast``: the registered model's distribution of the steps after the last date."""
+"""Stage ``forecast``: the registered model's forecast of the steps after the last date."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ from tasks.tilts.model import load_model
 
 
 def forecast(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
-    """Write ``forecast.json``: by series and lead quantiles, density and the probability of each event, and
-    the weight of the tilt (0: the base's own forecast).
+    """Forecast from the last origin of each series with the registered model and write ``forecast.json``.
 
-    The model is the registered one; the inputs are those of each series' last origin.
+    The file has, for each series and lead, quantiles, density, the probability of each event of
+    ``params.forecast.events`` and the weight of the tilt. A weight of 0 means the forecast of the base.
     """
     domain = get_domain(workspace)
     model = load_model(workspace.model)
@@ -27,7 +27,7 @@ def forecast(workspace: Workspace, params: DomainParams, progress: Progress = si
     rows = inputs[(inputs["origin"] == last) & inputs["target"].isna()].reset_index(drop=True)
     if rows.empty:
         raise BasinError(
-            f"{workspace.inputs}: no origin with an unknown target; run the stage features again"
+            f"{workspace.inputs}: no origin whose target is still unknown; run the stage features again"
         )
     series = steps_ahead(model, rows, classical, params.forecast.events)
     with atomic_write(workspace.forecast) as (path,):

@@ -1,4 +1,4 @@
-"""Stage ``ingest``: the sources of a domain as they were known on a date, with where they came from."""
+"""Stage ``ingest``: the sources of a domain as published by a snapshot date, with their provenance."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from tasks.sources.snapshot import snapshot
 
 
 def ingest(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
-    """Write the raw table of :func:`snapshot` and its provenance, both or none."""
+    """Write the raw table of :func:`snapshot` and its provenance, atomically."""
     raw, sources = snapshot(workspace, params.ingest.as_of, progress)
     with atomic_write(workspace.raw, workspace.provenance) as (table_path, provenance_path):
         raw.to_parquet(table_path, index=False)

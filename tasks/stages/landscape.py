@@ -1,4 +1,4 @@
-"""Stage ``landscape``: the learned energy as contour maps with the data on top, and TensorBoard logs."""
+"""Stage ``landscape``: contour maps of the learned energy with the test data, and TensorBoard logs."""
 
 import io
 import shutil
@@ -24,12 +24,12 @@ from tasks.tilts.fits import load_fold, read_folds
 from tasks.tilts.model import TiltedModel
 
 BATCH = 600
-"""States evaluated at once: bounds the memory of the quadrature."""
+"""Number of states evaluated at once, which limits the memory of the quadrature."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One series at one lead: its inputs (standardised by the model), bases, and scored test rows."""
+    """One series at one lead, with its inputs (not standardised), base forecasts and scored test rows."""
 
     name: str
     title: str
@@ -39,9 +39,10 @@ class Scene:
     model: TiltedModel
 
     def bases_at(self, at: np.ndarray, points: np.ndarray, bandwidth: float, thin: Any) -> LinearPool:
-        """The base that is typical at each place, from the rows ``thin`` that lie at ``points``.
+        """Return a typical base forecast at each place ``at`` of a map.
 
-        Its members have kernel means of location and log scale, and their latest shape and weight.
+        The rows ``thin`` lie at ``points`` of the map. Location and log scale of each member are kernel means
+        over these rows; shape and weight are those of the latest row.
         """
         members = []
         for m in self.base.members:
@@ -52,12 +53,13 @@ class Scene:
 
 
 def landscape(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
-    """Write ``landscape/``: for each series (or a short and a middle lead) the two maps of the final model.
+    """Draw two maps of the final model for each series and, if there are several leads, for two leads.
 
-    Map (a): −log p(y | x) over (the last state, the outcome), all else typical of that state. Map (b): the
-    mean energy of the outcome, E_p[−log p(y | x)], over the principal plane of the inputs, blank where there
-    are no data. Points are test dates with the energy that the model of their time gave to what happened.
-    Images and training curves also go to TensorBoard below ``runs/``, which is no output.
+    Writes ``landscape/``. Map (a) shows −log p(y | x) over the state before the forecast and the outcome;
+    the other inputs have values typical of that state. Map (b) shows the mean energy of the outcome,
+    E_p[−log p(y | x)], over the plane of the first two principal components of the inputs, and is blank
+    where there are no data. Points are test dates, with the energy of their outcome under the model of their
+    fold. Images and training curves are also logged for TensorBoard in ``runs/``, which DVC does not track.
     """
     domain = get_domain(workspace)
     inputs = pd.read_parquet(workspace.inputs)
@@ -90,7 +92,7 @@ def landscape(workspace: Workspace, params: DomainParams, progress: Progress = s
 def make_scenes(
     domain: Any, inputs: pd.DataFrame, classical: pd.DataFrame, tested: pd.DataFrame, model: TiltedModel
 ) -> list[Scene]:
-    """Each series at the shortest lead, and at the middle one where there are several."""
+    """Return a scene for each series at the shortest lead and, if there are several leads, the middle one."""
     from tasks.reporting.labels import periods, series_name
 
     leads = sorted({domain.leads[0], domain.leads[len(domain.leads) // 2]})
@@ -117,7 +119,7 @@ def make_scenes(
 
 
 def state_map(scene: Scene, domain: Any) -> tuple[bytes, str, str]:
-    """Map (a): total energy over (state, outcome); every column is a density that integrates to one."""
+    """Draw map (a): −log p over state and outcome. Each column is a density that integrates to one."""
     state = scene.inputs[domain.state].to_numpy(float)
     low, high = np.quantile(state, [0.003, 0.997])
     reach = np.abs(scene.tested["observed"]).max() * 1.08
@@ -139,19 +141,18 @@ def state_map(scene: Scene, domain: Any) -> tuple[bytes, str, str]:
     points(axes, scene.tested[domain.state], scene.tested["observed"], scene.tested)
     axes.set_xlabel(domain.state_title)
     axes.set_ylabel(f"outcome, {domain.unit}")
-    title = f"{scene.title}: the last state and what follows"
+    title = f"{scene.title}: state and outcome"
     caption = (
-        "Across: the state before the forecast. Up: the outcome. Dark green is where the model expects the "
-        "outcome to fall; "
-        "each contour is a constant factor higher than the one before. Dots are the test dates; the most "
-        "surprising are "
-        "dated. All other inputs are at what is typical for the state."
+        "Horizontal axis: the state before the forecast. Vertical axis: the outcome. Dark green is where the "
+        "model expects the outcome; from one contour to the next the density changes by a constant factor. "
+        "Dots are test dates, and the most surprising have their date. All other inputs have values typical "
+        "of the state."
     )
     return png(figure), title, caption
 
 
 def plane_map(scene: Scene, domain: Any) -> tuple[bytes, str, str]:
-    """Map (b): E_p[−log p] over the plane of the two largest principal components of the model's inputs."""
+    """Draw map (b): E_p[−log p] over the plane of the first two principal components of the inputs."""
     columns = list(scene.model.config.columns)
     x = scene.model.inputs(scene.inputs).numpy()
     plane = PrincipalPlane.of(x)
@@ -164,7 +165,7 @@ def plane_map(scene: Scene, domain: Any) -> tuple[bytes, str, str]:
     thin = every(len(where), 1500)
     near = near_data(grid, where, radius=float(0.06 * np.hypot(*(high - low))))
     energy = np.full(len(grid), np.nan)
-    # the plane is of standardised inputs; the model standardises again
+    # The plane is one of standardised inputs, but the model expects raw inputs and standardises them.
     center, spread = np.array(scene.model.config.center), np.array(scene.model.config.spread)
     rows = pd.DataFrame(plane.lift(grid[near]) * spread + center, columns=columns)
     rows["lead"] = scene.inputs["lead"].iloc[0]
@@ -181,23 +182,21 @@ def plane_map(scene: Scene, domain: Any) -> tuple[bytes, str, str]:
         axis(f"{', '.join(largest)}  ({100 * share:.0f} % of variance)")
     title = f"{scene.title}: calm and dangerous states"
     caption = (
-        "Each place is a state of the inputs, on the plane along which they vary most (axes: the inputs "
-        "that weigh most). The "
-        "ground shows how uncertain the model is about what follows: red states are dangerous. Dots are "
-        "test dates, larger "
-        "and darker the more surprising the outcome was; the most surprising are dated. Blank: no data, no "
-        "claim."
+        "Each point of the plane is a state of the inputs. The axes are their first two principal "
+        "components, labelled with the inputs of largest weight. The colour shows how uncertain the model is "
+        "about the outcome; red states are the most uncertain. Dots are test dates, larger and darker for a "
+        "more surprising outcome, and the most surprising have their date. Areas without data are blank."
     )
     return png(figure), title, caption
 
 
 def every(count: int, most: int) -> np.ndarray:
-    """At most ``most`` evenly spaced row numbers, the last one among them."""
+    """Return at most ``most`` evenly spaced row numbers, including the first and the last."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
 def mean_energy(model: TiltedModel, rows: pd.DataFrame, base: LinearPool) -> np.ndarray:
-    """The entropy of the forecast in each state, ``(len(rows),)``, in batches."""
+    """Return the entropy of the forecast in each state, in nats, of shape ``(len(rows),)``."""
     parts = []
     for at in range(0, len(rows), BATCH):
         part = slice(at, at + BATCH)
@@ -206,7 +205,7 @@ def mean_energy(model: TiltedModel, rows: pd.DataFrame, base: LinearPool) -> np.
 
 
 def log_to_tensorboard(workspace: Workspace, pictures: dict[str, bytes]) -> None:
-    """The maps, and the training and validation loss of each fold, for ``make tensorboard``."""
+    """Log the maps and each fold's training and validation loss, shown by ``make tensorboard``."""
     from matplotlib.image import imread
     from torch.utils.tensorboard import SummaryWriter
 

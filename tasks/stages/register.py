@@ -1,4 +1,4 @@
-"""Stage ``register``: the forecasts audited and, if they pass, the model directory and its card."""
+"""Stage ``register``: audit the forecasts and, if they pass, write the model folder and its model card."""
 
 import hashlib
 from typing import Any
@@ -19,10 +19,10 @@ from tasks.tilts.model import save_model
 
 
 def register(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
-    """Write ``audit_forecasts.json``, ``model/`` and ``model_card.md``, all or none.
+    """Write ``audit_forecasts.json``, ``model/`` and ``model_card.md`` together, or none of them.
 
-    The model is that of the fold ``final``, fitted on everything up to the snapshot. Raises ``BasinError``
-    naming the check when a forecast check fails: nothing is registered then.
+    The model is that of the fold ``final``, fitted on all data up to the snapshot date. Raises
+    ``BasinError`` that names the check if a check of the forecasts fails.
     """
     domain = get_domain(workspace)
     audit = check_forecasts(workspace, params.audit.waive, progress)

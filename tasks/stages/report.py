@@ -1,4 +1,4 @@
-"""Stage ``report``: one self-contained HTML page a domain."""
+"""Stage ``report``: one self-contained HTML page per domain."""
 
 import hashlib
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from tasks.domains import get_domain
 from tasks.reporting import comparison, energies, trust
 from tasks.reporting.forecast import forecast_section
-from tasks.reporting.labels import dated, in_sentence, series_name, signed, text
+from tasks.reporting.labels import dated, in_sentence, periods, series_name, signed, text
 from tasks.reporting.page import Section, page
 from tasks.reporting.verdict import Block, blocks, headline, short_unit
 from tasks.runtime.errors import BasinError
@@ -20,9 +20,10 @@ from tasks.tilts.model import load_model
 
 
 def report(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
-    """Write ``artifacts/DOMAIN/report.html`` from the outputs before it; the same inputs, the same bytes.
+    """Write ``artifacts/DOMAIN/report.html`` from the outputs of the earlier stages.
 
-    Raises ``BasinError`` when an output is missing or lacks a model that the page has to show.
+    The same inputs give the same bytes. Raises ``BasinError`` if an output is missing or has no rows of a
+    model that the page shows.
     """
     import pandas as pd
 
@@ -39,8 +40,7 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
     found = blocks(scores, domain.frequency)
     first, last = forecasts["time"].min(), forecasts["time"].max()
     dates = forecasts["time"].nunique()
-    kind = "trading days" if domain.frequency == "B" else "months"
-    unseen = f"{dates:,} {kind} not used in fitting ({first.year} to {last.year})"
+    unseen = f"{periods(domain.frequency, dates)} not used in fitting ({first.year} to {last.year})"
     sentence = headline(found, domain, unseen)
     progress("report", 0, 1)
 
@@ -91,12 +91,12 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
 
 def present(path: Path, stage: str) -> Path:
     if not path.is_file():
-        raise BasinError(f"{path} is missing; run `basin stage {stage}` first")
+        raise BasinError(f"{path} is missing; run the stage {stage} first (`basin run`)")
     return path
 
 
 def lead(forecast: dict[str, Any], domain: Any) -> str:
-    """The nearest forecast of each series in a sentence, with both dates."""
+    """Return a sentence per series with its forecast at the shortest lead, its origin and its target date."""
     said = []
     for name, part in forecast["series"].items():
         step = part["steps"][0]
@@ -111,7 +111,7 @@ def lead(forecast: dict[str, Any], domain: Any) -> str:
 
 
 def tiles(found: list[Block], domain: Any) -> list[tuple[str, str]]:
-    """The figures at the top of the page, for the first block: all series together, or the shortest lead."""
+    """Return the figures at the top of the page, for all series together or for the shortest lead."""
     block = found[0]
     ours, of = block.models["ebm"], ""
     if len(found) > 1:
@@ -130,7 +130,7 @@ def tiles(found: list[Block], domain: Any) -> list[tuple[str, str]]:
 
 
 def hashes(workspace: Workspace) -> list[tuple[str, str]]:
-    """Every file the page rests on, relative to the project, with its sha256."""
+    """Return the path, relative to the project, and the sha256 of every file that the page is made from."""
     files = [workspace.raw, workspace.validation, workspace.audit, workspace.inputs, workspace.classical]
     files += [
         workspace.scores,
@@ -148,7 +148,7 @@ def hashes(workspace: Workspace) -> list[tuple[str, str]]:
 
 
 def settings(params: dict[str, Any]) -> list[tuple[str, str]]:
-    """Parameters as dotted keys."""
+    """Return the parameters as pairs of dotted key and value."""
     return [
         (f"{section}.{key}", trust.shown(value))
         for section, keys in params.items()
@@ -157,7 +157,7 @@ def settings(params: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def parameters(folder: Path) -> int:
-    """Number of learned parameters in ``model.safetensors``."""
+    """Return the number of learned parameters in ``model.safetensors``."""
     from safetensors import safe_open
 
     with safe_open(folder / "model.safetensors", framework="np") as weights:

@@ -1,4 +1,4 @@
-"""Stage ``train``: walk-forward tilts of each capacity, grown only where past scores pay for it."""
+"""Stage ``train``: walk-forward training of tilts, with capacity chosen by earlier out-of-sample scores."""
 
 from dataclasses import asdict, replace
 from typing import Any
@@ -17,12 +17,14 @@ from tasks.tilts.walk_forward import Choice, Trained, choose, mdn_chain, run_cha
 
 
 def train(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
-    """Write ``fits/``: for each fold the chosen tilt, its weight and the evidence, and the peer network.
+    """Train the energy model and the peer network of every fold and write ``fits/``.
 
-    Every capacity is one unit on Ray: a chain of folds, each warm-started from the one before. For a fold,
-    capacity and weight are chosen on the out-of-sample gains of *earlier* folds alone: from lean to large,
-    a step kept only if it pays by more than one standard error; no gain, no tilt. Where the domain has a
-    ``prior``, a tilt learned on other series, the energy is fitted onto that.
+    For each fold, ``fits/`` has the chosen tilt, its weight, the scores behind the choice, and the peer
+    network. Each capacity is one unit on Ray that trains the folds in order, each starting from the one
+    before. Capacity and weight of a fold are chosen on out-of-sample gains of *earlier* folds only. A larger
+    capacity is kept only if it gains more than one standard error, and without any gain the weight of the
+    tilt is zero. If the domain has a ``prior``, a tilt learned on other series, the energy is fitted on top
+    of it.
     """
     data = training_data(workspace, params)
     inputs, plan = data.inputs, data.plan
@@ -71,7 +73,7 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
 
 
 def weighted(model: TiltedModel, choice: Choice, pool: PoolWeights) -> TiltedModel:
-    """The model with the weights chosen for its fold, those of its prior included."""
+    """Return the model with the weights chosen for its fold, including those of its prior."""
     prior = model.prior
     if prior is not None:
         earned = prior.config.weights

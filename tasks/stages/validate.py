@@ -1,4 +1,4 @@
-"""Stage ``validate``: the raw table against the expectation suite of its domain, with Data Docs."""
+"""Stage ``validate``: check the raw table against the expectation suite of its domain."""
 
 from typing import Any
 
@@ -13,12 +13,13 @@ from tasks.runtime.workspace import Workspace
 
 
 def validate(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
-    """Run ``data/expectations/DOMAIN.json`` as a Checkpoint and write ``validation.json``.
+    """Check the raw table against ``data/expectations/DOMAIN.json`` and write ``validation.json``.
 
-    Rows that break it go to ``data/quarantine/DOMAIN.parquet`` with the reason. Up to the suite's share
-    ``quarantine`` of all rows the pipeline goes on without them; beyond it, or where the table as a whole is
-    at fault, ``BasinError`` names expectation, column, number of rows and first dates: ``validation.json``
-    then stays. Data Docs go to ``runs/DOMAIN/data_docs`` either way.
+    Rows that violate an expectation go to ``data/quarantine/DOMAIN.parquet`` with the reason. The pipeline
+    continues without them if their share is at most ``quarantine`` of the suite. If it is larger, or if the
+    table as a whole violates an expectation, ``BasinError`` names the expectation, the column, the number of
+    rows and the first dates, and ``validation.json`` is not changed. The pages of Great Expectations (Data
+    Docs) are written to ``runs/DOMAIN/data_docs`` in both cases.
     """
     suite = read_suite(workspace.expectations)
     try:
@@ -27,7 +28,9 @@ def validate(workspace: Workspace, params: DomainParams, progress: Progress = si
         raise BasinError(f"{workspace.raw} is missing; run the stage ingest first (`basin run`)") from error
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
-        raise BasinError(f"{workspace.raw} is not readable Parquet ({reason}); run ingest again") from error
+        raise BasinError(
+            f"{workspace.raw} is not readable Parquet ({reason}); run the stage ingest again"
+        ) from error
     progress("expectations", 0, len(suite["expectations"]))
     kept, aside, found = accepted(suite, raw, str(workspace.raw), workspace.data_docs, workspace.quarantine)
     progress("expectations", len(found), len(found))

@@ -1,1 +1,1 @@
-"""The tilted model: walk-forward training, weights, the prior learned on many markets, stored fits."""
+"""Tilted models: walk-forward training, weights, prior tilts and stored fits."""

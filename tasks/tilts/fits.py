@@ -1,4 +1,4 @@
-"""The folder ``fits/`` that training leaves: ``fits.json`` with a fold each, ``fits.safetensors``."""
+"""Folder ``fits/`` that training writes: ``fits.json`` with one entry per fold, and ``fits.safetensors``."""
 
 import json
 from pathlib import Path
@@ -15,20 +15,23 @@ from tasks.tilts.model import TiltedModel, below, restore
 
 
 def write_fits(folder: Path, folds: list[dict[str, Any]], parameters: dict[str, Tensor]) -> None:
-    """Write the new folder: ``folds`` in order of time, the last one ``final``, and their parameters."""
+    """Write a new folder with the ``folds`` in time order, the last being ``final``, and their parameters."""
     folder.mkdir()
     save_file(parameters, folder / "fits.safetensors")
     (folder / "fits.json").write_text(json.dumps({"folds": folds}, indent=2) + "\n", encoding="utf-8")
 
 
 def read_folds(fits: Path) -> list[dict[str, Any]]:
-    """The folds in order of time, as :func:`write_fits` got them."""
+    """Return the folds in time order, as passed to :func:`write_fits`."""
     folds: list[dict[str, Any]] = read_json(fits / "fits.json")["folds"]
     return folds
 
 
 def load_fold(fits: Path, name: str) -> TiltedModel:
-    """The model chosen for one fold (``final`` for the forecast); ``BasinError`` for an unknown one."""
+    """Return the model chosen for a fold, where ``final`` is the one for new forecasts.
+
+    Raises ``BasinError`` if there is no such fold.
+    """
     folds = read_folds(fits)
     for fold in folds:
         if fold["fold"] == name:
@@ -39,7 +42,7 @@ def load_fold(fits: Path, name: str) -> TiltedModel:
 
 
 def load_network(fits: Path, fold: dict[str, Any]) -> MixtureDensityNetwork:
-    """The peer network of a fold."""
+    """Return the mixture density network of a fold."""
     config = fold["mdn"]
     shape = (len(config["columns"]), config["hidden"], config["seeds"])
     network = MixtureDensityNetwork(*shape, torch.Generator())  # its random parameters are replaced at once
@@ -48,6 +51,6 @@ def load_network(fits: Path, fold: dict[str, Any]) -> MixtureDensityNetwork:
 
 
 def prior_weights(tilt: dict[str, Any]) -> dict[str, float]:
-    """Weight by lead of the tilt learned on other series that a stored one was fitted onto; none, 0."""
+    """Return for each lead the weight of the prior tilt in a stored tilt, 0 if it has none."""
     prior = tilt["prior"]
     return dict.fromkeys(tilt["weights"], 0.0) if prior is None else dict(prior["weights"])

@@ -1,4 +1,4 @@
-"""A tilt learned on many markets, shipped with Basin, that joins the tilt of a user's file."""
+"""Prior tilt, learned on several markets and shipped with Basin, which is added to the tilt of a file."""
 
 from pathlib import Path
 
@@ -9,15 +9,15 @@ from tasks.tilts.model import TiltedModel
 from tasks.tilts.walk_forward import Fold
 
 GLOBAL_TILT = Path(__file__).parent / "global_tilt"
-"""Yearly tilts learned on seven markets together (``benchmarks/forecasting/global_tilt.py``)."""
+"""Folder of yearly tilts of seven markets together, made by ``benchmarks/forecasting/global_tilt.py``."""
 
 
 def prior_tilts(fits: Path, plan: list[Fold]) -> tuple[list[TiltedModel | None], list[float]]:
-    """For each fold of a file the tilt that other series had taught by its start, or None, and its gain.
+    """Return the prior tilt of each fold, or None, and its gain.
 
-    A fold gets the latest of ``fits`` that was trained on earlier dates only, with the weight that it had
-    earned out of sample on the series it was trained on, and the mean yearly gain that it had there, in
-    nats.
+    The prior tilt of a fold is the latest of ``fits`` that was trained only on dates before the fold. Its
+    weight was chosen by its out-of-sample gains on the series it was trained on. The gain is its mean yearly
+    gain on these series, in nats, and 0 without a prior tilt.
     """
     folds = read_folds(fits)
     tilts: list[TiltedModel | None] = []

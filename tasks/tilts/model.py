@@ -1,4 +1,4 @@
-"""Tilted models on tables: inputs to tensors, weights from past scores, saving and loading."""
+"""Tilted models of tables of forecasts: standardised inputs, forecast distributions, saving and loading."""
 
 import json
 from collections.abc import Callable
@@ -20,21 +20,22 @@ from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json
 
 CLIP = 4.0
-"""Standardised inputs are clipped at ±CLIP: no row lies far outside what was seen in training."""
+"""Standardised inputs are clipped at ±CLIP, so that no input is far outside the range of training data."""
 
 FORECAST_PANELS = 128
-"""Quadrature panels of a forecast's normaliser."""
+"""Number of quadrature panels for the normaliser of a forecast."""
 
 PRIOR = "prior/"
-"""Prefix of the names of a prior's parameters."""
+"""Prefix of the names of the parameters of a prior tilt."""
 
 
 @dataclass(frozen=True)
 class TiltConfig:
-    """What a saved tilt needs besides its parameters.
+    """Configuration of a saved tilt, which is stored with its parameters.
 
-    ``weights`` scale the mean energy, by lead; ``pool`` holds the weight of each classical model in the
-    base, by lead. ``prior`` is the configuration of a tilt learned elsewhere that this one is fitted onto.
+    ``weights`` are the factors of the mean energy by lead, and ``pool`` has the weights of the classical
+    models in the base by lead. ``prior`` is the configuration of the prior tilt, if any, to which this tilt
+    is added.
     """
 
     columns: tuple[str, ...]
@@ -50,9 +51,10 @@ class TiltConfig:
 
 @dataclass(frozen=True)
 class TiltedModel:
-    """p(y|x) = q(y|x) · exp(−w · Ē(y, x)) / Z(x), Ē the mean energy over the seeds, w that of the lead.
+    """Tilted model p(y|x) = q(y|x) · exp(−w · Ē(y, x)) / Z(x).
 
-    With a ``prior``, another tilt of the same base, its weighted energy is added to this one's.
+    Ē is the mean energy over the seeds and w the weight of the lead. ``prior`` is another tilt of the same
+    base, whose weighted energy is added.
     """
 
     config: TiltConfig
@@ -60,26 +62,26 @@ class TiltedModel:
     prior: "TiltedModel | None" = None
 
     def inputs(self, rows: pd.DataFrame) -> Tensor:
-        """Standardised, clipped inputs, shape ``(len(rows), columns)``, float64."""
+        """Return the standardised and clipped inputs ``(len(rows), columns)``, in float64."""
         return standardised(rows, self.config.columns, self.config.center, self.config.spread)
 
     def mean_energy(self, score: Tensor, x: Tensor) -> Tensor:
-        """Ē(s, x): ``(*sample, n)`` or ``(*sample, 1)`` scores → ``(*sample, n)`` energies."""
+        """Return Ē(s, x) ``(*sample, n)`` for scores s ``(*sample, n)`` or ``(*sample, 1)``."""
         with torch.no_grad():
             energies: Tensor = self.energy(score, x).mean(0)
         return energies
 
     def weight(self, lead: int) -> float:
-        """w of a lead, with that of the prior; 0 is the base's own forecast."""
+        """Return the weight w of a lead plus that of the prior. If it is 0, the forecast is the base."""
         own = self.config.weights[str(lead)]
         return own if self.prior is None else own + self.prior.weight(lead)
 
     def base(self, classical: pd.DataFrame, rows: pd.DataFrame) -> LinearPool:
-        """The base of each row, pooled from the table ``classical``."""
+        """Return the base of each row, a linear pool of forecasts in the table ``classical``."""
         return pooled(classical, rows, self.config.pool)
 
     def total_energy(self, rows: pd.DataFrame) -> Callable[[Tensor], Tensor]:
-        """w · Ē(·, x) of each row (inputs and ``lead``), the prior's included, as a function of scores."""
+        """Return the total energy of each row, w · Ē(s, x) plus that of the prior, as a function of s."""
         x = self.inputs(rows)
         weight = torch.tensor([self.config.weights[str(lead)] for lead in rows["lead"]], dtype=torch.float64)
         prior = None if self.prior is None else self.prior.total_energy(rows)
@@ -91,27 +93,27 @@ class TiltedModel:
         return energy
 
     def distribution(self, rows: pd.DataFrame, base: LinearPool) -> TiltedDistribution:
-        """The forecast for each row (inputs and ``lead``), tilting ``base`` of shape ``(len(rows),)``."""
+        """Return the tilted forecast of each row, given its ``base`` of batch shape ``(len(rows),)``."""
         return TiltedDistribution(base, self.total_energy(rows), count=FORECAST_PANELS)
 
 
 def standardised(
     rows: pd.DataFrame, columns: tuple[str, ...], center: tuple[float, ...], spread: tuple[float, ...]
 ) -> Tensor:
-    """(x − center) / spread, clipped at ±``CLIP``."""
+    """Return (x − center) / spread, clipped at ±``CLIP``."""
     values = (rows[list(columns)].to_numpy(float) - np.array(center)) / np.array(spread)
     return torch.as_tensor(values.clip(-CLIP, CLIP))
 
 
 def skewt(rows: pd.DataFrame) -> SkewT:
-    """The Hansen skew-t of each row of a ``classical`` table."""
+    """Return the Hansen skewed t of each row of a ``classical`` table."""
     names = ("loc", "scale", "eta", "lam")
     loc, scale, eta, lam = (torch.tensor(rows[name].to_numpy(float)) for name in names)
     return SkewT(loc, scale, eta, lam)
 
 
 def model_rows(classical: pd.DataFrame, model: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """The ``classical`` rows of one model, in the order of ``rows`` (by series, origin and lead)."""
+    """Return the rows of one classical model that match ``rows`` by series, origin and lead, in order."""
     keys = ["series", "origin", "lead"]
     chosen = rows[keys].merge(classical[classical["model"] == model], on=keys, how="left", validate="1:1")
     if chosen["scale"].isna().any():
@@ -124,7 +126,7 @@ def model_rows(classical: pd.DataFrame, model: str, rows: pd.DataFrame) -> pd.Da
 
 
 def pooled(classical: pd.DataFrame, rows: pd.DataFrame, weights: dict[str, dict[str, float]]) -> LinearPool:
-    """The linear pool of the ``classical`` models that ``weights`` names, by lead, for each row."""
+    """Return the linear pool for each row of the classical models, with ``weights`` by lead and model."""
     members = list(next(iter(weights.values())))
     share = [[weights[str(lead)][name] for lead in rows["lead"]] for name in members]
     return LinearPool(
@@ -134,13 +136,13 @@ def pooled(classical: pd.DataFrame, rows: pd.DataFrame, weights: dict[str, dict[
 
 
 def tensors(model: TiltedModel, prefix: str = "") -> dict[str, Tensor]:
-    """The parameters of the energy, and of its prior's, by name, ready for safetensors."""
+    """Return the parameters of the energy and of that of the prior by name, as safetensors needs them."""
     own = {prefix + name: p.detach().float().contiguous() for name, p in model.energy.state_dict().items()}
     return own if model.prior is None else own | tensors(model.prior, f"{prefix}{PRIOR}")
 
 
 def restore(config: dict[str, Any], parameters: dict[str, Tensor]) -> TiltedModel:
-    """A model from the JSON form of its :class:`TiltConfig` and its parameters."""
+    """Rebuild a model from the JSON form of its :class:`TiltConfig` and its parameters."""
     prior = None
     if config.get("prior") is not None:
         prior = restore(config["prior"], below(parameters, PRIOR))
@@ -153,12 +155,12 @@ def restore(config: dict[str, Any], parameters: dict[str, Tensor]) -> TiltedMode
 
 
 def below(parameters: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Those of ``parameters`` whose names start with ``prefix``, without it."""
+    """Return the parameters whose names start with ``prefix``, without the prefix."""
     return {name.removeprefix(prefix): p for name, p in parameters.items() if name.startswith(prefix)}
 
 
 def save_model(folder: Path, model: TiltedModel, about: dict[str, Any]) -> None:
-    """Write ``model.safetensors`` and ``config.json`` (the tilt's configuration beside ``about``)."""
+    """Write ``model.safetensors`` and ``config.json``, with ``about`` and the configuration of the tilt."""
     folder.mkdir(parents=True)
     save_file(tensors(model), folder / "model.safetensors")
     config = {**about, "tilt": asdict(model.config)}
@@ -166,7 +168,7 @@ def save_model(folder: Path, model: TiltedModel, about: dict[str, Any]) -> None:
 
 
 def load_model(folder: Path) -> TiltedModel:
-    """The model of a folder written by :func:`save_model`; raises ``BasinError`` where it is broken."""
+    """Load a model that :func:`save_model` wrote, or raise ``BasinError`` if the folder is not valid."""
     config = read_json(folder / "config.json")
     try:
         return restore(config["tilt"], load_file(folder / "model.safetensors"))

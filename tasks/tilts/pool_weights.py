@@ -1,4 +1,4 @@
-"""The base that is tilted: a linear pool of classical models, weighted each year by their past scores."""
+"""Weights of the base, a linear pool of classical models, fitted each year to their past log scores."""
 
 import numpy as np
 import pandas as pd
@@ -8,11 +8,11 @@ from ebm_core.tilts.pool import LinearPool, fit_pool_weights
 from tasks.tilts.model import model_rows, pooled, skewt
 
 PoolWeights = dict[str, dict[str, float]]
-"""Weight of each member, by lead."""
+"""Weights by lead and member."""
 
 
 class PastScores:
-    """Out-of-sample log densities of the pool's members, and the weights that they had earned by a date."""
+    """Out-of-sample log densities of the members of the pool, and the weights fitted to them."""
 
     def __init__(self, inputs: pd.DataFrame, classical: pd.DataFrame, members: tuple[str, ...]) -> None:
         self.inputs, self.classical, self.members = inputs, classical, members
@@ -21,7 +21,7 @@ class PastScores:
         self.log_density = np.column_stack(each)
 
     def weights(self, start: pd.Timestamp) -> PoolWeights:
-        """By lead, from the targets known before ``start``; equal where there are none."""
+        """Return weights by lead, fitted to targets known before ``start``, or equal ones without targets."""
         known = (self.inputs["time"] < start).to_numpy() & self.inputs["target"].notna().to_numpy()
         weights = {}
         for lead in sorted(self.inputs["lead"].unique()):
@@ -31,7 +31,7 @@ class PastScores:
         return weights
 
     def normal_scores(self) -> torch.Tensor:
-        """Φ⁻¹(Q(target)) of every row under the pool of its calendar year; NaN where unknown."""
+        """Return Φ⁻¹(Q(target)) of every row under the pool of its year, NaN where the target is unknown."""
         score = torch.full((len(self.inputs),), torch.nan, dtype=torch.float64)
         known = self.inputs["target"].notna().to_numpy()
         year = self.inputs["origin"].dt.year.to_numpy()

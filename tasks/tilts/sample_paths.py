@@ -1,4 +1,4 @@
-"""The joint tilt of sample paths: what an energy sees of a path and of its origin, and its training."""
+"""Joint tilt of sample paths: the features of a path, the inputs at its origin and the training."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from tasks.forecasters import sample_paths
 from tasks.forecasters.sample_paths import VOLATILITY, Array, Kind, Volatility
 
 MOMENTUM = (20, 60, 250)
-"""Rows over which past moves are summed: a month, a quarter, a year of trading days."""
+"""Numbers of rows over which past changes are summed: a month, a quarter and a year of trading days."""
 
 BOUND = 4.0
 """Bound of standardised inputs and features."""
@@ -19,7 +19,7 @@ BOUND = 4.0
 
 @dataclass(frozen=True)
 class TiltParams:
-    """Training of the tilt: origins every ``stride`` rows, ``proposals`` draws of the base for each."""
+    """Training parameters: one origin every ``stride`` rows, ``proposals`` draws of the base for each."""
 
     stride: int = 10
     first: int = 500
@@ -37,17 +37,18 @@ PARAMS = TiltParams()
 
 
 def with_common(standard: Array) -> Array:
-    """Append the common factor: the mean over series, the last axis, times the root of their number."""
+    """Append the common factor, the mean over the series (last axis) times the root of their number."""
     common = standard.mean(axis=-1, keepdims=True) * np.sqrt(standard.shape[-1])
     both: Array = np.concatenate([standard, common], axis=-1)
     return both
 
 
 def origin_inputs(values: Array, kind: Kind, volatility: Volatility) -> Array:
-    """What is known at the last row: ``(members, inputs)``, one member a series and one their common factor.
+    """Return the inputs ``(members, inputs)`` at the last row, for each series and for their common factor.
 
-    Momentum over ``MOMENTUM`` rows in standard deviations, own and common; the log ratio of fast to slow
-    volatility; whether the member is the common factor. Needs more rows than the longest momentum.
+    They are the momentum over ``MOMENTUM`` rows in standard deviations, of the member and of the common
+    factor, the log ratio of fast to slow volatility, and whether the member is the common factor. The history
+    must be longer than the longest momentum.
     """
     change = sample_paths.moves(values, kind)
     fast, slow = volatility.filtered(change)
@@ -69,9 +70,9 @@ def origin_inputs(values: Array, kind: Kind, volatility: Volatility) -> Array:
 
 
 def path_features(path: Array, values: Array, kind: Kind, volatility: Volatility) -> Array:
-    """Mean and end of each path in standard deviations of a random walk: ``(samples, members, 2)``.
+    """Return mean and end of each path in standard deviations of a random walk, ``(samples, members, 2)``.
 
-    ``path`` is ``(samples, horizon, series)`` and starts after the last row of ``values``.
+    ``path`` ``(samples, horizon, series)`` starts after the last row of ``values``.
     """
     change = sample_paths.moves(values, kind)
     fast, slow = volatility.filtered(change)
@@ -86,7 +87,7 @@ def path_features(path: Array, values: Array, kind: Kind, volatility: Volatility
 
 @dataclass(frozen=True)
 class PathTilt:
-    """A trained joint tilt of the filtered bootstrap of paths; ``weight`` 0 is the base exactly."""
+    """Trained joint tilt of paths from the filtered bootstrap. With ``weight`` 0 the forecast is the base."""
 
     energy: JointEnergy
     kind: Kind
@@ -94,7 +95,7 @@ class PathTilt:
     weight: float
 
     def of(self, path: Array, values: Array) -> JointTilt:
-        """The tilt of the base's ``path`` drawn at the last row of ``values``: weights, Z and its error."""
+        """Return the tilt of paths that the base drew at the last row of ``values``."""
         features = path_features(path, values, self.kind, self.volatility)[None]
         x = origin_inputs(values, self.kind, self.volatility)[None]
         with torch.no_grad():
@@ -102,9 +103,9 @@ class PathTilt:
         return JointTilt(self.weight * energy)
 
     def sample(self, values: Array, horizon: int, samples: int, seed: int) -> tuple[Array, JointTilt]:
-        """``samples`` tilted paths ``(samples, horizon, series)`` and the tilt of the draws behind them.
+        """Draw tilted paths ``(samples, horizon, series)``; return them with the tilt of the base's paths.
 
-        Four times as many paths of the base are drawn and resampled systematically.
+        Four times as many paths of the base are drawn and then resampled systematically by their weights.
         """
         rng = np.random.default_rng(seed)
         count = samples if self.weight == 0 else 4 * samples
@@ -117,7 +118,7 @@ class PathTilt:
 
 
 def untrained(seed: int, params: TiltParams = PARAMS) -> JointEnergy:
-    """The energy before training: zero, so that its tilt is the base."""
+    """Return an untrained energy, which is zero, so that the tilted distribution is the base."""
     generator = torch.Generator().manual_seed(seed)
     inputs = len(MOMENTUM) * 2 + 2
     return JointEnergy(2, inputs, params.hidden, params.basis, params.seeds, generator).double()
@@ -132,11 +133,12 @@ def fit_path_tilt(
     volatility: Volatility = VOLATILITY,
     params: TiltParams = PARAMS,
 ) -> tuple[PathTilt, dict[str, Any]]:
-    """Train on origins whose whole horizon lies within ``values``; the last part of them judges the tilt.
+    """Train a joint tilt on origins whose horizon lies within ``values``, and choose its weight.
 
-    The tilt is used only where its gain over the base on later origins than it was trained on exceeds
-    one standard error, taken over blocks of one horizon; otherwise its weight is 0: the base itself.
-    Returns the tilt and ``{"gain", "se", "origins"}``, the mean gain in nats an origin.
+    The weight is 1 if the mean gain over the base on the last part of the origins, which is not used for
+    training, exceeds one standard error computed over blocks of one horizon. Otherwise it is 0, and the
+    forecast is the base. Returns the tilt and a dictionary with the mean ``gain`` in nats per origin, its
+    standard error ``se``, the number of ``origins`` and the ``best_step`` of the training.
     """
     origins = np.arange(max(params.first, max(MOMENTUM) + 2), len(values) - horizon + 1, params.stride)
     truth, proposals, x = [], [], []
@@ -150,7 +152,8 @@ def fit_path_tilt(
         proposals.append(path_features(draws, known, kind, volatility))
         x.append(origin_inputs(known, kind, volatility))
     tensors = [torch.as_tensor(np.stack(part)) for part in (truth, proposals, x)]
-    # Blocks in time: fit, stop, judge; no outcome that trained or stopped the tilt reaches the last.
+    # Three blocks in time for training, early stopping and evaluation. No outcome of the first two reaches
+    # the third.
     gap = -(-horizon // params.stride)
     later = int(params.validation * len(origins))
     fitted, judged = len(origins) - later, slice(len(origins) - later + gap, None)

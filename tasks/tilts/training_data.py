@@ -1,4 +1,4 @@
-"""What every fit of a domain learns from: audited inputs, scores of the past, folds and priors."""
+"""Training data of a domain: audited inputs, past scores of the pool, folds and prior tilts."""
 
 from dataclasses import dataclass
 
@@ -18,10 +18,11 @@ from tasks.tilts.walk_forward import Fold, folds
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What every fit of a domain learns from.
+    """Training data that all fits of a domain share.
 
-    ``score`` holds the normal score of each row of ``inputs`` under the pool of its past; ``priors`` and
-    their gains are those of ``tasks.tilts.global_prior``, a fold each.
+    ``score`` holds the normal score of each row of ``inputs`` under a pool fitted to earlier targets.
+    ``plan`` lists the folds, and ``priors`` and ``prior_gains`` have one entry for each fold (see
+    ``tasks.tilts.global_prior``).
     """
 
     inputs: pd.DataFrame
@@ -33,12 +34,12 @@ class TrainingData:
 
 
 def training_data(workspace: Workspace, params: DomainParams) -> TrainingData:
-    """The audited inputs; raises ``BasinError`` where the audit failed or was of another table."""
+    """Return the training data, or raise ``BasinError`` if the audit failed or was made of another table."""
     from tasks.checks.check import require_pass
 
     require_pass(workspace.audit)
     if read_json(workspace.audit).get("inputs_sha256") != sha256(workspace.inputs):
-        raise BasinError(f"{workspace.inputs} is not the table that was audited; run the stage audit")
+        raise BasinError(f"{workspace.inputs} changed after the audit; run the stage audit again")
     inputs = pd.read_parquet(workspace.inputs).sort_values(["time", "series", "lead"], ignore_index=True)
     domain = get_domain(workspace)
     past_scores = PastScores(inputs, pd.read_parquet(workspace.classical), domain.pool)

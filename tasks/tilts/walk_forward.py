@@ -1,4 +1,4 @@
-"""Walk-forward training: folds, chains of warm-started fits, and growth that past scores must pay for."""
+"""Walk-forward training: folds, warm-started fits, and the choice of capacity and weight by past gains."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -18,24 +18,27 @@ from tasks.runtime.params import SplitParams, TrainParams
 from tasks.tilts.model import TiltConfig, TiltedModel, standardised
 
 WEIGHTS = np.linspace(0, 1, 21)
-"""Candidate weights w of the mean energy; 0 is the base."""
+"""Candidate weights w of the mean energy. 0 gives the base."""
 
 SHARES = np.linspace(0, 1, 6)
-"""Candidate shares v of the weight that a prior tilt had earned elsewhere."""
+"""Candidate factors v of the weight of a prior tilt."""
 
 PRIOR_YEARS = 5
-"""Years of its own evidence that a file must set against what a prior tilt had shown elsewhere."""
+"""Weight, in years of a file's own gains, of the gain of a prior tilt on its training series."""
 
 FEWEST = 100
-"""Training rows below which no network is trained."""
+"""Smallest number of training rows of a network."""
 
 FEWEST_YEARS = 5
-"""Years of past gains below which the base is not tilted; more where forecasts reach far (:func:`enough`)."""
+"""Smallest number of years of past gains before the base is tilted. Long leads need more (:func:`enough`)."""
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Train on targets known before ``start``; forecast origins in ``[start, stop)``."""
+    """Fold of the walk-forward evaluation.
+
+    A model is trained on targets known before ``start`` and forecasts from origins in [start, stop).
+    """
 
     name: str
     start: pd.Timestamp
@@ -43,7 +46,7 @@ class Fold:
 
 
 def folds(split: SplitParams, last_origin: pd.Timestamp) -> list[Fold]:
-    """One fold a calendar year of origins from ``walk_from`` to ``test_to``, then ``final`` on everything."""
+    """Return a fold for each calendar year from ``walk_from`` to ``test_to``, and ``final`` for all data."""
     years = range(split.walk_from.year, split.test_to.year + 1)
     yearly = [Fold(str(y), pd.Timestamp(y, 1, 1), pd.Timestamp(y + 1, 1, 1)) for y in years]
     after = last_origin + pd.Timedelta(days=1)
@@ -52,10 +55,10 @@ def folds(split: SplitParams, last_origin: pd.Timestamp) -> list[Fold]:
 
 @dataclass(frozen=True)
 class Trained:
-    """One capacity on one fold: its model (weight 1), fit, and gain of each later row.
+    """Fit of one capacity on one fold: its model with weight 1, its losses and its out-of-sample gains.
 
-    ``gains`` is ``(rows of the fold, len(SHARES), len(WEIGHTS))``: log p − log q for each candidate share of
-    the prior tilt (all the same without one) and weight of its own energy.
+    ``gains`` ``(rows of the fold, len(SHARES), len(WEIGHTS))`` is log p − log q for each candidate share of
+    the prior tilt and each candidate weight of the energy. Without a prior tilt all shares have equal gains.
     """
 
     model: TiltedModel
@@ -69,8 +72,11 @@ class Trained:
 
 @dataclass(frozen=True)
 class Choice:
-    """What past gains chose for a fold: index of the capacity, by lead the weight of its energy and the
-    share of the prior tilt, and the growth path."""
+    """Choices for a fold from past gains.
+
+    They are the index of the capacity, the weight of the energy and the share of the prior tilt for each
+    lead, and the ``path`` of capacities that were compared.
+    """
 
     capacity: int
     weights: dict[str, float]
@@ -79,17 +85,19 @@ class Choice:
 
 
 def choose(past: list[list[Trained]], inputs: pd.DataFrame, fold: Fold, prior_gain: float = 0.0) -> Choice:
-    """Capacity, weights and the share of the prior for a fold, from gains known before it starts.
+    """Choose capacity, weights and shares of the prior tilt for a fold from gains before its start.
 
-    From lean to large, a capacity is kept only where it gains more than one standard error over the one
-    kept so far (at first the base with its prior). Each year counts once: errors are those of the yearly
-    means, because the days of one crash or the months of one El Niño are a single piece of evidence. Each
-    lead then gets the weight of its best past score, shrunk by 1 − 1/t², t its gain in standard errors (the
-    positive-part rule of James and Stein): weak evidence tilts little, none not at all.
+    Capacities are compared in increasing order. One is kept only if its gain over the one kept so far, at
+    first the base with the prior tilt, exceeds one standard error. Standard errors are computed from yearly
+    means, because the days of one crash or the months of one El Niño are not independent. Each lead then has
+    the weight with the best past score, multiplied by max(0, 1 − 1/t²), where t is its gain in standard
+    errors (positive-part James–Stein rule). With weak evidence the tilt is therefore small, and without
+    evidence it is zero.
 
-    A prior tilt starts at its full weight: ``prior_gain``, the yearly gain that it had shown elsewhere,
-    counts as ``PRIOR_YEARS`` years of evidence prior_gain·(1 − (1 − v)²) for its share v. Share and weight
-    are chosen together, so an energy that has learned the same from the file takes its place.
+    ``prior_gain`` is the mean yearly gain of the prior tilt on its own training series. It counts as
+    ``PRIOR_YEARS`` years with a gain of prior_gain·(1 − (1 − v)²) for the share v, so without other evidence
+    the prior tilt has its full weight. Share and weight are chosen together, so an energy that has learned
+    the same from the file can replace the prior tilt.
     """
     path: list[dict[str, Any]] = []
     chosen, best = 0, None
@@ -126,22 +134,27 @@ def choose(past: list[list[Trained]], inputs: pd.DataFrame, fold: Fold, prior_ga
 
 
 def enough(yearly: np.ndarray, rows: pd.DataFrame) -> bool:
-    """Whether past years suffice to tilt: ``FEWEST_YEARS``, and as many more for each year from the origin
-    to the target of ``rows``, because forecasts that overlap share their errors."""
+    """Return whether there are enough years of past gains to tilt the base.
+
+    ``FEWEST_YEARS`` are needed, and as many more for each year between origin and target of ``rows``, because
+    forecasts of overlapping periods have common errors.
+    """
     reach = (rows["time"] - rows["origin"]).max() / pd.Timedelta(days=365.25)
     return len(yearly) >= int(FEWEST_YEARS * (1 + reach))
 
 
 def best_past(yearly: np.ndarray, prior_gain: float) -> tuple[tuple[int, int], tuple[int, int]]:
-    """``(share, weight)`` of the best past score, as indices, and the best without an energy of its own."""
+    """Return indices ``(share, weight)`` of the best past score, and of the best one with energy weight 0."""
     score = yearly.sum(0) + PRIOR_YEARS * prior_gain * (1 - (1 - SHARES[:, None]) ** 2)
     share, weight = np.unravel_index(score.argmax(), score.shape)
     return (int(share), int(weight)), (int(score[:, 0].argmax()), 0)
 
 
 def yearly_gains(chain: list[Trained], inputs: pd.DataFrame, fold: Fold, lead: int | None) -> np.ndarray:
-    """Mean gains ``(years, len(SHARES), len(WEIGHTS))`` of the rows known before ``fold``, at one lead or
-    at all."""
+    """Return mean gains ``(years, len(SHARES), len(WEIGHTS))`` of rows known before ``fold``.
+
+    They are those of one lead, or of all leads if ``lead`` is None.
+    """
     means = np.empty((0, len(SHARES), len(WEIGHTS)))
     for trained in chain:
         rows = inputs.iloc[trained.rows]
@@ -158,7 +171,7 @@ def _mean_and_error(values: np.ndarray) -> tuple[float, float]:
 
 
 def training_rows(inputs: pd.DataFrame, fold: Fold) -> tuple[pd.DataFrame, dict[str, tuple[Any, ...]]]:
-    """Rows whose target is known before the fold, and the standardisation of their inputs."""
+    """Return the rows whose target is known before the fold, and the standardisation of their inputs."""
     rows = inputs[(inputs["time"] < fold.start) & inputs["target"].notna()]
     if len(rows) < FEWEST:
         raise BasinError(
@@ -186,7 +199,7 @@ def _options(params: TrainParams, rows: int, first: bool, generator: torch.Gener
 
 
 def training_device() -> torch.device:
-    """The GPU that Ray gave this worker, or the CPU."""
+    """Return the GPU that Ray assigned to this worker, or the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -198,10 +211,10 @@ def tilt_chain(
     params: TrainParams,
     priors: Sequence[TiltedModel | None] | None = None,
 ) -> Iterator[Trained]:
-    """The folds of one capacity in order, each warm-started from the one before.
+    """Train one capacity on the folds in time order, each warm-started from the fold before.
 
-    ``score`` holds the normal score of each row's target under its base, shape ``(len(inputs),)``;
-    ``priors`` the tilt learned elsewhere that each fold's energy may be joined by.
+    ``score`` ``(len(inputs),)`` holds the normal scores of the targets under their bases, and ``priors`` the
+    prior tilt of each fold, if any.
     """
     generator, device = torch.Generator().manual_seed(params.seed), training_device()
     energy: BilinearEnergy | None = None
@@ -239,8 +252,11 @@ def tilt_chain(
 
 
 def out_of_sample_gains(model: TiltedModel, rows: pd.DataFrame, score: torch.Tensor) -> np.ndarray:
-    """log p(y) − log q(y) = −E(y) − log Σₖ exp(−E(sₖ))·weightₖ with E = v·P + w·Ē, P the prior's energy and Ē
-    the model's own, for each share v and weight w."""
+    """Return log p(y) − log q(y) ``(len(rows), len(SHARES), len(WEIGHTS))`` for each share v and weight w.
+
+    It is −E(y) − log Σₖ exp(−E(sₖ))·weightₖ with quadrature nodes sₖ and E = v·P + w·Ē, where P is the energy
+    of the prior tilt and Ē the mean energy of the model.
+    """
     if not len(rows):
         return np.empty((0, len(SHARES), len(WEIGHTS)))
     rule = panels(32)
@@ -263,7 +279,7 @@ def out_of_sample_gains(model: TiltedModel, rows: pd.DataFrame, score: torch.Ten
 
 
 def mdn_chain(inputs: pd.DataFrame, plan: list[Fold], params: TrainParams) -> list[dict[str, Any]]:
-    """The peer network on the same folds, at the largest capacity offered to the energy."""
+    """Train the mixture density network on the same folds, with the largest capacity of the energy."""
     generator, device = torch.Generator().manual_seed(params.seed), training_device()
     hidden = max(1, *params.capacities)
     network: MixtureDensityNetwork | None = None

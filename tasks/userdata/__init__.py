@@ -1,1 +1,1 @@
-"""A user's own file: read, described, and taken through the pipeline's stages."""
+"""Forecasts, alarms, audits and validation of a user's own file."""

@@ -1,4 +1,4 @@
-"""``basin alarm``: the probability of an event on the path, day by day, and alarms within a budget."""
+"""``basin alarm``: the probability of an event at each date, and alarms within a budget of false ones."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TEST_SHARE = 0.5
-"""Of the rows with a probability, the latest, where no test block is asked for."""
+"""Share of the rows with a probability that are tested, the latest ones, if no test block is given."""
 
 SEED = 0
 
@@ -35,13 +35,14 @@ class Alarm:
     folder : Path
         Folder of the results.
     found : dict
-        Content of ``alarm.json``: scores of the probabilities, the events caught and missed, false alarms,
-        and today's probability and alarm.
+        Content of ``alarm.json``: scores of the probabilities, events caught and missed, false alarms, and
+        the probability and alarm at the last date.
     history : DataFrame
-        Content of ``alarm.parquet``: for each date from the first tested one on ``time``, ``probability``,
-        ``threshold``, ``alarm`` and ``label``, which tells whether the event followed.
+        Content of ``alarm.parquet``, a row for each date from the first tested one on, with the columns
+        ``time``, ``probability``, ``threshold``, ``alarm`` and ``label``. The label is true if the event
+        followed.
     notes : tuple of str
-        A sentence for each choice that was made from the data.
+        A sentence for each choice that was inferred from the data.
 
     Examples
     --------
@@ -59,7 +60,7 @@ class Alarm:
     notes: tuple[str, ...]
 
     def summary(self) -> str:
-        """Return the models beside each other, what was caught and missed, and whether today is an alarm."""
+        """Return the scores of all models, the numbers of events caught and missed, and the latest alarm."""
         names = ("auroc", "ap", "brier_skill", "calm_auroc")
         rows = {
             model: [
@@ -74,12 +75,12 @@ class Alarm:
         found, today = self.found, self.found["today"]
         return "\n".join(
             [
-                f"{found['event']}: {found['test'][0]} to {found['test'][1]}, base rate "
-                f"{found['base_rate']:.3f}, {found['episodes']} events",
+                f"{found['event']}: tested from {found['test'][0]} to {found['test'][1]}, "
+                f"{found['episodes']} events, base rate {found['base_rate']:.3f}",
                 table,
                 f"alarms: {len(found['caught'])} events caught, {len(found['missed'])} missed, "
-                f"{found['false_alarms_per_year']:.2f} false alarms a year, on {found['alarm_days']:.0%} of "
-                "days",
+                f"{found['false_alarms_per_year']:.2f} false alarms a year, alarms on "
+                f"{found['alarm_days']:.0%} of the dates",
                 f"{today['date']}: probability {today['probability']:.3f}: "
                 + ("ALARM" if today["alarm"] else "no alarm")
                 + (f", threshold {today['threshold']:.3f}" if today["threshold"] is not None else ""),
@@ -88,7 +89,7 @@ class Alarm:
         )
 
     def plot(self) -> "Figure":
-        """Draw probability and threshold by date, with alarm days in red and days before an event shaded."""
+        """Draw probability and threshold by date, with alarms in red and dates before an event shaded."""
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(11, 4), layout="constrained")
@@ -102,7 +103,7 @@ class Alarm:
         days = table[table["alarm"]]
         axes.plot(days["time"], days["probability"], ".", color="C3", markersize=4, label="alarm")
         axes.set_ylim(0, top)
-        axes.set_ylabel(f"P({self.found['event']})")
+        axes.set_ylabel(f"probability of {self.found['event']}")
         axes.legend(frameon=False, ncols=4, loc="upper left")
         return figure
 
@@ -119,23 +120,31 @@ def alarm(
 ) -> Alarm:
     """Write ``alarm.json``, ``alarm.parquet``, ``alarm.png`` and ``report.html`` in the folder ``out``.
 
-    Every probability is of its day: models are refitted on the first row of each year on outcomes that were
-    known by then, thresholds too. Raises ``BasinError`` for levels, many series or too few rows.
+    No probability uses later data. Models and thresholds are refitted on the first row of each year, on
+    outcomes that were known by then.
+
+    Raises
+    ------
+    BasinError
+        If the series are levels, if there are several, or if there are too few rows.
     """
     notes = list(reading.notes)
     if reading.kind != "price" or reading.table["series"].nunique() > 1:
-        raise BasinError("alarms are for one series of prices; choose one series and --kind price")
+        raise BasinError("alarms need one series of prices; give a file with one series, or --kind price")
     table = reading.table
     if request.dev:
         assert request.test_from is not None  # checked by Request
         table = table[table["time"] < pd.Timestamp(request.test_from)].reset_index(drop=True)
-        notes.append(f"--dev: nothing from {request.test_from} on is read")
+        notes.append(f"--dev: rows from {request.test_from} on are not read")
     if request.test_to:
         table = table[table["time"] <= pd.Timestamp(request.test_to)].reset_index(drop=True)
     times, close = table["time"], table["close"].to_numpy(float)
     needed = simulation.FEWEST + 3 * event.steps
     if len(close) < needed:
-        raise BasinError(f"{len(close)} rows; an alarm {event.steps} steps ahead needs {needed}")
+        raise BasinError(
+            f"the file has {len(close)} rows; an alarm {event.steps} steps ahead needs {needed}: give a "
+            "longer history or a shorter event"
+        )
     years = times.dt.year.to_numpy()
     exog = {name: table[name].to_numpy(float) for name in reading.exog}
     progress("simulated paths", 0, 3)
@@ -156,7 +165,8 @@ def alarm(
     tested = np.arange(first, len(close) - event.steps)
     if len(tested) < 2 * event.steps:
         raise BasinError(
-            f"{len(tested)} rows to test on from {times[first]:%Y-%m-%d}; test from an earlier date"
+            f"{len(tested)} rows to test on from {times[first]:%Y-%m-%d}, expected at least "
+            f"{2 * event.steps}; give an earlier --test-from"
         )
     calm = _calm(close)
     label = found.label
@@ -221,17 +231,17 @@ def _first_tested(times: pd.Series, request: Request, start: int, notes: list[st
         first = int(np.searchsorted(times.to_numpy(), np.datetime64(request.test_from)))
         if first < start:
             raise BasinError(
-                f"--test-from {request.test_from}: the first simulation is of {times[start]:%Y-%m-%d}; "
-                "test later or give a longer history"
+                f"--test-from {request.test_from} is before {times[start]:%Y-%m-%d}, the first date with a "
+                "simulation; give a later date or a longer history"
             )
         return min(first, len(times) - 1)
     first = start + int((1 - TEST_SHARE) * (len(times) - start))
-    notes.append(f"tested from {times[first]:%Y-%m-%d}, the later half of the dates with a probability")
+    notes.append(f"test block: from {times[first]:%Y-%m-%d}, the later half of the dates with a probability")
     return first
 
 
 def _calm(close: np.ndarray) -> np.ndarray:
-    """Rows whose volatility of 22 returns lies below the median of all volatilities until then."""
+    """Rows whose volatility over the last 22 returns lies below the median of all volatilities until then."""
     returns = pd.Series(np.append(np.nan, np.diff(np.log(close))))
     volatility = (returns**2).rolling(22).mean()
     calm: np.ndarray = (volatility < volatility.expanding().median()).to_numpy()
@@ -248,7 +258,7 @@ def _alarms(
     budget: float,
     tested: np.ndarray,
 ) -> dict[str, Any]:
-    """Thresholds of each year from the years before it, and what the alarms caught within the test block."""
+    """Set the threshold of each year from the years before it, and count the alarms of the test block."""
     years = times.dt.year.to_numpy()
     level = np.full(len(years), np.inf)
     for year in np.unique(years[start:]):
@@ -265,8 +275,8 @@ def _alarms(
     def day(row: int) -> str:
         return f"{times.iloc[int(tested[row])]:%Y-%m-%d}"
 
-    def told(found: dict[str, int]) -> dict[str, Any]:
-        """``event``: when it had happened; ``date`` and ``lead``: of the alarm, and the rows left."""
+    def entry_of(found: dict[str, int]) -> dict[str, Any]:
+        """The date by which the ``event`` had happened, and ``date`` and ``lead`` (rows) of its alarm."""
         row = int(tested[found.get("alarm", found["first"])])
         left = event.reached(close, row)
         entry: dict[str, Any] = {"event": f"{times.iloc[row + left]:%Y-%m-%d}"}
@@ -278,8 +288,8 @@ def _alarms(
         "false_alarms_per_year": len(wrong) / span,
         "false_alarms": [{"from": day(first), "to": day(last)} for first, last in wrong],
         "alarm_days": float(alarm[tested].mean()),
-        "caught": [told(found) for found in hit],
-        "missed": [told(found) for found in missed],
+        "caught": [entry_of(found) for found in hit],
+        "missed": [entry_of(found) for found in missed],
         "history": pd.DataFrame(
             {"time": times, "probability": probability, "threshold": level, "alarm": alarm, "label": label}
         ),

@@ -1,4 +1,4 @@
-"""The page of ``basin alarm``: every alarm, every event and every false alarm on one line of time."""
+"""Report of ``basin alarm``: probabilities, alarms and events over time, and scores beside peers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tasks.reporting import charts
+from tasks.events.event import parse
+from tasks.reporting import charts, trust
 from tasks.reporting.comparison import year_marks, years
-from tasks.reporting.labels import model_name, signed, text
+from tasks.reporting.labels import count_of, model_name, signed, text
 from tasks.reporting.page import Cell, Row, Section, card, page, paragraph, table
 
 SCORES = {
@@ -20,43 +21,64 @@ SCORES = {
 
 
 def alarm_page(name: str, found: dict[str, Any], history: pd.DataFrame, notes: list[str]) -> str:
-    """The HTML of an ``alarm.json`` and its ``history`` by date; the same inputs, the same bytes."""
+    """Return the HTML of ``alarm.json`` and its ``history`` by date, the same bytes for the same inputs."""
     today, ours = found["today"], found["models"]["ebm"]
     events = len(found["caught"]) + len(found["missed"])
     sentence = (
-        f"{name}, {found['event']}: of {events} events between {found['test'][0]} and {found['test'][1]} "
-        f"{len(found['caught'])} had an alarm before them, with {text(found['false_alarms_per_year'], 1)} "
-        f"false alarms a year (budget {text(found['budget'], 1)}), on {text(100 * found['alarm_days'], 0)} % "
-        "of the dates."
+        f"{name}: an alarm preceded {len(found['caught'])} of {events} events between "
+        f"{found['test'][0]} and {found['test'][1]}. There were {text(found['false_alarms_per_year'], 1)} "
+        f"false alarms a year (budget {text(found['budget'], 1)}) and alarms on "
+        f"{text(100 * found['alarm_days'], 0)} % of the dates."
     )
     lead = (
-        f"{today['date']}: probability {text(100 * today['probability'], 1)} %, "
-        f"{'an alarm' if today['alarm'] else 'no alarm'}."
+        f"At the last date, {today['date']}, the probability of the event is "
+        f"{text(100 * today['probability'], 1)} %. There is {'an alarm' if today['alarm'] else 'no alarm'}."
+    )
+    question = paragraph(
+        f"At each date, how likely is it that {_in_words(found['event'])}? An alarm is raised where the "
+        "probability reaches the threshold of the year. The threshold follows from earlier years and the "
+        "budget of false alarms.",
+        "big",
     )
     tiles = [
-        (text(ours["auroc"], 3), "AUROC: 0.5 is chance"),
-        (text(ours["brier_skill"], 3), "Brier skill over the running base rate"),
-        (f"{len(found['caught'])} of {events}", "events with an alarm before them"),
+        (text(ours["auroc"], 3), "AUROC (0.5 is chance)"),
+        (text(ours["brier_skill"], 3), "Brier skill (0 is the base rate)"),
+        (f"{len(found['caught'])} of {events}", "events preceded by an alarm"),
         (text(found["false_alarms_per_year"], 2), "false alarms a year"),
     ]
     sections = [
-        Section("history", "History", "Every alarm, event and false alarm", _history(found, history)),
+        Section("event", "Event", "What is forecast", question),
+        Section("history", "History", "Alarms and events over time", _history(found, history)),
         Section("peers", "Beside peers", "The model beside its peers", _scores(found)),
-        Section("events", "Events", "What was caught and what was missed", _events(found)),
-        Section("said", "Read as", "How the file was read", "".join(paragraph(f"{s}.") for s in notes)),
+        Section("events", "Events", "Events caught and missed, and false alarms", _events(found)),
+        trust.how_read(notes),
+        trust.glossary(),
     ]
     title = f"Basin: alarms of {name}"
-    return page(title, f"Basin · {found['event']}", sentence, lead, tiles, sections)
+    return page(title, f"Basin · {name}: {_in_words(found['event'])}", sentence, lead, tiles, sections)
+
+
+def _in_words(text_of_event: str) -> str:
+    """The event in words, such as "the lowest return over the next 21 rows is −8.0 % or lower"."""
+    event = parse(text_of_event)
+    rows = count_of(event.steps, "row")
+    what = {
+        "min": f"the lowest return over the next {rows}",
+        "max": f"the highest return over the next {rows}",
+        "end": f"the return after {rows}",
+        "sum": f"the sum of the returns of the next {rows}",
+    }[event.what]
+    return f"{what} is {text(100 * event.threshold, 1)} % or {'lower' if event.below else 'higher'}"
 
 
 def _history(found: dict[str, Any], history: pd.DataFrame) -> str:
     figure = charts.figure(
         _timeline(found, history),
-        "Probability of the event from each date (line) and the threshold of its year (dashed). Grey: dates "
-        "from which the event did happen. Red dots: alarms before an event. Dots of the base's colour: false "
-        "alarms, none of whose days was followed by the event.",
+        "Line: probability at each date that the event follows. Dashed: the threshold of the year. Grey: "
+        "dates that the event followed. Red dots: alarms before an event. Dots in violet: false alarms, of "
+        "which no date was followed by the event.",
         "Probability, threshold, events and alarms over time",
-        [("ebm", "probability"), ("ideal", "threshold"), ("band", "the event followed")],
+        [("ebm", "probability"), ("ideal", "threshold"), ("band", "followed by the event")],
         charts.WIDE,
     )
     return card(figure)
@@ -74,7 +96,7 @@ def _timeline(found: dict[str, Any], history: pd.DataFrame) -> Callable[[int], c
 
     def draw(width: int) -> charts.Canvas:
         canvas = charts.Canvas(width, 340, (across[0], across[-1]), (0, top), bottom=24)
-        canvas.y_axis("probability")
+        canvas.y_axis("probability of the event")
         edges = np.flatnonzero(np.diff(np.r_[False, label, False].astype(int)))
         for start, stop in zip(edges[::2], edges[1::2], strict=True):
             canvas.box((across[start], 0), (across[min(stop, len(across) - 1)], top), "band")
@@ -110,11 +132,19 @@ def _scores(found: dict[str, Any]) -> str:
         between = gain is not None and None not in gain
         cells.append(Cell(f"{signed(gain[0], 3)} to {signed(gain[1], 3)}" if between else ""))
         rows.append(Row(model_name(model), cells, "model " + ("ebm" if model == "ebm" else "peer")))
-    columns = ["Model", *SCORES.values(), "caught", "false a year", "alarm days", "Brier gain"]
+    columns = [
+        "Model",
+        *SCORES.values(),
+        "events caught",
+        "false alarms a year",
+        "dates with an alarm",
+        "gain in Brier skill",
+    ]
     caption = (
-        f"Base rate {text(found['base_rate'], 3)}. 95 % intervals by block bootstrap over the dates; each "
-        "model with the thresholds that its own past false alarms allow. Brier gain: of the energy model, in "
-        "skill."
+        f"Base rate {text(found['base_rate'], 3)}. The 95 % intervals are from a block bootstrap over "
+        "dates. AUROC, calm: on dates whose volatility is below its past median. The thresholds of each "
+        "model follow from its own past false alarms. The gain in Brier skill is that of the energy model "
+        "over the row."
     )
     return table(caption, columns, rows)
 
@@ -123,6 +153,7 @@ def _events(found: dict[str, Any]) -> str:
     rows = [Row(e["event"], [Cell(e["date"]), Cell(str(e["lead"]))], "model ebm") for e in found["caught"]]
     rows += [Row(e["event"], [Cell("missed"), Cell("")], "model peer") for e in found["missed"]]
     rows.sort(key=lambda row: row.head)
-    content = table("Events by the date on which they had happened", ["Event", "alarm", "rows before"], rows)
+    columns = ["Date of the event", "date of the alarm", "rows from alarm to event"]
+    content = table("Events of the test block, by the date by which they had happened", columns, rows)
     wrong = [Row(e["from"], [Cell(e["to"])], "model peer") for e in found["false_alarms"]]
-    return content + (table("False alarms", ["from", "last day"], wrong) if wrong else "")
+    return content + (table("False alarms", ["First date", "last date"], wrong) if wrong else "")

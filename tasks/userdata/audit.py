@@ -1,4 +1,4 @@
-"""``basin audit``: every check that applies to a table, as JSON and as a page."""
+"""``basin audit``: runs every check that applies to a table, and writes the results as JSON and HTML."""
 
 from datetime import date
 from html import escape
@@ -18,14 +18,19 @@ CHECKS = (*rows.CHECKS, *time.CHECKS, *labels.CHECKS)
 
 
 def audit_table(frame: pd.DataFrame, spec: Spec, progress: Progress = silent) -> dict[str, Any]:
-    """``{"status", "checks"}`` of a table, without the checks of time where it has none.
+    """Return ``{"status", "checks"}`` of a table; checks of time need a column ``spec.time``.
 
-    Raises ``BasinError`` where the spec does not fit the table.
+    Raises
+    ------
+    BasinError
+        If the table is empty, or lacks a column or date that the spec names.
     """
     absent = sorted(name for name in {*spec.named, *spec.inputs, *spec.limits} if name not in frame.columns)
     if absent:
         found = ", ".join(map(str, frame.columns[:20]))
-        raise BasinError(f"no column {', '.join(absent)}; found {found}")
+        raise BasinError(
+            f"no column {', '.join(absent)}; found {found}; give the name of a column of the table"
+        )
     if frame.empty:
         raise BasinError("no rows below the header; give a file with data")
     evidence = TableEvidence(frame.reset_index(drop=True), spec)
@@ -37,7 +42,7 @@ def audit_table(frame: pd.DataFrame, spec: Spec, progress: Progress = silent) ->
 
 
 def write_audit(result: dict[str, Any], name: str, out: Path) -> None:
-    """``audit.json`` and ``audit.html`` in the folder ``out``, both or none."""
+    """Write ``audit.json`` and ``audit.html`` in the folder ``out``, both or neither."""
     with atomic_write(out / "audit.json", out / "audit.html") as (facts, page):
         write_json(facts, result)
         page.write_text(page_of(result, name), encoding="utf-8")
@@ -45,18 +50,18 @@ def write_audit(result: dict[str, Any], name: str, out: Path) -> None:
 
 def page_of(result: dict[str, Any], name: str) -> str:
     from tasks.reporting.style import CSS
-    from tasks.reporting.trust import table_of_checks
+    from tasks.reporting.trust import VERDICT, table_of_checks
 
     left_out = [check for check in result["checks"] if check["status"] == "not applicable"]
     applied = [check for check in result["checks"] if check not in left_out]
     left = ", ".join(f"{check['title'].lower()} ({check['why']})" for check in left_out) or "none"
     policy = "default-src 'none'; style-src 'unsafe-inline'"
-    checks = table_of_checks(f"{name}: {result['status']}", applied)
+    checks = table_of_checks(f"{name}: {VERDICT.get(result['status'], result['status'])}", applied)
     title = f"Audit of {escape(name)}"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         f"<title>{title}</title><style>{CSS}</style></head><body><main><h1>{title}</h1>"
         f"{checks}"
-        f"<p>Not applicable: {escape(left)}.</p></main></body></html>\n"
+        f"<p>Checks that do not apply: {escape(left)}.</p></main></body></html>\n"
     )

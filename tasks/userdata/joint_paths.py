@@ -1,4 +1,4 @@
-"""Several steps of one or many prices or rates: joint sample paths, scored window by window."""
+"""Forecasts of several steps of one or many prices or rates, as joint sample paths."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from scipy import stats
 
 from tasks.forecasters import sample_paths
+from tasks.reporting.labels import periods
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, read_json, write_json
 from tasks.runtime.parallel import Progress
@@ -20,18 +21,18 @@ from tasks.userdata.reading import Reading
 from tasks.userdata.request import Request
 
 SAMPLES = 2000
-"""Paths a window and model."""
+"""Paths drawn for each window and model."""
 
 FEWEST = 800
-"""Rows before the first window: the tilt trains on them."""
+"""Least number of rows before the first window, on which the tilt is trained."""
 
 EVENTS = (-10.0, -5.0, -2.0)
-"""Moves in per cent whose probability a forecast states."""
+"""Moves from the origin whose probability a forecast states, in the unit of the forecast."""
 
 
 @dataclass(frozen=True)
 class OwnPaths:
-    """What reports and scores need to know (``tasks.domains.domain.Domain``)."""
+    """The fields of a ``tasks.domains.domain.Domain`` that scores and reports use."""
 
     name: str
     title: str
@@ -39,10 +40,11 @@ class OwnPaths:
     unit: str
     frequency: str
     leads: tuple[int, ...]
+    kind: str
     peers: tuple[str, ...] = tuple(sample_paths.PEERS)
     reference: str = "random-walk-bootstrap"
     base: str = (
-        "filtered joint bootstrap: past moves in units of their volatility, each with its mirror image"
+        "filtered joint bootstrap: past moves divided by their volatility, each also with its sign reversed"
     )
     returns: bool = True
     sources: tuple[str, ...] = ()
@@ -50,29 +52,31 @@ class OwnPaths:
 
 def domain_of(reading: Reading, request: Request, name: str) -> OwnPaths:
     unit = "% from the origin (100·Δlog)" if reading.kind == "price" else "change from the origin"
+    ahead = periods(reading.freq, max(request.leads))
     return OwnPaths(
         name,
-        f"{name}: the next {max(request.leads)} steps",
-        f"How will the series move, together, over the next {max(request.leads)} steps? The answer is a set "
-        "of joint sample paths, so that sums, extremes and drawdowns have probabilities too.",
+        f"{name}: the next {ahead}",
+        f"How will the series move together over the next {ahead}? The forecast is a set of joint sample "
+        "paths. They also give the probabilities of sums, extremes and drawdowns.",
         unit,
         reading.freq,
         request.leads,
+        reading.kind,
     )
 
 
 def together(reading: Reading, notes: list[str]) -> tuple[pd.DatetimeIndex, list[str], np.ndarray]:
-    """Dates on which every series has a value, the series, and their values ``(dates, series)``."""
+    """Return the dates on which every series has a value, the series, and values ``(dates, series)``."""
     wide = reading.table.pivot(index="time", columns="series", values="close")
     wide = wide[list(reading.table["series"].unique())]
     whole_rows = wide.dropna()
     if len(whole_rows) < len(wide):
-        notes.append(f"{len(wide) - len(whole_rows)} dates left out on which not every series has a value")
+        notes.append(f"{len(wide) - len(whole_rows)} dates are left out because a series has no value there")
     return pd.DatetimeIndex(whole_rows.index), list(map(str, whole_rows.columns)), whole_rows.to_numpy(float)
 
 
 def windows(times: pd.DatetimeIndex, request: Request, notes: list[str]) -> tuple[list[int], int]:
-    """First rows of the test windows, without overlap, and how many rows may be read at all."""
+    """Return the first rows of the test windows, which do not overlap, and the end of the rows to read."""
     horizon, end = max(request.leads), len(times)
     if request.test_to:
         end = int(times.searchsorted(pd.Timestamp(request.test_to) + pd.Timedelta(days=1)))
@@ -80,25 +84,34 @@ def windows(times: pd.DatetimeIndex, request: Request, notes: list[str]) -> tupl
     if request.test_from:
         start = int(times.searchsorted(pd.Timestamp(request.test_from)))
     else:
-        notes.append("test block: the last 20% of the dates")
+        notes.append("test block: the last 20 % of the dates")
     if request.dev:
         length = min(end - start, int(0.4 * start))
-        notes.append(f"--dev: nothing from {times[start]:%Y-%m-%d} on is read; the test block lies before it")
+        notes.append(
+            f"--dev: rows from {times[start]:%Y-%m-%d} on are not read; the test block ends before that date"
+        )
         start, end = start - length, start
     starts = list(range(start, end - horizon + 1, horizon))
     if not starts:
-        raise BasinError(f"{end - start} dates in the test block, fewer than the horizon of {horizon} steps")
+        raise BasinError(
+            f"the test block has {end - start} dates, fewer than the horizon of {horizon} steps; give an "
+            "earlier --test-from or a shorter --horizon"
+        )
     if start < FEWEST:
-        raise BasinError(f"{start} dates before the test block; paths need {FEWEST}: test later or give more")
+        raise BasinError(
+            f"{start} dates before the test block, sample paths need {FEWEST}; give a later --test-from or a "
+            "longer history"
+        )
     notes.append(
-        f"{len(starts)} windows of {horizon} steps without overlap, {times[starts[0]]:%Y-%m-%d} to "
-        f"{times[starts[-1] + horizon - 1]:%Y-%m-%d}; the tilt is trained on the dates before the first"
+        f"the test block has {len(starts)} windows of {horizon} steps that do not overlap, from "
+        f"{times[starts[0]]:%Y-%m-%d} to {times[starts[-1] + horizon - 1]:%Y-%m-%d}; the tilt is trained on "
+        "the dates before the first window"
     )
     return starts, end
 
 
 def moved(reading: Reading, path: np.ndarray, origin: np.ndarray) -> np.ndarray:
-    """Paths as moves from the origin, in the unit of the scores."""
+    """Return paths as moves from the origin, in the unit of the scores."""
     if reading.kind == "price":
         move: np.ndarray = 100 * np.log(path / origin)
         return move
@@ -112,14 +125,13 @@ def evaluate_paths(
     notes: list[str],
     progress: Progress,
 ) -> tuple[pd.DataFrame, dict[str, Any], PathTilt]:
-    """``(forecasts, scores, tilt)`` of every model on the same windows."""
+    """Return ``(forecasts, scores, tilt)``, with every model on the same windows."""
     times, names, values = together(reading, notes)
     starts, _ = windows(times, request, notes)
     horizon = max(request.leads)
     kind: sample_paths.Kind = "price" if reading.kind == "price" else "level"
     tilt, evidence = fit_path_tilt(values[: starts[0]], horizon, seed=0, kind=kind)
-    verdict = "is used" if tilt.weight else "did not pay: the base's paths are the forecast"
-    notes.append(f"joint tilt: {evidence['gain']:+.3f} ± {evidence['se']:.3f} nats a path: it {verdict}")
+    notes.append(_about_tilt(tilt.weight, evidence))
     drawn: dict[str, list[np.ndarray]] = {}
     losses: dict[str, list[sample_paths.PathLoss]] = {}
     normaliser = 0.0
@@ -156,6 +168,17 @@ def evaluate_paths(
     return forecasts[kept], scores, tilt
 
 
+def _about_tilt(weight: float, evidence: dict[str, Any]) -> str:
+    gain, error = evidence["gain"], evidence["se"]
+    if not np.isfinite(error):
+        return "there are too few dates to evaluate the joint tilt, so the forecast is the base's paths"
+    verdict = "so it is used" if weight else "which is too little, so the forecast is the base's paths"
+    return (
+        f"the joint tilt gained {gain:+.3f} ± {error:.3f} nats a path on later dates than it was trained on, "
+        f"{verdict}"
+    )
+
+
 def _rows(
     model: str,
     drawn: np.ndarray,
@@ -165,7 +188,7 @@ def _rows(
     starts: list[int],
     domain: OwnPaths,
 ) -> pd.DataFrame:
-    """Rows of ``forecasts.parquet`` from samples ``(windows, samples, horizon, series)``."""
+    """Return rows of ``forecasts.parquet`` from samples ``(windows, samples, horizon, series)``."""
     parts = []
     for i, name in enumerate(names):
         for lead in domain.leads:
@@ -184,7 +207,7 @@ def _rows(
 
 
 def _joint(losses: dict[str, list[sample_paths.PathLoss]]) -> dict[str, Any]:
-    """CRPS and CRPS_sum as GluonTS has them, and gains by paired block bootstrap over the windows."""
+    """Return CRPS and CRPS_sum as GluonTS defines them, and gains with a block bootstrap over windows."""
     paired = {}
     for model in losses:
         if model == "ebm":
@@ -202,7 +225,7 @@ def _joint(losses: dict[str, list[sample_paths.PathLoss]]) -> dict[str, Any]:
 
 
 def save_tilt(folder: Path, tilt: PathTilt) -> None:
-    """``model.safetensors`` and ``config.json`` of a joint tilt."""
+    """Write ``model.safetensors`` and ``config.json`` of a joint tilt."""
     folder.mkdir(parents=True)
     state = {name: p.detach().float().contiguous() for name, p in tilt.energy.state_dict().items()}
     save_file(state, folder / "model.safetensors")
@@ -213,10 +236,10 @@ def save_tilt(folder: Path, tilt: PathTilt) -> None:
 
 
 def load_tilt(folder: Path) -> PathTilt:
-    """The tilt of a folder written by :func:`save_tilt`; raises ``BasinError`` where it is none."""
+    """Return the tilt that :func:`save_tilt` wrote. Raises ``BasinError`` for a folder of another model."""
     config = read_json(folder / "config.json")
     if not config.get("joint"):
-        raise BasinError(f"--model {folder} is not a model of joint paths; leave --model or --horizon out")
+        raise BasinError(f"--model {folder} is not a model of joint paths; omit --model or --horizon")
     energy = untrained(seed=0)
     energy.load_state_dict(load_file(folder / "model.safetensors"))
     return PathTilt(
@@ -227,12 +250,18 @@ def load_tilt(folder: Path) -> PathTilt:
 def forecast_paths(
     reading: Reading, request: Request, tilt: PathTilt | None, out: Path, notes: list[str]
 ) -> dict[str, Any]:
-    """Write ``forecast.json`` and ``paths.parquet`` (``sample step series value``) for the steps to come."""
+    """Write ``forecast.json`` and ``paths.parquet`` for the steps after the last row.
+
+    ``paths.parquet`` has the columns ``sample`` and ``step``, and a column for each series.
+    """
     times, names, values = together(reading, notes)
     horizon = max(request.leads)
     kind: sample_paths.Kind = "price" if reading.kind == "price" else "level"
     if len(values) < FEWEST:
-        raise BasinError(f"{len(values)} dates on which all series have values; paths need {FEWEST}")
+        raise BasinError(
+            f"{len(values)} dates on which all series have values, sample paths need {FEWEST}; give a longer "
+            "history"
+        )
     fitted = tilt or fit_path_tilt(values, horizon, seed=0, kind=kind)[0]
     path, _ = fitted.sample(values, horizon, SAMPLES, seed=len(values))
     domain = domain_of(reading, request, "forecast")

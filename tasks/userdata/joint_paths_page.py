@@ -1,4 +1,4 @@
-"""The page of a backtest of joint paths: the same sections as a domain's, at a few of the steps."""
+"""Report of a backtest of joint sample paths, at no more than five of its steps."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.reporting import comparison
-from tasks.reporting.labels import model_name, signed, text
+from tasks.reporting import comparison, trust
+from tasks.reporting.labels import count_of, model_name, signed, text
 from tasks.reporting.page import Cell, Row, Section, page, paragraph, table
 from tasks.reporting.verdict import blocks, headline
 from tasks.runtime.files import atomic_write
@@ -17,7 +17,7 @@ from tasks.userdata.joint_paths import OwnPaths
 def write_report(
     target: Path, domain: OwnPaths, scores: dict[str, Any], forecasts: pd.DataFrame, notes: list[str]
 ) -> None:
-    """Write ``report.html``: comparison, joint scores, calibration, gain over time, what was inferred."""
+    """Write ``report.html``: comparison, joint scores, calibration, gain over time, and the notes."""
     leads = _few(domain.leads)
     shown = replace(domain, leads=leads)
     block = scores.get("pooled", scores)
@@ -26,29 +26,28 @@ def write_report(
     found = blocks(part, domain.frequency)
     few = forecasts[forecasts["lead"].isin(leads)]
     windows = forecasts["origin"].nunique()
-    sentence = headline(found, shown, f"{windows} windows not used in fitting")
+    sentence = headline(found, shown, f"{count_of(windows, 'window')} not used in fitting")
     sections = [
-        Section("asked", "Question", "What was asked", paragraph(domain.question, "big") + _notes(notes)),
+        Section("question", "Question", "What is forecast", paragraph(domain.question, "big")),
         comparison.comparison(found, part, shown),
         _joint(scores["joint"]),
         comparison.calibration(found, few, shown),
         comparison.over_time(few, shown),
+        trust.how_read(notes),
+        trust.glossary(),
     ]
     title = f"Basin: {domain.title}"
-    html = page(title, f"Basin · {domain.title}", sentence, _notes(notes[-2:], plain=True), [], sections)
+    lead = " ".join(trust.as_sentence(note) for note in notes[-2:])
+    html = page(title, f"Basin · {domain.title}", sentence, lead, [], sections)
     with atomic_write(target) as (path,):
         path.write_text(html, encoding="utf-8")
 
 
 def _few(leads: tuple[int, ...]) -> tuple[int, ...]:
-    """At most five of the steps, first and last among them."""
+    """At most five of the leads, including the first and the last."""
     if len(leads) <= 5:
         return leads
     return tuple(sorted({leads[round(i * (len(leads) - 1) / 4)] for i in range(5)}))
-
-
-def _notes(notes: list[str], plain: bool = False) -> str:
-    return " ".join(f"{s}." for s in notes) if plain else "".join(paragraph(f"{s}.") for s in notes)
 
 
 def _joint(joint: dict[str, Any]) -> Section:
@@ -61,13 +60,14 @@ def _joint(joint: dict[str, Any]) -> Section:
                 cells.append(Cell(""))
                 continue
             low, high = gain["interval"]
-            cells.append(Cell(f"{signed(gain['gain_pct'], 1)} %", f"{text(low, 1)} to {text(high, 1)}"))
+            cells.append(Cell(f"{signed(gain['gain_pct'], 1)} %", f"{text(low, 1)} to {text(high, 1)} %"))
         rows.append(Row(model_name(model), cells, "model " + ("ebm" if model == "ebm" else "peer")))
     content = paragraph(
-        "The paths of all series as one object: CRPS over series and steps, and CRPS of their sum, both "
-        "relative to the size of the values (19 quantiles, as GluonTS computes them); the gain of the energy "
-        "model with its 95 % interval by block bootstrap over the windows."
+        "These scores judge the paths of all series together. One is the CRPS averaged over series and "
+        "steps, the other the CRPS of the sum over series. Both are divided by the mean size of the values "
+        "and computed from 19 quantiles, as in GluonTS. The gain is how far the energy model's score lies "
+        "below that of the row, with a 95 % interval from a block bootstrap over the windows."
     )
-    columns = ["Model", "CRPS", "CRPS of the sum", "gain, CRPS", "gain, sum"]
-    content += table("Lower is better", columns, rows)
+    columns = ["Model", "CRPS", "CRPS of the sum", "gain in CRPS, %", "gain in CRPS of the sum, %"]
+    content += table("Scores relative to the size of the values: lower is better.", columns, rows)
     return Section("joint", "Jointly", "All series together", content)

@@ -1,4 +1,4 @@
-"""One automatic rule for every file: the block to test on, schedules and sizes, from the file alone."""
+"""Plan of a backtest or forecast: test block, refit schedule and sizes, by one rule for every file."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,6 +10,7 @@ from tasks.forecasters.levels.features import PERIODS as CYCLE
 from tasks.forecasters.levels.features import first_origin
 from tasks.forecasters.returns.features import HISTORY
 from tasks.forecasters.returns.scale_regression import first_base
+from tasks.reporting.labels import PERIODS, listed, plural
 from tasks.runtime.errors import BasinError
 from tasks.runtime.params import DomainParams, FeatureParams
 from tasks.tilts.walk_forward import FEWEST
@@ -18,29 +19,32 @@ from tasks.userdata.request import Request
 from tasks.userdata.series import OwnLevels, OwnReturns
 
 REFIT = {"B": 63, "D": 63, "W": 13, "h": 168, "MS": 12}
-"""Rows between refits of the classical models; twice as many where a series is longer than LONG."""
+"""Rows between refits of the classical models, doubled for prices and rates of more than ``LONG`` rows."""
 
 LONG = 6000
 
 TEST_SHARE = 0.2
-"""Of the rows, the latest, where no test block is asked for."""
+"""Share of the dates that are the test block, the latest ones, if none is given."""
 
 MOST_ROWS = {"level": 6000, "price": 30000, "rate": 30000}
-"""Rows of a series beyond which refits on the whole past would take hours."""
+"""Most rows of a series. With more, refits on the whole past would take hours."""
 
 MIN_ROWS = (100, 500)
 """Fewest and most rows before the first classical fit."""
 
 
 def planned(reading: Reading, request: Request, name: str) -> tuple[Any, DomainParams, Reading]:
-    """``(domain, params, reading)``: the reading cut to its test block, decisions in its notes."""
+    """Return ``(domain, params, reading)``.
+
+    The reading ends with the test block, and its notes have a sentence for each decision.
+    """
     notes = list(reading.notes)
     sizes = reading.table.groupby("series", sort=False).size()
     most = MOST_ROWS[reading.kind]
     if sizes.max() > most:
         raise BasinError(
-            f"series {sizes.idxmax()}: {sizes.max():,} rows, more than the {most:,} that a {reading.kind} is "
-            "fitted to; give the latest rows, or resample to a lower frequency"
+            f"series {sizes.idxmax()}: {sizes.max():,} rows, expected at most {most:,} for kind "
+            f"{reading.kind}; give the latest rows, or resample to a lower frequency"
         )
     table, split = _split(reading.table, request, notes)
     first = pd.Timestamp(split["test_from"])
@@ -96,7 +100,7 @@ def _returns(reading: Reading, request: Request, name: str, first: pd.Timestamp,
     before = table[table["time"] < first]
     domain = OwnReturns(
         name=name,
-        title=f"{name}: the next step",
+        title=f"{name}: the next {PERIODS[reading.freq]}",
         frequency=reading.freq,
         kind=reading.kind,
         ohlc=reading.ohlc,
@@ -111,7 +115,9 @@ def _returns(reading: Reading, request: Request, name: str, first: pd.Timestamp,
     peers = _chosen_peers(OwnReturns.peers, OwnReturns.reference, request)
     fewest = before.groupby("series", sort=False).size().min()
     if fewest <= HISTORY and "historical-simulation" in peers:
-        notes.append(f"no historical simulation: it needs {HISTORY} rows before the test block")
+        notes.append(
+            f"historical simulation is left out, because it needs {HISTORY} rows before the test block"
+        )
         peers = tuple(peer for peer in peers if peer != "historical-simulation")
     train = {
         "learning_rate": 0.01,
@@ -131,8 +137,9 @@ def _levels(reading: Reading, request: Request, name: str, first: pd.Timestamp, 
     least = 3 * period + furthest
     if rows < 2 * least + 3 * period:
         raise BasinError(
-            f"{rows} rows before {first:%Y-%m-%d}; forecasts {furthest} steps ahead of a series with a cycle "
-            f"of {period} rows need {2 * least + 3 * period}: give a longer history or a later --test-from"
+            f"{rows} rows before {first:%Y-%m-%d}, where the test block starts; forecasts {furthest} steps "
+            f"ahead of a series with a cycle of {period} rows need {2 * least + 3 * period}: give a longer "
+            "history or a later --test-from"
         )
     features = FeatureParams(
         refit=request.refit or REFIT[reading.freq], min_rows=max(least, 24, min(240, rows // 3))
@@ -144,7 +151,7 @@ def _levels(reading: Reading, request: Request, name: str, first: pd.Timestamp, 
         leads=request.leads,
         freq=None if reading.freq == "W" else reading.freq,
         name=name,
-        title=f"{name}: {', '.join(map(str, request.leads))} steps ahead",
+        title=f"{name}: {listed(request.leads)} {PERIODS[reading.freq]}{plural(max(request.leads))} ahead",
         frequency=reading.freq,
         shown=request.target,
         peers=_chosen_peers((*OwnLevels.peers, "mdn"), OwnLevels.reference, request),
@@ -168,30 +175,34 @@ def _chosen_peers(known: tuple[str, ...], reference: str, request: Request) -> t
         return known
     unknown = [name for name in request.peers if name not in known]
     if unknown:
-        raise BasinError(f"--peers {unknown[0]}: known for this file: {', '.join(known)}")
+        raise BasinError(f"--peers {unknown[0]}: expected one of {', '.join(known)} for this file")
     return tuple(dict.fromkeys((reference, *request.peers)))
 
 
 def _split(table: pd.DataFrame, request: Request, notes: list[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Rows up to the end of the test block, and the block; with ``dev`` one of its length before it."""
+    """Return the rows up to the end of the test block, and the block.
+
+    With ``request.dev`` the block is one of the same length that ends before ``request.test_from``.
+    """
     times = np.sort(table["time"].unique())
     last = pd.Timestamp(request.test_to or times[-1])
     if request.test_from:
         first = pd.Timestamp(request.test_from)
     else:
         first = pd.Timestamp(times[int((1 - TEST_SHARE) * len(times))]).normalize()
-        notes.append(f"test block: the last {TEST_SHARE:.0%} of the dates")
+        notes.append(f"test block: the last {100 * TEST_SHARE:.0f} % of the dates")
     if not times[0] < first.to_datetime64() <= times[-1]:
         raise BasinError(
-            f"--test-from {first:%Y-%m-%d}: the data go from {times[0]:.10} to {times[-1]:.10}".replace(
-                "T", " "
-            )
+            f"--test-from {first:%Y-%m-%d}: expected a date after {str(times[0])[:10]}, the first of the "
+            f"data, and up to {str(times[-1])[:10]}, the last"
         )
     if request.dev:
         tested = int(((times >= first.to_datetime64()) & (times <= last.to_datetime64())).sum())
         earlier = times[times < first.to_datetime64()]
         length = min(tested, len(earlier) // 3)
-        notes.append(f"--dev: nothing from {first:%Y-%m-%d} on is read; the test block lies before it")
+        notes.append(
+            f"--dev: rows from {first:%Y-%m-%d} on are not read; the test block ends before that date"
+        )
         table = table[table["time"] < first]
         first, last = pd.Timestamp(earlier[-length]), pd.Timestamp(earlier[-1])
     table = table[table["time"] < last + pd.Timedelta(days=1)].reset_index(drop=True)
@@ -199,14 +210,17 @@ def _split(table: pd.DataFrame, request: Request, notes: list[str]) -> tuple[pd.
 
 
 def _features(table: pd.DataFrame, first: pd.Timestamp, refit: int) -> FeatureParams:
-    """As long a first fit as leaves ``FEWEST`` rows to train on before the year of the test block."""
+    """Choose the rows of the first classical fit so that ``FEWEST`` rows are left to train the tilt on.
+
+    Both lie before the year in which the test block starts.
+    """
     year = pd.Timestamp(first.year, 1, 1)
     before = table[table["time"] < year].groupby("series", sort=False).size()
     rows = int(before.max()) if len(before) else 0
     least, most = MIN_ROWS
     if rows - FEWEST - 1 < 2 * least + refit:
         raise BasinError(
-            f"{rows} rows before {year:%Y-%m-%d}, the year of the test block; expected at least "
+            f"{rows} rows before {year:%Y-%m-%d}, the year in which the test block starts; expected at least "
             f"{2 * least + refit + FEWEST + 1}: give a longer history or a later --test-from"
         )
     min_rows = min(most, (rows - FEWEST - 1 - refit) // 2)
@@ -214,26 +228,29 @@ def _features(table: pd.DataFrame, first: pd.Timestamp, refit: int) -> FeaturePa
              if size <= first_base(FeatureParams(refit=refit, min_rows=min_rows))]  # fmt: skip
     if short:
         raise BasinError(
-            f"series {short[0]}: too few rows to forecast; leave it out or give a longer history"
+            f"series {short[0]}: too few rows to forecast; remove it or give a longer history of it"
         )
     return FeatureParams(refit=refit, min_rows=min_rows)
 
 
 def _earliest(table: pd.DataFrame, first: pd.Timestamp, lead: int) -> pd.Timestamp:
-    """The origin of the first test date at the longest lead."""
+    """Return the origin from which the first test date is forecast at the longest lead."""
     times = np.sort(table["time"].unique())
     at = max(0, int(np.searchsorted(times, first.to_datetime64())) - lead)
     return pd.Timestamp(times[at])
 
 
 def _walk_from(table: pd.DataFrame, needed: int, first: pd.Timestamp) -> str:
-    """The first 1 January by which a series has the rows ``needed``, not after the year of ``first``."""
+    """Return the first 1 January by which a series has ``needed`` rows.
+
+    Raises ``BasinError`` if its year is after that of ``first``.
+    """
     starts = [g["time"].iloc[needed] for _, g in table.groupby("series", sort=False) if len(g) > needed]
     year = min([start.year + 1 for start in starts] or [first.year])
     latest = first.year
     if year > latest:
         raise BasinError(
-            f"too few rows before {first:%Y-%m-%d}: training can start in {year}; give a longer history or a "
-            "later --test-from"
+            f"too few rows before {first:%Y-%m-%d}: training needs {needed} rows and can start in {year}; "
+            "give a longer history or a later --test-from"
         )
     return f"{year}-01-01"

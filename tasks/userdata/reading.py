@@ -1,4 +1,4 @@
-"""A user's file or frame as a long table: read, understood, its bad rows named."""
+"""Reading of a user's file or frame into a long table, with its kind and frequency inferred."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,47 +7,53 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
+from tasks.reporting.labels import PERIODS, count_of
 from tasks.runtime.errors import BasinError
 from tasks.sources.readers import OFFSET
 from tasks.userdata.request import Request
 from tasks.userdata.tables import file_suffix, load_rows, read_file
 
 SHOWN = 3
-"""Bad rows that a message names."""
+"""Number of bad rows that a message names."""
 
 STEP_DAYS = {"B": 1, "D": 1, "W": 7, "MS": 30.4, "h": 1 / 24}
+"""Days between rows of each frequency."""
 
 LONGEST_GAP = {"B": 20, "D": 3, "W": 21, "MS": 31.5, "h": 96 / 24}
-"""Days between neighbouring rows beyond which a record has a hole: markets close for weeks at most."""
+"""Most days between neighbouring rows before they count as a gap. Markets may close for some weeks."""
 
 FEW = 0.01
-"""Share of values that are not positive below which they look like errors in a file of prices."""
+"""Share of values that are not positive below which they are taken for errors in a file of prices."""
 
 CARRIED = 5
-"""Rows for which an input's last value stands in where it is missing: what one would have known."""
+"""Most consecutive rows in which the last known value of an input replaces a missing one."""
 
 OHLC = ("open", "high", "low")
 
 FILES = "CSV, Parquet or NetCDF"
+"""File formats, as named in messages."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The long table ``time, series``, ``value`` of a level or ``close`` of a price, inputs; and what was
-    inferred: ``kind``, ``freq``, ``ohlc``, ``exog``, and ``notes``, a sentence for each choice made."""
+    """A user's data as a long table, with what was inferred about them."""
 
     table: pd.DataFrame
+    """``time``, ``series``, ``value`` of a level or ``close`` of a price or rate, and the inputs."""
     kind: str
     freq: str
     ohlc: bool
+    """Whether ``open``, ``high`` and ``low`` are inputs."""
     exog: tuple[str, ...]
     notes: tuple[str, ...]
+    """A sentence for each choice that was inferred."""
 
 
 def load(path: Path, request: Request) -> pd.DataFrame:
-    """The columns that are asked for (and a daily range beside them), values still as written.
+    """Read a CSV, Parquet or NetCDF file, without converting the values.
 
-    CSV (comma, semicolon, tab; compressed too), Parquet or NetCDF. Raises ``BasinError`` in one line.
+    A CSV may be separated by commas, semicolons or tabs, and may be compressed. Raises ``BasinError`` for a
+    file that cannot be read.
     """
     if file_suffix(path) in (".nc", ".nc4", ".netcdf", ".h5"):
         return read_file(path, lambda file: _netcdf(file, request), FILES)
@@ -60,7 +66,8 @@ def _netcdf(path: Path, request: Request) -> pd.DataFrame:
     with xr.open_dataset(path, engine="h5netcdf") as data:
         if request.target not in data.variables:
             raise BasinError(
-                f"{path}: no variable {request.target}; found {', '.join(map(str, data.variables))}"
+                f"{path}: no variable {request.target}; found {', '.join(map(str, data.variables))}; give "
+                "the name of a variable of the file"
             )
         wanted = [n for n in (request.target, *request.exog) if n in data.variables]
         held = data[wanted]
@@ -74,10 +81,15 @@ def _netcdf(path: Path, request: Request) -> pd.DataFrame:
 
 
 def understand(frame: pd.DataFrame, request: Request, label: str) -> Reading:
-    """The long table of ``frame``; raises ``BasinError`` naming the rows that are bad.
+    """Convert ``frame`` to a long table and infer what ``request`` leaves open.
 
-    With ``on_bad_row="drop"`` rows without a usable value, second rows of a date and weekend rows of a
-    business-day series are left out, and their number is said.
+    Bad rows have no usable value, repeat a date, or are weekends in a business-day series. With
+    ``request.on_bad_row="drop"`` they are left out and counted in a note.
+
+    Raises
+    ------
+    BasinError
+        If a column is missing or a cell cannot be read, or for bad rows unless they are dropped.
     """
     notes: list[str] = []
     _require(frame, request, label)
@@ -108,8 +120,8 @@ def understand(frame: pd.DataFrame, request: Request, label: str) -> Reading:
     constant = [str(n) for n, g in table.groupby("series", sort=False) if g["close"].nunique() < 2]
     if constant:
         raise BasinError(
-            f"{label}: {constant[0]} has one value only, {table['close'].iloc[0]:g}; a forecast "
-            "needs a series that moves"
+            f"{label}: series {constant[0]} has the same value in all rows, "
+            f"{table.loc[table['series'] == constant[0], 'close'].iloc[0]:g}; give a series that varies"
         )
     value = "value" if kind == "level" else "close"
     _refuse_names(theirs, (value,), label)
@@ -123,15 +135,18 @@ def _require(frame: pd.DataFrame, request: Request, label: str) -> None:
     absent = [name for name in wanted if name not in frame.columns]
     if absent:
         raise BasinError(
-            f"{label}: no column {', '.join(absent)}; found {', '.join(map(str, frame.columns))}"
+            f"{label}: no column {', '.join(absent)}; found {', '.join(map(str, frame.columns))}; give the "
+            "name of a column of the file"
         )
 
 
 def _refuse_names(exog: list[str], taken: tuple[str, ...], label: str) -> None:
-    """An input that is called as one of our own columns would take its place."""
+    """Refuse inputs with the name of a column that Basin adds, because one would replace the other."""
     for name in exog:
         if name in taken:
-            raise BasinError(f"{label}: --exog {name}: the name is taken by a column of Basin; rename yours")
+            raise BasinError(
+                f"{label}: --exog {name}: the name is taken by a column of Basin; rename it in the file"
+            )
 
 
 def _times(written: pd.Series, label: str, notes: list[str]) -> np.ndarray:
@@ -147,7 +162,7 @@ def _times(written: pd.Series, label: str, notes: list[str]) -> np.ndarray:
     bad = np.flatnonzero(times.isna())
     if len(bad):
         raise BasinError(
-            f"{label}: column {written.name}, row {bad[0] + 1}: {written.iloc[bad[0]]!r} is no date "
+            f"{label}: column {written.name}, row {bad[0] + 1}: {written.iloc[bad[0]]!r} is not a date "
             f"({len(bad)} such rows); expected YYYY-MM-DD"
         )
     zone = getattr(times.dt, "tz", None)
@@ -162,23 +177,23 @@ def _times(written: pd.Series, label: str, notes: list[str]) -> np.ndarray:
             return moments.astype("datetime64[ns]").to_numpy()
         clock = pd.to_datetime(plain, format="ISO8601")
     if clock.dt.time.nunique() == 1:
-        # A row a day: its date is the one that was written, not the one in Greenwich.
-        notes.append("dates carry a time zone: taken as they are written")
+        # With one row a day, the date is the local one. In UTC it may be the day before or after.
+        notes.append("dates have a time zone: the local dates are used")
         return clock.dt.normalize().astype("datetime64[ns]").to_numpy()
-    notes.append("dates carry a time zone: taken in UTC")
+    notes.append("dates have a time zone: they are converted to UTC")
     return moments.astype("datetime64[ns]").to_numpy()
 
 
 def _local_dates(text: pd.Series, label: str, notes: list[str]) -> pd.Series:
-    """Dates such as 31/12/2018 or 12/31/2018; which of the two must follow from the file."""
+    """Parse dates such as 31/12/2018 or 12/31/2018, with the order that fits all rows of the file."""
     for separator in "/.-":
         day_first = pd.to_datetime(text, errors="coerce", format=f"%d{separator}%m{separator}%Y", utc=True)
         month_first = pd.to_datetime(text, errors="coerce", format=f"%m{separator}%d{separator}%Y", utc=True)
         right = [not day_first.isna().any(), not month_first.isna().any()]
         if right == [True, True]:
             raise BasinError(
-                f"{label}: dates such as {text.iloc[0]!r} may begin with day or month and the file "
-                "does not tell which; write YYYY-MM-DD"
+                f"{label}: dates such as {text.iloc[0]!r} may begin with the day or the month, and no row of "
+                "the file tells which; write YYYY-MM-DD"
             )
         if any(right):
             notes.append(f"dates such as {text.iloc[0]} begin with the {'day' if right[0] else 'month'}")
@@ -200,17 +215,17 @@ def _numbers(column: pd.Series, label: str, notes: list[str]) -> np.ndarray:
         if grouped.all():
             if not written.str.contains(".", regex=False).any() and written.str.count(",").max() == 1:
                 raise BasinError(
-                    f"{label}: column {column.name}: {written.iloc[0]!r} may be thousands or a "
-                    "decimal comma; write a decimal point and no separators"
+                    f"{label}: column {column.name}: the comma in {written.iloc[0]!r} may separate thousands "
+                    "or decimals; write a decimal point and no separators"
                 )
             numbers[bad] = pd.to_numeric(written.str.replace(",", "", regex=False))
         elif commas.notna().all():
-            notes.append(f"column {column.name}: comma is the decimal mark")
+            notes.append(f"column {column.name}: the comma is read as the decimal mark")
             numbers[bad] = commas
         else:
             row = int(np.flatnonzero(bad)[0])
             raise BasinError(
-                f"{label}: column {column.name}, row {row + 1}: {text.iloc[row]!r} is no number "
+                f"{label}: column {column.name}, row {row + 1}: {text.iloc[row]!r} is not a number "
                 f"({int(bad.sum())} such rows); leave a missing value empty"
             )
     return numbers.to_numpy(float)
@@ -222,9 +237,9 @@ def _in_order(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     if by_series.apply(
         lambda t: len(t) > 1 and t.is_monotonic_decreasing and not t.is_monotonic_increasing
     ).any():
-        notes.append("newest rows came first: put in order of time")
+        notes.append("rows were in reverse order of time and are sorted")
     elif not by_series.apply(lambda t: t.is_monotonic_increasing).all():
-        notes.append("rows were not in order of time: sorted")
+        notes.append("rows were not in order of time and are sorted")
     return ordered
 
 
@@ -233,7 +248,7 @@ def _frequency(table: pd.DataFrame, label: str, notes: list[str]) -> str:
     steps = steps[steps > 0]
     if steps.empty:
         raise BasinError(
-            f"{label}: {len(table)} row{'s' * (len(table) > 1)} with one date; a forecast needs a history"
+            f"{label}: {len(table)} row{'s' * (len(table) > 1)} with one date; give a history of many dates"
         )
     usual = float(steps.median())
     if usual < 0.9:
@@ -247,10 +262,10 @@ def _frequency(table: pd.DataFrame, label: str, notes: list[str]) -> str:
     expected = STEP_DAYS[freq]
     if not 0.6 < usual / expected < 1.6:
         raise BasinError(
-            f"{label}: rows are {usual:.3g} days apart; known frequencies are B, D, W, MS and h: "
-            "resample the file to one of them"
+            f"{label}: rows are {usual:.3g} days apart; expected business days (B), days (D), weeks (W), "
+            "months (MS) or hours (h): resample the file to one of them"
         )
-    notes.append(f"frequency {freq}: rows are {usual:.3g} days apart")
+    notes.append(f"frequency {freq}: rows are {usual:.3g} day{'' if usual == 1 else 's'} apart")
     return freq
 
 
@@ -260,21 +275,22 @@ def _kind(table: pd.DataFrame, freq: str, name: str, label: str, notes: list[str
     fallen = value[value <= 0]
     if freq == "B" and 0 < len(fallen) < FEW * len(value):
         raise BasinError(
-            f"{label}: row {fallen.index[0]}: {name} is {fallen.iloc[0]:g}, where almost all others are "
+            f"{label}: row {fallen.index[0]}: {name} is {fallen.iloc[0]:g}, where almost all values are "
             f"positive ({len(fallen)} such rows); pass --kind price --on-bad-row drop to leave such rows "
-            "out, or --kind rate if they are real"
+            "out, or --kind rate if the values are right"
         )
     if freq in ("B", "h", "D") and not len(fallen) and (named or freq == "B"):
         kind = "price"
-        notes.append("kind price: positive values by trading day; the forecast is of 100·Δlog, in per cent")
+        notes.append(
+            f"kind price: all values are positive; the forecast is of the return of the next "
+            f"{PERIODS[freq]}, 100·Δlog, in per cent"
+        )
     elif freq == "B":
         kind = "rate"
-        notes.append(
-            "kind rate: values by trading day that are not all positive; the forecast is of the change"
-        )
+        notes.append("kind rate: some values are not positive; the forecast is of the change of the value")
     else:
         kind = "level"
-        notes.append("kind level: the forecast is of the value itself, as an anomaly from its season")
+        notes.append("kind level: the forecast is of the value, as an anomaly from its seasonal mean")
     return kind
 
 
@@ -285,9 +301,8 @@ def _carried(table: pd.DataFrame, column: str, notes: list[str]) -> pd.Series:
     if done.any():
         rows = ", ".join(f"{t:%Y-%m-%d}" for t in table.loc[done, "time"].head(SHOWN))
         more = " ..." if done.sum() > SHOWN else ""
-        notes.append(
-            f"{column} is missing in {int(done.sum())} rows ({rows}{more}): its last value stands in"
-        )
+        where = count_of(int(done.sum()), "row")
+        notes.append(f"input {column} is missing in {where} ({rows}{more}): its last value is used there")
     return filled
 
 
@@ -298,8 +313,8 @@ def _without_bad_rows(
     faults = {
         "no value": table["close"].isna(),
         "an infinite value": np.isinf(table["close"]),
-        "no value of an input": table[exog].isna().any(axis=1) | infinite.any(axis=1),
-        "a date that was there before": table.duplicated(["series", "time"]),
+        "no finite value of an input": table[exog].isna().any(axis=1) | infinite.any(axis=1),
+        "the date of an earlier row": table.duplicated(["series", "time"]),
     }
     if kind == "price":
         faults["a price that is not positive"] = table["close"] <= 0
@@ -318,10 +333,11 @@ def _without_bad_rows(
                 + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
                 + "; correct the file, or pass --on-bad-row drop to leave such rows out"
             )
-        notes.append(f"{len(found)} rows left out with {what}: {where}{' ...' if len(found) > SHOWN else ''}")
+        more = " ..." if len(found) > SHOWN else ""
+        notes.append(f"{count_of(len(found), 'row')} left out with {what}: {where}{more}")
     kept = table[~bad]
     if kept.empty:
-        raise BasinError(f"{label}: no usable row is left; look at the column of --target")
+        raise BasinError(f"{label}: no usable row is left; check the column given as --target")
     gaps = kept.groupby("series", sort=False)["time"].diff().dt.total_seconds() / 86400
     holes = gaps[gaps > LONGEST_GAP[freq]]
     if len(holes):
@@ -330,9 +346,9 @@ def _without_bad_rows(
         if act == "stop":
             raise BasinError(
                 f"{label}: a gap: {where} ({len(holes)} in all); fill it, or pass --on-bad-row drop "
-                "to go on across it"
+                "to treat it as one step"
             )
-        notes.append(f"gaps are crossed as if they were one step: {where} ({len(holes)} in all)")
+        notes.append(f"a gap counts as one step: {where} ({len(holes)} in all)")
     return kept
 
 
@@ -343,9 +359,10 @@ def _range(table: pd.DataFrame, kind: str, has_range: bool, notes: list[str]) ->
     whole = day.notna().all(axis=1) & (day > 0).all(axis=1)
     inside = (table["low"] <= table["close"] * 1.0001) & (table["close"] <= table["high"] * 1.0001)
     if (whole & inside).all():
-        notes.append("open, high and low are there: the daily range is an input")
+        notes.append("the columns open, high and low are inputs, as the range of each row")
         return table, True
     notes.append(
-        f"open, high and low are not used: {int((~(whole & inside)).sum())} rows lack them or close outside"
+        f"open, high and low are not used: in {int((~(whole & inside)).sum())} rows they are missing or the "
+        "close lies outside them"
     )
     return table, False

@@ -1,4 +1,4 @@
-"""What a backtest or a forecast gives back: tables to read, a picture, and the frames."""
+"""Results of a backtest or a forecast, as tables, figures and data frames."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHOWN = 250
-"""Latest dates in the picture."""
+"""Number of latest dates in the figure."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Backtest:
     forecasts : DataFrame
         Content of ``forecasts.parquet``: a row for each model, series, lead and date of the test block.
     notes : tuple of str
-        A sentence for each choice that was made from the data.
+        A sentence for each choice that was inferred from the data.
     reference : str
-        Peer that pictures compare with.
+        Peer with which the figure compares the model.
 
     Examples
     --------
@@ -46,7 +46,6 @@ class Backtest:
     forecasts: pd.DataFrame
     notes: tuple[str, ...]
     reference: str
-    """The peer that pictures compare with."""
 
     @property
     def report(self) -> Path:
@@ -54,7 +53,7 @@ class Backtest:
         return self.folder / "report.html"
 
     def summary(self) -> str:
-        """Return tables of the model beside its peers, one for each block of scores, and the notes."""
+        """Return tables with the scores of the model and its peers, followed by the notes."""
         parts = []
         for content in score_tables(self.scores):
             table = pd.DataFrame(content.rows, columns=list(content.columns)).set_index(content.columns[0])
@@ -62,11 +61,11 @@ class Backtest:
         return "\n\n".join([*parts, "\n".join(f"- {sentence}" for sentence in self.notes)])
 
     def plot(self) -> "Figure":
-        """Draw the forecasts of the latest dates and the log score gained.
+        """Draw the forecasts of the latest dates, and the cumulative gain in log score.
 
-        The upper axes show the latest outcomes in the intervals that were forecast for them. The lower axes
-        show the log score gained over the reference and over the base, in nats, summed over time, so that a
-        gain that comes from a single crash is visible.
+        The upper axes show the latest outcomes and the intervals that were forecast for them. The lower axes
+        show the gain in log score over the reference and over the base, in nats, summed over time, so that a
+        gain from a single episode is visible.
         """
         from matplotlib.figure import Figure
 
@@ -75,11 +74,12 @@ class Backtest:
         ours = self.forecasts[self.forecasts["model"] == "ebm"].sort_values(["series", "lead", "time"])
         first = ours[(ours["series"] == ours["series"].iloc[0]) & (ours["lead"] == ours["lead"].min())]
         latest = first.tail(SHOWN)
-        above.fill_between(latest["time"], latest["q0.05"], latest["q0.95"], color="0.85", label="90 %")
-        above.fill_between(latest["time"], latest["q0.25"], latest["q0.75"], color="0.7", label="50 %")
-        above.plot(latest["time"], latest["observed"], ".", color="black", markersize=3, label="observed")
+        wide, narrow = "90 % interval", "50 % interval"
+        above.fill_between(latest["time"], latest["q0.05"], latest["q0.95"], color="0.85", label=wide)
+        above.fill_between(latest["time"], latest["q0.25"], latest["q0.75"], color="0.7", label=narrow)
+        above.plot(latest["time"], latest["observed"], ".", color="black", markersize=3, label="outcome")
         above.set_ylabel(self.scores["unit"])
-        above.set_title(f"{first['series'].iloc[0]}: outcomes and the intervals given before")
+        above.set_title(f"{first['series'].iloc[0]}: outcomes and the intervals forecast for them")
         for peer in (self.reference, "base"):
             theirs = self.forecasts[self.forecasts["model"] == peer]
             keys = ["series", "lead", "time"]
@@ -87,8 +87,8 @@ class Backtest:
             gain = (both["log_density"] - both["log_density_peer"]).groupby(both["time"]).mean().cumsum()
             below.plot(gain.index, gain, label=f"over {peer}")
         below.axhline(0, color="0.6", linewidth=0.8)
-        below.set_ylabel("nats, summed")
-        below.set_title("Log score gained")
+        below.set_ylabel("cumulative gain, nats")
+        below.set_title("Gain in log score of the energy model")
         for axes in (above, below):
             axes.legend(frameon=False, loc="best")
         return figure
@@ -96,7 +96,7 @@ class Backtest:
 
 @dataclass(frozen=True)
 class Forecast:
-    r"""Result of :func:`basin.forecast`, the distribution of the steps after the last row.
+    r"""Result of :func:`basin.forecast`, the forecast distributions of the steps after the last row.
 
     Attributes
     ----------
@@ -106,11 +106,11 @@ class Forecast:
         Content of ``forecast.json``: for each series and step the mean, interval, quantiles and density, in
         ``steps["unit"]``, and the probabilities of events.
     notes : tuple of str
-        A sentence for each choice that was made from the data.
+        A sentence for each choice that was inferred from the data.
 
     Examples
     --------
-    A forecast of one day, as it is read from ``forecast.json``:
+    A forecast of one day, with the content of ``forecast.json``:
 
     >>> from pathlib import Path
     >>> from basin import Forecast
@@ -137,12 +137,12 @@ class Forecast:
     notes: tuple[str, ...]
 
     def summary(self) -> str:
-        """Return a line for each step, with mean, 90 % interval and chances of events, and the notes."""
+        """Return a line for each step, with mean, 90 % interval and event probabilities, and the notes."""
         return "\n".join([*forecast_lines(self.steps), *(f"- {sentence}" for sentence in self.notes)])
 
     @property
     def quantiles(self) -> pd.DataFrame:
-        """Quantiles, in ``steps["unit"]``, by ``series, time, lead`` in rows and level in columns."""
+        """Quantiles in ``steps["unit"]``, indexed by ``series, time, lead``, with a column for each level."""
         rows = {
             (name, step["time"], step["lead"]): step["quantiles"]
             for name, part in self.steps["series"].items()

@@ -1,4 +1,4 @@
-"""A user's file through the pipeline's stages, with everything written below one folder."""
+"""Backtest, forecast and alarm of a user's file, by the stages of the pipeline, in one output folder."""
 
 import hashlib
 from collections.abc import Callable
@@ -29,17 +29,18 @@ from tasks.userdata.results import Backtest, Forecast
 from tasks.userdata.series import suite
 
 BACKTEST = STAGES[STAGES.index("validate") :]
-"""A file is read in place of the stage ``ingest``."""
+"""Stages of a backtest. Reading the file takes the place of the stage ``ingest``."""
 
 FIT = STAGES[STAGES.index("validate") : STAGES.index("train") + 1]
+"""Stages of a forecast that fits its own model."""
 
 
 @dataclass(frozen=True)
 class OwnWorkspace(Workspace):
-    """Results lie in the folder itself, what leads to them below its ``data``."""
+    """Workspace with results in the root folder, and intermediate tables below its folder ``data``."""
 
     given: Path | None = None
-    """Folder of a registered model to forecast with, in place of one fitted here."""
+    """Folder of a model to forecast with. By default a model is fitted."""
 
     @property
     def artifacts(self) -> Path:
@@ -51,20 +52,21 @@ class OwnWorkspace(Workspace):
 
 
 Stages = Callable[[str, Callable[[Progress], Any]], None]
-"""Runs a named stage: called as ``stages(name, run)`` where ``run(progress)`` does the work."""
+"""Runs a named stage. It is called as ``stages(name, run)``, where ``run(progress)`` does the work."""
 
 
 def without_progress(name: str, run: Callable[[Progress], Any]) -> None:
-    """Run a stage with nothing to show for it."""
+    """Run a stage without showing its progress."""
     run(silent)
 
 
 def backtest(
     data: Path | pd.DataFrame, request: Request, out: Path, stages: Stages = without_progress
 ) -> Backtest:
-    """Every stage on the user's data; ``out`` gets ``scores.json forecasts.parquet report.html model/``.
+    """Run a backtest on the user's data.
 
-    Raises ``BasinError`` in one line for bad data or an impossible request.
+    Writes ``scores.json``, ``forecasts.parquet``, ``report.html`` and ``model/`` in the folder ``out``.
+    Raises ``BasinError`` for bad data or options.
     """
     if max(request.leads) > 1:
         reading, name = read(data, request)
@@ -84,9 +86,11 @@ def forecast(
     model: Path | None = None,
     stages: Stages = without_progress,
 ) -> Forecast:
-    """The dates after the last row; ``out`` gets ``forecast.json`` and, unless one is given, ``model/``.
+    """Forecast the dates after the last row.
 
-    With ``model``, a folder that a backtest or forecast left, nothing is refitted. Raises ``BasinError``.
+    Writes ``forecast.json`` in the folder ``out``, and ``model/`` unless ``model`` is given. With ``model``,
+    the folder of a model from an earlier backtest or forecast, nothing is refitted. Raises ``BasinError`` for
+    bad data or options.
     """
     if max(request.leads) > 1:
         reading, _ = read(data, request)
@@ -116,12 +120,12 @@ def _save_frozen(workspace: OwnWorkspace, params: DomainParams) -> None:
 
 def _forecast_frozen(workspace: OwnWorkspace, model: Path) -> None:
     if not workspace.own.returns:
-        raise BasinError("--model is for prices and rates; leave it out for levels, which fit in seconds")
+        raise BasinError("--model is for prices and rates; omit it for levels, which are fitted in seconds")
     kept = read_json(model / "classical.json")
     if kept["inputs"] != workspace.own.frozen_inputs():
         raise BasinError(
-            f"--model {model} was fitted to other inputs: {kept['inputs']}, the file has "
-            f"{workspace.own.frozen_inputs()}; give the same columns, or leave --model out"
+            f"--model {model} was fitted to other inputs, {kept['inputs']}, than the file has, "
+            f"{workspace.own.frozen_inputs()}; give the same columns, or omit --model"
         )
     raw = valid(workspace.raw, workspace.quarantine)
     inputs, classical = workspace.own.forecast_frozen(raw, kept["series"])
@@ -138,8 +142,11 @@ def alarm(
     out: Path,
     stages: Stages = without_progress,
 ) -> Alarm:
-    """Alarms for an event on the path of one price; ``out`` gets ``alarm.json``, ``alarm.parquet``,
-    ``alarm.png`` and ``report.html``."""
+    """Forecast the probability of an event on the path of one price, and raise alarms.
+
+    Writes ``alarm.json``, ``alarm.parquet``, ``alarm.png`` and ``report.html`` in the folder ``out``. Raises
+    ``BasinError`` for bad data or options.
+    """
     wanted = parse(event)
     if budget < 0:
         raise BasinError(f"--max-false-alarms-per-year {budget:g}: expected 0 or more")
@@ -154,7 +161,7 @@ def alarm(
 
 
 def read(data: Path | pd.DataFrame, request: Request) -> tuple[Reading, str]:
-    """The data understood, and a short name for them."""
+    """Return the data as a ``Reading``, and a short name for them."""
     label = str(data) if isinstance(data, Path) else "the frame"
     frame = load(data, request) if isinstance(data, Path) else data
     return understand(frame, request, label), label.split("/")[-1].split(".")[0]
@@ -193,7 +200,10 @@ def _forecast_paths(
 def prepare(
     data: Path | pd.DataFrame, request: Request, out: Path, model: Path | None = None
 ) -> tuple[OwnWorkspace, DomainParams, tuple[str, ...]]:
-    """Read the data, decide what is open, write the raw table, its provenance and its suite."""
+    """Read and plan, and write the raw table with its provenance and expectation suite.
+
+    Returns the workspace, the parameters, and a sentence for each choice that was inferred.
+    """
     reading, name = read(data, request)
     domain, params, reading = planned(reading, request, name)
     if out.exists() and not out.is_dir():
@@ -245,7 +255,7 @@ def _write(
 
 
 def run_stages(names: tuple[str, ...], workspace: OwnWorkspace, params: DomainParams, stages: Stages) -> None:
-    """The stages' own functions, in order, on the workspace of the file."""
+    """Run the stages ``names`` in order on a workspace."""
     for name in names:
         function = stage_function(name)
 

@@ -1,4 +1,4 @@
-"""Domains made for one file: what the stages need to know about a user's own series."""
+"""Domains for the series of a user's file, which are made when the file is read."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +9,14 @@ import pandas as pd
 
 from tasks.forecasters.levels.features import SeasonalLevels
 from tasks.forecasters.returns.features import Returns
+from tasks.reporting.labels import PERIODS, listed, plural
 from tasks.tilts.global_prior import GLOBAL_TILT
 
-PERIODS = {"B": "trading day", "D": "day", "W": "week", "MS": "month", "h": "hour"}
+METHOD = (
+    "The forecast is a probability distribution. An energy-based model tilts the strongest classical "
+    "forecast. Both are compared with other classical models, on dates not used in fitting."
+)
+"""Description of the method in the question of a report."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +33,7 @@ class OwnReturns(Returns):
     peers: tuple[str, ...]
     calm: float
     wild: float
-    """Root mean square of 22 returns up to which a day is calm, from which it is turbulent."""
+    """Root mean squares of 22 returns up to which a row is calm, and from which it is turbulent."""
     sources: tuple[str, ...] = ()
     prior: Path | None = GLOBAL_TILT
 
@@ -45,14 +50,15 @@ class OwnReturns(Returns):
     @property
     def question(self) -> str:
         return (
-            f"After each {PERIODS[self.frequency]}: how will the value move until the next? The answer is a "
-            "whole probability distribution. An energy-based model tilts the strongest classical forecast; "
-            "both are judged, beside the models that practitioners use, on dates not used in fitting."
+            f"At the end of each {PERIODS[self.frequency]}, how will the value move until the next? " + METHOD
         )
 
     def energy_inputs(self, table: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
-        """All in the market's own measure, so that one energy serves markets of any volatility: the EGARCH
-        volatility against its past mean, the base's against EGARCH's, its location in its own scale."""
+        """Inputs relative to the volatility of the series, so that one energy suits series of any volatility.
+
+        The EGARCH volatility is relative to its past mean, the scale of the base to that of EGARCH, and the
+        location of the base to its scale.
+        """
         x = super().energy_inputs(table, base)
         past = table["egarch"].expanding().mean()[base["row"]].to_numpy()
         return x.assign(
@@ -62,7 +68,7 @@ class OwnReturns(Returns):
         )
 
     def regimes(self, raw: pd.DataFrame) -> pd.DataFrame:
-        """Calm, normal, turbulent, by the root mean square of the last 22 returns."""
+        """Calm, normal or turbulent, by the root mean square of the last 22 returns."""
         parts = []
         for name, group in raw.groupby("series", sort=False):
             squared = pd.Series(np.append(np.nan, self.steps(group)) ** 2, index=group.index)
@@ -74,7 +80,7 @@ class OwnReturns(Returns):
         return pd.concat(parts, ignore_index=True).astype({"regime": str})
 
     def following(self, time: Any) -> np.datetime64:
-        """The next period of the frequency; holidays to come are not known."""
+        """The next period of the frequency. It may be a holiday, because no calendar is known."""
         offset = {"h": pd.Timedelta(hours=1), "W": pd.Timedelta(days=7)}.get(self.frequency)
         after = pd.Timestamp(time) + (offset or pd.tseries.frequencies.to_offset(self.frequency))
         return after.to_datetime64()
@@ -82,13 +88,13 @@ class OwnReturns(Returns):
 
 @dataclass(frozen=True, kw_only=True)
 class OwnLevels(SeasonalLevels):
-    """Levels with a cycle, of a user's file: their anomalies several steps ahead."""
+    """Levels of a user's file, forecast as anomalies from their season several steps ahead."""
 
     name: str
     title: str
     frequency: str
     shown: str
-    """The target's own name."""
+    """Name of the target's column."""
     peers: tuple[str, ...]
     low: float
     high: float
@@ -107,20 +113,18 @@ class OwnLevels(SeasonalLevels):
 
     @property
     def unit(self) -> str:
-        return f"{self.shown} (anomaly)"
+        return f"{self.shown} anomaly"
 
     @property
     def question(self) -> str:
-        steps = ", ".join(map(str, self.leads))
+        ahead = f"{listed(self.leads)} {PERIODS[self.frequency]}{plural(max(self.leads))}"
         return (
-            f"At each {PERIODS[self.frequency]}: how far from its season will the value be {steps} steps "
-            "later? The answer is a whole probability distribution. An energy-based model tilts the "
-            "strongest classical forecast; both are judged, beside the models that practitioners use, on "
-            "dates not used in fitting."
+            f"At the end of each {PERIODS[self.frequency]}, how far from its seasonal mean will "
+            f"{self.shown} be {ahead} later? " + METHOD
         )
 
     def regimes(self, raw: pd.DataFrame) -> pd.DataFrame:
-        """Low, middle, high: thirds of the values before the test block."""
+        """Low, middle or high, by the thirds of the values before the test block."""
         regime = pd.cut(
             raw["value"], [-np.inf, self.low, self.high, np.inf], labels=["low", "middle", "high"]
         )
@@ -133,13 +137,13 @@ class OwnLevels(SeasonalLevels):
 
 
 def suite(domain: Any) -> dict[str, Any]:
-    """The expectation suite of a user's file: what every stage relies on."""
+    """Return the expectation suite of a user's file, with what all stages rely on."""
 
     def expect(kind: str, why: str, **kwargs: Any) -> dict[str, Any]:
         return {"type": kind, "kwargs": kwargs, "meta": {"why": why}}
 
     numbers = [
-        expect("expect_column_values_to_not_be_null", "no gaps filled in silently", column=column)
+        expect("expect_column_values_to_not_be_null", "no missing values", column=column)
         for column in ("time", "series", *domain.columns)
     ]
     positive = [
@@ -156,8 +160,9 @@ def suite(domain: Any) -> dict[str, Any]:
                 exact_match=False,
             ),
             *numbers,
-            expect("expect_compound_columns_to_be_unique", "one row a date", column_list=["series", "time"]),
-            expect("expect_column_values_to_be_between", "dates strictly increase",
+            expect("expect_compound_columns_to_be_unique", "one row for each date of a series",
+                   column_list=["series", "time"]),
+            expect("expect_column_values_to_be_between", "dates increase within each series",
                    column="days_since_previous", min_value=0, strict_min=True),
             *(positive if getattr(domain, "kind", "level") == "price" else []),
         ],

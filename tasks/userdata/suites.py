@@ -1,4 +1,4 @@
-"""``basin validate``: a suite proposed from what a user's file holds, and a file held against one."""
+"""``basin validate``: proposes an expectation suite from a user's file, and checks a file against one."""
 
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,14 @@ from tasks.runtime.files import atomic_write, write_json
 from tasks.sources.quarantine import at_fault
 
 MARGIN = 0.5
-"""Values may lie beyond those seen by this share of their range."""
+"""Share of the range of values by which the proposed limits lie beyond it."""
 
 MOSTLY = 0.9
-"""Share of a column's cells that read as numbers from which the others are counted as missing."""
+"""Least share of numbers in a column of text that makes it a column of numbers."""
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """``frame`` with the columns of text that are mostly numbers as numbers, what is none missing."""
+    """Convert columns of text that are mostly numbers; their other cells become missing values."""
     table = frame.copy()
     for column in table.select_dtypes(exclude=["number", "bool", "datetime"]):
         numbers = pd.to_numeric(table[column], errors="coerce")
@@ -29,35 +29,39 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def propose(frame: pd.DataFrame, name: str, keys: tuple[str, ...] = ()) -> dict[str, Any]:
-    """A suite of what holds in ``frame`` and is likely to hold in its successors, to be edited by hand.
+    """Propose an expectation suite for files like ``frame``, to be edited by hand.
 
-    Columns; no missing values where none is missing, at most twice the share seen elsewhere; numbers within
-    half their range of what was seen, positive ones positive; words among those seen where they are few;
-    ``keys`` unique together; at least nine tenths of the rows.
+    It expects the same columns and at least nine tenths of the rows. A column without missing values may have
+    none, and another one at most twice its share. Numbers may lie beyond their range by half of it, but stay
+    positive if they are. A column of few different texts may have no others. The columns ``keys`` together
+    identify a row.
     """
     frame = typed(frame)
     absent = [key for key in keys if key not in frame]
     if absent:
-        raise BasinError(f"no column {', '.join(absent)}; found {', '.join(map(str, frame.columns[:20]))}")
+        columns = ", ".join(map(str, frame.columns[:20]))
+        raise BasinError(f"no column {', '.join(absent)}; found {columns}; give the name of a column")
     if frame.empty:
         raise BasinError("no rows below the header; give a file with data")
-    wanted = [_expect("table_columns_to_match_set", "the columns of the file as it was",
+    wanted = [_expect("table_columns_to_match_set", "the same columns",
                       column_set=[str(c) for c in frame.columns], exact_match=False)]  # fmt: skip
     for column in map(str, frame.columns):
         wanted += _of_column(column, frame[column])
     if len(keys) == 1:
-        wanted.append(_expect("column_values_to_be_unique", "one row a key", column=keys[0]))
+        wanted.append(_expect("column_values_to_be_unique", "one row for each key", column=keys[0]))
     elif keys:
-        wanted.append(_expect("compound_columns_to_be_unique", "one row a key", column_list=list(keys)))
+        why = "one row for each key"
+        wanted.append(_expect("compound_columns_to_be_unique", why, column_list=list(keys)))
     rows = int(0.9 * len(frame))
-    wanted.append(_expect("table_row_count_to_be_between", "a file that shrank lost rows", min_value=rows))
+    why = f"at least 90 % of the {len(frame):,} rows of the first file"
+    wanted.append(_expect("table_row_count_to_be_between", why, min_value=rows))
     return {"suite": name, "quarantine": 0, "expectations": wanted}
 
 
 def write_proposal(frame: pd.DataFrame, name: str, keys: tuple[str, ...], target: Path) -> int:
-    """Write the suite of :func:`propose` to ``target``, which must not exist; the number of expectations."""
+    """Write the suite of :func:`propose` to a new file ``target``, and return the number of expectations."""
     if target.exists():
-        raise BasinError(f"{target} exists; edit it by hand, or give another name")
+        raise BasinError(f"{target} exists already; edit it by hand, or give another name")
     suite = propose(frame, name, keys)
     with atomic_write(target) as (path,):
         write_json(path, suite)
@@ -69,13 +73,14 @@ def _of_column(column: str, values: pd.Series) -> list[dict[str, Any]]:
     if missing == 1:
         return []
     least = {} if missing == 0 else {"mostly": round(max(1 - 2 * missing, 0.0), 4)}
-    found = [_expect("column_values_to_not_be_null", f"{missing:.1%} were missing", column=column, **least)]
+    why = f"{missing:.1%} missing in the first file"
+    found = [_expect("column_values_to_not_be_null", why, column=column, **least)]
     if pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values):
         words = sorted(values.dropna().astype(str).unique())
         dates = pd.api.types.is_datetime64_any_dtype(values)
         if not dates and len(words) <= max(2, min(50, len(values) // 20)):
             kept = values.dropna().unique().tolist()
-            why = f"one of the {len(words)} values seen"
+            why = f"one of the {len(words)} values of the first file"
             found.append(_expect("column_values_to_be_in_set", why, column=column, value_set=kept))
         return found
     finite = values[np.isfinite(values.astype(float))].astype(float)
@@ -87,10 +92,10 @@ def _of_column(column: str, values: pd.Series) -> list[dict[str, Any]]:
         bounds |= {"min_value": 0.0, "strict_min": True}
     elif low == 0:
         bounds["min_value"] = 0.0
-    why = f"seen from {low:g} to {high:g}" + (", never zero or below" if positive else "")
+    why = f"between {low:g} and {high:g} in the first file" + (", always positive" if positive else "")
     found.append(_expect("column_values_to_be_between", why, column=column, **bounds))
     if low < high:
-        why = "not a constant"
+        why = "at least two different values"
         found.append(_expect("column_unique_value_count_to_be_between", why, column=column, min_value=2))
     return found
 
@@ -100,9 +105,10 @@ def _expect(kind: str, why: str, **kwargs: Any) -> dict[str, Any]:
 
 
 def check(frame: pd.DataFrame, suite: Path, label: str, out: Path) -> dict[str, Any]:
-    """Hold ``frame`` against ``suite``; ``out`` gets ``validation.json quarantine.parquet data_docs``.
+    """Check ``frame`` against the file ``suite``.
 
-    Raises ``BasinError`` naming the first expectation that fails, after all three are written.
+    Writes ``validation.json``, ``quarantine.parquet`` and ``data_docs/`` in the folder ``out``. Raises
+    ``BasinError`` naming the first failed expectation, after they are written.
     """
     asked = read_suite(suite)
     named = typed(frame).assign(example=[f"row {k}" for k in range(1, len(frame) + 1)])

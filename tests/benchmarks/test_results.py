@@ -33,7 +33,7 @@ def unmeasured() -> Iterator[Row]:
 
 
 def without_changes(page: str) -> str:
-    """A page without its remarks on changed code, which are true of the code that wrote it."""
+    """Return a page without the remarks on changed code, which depend on the current code."""
     return page.replace(tables.CODE_CHANGED, "")
 
 

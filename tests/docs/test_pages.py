@@ -16,7 +16,7 @@ CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 
 @pytest.fixture
 def generator(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
-    """Imports a module of ``docs/generate``, which MkDocs finds beside its hooks."""
+    """Return a function that imports a module of ``docs/generate``."""
     monkeypatch.syspath_prepend(str(project_root / "docs/generate"))
     return importlib.import_module
 
@@ -39,6 +39,13 @@ def test_every_part_of_the_schema_is_on_the_page(generator, project_root: Path) 
     page = generator("scores_schema").page(project_root / "docs/scores.schema.json")
     assert "| `var.*.kupiec_p` | number, ≥ 0, ≤ 1 |" in page
     assert "| `test` | list of 2 dates | yes |" in page
+
+
+def test_every_term_is_in_the_glossary_once_and_in_order(generator, project_root: Path) -> None:
+    rows = generator("glossary").table().splitlines()[2:]
+    names = [row.split(" | ")[0].removeprefix("| ").lower() for row in rows]
+    assert names == sorted(set(names)) and "crps" in names
+    assert "<!-- glossary -->" in (project_root / "docs/concepts/glossary.md").read_text(encoding="utf-8")
 
 
 def test_the_picture_leaves_out_imports_that_follow_from_others(generator) -> None:

@@ -1,4 +1,4 @@
-"""What the tests of the flows share: one Prefect server, which takes longer to start than most of them."""
+"""Fixture of the flow tests: one Prefect server for all, because it takes long to start."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
-    """A server with a database of its own; each test has a flow run, and looks at no other."""
+    """Run a Prefect server with its own database. Each test looks only at its own flow run."""
     from prefect.testing.utilities import prefect_test_harness
 
     with prefect_test_harness(server_startup_timeout=120):

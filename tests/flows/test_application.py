@@ -18,7 +18,7 @@ SCORES = {"models": {"ebm": {"auroc": 0.9}, "knn": {"auroc": 0.8}}, "seeds": 5}
 
 
 class Toy:
-    """Every stage appends its name to ``calls``; ``fail`` is raised once by the stage named with it."""
+    """Application whose stages append their names to ``calls``; one stage raises ``fail`` once."""
 
     def __init__(self, root: Path) -> None:
         self.out = root / "applications" / "toy"
@@ -70,7 +70,7 @@ def run(toy: Toy) -> tuple[Any, dict[tuple[str, str], str]]:
 
 
 def seen(state: Any) -> SimpleNamespace:
-    """What the UI shows of a flow run."""
+    """Return the task runs and artifacts of a flow run in the UI."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter
 

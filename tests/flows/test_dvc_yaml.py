@@ -1,4 +1,4 @@
-"""`dvc.yaml`: what each stage depends on covers what it imports, and an edit makes stale what it should."""
+"""Dependencies of each stage in `dvc.yaml` cover its imports, and an edit makes the right stages stale."""
 
 import ast
 import shutil
@@ -73,7 +73,7 @@ def code(deps: list[str]) -> list[str]:
 
 
 def stage_entry(root: Path, stage: str) -> dict[str, Any]:
-    """``do`` of a stage of ``dvc.yaml``, its templates as they are written."""
+    """Return the section ``do`` of a stage of ``dvc.yaml`` with unresolved templates."""
     entry: dict[str, Any] = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"][stage]
     return entry["do"]
 
@@ -113,7 +113,7 @@ def test_every_stage_of_the_registry_is_in_the_pipeline_in_order(project_root: P
 
 @pytest.fixture(scope="module")
 def copied(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repo]:
-    """The pipeline's definition and code in a folder where they may be edited."""
+    """Return a copy of the pipeline's definition and code that may be edited."""
     root = tmp_path_factory.mktemp("edited")
     for name in ("dvc.yaml", "params.yaml", ".dvcignore", "tasks", "ebm_core"):
         source = project_root / name
@@ -124,7 +124,7 @@ def copied(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def hashes(repo: Repo) -> dict[str, dict[str, Any]]:
-    """By stage what DVC makes of each of its dependencies on code."""
+    """Return, for each stage, the hashes of the code it depends on, as computed by DVC."""
     known: dict[str, Any] = {}
     found: dict[str, dict[str, Any]] = {}
     for stage in repo.stage.collect():

@@ -1,4 +1,4 @@
-"""What tests of whole runs share: a run of a domain that nobody disturbed, and two learned applications."""
+"""Fixtures of the system tests: an undisturbed run of a domain, and two fitted applications."""
 
 import time
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.system.test_pictures import Learned, learned_images, learned_scans
 
 
 class Undisturbed(NamedTuple):
-    """The folder of a run that nobody disturbed, and the seconds that it took."""
+    """Folder of an undisturbed run, and its time in seconds."""
 
     root: Path
     seconds: float
@@ -19,7 +19,7 @@ class Undisturbed(NamedTuple):
 
 @pytest.fixture(scope="session")
 def undisturbed(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    """A run of climate in a clone of its own; tests read its outputs and hashes and change nothing in it."""
+    """Run climate in a separate clone. Tests read the outputs and hashes and must not change them."""
     root = clone(project_root, tmp_path_factory.mktemp("undisturbed") / "reference")
     began = time.monotonic()
     basin(root, "run", "--domain", "climate")
@@ -28,11 +28,11 @@ def undisturbed(project_root: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Learned:
-    """`images` learned from bars; tests read it and change nothing in it."""
+    """Run `images` on pictures of bars. Tests read the results and must not change them."""
     return learned_images(tmp_path_factory.mktemp("images"))
 
 
 @pytest.fixture(scope="session")
 def scans(tmp_path_factory: pytest.TempPathFactory) -> Learned:
-    """`mri` learned from made heads; tests read it and change nothing in it."""
+    """Run `mri` on synthetic heads. Tests read the results and must not change them."""
     return learned_scans(tmp_path_factory.mktemp("scans"))

@@ -1,4 +1,4 @@
-"""The entry points of an application's own run: the flow and `dvc repro` agree, and nothing runs twice."""
+"""Entry points of an application: the flow and `dvc repro` give the same results, and nothing runs twice."""
 
 import shutil
 import subprocess
@@ -16,7 +16,7 @@ STAGES = ("ingest", "validate", "audit", "train", "evaluate", "landscape", "repo
 
 
 def clone(project_root: Path, target: Path) -> Path:
-    """The project with a seed of `anomaly`, as a repository of its own in which nothing was run."""
+    """Return a clone of the project with one seed for `anomaly`, in which nothing has run."""
     for name in tracked(project_root):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(project_root / name, target / name)

@@ -1,4 +1,4 @@
-"""A job submitted to a cluster of three nodes, one of which dies at work: the same results to the bit."""
+"""A job on a Ray cluster of three nodes, one of which is killed, gives the same results to the bit."""
 
 import shutil
 import socket
@@ -67,7 +67,7 @@ class Cluster:
         raise AssertionError((self.logs / f"node{count - 1}.log").read_text()[-3000:])
 
     def wait_for_jobs(self, address: str) -> None:
-        """Until a job is taken: for a while after its start a cluster has "no available agent"."""
+        """Submit a job, repeating while the new cluster answers "no available agent"."""
         for _ in range(30):
             tried = self.ray("job", "submit", "--address", address, "--", "true")
             if tried.returncode == 0:
@@ -84,7 +84,7 @@ class Cluster:
             process.kill()
 
     def at_work(self, node: psutil.Process) -> bool:
-        """Whether a unit is being computed on the node."""
+        """Return whether a unit is being computed on the node."""
         titles = [" ".join(process.cmdline()) for process in node.children(recursive=True)]
         return any("ray::single_threaded" in title for title in titles)
 

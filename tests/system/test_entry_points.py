@@ -1,4 +1,4 @@
-"""The three entry points on the real pipeline with smoke parameters, each in a clean clone of its own."""
+"""The three entry points on the real pipeline with reduced parameters, each in a clean clone."""
 
 import json
 import os
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 def clone(project_root: Path, target: Path) -> Path:
-    """The files that git knows or would take, as a repository of their own with nothing run in it."""
+    """Copy the tracked and untracked files of the project into a new repository without outputs."""
     for name in tracked(project_root):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(project_root / name, target / name)
@@ -51,7 +51,7 @@ def shrink(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def surroundings(root: Path) -> dict[str, str]:
-    """An environment for the clone: a home, Prefect store and PATH of its own."""
+    """Return environment variables for the clone, with its own home, Prefect database and PATH."""
     home = root.parent / "home"
     home.mkdir(exist_ok=True)
     return os.environ | {

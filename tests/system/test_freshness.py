@@ -1,4 +1,4 @@
-"""The judge of freshness, on a toy project of two domains and two stages that knows nothing of Basin."""
+"""`tasks.runtime.freshness` on a toy project with two domains and two stages."""
 
 import subprocess
 import sys
@@ -90,7 +90,7 @@ def dvc(root: Path, *arguments: str) -> str:
 
 
 def flow(root: Path) -> dict[str, Verdict]:
-    """All stages through `tasks.runtime.freshness`, the two domains as threads of one process."""
+    """Bring all stages up to date, with the two domains as threads of one process."""
     namespace: dict = {"__name__": "toy"}
     exec((root / "toy.py").read_text(), namespace)
     verdicts: dict[str, Verdict] = {}
@@ -180,7 +180,7 @@ def test_outputs_of_inputs_that_moved_meanwhile_are_not_recorded(toy: Path) -> N
         set_params(toy, VALUES | {"north": {"double": 6, "add": 10}})
 
     before = lock(toy)
-    with pytest.raises(BasinError, match=r"double@north: params.yaml.* changed while it ran"):
+    with pytest.raises(BasinError, match=r"double@north: params.yaml.* changed while the stage ran"):
         bring_up_to_date("double@north", toy, run_while_someone_edits)
     assert lock(toy) == before
 

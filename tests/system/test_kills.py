@@ -17,14 +17,14 @@ def reference(undisturbed) -> Reference:
 
 
 KILLS = {"flow": 0.5, "worker": 0.4, "stage": 0.6, "rename": 0.7}
-"""Who is killed, and at which share of the time of a run that nothing ran beside."""
+"""Process that is killed, and the share of the time of an undisturbed run at which it is killed."""
 
 
 @pytest.fixture(scope="module")
 def kills(
     reference: Reference, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Future[tuple[bool, str]]]]:
-    """Two at a time, each in a clone, a home and with a server of its own: a run keeps one core busy."""
+    """Run two at a time, because a run uses one core, each with its own clone, home and server."""
     with ThreadPoolExecutor(2) as pool:
         yield {
             kind: pool.submit(disturbed, reference, tmp_path_factory.mktemp(kind), kind, at)

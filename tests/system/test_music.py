@@ -42,7 +42,7 @@ def test_listens_become_scores_beside_every_peer(tmp_path: Path) -> None:
         ("user,item\n", "no rows"),
         ("who,what\na,b\n", "expected columns user,item"),
         ("user,item,count\na,b,many\n", "row 2: count 'many'"),
-        ("user,item\na,b\n", "bad.csv: 1 user and 1 item: expected 20 of each"),
+        ("user,item\na,b\n", "bad.csv: 1 user and 1 item; expected 20 of each"),
     ],
 )
 def test_what_cannot_be_learned_from_is_one_line(tmp_path: Path, content: str, said: str) -> None:

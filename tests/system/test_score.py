@@ -40,7 +40,7 @@ def test_rows_of_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
     new = table.drop(columns="broken")[list("dcba")]  # the order of columns is the file's own
     new.to_csv(tmp_path / "new.csv", index=False)
-    assert "of 160 are stranger" in call(*asked, "--data", tmp_path / "new.csv")
+    assert "of 160 have a higher energy" in call(*asked, "--data", tmp_path / "new.csv")
     before, after = answers(learned), answers(tmp_path / "scored")
     rows = [int(name.split()[-1]) - 1 for name in before.index]
     np.testing.assert_allclose(after["energy"].iloc[rows], before["energy"], rtol=1e-6)
@@ -52,9 +52,9 @@ def test_rows_of_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         assert (said == "").any() and not said.isin(["nan", "NaN"]).any()
 
     for bad, message in (
-        (table, "other columns than the model learned from (unknown broken)"),
+        (table, "columns differ from those of the model (unknown broken)"),
         (new.drop(columns="a"), "(no a)"),
-        (new.assign(a=np.inf), "column a, row 1: 'inf' is no number"),
+        (new.assign(a=np.inf), "column a, row 1: 'inf' is not a finite number"),
     ):
         bad.to_csv(tmp_path / "bad.csv", index=False)
         said = call(*asked, "--data", tmp_path / "bad.csv", code=1)
@@ -65,11 +65,11 @@ def test_rows_of_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_folder_that_holds_no_model_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("a,b\n1,2\n")
     asked = ("score", "--data", tmp_path / "new.csv", "--out", tmp_path / "out", "--model", tmp_path)
-    assert "no config.json; expected the model/" in call(*asked, code=1)
+    assert "no config.json; give the folder model/" in call(*asked, code=1)
     for config, message in (
         ("{", "is not valid JSON"),
-        ('{"domain": "finance"}', "a forecast's model goes to `basin forecast --model`"),
-        ('{"application": "music"}', "a model of music cannot be applied to new examples"),
+        ('{"domain": "finance"}', "use `basin forecast --model` for a forecasting model"),
+        ('{"application": "music"}', "a model of music cannot score new examples"),
         ('{"application": "images", "signature": {}}', "model.safetensors: not readable"),
     ):
         (tmp_path / "config.json").write_text(config)
@@ -88,7 +88,7 @@ def test_pictures(images: Learned, tmp_path: Path) -> None:
     assert again["p_value"].between(0, 1).all() and (tmp_path / "scored/pictures.png").is_file()
     np.savez(tmp_path / "large.npz", X=np.ones((3, 9, 8)))
     asked = ("score", "--model", model, "--data", tmp_path / "large.npz", "--out", tmp_path)
-    assert "pictures of 8 × 9 pixels; the model learned from 8 × 8" in call(*asked, code=1)
+    assert "pictures of 8 × 9 pixels; the model expects 8 × 8" in call(*asked, code=1)
     # Tensors of another network are refused in one line.
     shutil.copytree(model, tmp_path / "other")
     config = (tmp_path / "other/config.json").read_text().replace('"sharpness"', '"blunt"')

@@ -1,4 +1,4 @@
-"""`basin serve` as a user starts it: a schedule fires, a failure is told, nothing is left behind."""
+"""`basin serve` as started by a user: schedules run, failures are reported, no process is left behind."""
 
 import json
 import signal
@@ -121,7 +121,7 @@ def test_a_schedule_fires_a_failure_is_told_and_the_end_is_clean(project_root, t
 
 
 class Api:
-    """Prefect's server, asked again while SQLite keeps it waiting, as Prefect's own client asks."""
+    """Send a request to the Prefect server, repeated while its database is locked."""
 
     def __init__(self, address: str) -> None:
         self.client = httpx.Client(base_url=address, timeout=60)
@@ -142,7 +142,7 @@ def asked_for(api: Api, deployment: str) -> list[dict[str, Any]]:
 
 
 def ended(api: Api, deployment: str) -> dict[str, Any] | None:
-    """A scheduled run of the deployment that has come to its end."""
+    """Wait for a scheduled run of the deployment to end and return it."""
     wanted = {
         "deployments": {"id": {"any_": [deployment]}},
         "flow_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}}},

@@ -70,7 +70,7 @@ def test_a_recording_that_cannot_be_used_is_named(folder: Path, tmp_path: Path) 
         assert code == 1 and said in output and "up_anna_0.wav" in output, output
     good.write_bytes(b"")
     code, output = run(folder, tmp_path / "out")
-    assert code == 1 and "up_anna_0.wav: is empty; record it again or leave it out" in output
+    assert code == 1 and "up_anna_0.wav: is empty; record it again or remove it" in output
     good.write_bytes(b"RIFF, but no more")
     code, output = run(folder, tmp_path / "out")
     assert code == 1 and "not readable as WAV" in output
@@ -88,11 +88,15 @@ def test_one_word_or_one_speaker_only_is_one_line(folder: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("accuracy", "first", "second"),
     [
-        (1.0, "0.0 % errors, the same network with SpecAugment none", "it makes no error, the energy 0.0 %"),
+        (
+            1.0,
+            "0.0 % errors, where the same network with SpecAugment makes none",
+            "it makes no errors, the energy 0.0 %",
+        ),
         (
             0.5,
             "100 % fewer errors than the same network",
-            "the energy makes 100 % fewer errors, not clear of chance",
+            "the energy makes 100 % fewer errors than that, not significant",
         ),
     ],
 )
@@ -107,6 +111,8 @@ def test_the_notes_state_no_share_of_no_errors_and_a_limit_only_where_it_cut(
     }
     said = application.APPLICATION.notes(read_folder(folder, 12), scores)
     assert said[0].startswith(first) and second in said[1]
-    assert said[3].startswith("3 speakers; the interval")
+    assert said[3].startswith("3 speakers. The intervals")
     cut = application.APPLICATION.notes(read_folder(folder, 11), scores)[3]
-    assert cut.startswith("3 speakers, 50 recordings of a word by each at most (6 left out); the interval")
+    assert cut.startswith(
+        "3 speakers, at most 50 recordings per word and speaker (6 left out). The intervals"
+    )

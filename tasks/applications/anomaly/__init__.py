@@ -1,1 +1,1 @@
-"""Anomalies in tables."""
+"""Anomaly detection in tables."""

@@ -1,4 +1,4 @@
-"""Anomalies in tables: an energy learned from normal rows, judged on the rest beside classical detectors."""
+"""Anomaly detection in tables: an energy fitted on normal rows, compared with classical detectors."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +15,21 @@ from tasks.checks.table.evidence import Spec
 from tasks.runtime.errors import BasinError
 
 FEWEST = 20
-"""Normal rows that a table must have."""
+"""Smallest number of normal rows that a table may have."""
 EXPLAINED = 100
-"""Rows of highest energy of a table for which it is said what raises it."""
+"""Number of rows of highest energy, per table, for which the columns that raise the energy are listed."""
 WORST_FIT = 0.03
-"""How much worse than the median peer's an AUROC is called out."""
+"""A table is named in the notes if its AUROC or average precision is this much below the median peer's."""
 MARKS = "0 for normal rows and 1 for anomalies"
-"""What the column of labels holds."""
+"""Expected content of the label column, for error messages."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table: rows ``x``, ``anomalous`` or not; ``trained`` marks those given to learn from."""
+    """One table: rows ``x`` ``(n, d)`` and whether each is ``anomalous`` ``(n,)``.
+
+    ``trained`` marks the rows of a training file, or is None if the rows were not divided by the user.
+    """
 
     name: str
     columns: tuple[str, ...]
@@ -35,7 +38,7 @@ class Table:
     trained: np.ndarray | None = None
 
     def training(self, seed: int) -> np.ndarray:
-        """Positions of the training rows: half of the normal ones, or those given."""
+        """Return the positions of the training rows: those of the training file, or half the normal rows."""
         if self.trained is not None:
             return np.flatnonzero(self.trained)
         normal = np.flatnonzero(~self.anomalous)
@@ -46,9 +49,9 @@ class Anomaly(Application):
     name = "anomaly"
     title = "Anomalies in tables"
     question = (
-        "Which rows are unlike the others? The energy and every peer learn from half of the normal rows "
-        "alone and rank the rest; no label of an anomaly is seen before they are judged. AUROC is the chance "
-        "that an anomaly has a higher energy than a normal row."
+        "Which rows are anomalies? The energy and every peer are fitted on half of the normal rows and rank "
+        "all other rows. No anomaly and no label of one is used in fitting. AUROC is the probability that an "
+        "anomaly has a higher energy than a normal row."
     )
     sources = ("breast_cancer", "wine", "digits")
     reference = "knn5"
@@ -59,12 +62,16 @@ class Anomaly(Application):
         if given.data is None:
             return [_divided(given)]
         if given.train or given.test:
-            raise BasinError("give --data, or --train and --test, not both")
+            raise BasinError(
+                "--data excludes --train and --test; give --data alone, or both --train and --test"
+            )
         if not given.data.is_dir():
             return [_table(given.data, given.label)]
         files = sorted(p for p in given.data.iterdir() if p.suffix in (".npz", ".csv", ".parquet"))
         if not files:
-            raise BasinError(f"{given.data}: no .npz, .csv or .parquet file in this folder")
+            raise BasinError(
+                f"{given.data}: no .npz, .csv or .parquet file in this folder; give a folder with one"
+            )
         return [_table(path, given.label) for path in files]
 
     def table(self, examples: list[Table]) -> pd.DataFrame:
@@ -81,7 +88,7 @@ class Anomaly(Application):
                         "split": split,
                         "anomalous": table.anomalous.astype(int),
                         "finite": np.isfinite(table.x).all(1).astype(int),
-                        # One number a row: rows that are copies of each other share it.
+                        # A hash of the row, by which the audit finds duplicates.
                         "fingerprint": pd.util.hash_pandas_object(rows, index=False).to_numpy() / 2.0**64,
                     }
                 )
@@ -132,8 +139,8 @@ class Anomaly(Application):
         table = max(examples, key=lambda t: len(t.x))
         labels = np.where(table.anomalous, "anomaly", "normal")
         caption = (
-            f"{table.name}: the energy over the plane on which its rows vary most, all else at its mean. "
-            "It was learned from normal rows; blank where there are no rows."
+            f"{table.name}: the energy over the plane of the first two principal components of the rows. It "
+            "was fitted on normal rows. Areas without rows are blank."
         )
         return Scene(table.x, fitted[0][table.name]["ebm"], labels, table.columns, caption)
 
@@ -164,7 +171,10 @@ class Anomaly(Application):
         return {"columns": {table.name: table.columns for table in examples}}
 
     def score(self, stored: Stored, path: Path) -> Scored:
-        """By the table that has the columns of the file; the energy is fitted again on its normal rows."""
+        """Score the rows of a file with the model of the table that has the same columns.
+
+        The energy is fitted again on the stored normal rows.
+        """
         from tasks.applications.anomaly.experts import TabularEnergy, held_out_energies
         from tasks.applications.harness.answers import raised_by
         from tasks.applications.harness.tables import read_numbers
@@ -176,7 +186,7 @@ class Anomaly(Application):
             columns = next(iter(known.values()))
             missing = [f"no {c}" for c in columns if c not in rows]
             odd = ", ".join([*missing[:3], *(f"unknown {c}" for c in rows if c not in columns)][:5])
-            raise BasinError(f"{path}: other columns than the model learned from ({odd})")
+            raise BasinError(f"{path}: columns differ from those of the model ({odd}); give the same columns")
         x = rows[list(known[name])].to_numpy()
         normal, seed = stored.tensors[f"{name}.normal"].numpy(), stored.config["seed"]
         model = TabularEnergy(normal, seed)
@@ -197,20 +207,21 @@ class Anomaly(Application):
                     behind.append(f"{name} ({title} {of['ebm'][measure]:.3f} against {middle:.3f})")
         words = "On no table is the energy more than .03 below the median peer in AUROC or average precision."
         if behind:
-            words = f"More than .03 below the median peer: {', '.join(behind)}."
+            words = f"The energy is more than .03 below the median peer on: {', '.join(behind)}."
         few = [t.name for t in examples if t.anomalous.sum() < 30]
         found = [
             words,
-            "What raises an energy is shown a column at a time: how much it falls when the value is replaced "
-            "by the normal median; columns that act together share what they add.",
+            "The contribution of a column to an energy is how much the energy falls when the value is "
+            "replaced by the median of the normal rows. Contributions of columns that act together are not "
+            "separated.",
         ]
         if few:
-            found.append(f"Fewer than 30 anomalies, so that figures are uncertain: {', '.join(few)}.")
+            found.append(f"Figures are uncertain for tables with fewer than 30 anomalies: {', '.join(few)}.")
         return found
 
 
 def _bundled(name: str, bunch: Any) -> Table:
-    """A table of scikit-learn with the class that is taken for the anomaly."""
+    """Return a table of scikit-learn in which one class counts as anomalous."""
     anomaly = {"breast_cancer": 0, "wine": 2, "digits": 4}[name]
     columns = tuple(str(column) for column in bunch.feature_names)
     return Table(name, columns, np.asarray(bunch.data, float), np.asarray(bunch.target) == anomaly)
@@ -220,7 +231,7 @@ def _table(path: Path, label: str | None) -> Table:
     from tasks.applications.harness.tables import read_numbers
 
     if label is None and path.suffix != ".npz":
-        raise BasinError(f"{path}: name the column that marks anomalies with --label")
+        raise BasinError(f"{path}: the column that marks anomalies is not known; name it with --label")
     label = label or "y"
     rows = read_numbers(path, label, MARKS)
     x = rows.drop(columns=label)
@@ -231,23 +242,25 @@ def _table(path: Path, label: str | None) -> Table:
 
 def _require_normal(path: Path, normal: np.ndarray) -> None:
     if len(normal) < FEWEST:
-        raise BasinError(f"{path}: {len(normal)} normal rows; expected {FEWEST} or more")
+        raise BasinError(f"{path}: {len(normal)} normal rows; expected {FEWEST} or more, so add rows")
     if not np.ptp(normal, axis=0).any():
-        raise BasinError(f"{path}: all normal rows are alike; there is nothing to learn from")
+        raise BasinError(f"{path}: all normal rows are equal; expected rows that differ")
 
 
 def _divided(given: Given) -> Table:
-    """``--train`` and ``--test``: learned from the normal rows of the one, judged on the other."""
+    """Return one table of ``--train`` and ``--test``; its training part is the normal rows of ``--train``."""
     from tasks.applications.harness.tables import read_numbers
 
     if given.train is None or given.test is None:
-        raise BasinError("give both --train and --test, or --data alone")
+        raise BasinError("--train and --test need each other; give both, or --data alone")
     label = given.label or "y"
     test = read_numbers(given.test, label, MARKS)
     train = read_numbers(given.train, label, MARKS)
     if set(train) != set(test):
         odd = sorted(set(train.columns) ^ set(test.columns))
-        raise BasinError(f"{given.test}: columns differ from those of {given.train}: {', '.join(odd[:5])}")
+        raise BasinError(
+            f"{given.test}: columns differ from those of {given.train} ({', '.join(odd[:5])}); give the same"
+        )
     if not train[label].isin([0, 1]).all():
         raise BasinError(f"{given.train}: column {label}: expected 0 (normal) or 1 (anomaly) in every row")
     train = train[train[label] == 0]
@@ -282,14 +295,14 @@ def _energies(table: Table, trial: Trial) -> Picture:
         axes.set(xlabel="energy", ylabel="density of test rows")
         axes.legend()
         picture = png(figure)
-    caption = "Test rows by their energy; the last bar holds all that lies beyond."
+    caption = "Histogram of the energies of test rows. The last bar includes all higher energies."
     return Picture(
-        f"energies-{table.name}", f"{table.name}: energies of normal and other rows", caption, picture
+        f"energies-{table.name}", f"{table.name}: energies of normal and anomalous rows", caption, picture
     )
 
 
 def _features(table: Table, trial: Trial, energy: Any) -> Picture:
-    """Which columns raise the energy of the five rows that have most of it."""
+    """Draw which columns raise the energy of the five test rows of highest energy."""
     from tasks.reporting.maps import canvas, drawing, png
 
     top = np.argsort(-trial.answers["ebm"])[:5]
@@ -305,13 +318,13 @@ def _features(table: Table, trial: Trial, energy: Any) -> Picture:
         for i in range(5):
             for k, j in enumerate(columns):
                 axes.text(k, i, f"{table.x[rows[i], j]:.3g}", ha="center", va="center", fontsize=8)
-        figure.colorbar(image, ax=axes, label="energy that the value adds")
+        figure.colorbar(image, ax=axes, label="contribution to the energy")
         picture = png(figure)
     caption = (
-        "The five test rows of highest energy and the columns that raise it most: the value in the cell, the "
-        "energy that it adds over the normal median in its colour."
+        "The five test rows of highest energy and the columns that raise it most. A cell shows the value, "
+        "and its colour how much energy the value adds in comparison with the median of the normal rows."
     )
-    return Picture(f"features-{table.name}", f"{table.name}: what raises a high energy", caption, picture)
+    return Picture(f"features-{table.name}", f"{table.name}: columns that raise the energy", caption, picture)
 
 
 APPLICATION = Anomaly()

@@ -1,14 +1,16 @@
-"""The energy of rows of a table, learned from normal rows alone, and the classical detectors beside it.
+"""Energy of the rows of a table, fitted on normal rows only, and classical detectors for comparison.
 
-E(x) is a product of experts (Hinton, 2002): the mean of three energies of the same rows, each in standard
-deviations of itself over normal rows that it was not fitted on:
+E(x) is a product of experts (Hinton, 2002): the mean of three energies of a row. Each is standardised by its
+median and standard deviation over normal rows that it was not fitted on.
 
-- marginals: Σⱼ −log of the two-sided tail of xⱼ, what a base of independent columns says;
-- dependence: log(d + the Mahalanobis distance²), a heavy-tailed elliptical density with a shrunk covariance;
+- marginals: mean over columns of −log of the two-sided tail probability of xⱼ, a model of independent
+  columns;
+- dependence: log(d + squared Mahalanobis distance), a heavy-tailed elliptical density with a shrunk
+  covariance;
 - neighbours: log distance to the nearest normal rows, a nearest-neighbour density.
 
-Which experts, and that a network trained by noise contrast does not help them, was found on other tables:
-``docs/results/test-set-evaluations.md``.
+The experts were chosen on other tables, where a network trained by noise-contrastive estimation did not
+improve them: see ``docs/results/test-set-evaluations.md``.
 """
 
 from typing import Any
@@ -17,11 +19,11 @@ import numpy as np
 
 NEIGHBOURS = 5
 REACH = 30
-"""Standard deviations beyond which a value is as strange as it can be."""
+"""Standardised values are clipped to this many standard deviations."""
 
 
 class Experts:
-    """The three energies fitted on normal rows ``(n, d)``; columns that never vary are left out."""
+    """The three energies, fitted on normal rows ``(n, d)``. Constant columns are left out."""
 
     def __init__(self, normal: np.ndarray) -> None:
         from sklearn.covariance import LedoitWolf
@@ -37,7 +39,7 @@ class Experts:
         self.neighbours = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(normal) - 1)).fit(standard)
 
     def energies(self, x: np.ndarray) -> np.ndarray:
-        """``(n, 3)``: marginals, dependence, neighbours."""
+        """Return the energies of marginals, dependence and neighbours, ``(n, 3)``."""
         x = x[:, self.kept]
         standard, d = np.clip(self.scaler.transform(x), -REACH, REACH), x.shape[1]
         distance = self.neighbours.kneighbors(standard)[0].mean(1)
@@ -50,7 +52,7 @@ class Experts:
         )
 
     def _tails(self, x: np.ndarray) -> np.ndarray:
-        """−log of twice the smaller tail of each value among the normal rows, ``(n, d)``."""
+        """Return −log of the two-sided tail probability of each value among the normal rows, ``(n, d)``."""
         n = len(self.sorted)
         columns = []
         for column, seen in zip(x.T, self.sorted.T, strict=True):
@@ -61,7 +63,10 @@ class Experts:
 
 
 class TabularEnergy:
-    """The mean of :class:`Experts` in held-out standard deviations, fitted on normal rows ``(n, d)``."""
+    """Mean of the standardised energies of :class:`Experts`, fitted on normal rows ``(n, d)``.
+
+    Location and scale of the standardisation come from a third of the rows that is held out of a first fit.
+    """
 
     def __init__(self, normal: np.ndarray, seed: int) -> None:
         order = np.random.default_rng(seed).permutation(len(normal))
@@ -72,12 +77,12 @@ class TabularEnergy:
         self.experts = Experts(normal)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Energies ``(n,)`` of rows ``(n, d)``: about 0 for normal rows, high for others."""
+        """Return the energies ``(n,)`` of rows ``(n, d)``: about 0 for normal rows, high for unusual ones."""
         energy: np.ndarray = ((self.experts.energies(x) - self.centre) / self.spread).mean(1)
         return energy
 
     def contributions(self, x: np.ndarray) -> np.ndarray:
-        """``(n, d)``: what each value adds to the energy over the normal median in its place."""
+        """Return how much the energy falls if a value is replaced by the normal rows' median, ``(n, d)``."""
         usual, energy = np.median(self.normal, 0), self(x)
         found = np.empty(x.shape)
         for j in range(x.shape[1]):
@@ -88,14 +93,14 @@ class TabularEnergy:
 
 
 def held_out_energies(normal: np.ndarray, seed: int) -> np.ndarray:
-    """The energy of each third of the normal rows by the other two: what new normal rows may have."""
+    """Return energies of the normal rows by cross-fitting: each third is scored by a fit on the other two."""
     order = np.random.default_rng(seed).permutation(len(normal))
     thirds = [(np.delete(order, np.s_[k::3]), order[k::3]) for k in range(3)]
     return np.concatenate([TabularEnergy(normal[rest], seed)(normal[held]) for rest, held in thirds])
 
 
 def peers(normal: np.ndarray, seed: int) -> dict[str, Any]:
-    """Classical detectors fitted on the same rows, standardised: functions from rows to anomaly scores."""
+    """Fit classical detectors on the same rows; return functions from rows to anomaly scores."""
     from sklearn.ensemble import IsolationForest
     from sklearn.neighbors import NearestNeighbors
     from sklearn.preprocessing import StandardScaler

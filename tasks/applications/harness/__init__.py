@@ -1,1 +1,1 @@
-"""What every application shares: its interface, its stages, scores, report and files."""
+"""Parts shared by all applications: interface, stages, scores, report and files."""

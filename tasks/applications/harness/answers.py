@@ -1,4 +1,4 @@
-"""What the energy model says of each test example, for ``answers.csv``: one row an example."""
+"""Answers of the energy model for ``answers.csv``, one row per test example."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,16 +6,17 @@ import numpy as np
 import pandas as pd
 
 CHANCE = "probability "
-"""Begins the column of a class's probability; the class's name follows."""
+"""Prefix of the name of a column with the probability of a class."""
 MOST = 3
-"""Columns that are named for an example's energy."""
+"""Largest number of columns listed as raising an example's energy."""
 
 
 def averaged(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """One row an ``example``, in order of appearance; the frames hold it once a seed.
+    """Average the answers of all seeds into one row per ``example``, in order of appearance.
 
-    Numbers are means over the seeds that judged the example, whose count is ``seeds``; ``truth`` and words
-    are the first seed's. Of columns ``probability CLASS`` the largest mean names the ``prediction``.
+    Numbers are means over the seeds in which the example was tested; the column ``seeds`` counts these.
+    ``truth`` and texts are those of the first seed. If there are columns ``probability CLASS``, the class
+    with the largest mean is the ``prediction``.
     """
     rows = pd.concat(frames, ignore_index=True)
     by = rows.groupby("example", sort=False)
@@ -30,12 +31,15 @@ def averaged(frames: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def probabilities(answer: np.ndarray, classes: Iterable[object]) -> dict[str, np.ndarray]:
-    """``(n, classes)`` as columns ``probability CLASS``."""
+    """Return class probabilities ``(n, classes)`` as columns named ``probability CLASS``."""
     return {f"{CHANCE}{name}": answer[:, k] for k, name in enumerate(classes)}
 
 
 def raised_by(parts: np.ndarray, columns: Sequence[str]) -> list[str]:
-    """Of each row of ``parts`` ``(n, d)``, what each column adds to its energy, those that raise it most."""
+    """Describe, for each row, the columns that raise its energy most.
+
+    ``parts`` ``(n, d)`` are the contributions of the columns to the energy.
+    """
     words = []
     for row in parts:
         top = [j for j in np.argsort(-row)[:MOST] if row[j] > 0]

@@ -1,6 +1,6 @@
-"""Interface of an application, which learns an energy from examples. Each application is one folder.
+"""Interface of an application, which fits an energy to examples. Each application is one folder.
 
-A forecasting domain is a :class:`tasks.domains.domain.Domain`.
+Domains of time series have their own interface, :class:`tasks.domains.domain.Domain`.
 """
 
 from abc import ABC, abstractmethod
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from tasks.runtime.parallel import Progress
 
 STAGES = ("ingest", "validate", "audit", "train", "evaluate", "landscape", "report")
-"""Of an application, in order."""
+"""Stages of an application, in order."""
 
 
 @dataclass(frozen=True)
 class Given:
-    """What the command was given: files of the user's own, or none of them for those of the catalog."""
+    """Options of a run: the user's files, label and number of seeds. Without files the catalog's are used."""
 
     data: Path | None = None
     train: Path | None = None
@@ -47,7 +47,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure of the report: PNG bytes (``tasks.reporting.maps.png``), what it shows, how to read it."""
+    """Figure of the report: PNG bytes (see ``tasks.reporting.maps.png``) with title and caption."""
 
     name: str
     title: str
@@ -57,10 +57,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Scene:
-    """What the landscape is drawn of: examples ``(n, d)`` in the space that the energy sees, d ≥ 2.
+    """Content of the energy landscape: examples ``points`` ``(n, d)``, d ≥ 2, as inputs of the energy.
 
-    ``energy`` maps ``(m, d)`` to ``(m,)``; ``labels`` ``(n,)`` are words, one colour each; ``columns`` name
-    the d coordinates, for the axes.
+    ``energy`` maps ``(m, d)`` to ``(m,)``. ``labels`` ``(n,)`` are texts, each drawn in its own colour.
+    ``columns`` are the names of the d coordinates, used for the axes.
     """
 
     points: "np.ndarray"
@@ -71,100 +71,114 @@ class Scene:
 
 
 class Application(ABC):
-    """One module ``tasks/applications/NAME/application.py`` with an instance ``APPLICATION``.
+    """Base class of applications. ``tasks/applications/NAME/application.py`` has an instance ``APPLICATION``.
 
-    Import torch and scikit-learn inside the methods: a bad command line must not wait for them. The methods
-    are called about in the order in which they stand here, each once but ``fit``: once a seed.
+    Import torch and scikit-learn inside the methods, so that an error in the command line is reported without
+    waiting for these imports. The methods are called roughly in the order below, each once, except ``fit``,
+    which is called once per seed.
     """
 
     name: str
     title: str
     question: str
-    """What is asked and how it is judged, in a few plain sentences for the report."""
+    """The task and how it is evaluated, in a few plain sentences for the report."""
     own_title: str = ""
     own_question: str = ""
-    """Of files of the user's own; empty where title and question hold of any."""
+    """Title and question for a user's own files. If empty, ``title`` and ``question`` are used."""
     sources: tuple[str, ...]
-    """Entries of ``data/catalog.yaml``, of kind ``dataset``."""
+    """Names of entries of ``data/catalog.yaml``, of kind ``dataset``."""
     reference: str
-    """The peer that the headline compares with."""
+    """Name of the peer that the headline of the report compares with."""
 
     @abstractmethod
     def read(self, given: Given, sources: dict[str, Any]) -> Any:
-        """The examples with their split into training and test part, as the later methods want them.
+        """Read the examples and split them into training and test part.
 
-        ``sources`` maps each name of ``self.sources`` to a path or to what its loader returned; it is empty
-        where the user gave files. Raises ``BasinError`` for whatever cannot be learned from or judged.
+        The result is passed to the later methods as ``examples``. ``sources`` maps each name of
+        ``self.sources`` to a path or to the result of its loader; it is empty if the user gave files. Raises
+        ``BasinError`` for examples that cannot be used for training or evaluation.
         """
 
     @abstractmethod
     def table(self, examples: Any) -> "pd.DataFrame":
-        """One row an example: ``example`` (name), ``split`` (train or test), what suite and audit judge."""
+        """Return one row per example with ``example`` (name), ``split`` (train or test) and columns to check.
+
+        The expectation suite and the audit are applied to this table.
+        """
 
     @abstractmethod
     def spec(self, examples: Any) -> "Spec":
-        """What the columns of :meth:`table` are, for the audit."""
+        """Describe the columns of :meth:`table` for the audit."""
 
     @abstractmethod
     def fit(self, examples: Any, seed: int, progress: "Progress") -> Any:
-        """The energy model and every peer, learned from the training part with ``seed`` and nothing else."""
+        """Fit the energy model and every peer on the training part only, with the random seed ``seed``."""
 
     @abstractmethod
     def trials(self, examples: Any, fitted: list[Any]) -> "list[Trial]":
-        """The test part opened: what ``ebm`` and each peer answer, one trial a seed (and a group)."""
+        """Apply ``ebm`` and each peer to the test part; return one trial per seed and, if any, group."""
 
     @abstractmethod
     def answers(self, examples: Any, fitted: list[Any], trials: "list[Trial]") -> "list[pd.DataFrame]":
-        """What ``ebm`` says of each test example, once a seed: ``example`` and ``truth``, then what applies:
-        ``energy``, ``prediction``, ``probability CLASS`` (``tasks.applications.harness.answers``)."""
+        """Return the answers of ``ebm`` for each test example, one table per seed.
+
+        Columns are ``example`` and ``truth``, and where they apply ``energy``, ``prediction`` and
+        ``probability CLASS`` (see ``tasks.applications.harness.answers``).
+        """
 
     def outcomes(
         self, examples: Any, fitted: list[Any], trials: "list[Trial]"
     ) -> "tuple[pd.DataFrame, Spec] | None":
-        """Answers about persons, for the check of fairness: a table with label, prediction and groups."""
+        """Return a table with label, prediction and groups of persons for the fairness check, or None."""
         return None
 
     @abstractmethod
     def scene(self, examples: Any, fitted: list[Any]) -> Scene:
-        """What the landscape shows."""
+        """Return the content of the energy landscape."""
 
     def curves(self, fitted: list[Any]) -> dict[str, list[float]]:
-        """Training curves by name, for TensorBoard."""
+        """Return training curves by name, for TensorBoard."""
         return {}
 
     @abstractmethod
     def pictures(self, examples: Any, fitted: list[Any], trials: "list[Trial]") -> list[Picture]:
-        """What is judged, for the eye."""
+        """Return figures of test examples and results for the report."""
 
     @abstractmethod
     def model(self, fitted: list[Any]) -> "tuple[dict[str, Tensor], dict[str, Any]]":
-        """``model.safetensors`` and ``config.json`` of the energy model."""
+        """Return the content of ``model.safetensors`` and ``config.json`` of the energy model."""
 
     def signature(self, examples: Any, fitted: list[Any]) -> dict[str, Any] | None:
-        """What :meth:`score` must know beside :meth:`model` (columns, sizes, energies of training examples
-        that were held out), for ``config.json``; None where new examples cannot be scored."""
+        """Return what :meth:`score` needs in addition to :meth:`model`, for ``config.json``.
+
+        Examples are columns, sizes and the energies of held-out training examples. None means that the
+        application cannot score new examples.
+        """
         return None
 
     def score(self, stored: "Stored", path: Path) -> "Scored":
-        """What the stored model says of the examples in ``path``; raises ``BasinError`` for others than it
-        learned from. Only where there is a :meth:`signature`."""
+        """Apply the stored model to the examples in ``path``.
+
+        Only applications with a :meth:`signature` implement this. Raises ``BasinError`` for examples of
+        another kind than the training examples.
+        """
         raise NotImplementedError
 
     @abstractmethod
     def notes(self, examples: Any, scores: dict[str, Any]) -> list[str]:
-        """Plain sentences that a reader of the scores must know: limits of the data, where it falls short."""
+        """Return sentences that help to read the scores: limits of the data and weaknesses of the model."""
 
 
 APPLICATIONS = tuple(sorted(path.parent.name for path in Path(__file__).parents[1].glob("*/application.py")
                             if path.parent.name != "harness"))  # fmt: skip
-"""Every application there is a folder of."""
+"""Names of all applications, one for each folder with an ``application.py``."""
 
 
 def get_application(name: str) -> Application:
-    """Raise ``BasinError`` where there is no application of this name."""
+    """Return the application ``name``; raises ``BasinError`` if there is none."""
     if name not in APPLICATIONS:
         raise BasinError(
-            f"no application `{name}`; known: {', '.join(APPLICATIONS)}; a domain that forecasts a "
+            f"unknown application `{name}`; expected one of {', '.join(APPLICATIONS)}; a domain of time "
             f"series is run by `basin run --domain {name}`"
         )
     application: Application = import_module(f"tasks.applications.{name}.application").APPLICATION

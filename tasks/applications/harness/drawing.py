@@ -1,4 +1,4 @@
-"""A figure of bare squares, on which the applications draw pictures."""
+"""Grid of axes without frames, on which applications draw images."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def grid(rows: int, columns: int, side: float = 0.95, title: float = 0.3) -> tuple[Any, np.ndarray]:
-    """A figure of bare squares, ``(rows, columns)`` axes."""
+    """Return a figure and its axes ``(rows, columns)``, without frames; ``side`` and ``title`` in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""The energy of an application as contours over the plane on which its examples vary most."""
+"""Energy landscape of an application: contours over the first two principal components of the examples."""
 
 import io
 from pathlib import Path
@@ -10,15 +10,15 @@ from tasks.applications.harness.application import Scene
 from tasks.reporting.maps import canvas, drawing, paint, png
 
 SIDE = 90
-"""Points of the grid along each axis."""
+"""Number of grid points along each axis."""
 SHOWN = 1500
-"""Examples that are drawn."""
+"""Largest number of examples that are drawn."""
 
 
 def draw(scene: Scene) -> bytes:
-    """PNG: contours of the energy with the examples on top, blank where there are none nearby.
+    """Draw contours of the energy with the examples on top, as PNG. Areas without examples are blank.
 
-    A point of the plane stands for the example that has the mean of all other components.
+    At a point of the plane, all other principal components have their mean.
     """
     plane = PrincipalPlane.of(scene.points)
     where = plane.project(scene.points)
@@ -30,7 +30,7 @@ def draw(scene: Scene) -> bytes:
     energy = np.full(len(grid), np.nan)
     energy[near] = scene.energy(plane.lift(grid[near]))
     bottom, top = np.nanquantile(energy, [0, 0.98])
-    # a few places of very high energy would leave one colour for all the rest
+    # Without the bound, a few points of very high energy would leave a single colour for all others.
     energy = np.minimum(energy, top)
     with drawing:
         figure, axes = canvas()
@@ -53,7 +53,7 @@ def draw(scene: Scene) -> bytes:
 
 
 def log_to_tensorboard(folder: Path, picture: bytes, curves: dict[str, list[float]]) -> None:
-    """The map and the training curves as TensorBoard events in ``folder``."""
+    """Log the landscape and the training curves as TensorBoard events in ``folder``."""
     from matplotlib.image import imread
     from torch.utils.tensorboard import SummaryWriter
 

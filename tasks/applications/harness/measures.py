@@ -1,7 +1,8 @@
-"""Measures of a bootstrap: each takes all resamples at once, as weights of the rows.
+"""Measures of performance that are computed for all bootstrap resamples at once.
 
-``measure(truth, answer, weight)``: ``truth`` ``(n,)``, ``answer`` ``(n, …)``, ``weight`` ``(resamples, n)``,
-how often a row is drawn; the result is ``(resamples,)``, NaN where a resample has no row of one class.
+A measure is called as ``measure(truth, answer, weight)`` with ``truth`` ``(n,)``, ``answer`` ``(n, …)`` and
+``weight`` ``(resamples, n)``, the number of times that each row was drawn. The result has shape
+``(resamples,)``. It is NaN for a resample without rows of one of the classes.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure of merit by its key in ``scores.json``, in words, and which way is better."""
+    """Measure of performance: key in ``scores.json``, title, function, and whether higher is better."""
 
     name: str
     title: str
@@ -28,7 +29,10 @@ class Measure:
 
 
 def auroc(truth: Array, answer: Array, weight: Array) -> Array:
-    """P(a positive scores above a negative) + ½ P(they tie), truth 0 or 1. Hanley and McNeil (1982)."""
+    """P(a positive scores above a negative) + ½ P(tie), with truth 0 or 1.
+
+    Reference: Hanley and McNeil (1982), Radiology 143.
+    """
     positive, negative = _by_score(truth, answer, weight)
     below = negative.cumsum(1) - negative / 2
     with np.errstate(invalid="ignore"):
@@ -37,7 +41,10 @@ def auroc(truth: Array, answer: Array, weight: Array) -> Array:
 
 
 def average_precision(truth: Array, answer: Array, weight: Array) -> Array:
-    """Σₖ (Rₖ − Rₖ₋₁) Pₖ over falling thresholds, without interpolation, as scikit-learn states it."""
+    """Average precision Σₖ (Rₖ − Rₖ₋₁) Pₖ over falling thresholds, without interpolation.
+
+    R is recall and P is precision. The definition is that of scikit-learn.
+    """
     positive, negative = (part[:, ::-1] for part in _by_score(truth, answer, weight))
     hits, drawn = positive.cumsum(1), (positive + negative).cumsum(1)
     with np.errstate(invalid="ignore"):
@@ -47,7 +54,7 @@ def average_precision(truth: Array, answer: Array, weight: Array) -> Array:
 
 
 def _by_score(truth: Array, answer: Array, weight: Array) -> tuple[Array, Array]:
-    """Weight of positives and of negatives at each distinct score, rising: ``(resamples, scores)``."""
+    """Return the weight of positives and of negatives at each score, ascending, ``(resamples, scores)``."""
     order = np.argsort(answer, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(answer[order]) > 0])
     sorted_weight, label = weight[:, order].astype(float), truth[order].astype(bool)
@@ -58,13 +65,13 @@ def _by_score(truth: Array, answer: Array, weight: Array) -> tuple[Array, Array]
 
 
 def mean(truth: Array, answer: Array, weight: Array) -> Array:
-    """Mean of what is stated a row (NDCG of a user, CRPS of an outcome)."""
+    """Weighted mean of a figure that each row has, such as the NDCG of a user or the CRPS of an outcome."""
     found: Array = weight @ answer.astype(float) / weight.sum(1)
     return found
 
 
 def median(truth: Array, answer: Array, weight: Array) -> Array:
-    """Weighted median of what is stated a row."""
+    """Weighted median of a figure that each row has."""
     order = np.argsort(answer, kind="stable")
     cumulative = weight[:, order].cumsum(1)
     where = (cumulative >= cumulative[:, -1:] / 2).argmax(1)
@@ -78,7 +85,9 @@ def accuracy(truth: Array, answer: Array, weight: Array) -> Array:
 
 
 def calibration_error(truth: Array, answer: Array, weight: Array, bins: int = 15) -> Array:
-    """ECE = Σ_b share_b · |accuracy_b − confidence_b| over equal bins of the largest probability.
+    """Expected calibration error Σ_b share_b · |accuracy_b − confidence_b|.
+
+    The bins b are ``bins`` equal intervals of the largest class probability, which is the confidence.
 
     Reference: Guo et al. (2017), On calibration of modern neural networks, ICML.
     """

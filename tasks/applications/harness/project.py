@@ -1,8 +1,7 @@
-"""The project's own runs of its applications: below ``applications/``, versioned by DVC.
+"""Runs of applications as part of the project, in ``applications/``, versioned by DVC.
 
-That folder is a DVC project of its own, with its ``dvc.yaml`` and ``params.yaml``: the commands of the
-project around it (``dvc status``, ``dvc repro``, ``dvc pull``) neither run an application nor miss one that
-was never run.
+``applications/`` has its own ``dvc.yaml`` and ``params.yaml``. Therefore ``dvc status``, ``dvc repro`` and
+``dvc pull`` in the project folder neither run an application nor report one that was never run.
 """
 
 from pathlib import Path
@@ -23,14 +22,16 @@ FOLDER = "applications"
 
 
 class ApplicationParams(Strict):
-    seeds: int = Field(ge=1, description="fits of everything that is learned, of which scores are means")
+    """Section of one application in ``applications/params.yaml``."""
+
+    seeds: int = Field(ge=1, description="number of random seeds; every model is fitted once per seed")
 
 
 def project_run(name: str, root: Path) -> "Run":
-    """The run of ``applications/NAME`` below ``root``, on the data of the catalog.
+    """Return the run of an application on the data of the catalog, with results in ``applications/NAME``.
 
-    Raises ``BasinError`` in one line where there is no such application or ``applications/params.yaml`` does
-    not say how to run it.
+    Raises ``BasinError`` if there is no such application or if ``applications/params.yaml`` has no valid
+    section for it.
     """
     from tasks.applications.harness.run import Run
 
@@ -42,8 +43,9 @@ def project_run(name: str, root: Path) -> "Run":
 
 
 def load_application_params(root: Path, name: str) -> ApplicationParams:
+    """Read the section ``name`` of ``applications/params.yaml``; raises ``BasinError`` if it is not valid."""
     path = root / FOLDER / "params.yaml"
-    content = read_yaml(path, "run inside a Basin project, or give --out for a run of its own")
+    content = read_yaml(path, "run inside a Basin project, or give --out to write results elsewhere")
     if not isinstance(content, dict) or name not in content:
         raise BasinError(f"{path}: no section `{name}`; add one, such as `{name}: {{seeds: 5}}`")
     try:

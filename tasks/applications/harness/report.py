@@ -1,4 +1,4 @@
-"""The page of an application: scores, pictures of what is judged, landscape, audit, provenance."""
+"""HTML report of an application: scores, pictures, landscape, audit and provenance."""
 
 from base64 import b64encode
 from html import escape
@@ -19,15 +19,18 @@ def application_page(
     audit: dict[str, Any],
     provenance: list[dict[str, Any]],
 ) -> str:
-    """HTML of ``report.html``, one file that loads nothing; ``own`` where the examples are a user's own."""
+    """Return the HTML of ``report.html``, which loads no other file.
+
+    ``own`` is true if the examples are a user's own files.
+    """
     title = (own and application.own_title) or application.title
     question = (own and application.own_question) or application.question
     sections = [
-        Section("asked", "Question", "What was asked", paragraph(question, "big")),
-        Section("scores", "Scores", "The model beside its peers", _scores(scores)),
-        Section("seen", "Pictures", "What is judged", "".join(_figure(p) for p in pictures)),
-        Section("trust", "Trust", "Are the data fit to learn from?", _trust(validation, audit)),
-        Section("provenance", "Provenance", "Where the data are from", _provenance(provenance)),
+        Section("asked", "Question", "Question and evaluation", paragraph(question, "big")),
+        Section("scores", "Scores", "Scores of the model and its peers", _scores(scores)),
+        Section("seen", "Pictures", "Examples and results", "".join(_figure(p) for p in pictures)),
+        Section("trust", "Trust", "Checks of the data", _trust(validation, audit)),
+        Section("provenance", "Provenance", "Sources of the data", _provenance(provenance)),
     ]
     tiles = [(text(value), f"{scores['measures'][name]['title']} of the energy model")
              for name, value in list(scores["models"]["ebm"].items())[:4]]  # fmt: skip
@@ -42,8 +45,7 @@ def application_page(
 
 
 def headline(subject: str, reference: str, scores: dict[str, Any]) -> str:
-    """The first measure beside the reference peer, whether the difference is clear of chance, and who else
-    is ahead."""
+    """Return a sentence with the first measure, its comparison with the reference peer, and better peers."""
     name, value = next(iter(scores["models"]["ebm"].items()))
     title = scores["measures"][name]["title"]
     paired = scores["paired"].get(reference, {}).get(name)
@@ -61,9 +63,9 @@ def headline(subject: str, reference: str, scores: dict[str, Any]) -> str:
     }
     if ahead:
         names = ", ".join(
-            f"{peer} ({theirs[peer]}{', clearly' if clear else ''})" for peer, clear in ahead.items()
+            f"{peer} ({theirs[peer]}{', significantly' if clear else ''})" for peer, clear in ahead.items()
         )
-        said += f"; ahead of it: {names}"
+        said += f"; better: {names}"
     return said
 
 
@@ -72,7 +74,7 @@ def text(value: float) -> str:
 
 
 def _scores(scores: dict[str, Any]) -> str:
-    """A table of means with intervals, one of what the energy model gains, one a group."""
+    """Return tables of scores with intervals, of gains over each peer, and of scores by group."""
     measures = scores["measures"]
     titles = [f"{m['title']} {'↑' if m['better'] == 'higher' else '↓'}" for m in measures.values()]
     best = {
@@ -101,7 +103,7 @@ def _scores(scores: dict[str, Any]) -> str:
     seeds = f"mean over {counted(scores['seeds'], 'seed')} with 95 % interval"
     content = table(f"The test part, {seeds}", ["Model", *titles], rows)
     plain = [m["title"] for m in measures.values()]
-    content += table("What the energy model gains on each peer (positive: better)", ["Peer", *plain], gains)
+    content += table("Gain of the energy model over each peer (positive is better)", ["Peer", *plain], gains)
     if len(scores["groups"]) > 1:
         first = next(iter(measures))
         models = list(scores["models"])
@@ -125,7 +127,7 @@ def _trust(validation: dict[str, Any], audit: dict[str, Any]) -> str:
     found = validation["expectations"]
     applied = [check for check in audit["checks"] if check["status"] != "not applicable"]
     left = ", ".join(c["id"] for c in audit["checks"] if c["status"] == "not applicable") or "none"
-    words = f"{len(found)} of {len(found)} expectations about the table of examples are met."
+    words = f"The table of examples meets {len(found)} of {len(found)} expectations of its suite."
     return (
         paragraph(words)
         + table_of_checks(f"Audit: {audit['status']}", applied)
@@ -140,9 +142,9 @@ def _provenance(provenance: list[dict[str, Any]]) -> str:
             [
                 Cell(source["origin"], css="words"),
                 Cell(source["licence"], css="words"),
-                Cell(source["sha256"] or "the package's own", css="words code"),
+                Cell(source["sha256"] or "data of the installed package", css="words code"),
             ],
         )
         for source in provenance
     ]
-    return table("Sources", ["Source", "From", "Terms", "sha256"], rows, words=(1, 2, 3))
+    return table("Sources", ["Source", "Origin", "Licence", "sha256"], rows, words=(1, 2, 3))

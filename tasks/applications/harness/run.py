@@ -1,4 +1,4 @@
-"""The stages of an application, in order: ingest, validate, audit, train, evaluate, landscape, report."""
+"""Stages of an application in order: ingest, validate, audit, train, evaluate, landscape, report."""
 
 import os
 from collections.abc import Callable
@@ -24,23 +24,23 @@ from tasks.sources.catalog import find_dataset, load_catalog, sha256_of
 from tasks.sources.entries import DatasetSource
 
 Stages = Callable[[str, Callable[[Progress], Any]], None]
-"""``stages(name, run)`` calls ``run(progress)`` and shows it."""
+"""Function that runs a stage: ``stages(name, run)`` calls ``run(progress)`` and shows its progress."""
 
 RESULTS = (
     "provenance.json", "validation.json", "audit.json", "model", "scores.json", "answers.csv", "landscape",
     "report.html",
 )  # fmt: skip
-"""What a run leaves, the same to the byte each time."""
+"""Results of a run. They are reproducible to the byte."""
 DOCS, EVENTS = "data_docs", "tensorboard"
-"""And what tells of the clock."""
+"""Outputs of a run that contain times and therefore differ from run to run."""
 
 
 @dataclass
 class Run:
-    """What the stages hand on to each other; each may run again where it failed.
+    """State of a run, which the stages pass on in memory. A stage that failed may run again.
 
-    Results go to ``out``, byte for byte the same each time; what tells of the clock goes to ``data_docs`` and
-    to ``events``, TensorBoard's folder.
+    Results go to ``out`` and are reproducible to the byte. Outputs that contain times go to ``data_docs`` and
+    to ``events``, the folder of TensorBoard.
     """
 
     application: Application
@@ -62,17 +62,17 @@ class Run:
 
     @property
     def stages(self) -> dict[str, Callable[[Progress], None]]:
-        """The stages by name, in order."""
+        """Return the function of each stage by name, in order."""
         acts = (self.ingest, self.validate, self.check, self.train, self.evaluate, self.draw, self.report)
         return dict(zip(STAGES, acts, strict=True))
 
     def ingest(self, progress: Progress) -> None:
-        """The user's files, or those of the catalog; their sums go to ``provenance.json``."""
+        """Read the user's files or those of the catalog, and write their checksums to ``provenance.json``."""
         self.provenance, sources = [], {}
         if self.given.own:
             for path in self.given.files:
                 if not path.exists():
-                    raise BasinError(f"{path}: no such file or folder")
+                    raise BasinError(f"{path}: no such file or folder; check the path")
                 origin = {"name": path.name, "origin": "given on the command line", "licence": "not stated"}
                 self.provenance.append({**origin, "sha256": sha256_of(path)})
         else:
@@ -95,7 +95,7 @@ class Run:
         return found
 
     def validate(self, progress: Progress) -> None:
-        """The table of examples against the application's suite; stops where it does not hold."""
+        """Check the table of examples against the expectation suite; raises ``BasinError`` if it fails."""
         self.table = self.application.table(self.examples)
         suite = read_suite(ROOT / "data" / "expectations" / f"{self.application.name}.json")
         label = ", ".join(path.name for path in self.given.files) or self.application.name
@@ -104,13 +104,16 @@ class Run:
         self._write("validation.json", self.validation)
 
     def check(self, progress: Progress) -> None:
-        """The table of examples through the checks of labelled rows; a failure is shown, it stops nothing."""
+        """Run the audit of the table of examples. A failed check is reported but does not stop the run."""
         evidence = TableEvidence(self.table, self.application.spec(self.examples))
         self.audit = run_checks([c for c in CHECKS if c.id != "fairness"], evidence, progress)
         self._write("audit.json", self.audit)
 
     def train(self, progress: Progress) -> None:
-        """Seeds side by side on Ray; a single one here, with the same bits and its own progress."""
+        """Fit all models, several seeds in parallel on Ray, a single seed in this process; store the model.
+
+        Both ways give the same result to the bit. A single seed also shows its progress.
+        """
         from safetensors.torch import save_file
 
         if self.given.seeds == 1:
@@ -128,7 +131,7 @@ class Run:
             write_json(folder / "config.json", {"application": self.application.name, **config})
 
     def evaluate(self, progress: Progress) -> None:
-        """Every model on the test part, and where persons are judged the check of fairness."""
+        """Score all models on the test part and, if answers are about persons, run the fairness check."""
         self.trials = self.application.trials(self.examples, self.fitted)
         self.scores = judge(self.trials)
         self.scores["notes"] = self.application.notes(self.examples, self.scores)
@@ -148,6 +151,7 @@ class Run:
             self._write("audit.json", self.audit)
 
     def draw(self, progress: Progress) -> None:
+        """Draw the energy landscape and log it with the training curves for TensorBoard."""
         scene = self.application.scene(self.examples, self.fitted)
         self.landscape = draw(scene)
         with atomic_write(self.out / "landscape") as (folder,):
@@ -159,6 +163,7 @@ class Run:
         self.caption = scene.caption
 
     def report(self, progress: Progress) -> None:
+        """Write ``report.html``."""
         pictures = self.application.pictures(self.examples, self.fitted, self.trials)
         landscape = Picture("landscape", "The energy landscape", self.caption, self.landscape)
         html = application_page(
@@ -179,12 +184,12 @@ class Run:
 
 
 def run_application(name: str, given: Given, root: Path, out: Path, stages: Stages) -> Run:
-    """Run the application on the user's files or the catalog's and write its results below ``out``.
+    """Run an application on the user's files or those of the catalog and write its results into ``out``.
 
-    ``RESULTS`` and ``tensorboard/`` appear together when all is done, in place of those of an earlier run of
-    the same application; ``data_docs/`` before, as they show what stopped a run. Raises ``BasinError`` in one
-    line for whatever a user can mend, also where ``out`` holds other things of these names; nothing of
-    ``out`` is lost then.
+    ``RESULTS`` and ``tensorboard/`` are written at the end, all together, and replace those of an earlier run
+    of the same application. ``data_docs/`` is written earlier, because it shows why a run was stopped. Raises
+    ``BasinError`` for errors that a user can correct. This includes an ``out`` that holds other files of
+    these names, which are then left as they are.
     """
     if given.seeds < 1:
         raise BasinError(f"--seeds {given.seeds}: expected 1 or more")
@@ -202,19 +207,19 @@ def run_application(name: str, given: Given, root: Path, out: Path, stages: Stag
 
 
 def _require_free(out: Path, name: str) -> None:
-    """Raises ``BasinError`` where ``out`` holds what no run of ``name`` left and this one would replace."""
+    """Raise ``BasinError`` if ``out`` holds files of other origin that a run of ``name`` would replace."""
     taken = [result for result in (*RESULTS, EVENTS) if (out / result).exists()]
     docs = out / DOCS
-    if docs.exists() and not (docs / "index.html").is_file():  # these are there after a run that failed too
+    if docs.exists() and not (docs / "index.html").is_file():  # a failed run leaves Data Docs with an index
         taken.append(DOCS)
     if taken and not _is_of(out / "provenance.json", name):
         raise BasinError(
-            f"{out}: {taken[0]} is there, not of a run of {name}, and would be replaced; give a new folder"
+            f"{out}: {taken[0]} was not written by a run of {name} and would be replaced; give another --out"
         )
 
 
 def _is_of(provenance: Path, name: str) -> bool:
-    """Whether a run of ``name`` wrote it; a file of somebody else may hold anything."""
+    """Return whether a run of ``name`` wrote the file ``provenance``, which may have any content."""
     try:
         content = read_json(provenance)
     except BasinError:

@@ -1,4 +1,4 @@
-"""A stored model applied to new examples: ``basin score``."""
+"""``basin score``: apply a stored model to new examples."""
 
 from pathlib import Path
 
@@ -9,23 +9,23 @@ from tasks.runtime.files import atomic_write, read_json
 
 
 def score(model: Path, data: Path, out: Path) -> Scored:
-    """Apply the model in the folder ``model`` to the examples in ``data``; ``out`` gets ``answers.csv``.
+    """Apply the model in the folder ``model`` to the examples in ``data`` and write ``out/answers.csv``.
 
-    Raises ``BasinError`` in one line for a folder that holds no such model, and for examples that are not
-    like those it learned from.
+    Raises ``BasinError`` if the folder holds no model of an application, and for examples of another kind
+    than the training examples.
     """
     application, stored = load_model(model)
     if not data.exists():
-        raise BasinError(f"{data}: no such file or folder")
+        raise BasinError(f"{data}: no such file or folder; check --data")
     if (out / "provenance.json").exists():
-        raise BasinError(f"{out}: holds a run, whose answers would be replaced; give another --out")
+        raise BasinError(f"{out} holds the results of a run, which would be replaced; give another --out")
     try:
         found = application.score(stored, data)
     except (KeyError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise BasinError(
-            f"{model}: tensors and config.json do not fit this version ({reason}); run `basin run --domain "
-            f"{application.name}` again"
+            f"{model}: model.safetensors and config.json do not match this version of Basin ({reason}); run "
+            f"`basin run --domain {application.name}` again"
         ) from error
     targets = [out / "answers.csv", *(out / name for name in found.files)]
     with atomic_write(*targets) as (answers, *paths):
@@ -36,23 +36,30 @@ def score(model: Path, data: Path, out: Path) -> Scored:
 
 
 def load_model(folder: Path) -> tuple[Application, Stored]:
+    """Load a stored model; raises ``BasinError`` if the folder holds none that can score new examples."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     path = folder / "config.json"
     if not path.is_file():
-        raise BasinError(f"{folder}: no config.json; expected the model/ that `basin run --domain …` left")
+        raise BasinError(
+            f"{folder}: no config.json; give the folder model/ written by `basin run --domain …`"
+        )
     config = read_json(path)
     name = config.get("application") if isinstance(config, dict) else None
     if name is None:
         raise BasinError(
-            f"{path}: not of an application; a forecast's model goes to `basin forecast --model`"
+            f"{path}: not the model of an application; use `basin forecast --model` for a forecasting model"
         )
     application = get_application(name)
     if "signature" not in config:
-        raise BasinError(f"{folder}: a model of {name} cannot be applied to new examples")
+        raise BasinError(
+            f"{folder}: a model of {name} cannot score new examples; anomaly, images and mri can"
+        )
     try:
         tensors = load_file(folder / "model.safetensors")
     except (OSError, SafetensorError) as error:
-        raise BasinError(f"{folder / 'model.safetensors'}: not readable ({error}); run it again") from error
+        raise BasinError(
+            f"{folder / 'model.safetensors'}: not readable ({error}); run `basin run --domain {name}` again"
+        ) from error
     return application, Stored(tensors, config)

@@ -1,4 +1,4 @@
-"""A stored model of an application, and what it says of new examples."""
+"""Stored model of an application, and its answers for new examples."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stored:
-    """A folder ``model/``: tensors and ``config.json``, of which ``signature`` says what an example is."""
+    """Content of a folder ``model/``: tensors and ``config.json``, whose ``signature`` describes examples."""
 
     tensors: "dict[str, Tensor]"
     config: dict[str, Any]
@@ -23,23 +23,25 @@ class Stored:
         return found
 
     def part(self, prefix: str) -> "dict[str, Tensor]":
-        """The tensors whose names begin with ``prefix``, without it."""
+        """Return the tensors whose names begin with ``prefix``, with the prefix removed from their names."""
         return {k.removeprefix(prefix): t for k, t in self.tensors.items() if k.startswith(prefix)}
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One row an example in the order of the file, and files beside it by name."""
+    """Answers, one row per example in the order of the file, and the content of further files by name."""
 
     answers: pd.DataFrame
     files: dict[str, bytes] = field(default_factory=dict)
 
 
 def p_values(energy: np.ndarray, unseen: np.ndarray) -> np.ndarray:
-    """(1 + #{unseen ≥ E}) / (1 + n): small where few of the examples held out in training are as strange.
+    """Return the conformal p-values (1 + #{unseen ≥ E}) / (1 + n) of new examples, ``(m,)``.
 
-    ``energy`` ``(m,)`` of new examples, ``unseen`` ``(n,)`` of examples like those learned from that were
-    not. Reference: Bates et al. (2023), Testing for outliers with conformal p-values, Annals of Statistics.
+    ``energy`` ``(m,)`` has the energies E of the new examples and ``unseen`` ``(n,)`` those of training
+    examples that were held out of the fit. A small p-value marks an unusual example.
+
+    Reference: Bates et al. (2023), Testing for outliers with conformal p-values, Annals of Statistics.
     """
     below = np.searchsorted(np.sort(unseen), energy, "left")
     found: np.ndarray = (1 + len(unseen) - below) / (1 + len(unseen))

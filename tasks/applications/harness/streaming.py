@@ -1,4 +1,4 @@
-"""Contrastive divergence on a table that does not fit into memory: Parquet, a few row groups at a time."""
+"""Training of an energy on a Parquet file that does not fit into memory, read a few row groups at a time."""
 
 import copy
 from collections.abc import Iterator
@@ -11,26 +11,27 @@ from torch import Tensor
 from ebm_core.learning.objectives import Objective
 
 CHUNK = 65536
-"""Rows that are read at once."""
+"""Number of rows that are read at once."""
 
 
 def batches(path: Path, size: int, part: int = 0, parts: int = 1) -> Iterator[Tensor]:
-    """The rows of a Parquet file of float columns in batches ``(size, columns)``, in their order on disk.
+    """Yield the rows of a Parquet file of float columns in batches ``(size, columns)``, in file order.
 
-    Of ``parts`` readers, this one reads every row group whose number is ``part`` modulo ``parts``; the last
-    rows, which fill no batch, are left out. Rows must be in random order already.
+    If ``parts`` processes share the file, this one reads the row groups whose number is ``part`` modulo
+    ``parts``. The last rows, if they do not fill a batch, are left out. The rows of the file must be in
+    random order.
     """
     import pyarrow.parquet as pq
 
     file = pq.ParquetFile(path)
     rest = torch.empty(0, file.metadata.num_columns)
-    for group in range(part, file.num_row_groups, parts):  # asked for together, all would be read ahead
+    for group in range(part, file.num_row_groups, parts):  # one at a time, as pyarrow reads ahead
         for chunk in file.iter_batches(CHUNK, row_groups=[group], use_threads=False):
             table = torch.stack([torch.tensor(c.to_numpy(zero_copy_only=False)) for c in chunk.columns], 1)
             rows = torch.cat([rest, table.float()])
             whole = len(rows) - len(rows) % size
             yield from rows[:whole].view(-1, size, rows.shape[1])
-            rest = rows[whole:].clone()  # not a view, which would keep the chunk
+            rest = rows[whole:].clone()  # a view would keep the whole chunk in memory
 
 
 def fit_stream(
@@ -42,11 +43,11 @@ def fit_stream(
     generator: torch.Generator,
     steps: int | None = None,
 ) -> tuple[Any, int]:
-    """One pass of Adam over ``stream``, at most ``steps``: the trained copy of ``energy``, the rows seen.
+    """Train a copy of ``energy`` by Adam in one pass over ``stream``; return it and the number of rows used.
 
-    In a ``torch.distributed`` process group gradients are averaged over the workers at every step: each gives
-    a stream of its own and the same ``energy``, and ends with the same weights. Raises ``ValueError`` where
-    the stream is empty.
+    The pass ends after ``steps`` batches if ``steps`` is given. In a ``torch.distributed`` process group,
+    gradients are averaged over the workers at every step. Each worker passes its own stream and the same
+    ``energy``, and all end with the same weights. Raises ``ValueError`` if the stream is empty.
     """
     energy = copy.deepcopy(energy).train()
     weights = list(energy.parameters())
@@ -69,5 +70,5 @@ def fit_stream(
         if step == steps:
             break
     if not seen:
-        raise ValueError("stream: no batch in it; expected a file with more rows than one batch")
+        raise ValueError("stream: no batch; expected a file with at least one batch of rows")
     return energy.eval(), seen

@@ -1,4 +1,4 @@
-"""A user's table of examples: numbers from CSV, Parquet or ``.npz``, or one line that says what is wrong."""
+"""Reading of a user's table of numbers from CSV, Parquet or ``.npz``, with clear errors."""
 
 from pathlib import Path
 
@@ -11,11 +11,11 @@ from tasks.userdata.tables import load_rows
 
 
 def read_numbers(path: Path, label: str | None, marks: str | None = None) -> pd.DataFrame:
-    """All columns as floats, the rows in the order of the file; ``label``, if any, must be among them.
+    """Read a table with all columns as floats, in file order.
 
-    A ``.npz`` file holds ``X`` ``(n, d)`` and, for the label, ``y`` ``(n,)``. ``marks`` says what is expected
-    of a label that is no number. Raises ``BasinError`` for an
-    unreadable or empty file, an unknown label, and cells that are empty or no numbers, naming row and column.
+    ``label``, if given, must be one of the columns. A ``.npz`` file holds ``X`` ``(n, d)`` and, with a label,
+    ``y`` ``(n,)``. ``marks`` describes the expected labels, for the error message. Raises ``BasinError`` for
+    an unreadable or empty file, an unknown label column, and cells that are empty or not numbers.
     """
     frame = _npz(path, label) if path.suffix == ".npz" else load_rows(path, "CSV, Parquet or npz")
     if label is not None and label not in frame:
@@ -24,17 +24,17 @@ def read_numbers(path: Path, label: str | None, marks: str | None = None) -> pd.
     if frame.empty:
         raise BasinError(f"{path}: no rows; give a file with data")
     if label is not None and len(frame.columns) < 3:
-        raise BasinError(f"{path}: {len(frame.columns) - 1} column beside the label; expected 2 or more")
+        raise BasinError(f"{path}: {len(frame.columns) - 1} column besides the label; expected 2 or more")
     numbers = frame.apply(pd.to_numeric, errors="coerce").astype(float)
     for column in frame:
         bad = np.flatnonzero(~np.isfinite(numbers[column]))
         if len(bad):
-            remedy = "write categories as numbers (one column of 0 and 1 each), fill or drop empty cells"
+            remedy = "encode categories as columns of 0 and 1, and fill empty cells or drop their rows"
             if marks is not None and column == label:
                 remedy = f"expected {marks}"
             raise BasinError(
-                f"{path}: column {column}, row {bad[0] + 1}: {frame[column].iloc[bad[0]]!r} is no number "
-                f"({counted(len(bad), 'such row')}); {remedy}"
+                f"{path}: column {column}, row {bad[0] + 1}: {frame[column].iloc[bad[0]]!r} is not a finite "
+                f"number ({counted(len(bad), 'such row')}); {remedy}"
             )
     return numbers.rename(columns=str)
 

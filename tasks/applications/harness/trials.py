@@ -1,4 +1,4 @@
-"""What models answered about a test part, and the scores of that: means over seeds, a paired bootstrap."""
+"""Answers of models on a test part, and their scores: means over seeds with a paired bootstrap."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,12 +14,13 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Trial:
-    """One test part answered with one seed.
+    """Answers of all models on one test part with one seed.
 
-    ``truth`` ``(n,)``; ``answers`` maps ``ebm`` and each peer to ``(n, …)``, whatever the ``measures`` take;
-    a peer that cannot answer is left out. ``unit`` ``(n,)`` names what the bootstrap draws again (a row, a
-    user, a patient; default: the row's position, so that rows of all seeds must agree). A ``group`` (a table
-    of many, a held-out speaker) is scored by itself, and groups count alike in the mean.
+    ``truth`` has shape ``(n,)``. ``answers`` maps ``ebm`` and each peer to an array ``(n, …)`` as the
+    ``measures`` expect it; a peer that has no such answer is left out. ``unit`` ``(n,)`` identifies what the
+    bootstrap resamples, such as a row, a user or a patient. By default it is the position of the row, which
+    requires the same rows for all seeds. Each ``group``, such as one of several tables or a held-out speaker,
+    is scored separately, and all groups have the same weight in the mean.
     """
 
     measures: tuple[Measure, ...]
@@ -36,7 +37,7 @@ class Trial:
 
 @dataclass
 class _Found:
-    """Of one model and measure: the value of each group, and of each group's resamples ``(resamples,)``."""
+    """Value of one model and measure for each group, and its bootstrap resamples ``(resamples,)``."""
 
     value: dict[str, float] = field(default_factory=dict)
     resampled: dict[str, np.ndarray] = field(default_factory=dict)
@@ -49,12 +50,12 @@ class _Found:
 
 
 def judge(trials: list[Trial], resamples: int = RESAMPLES) -> dict[str, Any]:
-    """``scores.json``: every measure of every model, and what ``ebm`` gains on each peer.
+    """Return the content of ``scores.json``: measures of every model, and the gain of ``ebm`` over peers.
 
-    ``models[MODEL][MEASURE]`` is the mean over groups of the mean over seeds, ``intervals`` the 95 %
-    interval, ``groups`` the means of each group, ``paired[PEER][MEASURE]`` the gain of ``ebm`` (+ is better,
-    whichever way the measure runs) with its interval and two-sided bootstrap p. Units and seeds are drawn
-    again together for all models, with a fixed seed. Raises ``BasinError`` where a measure is not a number.
+    ``models[MODEL][MEASURE]`` is the mean over groups of the mean over seeds, ``intervals`` has the 95 %
+    intervals and ``groups`` the means of each group. ``paired[PEER][MEASURE]`` is the gain of ``ebm`` with
+    interval and two-sided bootstrap p-value; a positive gain is always better. Units and seeds are resampled
+    jointly for all models, with a fixed random seed. Raises ``BasinError`` if a measure is not finite.
 
     Reference: Efron and Tibshirani (1993), An introduction to the bootstrap.
     """
@@ -99,14 +100,16 @@ def _judge_group(
     found: dict[tuple[str, str], _Found],
 ) -> None:
     units = np.unique(np.concatenate([t.units for t in trials]))
-    # The same draw for every measure and model of the group.
+    # All measures and models of the group use the same resamples, so that differences are paired.
     rng = np.random.default_rng(0)
     drawn = rng.multinomial(len(units), np.full(len(units), 1 / len(units)), size=resamples)
     seeds = rng.integers(len(trials), size=(resamples, len(trials)))
     for model in dict.fromkeys(m for t in trials for m in t.answers):
         answered = [t for t in trials if model in t.answers]
         if len(answered) < len(trials):
-            raise BasinError(f"{model} answered {len(answered)} of {len(trials)} seeds of {group}")
+            raise BasinError(
+                f"{model} has answers for {len(answered)} of {len(trials)} seeds of {group}; expected all"
+            )
         points, draws = [], []
         for trial in answered:
             answer = trial.answers[model]

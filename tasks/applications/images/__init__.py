@@ -1,1 +1,1 @@
-"""Digits: classify by energy, refuse what is no digit."""
+"""Classification of images by energy, and refusal of images that belong to no class."""

@@ -1,4 +1,4 @@
-"""Images: classify a digit by the energy of each class, and refuse by one energy what is not a digit."""
+"""Images: classify digits by the energy of each class, and refuse images of high energy as no digits."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 FOLDS = 5
 FEWEST = 20
-"""Pictures of a class; fewer cannot be divided into folds and calibrated."""
+"""Smallest number of training pictures per class, needed for division into folds and calibration."""
 LARGEST = 32
-"""Pixels a side. The class densities hold a covariance of every training picture."""
+"""Largest width and height in pixels; the class densities store a covariance for every training picture."""
 SAMPLES = 6
 STEPS, STEP_SIZE = 100, 2e-4
-"""Of the Langevin chains that samples go through; the step is a twentieth of the window's variance."""
+"""Number and size of Langevin steps per sample. The size is a twentieth of the Parzen window's variance."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Pictures with classes 0, 1, … and the folds they are judged in: pairs of training and test rows."""
+    """Pictures, their class numbers ``label``, and ``folds`` as pairs of training and test rows."""
 
     pictures: Pictures
     label: np.ndarray
@@ -53,17 +53,19 @@ class Images(Application):
     title = "Handwritten digits"
     question = (
         "Which digit is it, with what probability, and is it a digit at all? One joint energy of picture and "
-        "class answers: the class by the energy of each, refusal by the energy of the picture. Five folds: "
-        "every picture is judged once by models that have not seen it. What is no digit (pixels shuffled, "
-        "ink inverted, transposed, half of two digits) is made of test pictures and appears nowhere else."
+        "class answers both: the energies of the classes give their probabilities, and a picture of high "
+        "energy is refused. In five-fold cross-validation every picture is tested once, by models that were "
+        "fitted without it. Pictures of no digit are made from test pictures only: pixels shuffled, ink "
+        "inverted, transposed, or the mean of two digits. They are used for nothing else."
     )
     own_title = "Pictures by class"
     own_question = (
-        "Of which class is a picture, with what probability, and is it of any of them? One joint energy of "
-        "picture and class answers: the class by the energy of each, refusal by the energy of the picture. A "
-        "single file is judged in five folds, every picture once by models that have not seen it; where a "
-        "test file was given, its pictures are judged. What is of no class (pixels shuffled, ink inverted, "
-        "transposed, half of two pictures) is made of test pictures and appears nowhere else."
+        "To which class does a picture belong, with what probability, and does it belong to any? One joint "
+        "energy of picture and class answers both: the energies of the classes give their probabilities, and "
+        "a picture of high energy is refused. A single file is tested in five-fold cross-validation, every "
+        "picture once by models that were fitted without it. A test file is tested as given. Pictures of no "
+        "class are made from test pictures only: pixels shuffled, ink inverted, transposed, or the mean of "
+        "two pictures. They are used for nothing else."
     )
     sources = ("digits",)
     reference = "cnn"
@@ -77,16 +79,20 @@ class Images(Application):
         if given.data is not None:
             return self._folded(read_pictures(given.data), str(given.data))
         if given.train is None or given.test is None:
-            raise BasinError("images: give --data, or both --train and --test")
+            raise BasinError("images: no complete set of files; give --data, or both --train and --test")
         train, test = read_pictures(given.train), read_pictures(given.test)
         if train.values.shape[1:] != test.values.shape[1:]:
             shapes = f"{train.values.shape[1:]} and {test.values.shape[1:]}"
-            raise BasinError(f"{given.test}: pictures of --train and --test differ in size: {shapes}")
+            raise BasinError(
+                f"{given.test}: pictures of --train and --test differ in size ({shapes}); resize them"
+            )
         known, asked = _labels(train, str(given.train)), _labels(test, str(given.test))
         _require(train, known, str(given.train))
         unknown = sorted(set(asked) - set(known))
         if unknown:
-            raise BasinError(f"{given.test}: class {unknown[0]} is not in --train; it must be learned first")
+            raise BasinError(
+                f"{given.test}: class {unknown[0]} does not occur in --train; add training pictures of it"
+            )
         values = np.concatenate([train.values, test.values])
         rows = np.arange(len(values))
         fold = (rows[: len(train)], rows[len(train) :])
@@ -204,7 +210,8 @@ class Images(Application):
             of,
             np.array(examples.classes)[examples.label[test]],
             tuple(f"pixel {i},{j}" for i in range(height) for j in range(width)),
-            "E(x) in nats over the plane of largest variance; the pictures are those of the first test fold.",
+            "E(x) in nats over the first two principal components of the pictures, with those of the first "
+            "test fold.",
         )
 
     def pictures(self, examples: Examples, fitted: list[Any], trials: "list[Trial]") -> list[Picture]:
@@ -254,7 +261,8 @@ class Images(Application):
         if pictures.values.shape[1:] != size:
             height, width = pictures.values.shape[1:]
             raise BasinError(
-                f"{path}: pictures of {width} × {height} pixels; the model learned from {size[1]} × {size[0]}"
+                f"{path}: pictures of {width} × {height} pixels; the model expects {size[1]} × {size[0]}, so "
+                "resize them"
             )
         energy = restored(stored.tensors, stored.config, size)
         x = torch.as_tensor(pictures.values.reshape(len(pictures), -1))
@@ -277,21 +285,21 @@ class Images(Application):
         peers = {m: of["accuracy"] for m, of in scores["models"].items() if m != "ebm" and "accuracy" in of}
         best = [m for m, accuracy in peers.items() if accuracy == max(peers.values())]
         said = [
-            f"{len(examples.label)} pictures of {len(examples.classes)} classes, folds: "
-            f"{len(examples.folds)}. The corruptions are made of test pictures alone and were used for no "
-            "choice.",
-            f"Accuracy of the energy {ours['accuracy']:.4f}, of the best of its peers ({', '.join(best)}) "
-            f"{max(peers.values()):.4f}.",
-            "Whose hand or camera made a picture is not known here: the same one can be on both sides of a "
-            "split, and new ones can be harder.",
-            "The model stored is that of the first seed and fold.",
+            f"{len(examples.label)} pictures of {len(examples.classes)} classes, number of folds: "
+            f"{len(examples.folds)}. The corruptions are made from test pictures only, and no choice was "
+            "made on them.",
+            f"The accuracy of the energy is {ours['accuracy']:.4f}, that of its best peers "
+            f"({', '.join(best)}) {max(peers.values()):.4f}.",
+            "The writer or camera of a picture is not known. The same one can occur in training and test "
+            "part, and pictures of new ones can be harder.",
+            "The stored model is that of the first seed and the first fold.",
         ]
         missed = [f"{k} {ours[k]:.3f}" for k in ours if k.startswith("auroc_") and ours[k] < 0.9]
-        return said + ([f"Not refused reliably: {', '.join(missed)}."] if missed else [])
+        return said + ([f"AUROC below .9 for refusing: {', '.join(missed)}."] if missed else [])
 
 
 def _answers(energy: Any, peers: Any, x: np.ndarray, kind: str) -> dict[str, np.ndarray]:
-    """Of ``ebm`` and every peer: probabilities (``classify``) or energies (``energies``)."""
+    """Return class probabilities (``classify``) or energies (``energies``) of ``ebm`` and every peer."""
     import torch
 
     with torch.no_grad():
@@ -303,21 +311,22 @@ def _answers(energy: Any, peers: Any, x: np.ndarray, kind: str) -> dict[str, np.
 def _labels(pictures: Pictures, label: str) -> np.ndarray:
     if pictures.labels is None:
         raise BasinError(
-            f"{label}: pictures without a class; give y in the .npz, or a folder of PNG for each class"
+            f"{label}: pictures without a class; give y in the .npz file, or a subfolder per class"
         )
     return pictures.labels.astype(str)
 
 
 def _require(pictures: Pictures, labels: np.ndarray, label: str) -> None:
-    """Raise ``BasinError`` for training pictures that are too large, too few or of one class."""
+    """Raise ``BasinError`` if training pictures are too large, too few or all of one class."""
     height, width = pictures.values.shape[1:]
     if max(height, width) > LARGEST:
         raise BasinError(
-            f"{label}: pictures of {width} × {height} pixels; expected at most {LARGEST} a side: shrink them"
+            f"{label}: pictures of {width} × {height} pixels; expected at most {LARGEST} × {LARGEST}, so "
+            "resize them"
         )
     classes, counts = np.unique(labels, return_counts=True)
     if len(classes) < 2:
-        raise BasinError(f"{label}: only one class, {classes[0]}; expected two or more to tell apart")
+        raise BasinError(f"{label}: only one class, {classes[0]}; expected two or more")
     if counts.min() < FEWEST:
         rarest = classes[counts.argmin()]
         raise BasinError(

@@ -1,21 +1,24 @@
-"""What is not a digit, for the test part alone: no training, selection or calibration may import this."""
+"""Corrupted pictures that are no digits, for the test part only.
+
+No code for training, selection or calibration may import this module.
+"""
 
 import numpy as np
 
 
 def shuffled(pictures: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The pixels of each picture ``(n, height, width)`` in an order of its own."""
+    """Permute the pixels of each picture ``(n, height, width)`` at random."""
     flat = pictures.reshape(len(pictures), -1)
     return rng.permuted(flat, axis=1).reshape(pictures.shape)
 
 
 def inverted(pictures: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Ink for paper and paper for ink."""
+    """Exchange dark and bright."""
     return 1 - pictures
 
 
 def transposed(pictures: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Mirrored at the diagonal; oblong pictures are turned back to their size by nearest pixels."""
+    """Mirror at the diagonal; pictures that are not square are resized to their shape by nearest pixels."""
     turned = pictures.transpose(0, 2, 1)
     height, width = pictures.shape[1:]
     rows = np.arange(height) * width // height
@@ -24,7 +27,7 @@ def transposed(pictures: np.ndarray, labels: np.ndarray, rng: np.random.Generato
 
 
 def blended(pictures: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Half of each picture and half of one of another class, drawn from the same pictures."""
+    """Average each picture with a random one of another class."""
     partner = [rng.choice(np.flatnonzero(labels != label)) for label in labels]
     return (pictures + pictures[partner]) / 2
 

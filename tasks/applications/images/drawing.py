@@ -1,4 +1,4 @@
-"""Pictures of the application to digits: judged pictures with their energies, and samples."""
+"""Figures of the application `images`: test pictures with their energies, and samples of the model."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tasks.reporting.maps import png
 
 
 def draw_judged(energy: JointEnergy, examples: Any, test: np.ndarray) -> Picture:
-    """The test pictures of lowest and of highest energy, with what they were taken for."""
+    """Draw the test pictures of lowest and of highest energy with their predicted class."""
     values, label, classes = examples.pictures.values, examples.label, examples.classes
     x = torch.as_tensor(examples.flat[test])
     with torch.no_grad():
@@ -29,8 +29,9 @@ def draw_judged(energy: JointEnergy, examples: Any, test: np.ndarray) -> Picture
         words = f"{found[i]:.0f} nats\n{classes[taken]}: {probable[i, taken]:.2f}"
         each.set_title(words, fontsize=7, color="#1c2321" if right else "#b3261e")
     caption = (
-        "Above the ten of lowest energy E(x), below the ten of highest: what the model would refuse first. "
-        "Below the energy the class and its probability, red where it is wrong."
+        "Upper row: the ten test pictures of lowest energy E(x). Lower row: the ten of highest energy, which "
+        "the model would refuse first. Above each picture are its energy and its predicted class with the "
+        "probability, in red if the class is wrong."
     )
     return Picture("judged", "Test pictures with their energies", caption, png(figure))
 
@@ -38,7 +39,7 @@ def draw_judged(energy: JointEnergy, examples: Any, test: np.ndarray) -> Picture
 def draw_samples(
     energy: JointEnergy, size: tuple[int, int], classes: tuple[str, ...], rows: int, steps: int, step: float
 ) -> Picture:
-    """Langevin samples of exp(−E), started at samples of each class's density."""
+    """Draw Langevin samples of exp(−E), started at samples of each class's density."""
     generator = torch.Generator().manual_seed(0)
     shown = min(len(classes), 10)
     figure, axes = grid(rows, shown, title=0.0)
@@ -47,14 +48,14 @@ def draw_samples(
         for i, picture in enumerate(langevin(energy, start, steps, step, generator)):
             axes[i, c].imshow(picture.view(size), cmap="Greys", vmin=0, vmax=1)
     caption = (
-        f"Drawn from the energy, not copied: {steps} Langevin steps on E from a sample of each class's "
-        "density, one column a class."
+        f"Samples of the model after {steps} Langevin steps on E, started at a sample of the class's "
+        "density. Each column is a class."
     )
     return Picture("samples", "Samples of the model", caption, png(figure))
 
 
 def draw_scored(values: np.ndarray, answers: Any) -> bytes:
-    """New pictures of lowest energy above, of highest below, with what they were taken for."""
+    """Draw the new pictures of lowest (above) and highest energy (below) with predicted class and p-value."""
     order, columns = np.argsort(answers["energy"].to_numpy()), 10
     figure, axes = grid(2, columns)
     for row, shown in zip(axes, (order[:columns], order[::-1][:columns]), strict=True):

@@ -1,12 +1,12 @@
-"""The joint energy of pictures and classes: class densities, tilted by a convolutional network.
+"""Joint energy of pictures and classes: class densities, tilted by a convolutional network.
 
     p(x, c) ∝ q(x) · exp(f_c(x)),   E(x, c) = −log q(x) − f_c(x),   E(x) = −log q(x) − log Σ_c exp f_c(x)
 
-q is a manifold Parzen density; f is learned by what JEM trades off, p(c | x) and p(x): cross-entropy, and
-noise-contrastive estimation against samples of q, for which no Markov chain is needed. Calibrated on pictures
-that f has not seen, p(c | x) moves E(x, c) and leaves E(x) as it is.
+q is a manifold Parzen density. As in JEM, f is fitted to both p(c | x) and p(x): to the first by
+cross-entropy, to the second by noise-contrastive estimation against samples of q, which needs no Markov
+chain. p(c | x) is calibrated on pictures that f was not fitted on. The calibration does not change E(x).
 
-Reference: Grathwohl et al. (2020), Your classifier is secretly an energy based model, ICLR; Gutmann and
+References: Grathwohl et al. (2020), Your classifier is secretly an energy based model, ICLR; Gutmann and
 Hyvärinen (2010), Noise-contrastive estimation, AISTATS.
 """
 
@@ -23,22 +23,25 @@ from torch.nn import functional
 from ebm_core.energies.networks import initialise
 from ebm_core.energies.parzen import ManifoldParzen
 
-# Chosen on five inner folds of the training part of one fold: by likelihood of held-out pictures (the window)
-# and by their accuracy (the rest).
+# Chosen by cross-validation within the training part of one fold: the window by the likelihood of held-out
+# pictures, all others by their accuracy.
 WINDOW: dict[str, Any] = {"neighbours": 30, "rank": 20, "noise": 1 / 256, "spread": 0.7}
 LEVEL = 1 / 16
-"""Width of the uniform noise that makes pixels continuous, as a density needs them."""
+"""Width of the uniform noise that is added to pixels, because a density needs continuous values."""
 PARTS = 3
-"""Networks, each calibrated on the part of the training pictures that it has not seen."""
+"""Number of networks. Each is calibrated on the training pictures that it was not fitted on."""
 EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 25, 64, 3e-3, 1e-2
 WARP = 0.1
-"""Standard deviation of the shift (half widths) of a training picture; of turn and stretch, 0.7 of it."""
+"""Standard deviation of the random shift of a training picture, as a share of half its width.
+
+The entries of its random linear map have 0.7 times this standard deviation.
+"""
 GENERATIVE = 0.3
-"""Weight of p(x) beside p(c | x)."""
+"""Weight of the loss of p(x) relative to that of p(c | x)."""
 
 
 def network(height: int, width: int, classes: int, generator: torch.Generator) -> nn.Module:
-    """Pictures ``(B, height · width)`` in [0, 1] to ``(B, classes)``."""
+    """Return a network from pictures ``(B, height · width)`` in [−1, 1] to logits ``(B, classes)``."""
     wide = ((height + 1) // 2) * ((width + 1) // 2)
     module = nn.Sequential(
         nn.Unflatten(1, (1, height, width)),
@@ -52,7 +55,7 @@ def network(height: int, width: int, classes: int, generator: torch.Generator) -
 
 
 def warped(x: Tensor, height: int, width: int, generator: torch.Generator) -> Tensor:
-    """A small random affine map of each picture ``(B, height · width)``: its class stays."""
+    """Apply a small random affine map to each picture ``(B, height · width)``, as augmentation."""
     count = len(x)
     linear = torch.eye(2) + 0.7 * WARP * torch.randn(count, 2, 2, generator=generator)
     move = WARP * torch.randn(count, 2, 1, generator=generator)
@@ -64,13 +67,14 @@ def warped(x: Tensor, height: int, width: int, generator: torch.Generator) -> Te
 
 
 def continuous(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Add uniform noise of width ``LEVEL`` to the pixels."""
     return x + LEVEL * (torch.rand(x.shape, generator=generator) - 0.5)
 
 
 def fit_network(
     x: Tensor, label: Tensor, size: tuple[int, int], base: ManifoldParzen | None, generator: torch.Generator
 ) -> nn.Module:
-    """f by cross-entropy, and where there is a ``base`` by noise-contrastive estimation against it too."""
+    """Fit f by cross-entropy and, if ``base`` is given, also by noise-contrastive estimation against it."""
     classes, count = int(label.max()) + 1, len(x)
     module = network(*size, classes, generator)
     optimiser = torch.optim.AdamW(module.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
@@ -96,9 +100,9 @@ def fit_network(
 
 @dataclass(frozen=True)
 class JointEnergy:
-    """The fitted energy: ``base`` q, networks f whose mean tilts it, and what calibrates p(c | x).
+    """Fitted joint energy: the base q, the networks whose mean f tilts it, and two calibration weights.
 
-    p(c | x) = softmax over c of ``sharpness`` · f_c(x) + ``evidence`` · log q(x | c).
+    p(c | x) is the softmax over c of ``sharpness`` · f_c(x) + ``evidence`` · log q(x | c).
     """
 
     base: ManifoldParzen
@@ -122,7 +126,7 @@ class JointEnergy:
 
 
 def fit_joint_energy(x: Tensor, label: Tensor, size: tuple[int, int], seed: int) -> JointEnergy:
-    """Fit on pictures ``(n, height · width)`` in [0, 1] with classes ``(n,)`` 0, 1, …"""
+    """Fit the joint energy on pictures ``(n, height · width)`` in [0, 1] with classes ``(n,)`` 0, 1, …"""
     generator = torch.Generator().manual_seed(seed)
     networks, logits, evidence, truth = [], [], [], []
     parts = StratifiedKFold(PARTS, shuffle=True, random_state=seed)
@@ -139,7 +143,9 @@ def fit_joint_energy(x: Tensor, label: Tensor, size: tuple[int, int], seed: int)
 
 
 def calibrate(logits: Tensor, evidence: Tensor, truth: Tensor) -> tuple[float, float]:
-    """(a, b) ≥ 0 of least mean −log softmax(a · logits + b · evidence)[truth]: ``(n, C)`` twice, ``(n,)``.
+    """Return (a, b) ≥ 0 that minimise the mean of −log softmax(a · logits + b · evidence)[truth].
+
+    ``logits`` and ``evidence`` have shape ``(n, classes)``, ``truth`` has shape ``(n,)``.
 
     Reference: Guo et al. (2017), On calibration of modern neural networks, ICML.
     """
@@ -157,7 +163,7 @@ def calibrate(logits: Tensor, evidence: Tensor, truth: Tensor) -> tuple[float, f
 
 
 def held_out_energies(energy: JointEnergy, x: Tensor, label: Tensor, seed: int) -> Tensor:
-    """E of each training picture ``(n,)`` by the parts of ``energy`` that have not seen it."""
+    """Return E of each training picture ``(n,)`` from the network and density fitted without it."""
     found = torch.empty(len(x))
     parts = StratifiedKFold(PARTS, shuffle=True, random_state=seed).split(x.numpy(), label.numpy())
     for (fitted, held_out), module in zip(parts, energy.networks, strict=True):
@@ -168,7 +174,7 @@ def held_out_energies(energy: JointEnergy, x: Tensor, label: Tensor, seed: int) 
 
 
 def restored(tensors: dict[str, Tensor], numbers: dict[str, float], size: tuple[int, int]) -> JointEnergy:
-    """The energy from tensors ``base.NAME`` and ``networkK.NAME`` and its numbers by name."""
+    """Restore the energy from tensors ``base.NAME`` and ``networkK.NAME`` and its scalars by name."""
     base = ManifoldParzen.restored(
         {k.removeprefix("base."): t for k, t in tensors.items() if k.startswith("base.")}, numbers["noise"]
     )

@@ -1,4 +1,4 @@
-"""Peers of the joint energy: a support vector machine, nearest neighbours, an ordinary classifier."""
+"""Peers of the joint energy: support vector machine, nearest neighbours and convolutional classifier."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,8 @@ NEIGHBOURS = 3
 
 @dataclass(frozen=True)
 class Peers:
+    """Fitted peers: support vector machine, nearest neighbours and convolutional network."""
+
     svm: Any
     knn: Any
     cnn: nn.Module
@@ -28,15 +30,15 @@ class Peers:
         return {"svm": self.svm.predict_proba(x), "cnn": cnn, "knn": self.knn.predict_proba(x)}
 
     def energies(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        """The classifier's −log Σ_c exp f_c(x), and the mean distance to the nearest pictures: ``(n,)``."""
+        """Return −log Σ_c exp f_c(x) of the network and the mean distance to the neighbours, ``(n,)``."""
         with torch.no_grad():
             cnn = -self.cnn(2 * torch.as_tensor(x) - 1).logsumexp(1).numpy()
         return {"cnn": cnn, "knn": self.knn.kneighbors(x)[0].mean(1)}
 
 
 def fit_peers(x: np.ndarray, label: np.ndarray, size: tuple[int, int], seed: int) -> Peers:
-    """The network is that of the energy, with the same warps, batches and steps, on cross-entropy alone."""
-    # gamma is 0.001 of digits in 0..16, the usual choice for them
+    """Fit the peers. The network is that of the energy, with the same training but cross-entropy only."""
+    # The usual gamma for digits is 0.001 for pixels in 0..16, which is 0.256 for pixels in [0, 1].
     svm = CalibratedClassifierCV(SVC(C=10, gamma=0.256), ensemble=False, cv=5).fit(x, label)
     knn = KNeighborsClassifier(NEIGHBOURS).fit(x, label)
     generator = torch.Generator().manual_seed(seed)

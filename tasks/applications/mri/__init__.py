@@ -1,1 +1,1 @@
-"""Lesions in brain scans."""
+"""Detection of lesions in brain scans."""

@@ -1,4 +1,4 @@
-"""Brain scans: find synthetic lesions in healthy slices by the energy of each place."""
+"""Brain scans: detect and locate synthetic lesions in healthy slices by the energy of each pixel."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,25 +20,27 @@ if TYPE_CHECKING:
     from tasks.runtime.parallel import Progress
 
 SHARES = (0.6, 0.1, 0.3)
-"""Of the slices: learned from, for the threshold, tested."""
+"""Shares of the slices for training, for the threshold and for testing."""
 FEWEST = 10
-"""Groups of slices; fewer cannot be divided."""
+"""Smallest number of groups of slices, needed for the division into parts."""
 STEPS = 2000
-"""Of the optimiser: on kept-out slices of the training part 1,000 find less."""
+"""Number of optimiser steps. 1,000 steps detected fewer lesions in held-out slices of the training part."""
 SHOWN = 6
+"""Number of slices in a figure."""
 PATIENTS_UNKNOWN = (
-    "Patients are not named in these data: two slices of one patient that do not look alike can lie on both "
-    "sides, so the figures are for slices like these, not for new patients or another scanner."
+    "These data do not identify patients. Two slices of one patient that do not look alike can lie in both "
+    "training and test part. The figures therefore hold for slices like these, not for new patients or "
+    "other scanners."
 )
 PATIENTS_APART = (
-    "Slices of one NIfTI file lie in one part. A patient scanned twice can still lie on both sides, and the "
-    "figures are for scanners like these."
+    "All slices of a NIfTI file lie in the same part. A patient who was scanned twice can still be in both "
+    "training and test part, and the figures hold for scanners like these."
 )
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Healthy slices ``(n, SIDE, SIDE)``, the group of near-duplicates of each, and the rows of each part."""
+    """Healthy slices ``(n, SIDE, SIDE)``, their groups of near-duplicates, and the rows of each part."""
 
     pictures: Pictures
     group: np.ndarray
@@ -54,10 +56,11 @@ class Mri(Application):
     name = "mri"
     title = "Lesions in brain scans"
     question = (
-        "Is there a lesion in this slice, and where? The energy learns from healthy slices alone. It is "
-        "judged on held-out healthy slices with and without a synthetic ellipse, at five strengths; AUROC "
-        "of the slice, average precision of the pixels of a slice with a lesion, and Dice at a threshold "
-        "that spares 98 % of the tissue of healthy slices. Slices that are near-duplicates lie in one part."
+        "Is there a lesion in this slice, and where? The energy is fitted on healthy slices only. It is "
+        "tested on held-out healthy slices with and without a synthetic ellipse of one of five strengths. "
+        "The measures are the AUROC of slices, the average precision of the pixels of a slice with a lesion, "
+        "and the Dice coefficient at a threshold that 98 % of healthy tissue stays below. Near-duplicate "
+        "slices lie in the same part."
     )
     sources = ("healthy_slices",)
     reference = "pca"
@@ -76,20 +79,23 @@ class Mri(Application):
             rows, test = np.arange(len(learned)), np.arange(len(learned), len(pictures))
             kept = rows[~np.isin(group[rows], group[test])]
             if len(np.unique(group[kept])) < FEWEST:
-                raise BasinError(f"{given.train}: too few slices that are not near-duplicates of test slices")
+                raise BasinError(
+                    f"{given.train}: fewer than {FEWEST} groups of slices that are not near-duplicates of "
+                    "test slices; give more training scans"
+                )
             inner = np.unique(group[kept], return_inverse=True)[1]
             train, calibrate = divided(inner, (0.85, 0.15))
             return Examples(pictures, group, kept[train], kept[calibrate], test)
         path = sources["healthy_slices"] if sources else given.data
         if path is None:
-            raise BasinError("mri: give --data, or both --train and --test")
+            raise BasinError("mri: no complete set of files; give --data, or both --train and --test")
         pictures = read_scans(path)
         group = alike(pictures.values, pictures.labels)
         if group.max() + 1 < FEWEST:
             raise BasinError(
                 f"{path}: {counted(len(pictures), 'slice')} in {counted(group.max() + 1, 'group')}; expected "
-                f"{FEWEST} groups or more to divide: slices that correlate above {ALIKE}, and those of one "
-                "NIfTI file, count as one group; give scans of more patients"
+                f"{FEWEST} groups or more, where slices with a correlation above {ALIKE} and slices of one "
+                "NIfTI file form a group; give scans of more patients"
             )
         return Examples(pictures, group, *divided(group, SHARES))
 
@@ -205,7 +211,7 @@ class Mri(Application):
             of,
             np.full(len(examples.test), "healthy test slice"),
             tuple(f"component {k + 1}" for k in range(8)),
-            "E(x) over the first principal components of the slices; test slices, all healthy, on top.",
+            "E(x) over the first two principal components of the slices. The points are healthy test slices.",
         )
 
     def curves(self, fitted: list[Any]) -> dict[str, list[float]]:
@@ -267,19 +273,20 @@ class Mri(Application):
         gain = models["ebm"]["auroc"] - models[peer]["auroc"]
         times = models["ebm"]["dice"] / max(models["pca"]["dice"], models["knn"]["dice"], 1e-9)
         return [
-            f"{len(examples.group)} slices in {examples.group.max() + 1} groups of near-duplicates; learned "
-            f"from {len(examples.train)}, threshold from {len(examples.calibrate)}, tested on "
-            f"{len(examples.test)}. A group lies in one part.",
+            f"{len(examples.group)} slices in {examples.group.max() + 1} groups of near-duplicates: "
+            f"{len(examples.train)} for training, {len(examples.calibrate)} for the threshold, "
+            f"{len(examples.test)} for testing. All slices of a group lie in the same part.",
             PATIENTS_UNKNOWN if examples.pictures.labels is None else PATIENTS_APART,
-            f"AUROC of a slice: {gain:+.3f} over {peer}, the better of PCA and kNN; Dice {times:.1f} times "
-            "the better peer's.",
-            f"From metadata alone (background, border, size of the head, brightness) the AUROC is "
-            f"{models['metadata']['auroc']:.3f}: here sick and healthy come from the same slices.",
-            "The accuracies of 95 % and more that are quoted for public tumour sets are a shortcut, not "
-            "medicine: their tumours and their healthy brains come from different hospitals and files, so "
-            "that borders, size and brightness tell them apart with no look at the tissue; slices of one "
-            "patient on both sides do the rest.",
-            "A synthetic ellipse is no tumour. Nothing here may be used to judge a patient.",
+            f"The AUROC of slices is {gain:+.3f} over {peer}, the better of PCA and kNN. The Dice "
+            f"coefficient is {times:.1f} times that of the better peer.",
+            f"From metadata only (background, border, size of the head, brightness) the AUROC is "
+            f"{models['metadata']['auroc']:.3f}. Metadata cannot help here, because slices with and without "
+            "a lesion are the same slices.",
+            "Accuracies of 95 % and more that are reported for public tumour data sets rest on shortcuts. "
+            "Their tumours and healthy brains come from different hospitals and files, so that border, size "
+            "and brightness separate them. In addition, slices of one patient are in both training and test "
+            "part.",
+            "A synthetic ellipse is not a tumour. These results must not be used to assess a patient.",
         ]
 
 

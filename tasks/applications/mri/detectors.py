@@ -1,4 +1,4 @@
-"""What finds a lesion: the energy and its peers, each a map of suspicion and one figure a slice."""
+"""Detectors of lesions, the energy and its peers. Each gives an anomaly score per slice and per pixel."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,42 +12,47 @@ from sklearn.decomposition import PCA
 from tasks.applications.mri.lesion_energy import SIDE, LesionEnergy
 from tasks.applications.mri.scans import metadata
 
-# Of the peers, chosen like the energy inside the training part, under the coarse noise that it learns from.
+# The settings of the peers were chosen, like those of the energy, within the training part: on slices altered
+# by the coarse noise that the energy is trained with.
 COMPONENTS = 300
 NEIGHBOURS = 5
 BLOCK, MARGIN = 4, 10
-"""Pixels a side that are told from nearest neighbours at once, and around them that are compared."""
+"""Side of a block that is predicted from neighbours, and margin around it that is compared, in pixels."""
 SMOOTHING = 3.0
-"""Pixels of the Gaussian that smooths a residual, sign and all: tissue that is off both ways cancels."""
+"""Standard deviation in pixels of the Gaussian filter. Residuals of opposite sign cancel each other."""
 TOP = 0.995
-"""Quantile of a peer's map that tells of the slice: more than its mean when a lesion is small."""
+"""Quantile of a peer's map that is the score of the slice. For small lesions it is better than the mean."""
 SPARED = 0.98
-"""Share of the tissue of healthy slices below the threshold of a map."""
+"""Share of the tissue of healthy slices whose map lies below the threshold."""
 
 Maps = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""Slices ``(n, h, w)`` to suspicion of each slice ``(n,)`` and of each pixel ``(n, h, w)``."""
+"""Function from slices ``(n, h, w)`` to anomaly scores of slices ``(n,)`` and of pixels ``(n, h, w)``."""
 
 
 @dataclass(frozen=True)
 class Detector:
-    """``threshold``: above it a pixel is called a lesion; set on healthy slices not learned from."""
+    """Anomaly maps, and the ``threshold`` above which a pixel is called a lesion."""
 
     maps: Maps
     threshold: float
 
 
 def tissue(slices: np.ndarray) -> np.ndarray:
+    """Return which pixels are brighter than 5 % of the slice's maximum."""
     found: np.ndarray = slices > 0.05 * slices.max((1, 2), keepdims=True)
     return found
 
 
 def detector(maps: Maps, healthy: np.ndarray) -> Detector:
-    """The threshold is the ``SPARED`` quantile of the map over the tissue of ``healthy``."""
+    """Return a detector whose threshold is the ``SPARED`` quantile of its map over the tissue of ``healthy``.
+
+    ``healthy`` ``(n, h, w)`` are slices that the maps were not fitted on.
+    """
     return Detector(maps, float(np.quantile(maps(healthy)[1][tissue(healthy)], SPARED)))
 
 
 def of_energy(energy: LesionEnergy) -> Maps:
-    """The mean of the slice's map and of the mirrored slice's."""
+    """Maps of the energy, averaged over the slice and its mirror image."""
 
     def maps(slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         x = torch.as_tensor(slices)[:, None]
@@ -60,7 +65,7 @@ def of_energy(energy: LesionEnergy) -> Maps:
 
 
 def of_pca(train: np.ndarray, seed: int) -> Maps:
-    """What the principal components of the training slices leave of a slice."""
+    """Maps of the residual of a slice after projection on the training slices' principal components."""
     known = _even(train).reshape(len(train), -1)
     count = min(COMPONENTS, len(train) - 1)
     model = PCA(count, svd_solver="randomized", random_state=seed).fit(known)
@@ -74,7 +79,10 @@ def of_pca(train: np.ndarray, seed: int) -> Maps:
 
 
 def of_neighbours(train: np.ndarray) -> Maps:
-    """What the training slices nearest at each block and its surroundings, averaged, leave of a slice."""
+    """Maps of the residual of each block after subtracting the mean of the nearest training slices.
+
+    The nearest slices are those that are most similar at the block and its surroundings.
+    """
     known = _even(train)
     around = _margins(known)
     side, near = BLOCK + 2 * MARGIN, min(NEIGHBOURS, len(train) - 1)
@@ -94,7 +102,7 @@ def of_neighbours(train: np.ndarray) -> Maps:
 
 
 def of_metadata(train: np.ndarray) -> Maps:
-    """Mahalanobis distance of what is known without looking into the brain; it has no map."""
+    """Mahalanobis distance of the :func:`metadata` of a slice. Its map is zero everywhere."""
     known = metadata(train)
     centre, precision = known.mean(0), np.linalg.pinv(np.cov(known.T))
 
@@ -106,7 +114,7 @@ def of_metadata(train: np.ndarray) -> Maps:
 
 
 def _even(slices: np.ndarray) -> np.ndarray:
-    """Slices in units of their mean: scanners differ in gain."""
+    """Divide each slice by its mean, because scanners differ in gain."""
     found: np.ndarray = slices / slices.mean((1, 2), keepdims=True)
     return found
 
@@ -116,6 +124,6 @@ def _margins(slices: np.ndarray) -> np.ndarray:
 
 
 def _judged(residual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The smoothed residual's size at each pixel, and the ``TOP`` quantile of it, slice by slice."""
+    """Return the absolute smoothed residual as the map, and its ``TOP`` quantile as the slice's score."""
     size = np.abs(ndimage.gaussian_filter(residual, (0, SMOOTHING, SMOOTHING)))
     return np.quantile(size, TOP, axis=(1, 2)), size

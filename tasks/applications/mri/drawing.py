@@ -1,4 +1,4 @@
-"""Pictures of the application to scans: slices with heat maps of the energy."""
+"""Figures of the application `mri`: slices with heat maps of the energy."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from tasks.reporting.maps import png
 
 
 def draw_heat_maps(detector: Detector, healthy: np.ndarray, judged: Lesions, amplitude: float) -> Picture:
-    """Slices as they are, with a lesion, and the energy of each place; the lesion's outline on all."""
+    """Draw healthy slices, the same slices with a lesion, and the energy map with the lesion's outline."""
     suspicion, maps = detector.maps(judged.slices)
     top = float(np.quantile(maps, 0.999))
     figure, axes = grid(3, len(healthy), side=1.5)
@@ -24,14 +24,15 @@ def draw_heat_maps(detector: Detector, healthy: np.ndarray, judged: Lesions, amp
         axes[2, i].contour(judged.where[i], [0.5], colors="white", linewidths=0.7)
         axes[2, i].set_title(f"E = {suspicion[i]:.1f}", fontsize=8)
     caption = (
-        f"Above healthy test slices, in the middle with a lesion of {amplitude} local standard deviations, "
-        "below the energy of each place above the threshold of healthy slices, and where the lesion is."
+        f"Upper row: healthy test slices. Middle row: the same slices with a lesion of {amplitude} local "
+        "standard deviations. Lower row: the energy of each pixel above the threshold of healthy slices, "
+        "with the outline of the lesion."
     )
     return Picture(f"heat-{amplitude}", f"Heat maps, lesions of {amplitude} s.d.", caption, png(figure))
 
 
 def draw_found(detector: Detector, slices: np.ndarray, energy: np.ndarray, maps: np.ndarray) -> bytes:
-    """New slices of highest energy, and the energy of each place above the threshold of healthy slices."""
+    """Draw the new slices of highest energy, and the energy of each pixel above the healthy threshold."""
     shown = np.argsort(-energy)[:8]
     figure, axes = grid(2, len(shown), side=1.5)
     top = max(float(maps[shown].max()), detector.threshold + 1e-6)

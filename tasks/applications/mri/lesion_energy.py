@@ -1,14 +1,14 @@
-"""The energy of a scan: a network that tells healthy slices from the same slices under coarse noise.
+"""Energy of a brain slice: a network trained to distinguish healthy slices from slices under coarse noise.
 
-Its map ℓ(x) holds the log odds that a place was altered, and E(x) = log Σ exp ℓ over the places: the log odds
-that the slice was, if only one place could be. By noise-contrastive estimation that is log p_noise(x) −
-log p(x) up to a constant: high where healthy slices are rarer than altered ones. Only the places are trained;
-a term that trains E as a whole, on whether a slice was altered, makes both map and slice worse. The noise is
-random fields cut off at a level and scaled by the slice's own local spread; it knows nothing of the lesions
-that the test part is judged with.
+The network's map ℓ(x) has the log odds that each pixel was altered. The energy is E(x) = log Σ exp ℓ over the
+pixels, the log odds that the slice was altered if only one pixel could be. By noise-contrastive estimation
+this is log p_noise(x) − log p(x) up to a constant. Only the map is trained: an additional loss on E(x) made
+both the map and the scores of slices worse. The noise consists of random fields that are cut off at a level
+and scaled by the local standard deviation of the slice. It does not use the synthetic lesions of the test
+part.
 
-Reference: Gutmann and Hyvärinen (2010), Noise-contrastive estimation, AISTATS; Kascenas et al. (2022),
-Denoising autoencoders for unsupervised anomaly detection in brain MRI, MIDL, for the coarse noise.
+References: Gutmann and Hyvärinen (2010), Noise-contrastive estimation, AISTATS; Kascenas et al. (2022),
+Denoising autoencoders for unsupervised anomaly detection in brain MRI, MIDL (coarse noise).
 """
 
 import torch
@@ -19,28 +19,28 @@ from ebm_core.energies.networks import initialise
 from tasks.runtime.parallel import Progress
 
 SIDE = 64
-"""Pixels a side of a slice."""
+"""Width and height of a slice in pixels."""
 COARSE = (4, 14)
-"""Cells a side of the noise's random field, least and (excluded) most."""
+"""Range of the number of cells along each side of the noise's random field; the upper end is excluded."""
 SHARE = (0.005, 0.08)
-"""Share of the slice above the level at which the field is cut off."""
+"""Range of the share of the slice above the level at which the field is cut off."""
 EDGE = (0.05, 0.4)
-"""Width of the cut in standard deviations of the field."""
+"""Range of the width of the cut-off, in standard deviations of the field."""
 ALTERED = 0.6
 """Share of the training slices that are altered."""
 AMPLITUDE = (0.4, 2.0)
-"""Size of the alteration in local standard deviations."""
+"""Range of the size of the alteration, in local standard deviations."""
 WINDOWS = (3, 7, 15)
-"""Pixels a side, at half the resolution, of neighbourhoods in whose mean and spread a pixel is seen."""
+"""Sides in pixels, at half resolution, of the neighbourhoods by which a pixel is standardised."""
 FINE = (3, 7)
-"""The same at full resolution, two by two pixels as four views: the edge of a lesion is a pixel wide."""
+"""The same at full resolution, because the edge of a lesion is one pixel wide."""
 WIDTH, BATCH, LEARNING_RATE, WEIGHT_DECAY = 16, 32, 3e-3, 1e-2
 REPORTED = 50
-"""Steps from one call of ``progress`` to the next."""
+"""Number of steps between two calls of ``progress``."""
 
 
 def local_moments(x: Tensor, window: int) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation in a square around each pixel: ``(B, 1, height, width)`` each."""
+    """Return mean and standard deviation in a square around each pixel, both ``(B, 1, height, width)``."""
 
     def mean(values: Tensor) -> Tensor:
         for kernel, pad in (((window, 1), (window // 2, 0)), ((1, window), (0, window // 2))):
@@ -52,7 +52,7 @@ def local_moments(x: Tensor, window: int) -> tuple[Tensor, Tensor]:
 
 
 def coarse_noise(x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """``(altered, where)``: slices ``(B, 1, SIDE, SIDE)`` under coarse noise, and 1 where it is strong."""
+    """Add coarse noise to slices ``(B, 1, SIDE, SIDE)``; return them and a mask of the altered pixels."""
     count = len(x)
 
     def uniform(low: float, high: float) -> Tensor:
@@ -73,10 +73,11 @@ def coarse_noise(x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]
 
 
 class LesionEnergy(nn.Module):
-    """``heat(x)``: log odds ℓ of each place, ``(B, 1, SIDE, SIDE)``; called: E(x) = log Σ exp ℓ, ``(B,)``.
+    """Energy E(x) = log Σ exp ℓ, ``(B,)``. ``heat(x)`` is the map ℓ of log odds, ``(B, 1, SIDE, SIDE)``.
 
-    A small U-net on half the resolution. It sees each place in units of its neighbourhoods' mean and spread,
-    those of the mirrored slice beside them, where it is, and its four pixels in units of theirs.
+    The network is a small U-net at half resolution. Its inputs at each position are the pixel standardised by
+    the mean and standard deviation of neighbourhoods, the same for the mirrored slice, the four pixels at
+    full resolution, and the position itself.
     """
 
     def __init__(self, generator: torch.Generator) -> None:
@@ -112,7 +113,7 @@ def _block(before: int, after: int) -> nn.Sequential:
 
 
 def _views(x: Tensor) -> Tensor:
-    """What the network sees of a slice: ``(B, views, height / 2, width / 2)``."""
+    """Return the network's inputs for slices, ``(B, views, height / 2, width / 2)``."""
     scaled = x / x.mean((2, 3), keepdim=True)
     half = functional.avg_pool2d(scaled, 2)
     views = [half]
@@ -126,7 +127,7 @@ def _views(x: Tensor) -> Tensor:
 
 
 def _standard(x: Tensor, window: int) -> Tensor:
-    """Each pixel in units of its neighbourhood's mean and spread."""
+    """Standardise each pixel by the mean and standard deviation of its neighbourhood."""
     centre, spread = local_moments(x, window)
     return (x - centre) / (spread + 0.05)
 
@@ -134,11 +135,11 @@ def _standard(x: Tensor, window: int) -> Tensor:
 def fit_lesion_energy(
     x: Tensor, steps: int, generator: torch.Generator, progress: Progress
 ) -> tuple[LesionEnergy, list[float]]:
-    """Learn from healthy slices ``(n, 1, SIDE, SIDE)``; the energy and its loss at each step.
+    """Fit the energy on healthy slices ``(n, 1, SIDE, SIDE)``; return it and the loss at each step.
 
     ``progress`` is called every ``REPORTED`` steps.
     """
-    # a fifth faster on a CPU than with the channels first
+    # On a CPU, channels_last is a fifth faster than the default memory format.
     energy: LesionEnergy = LesionEnergy(generator).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
     optimiser = torch.optim.AdamW(energy.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)

@@ -1,4 +1,4 @@
-"""Slices of scans: reading NIfTI, one size, near-duplicates kept together, what metadata tell."""
+"""Slices of brain scans: reading NIfTI and images, resizing, grouping of near-duplicates, and metadata."""
 
 from pathlib import Path
 
@@ -12,23 +12,26 @@ from tasks.runtime.errors import BasinError
 
 NIFTI = (".nii", ".nii.gz")
 ALIKE = 0.9
-"""Correlation above which two slices are near-duplicates: one patient, most likely, or one scan twice."""
+"""Correlation above which two slices are near-duplicates, most likely of the same patient or scan."""
 TISSUE = 0.05
-"""Share of a NIfTI slice that must not be background for it to be used."""
+"""A NIfTI slice is used if more than this share of it is not background."""
 
 
 def read_scans(path: Path) -> Pictures:
-    """NIfTI volumes (one, or a folder of them), a folder of PNG files, or an ``.npz``: ``(n, SIDE, SIDE)``.
+    """Read slices ``(n, SIDE, SIDE)`` from NIfTI volumes, a folder of image files or an ``.npz`` file.
 
-    The label of a NIfTI slice is its file, as a file is of one patient; others have none.
-    Raises ``BasinError`` naming the file: unreadable, not one volume, without tissue, of two kinds.
+    ``path`` may be one NIfTI volume or a folder of them. The label of a NIfTI slice is its file, because all
+    slices of a file are of one patient. Other slices have no label. Raises ``BasinError`` for a file that is
+    unreadable, holds more than one volume or no tissue, and for a folder with both volumes and images.
     """
     inside = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     volumes = [file for file in inside if file.name.endswith(NIFTI)]
     if volumes:
         other = next((file for file in inside if file.suffix.lower() in SUFFIXES), None)
         if other is not None:
-            raise BasinError(f"{path}: {other.name} beside NIfTI volumes; give pictures or volumes, not both")
+            raise BasinError(
+                f"{path}: both NIfTI volumes and pictures ({other.name}); give a folder with one kind only"
+            )
         slices, names, origins = [], [], []
         for file in volumes:
             label = file.relative_to(path).as_posix() if path.is_dir() else file.name
@@ -37,23 +40,25 @@ def read_scans(path: Path) -> Pictures:
                 names.append(f"{label}[{k}]")
                 origins.append(label)
         if not slices:
-            raise BasinError(f"{path}: no axial slice with tissue in {len(volumes)} NIfTI volumes")
+            raise BasinError(
+                f"{path}: no axial slice with tissue in {len(volumes)} NIfTI volumes; give scans of heads"
+            )
         return Pictures(np.stack(slices), tuple(names), np.array(origins))
     if path.is_dir() and not any(file.suffix.lower() in SUFFIXES for file in inside):
         kinds = ", ".join((*NIFTI, *SUFFIXES))
-        raise BasinError(f"{path}: no scans in it; expected files ending in {kinds}")
+        raise BasinError(f"{path}: no scans in this folder; expected files ending in {kinds}")
     found = read_pictures(path)
     empty = np.flatnonzero(np.ptp(found.values.reshape(len(found), -1), axis=1) == 0)
     if len(empty):
-        raise BasinError(f"{path}: {found.names[empty[0]]} is of one grey; remove it")
+        raise BasinError(f"{path}: {found.names[empty[0]]} has the same grey everywhere; remove it")
     return Pictures(np.stack([resized(image) for image in found.values]), found.names, None)
 
 
 def _read_volume(file: Path) -> list[tuple[int, np.ndarray]]:
-    """The axial slices of a NIfTI volume that show tissue, with their place: grey values in [0, 1].
+    """Read the axial slices of a NIfTI volume that show tissue, with their index and grey values in [0, 1].
 
-    The volume is turned to the nearest axes right, anterior, superior, so that the third is axial whichever
-    way it was stored, and rows run from front to back.
+    The volume is reoriented to the axes right, anterior and superior, so that the third axis is always axial
+    and rows run from front to back.
     """
     try:
         import nibabel
@@ -62,18 +67,18 @@ def _read_volume(file: Path) -> list[tuple[int, np.ndarray]]:
     try:
         stored = nibabel.as_closest_canonical(nibabel.load(file))
         volume = np.squeeze(np.asarray(stored.dataobj, dtype=np.float32))
-    except Exception as error:  # nibabel and its readers raise what they like on a broken file
+    except Exception as error:  # nibabel raises exceptions of many types on a broken file
         why = " ".join(str(error).split())
-        raise BasinError(f"{file}: not a readable NIfTI volume ({why}); mend or remove it") from error
+        raise BasinError(f"{file}: not a readable NIfTI volume ({why}); repair or remove it") from error
     if volume.ndim != 3:
-        raise BasinError(f"{file}: an array {volume.shape}; expected one volume of three axes")
+        raise BasinError(f"{file}: an array of shape {volume.shape}; expected one volume with three axes")
     values = scaled(volume - min(float(volume.min()), 0.0), str(file))
     slices = [(k, np.rot90(values[:, :, k])) for k in range(values.shape[2])]
     return [(k, image) for k, image in slices if (image > 0.1).mean() > TISSUE]
 
 
 def resized(image: np.ndarray) -> np.ndarray:
-    """Padded to a square with background and brought to SIDE × SIDE by linear interpolation."""
+    """Pad a slice with background to a square and resize it to SIDE × SIDE by linear interpolation."""
     height, width = image.shape
     side = max(height, width)
     if side == SIDE == min(height, width):
@@ -86,7 +91,10 @@ def resized(image: np.ndarray) -> np.ndarray:
 
 
 def alike(slices: np.ndarray, volumes: np.ndarray | None = None) -> np.ndarray:
-    """The number of each slice's group ``(n,)``: of one volume, or linked by a correlation > ``ALIKE``."""
+    """Return the group number of each slice ``(n,)``.
+
+    Slices of one volume, and slices linked by correlations above ``ALIKE``, form a group.
+    """
     flat = slices.reshape(len(slices), -1)
     flat = flat - flat.mean(1, keepdims=True)
     flat /= np.linalg.norm(flat, axis=1, keepdims=True)
@@ -99,7 +107,7 @@ def alike(slices: np.ndarray, volumes: np.ndarray | None = None) -> np.ndarray:
 
 
 def divided(group: np.ndarray, shares: tuple[float, ...]) -> list[np.ndarray]:
-    """Rows of parts that hold about these shares of the rows, no group in two of them; seeded."""
+    """Divide rows at random, with a fixed seed, into parts of about these shares, keeping groups together."""
     order = np.random.default_rng(0).permutation(group.max() + 1)
     after = np.cumsum(np.bincount(group)[order]) / len(group)
     part = np.searchsorted(np.cumsum(shares)[:-1], after - 1e-9)
@@ -109,9 +117,10 @@ def divided(group: np.ndarray, shares: tuple[float, ...]) -> list[np.ndarray]:
 
 
 def metadata(slices: np.ndarray) -> np.ndarray:
-    """What is known of a slice without looking into the brain, ``(n, 5)``.
+    """Return properties of slices that do not depend on the tissue, ``(n, 5)``.
 
-    Share of black background, grey of the border, height and width of the head, brightest percent.
+    They are the share of black background, the grey of the border, height and width of the head in pixels,
+    and the 99 % quantile of brightness.
     """
     head = slices > 0.1 * slices.max((1, 2), keepdims=True)
     border = np.concatenate([slices[:, :2].mean((1, 2))[:, None], slices[:, -2:].mean((1, 2))[:, None]], 1)

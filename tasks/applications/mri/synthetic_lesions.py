@@ -1,4 +1,7 @@
-"""Synthetic lesions, for the test part alone: no training, selection or calibration may import this."""
+"""Synthetic lesions, for the test part only.
+
+No code for training, selection or calibration may import this module.
+"""
 
 from dataclasses import dataclass
 
@@ -6,27 +9,27 @@ import numpy as np
 from scipy import ndimage
 
 AMPLITUDES = (0.5, 0.75, 1.0, 1.25, 1.5)
-"""Difficulty levels, in standard deviations of the tissue around the lesion."""
+"""Sizes of the change, in standard deviations of the tissue around the lesion."""
 RADII = (3.0, 7.0)
-"""Pixels, of each half axis, in a slice of 64 × 64."""
+"""Range of each half-axis in pixels, for slices of 64 × 64 pixels."""
 EDGE = 0.75
-"""Pixels over which the edge falls off."""
+"""Width of the lesion's edge in pixels."""
 AROUND = 10
-"""Pixels around the centre whose standard deviation is meant."""
+"""Radius in pixels of the neighbourhood whose standard deviation scales the change."""
 INSIDE = 8
-"""Pixels that a centre lies inside the head."""
+"""Smallest distance in pixels of a lesion's centre from the edge of the head."""
 
 
 @dataclass(frozen=True)
 class Lesions:
-    """Slices ``(n, height, width)`` with one lesion each, and where it is, ``(n, height, width)`` bool."""
+    """Slices ``(n, height, width)`` with one lesion each, and the boolean masks of the lesions."""
 
     slices: np.ndarray
     where: np.ndarray
 
 
 def add_lesions(slices: np.ndarray, amplitude: float, rng: np.random.Generator) -> Lesions:
-    """One ellipse in each slice ``(n, height, width)``: ± ``amplitude`` local standard deviations."""
+    """Add an ellipse of ± ``amplitude`` local standard deviations to each slice ``(n, height, width)``."""
     changed, where = slices.copy(), np.zeros(slices.shape, bool)
     down, across = np.indices(slices.shape[1:])
     for i, image in enumerate(slices):

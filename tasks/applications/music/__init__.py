@@ -1,1 +1,1 @@
-"""Recommendations from listening and sound."""
+"""Recommendation of music from listening histories and audio features."""

@@ -1,4 +1,4 @@
-"""Music: whom a user will listen to, and artists whom nobody has listened to yet."""
+"""Music recommendation: artists that a user will listen to, and new artists without listeners."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,12 +25,15 @@ NDCG = Measure("ndcg@10", "NDCG@10", mean)
 RECALL = Measure("recall@20", "recall@20", mean)
 COLD = Measure("cold_auroc", "cold-start AUROC", mean)
 AUDITED = 20
-"""Length of the list that the check of fairness calls recommended."""
+"""Number of recommended artists per user in the fairness check."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Listens with the mask of each seed's test part; ``sound`` ``(artists, 6)`` is NaN where unknown."""
+    """Listening data and, for each seed, the mask of its test rows.
+
+    ``sound`` ``(artists, 6)`` has the audio features, NaN if unknown. It is None for a user's own file.
+    """
 
     listens: "Listens"
     users: np.ndarray
@@ -45,7 +48,7 @@ class Examples:
         return self.listens.rows(self.tests[seed]).matrix()
 
     def cold(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Artists of known sound: those listened to, and the part of this seed, a fifth of them."""
+        """Divide the artists with audio features into warm ones (with listeners) and cold ones, a fifth."""
         assert self.sound is not None
         known = np.flatnonzero(np.isfinite(self.sound).all(1))
         mixed = np.random.default_rng(seed // COLD_PARTS).permutation(known)
@@ -55,6 +58,8 @@ class Examples:
 
 @dataclass(frozen=True)
 class Models:
+    """Fitted models of known artists, and the scores of cold artists by model."""
+
     listening: "Fitted"
     cold: dict[str, np.ndarray]
 
@@ -63,17 +68,17 @@ class Music(Application):
     name = "music"
     title = "Music"
     question = (
-        "To which artists will a user listen whose other listening is known? A fifth of each user's artists "
-        "is held out, drawn anew for each seed, and every artist whom the user does not have is ranked "
-        "(NDCG@10, recall@20; artists with five listeners or more). And who will listen to an artist whom "
-        "nobody has listened to yet, of whom only the sound is known? A fifth of the artists with audio "
-        "features is taken out altogether, another for each seed; for each user they are ranked (AUROC)."
+        "Which other artists will a user listen to? A fifth of each user's artists is held out, drawn at "
+        "random for each seed. All artists that are not in the user's training part are ranked (NDCG@10, "
+        "recall@20; artists with five listeners or more). And who will listen to a new artist without "
+        "listeners, whose sound is known by audio features? A fifth of the artists with audio features is "
+        "removed from the training part, a different one for each seed, and ranked for each user (AUROC)."
     )
     own_title = "Users and items"
     own_question = (
-        "Which items will a user choose whose other choices are known? A part of each user's items is held "
-        "out (of a single file a fifth, drawn anew for each seed; else the test file), and every item that "
-        "the user does not have is ranked (NDCG@10, recall@20)."
+        "Which other items will a user choose? The test part is the test file or, for a single file, a fifth "
+        "of each user's items, drawn at random for each seed. All items that are not in the user's training "
+        "part are ranked (NDCG@10, recall@20)."
     )
     sources = ("lastfm_listens", "lastfm_artists", "spotify_audio")
     reference = "ease"
@@ -84,9 +89,13 @@ class Music(Application):
         from tasks.applications.music.recommenders import hold_out
 
         if given.label is not None:
-            raise BasinError("--label: listening has no label; give --data with user,item[,count]")
+            raise BasinError(
+                "--label: music has no label; leave it out and give --data with user,item[,count]"
+            )
         if given.own and (given.data is None) == (given.train is None or given.test is None):
-            raise BasinError("give --data, which is split here, or both --train and --test")
+            raise BasinError(
+                "music: expected either --data, which is split at random, or both --train and --test"
+            )
         sound = None
         if given.data is not None:
             table = read_listens(given.data)
@@ -96,8 +105,8 @@ class Music(Application):
                 new = parts["test"].loc[~parts["test"][column].isin(parts["train"][column]), column]
                 if column == "user" and len(new):
                     raise BasinError(
-                        f"{given.test}: user {new.iloc[0]} (of {new.nunique()}) is not in {given.train}; a "
-                        "user without history has no list: leave these rows out or add some to the training"
+                        f"{given.test}: user {new.iloc[0]} (and {new.nunique() - 1} others) is not in "
+                        f"{given.train}; leave these rows out, or add other rows of these users to --train"
                     )
             table = pd.concat(parts.values(), ignore_index=True)
         else:
@@ -107,8 +116,8 @@ class Music(Application):
         label = given.data or given.train or "lastfm"
         if min(len(users), len(artists)) < 20:
             raise BasinError(
-                f"{label}: {counted(len(users), 'user')} and {counted(len(artists), 'item')}: expected 20 of "
-                "each or more, or there is no taste in common to learn"
+                f"{label}: {counted(len(users), 'user')} and {counted(len(artists), 'item')}; expected 20 of "
+                "each or more, so add rows"
             )
         if not given.own:
             sound = sound_of.reindex(artists).to_numpy()
@@ -119,7 +128,7 @@ class Music(Application):
             tests = [hold_out(user, TEST, 1000 + seed) for seed in range(given.seeds)]
         if not tests[0].any():
             raise BasinError(
-                f"{label}: no user has three items or more, so none can be held out; give a longer file"
+                f"{label}: no user has three items or more, so no item can be held out; add rows"
             )
         return Examples(listens, np.asarray(users), np.asarray(artists), tests, sound)
 
@@ -175,7 +184,7 @@ class Music(Application):
         return trials
 
     def answers(self, examples: Examples, fitted: list[Models], trials: list[Trial]) -> list[pd.DataFrame]:
-        """Users are what is judged; ``prediction`` are the ten artists that come first, ``|`` between."""
+        """Return one row per user, in which ``prediction`` has the first ten artists, separated by ``|``."""
         frames = []
         lists = [(t, t.answers["ebm"]) for t in trials if t.group == "listening"]
         for seed, models in enumerate(fitted):
@@ -194,8 +203,11 @@ class Music(Application):
     def outcomes(
         self, examples: Examples, fitted: list[Models], trials: list[Trial]
     ) -> tuple[pd.DataFrame, Spec] | None:
-        """Of each user the held-out artists, and as many drawn by popularity that the user does not have:
-        which of them are in the list of twenty, by how popular the user's taste is."""
+        """Return, for the fairness check, which artists are recommended, by popularity of the user's taste.
+
+        The rows are each user's held-out artists, and the same number of artists that the user does not have,
+        drawn in proportion to popularity. An artist is recommended if it is in the list of twenty.
+        """
         lists, held_out = fitted[0].listening.lists["ebm"], examples.held_out(0)
         everything = examples.listens.matrix()
         listeners = np.asarray(examples.train(0).matrix().sum(0)).ravel()
@@ -226,8 +238,8 @@ class Music(Application):
 
         words = np.where(found.listened, "chosen", "not chosen")
         caption = (
-            "Energy of a pair of user and item (the base's included) over what the model sees of it, with "
-            "validation pairs of the training part on top: low where users did choose the item."
+            "Energy of a pair of user and item, including that of the base, over its features. The points "
+            "are validation pairs of the training part. The energy is low where users chose the item."
         )
         return Scene(found.sample, energy, words, FEATURES, caption)
 
@@ -242,15 +254,16 @@ class Music(Application):
         pictures = [
             Picture(
                 "popularity",
-                "What is found: items by the number of users who have them",
-                "Share of the held-out items that are in the list of twenty, seed 0. A list that repeats "
-                "what is popular finds the items on the right only.",
+                "Recall by popularity of the item",
+                "Share of the held-out items that are in the list of twenty, for seed 0, by number of users "
+                "who have the item. A list of popular items finds only those on the right.",
                 _bars(by_artist, shown, "users who have the item (training part)", "recall@20"),
             ),
             Picture(
                 "taste",
-                "Whom it serves: users by how popular their taste is",
-                "Recall@20 of thirds of the users by the mean log number of users who have their items.",
+                "Recall by popularity of the user's taste",
+                "Recall@20 for three groups of users of equal size. Taste is the mean log number of users "
+                "who have the items of the user.",
                 _bars(by_user, shown, "taste of the user", "recall@20"),
             ),
         ]
@@ -258,11 +271,11 @@ class Music(Application):
         if cold:
             names = list(cold[0].answers)
             mean_of = {n: np.mean([t.answers[n].mean() for t in cold]) for n in names}
-            caption = "Mean AUROC over users and five parts of the artists, with and without the tempo."
+            caption = "Mean AUROC over users and seeds, with and without tempo among the audio features."
             pictures.append(
                 Picture(
                     "tempo",
-                    "What tempo adds for artists without listeners",
+                    "Contribution of tempo for artists without listeners",
                     caption,
                     _bars({"AUROC": mean_of}, {"AUROC": "#0f766e"}, "model", "AUROC", bottom=0.5),
                 )
@@ -290,26 +303,28 @@ class Music(Application):
 
     def notes(self, examples: Examples, scores: dict[str, Any]) -> list[str]:
         notes = [
-            "The base is EASE; the energy sees the scores of five classical models and how popular item "
-            "and taste are. linear-pool is the same without the hidden layer: what stacking alone brings."
+            "The base is EASE. The inputs of the energy are the scores of five classical models and the "
+            "popularity of the item and of the user's taste. linear-pool is the same model without a hidden "
+            "layer, that is, linear stacking."
         ]
         if examples.sound is None:
             return [
                 *notes,
-                "A file of your own has no features of the items, so nothing is said of new ones.",
+                "A user's own file has no features of the items, so new items cannot be ranked.",
             ]
         gain = scores["paired"]["ebm-without-tempo"]["cold_auroc"]
         low, high = gain["interval"]
-        words = "not clear of chance" if low <= 0 <= high else "small" if gain["gain"] < 0.02 else "clear"
+        words = "not significant" if low <= 0 <= high else "small" if gain["gain"] < 0.02 else "clear"
         known = int(np.isfinite(examples.sound).all(1).sum())
         return [
             *notes,
             f"Tempo adds {gain['gain']:+.4f} to the cold-start AUROC ({low:+.4f} to {high:+.4f}, {words}). "
-            "One tempo a track is all that these data hold; whether shifts of tempo within a track please "
-            "needs the audio, which they lack.",
-            f"{known} artists are joined by name, one to a few tracks each; the intervals draw users and "
-            "parts again, not artists, so they are narrow for what holds of other artists.",
-            "Nothing is known of the users but their listening: groups are of taste, not of age or sex.",
+            "The data have one tempo per track. Changes of tempo within a track could only be studied with "
+            "the audio.",
+            f"{known} artists are joined to audio features by name, with one or a few tracks each. The "
+            "intervals resample users and seeds but not artists, so they are too narrow for other artists.",
+            "Only the listening of the users is known. The groups of the fairness check are therefore groups "
+            "of taste, not of age or sex.",
         ]
 
 
@@ -318,7 +333,7 @@ def _joined(artists: np.ndarray) -> str:
 
 
 def _taste(examples: Examples) -> np.ndarray:
-    """Third of each user by the mean log number of listeners of their artists in the training part."""
+    """Return niche, middle or mainstream for each user, by mean log number of listeners of their artists."""
     taste = examples.train(0).matrix()
     popularity = np.log1p(np.asarray(taste.sum(0)).ravel())
     mean_of = taste @ popularity / np.maximum(np.diff(taste.indptr), 1)
@@ -349,7 +364,7 @@ def _recall_by_taste(examples: Examples, lists: np.ndarray) -> dict[str, float]:
 def _bars(
     values: dict[str, dict[str, float]], colours: dict[str, str], across: str, up: str, bottom: float = 0.0
 ) -> bytes:
-    """A group of bars for each place, one a model."""
+    """Draw a bar chart with a group of bars per category and a bar per model in it."""
     from tasks.reporting.maps import canvas, drawing, png
 
     with drawing:

@@ -1,4 +1,4 @@
-"""Artists whom nobody has listened to yet: an energy of a user's taste and an artist's sound."""
+"""Cold start: an energy that ranks artists without listeners by the user's taste and the artist's sound."""
 
 from dataclasses import dataclass
 
@@ -19,21 +19,21 @@ SOUND = ("danceability", "energy", "tempo", "valence", "instrumentalness", "acou
 TEMPO = SOUND.index("tempo")
 FOLDS = 5
 SHRINKAGE = 3
-"""Artists' worth of the average sound in a user's profile."""
+"""Shrinkage of a user's profile to the average sound, as a number of artists."""
 PENALTIES = (10.0, 30.0, 100.0, 300.0)
 SHOWN = 0.25
-"""Share of the pairs that the logistic regression is fitted on."""
+"""Share of the pairs of user and artist on which the logistic regression is fitted."""
 HIDDEN, EPOCHS, LEARNING_RATE, WEIGHT_DECAY = 8, 15, 0.01, 0.1
 
 
 def fit_cold_start(
     taste: sp.csr_matrix, sound: np.ndarray, warm: np.ndarray, cold: np.ndarray, seed: int
 ) -> dict[str, np.ndarray]:
-    """Scores of ``cold`` artists for every user by every model: ``(users, len(cold))`` each.
+    """Fit every model and return its scores of the ``cold`` artists for every user, ``(users, len(cold))``.
 
-    ``taste`` ``(users, artists)`` must hold nothing of the cold artists; ``sound`` ``(artists, 6)`` is NaN
-    where unknown, ``warm`` and ``cold`` are columns where it is not. Of a warm artist the energy sees what
-    models without that artist say of it, as it will of a cold one.
+    ``taste`` ``(users, artists)`` must have no entries of cold artists. ``sound`` ``(artists, 6)`` is NaN if
+    unknown; ``warm`` and ``cold`` are positions of artists where it is known. The energy is trained on
+    cross-fitted scores of warm artists, that is, scores of models that were fitted without the artist.
     """
     users, _ = als(taste, dimensions=32, unobserved=0.1, seed=seed)
     sounds = (sound - sound[warm].mean(0)) / sound[warm].std(0)
@@ -52,9 +52,9 @@ def fit_cold_start(
 
 @dataclass(frozen=True)
 class _Scores:
-    """Scores of the classical models for each user and artist, ``(users, artists)`` by name.
+    """Scores of the classical models for each user and artist, ``(users, artists)``, by name.
 
-    ``warm`` are out of fold: each artist as if nobody had listened to it.
+    Scores of ``warm`` artists are cross-fitted: each comes from models fitted without that artist.
     """
 
     warm: dict[str, np.ndarray]
@@ -71,7 +71,7 @@ class _Scores:
         return cls(out, _classical(users, known, warm, cold, seed))
 
     def features(self) -> tuple[np.ndarray, np.ndarray]:
-        """``(users, artists, models)`` float32, standardised by the warm artists."""
+        """Return the standardised scores of warm and cold artists, float32 ``(users, artists, models)``."""
         warm, cold = (np.stack(list(scores.values()), -1) for scores in (self.warm, self.cold))
         mean, deviation = warm.mean((0, 1)), warm.std((0, 1))
         warm, cold = (((x - mean) / deviation).clip(-6, 6).astype(np.float32) for x in (warm, cold))
@@ -81,10 +81,10 @@ class _Scores:
 def _classical(
     users: np.ndarray, known: np.ndarray, warm: np.ndarray, cold: np.ndarray, seed: int
 ) -> dict[str, np.ndarray]:
-    """What each classical model, fitted on warm artists, says of cold ones.
+    """Fit the classical models on warm artists and return their scores of cold ones.
 
-    A ridge regression from sound to the factors that best tell who listens to an artist, times the user's
-    factors; listeners smoothed over artists that sound alike; a logistic regression on pairs.
+    The models are a ridge regression from sound to an artist's latent factors, multiplied by the user's
+    factors; a kernel regression of listeners on sound; and a logistic regression on pairs.
     """
     factors = np.linalg.lstsq(users, known, rcond=None)[0].T
     ridge = make_pipeline(PolynomialFeatures(2, include_bias=False), StandardScaler(), RidgeCV(PENALTIES))
@@ -97,9 +97,10 @@ def _classical(
 
 
 def _logistic(known: np.ndarray, warm: np.ndarray, cold: np.ndarray, seed: int) -> np.ndarray:
-    """Log odds from the sound, its product with the user's mean sound and the squared distance to it.
+    """Return the log odds of a logistic regression on pairs of user and artist.
 
-    A warm artist is left out of the profile to which it is compared.
+    Its inputs are the artist's sound, its product with the user's mean sound, and the squared difference of
+    the two. A warm artist is left out of the mean sound that it is compared with.
     """
     count, total = known.sum(1)[:, None, None], (known @ warm)[:, None]
     without = (total - known[..., None] * warm) / (count - known[..., None] + SHRINKAGE)
@@ -111,14 +112,17 @@ def _logistic(known: np.ndarray, warm: np.ndarray, cold: np.ndarray, seed: int) 
 
 
 def _pairs(sound: np.ndarray, profile: np.ndarray) -> np.ndarray:
-    """``(artists, k)`` and ``(users, artists or 1, k)`` to ``(users, artists, 3k)``."""
+    """Return the inputs of all pairs, ``(users, artists, 3k)``.
+
+    ``sound`` has shape ``(artists, k)`` and ``profile`` has shape ``(users, artists or 1, k)``.
+    """
     shape = np.broadcast_shapes(sound[None].shape, profile.shape)
     each = (np.broadcast_to(sound, shape), sound * profile, (sound - profile) ** 2)
     return np.concatenate(each, -1).astype(np.float32)
 
 
 def _tilted(scores: _Scores, known: np.ndarray, seed: int) -> np.ndarray:
-    """β·base − E, learned by ranking NCE of what was listened to among all warm artists."""
+    """Return β·base − E for cold artists, fitted by ranking NCE of the listened among all warm artists."""
     warm, cold = (torch.as_tensor(x) for x in scores.features())
     listens = np.flatnonzero(known.any(1))
     generator = torch.Generator().manual_seed(seed)
@@ -139,7 +143,7 @@ def _tilted(scores: _Scores, known: np.ndarray, seed: int) -> np.ndarray:
 
 
 def user_auroc(scores: np.ndarray, listened: np.ndarray) -> np.ndarray:
-    """P(an artist listened to scores above one that was not) of each user who has both; ties count half."""
+    """Return the AUROC of listened against other artists, for each user who has both; ties count half."""
     rank = rankdata(scores, axis=1)
     positive = listened.sum(1)
     negative = listened.shape[1] - positive

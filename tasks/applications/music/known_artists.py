@@ -1,4 +1,4 @@
-"""What a user will listen to next: EASE tilted by an energy of the pair of user and artist."""
+"""Ranking of artists for known users: EASE tilted by an energy of the pair of user and artist."""
 
 from dataclasses import dataclass
 
@@ -18,20 +18,24 @@ from tasks.applications.music.recommenders import (
 )
 
 VALIDATION = 0.2
-"""Share of each user's training items on which everything is chosen."""
+"""Share of each user's training items that is held out for validation."""
 DRAWN = 150
-"""Candidates that each component puts forward for each user."""
+"""Number of candidates per user and component."""
 GRID = {"ease": (60.0, 120.0, 250.0), "als": (0.05, 0.1), "item-knn": (50, 200)}
-"""EASE's penalty, ALS's weight of the unobserved, neighbours of item-kNN: chosen on the validation part."""
+"""Settings to try: EASE's penalty, ALS's weight of unobserved pairs, number of neighbours of item-kNN."""
 WEIGHTS = (0.0, 0.5, 1.0)
-"""Weights of the energy; with 0 the model is its base."""
+"""Weights of the energy to try. With 0 the model is its base."""
 SAMPLE = 600
+"""Number of pairs of each label in the landscape."""
 HIDDEN, EPOCHS, LEARNING_RATE, WEIGHT_DECAY = 16, 20, 0.02, 0.01
 
 
 @dataclass(frozen=True)
 class Listens:
-    """Rows ``user, item, count``, users and items as positions; ``shape`` is (users, items)."""
+    """Listening data: positions of ``user`` and ``item`` and the ``count`` of each row.
+
+    ``shape`` is (users, items).
+    """
 
     user: np.ndarray
     item: np.ndarray
@@ -46,7 +50,7 @@ class Listens:
         return sp.csr_matrix((values.astype(np.float32), (self.user, self.item)), self.shape)
 
     def loudness(self) -> np.ndarray:
-        """log(1 + count) of each row over its user's mean."""
+        """Return log(1 + count) of each row, divided by the user's mean."""
         log = np.log1p(self.count)
         users = np.maximum(np.bincount(self.user, minlength=self.shape[0]), 1)
         mean = np.bincount(self.user, log, self.shape[0]) / users
@@ -56,10 +60,10 @@ class Listens:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Lists ``(users, 20)`` of every model, the energy, and what was chosen on the validation part.
+    """Lists ``(users, 20)`` of every model, the energy, and the settings chosen on the validation part.
 
-    ``curve`` is the loss an epoch; ``sample`` are features of validation pairs, for the landscape, and
-    ``listened`` whether the user has the artist.
+    ``curve`` is the loss per epoch. ``sample`` has features of validation pairs for the landscape, and
+    ``listened`` tells whether the user has the artist.
     """
 
     lists: dict[str, np.ndarray]
@@ -74,7 +78,10 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Candidates of each user ``(users, k)``, whether there is one, and what the energy sees of the pair."""
+    """Candidate items ``(users, k)`` and the features of each pair, ``(users, k, features)``.
+
+    ``present`` ``(users, k)`` is false for padding of users with fewer candidates.
+    """
 
     item: np.ndarray
     present: np.ndarray
@@ -94,7 +101,7 @@ FEATURES = (*COMPONENTS, "popularity", *(f"root of {name}" for name in COMPONENT
 
 
 def components(train: Listens, chosen: dict[str, float], seed: int) -> dict[str, np.ndarray]:
-    """Scores of each classical model, fitted on ``train``."""
+    """Fit each classical model on ``train`` and return its scores ``(users, items)``."""
     taste, loud = train.matrix(), train.matrix(train.loudness())
     size = float((loud.data**2).mean())
     users, items = als(taste, dimensions=_dimensions(train.shape), unobserved=chosen["als"], seed=seed)
@@ -112,7 +119,7 @@ def _dimensions(shape: tuple[int, int]) -> int:
 
 
 def pairs(train: Listens, scores: dict[str, np.ndarray]) -> Pairs:
-    """The candidates that the components put forward, none of them known to the user, with their features."""
+    """Return the best new items of each component as candidates, with their features."""
     taste = train.matrix()
     known = taste.nonzero()
     drawn = min(DRAWN, train.shape[1])
@@ -134,7 +141,7 @@ def pairs(train: Listens, scores: dict[str, np.ndarray]) -> Pairs:
 
 
 def choose(fit: Listens, held_out: Listens, seed: int) -> dict[str, float]:
-    """The setting of each peer with the best NDCG@10 on the validation part."""
+    """Return the setting of each peer in ``GRID`` with the best NDCG@10 on the validation part."""
     taste, wanted = fit.matrix(), held_out.matrix()
     best = {}
     for name, grid in GRID.items():
@@ -151,12 +158,12 @@ def choose(fit: Listens, held_out: Listens, seed: int) -> dict[str, float]:
 
 
 def fit_listening(train: Listens, seed: int) -> Fitted:
-    """Every model from the training part alone.
+    """Fit every model on the training part only.
 
-    The classical models are fitted on 80 % of each user's items; the energy learns, with their scores as
-    features, which of the candidates are in the other 20 %; its weight is the one with the best NDCG@10 when
-    each half of the users is ranked by the energy of the other half. Then the classical models are fitted
-    again on all training items, and the energy tilts the new EASE.
+    The classical models are fitted on 80 % of each user's items. With their scores as features, the energy is
+    fitted to tell which candidates are among the other 20 %. Its weight has the best NDCG@10 when each half
+    of the users is ranked by the energy fitted on the other half. Then the classical models are fitted again
+    on all training items, and the energy tilts the new EASE.
     """
     inner = hold_out(train.user, VALIDATION, seed)
     fit, held_out = train.rows(~inner), train.rows(inner)
@@ -215,7 +222,7 @@ def fit_listening(train: Listens, seed: int) -> Fitted:
 
 
 def _sample(features: np.ndarray, hit: np.ndarray, present: np.ndarray, seed: int) -> tuple[np.ndarray, ...]:
-    """Features and labels of pairs, as many listened to as not."""
+    """Draw features and labels of pairs, the same number listened to and not listened to."""
     rng = np.random.default_rng(seed)
     yes, no = features[hit], features[present & ~hit]
     size = min(SAMPLE, len(yes), len(no))
@@ -228,7 +235,7 @@ def _base(found: Pairs, features: np.ndarray) -> np.ndarray:
 
 
 def ranked(energy: ChoiceEnergy, weight: float, found: Pairs, features: np.ndarray) -> np.ndarray:
-    """The candidates by β·EASE − weight·E, best first: ``(users, 20)``."""
+    """Return the candidates ranked by β·EASE − weight·E, best first, ``(users, 20)``."""
     x = torch.as_tensor(features)
     with torch.no_grad():
         tilted = energy.log_scale.exp() * torch.as_tensor(_base(found, features)) - weight * energy(x)

@@ -1,7 +1,7 @@
-"""Collaborative filters with scores for every user and item, and how a ranking is judged.
+"""Collaborative filters that score every user and item, and measures of a ranking.
 
-``taste`` is a sparse ``(users, items)`` matrix, 1 (or a weight) where a user has an item; scores are dense
-float32 ``(users, items)``.
+``taste`` is a sparse matrix ``(users, items)`` that is 1, or a weight, where a user has an item. Scores are
+dense float32 arrays ``(users, items)``.
 """
 
 import numpy as np
@@ -13,11 +13,12 @@ TOP = 20
 
 
 def ease(taste: sp.csr_matrix, penalty: float) -> np.ndarray:
-    """EASE: X B with B the ridge regression of every item on all others, zero on its diagonal.
+    """Return the scores X B of EASE, where B is the ridge regression of every item on all others.
 
-    With P = (XᵀX + λI)⁻¹, B = I − P·diag(P)⁻¹. Users being fewer than items, P is found by way of
-    XP = (XXᵀ + λI)⁻¹X, without an items × items matrix. Reference: Steck (2019), Embarrassingly shallow
-    autoencoders for sparse data, WWW.
+    With P = (XᵀX + λI)⁻¹, B = I − P·diag(P)⁻¹, which is zero on its diagonal. As there are fewer users than
+    items, XP = (XXᵀ + λI)⁻¹X is computed instead of P, without an items × items matrix.
+
+    Reference: Steck (2019), Embarrassingly shallow autoencoders for sparse data, WWW.
     """
     kernel = (taste @ taste.T).toarray()
     kernel[np.diag_indices_from(kernel)] += penalty
@@ -40,9 +41,11 @@ def als(
     penalty: float = 0.01,
     sweeps: int = 8,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Implicit alternating least squares: factors of users and items, scores being their product.
+    """Return the factors of users and items by implicit alternating least squares; scores are their product.
 
-    Minimises Σ_observed (1 − wᵤ·hᵢ)² + α₀ Σ_all (wᵤ·hᵢ)² + λ Σᵤ (nᵤ + α₀·items)‖wᵤ‖² and the same for items.
+    Minimises Σ_observed (1 − wᵤ·hᵢ)² + α₀ Σ_all (wᵤ·hᵢ)² + λ Σᵤ (nᵤ + α₀·items)‖wᵤ‖², with the same penalty
+    for items, where α₀ is ``unobserved`` and λ is ``penalty``.
+
     Reference: Rendle et al. (2022), Revisiting the performance of iALS, RecSys.
     """
     rng = np.random.default_rng(seed)
@@ -55,7 +58,7 @@ def als(
 
 
 def _solve(taste: sp.csr_matrix, other: np.ndarray, unobserved: float, penalty: float) -> np.ndarray:
-    """The factors of the rows of ``taste`` given those of its columns."""
+    """Return the factors of the rows of ``taste``, given those of its columns."""
     k = other.shape[1]
     outer = (other[:, :, None] * other[:, None, :]).reshape(len(other), -1)
     weight = penalty * (np.diff(taste.indptr) + unobserved * taste.shape[1])
@@ -71,7 +74,7 @@ def _solve(taste: sp.csr_matrix, other: np.ndarray, unobserved: float, penalty: 
 
 
 def item_knn(taste: sp.csr_matrix, neighbours: int, shrinkage: float = 10.0) -> np.ndarray:
-    """Σ of the shrunk cosine similarities of an item's nearest neighbours that the user has."""
+    """Score an item by the summed shrunk cosine similarity of its nearest neighbours that the user has."""
     size = np.asarray(taste.multiply(taste).sum(0)).ravel()
     together = (taste.T @ taste).tocsr()
     together.setdiag(0)
@@ -87,7 +90,10 @@ def item_knn(taste: sp.csr_matrix, neighbours: int, shrinkage: float = 10.0) -> 
 
 
 def user_knn(taste: sp.csr_matrix, neighbours: int = 100, shrinkage: float = 5.0) -> np.ndarray:
-    """What the most similar users have, by shrunk cosine of items weighted by log(1 + users / listeners)."""
+    """Score an item by the summed similarity of the most similar users who have it.
+
+    Similarity is the shrunk cosine of items weighted by log(1 + users / listeners).
+    """
     listeners = np.maximum(np.asarray((taste > 0).sum(0)).ravel(), 1)
     weighted = taste @ sp.diags(np.log(1 + taste.shape[0] / listeners).astype(np.float32))
     norm = np.sqrt(np.asarray(weighted.multiply(weighted).sum(1)).ravel())
@@ -99,7 +105,7 @@ def user_knn(taste: sp.csr_matrix, neighbours: int = 100, shrinkage: float = 5.0
 
 
 def hold_out(users: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Mask ``(n,)``: the rounded share of each user's rows, drawn at random."""
+    """Return a mask ``(n,)`` that selects a random ``share`` of each user's rows, rounded."""
     order = np.lexsort((np.random.default_rng(seed).random(len(users)), users))
     count = np.bincount(users)
     rank = np.empty(len(users), int)
@@ -109,7 +115,7 @@ def hold_out(users: np.ndarray, share: float, seed: int) -> np.ndarray:
 
 
 def top_items(scores: np.ndarray, seen: sp.csr_matrix, top: int = TOP) -> np.ndarray:
-    """The best ``top`` items of each user, best first, without those already seen: ``(users, top)``."""
+    """Return the best ``top`` items of each user that are not in ``seen``, best first, ``(users, top)``."""
     scores = scores.copy()
     scores[seen.nonzero()] = -np.inf
     top = min(top, scores.shape[1])
@@ -119,10 +125,12 @@ def top_items(scores: np.ndarray, seen: sp.csr_matrix, top: int = TOP) -> np.nda
 
 
 def judge_lists(lists: np.ndarray, held_out: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
-    """NDCG@10 and recall@20 of the users who have something held out, in order of user.
+    """Return NDCG@10 and recall@20 of the users who have held-out items, in order of user.
 
-    NDCG@10 = Σ_hits 1/log₂(rank + 1) over that of a perfect list; recall@20 = hits / held out. Reference:
-    Järvelin and Kekäläinen (2002), Cumulated gain-based evaluation, ACM TOIS 20(4).
+    NDCG@10 is Σ_hits 1/log₂(rank + 1), divided by that of a perfect list. Recall@20 is the share of held-out
+    items in the list.
+
+    Reference: Järvelin and Kekäläinen (2002), Cumulated gain-based evaluation, ACM TOIS 20(4).
     """
     count = np.diff(held_out.indptr)
     users = np.flatnonzero(count)

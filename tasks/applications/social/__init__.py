@@ -1,1 +1,1 @@
-"""How far a cascade or an article spreads."""
+"""Forecast of how far a cascade of retweets or an article spreads."""

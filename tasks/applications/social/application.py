@@ -1,4 +1,4 @@
-"""How far things spread: a cascade's final size after ten minutes, an article's shares before publication."""
+"""Forecast of spread: final sizes of retweet cascades after ten minutes, shares of articles beforehand."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,9 @@ TRAINING = 0.7
 LARGE = 0.9
 """Sizes at or above this quantile of the training sizes are viral."""
 EMBARGO = 21
-"""Days between the articles learned from and those judged."""
+"""Number of days between the last training article and the first test article."""
 FEWEST = 200
+"""Smallest number of training rows."""
 
 ERROR = Measure("relative_error", "median relative error", median, "lower")
 CRPS = Measure("crps", "CRPS of log size", mean, "lower")
@@ -27,8 +28,11 @@ LOG_SCORE = Measure("log_score", "log score, nats", mean)
 
 @dataclass(frozen=True)
 class Task:
-    """Rows in order of time, a size each: ``train`` and ``test`` are positions, ``weeks`` from the last of
-    ``train`` to each of ``test`` where dates are known."""
+    """Inputs ``x`` ``(n, d)`` and ``size`` ``(n,)`` of rows in order of time.
+
+    ``train`` and ``test`` are positions of rows. ``weeks`` is the time in weeks from the last training row to
+    each test row, or None if dates are not known.
+    """
 
     name: str
     columns: tuple[str, ...]
@@ -51,16 +55,17 @@ class Social(Application):
     name = "social"
     title = "How far things spread"
     question = (
-        "How large will a cascade of retweets be, ten minutes after it began, and which articles will be "
-        "among the tenth most shared, before they are published? Every model learns from the earlier seven "
-        "tenths and is judged on the later three; an article is judged at least 21 days after the last one "
-        "learned from. The size is forecast as a full distribution, and viral is its upper tail."
+        "How large will a retweet cascade become, given its first ten minutes? And which articles will be "
+        "among the most shared tenth, given what is known before publication? Every model is fitted on the "
+        "earlier 70 % of the rows and tested on the later 30 %. The first test article is at least 21 days "
+        "later than the last training article. The size is forecast as a full distribution, whose upper tail "
+        "gives the probability of being viral."
     )
     own_question = (
-        "How large will it become, and which rows will be among the tenth largest? Every model learns from "
-        "the earlier rows and is judged on the later ones: of a single file, in its order, the first seven "
-        "tenths and the rest; else the training and the test file. The size is forecast as a full "
-        "distribution, and viral is its upper tail."
+        "How large will the size become, and which rows will be among the largest tenth? Every model is "
+        "fitted on earlier rows and tested on later ones. These are the training and the test file or, for a "
+        "single file, the first 70 % and the last 30 % of its rows. The size is forecast as a full "
+        "distribution, whose upper tail gives the probability of being viral."
     )
     sources = ("cascades", "online_news")
     reference = "boosting"
@@ -69,20 +74,24 @@ class Social(Application):
         if not given.own:
             return [_cascades(sources["cascades"]), _articles(sources["online_news"])]
         if given.label is None:
-            raise BasinError("name the column of sizes with --label")
+            raise BasinError("social: the column of sizes is not known; name it with --label")
         from tasks.applications.harness.tables import read_numbers
 
         if given.data is not None:
             if given.train or given.test:
-                raise BasinError("give --data, or --train and --test, not both")
+                raise BasinError(
+                    "--data excludes --train and --test; give --data alone, or both of the others"
+                )
             rows = read_numbers(given.data, given.label)
             return [_task(given.data, rows, given.label, round(TRAINING * len(rows)))]
         if given.train is None or given.test is None:
-            raise BasinError("give both --train and --test, or --data alone")
+            raise BasinError("--train and --test need each other; give both, or --data alone")
         train, test = read_numbers(given.train, given.label), read_numbers(given.test, given.label)
         if set(train) != set(test):
             odd = ", ".join(sorted(set(train.columns) ^ set(test.columns))[:5])
-            raise BasinError(f"{given.test}: columns differ from those of {given.train}: {odd}")
+            raise BasinError(
+                f"{given.test}: columns differ from those of {given.train} ({odd}); give the same"
+            )
         rows = pd.concat([train, test[train.columns]], ignore_index=True)
         return [_task(given.test, rows, given.label, len(train))]
 
@@ -123,7 +132,7 @@ class Social(Application):
         from tasks.applications.social.sizes import crps_log, log_score
 
         trials = []
-        # Boosting has no chance in it: one fit serves all seeds.
+        # Boosting is not random, so one fit is used for all seeds.
         peers = {t.name: boosting(fitted[0][t.name], t.size[t.train], t.x[t.test]) for t in examples}
         for seed, models in enumerate(fitted):
             for task in examples:
@@ -172,8 +181,8 @@ class Social(Application):
         hints = model.learners.say(task.x[task.test])[1]
         labels = np.where(task.viral[task.test], "viral", "not viral")
         caption = (
-            f"{task.name}: the energy of becoming viral, −log P(viral | x), over the plane of what the "
-            "learners say of the test rows; blank where there are none."
+            f"{task.name}: −log P(viral | x) over the first two principal components of the learners' "
+            "outputs for the test rows. Areas without rows are blank."
         )
         columns = ("boosting", "trees", "logistic", "forest", "forest's mean")
         return Scene(hints, model.viral_energy, labels, columns, caption)
@@ -213,26 +222,28 @@ class Social(Application):
 
     def notes(self, examples: list[Task], scores: dict[str, Any]) -> list[str]:
         found = [
-            "Viral means at or above the ninth decile of the training sizes. Base is what the energy "
-            "tilts, a pool of a forest's distribution and that of rows ranked alike by the mean of tuned "
-            "boosting, trees, logistic regression and forest; boosting has its library's defaults."
+            "Viral means at or above the ninth decile of the training sizes. The base, which the energy "
+            "tilts, is a pool of two distributions: that of a quantile forest, and that of training rows "
+            "with a similar mean score of tuned boosting, trees, logistic regression and forest. The peer "
+            "boosting has the default settings of its library."
         ]
         if any(task.weeks is not None for task in examples):
             skilled = [name for name in scores["intervals"]["ebm"] if "_weeks_" in name]
             gone = [name for name in skilled if scores["intervals"]["ebm"][name][0] <= 0.5]
             reach = scores["measures"][skilled[-1]]["title"].split("AUROC ")[-1]
             found += [
-                f"Articles: skill is not clear of chance {scores['measures'][gone[0]]['title']}."
+                f"Articles: the {scores['measures'][gone[0]]['title']} is the first that is not "
+                "significantly above .5."
                 if gone
-                else f"Articles: weeks in advance? Skill is clear of chance to the end of the file, {reach}.",
-                "Articles: keywords' and references' past shares are among the inputs as the publisher "
-                "computed them; that they were known before publication cannot be checked from the file.",
+                else f"Articles: skill is significant to the end of the file, {reach}.",
+                "Articles: the inputs include past shares of keywords and references, as computed by the "
+                "publisher. Whether these were known before publication cannot be checked from the file.",
             ]
         return found
 
 
 def _by_age(task: Task, seed: int, viral: np.ndarray, large: dict[str, np.ndarray]) -> list[Trial]:
-    """AUROC of the energy by fortnights since the last example learned from: how long its skill lasts."""
+    """Return trials for the AUROC in periods of two weeks after the last training row."""
     if task.weeks is None:
         return []
     trials = []
@@ -240,7 +251,7 @@ def _by_age(task: Task, seed: int, viral: np.ndarray, large: dict[str, np.ndarra
         rows = (task.weeks >= start) & (task.weeks < start + 2)
         if min(viral[rows].sum(), (~viral[rows].astype(bool)).sum()) < 10:
             continue
-        words = f"AUROC {start} to {start + 2} weeks after the last article learned from"
+        words = f"AUROC {start} to {start + 2} weeks after the last training article"
         measure = Measure(f"{task.name}_auroc_weeks_{start}", words, AUROC.of)
         trials.append(Trial((measure,), seed, viral[rows], {"ebm": large["ebm"][rows]}))
     return trials
@@ -253,7 +264,7 @@ def _cascades(path: Path) -> Task:
 
 
 def _articles(path: Path) -> Task:
-    """Oldest first; ``timedelta`` counts the days from publication to the collection of all shares."""
+    """Read the articles, oldest first. ``timedelta`` is the number of days from publication to collection."""
     table = pd.read_csv(path)
     x = table.drop(columns=["article", "url", "timedelta", "shares"])
     age = table["timedelta"].to_numpy(float)
@@ -275,26 +286,29 @@ def _task(path: Path, rows: pd.DataFrame, label: str, cut: int) -> Task:
     bad = np.flatnonzero(size < 1)
     if len(bad):
         raise BasinError(
-            f"{path}: column {label}, row {bad[0] + 1}: {size[bad[0]]:g}; expected a size, 1 or more"
+            f"{path}: column {label}, row {bad[0] + 1}: {size[bad[0]]:g}; expected a size of 1 or more"
         )
     if len(np.unique(size)) < 10:
         raise BasinError(
-            f"{path}: column {label} has {len(np.unique(size))} different values; a size has many "
-            "(for two classes of rows see the other applications)"
+            f"{path}: column {label} has {len(np.unique(size))} different values; expected sizes with 10 or "
+            "more (use another application for classes)"
         )
     if min(cut, len(rows) - cut) < FEWEST / 4 or cut < FEWEST:
         raise BasinError(
-            f"{path}: {cut} rows to learn from; expected {FEWEST} or more, and a quarter to judge"
+            f"{path}: {cut} training rows; expected {FEWEST} or more, and at least {FEWEST // 4} test rows"
         )
     task = _split(path.name.split(".")[0], rows.drop(columns=label), size, cut)
     viral = task.viral[task.test]
     if viral.all() or not viral.any():
-        raise BasinError(f"{path}: one class only: {int(viral.sum())} of {len(viral)} test rows are viral")
+        raise BasinError(
+            f"{path}: {int(viral.sum())} of {len(viral)} test rows are viral; expected some but not all, so "
+            "give more rows"
+        )
     return task
 
 
 def _densities(task: Task, steps: Any, cumulative: np.ndarray) -> Picture:
-    """Forecast distributions of five test rows, from the least to the most likely to be viral."""
+    """Draw the forecast distributions of five test rows, from small to large forecasts."""
     from tasks.reporting.maps import canvas, drawing, png
 
     order = np.argsort(-(cumulative @ steps.width))[::-1]
@@ -311,12 +325,12 @@ def _densities(task: Task, steps: Any, cumulative: np.ndarray) -> Picture:
         axes.set(xscale="log", xlim=(seen[0] * 0.9, seen[1] * 1.2), xlabel="size", ylabel="P(larger)")
         axes.legend(fontsize=8)
         picture = png(figure)
-    caption = "The chance of growing beyond each size, for five test rows; dots are what came of them."
+    caption = "Probability of exceeding each size, for five test rows. The dots are their outcomes."
     return Picture(f"survival-{task.name}", f"{task.name}: how large will it be?", caption, picture)
 
 
 def _calibration(task: Task, steps: Any, cumulative: np.ndarray) -> Picture:
-    """Forecast probabilities against how often they came true, at many sizes at once."""
+    """Draw observed frequencies against forecast probabilities of exceeding three sizes."""
     from tasks.reporting.maps import canvas, drawing, png
 
     edges = np.searchsorted(steps.edges, np.quantile(task.size[task.train], [0.5, 0.75, 0.9]))
@@ -328,11 +342,11 @@ def _calibration(task: Task, steps: Any, cumulative: np.ndarray) -> Picture:
             came = task.size[task.test] >= steps.edges[edge]
             groups = np.array_split(np.argsort(chance), 10)
             axes.plot([chance[g].mean() for g in groups], [came[g].mean() for g in groups], "o-", label=words)
-        axes.set(xlabel="chance of growing beyond", ylabel="share that did")
+        axes.set(xlabel="forecast probability of exceeding", ylabel="observed share")
         axes.legend(title="of the training sizes", fontsize=8)
         picture = png(figure)
-    caption = "Test rows in tenths by the chance that was stated: calibrated is the dotted line."
-    return Picture(f"calibration-{task.name}", f"{task.name}: are the chances right?", caption, picture)
+    caption = "Test rows in ten groups by forecast probability. Calibrated forecasts lie on the dotted line."
+    return Picture(f"calibration-{task.name}", f"{task.name}: calibration", caption, picture)
 
 
 APPLICATION = Social()

@@ -1,4 +1,4 @@
-"""What other models say of a size: the chance that it is large, its median, its distribution."""
+"""Forecasts of peers for a size: the probability that it is large, its median and its distribution."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,11 +8,12 @@ import numpy as np
 from tasks.applications.social.sizes import SizeModel, Steps, median
 
 QUANTILES = np.arange(0.05, 0.96, 0.05)
+"""Levels of the quantiles that the peer quantile-boosting forecasts."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Of ``n`` rows: P(large) ``(n,)``; where stated, median size ``(n,)`` and P(Y ≤ edge) ``(n, k)``."""
+    """Forecasts for n rows: P(large) ``(n,)`` and, if known, median ``(n,)`` and P(Y ≤ edge) ``(n, k)``."""
 
     large: np.ndarray
     median: np.ndarray | None = None
@@ -20,12 +21,12 @@ class Answer:
 
 
 def of_cumulative(cumulative: np.ndarray, steps: Steps, large: int) -> Answer:
-    """All three from a distribution; ``large`` is the first step that counts as large."""
+    """Return the answer for a distribution; ``large`` is the first step that counts as large."""
     return Answer(1 - cumulative[:, large - 1], median(cumulative, steps), cumulative)
 
 
 def ours(model: SizeModel, at: np.ndarray) -> dict[str, Answer]:
-    """``ebm``, its base, and the peers that are among its hints, at rows ``at``."""
+    """Return the answers of ``ebm``, its base and the peers that are inputs of it, for rows ``at``."""
     steps, large = model.steps, model.learners.large
     tilted, base = model.cumulative(at)
     tuned, trees, logistic = model.learners.others
@@ -39,9 +40,9 @@ def ours(model: SizeModel, at: np.ndarray) -> dict[str, Answer]:
 
 
 def boosting(model: SizeModel, size: np.ndarray, at: np.ndarray) -> dict[str, Answer]:
-    """Gradient boosting of class, median and quantiles, with its library's defaults, at rows ``at``.
+    """Fit gradient boosting with default settings and return its class, median and quantiles for rows ``at``.
 
-    It learns from the rows that ``model`` learned from, of which ``size`` are the sizes.
+    It is fitted on the training rows of ``model``, whose sizes are ``size``.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
@@ -62,7 +63,7 @@ def boosting(model: SizeModel, size: np.ndarray, at: np.ndarray) -> dict[str, An
 
 
 def _joined(quantiles: np.ndarray, steps: Steps, size: np.ndarray) -> np.ndarray:
-    """The distribution that is linear in log size between quantiles, and to the ends of sizes seen."""
+    """Return the distribution that is linear in log size between quantiles and to the extreme sizes."""
     low, high = np.log(size.min() - 0.5), np.log(size.max() + 0.5)
     at = np.log(steps.edges[1:])
     rows = []

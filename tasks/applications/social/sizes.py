@@ -1,4 +1,4 @@
-"""The distribution of a size given inputs: forest and analogues, tilted by an energy in normal scores."""
+"""Distribution of a size given inputs: a pool of forest and analogues, tilted by an energy."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,49 +14,51 @@ from ebm_core.tilts.tilted import TiltedDistribution
 from ebm_core.tilts.training import Fit, fit_tilt
 
 STEPS = 100
-"""Most steps of the cumulative distribution."""
+"""Largest number of steps of the cumulative distribution."""
 TREES = 200
 FOLDS = 3
 MARGINAL = 0.02
-"""Share of the marginal distribution in each part of the base, so that no size is impossible."""
+"""Share of the marginal distribution in each part of the base, so that no size has probability zero."""
 SMOOTH = 1.5
-"""Steps over which the forest's mass is spread."""
+"""Standard deviation, in steps, of the Gaussian filter that smooths the forest's distribution."""
 REACH = 0.3
-"""Bandwidth of the analogues, in standard deviations of their index."""
+"""Bandwidth of the analogues' kernel, in standard deviations of the index."""
 
 
 @dataclass(frozen=True)
 class Steps:
-    """Sizes at which distributions are stated: ``edges`` ``(k + 1,)``, rising; all mass is between."""
+    """Grid of sizes for distributions: ascending ``edges`` ``(k + 1,)``, between which all mass lies."""
 
     edges: np.ndarray
 
     @classmethod
     def of(cls, size: np.ndarray) -> "Steps":
-        """Half-integers around each size where there are few, quantiles of them where there are many."""
+        """Return half-integers between the sizes or, if there are many different sizes, between quantiles."""
         values = np.unique(size)
         if len(values) > STEPS:
             values = np.unique(np.quantile(size, np.linspace(0, 1, STEPS + 1), method="nearest"))
-        # Sizes beyond those seen get the outermost steps.
+        # Larger and smaller sizes than those in training belong to the outermost steps.
         return cls(np.r_[0.5, values[1:] - 0.5, 10 * values[-1]])
 
     def place(self, size: np.ndarray) -> np.ndarray:
-        """The step that holds each size."""
+        """Return the step that contains each size."""
         return np.clip(np.searchsorted(self.edges, size, "right") - 1, 0, len(self.edges) - 2)
 
     @property
     def width(self) -> np.ndarray:
-        """Of each step in log size."""
+        """Width of each step in log size, ``(k,)``."""
         return np.diff(np.log(self.edges))
 
 
 def forest_distribution(
     forest: Any, x: np.ndarray, place: np.ndarray, at: np.ndarray, count: int
 ) -> np.ndarray:
-    """Cumulative probability at the inner and last edges, ``(len(at), count)``, from the leaves of a forest.
+    """Return the cumulative distribution of a quantile regression forest, ``(len(at), count)``.
 
-    F(t|x) = mean over trees of the share of training rows ``x`` in the leaf of ``at`` of size at most t:
-    a quantile regression forest. Reference: Meinshausen (2006), JMLR 7.
+    F(t|x) is the mean over trees of the share of training rows in the leaf of x whose size is at most t. It
+    is evaluated at the upper edge of each step. The training rows are ``x``, with steps ``place``.
+
+    Reference: Meinshausen (2006), Quantile regression forests, JMLR 7.
     """
     leaves, leaves_at = forest.apply(x), forest.apply(at)
     mass = np.zeros((len(at), count))
@@ -69,7 +71,10 @@ def forest_distribution(
 
 
 def fit_forest(x: np.ndarray, place: np.ndarray, seed: int) -> Any:
-    """Extremely randomised trees of exp(.8 z), z the normal score of the size: they tell large ones."""
+    """Fit extremely randomised trees to exp(.8 z), with z the normal score of the size.
+
+    The exponential gives large sizes more weight.
+    """
     from sklearn.ensemble import ExtraTreesRegressor
 
     share = np.bincount(place).cumsum() / len(place)
@@ -79,9 +84,11 @@ def fit_forest(x: np.ndarray, place: np.ndarray, seed: int) -> Any:
 
 
 def analogues(index: np.ndarray, place: np.ndarray, at: np.ndarray, count: int) -> np.ndarray:
-    """Cumulative probability ``(len(at), count)`` from the rows whose ``index`` is near: a Gaussian kernel.
+    """Return the cumulative distribution from training rows with a similar ``index``, ``(len(at), count)``.
 
-    F(t|s) = Σᵢ K((s − sᵢ)/h) 1{yᵢ ≤ t} / Σᵢ K((s − sᵢ)/h), h = :data:`REACH`; Nadaraya (1964), Watson (1964).
+    F(t|s) = Σᵢ K((s − sᵢ)/h) 1{yᵢ ≤ t} / Σᵢ K((s − sᵢ)/h), with a Gaussian kernel K and h = :data:`REACH`.
+
+    References: Nadaraya (1964), Theory Probab. Appl. 9; Watson (1964), Sankhyā A 26.
     """
     weight = np.exp(-(((at[:, None] - index) / REACH) ** 2) / 2)
     weight /= np.maximum(weight.sum(1, keepdims=True), 1e-300)
@@ -90,13 +97,14 @@ def analogues(index: np.ndarray, place: np.ndarray, at: np.ndarray, count: int) 
 
 
 def smoothed(cumulative: np.ndarray) -> np.ndarray:
-    """The mass of each step spread over its neighbours, as few sizes in a leaf leave gaps: ``(n, k)``."""
+    """Smooth distributions ``(n, k)`` over neighbouring steps, to fill gaps between the sizes of a leaf."""
     mass = np.diff(np.column_stack([np.zeros(len(cumulative)), cumulative]), axis=1)
     found: np.ndarray = gaussian_filter1d(mass, SMOOTH, axis=1, mode="reflect").cumsum(1).clip(0, 1)
     return found
 
 
 def logit(chance: np.ndarray) -> np.ndarray:
+    """Return log odds of probabilities, which are clipped to [0.001, 0.999]."""
     chance = chance.clip(1e-3, 1 - 1e-3)
     found: np.ndarray = np.log(chance / (1 - chance))
     return found
@@ -104,7 +112,7 @@ def logit(chance: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Learners:
-    """The forest and the learners that hint, all fitted on the same rows."""
+    """The forest and the classifiers whose outputs are inputs ("hints") of base and energy."""
 
     x: np.ndarray
     place: np.ndarray
@@ -137,8 +145,11 @@ class Learners:
         return cls(x, place, count, large, fit_forest(x, place, seed), fitted)
 
     def say(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The forest's cumulative distribution ``(n, k)``, and the hints ``(n, learners + 2)``: logits of
-        the chance to be large, the forest's last, and minus the mean of its distribution over the steps."""
+        """Return the forest's cumulative distribution ``(n, k)`` and the hints ``(n, learners + 2)``.
+
+        The hints are the logit of P(large) of each classifier and of the forest, and minus the mean of the
+        forest's cumulative distribution over the steps.
+        """
         forest = smoothed(forest_distribution(self.forest, self.x, self.place, x, self.count))
         chance = [learner.predict_proba(x)[:, 1] for learner in self.others]
         chance.append(1 - forest[:, self.large - 1])
@@ -147,10 +158,10 @@ class Learners:
 
 @dataclass(frozen=True)
 class Base:
-    """q(y|x) = w F(y|x) + (1 − w) G(y|s): the forest's distribution and that of analogues in one index.
+    """Base q(y|x) = w F(y|x) + (1 − w) G(y|s), a pool of the forest F and the analogues G.
 
-    s is the mean of the standardised hints, which ranks better than any of them; w has the best log score
-    out of fold.
+    The index s is the mean of the standardised hints, which ranks sizes better than any single hint. The
+    weight w has the best log score in cross-fitting.
     """
 
     count: int
@@ -158,7 +169,7 @@ class Base:
     centre: np.ndarray
     spread: np.ndarray
     index: np.ndarray
-    """s of the training rows out of fold, standard deviation 1."""
+    """Cross-fitted index s of the training rows, with standard deviation 1."""
     place: np.ndarray
     weight: float
 
@@ -166,7 +177,7 @@ class Base:
     def of(
         cls, forest: np.ndarray, hints: np.ndarray, place: np.ndarray, large: int, blocks: list[np.ndarray]
     ) -> tuple["Base", np.ndarray]:
-        """The base, and q of the rows themselves out of fold; ``forest`` and ``hints`` are out of fold."""
+        """Fit the base to cross-fitted ``forest`` and ``hints``; return it and its cross-fitted q."""
         count, rows = forest.shape[1], np.arange(len(forest))
         centre, spread = hints.mean(0), hints.std(0) + 1e-9
         spread = spread * ((hints - centre) / spread).mean(1).std()
@@ -190,7 +201,7 @@ class Base:
         return found
 
     def near(self, hints: np.ndarray) -> np.ndarray:
-        """G at every step, ``(n, k)``."""
+        """Return the distribution G of the analogues, ``(n, k)``."""
         return analogues(self.index, self.place, self.s(hints), self.count)
 
     def cumulative(self, forest: np.ndarray, hints: np.ndarray) -> np.ndarray:
@@ -199,10 +210,11 @@ class Base:
 
 @dataclass(frozen=True)
 class SizeModel:
-    """p(y|x) = q(y|x) exp(−E(z, h)) / Z: q a :class:`Base`, z = Φ⁻¹(Q(y|x)) its normal score.
+    """Tilted model p(y|x) = q(y|x) exp(−E(z, h)) / Z of a size y.
 
-    In z the base is standard normal, so Z is a quadrature as everywhere. The inputs h of the energy are the
-    index, the base's logit of being large and its mean, out of fold where the energy is trained.
+    q is a :class:`Base` and z = Φ⁻¹(Q(y|x)) the normal score of y under it. In z the base is standard normal,
+    so that Z is computed by quadrature. The inputs h of the energy are the index, the logit of P(large) under
+    the base, and minus the mean of its cumulative distribution. For training these are cross-fitted.
     """
 
     steps: Steps
@@ -213,14 +225,14 @@ class SizeModel:
     spread: np.ndarray
 
     def cumulative(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """P(Y ≤ edge) of the tilted model and of its base at edges 1 … k, each ``(n, k)``."""
+        """Return P(Y ≤ edge) of the tilted model and of its base at edges 1 … k, both ``(n, k)``."""
         forest, hints = self.learners.say(x)
         base = self.base.cumulative(forest, hints)
         seen = _inputs(self.base.s(hints), base[:, self.base.large - 1], base.mean(1))
         return self.tilted(base, seen), base
 
     def viral_energy(self, hints: np.ndarray) -> np.ndarray:
-        """−log P(large) as the hints alone tell it, forest's chance and mean being the last two: ``(n,)``."""
+        """Return −log P(large), ``(n,)``, from the hints only, whose last two columns describe the forest."""
         near, weight = self.base.near(hints), self.base.weight
         below = weight / (1 + np.exp(hints[:, -2])) + (1 - weight) * near[:, self.base.large - 1]
         mean = (1 - weight) * near.mean(1) - weight * hints[:, -1]
@@ -244,14 +256,15 @@ class SizeModel:
 
 
 def _inputs(index: np.ndarray, below: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Of the energy, ``(n, 3)``."""
+    """Return the inputs of the energy, ``(n, 3)``."""
     return np.column_stack([index, logit(1 - below), -mean])
 
 
 def fit_size_model(x: np.ndarray, size: np.ndarray, threshold: float, seed: int) -> SizeModel:
-    """Fit the learners out of fold, base and energy on what they say there, then the learners on all rows.
+    """Fit base and energy on cross-fitted outputs of the learners, then fit the learners on all rows.
 
-    Rows ``x`` ``(n, d)`` are in order of time: folds are spans of it, so that what drifts shows.
+    The rows ``x`` ``(n, d)`` are in order of time. Each fold is a span of time, so that cross-fitting
+    reflects drift.
     """
     from sklearn.model_selection import KFold
 
@@ -264,7 +277,7 @@ def fit_size_model(x: np.ndarray, size: np.ndarray, threshold: float, seed: int)
     base, q = Base.of(forest, hints, place, large, [held for _, held in folds])
     seen = _inputs(base.index, q[:, large - 1], q.mean(1))
     generator = torch.Generator().manual_seed(seed)
-    # The size is a step, its normal score any within it: drawn, as a probability transform of counts is.
+    # Randomised PIT: the normal score of a discrete size is drawn at random within its step.
     drawn = torch.rand(len(x), generator=generator, dtype=torch.float64).numpy()
     below = np.where(place > 0, q[np.arange(len(x)), np.maximum(place - 1, 0)], 0)
     u = below + drawn * (q[np.arange(len(x)), place] - below)
@@ -281,17 +294,17 @@ def fit_size_model(x: np.ndarray, size: np.ndarray, threshold: float, seed: int)
 
 
 def crps_log(cumulative: np.ndarray, steps: Steps, size: np.ndarray) -> np.ndarray:
-    """CRPS of log size ``(n,)``: Σ over steps of ∫ (F − 1{observed ≤ t})² d log t, by trapezoids."""
+    """Return the CRPS of log size, ∫ (F − 1{observed ≤ t})² d log t, by the trapezoidal rule, ``(n,)``."""
     f = np.column_stack([np.zeros(len(size)), cumulative])
     observed = (np.arange(len(steps.edges)) > steps.place(size)[:, None]).astype(float)
     height = (f - observed) ** 2
-    # Half of the observed step lies before the size and half behind it.
+    # The trapezoidal rule places the observed size in the middle of its step.
     inner: np.ndarray = ((height[:, 1:] + height[:, :-1]) / 2 * steps.width).sum(1)
     return inner
 
 
 def log_score(cumulative: np.ndarray, steps: Steps, size: np.ndarray) -> np.ndarray:
-    """log P(the step that holds the size) − log its width: the mean log density of log size, ``(n,)``."""
+    """Return the log density of log size, log P(step of the size) − log of the step's width, ``(n,)``."""
     f = np.column_stack([np.zeros(len(size)), cumulative])
     place, rows = steps.place(size), np.arange(len(size))
     mass = np.maximum(f[rows, place + 1] - f[rows, place], 1e-6)
@@ -300,7 +313,7 @@ def log_score(cumulative: np.ndarray, steps: Steps, size: np.ndarray) -> np.ndar
 
 
 def median(cumulative: np.ndarray, steps: Steps) -> np.ndarray:
-    """The size at which the cumulative distribution crosses one half, ``(n,)``, linear in log size."""
+    """Return the median ``(n,)``, by interpolation of the cumulative distribution in log size."""
     f = np.column_stack([np.zeros(len(cumulative)), cumulative])
     at = (f >= 0.5).argmax(1)
     rows = np.arange(len(f))

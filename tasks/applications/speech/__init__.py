@@ -1,1 +1,1 @@
-"""Words of an unknown speaker."""
+"""Recognition of words of unknown speakers."""

@@ -1,4 +1,4 @@
-"""Speech: words of a speaker never heard, by a joint energy trained on speakers who do not exist."""
+"""Speech: recognise words of unknown speakers by a joint energy trained on synthetic speakers."""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from tasks.runtime.parallel import Progress
 
 MOST = 50
-"""Recordings of a word by a speaker that are used, so that all folds and seeds fit into 20 minutes."""
+"""Largest number of recordings per word and speaker, so that all folds and seeds take 20 minutes."""
 STEPS, BATCH, LEARNING_RATE, DECAY = 1000, 64, 2e-3, 0.995
 SPREAD_RATE, ENTROPY_WEIGHT, CONTRAST_WEIGHT, TRUST = 0.0006, 0.05, 0.02, 0.1
-"""Chosen, like everything above, by training on two speakers and judging a third, the fourth left out. That
-is so of each of the twelve folds and not of the choice: all four speakers have been judged in some."""
+"""Chosen, like the settings above, by training on two speakers and testing on a third, without the fourth.
+The choice uses all twelve such splits, so every speaker has been a test speaker in some of them."""
 
 
 @dataclass(frozen=True)
 class Heard:
-    """What was fitted without one speaker: probabilities ``(n, classes)`` of that speaker's recordings."""
+    """Models fitted without one speaker, and their probabilities ``(n, classes)`` for that speaker."""
 
     answers: dict[str, np.ndarray]
     energy: "ClassEnergy"
@@ -45,10 +45,10 @@ class Speech(Application):
     name = "speech"
     title = "Speech"
     question = (
-        "Which word does a speaker say whom the model has never heard? Each speaker in turn is left out of "
-        "training. The energy model is a network trained together with a generator of synthetic speakers, "
-        "who also say the test recording again. Beside it stand the same network alone and with "
-        "SpecAugment, and a support vector machine."
+        "Which word does an unknown speaker say? Each speaker in turn is left out of training and tested. "
+        "The energy model is a network that is trained together with a generator of synthetic speakers. The "
+        "generator also varies the test recording. Peers are the same network without synthetic speakers, "
+        "the same network with SpecAugment, and a support vector machine."
     )
     sources = ("spoken_digits",)
     reference = "cnn-specaugment"
@@ -58,21 +58,22 @@ class Speech(Application):
 
         if given.label is not None or given.train is not None or given.test is not None:
             raise BasinError(
-                "speech takes --data, a folder of WAV files LABEL_SPEAKER_N.wav, and splits it by speaker"
+                "speech takes no --label, --train or --test; give --data, a folder of WAV files "
+                "LABEL_SPEAKER_N.wav, which is split by speaker"
             )
         found = read_folder(given.data or sources["spoken_digits"], MOST)
         for name, values, fewest in (("label", found.label, 2), ("speaker", found.speaker, 2)):
             if len(set(values)) < fewest:
                 raise BasinError(
-                    f"{given.data}: one {name} only ({values[0]}), expected {fewest} or more: there is "
-                    "nothing to tell apart, or nobody to leave out"
+                    f"{given.data}: one {name} only ({values[0]}), expected {fewest} or more; add recordings "
+                    f"of another {name}"
                 )
         for speaker in np.unique(found.speaker):
             missing = set(found.label) - set(found.label[found.speaker != speaker])
             if missing:
                 raise BasinError(
-                    f"{sorted(missing)[0]!r} is said by {speaker} alone: with that speaker held out it "
-                    "cannot be learned; leave it out or record another speaker"
+                    f"{given.data}: {sorted(missing)[0]!r} is said by {speaker} only, so it cannot be "
+                    "learned when that speaker is held out; remove it or add recordings of another speaker"
                 )
         return found
 
@@ -85,7 +86,7 @@ class Speech(Application):
                 "label": examples.label,
                 "speaker": examples.speaker,
                 "seconds": examples.seconds,
-                # The same sound twice is the same sum, whatever its file is called.
+                # A hash of the sound, by which the audit finds duplicates.
                 "sound": [sha256(each.tobytes()).hexdigest() for each in examples.spectrogram],
             }
         )
@@ -108,7 +109,7 @@ class Speech(Application):
             for name, found in models.items():
                 truth = np.searchsorted(classes, examples.label[examples.speaker == name])
                 trials.append(Trial((ACCURACY,), seed, truth, found.answers, group=name))
-                # A support vector machine states no probabilities.
+                # The support vector machine has no probabilities and therefore no calibration error.
                 stated = {model: answer for model, answer in found.answers.items() if model != "svm"}
                 trials.append(Trial((ECE,), seed, truth, stated, group=name))
         return trials
@@ -116,7 +117,7 @@ class Speech(Application):
     def outcomes(
         self, examples: "Recordings", fitted: list[dict[str, Heard]], trials: list[Trial]
     ) -> tuple[pd.DataFrame, Spec] | None:
-        """Each word against the others, by who speaks, as fairlearn judges answers of two kinds."""
+        """Return binary answers, each word against all others, with speakers as groups for fairlearn."""
         frames = []
         classes = np.unique(examples.label)
         for trial in (t for t in trials if t.seed == 0 and t.measures == (ACCURACY,)):
@@ -164,8 +165,8 @@ class Speech(Application):
         columns = tuple(f"band {b} frame {f}" for b in range(BANDS) for f in range(FRAMES))
         words = np.where(examples.speaker == name, f"{name} (held out)", examples.speaker)
         caption = (
-            f"Energy of speech, trained without {name}, on the principal plane of the spectrograms, which "
-            "are points in 1,024 dimensions: the plane shows little of what the energy sees."
+            f"Energy of spectrograms, trained without {name}, over their first two principal components. "
+            "Spectrograms have 1,024 dimensions, so the plane shows only a small part of the variation."
         )
         return Scene(examples.spectrogram.reshape(len(examples), -1), of, words, columns, caption)
 
@@ -186,10 +187,10 @@ class Speech(Application):
         return [
             Picture(
                 "spectrograms",
-                f"Words of {name}, who was not heard, and by five speakers who do not exist",
-                "Log-mel spectrograms, low frequencies below, stretched to one length; E is the energy, low "
-                "for what the model takes for speech. The first column is recorded, the others are said "
-                "again by the generator's latent speakers, of whom training makes new ones at every step.",
+                f"Words of the held-out speaker {name}, and the same words by five synthetic speakers",
+                "Log-mel spectrograms of equal length, with low frequencies below. E is the energy, which is "
+                "low for speech. The first column is recorded. The others are variations of it by synthetic "
+                "speakers of the generator, which are drawn anew at every training step.",
                 _spectrograms(x, examples.label[first], fitted[0][name]),
             )
         ]
@@ -210,33 +211,34 @@ class Speech(Application):
         errors = {name: 1 - found["accuracy"] for name, found in scores["models"].items()}
         ours, theirs, alone = errors["ebm"], errors[self.reference], errors["warps-only"]
         paired = scores["paired"][self.reference]["accuracy"]
-        beside = f"{100 * ours:.1f} % errors, the same network with SpecAugment none"
+        beside = f"{100 * ours:.1f} % errors, where the same network with SpecAugment makes none"
         if theirs > 0:
             fewer, low, high = (100 * gain / theirs for gain in (paired["gain"], *paired["interval"]))
             beside = (
                 f"{fewer:.0f} % fewer errors than the same network with SpecAugment ({low:.0f} to "
                 f"{high:.0f} %)"
             )
-        warps = f"it makes no error, the energy {100 * ours:.1f} %"
+        warps = f"it makes no errors, the energy {100 * ours:.1f} %"
         if alone > 0:
             share = 100 * (alone - ours) / alone
             more = "fewer" if share >= 0 else "more"
             low, high = scores["paired"]["warps-only"]["accuracy"]["interval"]
-            clear = "not clear of chance" if low <= 0 <= high else "clear of chance"
-            warps = f"beside it the energy makes {abs(share):.0f} % {more} errors, {clear}"
-        cut = f", {MOST} recordings of a word by each at most ({examples.left_out} left out)"
+            clear = "not significant" if low <= 0 <= high else "significant"
+            warps = f"the energy makes {abs(share):.0f} % {more} errors than that, {clear}"
+        cut = f", at most {MOST} recordings per word and speaker ({examples.left_out} left out)"
         return [
-            f"{beside}, mean over the speakers held out.",
-            "warps-only is the same network on the same synthetic speakers, in training and in answering, "
-            f"with spreads that do not learn and without the energy: {warps}.",
-            "ebm and warps-only hear each recording as latent speakers too, -as-recorded as it is.",
-            f"{len(set(examples.speaker))} speakers{cut if examples.left_out else ''}; the interval draws "
-            "recordings and seeds again, not speakers, of whom there are too few.",
+            f"{beside}, mean over the held-out speakers.",
+            "warps-only is the same network with the same synthetic speakers in training and testing, but "
+            f"with fixed spreads and without the energy: {warps}.",
+            "ebm and warps-only average over variations of each test recording by synthetic speakers. The "
+            "models ending in -as-recorded use the recording only.",
+            f"{len(set(examples.speaker))} speakers{cut if examples.left_out else ''}. The intervals "
+            "resample recordings and seeds but not speakers, of whom there are too few.",
         ]
 
 
 def fit_words(x: "Tensor", label: "Tensor", classes: int, objective: "Objective", seed: int) -> "EnergyFit":
-    """Fit the network of all models to spectrograms ``x``: the same start and batches for each objective."""
+    """Fit the network to spectrograms ``x``, with the same initial weights and batches for each objective."""
     import torch
 
     from ebm_core.energies.networks import ClassEnergy
@@ -252,7 +254,7 @@ def fit_words(x: "Tensor", label: "Tensor", classes: int, objective: "Objective"
 
 
 def _fit_without(examples: "Recordings", name: str, seed: int) -> Heard:
-    """Every model, learned from all speakers but ``name``, and its answers about ``name``."""
+    """Fit every model on all speakers except ``name`` and return their answers for ``name``."""
     import torch
     from sklearn.decomposition import PCA
     from sklearn.pipeline import make_pipeline
@@ -286,7 +288,7 @@ def _fit_without(examples: "Recordings", name: str, seed: int) -> Heard:
         fits[model] = fit_words(x, label, len(classes), objective, seed)
         with torch.no_grad():
             answers[model] = fits[model].averaged.logits(heard).softmax(1).double().numpy()
-    # What learned from latent speakers hears the recording as many of them; the energy says as whom.
+    # Models trained with synthetic speakers average over them; the energy weights the speakers.
     learned = speakers.log_spread.detach().exp()
     for model, spread, trust in (("ebm", learned, TRUST), ("warps-only", torch.tensor(SPREAD), 0.0)):
         answers[f"{model}-as-recorded"] = answers[model]
@@ -301,7 +303,7 @@ def _fit_without(examples: "Recordings", name: str, seed: int) -> Heard:
 
 
 def _spectrograms(x: np.ndarray, labels: np.ndarray, found: Heard) -> bytes:
-    """A row a word: the recording, then five synthetic speakers, each with its energy."""
+    """Draw a row per word: the recording and its variations by five synthetic speakers, with energies."""
     import torch
 
     from tasks.applications.speech.synthetic_speakers import LATENT, spoken_by

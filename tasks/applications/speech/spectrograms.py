@@ -1,4 +1,4 @@
-"""Recordings as pictures: log-mel spectrograms of one size, from WAV files ``LABEL_SPEAKER_N.wav``."""
+"""Log-mel spectrograms of equal size from WAV files ``LABEL_SPEAKER_N.wav``."""
 
 import warnings
 from dataclasses import dataclass
@@ -11,24 +11,26 @@ from scipy.signal import stft
 from tasks.runtime.errors import BasinError
 
 RATE = 8000
-"""Hz; what the energy has learned of frequencies holds at one rate only."""
+"""Sampling rate of all recordings in Hz."""
 WINDOW, HOP, FFT = 200, 80, 256
-"""Samples: 25 ms, 10 ms."""
+"""Window (25 ms), hop (10 ms) and FFT length in samples."""
 BANDS, FRAMES = 32, 32
+"""Size of a spectrogram: mel bands and time frames."""
 LOWEST, HIGHEST = 60.0, 3800.0
+"""Range of the mel bands in Hz."""
 QUIET = 35.0
-"""dB below the loudest frame: quieter beginnings and ends are cut off."""
+"""Beginning and end are cut off where they are more than this many dB below the loudest frame."""
 FLOOR = 60.0
-"""dB below the loudest cell at which a spectrogram ends."""
+"""Power more than this many dB below the loudest cell is raised to that level."""
 SHORTEST = 0.05
-"""Seconds."""
+"""Shortest accepted recording in seconds."""
 
 
 @dataclass(frozen=True)
 class Recordings:
-    """Spectrograms ``(n, BANDS, FRAMES)`` with label, speaker and file of each; ``seconds`` as recorded.
+    """Spectrograms ``(n, BANDS, FRAMES)`` with label, speaker, file and original length in seconds.
 
-    ``left_out``: recordings of the folder that were not read, as there were more than enough.
+    ``left_out`` is the number of recordings that were not read because of the limit per word and speaker.
     """
 
     spectrogram: np.ndarray
@@ -43,12 +45,13 @@ class Recordings:
 
 
 def read_folder(folder: Path, most: int | None = None) -> Recordings:
-    """All ``LABEL_SPEAKER_N.wav`` of a folder; of each label and speaker the first ``most`` by number.
+    """Read all files ``LABEL_SPEAKER_N.wav`` of a folder, at most ``most`` per label and speaker.
 
-    Raises ``BasinError`` naming the file for another name, rate or layout, for silence and empty audio.
+    Raises ``BasinError`` for a file with another name, sampling rate or number of channels, and for one that
+    is empty or silent.
     """
     if not folder.is_dir():
-        raise BasinError(f"{folder}: not a folder; expected one of WAV files LABEL_SPEAKER_N.wav")
+        raise BasinError(f"{folder}: not a folder; expected one with WAV files LABEL_SPEAKER_N.wav")
     found = []
     for path in sorted(folder.glob("*.wav")):
         parts = path.stem.rsplit("_", 2)
@@ -75,29 +78,33 @@ def read_folder(folder: Path, most: int | None = None) -> Recordings:
 
 
 def read_wav(path: Path) -> np.ndarray:
-    """Samples of a mono recording at ``RATE``, as floats. Raises ``BasinError`` for anything else."""
+    """Return the samples of a mono recording at ``RATE`` as floats; raises ``BasinError`` for other files."""
     if path.stat().st_size == 0:
-        raise BasinError(f"{path}: is empty; record it again or leave it out")
+        raise BasinError(f"{path}: is empty; record it again or remove it")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", wavfile.WavFileWarning)  # chunks that are no sound
+            warnings.simplefilter("ignore", wavfile.WavFileWarning)  # about chunks without sound
             rate, sound = wavfile.read(path)
     except (OSError, ValueError, EOFError) as error:
-        raise BasinError(f"{path}: not readable as WAV ({' '.join(str(error).split())[:100]})") from error
+        raise BasinError(
+            f"{path}: not readable as WAV ({' '.join(str(error).split())[:100]}); repair or remove it"
+        ) from error
     if rate != RATE:
         raise BasinError(f"{path}: {rate} Hz, expected {RATE}; resample it (`sox IN -r {RATE} OUT`)")
     if sound.ndim != 1:
         raise BasinError(f"{path}: {sound.shape[1]} channels, expected one; mix it down (`sox IN -c 1 OUT`)")
     sound = sound.astype(float)
     if len(sound) < SHORTEST * RATE:
-        raise BasinError(f"{path}: {len(sound) / RATE:.3f} s of sound, expected {SHORTEST} or more")
+        raise BasinError(
+            f"{path}: {len(sound) / RATE:.3f} s of sound, expected {SHORTEST} or more; remove it"
+        )
     if not np.isfinite(sound).all() or np.ptp(sound) == 0:
-        raise BasinError(f"{path}: silent or not finite; leave it out")
+        raise BasinError(f"{path}: silent or not finite; remove it")
     return sound
 
 
 def mel_filters() -> np.ndarray:
-    """Triangles ``(BANDS, FFT // 2 + 1)`` evenly spaced on the mel scale 2595 log₁₀(1 + f/700).
+    """Return triangular filters ``(BANDS, FFT // 2 + 1)``, evenly spaced on the scale 2595 log₁₀(1 + f/700).
 
     Reference: Davis and Mermelstein (1980), IEEE Trans. ASSP 28(4).
     """
@@ -110,10 +117,10 @@ def mel_filters() -> np.ndarray:
 
 
 def log_mel(sound: np.ndarray) -> np.ndarray:
-    """Spectrogram ``(BANDS, FRAMES)``: log power without silent ends, of one length, with mean 0 and s.d. 1.
+    """Return the log-mel spectrogram ``(BANDS, FRAMES)`` without silent ends, with mean 0 and s.d. 1.
 
-    Half of each band's mean over time is taken away: with all of it goes much of the vowel, with none the
-    microphone and the voice stay.
+    Half of each band's mean over time is subtracted. Subtracting all of it would remove much of the vowels,
+    and subtracting none would keep the characteristics of microphone and voice.
     """
     padded = np.pad(sound, (0, max(0, FFT - len(sound))))
     _, _, spectrum = stft(padded, RATE, "hann", WINDOW, WINDOW - HOP, FFT)

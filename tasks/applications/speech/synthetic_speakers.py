@@ -1,4 +1,4 @@
-"""Speech by speakers who do not exist: an EBM–GAN whose generator has a latent speaker."""
+"""Synthetic speakers: an energy-based model trained with a generator that has a latent speaker."""
 
 import math
 from collections.abc import Callable
@@ -17,23 +17,24 @@ LATENT = (
     "vocal tract", "vowels", "early or late", "slow or fast middle", "beginning", "end",
     "tilt", "timbre", "noise",
 )  # fmt: skip
-"""What one number of a latent speaker moves; the spreads below are those at the start of training."""
+"""Names of the components of a latent speaker."""
 SPREAD = (0.03, 0.02, 0.3, 0.2, 0.1, 0.1, 0.3, 0.3, 0.03)
+"""Standard deviation of each component at the start of training."""
 HEARD = 32
-"""Latent speakers as whom a test recording is heard."""
+"""Number of latent speakers that a test recording is averaged over."""
 NEPERS = 2.9
 """Log power of one standard deviation of a spectrogram, 12.6 dB on average."""
 
 
 class SyntheticSpeakers(nn.Module):
-    """x⁻ = G(x, s·z), z ~ N(0, I): a recording x ``(B, bands, frames)`` as latent speaker z would say it.
+    """Generator x⁻ = G(x, s·z), z ~ N(0, I), of a recording x ``(B, bands, frames)`` by a latent speaker z.
 
-    G stretches the frequency axis (the length of the vocal tract), bends it (vowels), moves time smoothly
-    (two ways), cuts off or lengthens beginning and end, adds a tilt and a wave over frequency, and noise of
-    an amplitude as a share of the loudest cell's. The law of the latent speaker is normal, so its entropy is
-    Σ log s up to a constant, and each ``draw`` takes one Adam step of the spreads s down
-    E[E(x⁻) + log p(label | x⁻)] − w Σ log s: speakers as different as the energy still takes for speech
-    (a sampler of it) and the classifier mishears (its adversary).
+    G stretches the frequency axis (length of the vocal tract) and bends it (vowels), warps time smoothly in
+    two ways, cuts off or lengthens beginning and end, adds a tilt and a wave over frequency, and adds noise
+    relative to the loudest cell. The latent speaker is normal, so its entropy is Σ log s up to a constant.
+    Each ``draw`` takes one Adam step of the spreads s to decrease E[E(x⁻) + log p(label | x⁻)] − w Σ log s.
+    The speakers thus become as varied as possible, while the energy of their speech stays low and the
+    classifier finds them difficult.
 
     References: Jaitly and Hinton (2013), Vocal tract length perturbation improves speech recognition, ICML
     workshop; Kumar et al. (2019), Maximum entropy generators for energy-based models; Zhang et al. (2020),
@@ -47,7 +48,7 @@ class SyntheticSpeakers(nn.Module):
         self.optimiser = torch.optim.Adam([self.log_spread], lr=learning_rate)
 
     def draw(self, energy: ClassEnergy, x: Tensor, label: Tensor, generator: torch.Generator) -> Tensor:
-        """x⁻ of recordings ``x`` with their ``label`` ``(B,)``, detached."""
+        """Return x⁻, detached, for recordings ``x`` with ``label`` ``(B,)``, and update the spreads."""
         z = torch.randn(len(x), len(LATENT), generator=generator)
         with torch.enable_grad():
             spoken = spoken_by(x, z * self.log_spread.exp())
@@ -67,7 +68,7 @@ class SyntheticSpeakers(nn.Module):
 
 
 def spoken_by(x: Tensor, speaker: Tensor) -> Tensor:
-    """G: spectrograms ``(B, bands, frames)`` moved by ``speaker`` ``(B, 9)``; mean 0 and s.d. 1 again."""
+    """Apply G to spectrograms ``(B, bands, frames)`` with ``speaker`` ``(B, 9)``; standardise the result."""
     bands, frames = (torch.linspace(0, 1, n) for n in x.shape[1:])
     tract, vowels, late, middle, first, last, tilt, timbre, noise = speaker[..., None].unbind(1)
     frequency = bands * tract.exp() + vowels * torch.sin(math.pi * bands)
@@ -83,12 +84,12 @@ def spoken_by(x: Tensor, speaker: Tensor) -> Tensor:
 
 
 def by_chance(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Each recording said again by a latent speaker with the spreads of the start: no training."""
+    """Vary each recording by a latent speaker with the initial, untrained spreads."""
     return spoken_by(x, torch.randn(len(x), len(LATENT), generator=generator) * torch.tensor(SPREAD))
 
 
 def scrambled(x: Tensor, generator: torch.Generator) -> Tensor:
-    """What is no speech: the frames of all recordings in another order, or the bands, by chance."""
+    """Make recordings that are no speech by permuting the frames or the bands of all at random."""
     axis = 1 + int(torch.randint(2, (1,), generator=generator))
     return x.index_select(axis, torch.randperm(x.shape[axis], generator=generator))
 
@@ -96,9 +97,11 @@ def scrambled(x: Tensor, generator: torch.Generator) -> Tensor:
 def heard_as(
     energy: ClassEnergy, x: Tensor, spread: Tensor, trust: float, generator: torch.Generator
 ) -> Tensor:
-    """p(y | x) = Σ_z w_z p(y | G(x, z)) ``(B, classes)`` over ``HEARD`` latent speakers z and x itself.
+    """Return p(y | x) = Σ_z w_z p(y | G(x, z)), ``(B, classes)``.
 
-    w_z ∝ exp(−``trust`` E(G(x, z))): as whom a recording sounds most like speech counts most; 0 is the mean.
+    The sum is over ``HEARD`` latent speakers z and the recording x itself. The weights are w_z ∝
+    exp(−``trust`` · E(G(x, z))), so that variations of low energy, which resemble speech most, count most.
+    With ``trust`` = 0 all weights are equal.
     """
     with torch.no_grad():
         logits = [energy.logits(x)]
@@ -111,7 +114,7 @@ def heard_as(
 
 
 def spec_augment(x: Tensor, generator: torch.Generator, masks: int = 2, widest: int = 6) -> Tensor:
-    """SpecAugment: ``masks`` bands and as many stretches of time, up to ``widest`` wide, set to the mean, 0.
+    """SpecAugment: set ``masks`` random ranges of bands and of frames, up to ``widest`` wide, to the mean 0.
 
     Reference: Park et al. (2019), SpecAugment, Interspeech.
     """
@@ -128,7 +131,7 @@ def spec_augment(x: Tensor, generator: torch.Generator, masks: int = 2, widest: 
 
 @dataclass(frozen=True)
 class Recognition(Objective):
-    """−mean log p(label | change(x)): a classifier alone, or with an augmentation."""
+    """Loss −mean log p(label | change(x)) of a classifier, where ``change`` is an augmentation or nothing."""
 
     change: Callable[[Tensor, torch.Generator], Tensor]
     labelled = True
@@ -140,11 +143,11 @@ class Recognition(Objective):
 
 @dataclass(frozen=True)
 class JointSpeech(Objective):
-    """JEM with a generator: −mean log p(label | x⁻) + λ [½ E(x) + ½ E(x⁻) − E(x°) + α Σ E²], in nats.
+    """Loss −mean log p(label | x⁻) + λ [½ E(x) + ½ E(x⁻) − E(x°) + α Σ E²] in nats, a JEM with a generator.
 
-    x⁻ keep the label of the recording x that a latent speaker of ``speakers`` says again: they teach the
-    classes, and count as speech like x itself. x°, recordings scrambled over time or frequency, are the
-    negatives; Σ E² bounds the energies of all three.
+    x⁻ are variations of the recordings x by latent speakers and keep the label of x. They train the
+    classifier and, like x, count as speech. x° are the negatives, recordings scrambled over time or
+    frequency. The penalty Σ E² bounds the energies of all three.
     """
 
     speakers: SyntheticSpeakers
@@ -170,7 +173,7 @@ class JointSpeech(Objective):
 
 
 class DigitNetwork(nn.Module):
-    """Logits ``(B, classes)`` of spectrograms ``(B, bands, frames)``: three strided convolutions, SiLU."""
+    """Network from spectrograms ``(B, bands, frames)`` to logits ``(B, classes)``: three convolutions."""
 
     def __init__(self, classes: int, size: tuple[int, int], generator: torch.Generator) -> None:
         super().__init__()

@@ -1,1 +1,1 @@
-"""The audit of any table: checks of a user's own file, or of one that a domain is about to learn from."""
+"""Checks of any table, such as a user's file or the raw table of a domain."""

@@ -1,4 +1,4 @@
-"""What the checks of a table look at: its rows in order, what each column is, what the user said of it."""
+"""A table for the checks: the meaning of its columns, its rows in order of time, and its moves."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -20,7 +20,7 @@ STEPS = {"h": 1 / 24, "D": 1.0, "B": 1.0, "W": 7.0, "MS": 30.44}
 
 
 class Spec(Strict):
-    """``SPEC.yaml``: what a table's columns are: ``time`` and ``target``, or a ``label``, and more."""
+    """The columns of a table, as in ``SPEC.yaml``: at least ``time`` and ``target``, or ``label``."""
 
     time: str | None = None
     target: str | None = None
@@ -31,10 +31,12 @@ class Spec(Strict):
     horizon: int = Field(1, ge=1, description="rows from a forecast to its target")
     test_from: date | None = None
     embargo: int | None = Field(None, ge=0, description="rows left out before test_from")
-    published: str | None = Field(None, description="column of the day on which a row was known")
+    published: str | None = Field(None, description="column of the date on which a row was known")
     label: str | None = Field(None, description="binary column that a classifier learns")
-    prediction: str | None = Field(None, description="binary column that it answered")
-    source: tuple[str, ...] = Field((), description="columns of how a row was made, not what it shows")
+    prediction: str | None = Field(None, description="binary column of the classifier's predictions")
+    source: tuple[str, ...] = Field(
+        (), description="columns on the origin of a row, such as the device or site"
+    )
     protected: tuple[str, ...] = Field((), description="columns of groups of persons")
     split: str | None = Field(None, description="column that says train or test")
     latitude: str | None = None
@@ -45,7 +47,7 @@ class Spec(Strict):
 
     @property
     def named(self) -> set[str]:
-        """Columns that have a part of their own."""
+        """Columns with a role of their own, which are not inputs by default."""
         single: tuple[str | None, ...] = (self.time, self.target, self.series, self.published)
         single += (self.label, self.prediction, self.split)
         places = (self.latitude, self.longitude)
@@ -53,7 +55,10 @@ class Spec(Strict):
 
 
 def read_spec(path: Path | None, **given: str | None) -> Spec:
-    """The spec of a file, what is ``given`` on the command line taking precedence. Raises ``BasinError``."""
+    """Read the spec of a file. Options ``given`` on the command line take precedence.
+
+    Raises ``BasinError`` for unknown keys, wrong values, or without ``time`` and ``target`` or ``label``.
+    """
     content: dict[str, Any] = {}
     if path is not None:
         content = read_yaml(path, "give the path of a spec") or {}
@@ -70,14 +75,14 @@ def read_spec(path: Path | None, **given: str | None) -> Spec:
         first = error.errors()[0]
         raise BasinError(f"{path or 'options'}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     if (spec.time is None) != (spec.target is None) or not (spec.time or spec.label):
-        raise BasinError(f"{path or 'options'}: name both time and target, or in a spec a label")
+        raise BasinError(f"{path or 'options'}: name both time and target, or a label in a spec")
     return spec
 
 
 def as_dates(written: pd.Series) -> pd.Series:
-    """Dates as they are written, in whatever zone; NaT where a cell is none.
+    """Parse dates in their own time zone, with NaT for cells that are not dates.
 
-    Raises ``BasinError`` where 03/04/2001 may be in March or in April and no row tells.
+    Raises ``BasinError`` for dates such as 03/04/2001 if no row tells whether the day or the month is first.
     """
     if pd.api.types.is_datetime64_any_dtype(written):
         return written.dt.tz_localize(None) if getattr(written.dt, "tz", None) else written
@@ -93,26 +98,34 @@ def as_dates(written: pd.Series) -> pd.Series:
         read = [int(times.notna().sum()) for times in found]
         if max(read) > 0.5 * len(text):
             if read[0] == read[1]:
-                raise BasinError(f"{text.iloc[0]!r} may begin with day or month; write YYYY-MM-DD")
+                raise BasinError(
+                    f"column {written.name}: dates such as {text.iloc[0]!r} may begin with the day or the "
+                    "month; write YYYY-MM-DD"
+                )
             return found[int(read[1] > read[0])]
     return best
 
 
 @dataclass(frozen=True)
 class Series:
-    """One series in order of time, first row of each date: ``rows`` are positions in the file, from 1."""
+    """One series in order of time, with the first row of each date."""
 
     name: str
     rows: np.ndarray
+    """Numbers of the rows in the file, from 1."""
     time: pd.DatetimeIndex
     value: np.ndarray
     move: np.ndarray
-    """From the row before, as long as ``value``, NaN first: Δlog of a price, Δ of a rate, Δ of a level's
-    anomaly from its season."""
+    """Change from the row before, of the same length as ``value`` and NaN in the first row.
+
+    It is Δlog of a price, Δ of a rate, and Δ of a level's anomaly from its season.
+    """
 
 
 @dataclass(frozen=True)
 class TableEvidence:
+    """A table and its spec, with the columns and series that the checks of tables need."""
+
     frame: pd.DataFrame
     spec: Spec
 
@@ -121,30 +134,30 @@ class TableEvidence:
 
     @property
     def target(self) -> str:
-        """Column of the target. The checks of series alone ask for it, and their tables have one."""
+        """Column of the target, for checks of series, whose tables always have one."""
         assert self.spec.target is not None
         return self.spec.target
 
     @cached_property
     def time(self) -> pd.Series:
-        """Times as dates; NaT where a cell is none."""
+        """The column of times as dates, with NaT for cells that are not dates."""
         written = self.frame[self.spec.time]
         if not pd.api.types.is_datetime64_any_dtype(written):
             written = written.astype(str)
-            # 20140131 is a date, 17 a count, whatever a parser makes of it.
+            # pandas would parse 17 as a date. Only numbers of eight digits, such as 20140131, are dates.
             written = written.where(~written.str.fullmatch(r"\d{1,7}(\.0)?"))
         return as_dates(written)
 
     def numbers(self, column: str) -> pd.Series:
-        """A column as numbers; NaN where a cell is none."""
+        """A column as numbers, with NaN for cells that are not numbers."""
         values = self.frame[column]
         if values.dtype == float:
-            return values  # as it is: a copy would double the memory of a large table
+            return values  # not a copy, which would double the memory of a large table
         return values.astype(float) if values.dtype.kind in "iub" else pd.to_numeric(values, errors="coerce")
 
     @cached_property
     def inputs(self) -> list[str]:
-        """Columns that a model would learn from: those named, or all that are mostly numbers."""
+        """Columns that a model would learn from: those of the spec, or all others that are mostly numbers."""
         if self.spec.inputs:
             return list(self.spec.inputs)
         others = [str(name) for name in self.frame.columns if name not in self.spec.named]
@@ -164,7 +177,7 @@ class TableEvidence:
             return "h"
         if usual < 3:
             days = np.concatenate([time.dayofweek for _, _, time in self._parts])
-            # Five days a week are business days, whichever they are: shifted ones must not pass for daily.
+            # Any five days of the week count as business days, so that shifted dates do not pass as daily.
             return "D" if (np.bincount(days, minlength=7) > 0.02 * len(days)).all() else "B"
         return "W" if usual < 15 else "MS"
 
@@ -179,7 +192,7 @@ class TableEvidence:
 
     @cached_property
     def _parts(self) -> list[tuple[str, np.ndarray, pd.DatetimeIndex]]:
-        """Name, positions and times of each series, its rows in order, the first of each time."""
+        """Name, positions and times of each series, in order of time, with the first row of each time."""
         time = self.time
         known = np.flatnonzero(time.notna())
         groups = (
@@ -204,6 +217,7 @@ class TableEvidence:
         ]
 
     def moves(self, value: np.ndarray, time: pd.DatetimeIndex) -> np.ndarray:
+        """Changes from row to row, as :attr:`Series.move` describes them."""
         with np.errstate(divide="ignore", invalid="ignore"):
             if self.kind == "price":
                 level = np.log(np.where(value > 0, value, np.nan))

@@ -1,4 +1,4 @@
-"""Checks of labelled rows: balance, shortcuts, proxies, copies over the split, fairness, places."""
+"""Checks of labelled rows: class balance, shortcuts, proxies, duplicates, coverage of places, fairness."""
 
 import numpy as np
 import pandas as pd
@@ -9,13 +9,13 @@ from tasks.runtime.errors import BasinError
 
 FOLDS = 5
 FEWEST = 100
-"""Rows of a group that a rate is stated for."""
+"""Least number of rows in a group for which rates are compared."""
 
 
 def balance(e: TableEvidence) -> Outcome:
-    """Positives of the label, and the average precision of knowing nothing."""
+    """Check that the rarer class has enough rows."""
     if e.spec.label is None:
-        return Outcome("not given", 30, "not applicable", "the spec names no label")
+        return Outcome("not given", 30, "not applicable", "the spec has no label")
     label = _binary(e, e.spec.label).dropna()
     count, rate = int(label.sum()), float(label.mean())
     least = int(e.threshold("balance.positives", 30))
@@ -23,15 +23,15 @@ def balance(e: TableEvidence) -> Outcome:
     return Outcome(
         {"rows of the rarer class": smaller, "base rate": round(rate, 4)}, least,
         "fail" if smaller < least else "warn" if min(rate, 1 - rate) < 0.05 else "pass",
-        "too few rows of one class to learn or to judge" if smaller < least
-        else f"report average precision beside {rate:.3f}, that of knowing nothing",
+        "too few rows of one class to train or to evaluate a model" if smaller < least
+        else f"compare average precision with the base rate, {rate:.3f}",
     )  # fmt: skip
 
 
 def shortcut(e: TableEvidence) -> Outcome:
-    """AUROC of the label from columns that say only how a row was made."""
+    """Check whether the label can be predicted from the origin of a row alone."""
     if e.spec.label is None or not e.spec.source:
-        return Outcome("not given", 0.6, "not applicable", "the spec names no label and source columns")
+        return Outcome("not given", 0.6, "not applicable", "the spec has no label or no source columns")
     limit = e.threshold("shortcut.auroc", 0.6)
     each = {name: round(_auroc(e, [name], e.spec.label), 3) for name in e.spec.source}
     together = round(_auroc(e, list(e.spec.source), e.spec.label), 3)
@@ -40,16 +40,16 @@ def shortcut(e: TableEvidence) -> Outcome:
     at_fault = tuple(name for name, value in each.items() if value > limit)
     return Outcome(
         {"together": together, **each}, limit, "fail" if bad else "pass",
-        "where a row comes from tells its label: a model learns the source" if bad
-        else "where a row comes from does not tell its label", at_fault,
+        "the source of a row predicts its label, so a model may learn the source" if bad
+        else "the source of a row does not predict its label", at_fault,
     )  # fmt: skip
 
 
 def proxies(e: TableEvidence) -> Outcome:
-    """Columns from which a protected or source attribute can be told."""
+    """Check whether a single input predicts a protected or source attribute."""
     hidden = [*e.spec.protected, *e.spec.source]
     if not hidden or not e.inputs:
-        return Outcome("not given", 0.8, "not applicable", "the spec names no protected or source columns")
+        return Outcome("not given", 0.8, "not applicable", "the spec has no protected or source columns")
     limit = e.threshold("proxies.auroc", 0.8)
     measured, at_fault = {}, []
     for attribute in hidden:
@@ -57,18 +57,19 @@ def proxies(e: TableEvidence) -> Outcome:
             value = _auroc(e, [column], attribute)
             measured[f"{attribute} from {column}"] = round(value, 3)
             if value > limit:
-                at_fault.append(f"{column} tells {attribute} (AUROC {value:.2f})")
+                at_fault.append(f"{column} predicts {attribute} (AUROC {value:.2f})")
     return Outcome(
         dict(sorted(measured.items(), key=lambda item: -item[1])[:10]), limit, "fail" if at_fault else "pass",
-        "leaving the attribute out does not hide it" if at_fault else "no column stands for another",
+        "a model can infer the attribute from these inputs" if at_fault
+        else "no input predicts a protected or source attribute",
         tuple(at_fault),
     )  # fmt: skip
 
 
 def copies(e: TableEvidence) -> Outcome:
-    """Test rows whose inputs are those of a training row, to the last digit."""
+    """Check for test rows whose inputs equal those of a training row."""
     if e.spec.split is None or not e.inputs:
-        return Outcome("not given", 0.01, "not applicable", "the spec names no split and inputs")
+        return Outcome("not given", 0.01, "not applicable", "the spec has no split or no inputs")
     limit = e.threshold("copies.share", 0.01)
     test = (e.frame[e.spec.split] == "test").to_numpy()
     hashes = pd.util.hash_pandas_object(e.frame[e.inputs], index=False).to_numpy()
@@ -76,40 +77,42 @@ def copies(e: TableEvidence) -> Outcome:
     share = float(again.sum() / max(test.sum(), 1))
     return Outcome(
         round(share, 4), limit, "fail" if share > limit else "warn" if share else "pass",
-        "rows of the test part were learned from: split by what they are copies of" if share
+        "test rows are copies of training rows: put all copies of a row in the same part" if share
         else "no test row is a copy of a training row",
         tuple(f"row {row + 1}" for row in np.flatnonzero(again)[:5]),
     )  # fmt: skip
 
 
 def places(e: TableEvidence) -> Outcome:
-    """Share of 30° boxes of the spanned region with rows, and of the rows in the fullest box."""
+    """Check that the 30° boxes of the region between the outermost places have rows."""
     if e.spec.latitude is None or e.spec.longitude is None:
-        return Outcome("not given", 0.5, "not applicable", "the spec names no latitude and longitude")
+        return Outcome("not given", 0.5, "not applicable", "the spec has no latitude or no longitude")
     lat, lon = e.numbers(e.spec.latitude), e.numbers(e.spec.longitude)
     there = (np.isfinite(lat) & np.isfinite(lon)).to_numpy()
     if not there.any():
-        return Outcome("no places", 0.5, "fail", "latitude and longitude hold no numbers")
+        why = f"columns {e.spec.latitude} and {e.spec.longitude} have no numbers"
+        return Outcome("no places", 0.5, "fail", why)
     wrong = np.flatnonzero((lat.abs() > 90) | (lon.abs() > 360))
     lat, lon = lat[there], lon[there]
     boxes = pd.Series(list(zip(lat // 30, lon // 30, strict=True))).value_counts(normalize=True)
     spanned = int((lat.max() // 30 - lat.min() // 30 + 1) * (lon.max() // 30 - lon.min() // 30 + 1))
     share = len(boxes) / max(spanned, 1)
     least = e.threshold("places.boxes", 0.5)
-    faults = tuple(f"row {row + 1}: no place on Earth" for row in wrong[:5])
+    faults = tuple(f"row {row + 1}: latitude beyond 90° or longitude beyond 360°" for row in wrong[:5])
     bad = bool(faults) or share < least
     return Outcome(
-        {"boxes with rows": round(share, 3), "fullest box": round(float(boxes.max()), 3)}, least,
-        "fail" if faults else "warn" if bad else "pass",
-        "whole regions are not in the data" if bad else "rows are spread over the region", faults,
+        {"boxes with rows": round(share, 3), "rows in the fullest box": round(float(boxes.max()), 3)},
+        least, "fail" if faults else "warn" if bad else "pass",
+        "some places are impossible" if faults else "large parts of the region have no rows" if bad
+        else "rows are spread over the region", faults,
     )  # fmt: skip
 
 
 def fairness(e: TableEvidence) -> Outcome:
-    """Selection rates and error rates of the groups of each protected column, by fairlearn."""
+    """Compare selection rates and error rates between the groups of each protected column."""
     if e.spec.label is None or e.spec.prediction is None or not e.spec.protected:
         return Outcome(
-            "not given", 0.8, "not applicable", "the spec names no label, prediction and protected columns"
+            "not given", 0.8, "not applicable", "the spec lacks a label, a prediction or protected columns"
         )
     from fairlearn.metrics import demographic_parity_ratio, equalized_odds_difference
 
@@ -123,7 +126,8 @@ def fairness(e: TableEvidence) -> Outcome:
         sizes = group.value_counts()
         kept = group.isin(sizes[sizes >= FEWEST].index).to_numpy() & judged
         warned += [
-            f"{column} {name}: {size} rows, too few to judge" for name, size in sizes[sizes < FEWEST].items()
+            f"{column} {name}: {size} rows, fewer than {FEWEST}"
+            for name, size in sizes[sizes < FEWEST].items()
         ]
         if group[kept].nunique() < 2:
             continue
@@ -131,7 +135,7 @@ def fairness(e: TableEvidence) -> Outcome:
         ratio = float(demographic_parity_ratio(label[kept], answer[kept], **rest))
         odds = float(equalized_odds_difference(label[kept], answer[kept], **rest))
         if not np.isfinite([ratio, odds]).all():
-            warned.append(f"{column}: nobody is chosen")
+            warned.append(f"{column}: no row is selected in any group")
             continue
         measured[column] = {"selection ratio": round(ratio, 3), "equalised odds": round(odds, 3)}
         if ratio < ratio_limit:
@@ -141,15 +145,15 @@ def fairness(e: TableEvidence) -> Outcome:
     return Outcome(
         measured, {"selection ratio": ratio_limit, "equalised odds": odds_limit},
         "fail" if faults else "warn" if warned else "pass",
-        "groups are treated unlike: fairlearn.postprocessing.ThresholdOptimizer can even them out" if faults
-        else "no group is treated unlike the others", tuple(faults + warned),
+        "rates differ between groups: consider fairlearn.postprocessing.ThresholdOptimizer" if faults
+        else "rates are similar in all groups that could be compared", tuple(faults + warned),
     )  # fmt: skip
 
 
 def _binary(e: TableEvidence, column: str, values: list[str] | None = None) -> pd.Series:
-    """A column of two values as 0 and 1, the later one in order being 1; NaN where empty.
+    """Convert a column of two values to 0 and 1, in sorted order, with NaN for empty cells.
 
-    ``values`` are those of the label, by which a prediction is read. Raises ``BasinError`` for others.
+    A prediction is converted by the ``values`` of the label. Raises ``BasinError`` for other values.
     """
     text = _words(e.frame[column])
     known = values or sorted(text.dropna().unique())
@@ -161,7 +165,7 @@ def _binary(e: TableEvidence, column: str, values: list[str] | None = None) -> p
 
 
 def _words(values: pd.Series) -> pd.Series:
-    """Cells as text, numbers and truth values in one form, empty ones NaN."""
+    """Cells as text, with one form for numbers and truth values, and NaN for empty cells."""
     numbers = pd.to_numeric(values, errors="coerce").astype(float)
     if numbers.notna().sum() == values.notna().sum():
         return numbers.map("{:g}".format).where(numbers.notna())
@@ -169,7 +173,7 @@ def _words(values: pd.Series) -> pd.Series:
 
 
 def _auroc(e: TableEvidence, columns: list[str], attribute: str) -> float:
-    """Cross-validated AUROC of the attribute's commonest value against the rest, by boosted trees."""
+    """Cross-validated AUROC of boosted trees for the attribute's most frequent value against all others."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -193,32 +197,33 @@ def _auroc(e: TableEvidence, columns: list[str], attribute: str) -> float:
 CHECKS = (
     Check(
         id="balance",
-        title="Both classes can be judged",
-        question="Are there enough rows of the rarer class?",
-        method="Rows of the rarer class; the base rate, which is the average precision of knowing nothing.",
+        title="Both classes have enough rows",
+        question="Are there enough rows of the rarer class to train and evaluate a model?",
+        method="Number of rows of the rarer class, and the base rate, which is the average precision of a "
+        "forecast without skill.",
         reference="Saito and Rehmsmeier (2015), PLoS ONE 10(3)",
         run=balance,
     ),
     Check(
         id="shortcut",
-        title="The source does not give the label away",
-        question="Could a model tell the label from how a row was made, without what it shows?",
-        method="Cross-validated AUROC of the label from the source columns alone.",
+        title="The source does not predict the label",
+        question="Could a model predict the label from the origin of a row, such as the device or site?",
+        method="Cross-validated AUROC for the label from the source columns alone.",
         reference="Geirhos et al. (2020), Shortcut learning, Nature Machine Intelligence 2",
         run=shortcut,
     ),
     Check(
         id="proxies",
-        title="No column stands for a hidden one",
-        question="Can a protected or source attribute be told from what a model sees?",
-        method="Cross-validated AUROC of each such attribute from each single input.",
+        title="No input is a proxy",
+        question="Can a protected or source attribute be predicted from an input?",
+        method="Cross-validated AUROC for each such attribute from each single input.",
         reference="Barocas, Hardt and Narayanan (2023), Fairness and Machine Learning, ch. 3",
         run=proxies,
     ),
     Check(
         id="copies",
-        title="No test row was learned from",
-        question="Are rows on both sides of the split the same?",
+        title="No test row is a training row",
+        question="Are there rows with the same inputs on both sides of the split?",
         method="Share of test rows whose inputs equal those of a training row.",
         reference="Kapoor and Narayanan (2023), Leakage and the reproducibility crisis, Patterns 4(9)",
         run=copies,
@@ -226,16 +231,17 @@ CHECKS = (
     Check(
         id="places",
         title="The region is covered",
-        question="Are whole parts of the region without rows?",
-        method="Share of the spanned 30° boxes that hold rows.",
+        question="Are large parts of the region without rows?",
+        method="Share of 30° boxes with rows, of all between the outermost latitudes and longitudes.",
         reference="",
         run=places,
     ),
     Check(
         id="fairness",
         title="Groups of persons are treated alike",
-        question="Are groups chosen, or wrongly judged, at unlike rates?",
-        method=f"Selection ratio and equalised-odds difference, groups of {FEWEST} rows or more (fairlearn).",
+        question="Do rates of selection or of errors differ between groups?",
+        method=f"Demographic parity ratio and equalised-odds difference by fairlearn, for groups of {FEWEST} "
+        "rows or more.",
         reference="Bird et al. (2020), Fairlearn, MSR-TR-2020-32",
         run=fairness,
     ),

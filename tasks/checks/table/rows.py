@@ -1,4 +1,4 @@
-"""Checks of the rows of a record: dates, holes, copies, impossible values, the dead."""
+"""Checks of the rows of a table in time: dates, gaps, copies, impossible values, survivorship."""
 
 from typing import Any
 
@@ -10,18 +10,21 @@ from tasks.checks.table.evidence import TableEvidence
 from tasks.checks.table.outcome import outcome
 
 NAMED = 5
-"""Rows at fault that are named, a series and a fault."""
+"""Most rows that are named for each series and kind of fault."""
 
 
 def dates(e: TableEvidence) -> Outcome:
-    """Cells that are no date, dates that come twice, rows out of order, days on which no market is open."""
+    """Check for cells that are not dates, repeated dates, rows out of order, weekends and holidays."""
     faults: list[str] = []
     unread = np.flatnonzero(e.time.isna())
-    faults += [f"row {row + 1}: {e.frame[e.spec.time].iloc[row]!r} is no date" for row in unread[:NAMED]]
+    faults += [f"row {row + 1}: {e.frame[e.spec.time].iloc[row]!r} is not a date" for row in unread[:NAMED]]
     known = e.time.notna()
     keys = [e.time[known], *([e.frame[e.spec.series][known]] if e.spec.series else [])]
     twice = pd.concat(keys, axis=1).duplicated()
-    faults += [f"row {row + 1}: {e.time[row]:%Y-%m-%d} comes twice" for row in twice.index[twice][:NAMED]]
+    faults += [
+        f"row {row + 1}: {e.time[row]:%Y-%m-%d} is the date of an earlier row"
+        for row in twice.index[twice][:NAMED]
+    ]
     closed = 0
     for series in e.series:
         off = series.time.dayofweek >= 5 if e.freq == "B" else np.zeros(len(series.time), bool)
@@ -29,25 +32,33 @@ def dates(e: TableEvidence) -> Outcome:
             off = off | ((series.time.month == 1) & (series.time.day == 1))
             off = off | ((series.time.month == 12) & (series.time.day == 25))
         closed += int(off.sum())
-        faults += [f"row {series.rows[i]}: {series.time[i]:%A %Y-%m-%d}" for i in np.flatnonzero(off)[:NAMED]]
+        faults += [
+            f"row {series.rows[i]}: {series.time[i]:%A %Y-%m-%d} is not a business day"
+            for i in np.flatnonzero(off)[:NAMED]
+        ]
     backward = sorted(_backward(e), reverse=True)
     disordered = 1 if backward and 0 < backward[0] < 1 else 0
     if disordered and backward[0] > e.threshold("dates.backward", 0.01):
-        faults.append(f"{backward[0]:.0%} of the rows come after a later one")
+        faults.append(f"{backward[0]:.0%} of the rows have a date before that of the row above")
     measured = {
-        "no date": len(unread),
-        "twice": int(twice.sum()),
-        "closed days": closed,
-        "unordered": disordered,
+        "unreadable dates": len(unread),
+        "repeated dates": int(twice.sum()),
+        "series out of order": disordered,
     }
+    good = "all dates are readable and occur once in a series"
+    if e.freq == "B":
+        measured["dates on closed days" if e.kind == "price" else "weekend dates"] = closed
+        good += ", and none is on a weekend" + (" or holiday" if e.kind == "price" else "")
     return outcome(
-        measured, 0, faults, ["rows are not in order of time"] * disordered,
-        "dates that cannot be right", "every row has a date of its own on an open day",
-    )  # fmt: skip
+        measured, 0, faults, ["rows are not in order of time"] * disordered, "some dates are wrong", good
+    )
 
 
 def _backward(e: TableEvidence) -> list[float]:
-    """Share of each series' rows, as the file has them, that come after a later one; 1 for newest first."""
+    """Share of rows in each series, in the order of the file, whose date is before that of the row above.
+
+    It is 1 if the newest row is first.
+    """
     found = []
     for series in e.series:
         order = e.time.to_numpy()[np.sort(series.rows) - 1]
@@ -57,7 +68,7 @@ def _backward(e: TableEvidence) -> list[float]:
 
 
 def coverage(e: TableEvidence) -> Outcome:
-    """Missing rows and values of each series and year, the longest gap, the longest run of one value."""
+    """Check for missing periods in each series and year, gaps, and long runs of one value."""
     share_limit = e.threshold("coverage.missing", 0.05)
     gap_limit = e.threshold("coverage.gap", 5 if e.freq in ("B", "D") else 3)
     faults, warned = [], []
@@ -83,7 +94,7 @@ def coverage(e: TableEvidence) -> Outcome:
             there = series.time[np.isfinite(series.value)]
             missing = ~expected.isin(there if e.freq == "h" else there.normalize())
         by_year = pd.Series(missing, index=expected).groupby(expected.year).agg(["mean", "sum", "size"])
-        # A market keeps about ten holidays a year; a year of few rows is judged with room for chance.
+        # Markets have about ten holidays a year. In a year of few rows, a few missing ones are allowed.
         allowed = share_limit + (0.01 if e.freq == "B" else 0)
         bad = by_year[(by_year["mean"] > allowed) & (by_year["sum"] > max(2, 0.02 * by_year["size"].max()))]
         worst = max(worst, float(by_year["mean"].max()))
@@ -98,24 +109,29 @@ def coverage(e: TableEvidence) -> Outcome:
         if run >= 3:
             usual = (same.sum() - run + 1) / (len(same) - run + 1)
             if len(same) * usual**run < e.threshold("coverage.stale", 1e-4):
-                where = f"{series.name}: one value for {run + 1} rows from {series.time[at]:%Y-%m-%d}"
-                faults.append(where)
+                faults.append(
+                    f"{series.name}: the same value in {run + 1} rows from {series.time[at]:%Y-%m-%d}"
+                )
     for column in e.inputs:
         values = e.numbers(column)
         share = float(values.isna().mean())
         if share > share_limit:
             warned.append(f"{column}: {share:.0%} missing")
     return outcome(
-        {"missing share of a year": round(worst, 4), "longest gap": longest, "longest stale run": stale},
-        {"missing share of a year": share_limit, "longest gap": gap_limit, "stale": "by chance < 1e-4"},
-        faults, warned, "holes, or values that stand still", "no year, gap or run beyond the limits",
+        {"missing share of a year": round(worst, 4), "longest gap": longest, "run of one value": stale},
+        {
+            "missing share of a year": share_limit,
+            "longest gap": gap_limit,
+            "run of one value": "p-value at least 1e-4",
+        },
+        faults, warned, "missing or unchanged values", "few values are missing, none is repeated for long",
     )  # fmt: skip
 
 
 def duplicates(e: TableEvidence) -> Outcome:
-    """Blocks of consecutive moves that come again, in the same series or another: a copy over the split."""
+    """Check for blocks of consecutive moves that occur twice, in one series or in two."""
     block = int(e.threshold("duplicates.block", 10 if e.freq in ("B", "D", "h") else 6))
-    # A stretch is known by a hash of its rounded moves: products with odd numbers, modulo 2⁶⁴.
+    # Blocks are compared by a hash of their rounded moves: products with odd numbers, modulo 2⁶⁴.
     factors = np.random.default_rng(0).integers(2**62, size=block, dtype=np.uint64) * np.uint64(
         2
     ) + np.uint64(1)
@@ -125,7 +141,7 @@ def duplicates(e: TableEvidence) -> Outcome:
         if len(moves) < block:
             continue
         windows = np.lib.stride_tricks.sliding_window_view(moves, block)
-        # A stretch that mostly stands still comes again by chance.
+        # Blocks with few changes are left out, because they repeat by chance.
         steps = np.lib.stride_tricks.sliding_window_view(np.diff(moves) != 0, block - 1).sum(1)
         told = np.flatnonzero(np.isfinite(windows).all(1) & (steps >= block // 2))
         whole = np.where(np.isfinite(moves), moves * 1e6, 0).astype(np.int64).view(np.uint64)
@@ -152,24 +168,24 @@ def duplicates(e: TableEvidence) -> Outcome:
         0,
         faults,
         [],
-        f"{block} or more moves in a row come a second time",
-        "no stretch comes twice",
+        f"{block} or more consecutive moves occur a second time",
+        f"no {block} consecutive moves occur twice",
     )
 
 
 def impossible(e: TableEvidence) -> Outcome:
-    """Values beyond limits, spikes that revert, moves beyond any market, columns at odds with each other."""
+    """Check for values beyond limits, spikes, extreme moves, and columns that contradict each other."""
     faults, warned = [], []
     for column, (low, high) in e.spec.limits.items():
         values = e.numbers(column)
         bad = np.flatnonzero((values < low) | (values > high))
         faults += [
-            f"row {row + 1}: {column} is {values.iloc[row]:g}, limits {low:g} to {high:g}"
+            f"row {row + 1}: {column} is {values.iloc[row]:g}, the limits are {low:g} to {high:g}"
             for row in bad[:NAMED]
         ]
     text = e.frame[e.target]
     unread = np.flatnonzero(text.notna() & e.numbers(e.target).isna())
-    faults += [f"row {row + 1}: {text.iloc[row]!r} is no number" for row in unread[:NAMED]]
+    faults += [f"row {row + 1}: {text.iloc[row]!r} is not a number" for row in unread[:NAMED]]
     infinite = np.flatnonzero(np.isinf(e.numbers(e.target)))
     faults += [f"row {row + 1}: an infinite value" for row in infinite[:NAMED]]
     largest = 0.0
@@ -184,11 +200,11 @@ def impossible(e: TableEvidence) -> Outcome:
         if e.kind == "price":
             wild |= (np.abs(series.move) > most) & (z > limit / 3)
         faults += [
-            f"row {series.rows[i]}, {series.time[i]:%Y-%m-%d}: moved by {series.move[i]:+.3g}, "
-            f"{z[i]:.0f} times the usual"
+            f"row {series.rows[i]}, {series.time[i]:%Y-%m-%d}: a move of {series.move[i]:+.3g}, "
+            f"{z[i]:.0f} times the usual size"
             for i in np.flatnonzero(wild)[:NAMED]
         ]
-        # A spike is there and gone: the value stands far off both its neighbours, which agree.
+        # A spike is a value far from both of its neighbours, which are close to each other.
         back = series.move[1:-1] + series.move[2:]
         spike = np.minimum(z[1:-1], z[2:]) > limit / 2.5
         spike &= np.abs(back) < 0.25 * np.abs(series.move[1:-1])
@@ -200,24 +216,28 @@ def impossible(e: TableEvidence) -> Outcome:
     faults += _new_units(e)
     faults += _contradictions(e)
     return outcome(
-        {"largest move, in usual ones": round(largest, 1)}, {"usual moves": limit, "of a price, Δlog": most},
-        faults, warned, "values that cannot be", "no value beyond the limits, no spike, no contradiction",
+        {"largest move over its usual size": round(largest, 1)},
+        {"move over its usual size": limit} | ({"Δlog of a price": most} if e.kind == "price" else {}),
+        faults, warned, "values that are probably wrong", "no value is beyond limits or a spike",
     )  # fmt: skip
 
 
 def local_scale(move: np.ndarray, width: int = 51) -> np.ndarray:
-    """Median absolute move of the rows around, × 1.4826, at least a fifth of the whole record's."""
+    """Usual size of a move: 1.4826 times the median absolute move of the rows around it.
+
+    It is at least a fifth of that of the whole record.
+    """
     size = pd.Series(np.abs(move))
     around = size.rolling(width, center=True, min_periods=10).median().to_numpy() * 1.4826
     moving = np.abs(move[np.isfinite(move) & (move != 0)])
-    # A record that mostly stands still is judged by its steps when it moves.
+    # In a record of mostly unchanged values, only its changes give a scale.
     still = np.nanmedian(np.abs(move)) == 0 if np.isfinite(move).any() else True
     overall = float(np.median(moving)) * 1.4826 * (5 if still else 1) if len(moving) else 1.0
     return np.fmax(np.fmax(around, overall / 5), 1e-300)
 
 
 def _new_units(e: TableEvidence) -> list[str]:
-    """Inputs whose level changes for good, from one row to the next, by a factor of eight or more."""
+    """Inputs whose level changes permanently by a factor of eight or more, as with a change of units."""
     least, width, found = np.log(e.threshold("impossible.factor", 8.0)), 20, []
     for column in e.inputs:
         values = e.numbers(column).to_numpy()
@@ -236,13 +256,13 @@ def _new_units(e: TableEvidence) -> list[str]:
                 if abs(np.nanmedian(after) - np.nanmedian(before)) > 0.7 * abs(move[at]):
                     found.append(
                         f"row {series.rows[at]}, {series.time[at]:%Y-%m-%d}: {column} becomes "
-                        f"{np.exp(move[at]):.3g} times as large, for good"
+                        f"{np.exp(move[at]):.3g} times as large and stays so"
                     )
     return found
 
 
 def _contradictions(e: TableEvidence) -> list[str]:
-    """Rows in which an open, close or low lies above the day's high, or the like."""
+    """Rows in which the open, close, high and low contradict each other, such as a low above the high."""
     names = {str(name).lower(): str(name) for name in e.frame.columns}
     if not {"high", "low"} <= set(names):
         return []
@@ -253,15 +273,17 @@ def _contradictions(e: TableEvidence) -> list[str]:
     for column in inside:
         bad |= (column > high + slack) | (column < low - slack)
     share = float(bad.mean())
-    # Vendors round a quote now and then; a shifted or swapped column contradicts itself all the time.
+    # A few contradictions come from rounding by vendors. Shifted or swapped columns have many.
     if share < e.threshold("impossible.ohlc", 0.01):
         return []
     rows = np.flatnonzero(bad)
-    return [f"{len(rows)} rows ({share:.0%}) have a price outside their day's range, first row {rows[0] + 1}"]
+    return [
+        f"{len(rows)} rows ({share:.0%}) have a price outside their range, the first is row {rows[0] + 1}"
+    ]
 
 
 def survivorship(e: TableEvidence) -> Outcome:
-    """Share of a panel's series that end before the record does."""
+    """Check that some series of a panel end before the panel does."""
     least, years = int(e.threshold("survivorship.series", 20)), e.threshold("survivorship.years", 5)
     ends = pd.Series([s.time[-1] for s in e.series if len(s.time)])
     starts = pd.Series([s.time[0] for s in e.series if len(s.time)])
@@ -269,62 +291,62 @@ def survivorship(e: TableEvidence) -> Outcome:
     if len(ends) < least or span < years:
         return Outcome(
             f"{len(ends)} series over {span:.1f} years", f"{least} over {years:g}", "not applicable",
-            "too few series or years for some to have ended",
+            "there are too few series or years to expect one that ended",
         )  # fmt: skip
     ended = float((ends < ends.max() - pd.Timedelta(days=60)).mean())
     late = int((starts > starts.min() + pd.Timedelta(days=365)).sum())
     good = ended > 0
     few = ended < e.threshold("survivorship.ended", 0.05)
     return Outcome(
-        {"series": len(ends), "ended early": round(ended, 3), "began late": late}, 0.05,
+        {"series": len(ends), "share that ended early": round(ended, 3), "began late": late}, 0.05,
         "fail" if not good else "warn" if few else "pass",
-        f"all {len(ends)} series live: the dead are left out" if not good
-        else "fewer ended than usually do" if few else "series that ended are among them",
+        f"all {len(ends)} series go on to the end, so those that ended seem to be left out" if not good
+        else "fewer series ended early than usual" if few else "some series ended early",
     )  # fmt: skip
 
 
 CHECKS = (
     Check(
         id="dates",
-        title="Every row has a date of its own",
-        question="Is every time a date, once a series, in order, on a day on which the market is open?",
-        method="Times that cannot be read, that come twice or out of order; for business days weekends, for "
-        "prices also 25 December and 1 January.",
+        title="Every row has its own date",
+        question="Can every date be read, does it occur once in a series, and are the rows in order of time?",
+        method="Dates that are unreadable, repeated or out of order. In series of business days also "
+        "weekends, and in prices of business days also 25 December and 1 January.",
         reference="",
         run=dates,
     ),
     Check(
         id="coverage",
-        title="The record has no holes",
-        question="Are periods missing, or values repeated where a feed stood still?",
-        method="Missing share of each series and year, longest gap; a run of one value that the record's own "
-        "share of ties explains with a chance below 1e-4.",
+        title="The record has no gaps",
+        question="Are periods missing, or values repeated because a data feed stopped?",
+        method="Missing share of each series and year, longest gap, and runs of one value whose p-value is "
+        "below 1e-4, given the share of unchanged values in the record.",
         reference="",
         run=coverage,
     ),
     Check(
         id="duplicates",
-        title="No stretch of the record comes twice",
-        question="Was a block of rows copied, so that a model is tested on what it has learned?",
-        method="Every window of consecutive moves, rounded, against every other, within and across series.",
+        title="No block of rows occurs twice",
+        question="Was a block of rows copied, so that a model may be tested on rows that it was trained on?",
+        method="Comparison of all windows of consecutive rounded moves, within and across series.",
         reference="Kapoor and Narayanan (2023), Leakage and the reproducibility crisis, Patterns 4(9)",
         run=duplicates,
     ),
     Check(
         id="impossible",
         title="Values are possible",
-        question="Are there values that no market or thermometer can show?",
-        method="Physical limits of the spec; moves against the median move of 51 rows around; spikes "
-        "that revert within a row; inputs that change by a factor of eight for good; prices outside their "
-        "day's range.",
+        question="Are there values that are probably errors of measurement or of the file?",
+        method="Physical limits of the spec, moves compared with the median move of 51 rows around them, "
+        "spikes of one row, inputs whose level changes by a factor of eight, and prices outside their "
+        "range.",
         reference="",
         run=impossible,
     ),
     Check(
         id="survivorship",
-        title="The dead are in the panel",
-        question="Do some series end before the record does, as companies and stations do?",
-        method="Share of series whose last row is more than 60 days before the panel's.",
+        title="The panel has series that ended",
+        question="Do some series end before the panel does? Otherwise it may have only the survivors.",
+        method="Share of series whose last row is more than 60 days before the end of the panel.",
         reference="Brown et al. (1992), Survivorship bias in performance studies, RFS 5(4)",
         run=survivorship,
     ),

@@ -1,4 +1,4 @@
-"""Checks of what is known when: inputs that know the future, embargo, publication, breaks, drift."""
+"""Checks of a table over time: look-ahead, embargo, publication dates, breaks and drift."""
 
 import numpy as np
 import pandas as pd
@@ -10,17 +10,17 @@ from tasks.checks.table.evidence import STEPS, Series, TableEvidence, as_dates
 from tasks.checks.table.outcome import outcome
 
 DRIFT_LEVEL = 0.01
-"""Chance of calling any column drifted where none is."""
+"""Probability of a false alarm over all columns of a series."""
 
 LONG = 100
-"""Rows from which a step can be told from chance."""
+"""Least number of rows for a check of breaks."""
 
 NAMED = 5
-"""Rows at fault that are named."""
+"""Most rows that are named for a fault."""
 
 
 def look_ahead(e: TableEvidence) -> Outcome:
-    """Inputs that are the target of a later row, or tell its move better than anything honest does."""
+    """Check for inputs that equal the target of a later row, or predict the next move too well."""
     limit = e.threshold("look-ahead.correlation", 0.3 if e.kind != "level" else 0.7)
     measured, faults = {}, []
     for column in e.inputs:
@@ -43,37 +43,39 @@ def look_ahead(e: TableEvidence) -> Outcome:
             continue
         measured[column] = round(max(worst, same, apart), 3)
         if same > 0.5:
-            faults.append(f"{column} holds the target of a later row")
+            faults.append(f"{column} has the target of a later row")
         elif apart > max(e.threshold("look-ahead.distance", 0.15), 5 / np.sqrt(max(n, 1))):
             faults.append(
-                f"{column} lies on the side to which {e.spec.target} moves next (rank correlation "
-                f"{apart:.2f}), as a mean over rows to come does"
+                f"the distance of {column} from {e.spec.target} predicts the next move (rank correlation "
+                f"{apart:.2f}), as with a mean over later rows"
             )
         elif worst > max(limit, 5 / np.sqrt(max(n, 1))):
-            faults.append(f"{column} tells the next move of {e.spec.target} (rank correlation {worst:.2f})")
+            faults.append(
+                f"{column} predicts the next move of {e.spec.target} (rank correlation {worst:.2f})"
+            )
     if not measured:
         return Outcome(
             "no inputs", limit, "not applicable", "no column beside time and target, or too few rows"
         )
     return outcome(
-        measured, limit, faults, [], "inputs know what comes next; shift or drop them",
-        "no input tells the next move better than honest ones do",
+        measured, limit, faults, [], "inputs seem to contain later values; lag or remove them",
+        "no input predicts the next move suspiciously well",
     )  # fmt: skip
 
 
 def _held(x: np.ndarray, target: np.ndarray, horizon: int) -> float:
-    """Share of rows whose input is the target of one of the next ``horizon`` rows, and not of its own."""
+    """Share of rows whose input equals the target of one of the next ``horizon`` rows, but not its own."""
     later, earlier = np.full(len(x), False), np.full(len(x), False)
     for ahead in range(1, min(horizon, len(x) - 1) + 1):
         later[:-ahead] |= np.isclose(x[:-ahead], target[ahead:], rtol=1e-9, atol=0)
         earlier[ahead:] |= np.isclose(x[ahead:], target[:-ahead], rtol=1e-9, atol=0)
     now = np.isclose(x, target, rtol=1e-9, atol=0)
-    # Small whole numbers meet by chance, backward as often as forward.
+    # Small whole numbers are equal by chance, to earlier rows as often as to later ones.
     return float((later & ~now).mean() - (earlier & ~now).mean()) if len(x) > 30 else 0.0
 
 
 def _ahead_of_target(x: np.ndarray, series: Series) -> float:
-    """Rank correlation of the next move with the distance of an input that follows the target's level."""
+    """Rank correlation of the next move with the distance of an input from the target that it follows."""
     both = np.isfinite(x[:-1]) & np.isfinite(series.value[:-1]) & np.isfinite(series.move[1:])
     if both.sum() <= 60:
         return 0.0
@@ -89,7 +91,7 @@ def _ahead_of_target(x: np.ndarray, series: Series) -> float:
 
 
 def _innovations(x: np.ndarray) -> np.ndarray:
-    """What a column's own past does not tell, so that a slow cycle does not look like knowledge."""
+    """A column, or its changes if it is persistent, so that a slow cycle does not look like look-ahead."""
     return np.r_[0.0, x[1:] - x[:-1]] if abs(_autocorrelation(x)) > 0.9 else x
 
 
@@ -100,38 +102,43 @@ def _autocorrelation(x: np.ndarray) -> float:
 
 
 def embargo(e: TableEvidence) -> Outcome:
-    """Rows between training and test against the rows to a target."""
+    """Check that the embargo is at least as long as the horizon."""
     if e.spec.test_from is None or e.spec.embargo is None:
         return Outcome(
-            "not given", e.spec.horizon, "not applicable", "the spec names no test_from and embargo"
+            "not given", e.spec.horizon, "not applicable", "the spec has no test_from or no embargo"
         )
     good = e.spec.embargo >= e.spec.horizon
-    why = "targets of the last training rows are known before the test" if good else "training sees the test"
+    why = (
+        "targets of the last training rows are known before the test block"
+        if good
+        else "targets of the last training rows lie in the test block: lengthen the embargo"
+    )
     return Outcome(e.spec.embargo, e.spec.horizon, "pass" if good else "fail", why)
 
 
 def publication(e: TableEvidence) -> Outcome:
-    """Days from a row's time to the day on which it was known; several rows of one time are revisions."""
+    """Check the days from a row's time to its publication. Several rows of one time are revisions."""
     if e.spec.published is None:
-        return Outcome("not given", 0, "not applicable", "the spec names no column `published`")
+        return Outcome("not given", 0, "not applicable", "the spec has no column `published`")
     known = as_dates(e.frame[e.spec.published])
     if known.isna().mean() > 0.5:
-        return Outcome("no dates", 0, "fail", f"column {e.spec.published} holds no dates")
+        why = f"most cells of column {e.spec.published} are not dates"
+        return Outcome("no dates", 0, "fail", why)
     lag = (known - e.time).dt.total_seconds() / 86400
     early = np.flatnonzero(lag < 0)
     late = lag.median() > e.spec.horizon * STEPS[e.freq]
     return outcome(
-        {"median lag, days": round(float(lag.median()), 2), "before their time": len(early)}, 0,
-        [f"row {row + 1}: known before its time" for row in early[:NAMED]],
-        ["rows are known only after the forecast is due: lag the inputs"] * bool(late),
-        "rows that were known before they happened", "rows are known when they are used",
+        {"median lag, days": round(float(lag.median()), 2), "rows published too early": len(early)}, 0,
+        [f"row {row + 1}: published before its time" for row in early[:NAMED]],
+        ["rows are published later than a forecast of the horizon needs them: lag the inputs"] * bool(late),
+        "publication dates do not fit the use of the rows", "rows are published before they are used",
     )  # fmt: skip
 
 
 def breaks(e: TableEvidence) -> Outcome:
-    """A step in the level: a sensor or a definition that changed. It warns only, and asks levels alone."""
+    """Check levels for a step, such as from a change of sensor or definition. It only warns."""
     if e.kind != "level":
-        return Outcome(f"kind {e.kind}", 1, "not applicable", "prices and rates wander without a cause")
+        return Outcome(f"kind {e.kind}", 1, "not applicable", "prices and rates have no fixed level")
     if max(len(series.time) for series in e.series) < LONG:
         return Outcome("too few rows", LONG, "not applicable", f"no series has {LONG} rows")
     found, largest = [], 0.0
@@ -139,13 +146,16 @@ def breaks(e: TableEvidence) -> Outcome:
         ratio, at = step(_anomalies(e, series))
         largest = max(largest, ratio)
         if ratio > 1:
-            found.append(f"{series.name}: from {series.time[at]:%Y-%m-%d}")
+            found.append(f"{series.name}: a step at {series.time[at]:%Y-%m-%d}")
         slipped = _slipped(series) if e.freq == "MS" else None
         if slipped:
-            found.append(f"{series.name}: the season is {slipped[1]:+d} months late from about {slipped[0]}")
+            months = "later" if slipped[1] > 0 else "earlier"
+            found.append(
+                f"{series.name}: the season is {abs(slipped[1])} months {months} from about {slipped[0]} on"
+            )
     return Outcome(
-        round(largest, 2), "1 (99.9 % of records without a step)", "warn" if found else "pass",
-        "the record changes its nature" if found else "no step stands out", tuple(found),
+        {"largest step over its 99.9 % bound": round(largest, 2)}, 1, "warn" if found else "pass",
+        "a step in the level or a shift of the season" if found else "no step in the level", tuple(found),
     )  # fmt: skip
 
 
@@ -155,9 +165,9 @@ def _anomalies(e: TableEvidence, series: Series) -> np.ndarray:
 
 
 def _slipped(series: Series) -> tuple[int, int] | None:
-    """First year of five in which the season fits that of the first third only when shifted, and the shift.
+    """First of five years whose season fits that of the first third only if shifted, and the shift in months.
 
-    Where the cycle explains less than half of that third's variance, the season is no clock: None.
+    None if there is no such year, or if the season explains less than half of the variance of that third.
     """
     known = np.isfinite(series.value)
     month, value = series.time.month.to_numpy()[known] - 1, series.value[known]
@@ -179,11 +189,14 @@ def _slipped(series: Series) -> tuple[int, int] | None:
 
 
 def step(values: np.ndarray) -> tuple[float, int]:
-    """Largest standardised difference of the means before and after a row, in units of its 99.9 % bound for
-    an autocorrelated record of this length, and the row.
+    """Return the largest standardised difference of the means before and after a row, and the row.
 
-    The long-run variance is that of an AR(1) with the record's own lag-one correlation about the step itself.
-    Reference: Andrews (1993), Tests for parameter instability, Econometrica 61(4).
+    The difference is divided by its 99.9 % bound for an autocorrelated record. The long-run variance is that
+    of an AR(1) with the lag-one autocorrelation of the record after the step is removed.
+
+    References
+    ----------
+    Andrews (1993), Tests for parameter instability, Econometrica 61(4).
     """
     places = np.flatnonzero(np.isfinite(values))
     x = values[places]
@@ -202,7 +215,7 @@ def step(values: np.ndarray) -> tuple[float, int]:
 
 
 def changing(e: TableEvidence) -> Outcome:
-    """The last rows against those before: PSI and KS with nulls that know autocorrelation, Wasserstein/σ."""
+    """Compare the last rows with those before, by PSI and KS with p-values that allow for autocorrelation."""
     width = int(e.threshold("drift.rows", 120 if e.freq in ("B", "D", "h") else 36))
     most = 4_000
     compared, smallest, furthest = 0, 1.0, 0.0
@@ -227,27 +240,30 @@ def changing(e: TableEvidence) -> Outcome:
         furthest = max(furthest, *moved.values())
         smallest = min(smallest, float(found["q"].min()))
         for name, row in found[found["q"] < level].iterrows():
-            # A crisis moves inputs far; other units move them out of all that was seen.
+            # In a crisis inputs move far, but only a change of units moves nearly all rows out of range.
             (faults if row["ks"] > e.threshold("drift.ks", 0.95) else warned).append(
                 f"{series.name}: {name}, PSI {row['psi']:.2f}, KS {row['ks']:.2f}, "
-                f"Wasserstein {moved[name]:.2f} σ, chance {row['q']:.1%}"
+                f"Wasserstein {moved[name]:.2f} σ, p = {row['q']:.3f}"
             )
     if not compared:
-        return Outcome("too few rows", 8 * width, "not applicable", f"no series has {8 * width} whole rows")
+        why = f"no series has {8 * width} rows without missing values"
+        return Outcome("too few rows", 8 * width, "not applicable", why)
     return outcome(
-        {"smallest chance": round(smallest, 4), "furthest moved, σ": round(furthest, 2)}, level,
+        {"smallest p-value": round(smallest, 4), "largest distance, σ": round(furthest, 2)}, level,
         faults, warned,
-        f"the last {width} rows are unlike those before", f"the last {width} rows are like those before",
+        f"the distribution of the last {width} rows differs from that of the rows before",
+        f"the distribution of the last {width} rows is like that of the rows before",
     )  # fmt: skip
 
 
 CHECKS = (
     Check(
         id="look-ahead",
-        title="No input knows the future",
-        question="Does a column hold or tell what happens only later?",
-        method="Share of rows that equal the target of the next ten rows; rank correlation of an input, of "
-        "its change, and of its distance from a target that it follows, with the target's next move.",
+        title="No input looks ahead",
+        question="Does an input contain the target of later rows, or predict it suspiciously well?",
+        method="Share of rows whose input equals the target of one of the next ten rows. Rank correlation "
+        "of an input, of its change, and of its distance from a target that it follows, with the target's "
+        "next move.",
         reference="Kaufman et al. (2012), Leakage in data mining, ACM TKDD 6(4)",
         run=look_ahead,
     ),
@@ -255,33 +271,35 @@ CHECKS = (
         id="embargo",
         title="Training ends before the test begins",
         question="Is every training target known before the first test row?",
-        method="Rows of embargo against rows from a forecast to its target.",
+        method="Number of rows of the embargo, compared with the number from a forecast to its target.",
         reference="López de Prado (2018), Advances in Financial Machine Learning, ch. 7",
         run=embargo,
     ),
     Check(
         id="publication",
-        title="Rows are known when they are used",
-        question="How long after its time was a row known?",
+        title="Rows are published before they are used",
+        question="Is each row published after its time, and before a forecast uses it?",
         method="Days from `time` to `published`.",
         reference="Croushore and Stark (2001), A real-time data set, J. Econometrics 105(1)",
         run=publication,
     ),
     Check(
         id="breaks",
-        title="The record keeps its nature",
-        question="Did a sensor or a definition change?",
-        method="Largest standardised step in the anomalies, with the long-run variance of an AR(1), against "
-        "its 99.9 % bound; whether the season comes at its time in every five years; warns only.",
+        title="The record has no breaks",
+        question="Is there a step in the level or a shift of the season, as from a change of sensor or "
+        "definition?",
+        method="Largest standardised step in the anomalies, with the long-run variance of an AR(1), compared "
+        "with its 99.9 % bound, and the season of every five years compared with that of the first years.",
         reference="Andrews (1993), Tests for parameter instability, Econometrica 61(4)",
         run=breaks,
     ),
     Check(
         id="drift",
         title="Recent rows are like those before",
-        question="Will a model meet what it learned from?",
-        method="PSI and Kolmogorov–Smirnov of the last rows against all windows of as many rows (single-step "
-        "maxT over columns); fails where KS says that hardly a row is like those before, else warns.",
+        question="Is the distribution of the last rows like that of the rows before?",
+        method="PSI and Kolmogorov–Smirnov distance of the last rows, compared with those of all windows "
+        "of as many rows (single-step maxT over columns). Fails only for a KS distance near 1, otherwise "
+        "warns.",
         reference="Westfall and Young (1993), Resampling-based multiple testing",
         run=changing,
     ),

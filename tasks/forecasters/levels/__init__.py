@@ -1,1 +1,1 @@
-"""Levels with a season, such as temperatures: several steps ahead."""
+"""Forecasters of levels with a seasonal cycle, such as temperatures, several steps ahead."""

@@ -1,4 +1,4 @@
-"""The classical models of a seasonal level: what each expects, and which of them the ensemble averages."""
+"""Mean forecasts of the classical models of a seasonal level, and the members of their ensemble."""
 
 import numpy as np
 
@@ -22,21 +22,27 @@ MEMBERS = (
     "xro-ridge",
     "xro-quadratic",
 )
-"""Two ridges about each of three first guesses: damped persistence, linear inverse model, oscillator."""
+"""Members of the ensemble: two ridge corrections of each of three forecasts, which are damped persistence, a
+linear inverse model and a recharge oscillator."""
 
 UNLEARNT = ("damped-persistence", "climatology", "persistence")
-"""Models of one coefficient a season or none: more rows do not make them better."""
+"""Models with one coefficient for each season or none, whose errors hardly depend on the number of rows."""
 
 RIDGE_PENALTY, MEMBER_PENALTY = 50.0, 100.0
 LIM_PENALTY, LIM_SEASONAL_PENALTY, XRO_PENALTY = 10.0, 30.0, 40.0
-"""Chosen on Niño 3.4 targets before 2000 and Pacific temperatures of 1920-1989, the peers' too; that named
-``xro`` has none."""
+"""Penalties, chosen on Niño 3.4 targets before 2000 and Pacific temperatures of 1920-1989, also of the peers.
+
+The peer ``xro`` has no penalty.
+"""
 
 
 def locations(
     state: np.ndarray, known: int, season: np.ndarray, period: int, leads: tuple[int, ...]
 ) -> dict[str, np.ndarray]:
-    """Every model's expected target ``(rows, leads)``, in σ of the target (see ``levels.linear``)."""
+    """Return the mean forecast ``(rows, leads)`` of every model, in standard deviations of the target.
+
+    The arguments are those of :mod:`tasks.forecasters.levels.linear`.
+    """
     target = state[:, 0]
     month = max(1, period // 12)
     damped = damped_persistence(target, known, season, period, leads)

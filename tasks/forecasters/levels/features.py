@@ -1,4 +1,4 @@
-"""Seasonal levels: a user's monthly, weekly, daily or hourly series, with exogenous series or none."""
+"""Forecasts of seasonal levels: monthly, weekly, daily or hourly series of a user, with or without inputs."""
 
 from dataclasses import dataclass
 
@@ -14,53 +14,59 @@ from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import FeatureParams
 
 PERIODS = {"MS": 12, "ME": 12, "QS": 4, "QE": 4, "W": 52, "D": 7, "h": 24}
-"""Rows of a cycle by pandas frequency."""
+"""Number of rows in a seasonal cycle for each pandas frequency."""
 
 CYCLES = 30
-"""Cycles of the climatology that anomalies refer to; those before the refit."""
+"""Number of cycles before a refit whose means are the climatology."""
 
 SEASONAL = 0.01
-"""p-value below which the seasons of a column differ and its climatology is taken out."""
+"""p-value of the test for differences between seasons below which the climatology of a column is removed."""
 
 WARM_UP = 3
-"""Cycles of out-of-sample errors before the first forecast is given."""
+"""Number of cycles of out-of-sample errors before the first forecast."""
 
 BASE = "ensemble"
 
 HALF_LIFE = 10
-"""Cycles after which an error counts half in a weight."""
+"""Number of cycles after which an error has half its weight in the ensemble weights."""
 
 PRIOR_CYCLES = 10
-"""Cycles of errors for which the members' mean squared error counts in that of each: weights move slowly."""
+"""Strength, in cycles, with which the squared error of each member is shrunk to the mean over members."""
 
 PRIOR_ERRORS = 30
-"""Errors that the spread over all seasons counts for in the spread of one."""
+"""Strength, as a number of errors, with which the spread of a season is shrunk to that of all seasons."""
 
 LEARNING = 0.8
-"""Cycles of rows, for each series among the inputs, on which a fit adds as much to its squared error as the
-target's own noise does."""
+"""Effective number of parameters of a fit, in cycles of rows for each series (see :meth:`_Walk._spread`)."""
 
 
 def period_of(times: pd.DatetimeIndex, series: str, freq: str | None = None) -> int:
-    """Rows of a cycle of a complete, ascending index; ``BasinError`` names a gap or an unknown frequency."""
+    """Return the number of rows in a cycle of an ascending index without gaps.
+
+    Raises ``BasinError`` for a gap or an unknown frequency.
+    """
     found = freq or pd.infer_freq(times[:10]) or pd.infer_freq(times[-10:])
     name = (found or "").split("-")[0]
     if found is None or name not in PERIODS:
         raise BasinError(
             f"{series}: found frequency {found}, expected one of {', '.join(PERIODS)}; "
-            "mend the dates or give the frequency"
+            "correct the dates or give the frequency"
         )
     absent = pd.date_range(times[0], times[-1], freq=found).difference(times)
     if len(absent):
-        raise BasinError(f"{series}: {len(absent)} {found} rows absent, first {absent[0]}; fill or cut them")
+        raise BasinError(
+            f"{series}: {len(absent)} {found} rows absent, first {absent[0]}; add them, or remove the rows "
+            "on one side of the gap"
+        )
     return PERIODS[name]
 
 
 @dataclass(frozen=True)
 class SeasonalLevels:
-    """Classical densities of ``target`` from its own past and that of ``exog``, anomalies in its unit.
+    """Classical forecasts of ``target`` from its own past and that of ``exog``, as anomalies in its unit.
 
-    ``freq`` is a pandas frequency of :data:`PERIODS`; ``None`` infers it from the dates. ``leads`` are rows.
+    ``freq`` is a pandas frequency of :data:`PERIODS`, or None to infer it from the dates. ``leads`` are in
+    rows.
     """
 
     target: str
@@ -80,11 +86,11 @@ class SeasonalLevels:
         start: pd.Timestamp | None = None,
         progress: Progress = silent,
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """``(inputs, classical)`` as in ``tasks.domains.domain.Domain``: refits every ``params.refit`` rows.
+        """Return ``(inputs, classical)`` as defined in ``tasks.domains.domain.Domain``.
 
-        Climatology (of the last :data:`CYCLES` cycles), standardisation, coefficients, weights of the
-        ensemble and spreads at a refit are of rows up to it. Raises ``BasinError`` for gaps, missing values
-        and too few rows.
+        The models are refitted every ``params.refit`` rows. Climatology, standardisation, coefficients,
+        weights of the ensemble and spreads of a refit use rows up to it only. Raises ``BasinError`` for gaps,
+        missing values and too few rows.
         """
         done = [self._one(str(name), table, params) for name, table in raw.groupby("series", sort=True)]
         inputs, classical = (pd.concat(part, ignore_index=True) for part in zip(*done, strict=True))
@@ -103,7 +109,7 @@ class SeasonalLevels:
         least = params.min_rows + max(self.leads)
         if len(table) <= least:
             raise BasinError(
-                f"{name}: {len(table)} rows, more than {least} needed for one fit (features.min_rows "
+                f"{name}: {len(table)} rows, expected more than {least} for one fit (features.min_rows "
                 "+ the longest lead); give a longer history or lower features.min_rows"
             )
         period = period_of(times, name, self.freq)
@@ -112,13 +118,14 @@ class SeasonalLevels:
             raise BasinError(
                 f"{name}: {len(table)} rows and features.min_rows = {params.min_rows}; a cycle of {period} "
                 f"rows and lead {max(self.leads)} need min_rows ≥ {3 * period + max(self.leads)} and more "
-                f"than {first} rows"
+                f"than {first} rows; give a longer history or change features.min_rows"
             )
         values = table[[self.target, *self.exog]].to_numpy(float)
         if not np.isfinite(values).all():
             row, column = np.argwhere(~np.isfinite(values))[0]
             raise BasinError(
-                f"{name}: {[self.target, *self.exog][column]} is missing at {times[row]}; fill or cut it"
+                f"{name}: {[self.target, *self.exog][column]} is missing at {times[row]}; fill it, or "
+                "remove the rows on one side of it"
             )
         phase = times[0].month - 1 if period == 12 else 0
         season = (np.arange(len(values)) + phase) % period
@@ -180,7 +187,7 @@ _LEARNT = np.array([name not in UNLEARNT for name in _MODELS])
 
 
 class _Walk:
-    """The walk forward through one series: it keeps every model's out-of-sample errors."""
+    """Walk-forward evaluation of one series, which stores the out-of-sample errors of every model."""
 
     def __init__(self, leads: tuple[int, ...], period: int, season: np.ndarray, cycles: np.ndarray) -> None:
         self.leads, self.period, self.season, self.cycles = leads, period, season, cycles
@@ -188,13 +195,13 @@ class _Walk:
         self.rows = np.zeros(len(season))
 
     def refit(self, values: np.ndarray, at: int, origins: np.ndarray) -> dict[str, np.ndarray]:
-        """Fit on rows up to ``at``; locations, spreads and inputs of ``origins``, in the target's unit."""
+        """Fit on rows up to ``at``; return means, spreads and inputs of ``origins`` in the target's unit."""
         recent = np.arange(max(0, at + 1 - CYCLES * self.period), at + 1)
         normal = np.array([values[recent[self.season[recent] == s]].mean(axis=0) for s in range(self.period)])
         normal[:, ~self.cycles] = 0.0
         anomaly = values - normal[self.season]
         sigma = np.maximum(anomaly[: at + 1].std(axis=0), 1e-9)
-        # Rows after the last origin are unknown to every one of them.
+        # Rows after the last origin are not known at any of the origins.
         seen = (anomaly / sigma)[: origins[-1] + 1]
         fitted = locations(seen, at + 1, self.season[: len(seen)], self.period, self.leads)
         loc = np.stack([fitted[name][origins] for name in _SINGLE], axis=2) * sigma[0]
@@ -218,11 +225,11 @@ class _Walk:
         }
 
     def _past(self, at: int, i: int) -> np.ndarray:
-        """Origins whose error at lead number ``i`` is known at ``at``."""
+        """Return the origins whose error at lead ``self.leads[i]`` is known at row ``at``."""
         return np.flatnonzero(np.isfinite(self.error[: max(0, at + 1 - self.leads[i]), i, 0]))
 
     def _weights(self, at: int) -> np.ndarray:
-        """Weights ``(leads, members)`` by inverse past squared error; equal where there are none."""
+        """Return weights ``(leads, members)`` by inverse past squared error, equal if there are none yet."""
         weights = np.ones((len(self.leads), len(MEMBERS)))
         for i in range(len(self.leads)):
             past = self._past(at, i)
@@ -235,12 +242,13 @@ class _Walk:
         return share
 
     def _spread(self, at: int, origins: np.ndarray, sigma: float) -> np.ndarray:
-        """σ ``(origins, leads, models)``: root mean squared past errors about the target's season.
+        """Return σ ``(origins, leads, models)``, the root mean squared past error near the target's season.
 
-        A fit of p effective parameters to n rows errs with variance σ²·(1 + p/n), so an error made on n rows
-        counts (1 + p/now) / (1 + p/n); p is :data:`LEARNING` cycles of rows a series, 0 for ``UNLEARNT``
-        models. Shrunk, in variance, to that of all seasons, as if :data:`PRIOR_ERRORS` more had been seen;
-        the climatological ``sigma`` where there are none.
+        A fit of p effective parameters to n rows has error variance σ²·(1 + p/n). The square of an error made
+        by a fit to n rows is therefore multiplied by (1 + p/n_now) / (1 + p/n), where n_now is the number of
+        rows at ``at``. p is :data:`LEARNING` cycles of rows for each series, and 0 for ``UNLEARNT`` models.
+        The variance is shrunk to that of all seasons, with the weight of :data:`PRIOR_ERRORS` errors. Without
+        past errors it is the climatological ``sigma``².
         """
         spread = np.full((len(origins), len(self.leads), len(_MODELS)), sigma)
         reach, learning = max(1, self.period // 6), LEARNING * self.period * len(self.cycles)
@@ -260,14 +268,15 @@ class _Walk:
 
 
 def first_origin(period: int, leads: tuple[int, ...], params: FeatureParams) -> int:
-    """Row of the first forecast: after ``WARM_UP`` cycles of out-of-sample errors at the longest lead."""
+    """Return the row of the first forecast, after ``WARM_UP`` cycles of out-of-sample errors at all leads."""
     return params.min_rows - 1 + WARM_UP * period + max(leads)
 
 
 def _cycles(values: np.ndarray, season: np.ndarray) -> np.ndarray:
-    """Which columns have a cycle to take out, by one-way analysis of variance on the first rows.
+    """Return which columns have a seasonal cycle, by a one-way analysis of variance.
 
-    A column whose seasons do not differ is an anomaly already: normals of a few years would only add noise.
+    The climatology is removed only from these columns. In a column without a cycle, means of a few years
+    would only add noise.
     """
     groups = [values[season[: len(values)] == s] for s in np.unique(season[: len(values)])]
     p: np.ndarray = np.atleast_1d(stats.f_oneway(*groups).pvalue)

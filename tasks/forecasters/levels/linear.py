@@ -1,67 +1,69 @@
-"""Seasonal linear forecasts of one anomaly from several: ridges about a first guess, cyclostationary LIM.
+"""Seasonal linear forecasts of an anomaly: ridge regressions, damped persistence and a linear inverse model.
 
-Every function takes ``state`` (rows, series), standardised anomalies with the target first; ``known``, the
-number of rows that may be fitted on; ``season`` (rows,), the phase of each row in its cycle of ``period``
-rows; and ``leads``. It returns the expected target ``(rows, leads)``, NaN where too little history precedes
-the row. Coefficients depend on rows before ``known`` alone, each forecast also on rows up to its own.
+The forecasting functions take ``state`` (rows, series), standardised anomalies with the target in the first
+column, ``known``, the number of rows that may be used for fitting, ``season`` (rows,), the position of each
+row in its cycle of ``period`` rows, and ``leads``. They return the expected target ``(rows, leads)``, NaN for
+rows with too little history. Coefficients depend only on rows before ``known``. A forecast also depends on
+rows up to its own.
 """
 
 import numpy as np
 from scipy import linalg
 
 Locations = np.ndarray
-"""Expected target by origin and lead, shape ``(rows, leads)``."""
+"""Expected target for each origin and lead, shape ``(rows, leads)``."""
 
 LAGS = (1, 2)
-"""Earlier values of the target among the inputs of the ridges."""
+"""Lags of the target among the inputs of the ridge regressions."""
 
 MODULATION = 0.5
-"""Prior size of a coefficient's harmonics, or of that of a product, against its mean over the cycle.
+"""Prior size of seasonal and quadratic terms of a coefficient, relative to its mean over the cycle.
 
-A short record tells the mean response well and its course through the year badly, so that the same penalty
-holds harmonics back 1 / ``MODULATION``² times as much. Against 1 it takes 4 to 7 % off a ridge's error at a
-lead of 3 months on Niño 3.4 before 2000, 1 % on Pacific temperatures of 1920-1989.
+A short record determines the mean response better than its variation over the year. Multiplying the harmonics
+by ``MODULATION`` increases their penalty by the factor 1 / ``MODULATION``². Compared with a value of 1, this
+lowers the error of a ridge at a lead of 3 months by 4 to 7 % on Niño 3.4 before 2000 and by 1 % on Pacific
+temperatures of 1920-1989.
 """
 
 
 def harmonics(season: np.ndarray, period: int, count: int) -> np.ndarray:
-    """1 and ``count`` pairs of cosine and sine of the cycle, shape ``(rows, 1 + 2·count)``."""
+    """Return ones and ``count`` pairs of cosine and sine of the cycle, shape ``(rows, 1 + 2·count)``."""
     angle = 2 * np.pi * season / period
     waves = [f(k * angle) for k in range(1, count + 1) for f in (np.cos, np.sin)]
     return np.column_stack([np.ones(len(season)), *waves])
 
 
 def waves(season: np.ndarray, period: int, count: int) -> np.ndarray:
-    """Harmonics for coefficients under a penalty: the pairs of :func:`harmonics` times :data:`MODULATION`."""
+    """Return :func:`harmonics` with the pairs times :data:`MODULATION`, for penalised coefficients."""
     product: np.ndarray = harmonics(season, period, count)
     product[:, 1:] *= MODULATION
     return product
 
 
 def lagged(state: np.ndarray, lags: tuple[int, ...] = LAGS) -> np.ndarray:
-    """``state`` and earlier values of its first column; NaN in the first rows."""
+    """Return ``state`` and lagged values of its first column, which are NaN in the first rows."""
     earlier = [np.concatenate([np.full(lag, np.nan), state[:-lag, 0]]) for lag in lags]
     return np.column_stack([state, *earlier])
 
 
 def changes(state: np.ndarray, rows: int) -> np.ndarray:
-    """``state`` and the changes of its first two columns over ``rows`` rows; NaN in the first of them."""
+    """Return ``state`` and the changes of its first two columns over ``rows`` rows, NaN in the first rows."""
     before = np.concatenate([np.full((rows, min(2, state.shape[1])), np.nan), state[:-rows, :2]])
     return np.column_stack([state, state[:, :2] - before])
 
 
 def seasonal(inputs: np.ndarray, season: np.ndarray, period: int, count: int) -> np.ndarray:
-    """Each input times each of :func:`waves`, shape ``(rows, inputs · (1 + 2·count))``."""
+    """Return each input times each of :func:`waves`, shape ``(rows, inputs · (1 + 2·count))``."""
     wave = waves(season, period, count)
     product: np.ndarray = (inputs[:, :, None] * wave[:, None, :]).reshape(len(inputs), -1)
     return product
 
 
 def ridge(x: np.ndarray, target: np.ndarray, known: int, leads: tuple[int, ...], penalty: float) -> Locations:
-    """argmin Σ (y(t + h) − x(t)·β)² + ``penalty``·‖β‖², one β a lead.
+    """Forecast by ridge regression: β = argmin Σ (y(t + h) − x(t)·β)² + ``penalty``·‖β‖² for each lead h.
 
-    ``target`` is ``(rows,)``, or ``(rows, leads)`` where each origin's target is given directly, as for the
-    errors of a first forecast.
+    ``target`` is y ``(rows,)``, or ``(rows, leads)`` with the target of each origin and lead, such as the
+    errors of another forecast.
     """
     first = int(np.isfinite(x).all(axis=1).argmax())
     columns = []
@@ -70,7 +72,7 @@ def ridge(x: np.ndarray, target: np.ndarray, known: int, leads: tuple[int, ...],
         y = target[first + lead : known] if target.ndim == 1 else target[first:end, i]
         past = x[first:end]
         weights = linalg.solve(past.T @ past + penalty * np.eye(x.shape[1]), past.T @ y, assume_a="pos")
-        # Row sums rather than a BLAS product, whose last bit depends on how many rows there are.
+        # Row sums, because the last bit of a BLAS product depends on the number of rows.
         columns.append((x * weights).sum(axis=1))
     return np.column_stack(columns)
 
@@ -78,7 +80,7 @@ def ridge(x: np.ndarray, target: np.ndarray, known: int, leads: tuple[int, ...],
 def corrected(
     first: Locations, x: np.ndarray, target: np.ndarray, known: int, leads: tuple[int, ...], penalty: float
 ) -> Locations:
-    """``first`` plus a :func:`ridge` of its error on ``x``: a ridge shrunk to a first guess, not to zero."""
+    """Return the forecast ``first`` plus a forecast of its error by a :func:`ridge` regression on ``x``."""
     error = np.full_like(first, np.nan)
     for i, lead in enumerate(leads):
         error[: known - lead, i] = target[lead:known] - first[: known - lead, i]
@@ -86,7 +88,7 @@ def corrected(
 
 
 def near(season: np.ndarray, centre: int, reach: int, period: int) -> np.ndarray:
-    """Which seasons are at most ``reach`` rows of the cycle from ``centre``."""
+    """Return which seasons are at most ``reach`` rows away from ``centre`` in the cycle."""
     close: np.ndarray = np.minimum((season - centre) % period, (centre - season) % period) <= reach
     return close
 
@@ -94,7 +96,7 @@ def near(season: np.ndarray, centre: int, reach: int, period: int) -> np.ndarray
 def damped_persistence(
     target: np.ndarray, known: int, season: np.ndarray, period: int, leads: tuple[int, ...]
 ) -> Locations:
-    """a(t + h) = b(s)·a(t), b by least squares over origins about the season s."""
+    """Forecast a(t + h) = b(s)·a(t), with b by least squares over origins near the season s."""
     reach = max(1, period // 12)
     columns = []
     for lead in leads:
@@ -104,7 +106,7 @@ def damped_persistence(
 
 
 def slopes(now: np.ndarray, later: np.ndarray, season: np.ndarray, reach: int, period: int) -> np.ndarray:
-    """b of later = b·now by least squares over the rows at most ``reach`` from each season, ``(period,)``."""
+    """Return b ``(period,)`` of later = b·now by least squares over rows at most ``reach`` from a season."""
     slope = np.empty(period)
     for s in range(period):
         close = near(season, s, reach, period)
@@ -122,12 +124,13 @@ def lim(
     seasonal_penalty: float,
     reach: int,
 ) -> Locations:
-    """Cyclostationary linear inverse model: x(t + 1) = G(s)·x(t), forecasts by products of propagators.
+    """Forecast with a cyclostationary linear inverse model, x(t + 1) = G(s)·x(t).
 
-    G(s) is fitted by ridge on rows at most ``reach`` from the season s, shrunk to the propagator of all
-    seasons, as if ``seasonal_penalty`` further rows of unit variance had obeyed that; that one is shrunk to
-    zero as if ``penalty`` rows had found no memory. Penland and Sardeshmukh (1995), J. Climate 8; OrtizBeviá
-    (1997), J. Geophys. Res. 102, for the cycle.
+    Forecasts are products of the propagators G(s) of the seasons s. G(s) is fitted by ridge regression to
+    rows at most ``reach`` from the season s and shrunk to the propagator of all seasons, with the weight of
+    ``seasonal_penalty`` rows of unit variance. The propagator of all seasons is shrunk to zero with the
+    weight of ``penalty`` rows. References: Penland and Sardeshmukh (1995), J. Climate 8; OrtizBeviá (1997),
+    J. Geophys. Res. 102, for the seasonal cycle.
     """
     now, later, past = state[: known - 1], state[1:known], season[: known - 1]
     eye = np.eye(state.shape[1])

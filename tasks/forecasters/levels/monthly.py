@@ -1,4 +1,4 @@
-"""Classical seasonal forecasts of monthly anomalies: each fits some origins and predicts at others."""
+"""Classical seasonal forecasts of monthly anomalies, as functions that fit a model and return a predictor."""
 
 from collections.abc import Callable
 
@@ -7,47 +7,51 @@ import numpy as np
 from tasks.forecasters.levels import linear
 
 Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""``predict(anomaly, origins)``: expected anomaly ``lead`` months after each origin."""
+"""Function ``predict(anomaly, origins)`` that returns the expected anomaly ``lead`` months after origins."""
 
 Fit = Callable[[np.ndarray, np.ndarray, int, int], Predict]
-"""``fit(anomaly, origins, lead, phase)``, where ``phase`` is the calendar month (0-11) of row 0.
+"""Function ``fit(anomaly, origins, lead, phase)`` that returns a predictor.
 
-A fit looks at rows up to ``origins.max() + lead``; a prediction at rows up to its origin.
+``phase`` is the calendar month (0-11) of row 0. A fit uses rows up to ``origins.max() + lead``, and a
+prediction uses rows up to its origin.
 """
 
 
 def climatology(anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int) -> Predict:
-    """No anomaly."""
+    """Forecast an anomaly of zero."""
     return lambda values, at: np.zeros(len(at))
 
 
 def persistence(anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int) -> Predict:
-    """Today's anomaly stays."""
+    """Forecast the anomaly at the origin."""
     return lambda values, at: values[at]
 
 
 def damped_persistence(anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int) -> Predict:
-    """a(t + h) = b(m)·a(t), b fitted by least squares on target months m − 1, m, m + 1."""
+    """Forecast a(t + h) = b(m)·a(t), with b by least squares on the target months m − 1, m and m + 1."""
     target = (origins + lead + phase) % 12
     slope = linear.slopes(anomaly[origins], anomaly[origins + lead], target, 1, 12)
     return lambda values, at: slope[(at + lead + phase) % 12] * values[at]
 
 
 def seasonal_ridge(lags: tuple[int, ...], penalty: float) -> Fit:
-    """Ridge on lagged anomalies times two harmonics of the target month, shrunk to zero."""
+    """Return a ridge regression on lagged anomalies times two harmonics of the target month."""
     return _ridge(climatology, lags, penalty, harmonics=2)
 
 
 def damped_ridge(lags: tuple[int, ...], penalty: float) -> Fit:
-    """Ridge on lagged anomalies, the same in all seasons, shrunk to damped persistence, which is not."""
+    """Return a ridge regression on lagged anomalies that is shrunk to damped persistence.
+
+    Its coefficients are the same in all seasons. Those of damped persistence depend on the season.
+    """
     return _ridge(damped_persistence, lags, penalty, harmonics=0)
 
 
 def kernel_ridge(prior: Fit, lags: tuple[int, ...], penalty: float, width: float) -> Fit:
-    """Ridge in the space of a Gaussian kernel over lagged anomalies (in σ) and the target's season.
+    """Return a kernel ridge regression of the errors of ``prior``.
 
-    It models what ``prior`` leaves over, and returns to ``prior`` where the past holds nothing alike.
-    Saunders et al. (1998).
+    The Gaussian kernel compares lagged anomalies (in standard deviations) and the season of the target. If no
+    past state is similar, the forecast is that of ``prior``. Reference: Saunders et al. (1998).
     """
 
     def fit(anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int) -> Predict:
@@ -74,7 +78,10 @@ def kernel_ridge(prior: Fit, lags: tuple[int, ...], penalty: float, width: float
 
 
 def slow_ridge(penalty: float) -> Fit:
-    """Ridge on the anomaly, its changes over 3 and 12 months and its mean of 12, the same in all seasons."""
+    """Return a ridge regression on the anomaly, its changes over 3 and 12 months and its 12-month mean.
+
+    The coefficients are the same in all seasons.
+    """
 
     def place(values: np.ndarray, at: np.ndarray) -> np.ndarray:
         now = values[at]
@@ -90,7 +97,7 @@ def slow_ridge(penalty: float) -> Fit:
 
 
 def averaged(first: Fit, second: Fit) -> Fit:
-    """The mean of two forecasts."""
+    """Return the mean of two forecasts."""
 
     def fit(anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int) -> Predict:
         one, other = first(anomaly, origins, lead, phase), second(anomaly, origins, lead, phase)
@@ -100,7 +107,7 @@ def averaged(first: Fit, second: Fit) -> Fit:
 
 
 def switched(barrier: int, before: Fit, beyond: Fit) -> Fit:
-    """``before`` at leads below ``barrier``, ``beyond`` from there on."""
+    """Return the forecast ``before`` for leads below ``barrier`` and ``beyond`` for other leads."""
     return lambda anomaly, origins, lead, phase: (before if lead < barrier else beyond)(
         anomaly, origins, lead, phase
     )
@@ -112,7 +119,7 @@ def _ridge(prior: Fit, lags: tuple[int, ...], penalty: float, harmonics: int) ->
         x = _design(anomaly, origins, lags, lead + phase, harmonics)
         residual = anomaly[origins + lead] - first(anomaly, origins)
         weights = np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ residual)
-        # Row sums rather than a BLAS product, whose last bit depends on how many rows there are.
+        # Row sums, because the last bit of a BLAS product depends on the number of rows.
         return lambda values, at: (
             first(values, at) + (_design(values, at, lags, lead + phase, harmonics) * weights).sum(1)
         )
@@ -123,7 +130,7 @@ def _ridge(prior: Fit, lags: tuple[int, ...], penalty: float, harmonics: int) ->
 def _design(
     anomaly: np.ndarray, at: np.ndarray, lags: tuple[int, ...], ahead: int, harmonics: int
 ) -> np.ndarray:
-    """Lagged anomalies times 1 and ``harmonics`` pairs of the target month, ``at + ahead`` months on."""
+    """Return lagged anomalies times 1 and ``harmonics`` cosines and sines of the month ``at + ahead``."""
     seasonal = linear.harmonics((at + ahead) % 12, 12, harmonics)
     lagged = np.column_stack([anomaly[at - lag] for lag in lags])
     design: np.ndarray = (lagged[:, :, None] * seasonal[:, None, :]).reshape(len(at), -1)

@@ -1,14 +1,14 @@
-"""The extended recharge oscillator (XRO) of El Niño, and the same equations for any cycle."""
+"""Extended recharge oscillator (XRO), a model of El Niño that is applied here to any seasonal cycle."""
 
 import numpy as np
 
 from tasks.forecasters.levels.linear import Locations, seasonal, waves
 
 SUBSTEPS = 10
-"""Euler steps between two rows; a forecast is their mean, as in the package XRO."""
+"""Number of Euler steps between two rows. A forecast is their mean, as in the package ``XRO``."""
 
 BOUND = 10.0
-"""Standardised anomalies are held within ±BOUND, so that a quadratic term cannot run away."""
+"""Bound of standardised anomalies during integration, because quadratic terms can diverge."""
 
 
 def xro(
@@ -19,17 +19,18 @@ def xro(
     leads: tuple[int, ...],
     penalty: float = 0.0,
 ) -> Locations:
-    """dx/dt = L(s)·x, and for the target b(s)·T² + c(s)·T·H beside, all with two harmonics of the cycle.
+    """Forecast with dx/dt = L(s)·x, to which b(s)·T² + c(s)·T·H is added for the target T.
 
-    T is the target and H the first exogenous series (for El Niño, the warm water volume). Fitted to forward
-    differences by least squares and integrated by :data:`SUBSTEPS` Euler steps a row: the fit of the package
-    ``XRO`` with ``maskNT=["T2", "TH"]``, vectorised over origins; a ``penalty`` shrinks L, b and c to zero
-    (persistence), their harmonics most, which short records need. Arguments and result as in
-    :mod:`tasks.forecasters.levels.linear`. Zhao et al. (2024), Explainable El Niño predictability from
-    climate mode interactions, Nature 630.
+    H is the first exogenous series, for El Niño the warm water volume. L, b and c vary with two harmonics of
+    the cycle. They are fitted by least squares to forward differences, and the equations are integrated by
+    :data:`SUBSTEPS` Euler steps for each row. Without ``penalty`` this is the fit of the package ``XRO`` with
+    ``maskNT=["T2", "TH"]``, vectorised over origins. A ``penalty`` shrinks L, b and c, and most of all their
+    harmonics, to zero, which is persistence. Short records need it. Arguments and result are those of
+    :mod:`tasks.forecasters.levels.linear`. Reference: Zhao et al. (2024), Explainable El Niño predictability
+    from climate mode interactions, Nature 630.
     """
     count = min(2, (period - 1) // 2)
-    # The package evaluates its operator half a row before that of the forward difference.
+    # As in the package, the operator is evaluated half a row before the row of the forward difference.
     within = waves(np.arange(period) - 0.5, period, count)
     coefficients = []
     for equation in range(state.shape[1]):
@@ -54,7 +55,7 @@ def xro(
 
 
 def _terms(state: np.ndarray, equation: int) -> np.ndarray:
-    """Right-hand side of one equation: the state, and for the target its quadratic terms."""
+    """Return the terms of one equation: the state, and for the target also the quadratic terms."""
     if equation:
         return state
     return np.column_stack([state, state[:, :1] * state[:, :2]])

@@ -1,4 +1,4 @@
-"""Returns of prices and changes of rates, one step ahead: scale regression and volatility models."""
+"""Forecasts of returns of prices and changes of rates, by volatility models and scale regressions."""
 
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,21 +18,22 @@ from tasks.runtime.parallel import Progress, run_units, silent
 from tasks.runtime.params import FeatureParams
 
 HISTORY = 1000
-"""Outcomes of the peer ``historical-simulation``."""
+"""Number of past returns in a sample of the peer ``historical-simulation``."""
 
 
 class Returns:
-    """What every domain of returns shares (``tasks.domains.domain.Domain``); its raw table has a ``close``.
+    """Base class of domains that forecast returns (see ``tasks.domains.domain.Domain``).
 
-    ``ohlc`` says whether it has ``open, high, low`` too, ``exog`` which other columns are inputs, all
-    known at the origin. The target is 100·Δlog close, or Δclose where ``kind`` is ``rate``.
+    The raw table has a column ``close``, and also ``open``, ``high`` and ``low`` if ``ohlc`` is true. The
+    columns ``exog`` are further inputs, known at the origin. The target is 100·Δlog close, or Δclose if
+    ``kind`` is ``rate``.
     """
 
     frequency: str
     ohlc: bool = False
     exog: tuple[str, ...] = ()
     logged: tuple[str, ...] = ()
-    """Those of ``exog`` that are positive and enter as logarithms."""
+    """Columns of ``exog`` that are positive and are used as logarithms."""
     kind: str = "price"
     leads = (1,)
     peers: tuple[str, ...] = (
@@ -50,10 +51,10 @@ class Returns:
     prior: Path | None = None
     returns = True
     state = "x_z"
-    state_title = "last return, in the standard deviations that EGARCH had predicted"
+    state_title = "last return, in standard deviations predicted by EGARCH"
 
     def following(self, time: Any) -> np.datetime64:
-        """When the step after the last row ends."""
+        """Return the time at which the step after ``time`` ends."""
         raise NotImplementedError
 
     def features(
@@ -63,18 +64,18 @@ class Returns:
         start: pd.Timestamp | None = None,
         progress: Progress = silent,
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Inputs known at each close and the classical one-step densities, as a ``Domain`` gives them."""
+        """Return the inputs known at each close and the classical forecasts, as defined in ``Domain``."""
         groups = {
             str(name): group.reset_index(drop=True) for name, group in raw.groupby("series", sort=False)
         }
         short = [name for name, group in groups.items() if len(group) <= first_base(params)]
         if start is not None and len(short) < len(groups):
-            # A replay of the past: what was too young then had no forecasts.
+            # When past forecasts are recomputed, series that were too short at that time have none.
             groups = {name: group for name, group in groups.items() if name not in short}
         for name, group in groups.items():
             if len(group) <= first_base(params):
                 raise BasinError(
-                    f"{name}: {len(group)} rows, but features need more than {first_base(params)} (twice "
+                    f"{name}: {len(group)} rows, expected more than {first_base(params)} (twice "
                     "features.min_rows, in steps of features.refit); give a longer history or lower "
                     "features.min_rows in params.yaml"
                 )
@@ -101,22 +102,25 @@ class Returns:
         return pd.concat(inputs, ignore_index=True), pd.concat(classical, ignore_index=True)
 
     def energy_inputs(self, table: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
-        """What the energy sees at the rows of ``base``: the ``x_*`` of the series' ``measures``, and the
-        base's own location and log scale."""
+        """Return the inputs of the energy at the rows of ``base``.
+
+        They are the columns ``x_*`` of ``table`` and the location and log scale of the base.
+        """
         x = table.loc[base["row"], [c for c in table.columns if c.startswith("x_")]].reset_index(drop=True)
         return x.assign(x_log_scale=np.log(base["scale"]), x_loc=base["loc"])
 
     def empirical(
         self, inputs: pd.DataFrame, raw: pd.DataFrame, past: pd.DataFrame, model: str
     ) -> np.ndarray:
-        """Sample of a peer at each origin, ``(len(inputs), HISTORY)``.
+        """Return a sample ``(len(inputs), HISTORY)`` of the forecast of a peer at each origin.
 
-        Historical simulation: the last ``HISTORY`` returns. Filtered by GJR: its location and scale with
-        ``HISTORY`` quantiles of all its standardised errors until then (Barone-Adesi et al. 1999).
+        For historical simulation it is the last ``HISTORY`` returns. For filtered historical simulation it is
+        ``HISTORY`` quantiles of all past standardised errors of GJR, with GJR's present location and scale
+        (Barone-Adesi et al. 1999).
         """
         samplers = {"historical-simulation": self._latest, "gjr-filtered-simulation": self._filtered}
         if model not in samplers:
-            raise ValueError(f"no empirical peer {model}")
+            raise ValueError(f"no empirical peer {model}; expected one of {', '.join(samplers)}")
         samples = np.empty((len(inputs), HISTORY))
         for name, rows in inputs.groupby("series", sort=False):
             group = raw[raw["series"] == name]
@@ -142,7 +146,7 @@ class Returns:
         returns = np.append(self.steps(group), np.nan)
         error = (returns[pd.Index(group["time"]).get_indexer(gjr["origin"])] - loc) / scale
         levels = (np.arange(HISTORY) + 0.5) / HISTORY
-        # The error of one origin is known at the next.
+        # The error of the forecast from one origin is known at the next origin.
         return np.stack(
             [
                 loc[k] + scale[k] * np.quantile(error[:k], levels)
@@ -153,27 +157,27 @@ class Returns:
     def frozen_parameters(
         self, raw: pd.DataFrame, classical: pd.DataFrame, params: FeatureParams
     ) -> dict[str, Any]:
-        """The classical models at their last refit, to be stored with a model (``classical.json``)."""
+        """Return the parameters of the classical models at their last refit, for ``classical.json``."""
         return frozen.frozen_parameters(self, raw, classical, params)
 
     def forecast_frozen(
         self, raw: pd.DataFrame, parameters: dict[str, Any], since: pd.Timestamp | None = None
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """``(inputs, classical)`` of the last origins by stored parameters; nothing is refitted."""
+        """Return ``(inputs, classical)`` for the last origins from stored parameters, without a refit."""
         return frozen.forecast_frozen(self, raw, parameters, since)
 
     def frozen_inputs(self) -> dict[str, Any]:
-        """What a file must bring so that stored parameters apply to it."""
+        """Return the properties that a file must have for stored parameters to apply to it."""
         return frozen.inputs_of(self)
 
     def steps(self, group: pd.DataFrame) -> np.ndarray:
-        """The target of each row but the last: element i is the return of row i + 1."""
+        """Return the target of each row except the last, of which element i is the return of row i + 1."""
         close = group["close"].to_numpy()
         returns: np.ndarray = np.diff(close) if self.kind == "rate" else 100 * np.diff(np.log(close))
         return returns
 
     def keys(self, name: str, group: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
-        """``series origin lead time target`` of some rows of a series' raw table."""
+        """Return ``series``, ``origin``, ``lead``, ``time`` and ``target`` for some rows of a series."""
         times = group["time"].to_numpy()
         following = np.append(times[1:], self.following(times[-1]))
         target = np.append(self.steps(group), np.nan)

@@ -1,4 +1,4 @@
-"""Classical models of returns as they stood at their last refit: stored, and applied to later rows."""
+"""Classical models of returns with stored parameters, which forecast later rows without a refit."""
 
 from dataclasses import asdict
 from typing import Any
@@ -22,18 +22,17 @@ from tasks.runtime.errors import BasinError
 from tasks.runtime.params import FeatureParams
 
 NEEDED = 100
-"""Rows of history that inputs of the last origin look back on, with room to spare."""
+"""Number of rows of history required at an origin, which is more than any input uses."""
 
 
 @threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]  # threadpoolctl has no types
 def frozen_parameters(
     domain: Columns, raw: pd.DataFrame, classical: pd.DataFrame, params: FeatureParams
 ) -> dict[str, Any]:
-    """``classical.json`` of a model: each series' classical models, fitted at the last date of the schedule,
-    and :func:`inputs_of` the domain.
+    """Fit the classical models at the last refit date and return the content of ``classical.json``.
 
-    ``classical`` has the walk-forward forecasts, from which the scale regression learns as it did there.
-    One thread, because the last digits of a fit, and with them the model's hash, depend on their number.
+    ``classical`` holds the walk-forward forecasts, which are inputs of the scale regressions. The fit uses
+    one thread, because its last digits, and so the hash of the model, depend on the number of threads.
     """
     frozen = {}
     for name, group in raw.groupby("series", sort=False):
@@ -44,7 +43,7 @@ def frozen_parameters(
         past = classical[classical["series"] == name]
         rows = group.index[pd.Index(group["time"]).get_indexer(past["origin"])]
         known = {str(model): part for model, part in past.assign(row=rows).groupby("model")}
-        # Before the first base the table has no rows, but the scale regression learned from those too.
+        # The table starts at the first base, but the scale regression was fitted to earlier rows as well.
         for model in garch.MODELS:
             early = walk_forward(model, returns[: first_base(params) - 1], params)
             known[model] = pd.concat([early, known[model]]).drop_duplicates("row", keep="last")
@@ -60,7 +59,7 @@ def frozen_parameters(
 
 
 def inputs_of(domain: Columns) -> dict[str, Any]:
-    """What a file must bring so that the models of :func:`frozen_parameters` apply to it."""
+    """Return the properties that a file must have for the models of :func:`frozen_parameters` to apply."""
     return {
         "kind": domain.kind,
         "frequency": domain.frequency,
@@ -73,19 +72,21 @@ def inputs_of(domain: Columns) -> dict[str, Any]:
 def forecast_frozen(
     domain: Columns, raw: pd.DataFrame, frozen: dict[str, Any], since: pd.Timestamp | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """``(inputs, classical)`` of each series' last origin, nothing refitted (see ``Domain``).
+    """Return ``(inputs, classical)``, as in ``Domain``, for the last origin of each series, without a refit.
 
-    With ``since``, of every origin from that date on that has ``NEEDED`` rows of history.
-    Raises ``BasinError`` for a series that was not there, or one too short to compute its inputs.
+    With ``since`` they are returned for every origin from that date on that has ``NEEDED`` rows of history.
+    Raises ``BasinError`` for a series that was not in the fit, or one that is too short.
     """
     inputs, classical = [], []
     for series, group in raw.groupby("series", sort=False):
         name = str(series)
         if name not in frozen:
-            raise BasinError(f"the model knows no series {name}; it knows {', '.join(frozen)}")
+            raise BasinError(
+                f"the model knows no series {name}; expected one of {', '.join(frozen)}; fit a model to it"
+            )
         if len(group) < NEEDED:
             raise BasinError(
-                f"{name}: {len(group)} rows, but its inputs look back on {NEEDED}; give more history"
+                f"{name}: {len(group)} rows, expected at least {NEEDED} for the inputs; give a longer history"
             )
         group = group.reset_index(drop=True)
         kept = dict(frozen[name])
@@ -108,6 +109,6 @@ def forecast_frozen(
 
 
 def _filtered(fitted: dict[str, dict[str, float]], returns: np.ndarray) -> dict[str, pd.DataFrame]:
-    """Forecasts from every row with parameters as they are; ``row`` is the origin's row of the raw table."""
+    """Return forecasts from every row with given parameters. ``row`` is the origin's row of the raw table."""
     tables = {model: garch.forecasts(model, params, returns, 0) for model, params in fitted.items()}
     return {model: table.assign(row=table["row"] + 1) for model, table in tables.items()}

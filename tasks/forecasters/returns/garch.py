@@ -1,4 +1,4 @@
-"""Walk-forward volatility models from ``arch``: one-day-ahead densities, refitted on schedule."""
+"""Volatility models from the package ``arch``, with forecasts one step ahead."""
 
 from typing import Any
 
@@ -8,26 +8,28 @@ import pandas as pd
 MODELS = ("garch-t", "gjr-skewt", "egarch-skewt")
 
 DEGENERATE = 0.9
-"""Skewness |λ| from which a fit has run into the corner of its likelihood instead of a maximum."""
+"""Skewness |λ| from which a fit is rejected, because it is near the bound of λ and not a maximum."""
 
 
 def one_step(model: str, returns: np.ndarray, refit_at: int, until: int) -> pd.DataFrame:
-    """Fit on ``returns[:refit_at + 1]``; forecast the next return from each origin in ``[refit_at, until)``.
+    """Fit to ``returns[:refit_at + 1]`` and forecast the next return from each origin in [refit_at, until).
 
-    ``returns`` are in per cent. Returns ``row`` (position of the origin), ``loc, scale, eta, lam`` of the
-    Hansen skew-t of the return at ``row + 1``. Nothing after the origin enters its forecast.
+    ``returns`` are in per cent. The result has columns ``row``, the position of the origin, and ``loc``,
+    ``scale``, ``eta`` and ``lam`` of the Hansen skewed t of the return at ``row + 1``. A forecast uses no
+    return after its origin.
     """
     return forecasts(model, fit(model, returns[: refit_at + 1]), returns[:until], refit_at)
 
 
 def fit(model: str, returns: np.ndarray) -> dict[str, float]:
-    """Parameters by maximum likelihood, under the names of ``arch``.
+    """Fit a model by maximum likelihood and return its parameters under the names of ``arch``.
 
-    Models: GARCH(1,1)-t (Bollerslev 1987), GJR(1,1,1)-skew-t (Glosten, Jagannathan and Runkle 1993),
-    EGARCH(1,1,1)-skew-t (Nelson 1991). The optimiser of ``arch`` at times ends far from a maximum, in a
-    corner, or in a trend that shocks do not raise, and does not tell. A fit counts only if it is likelier
-    than plain starting values and shocks raise volatility (α ≥ 0); else it starts again from those, and
-    where nothing is better they are the model.
+    The models are GARCH(1,1)-t (Bollerslev 1987), GJR(1,1,1)-skew-t (Glosten, Jagannathan and Runkle 1993)
+    and EGARCH(1,1,1)-skew-t (Nelson 1991). The optimiser of ``arch`` sometimes stops far from a maximum, or
+    where volatility does not react to shocks, without a warning. A fit is therefore accepted only if its
+    likelihood exceeds that of two sets of fixed starting values, its skewness is not extreme and shocks raise
+    volatility (α ≥ 0). Otherwise the fit is repeated from these starting values. If no fit is accepted, the
+    better starting values are returned.
     """
     starts = [_start(model, returns, persistent) for persistent in (True, False)]
     best = max((_specified(model, returns).fix(start) for start in starts), key=lambda r: r.loglikelihood)
@@ -42,7 +44,7 @@ def fit(model: str, returns: np.ndarray) -> dict[str, float]:
 
 
 def forecasts(model: str, params: dict[str, float], returns: np.ndarray, first: int) -> pd.DataFrame:
-    """The next return from each origin ``first`` … ``len(returns) − 1`` with parameters as they are."""
+    """Forecast the next return from each origin ``first`` … ``len(returns) − 1`` with given parameters."""
     known = _specified(model, returns).fix(np.array(list(params.values())))
     variance = known.forecast(horizon=1, start=first, reindex=False).variance.to_numpy()[:, 0]
     return pd.DataFrame(
@@ -70,7 +72,7 @@ def _specified(model: str, values: np.ndarray) -> Any:
 
 
 def _start(model: str, returns: np.ndarray, persistent: bool) -> np.ndarray:
-    """Volatility that is ``persistent`` around the sample variance, or constant; heavy tails, no skew."""
+    """Return starting values with heavy tails, no skew, and persistent or constant volatility."""
     variance = float(returns.var())
     if model == "egarch-skewt":
         moving, still = [0.02 * np.log(variance), 0.1, -0.05, 0.98], [np.log(variance), 0.0, 0.0, 0.0]

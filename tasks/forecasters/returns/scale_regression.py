@@ -1,6 +1,8 @@
-"""The base of returns: a skew-t whose log scale is linear in volatilities, ranges and shocks.
+"""Scale regression, a member of the base of returns: a skewed t with a linear model of its log scale.
 
-``domain`` is a :class:`tasks.forecasters.returns.features.Returns`, of which :class:`Columns` is used here.
+The inputs of the log scale are volatilities, price ranges and shocks. The argument ``domain`` is a
+:class:`tasks.forecasters.returns.features.Returns`. :class:`Columns` declares the part of it that is used
+here.
 """
 
 from collections.abc import Sequence
@@ -14,34 +16,39 @@ from tasks.forecasters.returns import garch
 from tasks.runtime.params import FeatureParams
 
 WINDOWS = (1, 5, 22, 66)
-"""Rows over which realised measures are averaged: a day, a week, a month, a quarter."""
+"""Numbers of rows over which volatility measures are averaged: a day, a week, a month and a quarter."""
 
 SHOCK_INPUTS = ("z", "z_minus", "z_5")
-"""Last standardised returns in the base's log scale: news that has not reached the volatilities yet."""
+"""Standardised recent returns among the inputs of the log scale, to which volatilities react only later."""
 
 LOC_INPUTS = ("z", "z_5", "z_22")
-"""Inputs of the base's location."""
+"""Inputs of the location: standardised returns of a day, a week and a month."""
 
 FLOOR = 0.05
-"""Quantile of its past below which a log volatility counts no further: a calm rise can starve every
-measure of range at once, and the base must not follow a straight line out of what it has seen."""
+"""Quantile of its past at which a log volatility is clipped from below.
+
+In a calm market all volatility measures can be very low at once, and a linear model would extrapolate.
+"""
 
 SHOCK = 3.0
 """Bound of standardised shocks, in standard deviations."""
 
 PRIOR_SCALE = {"egarch": 0.5, "gjr": 0.5}
-"""Before data speak, the base's log scale is the mean of the two log volatilities."""
+"""Coefficients to which the log scale is shrunk. They make it the mean of the two log volatilities."""
 
 PENALTY_LOC, PENALTY_SCALE = 200.0, 20.0
-"""Ridge penalties of the base, chosen on 2008-2013."""
+"""Ridge penalties of the location and of the log scale, chosen on 2008-2013."""
 
 REGRESSIONS = {"scale-regression": None, "recent-scale-regression": 500}
-"""Scale regressions and the rows before a refit that each learns from (None: all). Two years bring what the
-whole past blurs; chosen on dates before 2008, where the pool gains .004 to .006 by it in every market."""
+"""Scale regressions, with the number of rows before a refit to which each is fitted (None for all).
+
+The one on two years adapts to recent changes. On dates before 2008 it raised the log score of the pool by
+.004 to .006 nats in every market.
+"""
 
 
 class Columns(Protocol):
-    """What the columns of a raw table of returns are."""
+    """Part of a domain of returns that describes the columns of its raw table."""
 
     kind: str
     frequency: str
@@ -50,25 +57,28 @@ class Columns(Protocol):
     logged: tuple[str, ...]
 
     def steps(self, group: pd.DataFrame) -> np.ndarray:
-        """The target of each row but the last."""
+        """Return the target of each row except the last."""
         ...
 
     def keys(self, name: str, group: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
-        """``series origin lead time target`` of some rows of a series' raw table."""
+        """Return ``series``, ``origin``, ``lead``, ``time`` and ``target`` for some rows of a series."""
         ...
 
     def energy_inputs(self, table: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
-        """What the energy sees at the rows of ``base``."""
+        """Return the inputs of the energy at the rows of ``base``."""
         ...
 
 
 def first_base(params: FeatureParams) -> int:
-    """Row of the first base: the first refit of the volatility models with ``min_rows`` forecasts behind."""
+    """Return the row of the first base, the first refit with ``min_rows`` earlier volatility forecasts."""
     return params.min_rows + 1 + params.refit * -(-params.min_rows // params.refit)
 
 
 def walk_forward(model: str, returns: np.ndarray, params: FeatureParams) -> pd.DataFrame:
-    """Every scheduled refit of one model on one series; ``row`` is the origin's row of the raw table."""
+    """Return the forecasts of one model for one series, with a refit every ``params.refit`` rows.
+
+    ``row`` is the origin's row of the raw table.
+    """
     first = params.min_rows
     parts = [
         garch.one_step(model, returns, at, min(at + params.refit, len(returns)))
@@ -79,7 +89,10 @@ def walk_forward(model: str, returns: np.ndarray, params: FeatureParams) -> pd.D
 
 
 def measures(domain: Columns, group: pd.DataFrame, models: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Base inputs and ``x_*`` inputs by row of the raw table; each uses that row and earlier ones only."""
+    """Return the inputs of the base and the inputs ``x_*`` of the energy for each row of the raw table.
+
+    They use only this row and earlier rows.
+    """
     returns = pd.Series(np.concatenate([[np.nan], domain.steps(group)]), index=group.index)
     table = pd.DataFrame(index=group.index)
     for name, model in (("egarch", "egarch-skewt"), ("gjr", "gjr-skewt")):
@@ -88,18 +101,19 @@ def measures(domain: Columns, group: pd.DataFrame, models: dict[str, pd.DataFram
     if domain.ohlc:
         log = {c: 100 * np.log(group[c]) for c in ("open", "high", "low", "close")}
         spread = log["high"] - log["low"]
-        # Garman and Klass (1980), plus the overnight move that the day's range does not see.
+        # Garman and Klass (1980), plus the overnight return, which the range of a day does not contain.
         intraday = 0.5 * spread**2 - (2 * np.log(2) - 1) * (log["close"] - log["open"]) ** 2
         garman_klass = intraday.clip(lower=0) + (log["open"] - log["close"].shift()) ** 2
         realised += [("gk", garman_klass, 0.005), ("pk", spread**2 / (4 * np.log(2)), 0.005)]
     for name, measure, floor in realised:
         for window in WINDOWS:
-            # A mean of each window on its own, not a running sum: its value must not depend on history.
+            # Each window is summed by itself, because a running sum would make its last digits depend on
+            # earlier rows.
             mean = _window_mean(measure.to_numpy(), window)
             table[f"{name}{window}"] = 0.5 * np.log(mean + floor)
     z = returns / np.exp(table["egarch"].shift())
-    # Shocks of a day, a week and a month, each in its own standard deviations and bounded: a base that is
-    # linear in them must not be carried off by one rare run of days.
+    # Shocks of a day, a week and a month in their own standard deviations. They are bounded, so that one rare
+    # sequence of days has a limited effect on the linear base.
     for name, window in (("z", 1), ("z_5", 5), ("z_22", 22)):
         shock = pd.Series(np.sqrt(window) * _window_mean(z.to_numpy(), window)).clip(-SHOCK, SHOCK)
         table[name] = table[f"x_{name}"] = shock
@@ -115,7 +129,7 @@ def measures(domain: Columns, group: pd.DataFrame, models: dict[str, pd.DataFram
 
 
 def scale_inputs(domain: Columns) -> tuple[str, ...]:
-    """Inputs of the base's log scale, all known at the origin."""
+    """Return the names of the inputs of the log scale, all of which are known at the origin."""
     realised = ("rms", "gk", "pk") if domain.ohlc else ("rms",)
     return (
         "egarch",
@@ -134,10 +148,10 @@ def _window_mean(values: np.ndarray, window: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ScaleRegression:
-    """The base fitted at one date: its coefficients, and how its inputs are bounded, by name.
+    """Scale regression fitted at one date: its coefficients and the bounds of its inputs.
 
-    A volatility is floored at ``floors``; an exogenous input is taken in standard deviations of its past,
-    ``exog`` (mean, deviation), and bounded like a shock.
+    ``floors`` holds the lower bound of each volatility, and ``exog`` the past mean and standard deviation by
+    which each exogenous input is standardised. Standardised inputs are bounded in the same way as shocks.
     """
 
     gamma: tuple[float, ...]
@@ -148,7 +162,7 @@ class ScaleRegression:
     exog: dict[str, tuple[float, float]]
 
     def rows(self, table: pd.DataFrame, names: Sequence[str], rows: slice) -> pd.DataFrame:
-        """``row loc scale eta lam`` of the next return at some rows of the measures."""
+        """Return ``row``, ``loc``, ``scale``, ``eta`` and ``lam`` of the next return for some rows."""
         from ebm_core.tilts.regression import SkewTRegression
 
         fit = SkewTRegression(np.array(self.gamma), np.array(self.beta), self.eta, self.lam)
@@ -163,7 +177,7 @@ class ScaleRegression:
 
 
 def bound(inputs: pd.DataFrame, floors: dict[str, float], exog: dict[str, tuple[float, float]]) -> np.ndarray:
-    """Inputs of the log scale, held to what the base has seen."""
+    """Return the inputs of the log scale, with volatilities bounded below and other inputs standardised."""
     bounded = inputs.copy()
     for name, floor in floors.items():
         bounded[name] = bounded[name].clip(lower=floor)
@@ -175,7 +189,7 @@ def bound(inputs: pd.DataFrame, floors: dict[str, float], exog: dict[str, tuple[
 def fit_scale(
     domain: Columns, table: pd.DataFrame, target: np.ndarray, at: int, window: int | None
 ) -> ScaleRegression:
-    """Fit on the targets known at row ``at`` of the measures, the last ``window`` of them or all."""
+    """Fit to the targets known at row ``at`` of the measures, to the last ``window`` of them or to all."""
     from ebm_core.tilts.regression import fit_skewt_regression
 
     names = scale_inputs(domain)
@@ -215,9 +229,10 @@ def base_forecasts(
     params: FeatureParams,
     start: pd.Timestamp | None,
 ) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
-    """Scale regressions refitted on schedule: ``(measures, row loc scale eta lam by name)``.
+    """Return the measures and the forecasts of each scale regression, refitted every ``params.refit`` rows.
 
-    A refit at row r uses targets up to row r.
+    A forecast table has columns ``row``, ``loc``, ``scale``, ``eta`` and ``lam``. A refit at row r uses
+    targets up to row r.
     """
     names, table = scale_inputs(domain), measures(domain, group, models)
     target = np.append(domain.steps(group), np.nan)

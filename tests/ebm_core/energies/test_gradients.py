@@ -242,7 +242,7 @@ def bad_shape(x):
         (lambda: langevin(bowl, torch.zeros(5), 1, 0.1, generator()), "x: "),
         (lambda: langevin(bowl, torch.full((5, 2), torch.nan), 1, 0.1, generator()), "x: non-finite"),
         (lambda: langevin(lambda x: x.log().sum(1), -torch.ones(5, 2), 1, 0.1, generator()), "energy: not f"),
-        (lambda: langevin(bowl, torch.ones(5, 2), 300, 5.0, generator()), "step_size: at 5.0"),
+        (lambda: langevin(bowl, torch.ones(5, 2), 300, 5.0, generator()), "step_size: with 5.0"),
         (lambda: MLPEnergy(3, generator=generator())(torch.zeros(5, 2)), r"x: shape \(5, 2\)"),
         (lambda: MLPEnergy(3, (8, 0), generator=generator()), "^hidden: 0; expected 1"),
         (lambda: ConvEnergy(0, generator=generator()), "^channels: 0; expected 1"),

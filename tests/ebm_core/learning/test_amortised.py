@@ -73,7 +73,7 @@ def test_a_generator_of_another_shape_is_named() -> None:
     ("network", "said"),
     [
         (nn.Linear(3, 2), r"failed on latents of shape \(8, 2\)"),
-        (nn.Sequential(nn.Linear(2, 2), nn.Flatten(0)), r"gave \(16,\); expected one row a latent"),
+        (nn.Sequential(nn.Linear(2, 2), nn.Flatten(0)), r"gave \(16,\); expected one row per latent"),
     ],
 )
 def test_a_network_that_does_not_map_latents_to_rows_is_named(network: nn.Module, said: str) -> None:

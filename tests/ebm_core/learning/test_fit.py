@@ -115,7 +115,7 @@ def test_a_fit_prolonged_has_the_bits_of_one_that_was_as_long_from_the_start(
     file = tmp_path / "fit.safetensors"
     assert same(run(name, steps=20, checkpoint=file), run(name, steps=20))
     assert same(run(name, steps=50, checkpoint=file), run(name, steps=50))
-    with pytest.raises(ValueError, match=r"^steps: 49, and .* has done 50"):
+    with pytest.raises(ValueError, match=r"^steps: 49, but .* has done 50"):
         run(name, steps=49, checkpoint=file)
 
 
@@ -229,7 +229,7 @@ def test_an_energy_that_is_broken_before_the_first_step_is_named() -> None:
     energy = MLPEnergy(2, (8,), generator=seeded(1))
     energy.layers[0].weight.data[0, 0] = float("nan")
     options: dict[str, Any] = {"steps": 2, "batch": 8, "learning_rate": 0.01, "generator": seeded(0)}
-    with pytest.raises(ValueError, match=r"^energy: weights that are not finite"):
+    with pytest.raises(ValueError, match=r"^energy: weights are not finite"):
         fit(energy, X, objective("denoising"), **options)
 
 
@@ -245,7 +245,7 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path: Path) -> None:
     saved = load_checkpoint(file)
     assert saved is not None
     save_checkpoint(file, saved | {"asked": list(saved["asked"])})
-    with pytest.raises(ValueError, match="of another version; delete it"):
+    with pytest.raises(ValueError, match="by another version; delete the file"):
         run("denoising", checkpoint=file)
 
 

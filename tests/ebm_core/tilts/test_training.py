@@ -129,7 +129,7 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path):
     score, x = shifted_scores(1500)
     at = tmp_path / "fit.safetensors"
     fit(score, x, validation=300, steps=20, checkpoint=at)
-    with pytest.raises(ValueError, match="is of another fit"):
+    with pytest.raises(ValueError, match="belongs to another fit"):
         fit(score, x, validation=300, steps=40, checkpoint=at)
     at.write_bytes(b"half a file")
     with pytest.raises(ValueError, match="is no checkpoint"):

@@ -27,7 +27,7 @@ def test_plane_recovers_two_known_directions_and_lifts_back():
 
 
 def test_a_plane_needs_two_columns():
-    with pytest.raises(ValueError, match="2 columns"):
+    with pytest.raises(ValueError, match="2 or more columns"):
         PrincipalPlane.of(np.zeros((10, 1)))
 
 

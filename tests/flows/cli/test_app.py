@@ -1,4 +1,4 @@
-"""The `basin` command and `python -m tasks`: cheap to start, one clear line when something is wrong."""
+"""The `basin` command and `python -m tasks` start quickly and report errors in one line."""
 
 import os
 import subprocess
@@ -124,7 +124,7 @@ def test_dates_without_quotes_are_refused_since_dvc_would_not_read_them(
 
 def test_an_unknown_stage_or_domain_is_named(project_root: Path) -> None:
     done = basin("stage", "trian", "--domain", "finance", root=project_root)
-    assert "no stage `trian`; the stages are ingest, validate" in one_line(done)
+    assert "unknown stage `trian`; expected one of ingest, validate" in one_line(done)
     assert "`domains` does not list `weather`; it lists finance, climate" in one_line(
         basin("stage", "train", "--domain", "weather", root=project_root)
     )

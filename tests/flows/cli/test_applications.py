@@ -1,4 +1,4 @@
-"""`basin run --domain APPLICATION`: bad input ends in one line, a small sample ends in scores and a page."""
+"""`basin run --domain APPLICATION` reports bad input in one line and writes scores and a report."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from flows.cli.app import app
 
 
 def basin(capsys: pytest.CaptureFixture, *arguments: object) -> str:
-    """What the command wrote to stderr; it must have ended with exit code 1 and one line."""
+    """Run a command that must end with exit code 1 and one line on stderr; return this line."""
     with pytest.raises(SystemExit) as ended:
         app([str(a) for a in arguments])
     assert ended.value.code == 1
@@ -38,23 +38,28 @@ def sizes(rows: int = 400) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("domain", "table", "label", "message"),
     [
-        ("anomaly", anomalies().assign(colour="red"), "broken", "column colour, row 1: 'red' is no number"),
+        (
+            "anomaly",
+            anomalies().assign(colour="red"),
+            "broken",
+            "column colour, row 1: 'red' is not a finite number",
+        ),
         (
             "anomaly",
             anomalies().assign(broken="yes"),
             "broken",
-            "column broken, row 1: 'yes' is no number (160 such rows); expected 0 for normal rows and 1 for",
+            "column broken, row 1: 'yes' is not a finite number (160 such rows); expected 0 for normal rows",
         ),
         ("anomaly", anomalies().assign(broken=0), "broken", "column broken: one class only; expected 0"),
         ("anomaly", anomalies(), "broke", "no column broke; found a, b, c, d, broken"),
         ("anomaly", anomalies().iloc[:0], "broken", "no rows; give a file with data"),
         ("anomaly", anomalies(20), "broken", "17 normal rows; expected 20 or more"),
-        ("anomaly", anomalies().assign(a=1, b=1, c=1, d=1), "broken", "all normal rows are alike"),
-        ("anomaly", anomalies(), None, "name the column that marks anomalies with --label"),
+        ("anomaly", anomalies().assign(a=1, b=1, c=1, d=1), "broken", "all normal rows are equal"),
+        ("anomaly", anomalies(), None, "the column that marks anomalies is not known"),
         ("social", sizes().assign(shares=3), "shares", "column shares has 1 different values"),
-        ("social", sizes().assign(shares=-1), "shares", "row 1: -1; expected a size, 1 or more"),
-        ("social", sizes(40), "shares", "28 rows to learn from; expected 200 or more"),
-        ("social", sizes(), None, "name the column of sizes with --label"),
+        ("social", sizes().assign(shares=-1), "shares", "row 1: -1; expected a size of 1 or more"),
+        ("social", sizes(40), "shares", "28 training rows; expected 200 or more"),
+        ("social", sizes(), None, "the column of sizes is not known; name it with --label"),
     ],
 )
 def test_a_table_that_cannot_be_judged_ends_in_one_line(
@@ -78,9 +83,9 @@ def test_missing_files_empty_files_and_other_domains_end_in_one_line(
     assert "empty.csv: is empty; give a CSV, Parquet or npz file with data" in basin(capsys, *empty)
     (tmp_path / "words.npz").write_bytes(b"no archive of arrays")
     words = ["run", "--domain", "anomaly", "--data", tmp_path / "words.npz", *out]
-    assert "words.npz: no .npz file of plain arrays; write it with numpy.savez" in basin(capsys, *words)
+    assert "words.npz: not an .npz file of plain arrays; write it with numpy.savez" in basin(capsys, *words)
     assert "`finance` forecasts a series" in basin(capsys, "run", "--domain", "finance", *out)
-    assert "no domain `weather`" in basin(capsys, "run", "--domain", "weather", *out)
+    assert "unknown domain `weather`" in basin(capsys, "run", "--domain", "weather", *out)
 
 
 def test_without_the_data_the_line_says_how_to_get_them(
@@ -117,31 +122,35 @@ def test_a_small_sample_ends_in_scores_and_a_page(
     assert not list(out.rglob("*.pkl"))
 
 
-def test_what_a_folder_holds_is_not_lost(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_files_of_other_origin_in_the_out_folder_are_not_overwritten(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     anomalies(60).to_csv(tmp_path / "table.csv", index=False)
     out, given = tmp_path / "out", ["--data", tmp_path / "table.csv", "--label", "broken", "--seeds", "1"]
     anomaly = ["run", "--domain", "anomaly", *given, "--out", out]
     (out / "model").mkdir(parents=True)
     (out / "model" / "notes.txt").write_text("mine")
-    assert "out: model is there, not of a run of anomaly" in basin(capsys, *anomaly)
+    assert "out: model was not written by a run of anomaly" in basin(capsys, *anomaly)
     assert (out / "model" / "notes.txt").read_text() == "mine"
     (out / "model" / "notes.txt").unlink()
     (out / "model").rmdir()
     for name in ("data_docs", "tensorboard"):
         (out / name).mkdir()
-        assert f"out: {name} is there, not of a run of anomaly" in basin(capsys, *anomaly)
+        assert f"out: {name} was not written by a run of anomaly" in basin(capsys, *anomaly)
         (out / name).rmdir()
     (out / "provenance.json").write_text("[]")
-    assert "out: provenance.json is there, not of a run of anomaly" in basin(capsys, *anomaly)
+    assert "out: provenance.json was not written by a run of anomaly" in basin(capsys, *anomaly)
     (out / "provenance.json").unlink()
 
     app([str(a) for a in anomaly], standalone_mode=False)
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     score = ["score", "--model", out / "model", "--data", tmp_path / "table.csv", "--out", out]
-    assert "out: holds a run" in basin(capsys, *score)
-    assert "not of a run of social" in basin(capsys, "run", "--domain", "social", *given, "--out", out)
+    assert "out holds the results of a run" in basin(capsys, *score)
+    assert "not written by a run of social" in basin(
+        capsys, "run", "--domain", "social", *given, "--out", out
+    )
     anomalies(20).to_csv(tmp_path / "table.csv", index=False)  # too few, found out after the first stages
     assert "normal rows; expected 20 or more" in basin(capsys, *anomaly)
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
     (tmp_path / "file").write_text("mine")
-    assert "file: a file; expected a folder" in basin(capsys, *anomaly[:-1], tmp_path / "file")
+    assert "file is a file; give the path of a folder" in basin(capsys, *anomaly[:-1], tmp_path / "file")

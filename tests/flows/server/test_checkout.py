@@ -1,4 +1,4 @@
-"""The workspace of scheduled runs is a clone that shares the cache, and nothing else is overwritten."""
+"""The workspace of scheduled runs is a clone that shares the DVC cache, and other folders are refused."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from tasks.runtime.errors import BasinError
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A small DVC project with one tracked output in its cache."""
+    """Return a small DVC project with one output in its cache."""
     root = tmp_path / "project"
     root.mkdir()
     (root / "dvc.yaml").write_text("stages:\n  make:\n    cmd: echo 1 > out.txt\n    outs: [out.txt]\n")

@@ -1,4 +1,4 @@
-"""Pictures: what is refused and how, what may know of the corruptions, numerics against closed forms."""
+"""Applications to pictures: errors for bad input, use of corruptions, numerics against closed forms."""
 
 import ast
 from collections.abc import Callable
@@ -104,16 +104,24 @@ BAD: list[tuple[object, Callable[[Path], Path], str]] = [
     (IMAGES, lambda p: garbage(p / "a"), "b.png: not a readable picture"),
     (MRI, lambda p: sizes(p / "a"), "one/a.png: 9 × 9 pixels, but 2 of 3 pictures have 8 × 8"),
     (IMAGES, lambda p: sizes(p / "a"), "one/a.png: 9 × 9 pixels, but 2 of 3 pictures have 8 × 8"),
-    (IMAGES, lambda p: junk(p / "a.npz"), "a.npz: no .npz file of plain arrays; write it with numpy.savez"),
-    (IMAGES, lambda p: save(p / "a.npz", X=np.array([{}])), "a.npz: no .npz file of plain arrays"),
-    (IMAGES, lambda p: empty(p / "a"), "no pictures in it"),
-    (MRI, lambda p: empty(p / "a"), "no scans in it; expected files ending in .nii"),
+    (
+        IMAGES,
+        lambda p: junk(p / "a.npz"),
+        "a.npz: not an .npz file of plain arrays; write it with numpy.savez",
+    ),
+    (IMAGES, lambda p: save(p / "a.npz", X=np.array([{}])), "a.npz: not an .npz file of plain arrays"),
+    (IMAGES, lambda p: empty(p / "a"), "no pictures in this folder"),
+    (MRI, lambda p: empty(p / "a"), "no scans in this folder; expected files ending in .nii"),
     (MRI, lambda p: broken_nifti(p / "a"), "scan.nii.gz: not a readable NIfTI volume"),
     (MRI, lambda p: cut_nifti(p / "a"), "scan.nii: not a readable NIfTI volume"),
-    (MRI, lambda p: two_kinds(p / "a"), "a.png beside NIfTI volumes"),
+    (MRI, lambda p: two_kinds(p / "a"), r"both NIfTI volumes and pictures \(a.png\)"),
     (MRI, lambda p: nifti(p / "a", "b.nii.gz", np.zeros((8, 8, 8), np.int16)), "every pixel is 0"),
-    (MRI, lambda p: nifti(p / "a", "b.nii.gz", np.ones((8, 8, 8, 2), np.int16)), "one volume of three axes"),
-    (MRI, lambda p: save(p / "a.npz", X=np.ones((40, 64, 64))), "of one grey"),
+    (
+        MRI,
+        lambda p: nifti(p / "a", "b.nii.gz", np.ones((8, 8, 8, 2), np.int16)),
+        "one volume with three axes",
+    ),
+    (MRI, lambda p: save(p / "a.npz", X=np.ones((40, 64, 64))), "the same grey everywhere"),
     (
         MRI,
         lambda p: save(p / "a.npz", X=np.tile(RNG.random((64, 64)), (40, 1, 1))),
@@ -132,7 +140,7 @@ def test_bad_input_is_one_line_that_names_it(application, make, words: str, tmp_
 
 @pytest.mark.parametrize("corruption", ["images.corruptions", "mri.synthetic_lesions"])
 def test_only_what_judges_knows_of_corruptions(corruption: str, project_root: Path) -> None:
-    """Imported by trials and pictures alone, inside the function; drawing names the type it draws."""
+    """Only `trials` and `pictures` may import the corruptions, inside the function."""
     users = set()
     for file in project_root.glob("tasks/applications/*/*.py"):
         tree = ast.parse(file.read_text(encoding="utf-8"))

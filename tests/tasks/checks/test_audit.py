@@ -134,14 +134,14 @@ def test_coverage_warns_of_a_feed_that_stood_still(params: DomainParams) -> None
     evidence = made(params)
     evidence.raw.loc[100:107, "sst"] = evidence.raw.loc[100, "sst"]
     outcome = data_checks.coverage(evidence)
-    assert outcome.status == "warn" and outcome.measured["longest stale run"] == 8
-    assert outcome.at_fault == ("toy: one value for 8 rows from 1958-05-01",)
+    assert outcome.status == "warn" and outcome.measured["longest run of one value"] == 8
+    assert outcome.at_fault == ("toy: the same value in 8 rows from 1958-05-01",)
 
 
 def test_coverage_warns_of_a_record_that_ends_long_before_the_snapshot(params: DomainParams) -> None:
     stopped = dataclasses.replace(made(params), as_of=pd.Timestamp("2011-03-15"))
     outcome = data_checks.coverage(stopped)
-    assert outcome.status == "warn" and outcome.measured["periods to the snapshot"] == 3
+    assert outcome.status == "warn" and outcome.measured["periods from the last row to the snapshot"] == 3
     assert outcome.at_fault == ("toy: ends 2010-12-01, 3 periods before 2011-03-15",)
 
 

@@ -83,7 +83,7 @@ def test_a_season_that_slips_is_a_break():
     slipped = frame.assign(close=frame["close"].where(frame.index < 480, frame["close"].shift(6)))
     assert statuses(frame)["breaks"] == "pass"
     found = {c["id"]: c for c in audit_table(slipped, Spec(**SPEC))["checks"]}["breaks"]
-    assert found["status"] == "warn" and "the season is +6 months late" in " ".join(found["at_fault"])
+    assert found["status"] == "warn" and "the season is 6 months later" in " ".join(found["at_fault"])
 
 
 def test_columns_that_contradict_their_days_range_fail():

@@ -138,7 +138,7 @@ def test_slow_ridge_recovers_what_drives_the_anomaly():
 
 
 def test_gaps_and_short_records_are_named(raw):
-    with pytest.raises(BasinError, match=r"nino: 359 rows.*first trouble: 1963-05"):
+    with pytest.raises(BasinError, match=r"nino: 359 rows.*first problem: 1963-05"):
         DOMAIN.features(raw[raw["time"] != "1963-05-01"], PARAMS)
     with pytest.raises(BasinError, match=r"nino: 200 months.*more than 252"):
         DOMAIN.features(raw.iloc[:200], PARAMS)

@@ -82,8 +82,8 @@ def spoiled(path: Path, tmp_path: Path, change) -> Path:
     [
         (lambda d: d.isel(time=np.delete(np.arange(MONTHS), 50)), "1904-04 follows 1904-02"),
         (lambda d: d.isel(time=slice(0, 60)), "60 months, expected at least 240"),
-        (lambda d: d.rename(lat="y"), "expected one variable over time, lat and lon, found none"),
-        (lambda d: d.assign(other=d["anomaly"]), "found anomaly, other; name it"),
+        (lambda d: d.rename(lat="y"), "expected one variable with dimensions time, lat and lon, found none"),
+        (lambda d: d.assign(other=d["anomaly"]), "found anomaly, other; give the name"),
         (lambda d: d.assign_coords(lat=LAT * 10), "lat within ±90"),
         (lambda d: d.where(d.time.dt.month != 3), "no cell of anomaly has values in 95%"),
     ],

@@ -1,4 +1,4 @@
-"""The forecast of a day refuses what it cannot do; that it equals the stage's is in the system tests."""
+"""Errors of the daily forecast. The system tests compare its result with that of the stage `forecast`."""
 
 import subprocess
 from datetime import date
@@ -20,6 +20,8 @@ def test_no_model_or_a_day_that_the_model_has_seen_is_one_clear_line(project_roo
     model.mkdir(parents=True)
     write_json(model / "config.json", {"as_of": "2011-01-31"})
     monkeypatch.setattr(module, "in_use", lambda *_: model.parent)
-    with pytest.raises(BasinError, match="as_of 2010-06-30: the current model knows data up to 2011-01-31"):
+    with pytest.raises(
+        BasinError, match="as_of 2010-06-30: the current model was fitted on data up to 2011-01-31"
+    ):
         daily_forecast(tmp_path, "climate", date(2010, 6, 30))
     assert not (tmp_path / "runs").exists()

@@ -1,4 +1,4 @@
-"""The monitor's tests hold their false-alarm rates, see what breaks, and a page is made of what was found."""
+"""The monitor keeps its false-alarm rates, detects changes and writes its page."""
 
 from datetime import date
 
@@ -109,11 +109,11 @@ def test_the_page_shows_a_breach_the_day_and_the_inputs_that_moved():
     }
     domain = type("Domain", (), {"title": "Finance"})
     shown = monitoring_page(domain, found, kept)
-    for text in ("Fit it again", "v0.0.1", "5,040", "Evidence of change over time", "vix"):
+    for text in ("The model should be refitted", "v0.0.1", "5,040", "Evidence of change over time", "vix"):
         assert text in shown
 
 
-def test_data_that_break_the_suite_are_told_and_nothing_more_is_done(project_root, tmp_path, monkeypatch):
+def test_data_that_violate_the_suite_are_a_breach_and_end_the_check(project_root, tmp_path, monkeypatch):
     (tmp_path / "params.yaml").write_text((project_root / "params.yaml").read_text())
     suite = tmp_path / "data/expectations/climate.json"
     suite.parent.mkdir(parents=True)
@@ -131,5 +131,5 @@ def test_data_that_break_the_suite_are_told_and_nothing_more_is_done(project_roo
     assert "drift" not in found
     folder = tmp_path / "runs/climate/monitor"
     assert read_json(folder / "2012-01-31.json") == found
-    assert "not as they should be" in (folder / "monitor.html").read_text()
+    assert "violate their expectations" in (folder / "monitor.html").read_text()
     assert read_json(folder / "breaches.json") == []

@@ -1,4 +1,4 @@
-"""The gate refuses what is worse, says why, and tries nothing where nothing differs."""
+"""The promotion gate refuses worse candidates with a reason and skips the comparison of equal models."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def forecasts(log_density: np.ndarray) -> pd.DataFrame:
 
 @pytest.fixture
 def root(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A registered current model of a made-up project; ``gate.compare`` sees the raw tables below."""
+    """Return a small project with a registered current model."""
     past = pd.DataFrame({"time": DATES, "series": "sp500", "close": 1.0})
     monkeypatch.setattr(promotion, "_raw", lambda *_: past)
     monkeypatch.setattr(promotion, "fetch", lambda *_: None)
@@ -30,7 +30,7 @@ def root(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     assert promotion.decide(project, "finance") == promotion.Verdict(
         "finance", "v0.0.1", True, "the first version"
     )
-    assert promotion.decide(project, "finance").why == "nothing new: the model is that of v0.0.1"
+    assert promotion.decide(project, "finance").why == "nothing new: the model is the same as that of v0.0.1"
     return project
 
 
@@ -57,10 +57,10 @@ def test_same_code_parameters_and_past_need_no_trial(root, monkeypatch):
     monkeypatch.setattr(promotion, "_same_procedure", lambda *_: True)
     monkeypatch.setattr(promotion, "_trial", lambda *_: pytest.fail("a trial where nothing differs"))
     retrain(root, 2)
-    assert promotion.decide(root, "finance").why == "same code, parameters and past as v0.0.1"
+    assert promotion.decide(root, "finance").why == "same code, parameters and history as v0.0.1"
 
 
-def test_code_and_parameters_make_a_procedure_and_the_day_of_the_data_does_not(root):
+def test_commits_that_differ_only_in_their_data_are_the_same_procedure(root):
     def commit(text: str, part: str, value: int) -> str:
         content = {part: value} if part == "ingest" else {"ingest": 0, part: value}
         params = {"finance": {"features": 0, "split": 0, "train": 0} | content}
@@ -82,6 +82,6 @@ def test_a_trial_that_fails_says_which_stage_and_why(root, tmp_path):
     folder = tmp_path / "candidate"
     folder.mkdir()
     with pytest.raises(
-        promotion.BasinError, match=r"the trial of candidate failed in train: .*params\.yaml is missing"
+        promotion.BasinError, match=r"running the candidate model failed in train: .*params\.yaml is missing"
     ):
         promotion._run(Path(folder), "train", "finance")

@@ -1,4 +1,4 @@
-"""The registry: versions and statuses are git tags, files come from DVC's cache, going back works."""
+"""Registry: versions and statuses are git tags, files come from DVC's cache, and rollback works."""
 
 import subprocess
 
@@ -67,7 +67,7 @@ def test_dvc_and_gto_read_the_same_registry(project):
 
 def test_what_cannot_be_registered_or_fetched_is_one_clear_line(project):
     (project / "params.yaml").write_text("level: 9\n")
-    with pytest.raises(BasinError, match="not committed; commit it, then register"):
+    with pytest.raises(BasinError, match="uncommitted changes; commit them"):
         register(project, "finance", "dirty")
     with pytest.raises(BasinError, match="no version v9"):
         assign(project, "finance", "v9", CURRENT, "why not")
@@ -75,7 +75,9 @@ def test_what_cannot_be_registered_or_fetched_is_one_clear_line(project):
     first = register(project, "finance", "the first")
     assign(project, "finance", first, CURRENT, "because")
     call(project, "rm", "-rf", ".dvc/cache")
-    with pytest.raises(BasinError, match="is not in DVC's cache; `dvc fetch --all-commits`"):
+    with pytest.raises(
+        BasinError, match="is not in DVC's cache; get it from a remote with `dvc fetch --all-commits`"
+    ):
         in_use(project, "finance")
     assert not (project / "runs/finance/models" / first).exists()
 

@@ -1,4 +1,4 @@
-"""Settings are judged on the years before the test block: nothing after them can matter."""
+"""Tuning uses only years before the test block."""
 
 from dataclasses import replace
 from datetime import date

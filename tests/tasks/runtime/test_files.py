@@ -1,4 +1,4 @@
-"""Outputs appear whole or not at all."""
+"""Atomic writing of files and folders."""
 
 import json
 import math
@@ -109,6 +109,9 @@ def test_scratch_leaves_nothing_but_what_was_put_beside_it(tmp_path):
         (tmp_path / "kept" / "result").write_text("whole")
         (tmp_path / "kept" / f".scratch.{ended.pid}.tmp").mkdir()
     (tmp_path / "kept" / f".scratch.{os.getpid()}.tmp").mkdir()  # of a killed process with our number
-    with scratch(tmp_path / "kept"), pytest.raises(BasinError, match="result: a file; expected a folder"):
+    with (
+        scratch(tmp_path / "kept"),
+        pytest.raises(BasinError, match="result is a file; give the path of a folder"),
+    ):
         scratch(tmp_path / "kept" / "result").__enter__()
     assert [path.name for path in (tmp_path / "kept").iterdir()] == ["result"]

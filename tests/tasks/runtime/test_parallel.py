@@ -1,4 +1,4 @@
-"""Ray as the units see it: results in order, failures as they were raised, strangers kept out."""
+"""Units on Ray: results in order, exceptions passed on, and access only with the token."""
 
 import subprocess
 import sys
@@ -36,7 +36,7 @@ def test_a_unit_has_the_same_bits_here_and_on_ray():
     assert run_units(spread, [(0,)], "spreads") == [here]
 
 
-def test_what_a_unit_raises_is_raised_here():
+def test_exceptions_of_a_unit_are_passed_on():
     with pytest.raises(ZeroDivisionError):
         run_units(divide, [(1, 1), (1, 0)], "divisions")
 
@@ -52,8 +52,8 @@ def test_a_cluster_that_is_not_there_is_named(tmp_path):
     assert f"{BasinError.__name__}: cannot use Ray at no.such.host:1" in found.stderr
 
 
-def test_ray_lets_nobody_in_without_the_token(tmp_path):
-    """Its processes listen beyond loopback, so the token is what keeps others out."""
+def test_ray_refuses_connections_without_the_token(tmp_path):
+    """Ray's processes listen on all interfaces, so access is controlled by a token."""
     import ray
 
     run_units(divide, [(1, 1)], "divisions")

@@ -208,7 +208,7 @@ def test_a_year_of_months_becomes_twelve_rows(tmp_path: Path, server: Server) ->
         " ".join(["YEAR", *months]) + "\n1950 " + " ".join(map(str, range(12))) + "\n19x1" + " 0" * 12 + "\n"
     )
     change = {"format": "months", "time": "YEAR", "columns": {"sst": months}, "frequency": "MS"}
-    assert "column YEAR, row 2: '19x1' is no number" in refused(tmp_path, **url(server, text, **change))
+    assert "column YEAR, row 2: '19x1' is not a number" in refused(tmp_path, **url(server, text, **change))
     table = read(tmp_path, **url(server, text.replace("19x1", "1951").replace(" 11\n", " NaN\n"), **change))
     assert table["time"].tolist() == pd.date_range("1950-01-01", periods=24, freq="MS").tolist()
     np.testing.assert_array_equal(table["sst"], [*range(11), np.nan, *[0] * 12])
@@ -299,7 +299,10 @@ def test_a_mirror_without_the_file_falls_back(tmp_path: Path) -> None:
         ({"sha256": "abc"}, "`it.sha256.0` = 'abc'"),
         ({"licence": None}, "`it.licence`"),
         ({"format": "months"}, "`it`: Value error, format months needs one column"),
-        ({"columns": {"close": ["JAN", "FEB"]}}, "`it`: Value error, format csv takes one name a column"),
+        (
+            {"columns": {"close": ["JAN", "FEB"]}},
+            "`it`: Value error, format csv needs one name for each column",
+        ),
     ],
 )
 def test_a_mistake_in_the_catalog_is_named(tmp_path: Path, change: dict[str, object], words: str) -> None:

@@ -1,4 +1,4 @@
-"""Bad input through the entry point of `dvc repro`: one clear line, exit code 1, last good outputs intact."""
+"""Bad input of a stage gives a one-line error and exit code 1, and earlier outputs stay."""
 
 import os
 import resource
@@ -19,7 +19,7 @@ PRICES = {"open": "Open", "high": "High", "low": "Low", "close": "Close", "volum
 
 
 def prices(seed: int) -> pd.DataFrame:
-    """A random walk that every expectation holds for."""
+    """Return a random walk that meets all expectations."""
     rng = np.random.default_rng(seed)
     close = 1000 * np.exp(np.cumsum(0.01 * rng.standard_normal(ROWS)))
     opening = close * np.exp(0.002 * rng.standard_normal(ROWS))
@@ -37,7 +37,7 @@ def prices(seed: int) -> pd.DataFrame:
 
 @pytest.fixture
 def project(project_root: Path, tmp_path: Path) -> Path:
-    """A project whose finance sources are two good files, ingested once."""
+    """Return a project whose finance sources are two valid files, after its first ingest."""
     (tmp_path / "params.yaml").write_bytes((project_root / "params.yaml").read_bytes())
     catalog = yaml.safe_load((project_root / "data" / "catalog.yaml").read_text())
     (tmp_path / "data" / "local").mkdir(parents=True)
@@ -65,7 +65,7 @@ def outputs(root: Path, stage: str) -> dict[str, bytes]:
 
 
 def refused(root: Path, stage: str, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]) -> None:
-    """The stage ends with 1 and one line with all words; its outputs are the same bytes as before."""
+    """Check that the stage ends with code 1 and one line with all words, and that outputs do not change."""
     before = outputs(root, stage)
     capsys.readouterr()
     assert before and run(root, stage) == 1
@@ -77,7 +77,7 @@ def refused(root: Path, stage: str, capsys: pytest.CaptureFixture[str], words: t
 
 
 def change(root: Path, edit: Callable[[pd.DataFrame], object]) -> None:
-    """Edit the S&P 500 file; ``edit`` changes the table in place or returns another."""
+    """Change the S&P 500 file by ``edit``, which changes the table in place or returns a new one."""
     path = root / "data" / "local" / "sp500.csv"
     table = pd.read_csv(path, dtype={"Date": str})
     edited = edit(table)
@@ -85,7 +85,7 @@ def change(root: Path, edit: Callable[[pd.DataFrame], object]) -> None:
 
 
 def put(row: int | slice, column: str, value: object) -> Callable[[pd.DataFrame], object]:
-    """Set ``column`` of ``row`` (0 is the first row below the header)."""
+    """Return an edit that sets ``column`` in ``row``, where 0 is the first row below the header."""
 
     def edit(table: pd.DataFrame) -> pd.DataFrame:
         changed = table.astype({column: object})
@@ -96,7 +96,7 @@ def put(row: int | slice, column: str, value: object) -> Callable[[pd.DataFrame]
 
 
 def halved(table: pd.DataFrame) -> None:
-    """From the hundredth row on, half the price: a split that nobody undid."""
+    """Halve the price from the hundredth row on, as after a stock split without adjustment."""
     table.loc[99:, ["Open", "High", "Low", "Close"]] /= 2
 
 
@@ -110,9 +110,9 @@ INGEST = {
         put(41, "Date", "31/12/2003"),
         ("column Date, row 42", "'31/12/2003'", "YYYY-MM-DD"),
     ),
-    "date-missing": (put(7, "Date", np.nan), ("column Date, row 8", "is no date")),
-    "text-for-a-number": (put(3, "Close", "n.a."), ("column Close, row 4", "'n.a.'", "is no number")),
-    "no-rows": (lambda t: t.iloc[:0], ("no row was public", "it has no rows")),
+    "date-missing": (put(7, "Date", np.nan), ("column Date, row 8", "is not a date")),
+    "text-for-a-number": (put(3, "Close", "n.a."), ("column Close, row 4", "'n.a.'", "is not a number")),
+    "no-rows": (lambda t: t.iloc[:0], ("no row was published", "it has no rows")),
 }
 
 
@@ -187,9 +187,7 @@ VALIDATE = {
 
 
 @pytest.mark.parametrize("case", VALIDATE)
-def test_what_was_read_as_it_is_stops_validate(
-    project: Path, capsys: pytest.CaptureFixture[str], case: str
-) -> None:
+def test_bad_values_stop_validate(project: Path, capsys: pytest.CaptureFixture[str], case: str) -> None:
     edit, words = VALIDATE[case]
     change(project, edit)
     assert run(project, "ingest") == 0  # read as it is: nothing is sorted, dropped or filled in
@@ -198,7 +196,9 @@ def test_what_was_read_as_it_is_stops_validate(
 
 def test_a_broken_raw_table_stops_validate(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "data" / "raw" / "finance.parquet").write_bytes(b"PAR1 and then nothing")
-    refused(project, "validate", capsys, ("finance.parquet", "not readable Parquet", "run ingest again"))
+    refused(
+        project, "validate", capsys, ("finance.parquet", "not readable Parquet", "run the stage ingest again")
+    )
     (project / "data" / "raw" / "finance.parquet").unlink()
     refused(project, "validate", capsys, ("finance.parquet is missing",))
 
@@ -206,10 +206,12 @@ def test_a_broken_raw_table_stops_validate(project: Path, capsys: pytest.Capture
 def test_features_refuse_a_table_that_its_suite_has_not_passed(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The record of an older, good table must not let a newer, bad one through."""
+    """The validation of an earlier table must not hold for a new one."""
     (project / "artifacts" / "finance" / "validation.json").write_text('{"raw_sha256": "of another table"}')
     assert run(project, "features") == 1
-    assert "not the table that passed its suite; run the stage validate" in capsys.readouterr().err
+    assert (
+        "not the table that the stage validate accepted; run `basin stage validate" in capsys.readouterr().err
+    )
 
 
 def test_a_stage_without_its_inputs_names_the_missing_file(

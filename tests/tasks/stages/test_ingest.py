@@ -1,4 +1,4 @@
-"""Ingest: what was public on the snapshot date, unchanged, with where it came from."""
+"""Stage ingest: values published by the snapshot date, unchanged, with their provenance."""
 
 import hashlib
 import json

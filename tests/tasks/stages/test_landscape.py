@@ -1,4 +1,4 @@
-"""The maps are there, captioned, reproducible byte for byte, and in TensorBoard."""
+"""Stage landscape: maps with captions, reproducible to the byte and logged for TensorBoard."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""Only forecasts that pass their checks are registered, and all of the registration appears or none of it."""
+"""Stage register: a model is registered only if its forecasts pass the checks, and atomically."""
 
 import re
 from types import SimpleNamespace
@@ -60,13 +60,13 @@ def test_the_card_names_use_scores_limits_and_hashes(workspace, project_root, mo
     card = workspace.model_card.read_text(encoding="utf-8")
     headings = re.findall(r"^#+ (.*)$", card, re.M)
     assert [h.split(" ")[0] for h in headings] == [
-        "Model", "What", "Model", "Data", "Audit", "Scores", "Calibration", "Where", "The",
+        "Model", "Intended", "Model", "Data", "Audit", "Scores", "Calibration", "Weaknesses", "The",
         "Provenance",
     ]  # fmt: skip
     ours = read_json(workspace.scores)["pooled"]["leads"]["1"]["models"]["ebm"]
     assert f"−{-ours['log_score']:.4f} / {ours['crps']:.4f}" in card
     assert "| sp500 calm | +0.01 [+0.00, +0.02] |" in card and "No failed check was waived." in card
-    assert "Not intended" in card and "cd" * 32 in card
+    assert "It is not intended" in card and "cd" * 32 in card
     widths = [line.count("|") for line in card.splitlines() if line.startswith("|")]
     assert min(widths) >= 3
 

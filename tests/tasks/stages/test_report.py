@@ -1,4 +1,4 @@
-"""The page says what the numbers say, stands alone, and is the same bytes for the same inputs."""
+"""Stage report: the page agrees with the scores, loads no other file and is reproducible to the byte."""
 
 import re
 from html.parser import HTMLParser
@@ -47,7 +47,7 @@ def write(workspace, project_root) -> str:
 
 
 class Outline(HTMLParser):
-    """Open tags, ids, links and what is loaded; raises where tags do not close in order."""
+    """Parser that collects ids, links and loaded files, and raises if tags are not closed in order."""
 
     VOID = frozenset({"meta", "link", "img", "br"})
 
@@ -157,11 +157,11 @@ def test_the_headline_names_what_it_loses():
         Block("NASDAQ", 5, {}, paired("egarch-skewt", 3.0, -2.5)),
     ]
     said = headline(found, made_up("finance"), "10 days")
-    assert said.endswith("It loses at NASDAQ, to its own base (−0.010 nats a forecast, t = −2.5).")
+    assert said.endswith("It is worse at NASDAQ than its own base (−0.010 nats a forecast, t = −2.5).")
 
 
 def test_leads_without_a_tilt_are_said(workspace, project_root):
-    said = "At lead 3 the past did not pay for a tilt"
+    said = "At lead 3 the tilt did not improve past forecasts"
     assert (said in write(workspace, project_root)) == (workspace.domain == "climate")
 
 
@@ -210,3 +210,17 @@ def test_ticks_are_round_and_inside(low, high):
     marks = ticks(low, high)
     assert 3 <= len(marks) <= 7 and low <= marks[0] and marks[-1] <= high
     assert np.allclose(np.diff(marks), np.diff(marks)[0])
+
+
+def test_the_glossary_explains_the_terms_of_the_page_alone(workspace, project_root):
+    html = write(workspace, project_root)
+    explained = re.findall(r"<dt>(.*?)</dt>", html)
+    assert {"Base", "CRPS", "Log score", "Nat", "PIT"} <= set(explained)
+    assert ("Value at risk" in explained) == (workspace.domain == "finance")
+    assert not {"AIS", "AUROC", "Conformal p-value", "Exog"} & set(explained)
+
+
+def test_a_report_takes_no_word_from_another_field(workspace, project_root):
+    words = re.sub(r"<[^>]+>", " ", write(workspace, project_root))
+    foreign = ["tomorrow", "lucky"] + ["market", "value at risk", "trading"] * (workspace.domain == "climate")
+    assert not [word for word in foreign if word in words.lower()]

@@ -1,4 +1,4 @@
-"""Validate: the suites hold for the real data, a failure stops the stage, two domains do not mix."""
+"""Stage validate: the real data meet their suites, a failure stops the stage, and domains are independent."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from tasks.stages import run_stage
 
 @pytest.fixture(scope="module")
 def root(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both domains ingested from the packages that ship them."""
+    """Return a project after ingest of both domains from installed packages."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "data" / "expectations").mkdir(parents=True)
     for name in (
@@ -105,7 +105,7 @@ def test_a_failure_leaves_the_record_and_shows_every_row_in_data_docs(root: Path
         ('{"suite": "climate"}', "expected `suite`"),
         (
             '{"suite": "c", "expectations": [{"type": "expect_column_to_exist"}]}',
-            "expectation 1: keys type, ",
+            "expectation 1: keys type; ",
         ),
         ("{", "not valid JSON"),
     ],

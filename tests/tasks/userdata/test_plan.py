@@ -28,7 +28,7 @@ def test_the_last_fifth_is_tested_and_everything_is_said() -> None:
     assert params.split.test_from == date(1999, 3, 15)
     assert params.split.walk_from < params.split.test_from
     assert "historical-simulation" in domain.peers
-    assert any("test block: the last 20%" in s for s in reading.notes)
+    assert any("test block: the last 20 %" in s for s in reading.notes)
 
 
 def test_dev_holds_no_row_of_the_test_block() -> None:
@@ -41,14 +41,14 @@ def test_dev_holds_no_row_of_the_test_block() -> None:
 def test_a_short_history_goes_without_historical_simulation() -> None:
     domain, _, reading = plan(1150)
     assert "historical-simulation" not in domain.peers
-    assert any("no historical simulation" in s for s in reading.notes)
+    assert any("historical simulation is left out" in s for s in reading.notes)
 
 
 @pytest.mark.parametrize(
     ("rows", "options", "said"),
     [
         (300, ASKED, "expected at least"),
-        (3000, Request(time="date", target="close", test_from=date(2020, 1, 1)), "the data go from"),
+        (3000, Request(time="date", target="close", test_from=date(2020, 1, 1)), "expected a date after"),
         (3000, Request(time="date", target="close", peers=("arima",)), "--peers arima"),
         (MOST_ROWS["price"] + 1, ASKED, "resample to a lower frequency"),
     ],

@@ -48,4 +48,4 @@ def test_notes_of_pictures_hold_of_any_pictures_and_of_ties() -> None:
     pictures = Pictures(np.zeros((4, 8, 8), np.float32), ("a", "b", "c", "d"), None)
     notes = " ".join(IMAGES.notes(Examples(pictures, rows % 2, ("x", "y"), ((rows, rows),)), SCORES))
     assert "digit" not in notes
-    assert "Accuracy of the energy 1.0000, of the best of its peers (svm, knn) 1.0000." in notes
+    assert "The accuracy of the energy is 1.0000, that of its best peers (svm, knn) 1.0000." in notes

@@ -1,4 +1,4 @@
-"""Recommenders against the formulae that they are named after."""
+"""Recommenders against direct implementations of their formulae."""
 
 import numpy as np
 import pytest

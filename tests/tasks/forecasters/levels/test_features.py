@@ -110,7 +110,7 @@ def test_every_frequency_gives_every_model_for_every_lead(freq: str) -> None:
 
 def test_bad_tables_end_in_one_line() -> None:
     family, params = SeasonalLevels("y", ("w",), (1, 6)), FeatureParams(refit=12, min_rows=60)
-    with pytest.raises(BasinError, match="50 rows, more than 66 needed"):
+    with pytest.raises(BasinError, match="50 rows, expected more than 66"):
         family.features(_table(50), params)
     with pytest.raises(BasinError, match="1 MS rows absent, first 1968-05"):
         family.features(_table(180).drop(index=100), params)
