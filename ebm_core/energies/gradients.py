@@ -66,7 +66,7 @@ def input_gradient(energy: Energy, x: Tensor) -> Tensor:
 
 
 def differentiated(energy: Energy, x: Tensor) -> Tensor:
-    """∇ₓE(x) by autograd, with its graph."""
+    """Return ∇ₓE(x) by autograd, with its graph."""
     with torch.enable_grad():
         at = x if x.requires_grad else x.detach().requires_grad_()
         (gradient,) = torch.autograd.grad(checked(energy, at).sum(), at, create_graph=True)
@@ -112,10 +112,10 @@ def frozen_gradient(energy: Energy, x: Tensor) -> Gradient:
 
 
 def explicit(energy: Energy, method: str) -> Callable[[Tensor], Any] | None:
-    """The energy's own formula for its gradient, or None where a call may compute something else.
+    """Return the energy's own method for its gradient, or None if it may not agree with what a call computes.
 
-    A formula describes the class that defines it. It knows nothing of what a subclass overrides, of hooks, or
-    of functions that were assigned to an object.
+    The method belongs to the class that defines it. It does not take into account what a subclass overrides,
+    hooks, or functions that were assigned to an object.
     """
     formula: Callable[[Tensor], Any] | None = getattr(energy, method, None)
     if formula is None:
@@ -137,7 +137,7 @@ def _hooked(energy: Energy) -> bool:
 
 
 def autograd_gradient(energy: Energy) -> Gradient:
-    """∇E by autograd at every call, NaN in rows whose energy is not finite."""
+    """Return a function that computes ∇E by autograd, with NaN in rows whose energy is not finite."""
 
     def by_autograd(at: Tensor) -> Tensor:
         value, gradient = energy_and_gradient(energy, at)
@@ -165,5 +165,5 @@ def checked(energy: Energy, x: Tensor) -> Tensor:
 
 
 def full_precision(value: Tensor) -> Tensor:
-    """The tensor in float32 where it is shorter: differences of large energies need the digits."""
+    """Return a half-precision tensor in float32, because differences of large energies need its digits."""
     return value.float() if value.dtype in (torch.bfloat16, torch.float16) else value

@@ -98,7 +98,7 @@ class MLPEnergy(nn.Module):
         return frozen_mlp_gradient(self.layers, x)
 
     def _is_plain(self) -> bool:
-        """Whether the layers are those that the formulas describe: none was replaced or parametrised."""
+        """Return whether the explicit gradients hold, because no layer was replaced or parametrised."""
         return all(type(layer) is nn.Linear and layer.bias is not None for layer in self.layers)
 
     def _checked(self, x: Tensor) -> Tensor:
@@ -353,10 +353,10 @@ class GaussianBernoulliRBM(nn.Module):
 
 
 def readout(layer: nn.Module, h: Tensor) -> Tensor:
-    """The energies ``(B,)`` of a last layer of one unit, in the type of its weights under autocast too.
+    """Return the energies ``(B,)`` of a last layer with one unit, in the type of its weights.
 
-    Losses compare energies, and differences of a few nats between energies of hundreds are lost in the eight
-    bits of a bfloat16.
+    Autocast is off here. A loss compares energies, and a bfloat16 has too few digits for a difference of a
+    few nats between energies of several hundred.
     """
     with torch.autocast(h.device.type, enabled=False):
         energy: Tensor = layer(h.to(layer.get_parameter("weight").dtype)).squeeze(-1)

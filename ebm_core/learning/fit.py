@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ebm_core.checkpoints import Tree, load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
-from ebm_core.learning.identity import Identity, difference, identity, is_tensor
+from ebm_core.identity import Identity, difference, identity, is_tensor
 from ebm_core.learning.objectives import Batch, Objective
 
 

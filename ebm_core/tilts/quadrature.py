@@ -26,7 +26,7 @@ OUTSIDE = 1e-12
 """Share of the mass in the first or last panel above which the reach is doubled."""
 
 ROUGH = 5e-3
-"""Roughness of an integrand (``Panels.roughness``) above which log Z is compared with that of a finer rule."""
+"""``Panels.roughness`` above which log Z is compared with that of a finer rule."""
 
 NODES = 4
 """Gauss–Legendre nodes in each panel."""
@@ -51,29 +51,29 @@ class Panels:
         return 2 * self.reach / self.count
 
     def finer(self) -> "Panels":
-        """The same reach in panels of half the width."""
+        """Return the rule with the same reach and panels of half the width."""
         return panels(2 * self.count, self.reach)
 
     def wider(self) -> "Panels":
-        """Twice the reach in panels of the same width."""
+        """Return the rule with twice the reach and panels of the same width."""
         return panels(2 * self.count, 2 * self.reach)
 
     def in_panels(self, log_mass: Tensor) -> Tensor:
-        """Shares of the mass ``(count, NODES, n)`` at the nodes, from their logarithms ``(nodes, n)``."""
+        """Return the shares of the mass at the nodes, ``(count, NODES, n)``, of log masses ``(nodes, n)``."""
         return torch.softmax(log_mass, 0).reshape(self.count, NODES, -1)
 
     def end_mass(self, log_mass: Tensor) -> float:
-        """The largest share of the mass that the first or the last panel has, over the batch."""
+        """Return the largest share of the mass, over the batch, in the first or the last panel."""
         ends = self.in_panels(log_mass)[[0, -1]].sum(1)
         return float(ends.max()) if ends.numel() else 0.0
 
     def roughness(self, log_mass: Tensor) -> float:
-        """How far the integrand is from one that four nodes a panel resolve, as a share of its mass.
+        """Return how poorly four nodes per panel resolve the integrand, as a share of its mass.
 
-        The sum over panels of the third Legendre coefficient, and of the jump between what two neighbours say
-        of the edge that they share; the largest of the batch.
+        It is the sum over panels of the third Legendre coefficient and of the difference between the values
+        that two neighbours extrapolate to their common edge, the largest of the batch.
         """
-        x, w = legendre()
+        x, _ = legendre()
         terms = torch.from_numpy(np.polynomial.legendre.legvander(2 * x.numpy() - 1, NODES - 1))
         order = torch.arange(NODES)
         # The weights are in the mass already: coefficients c_k = (2k + 1) Σ_j w_j f_j P_k(x_j).

@@ -31,9 +31,9 @@ class TiltedDistribution(Distribution):
     """Base distribution tilted by an energy, p(y) = q(y) · exp(−E(s(y))) / Z with s(y) = Φ⁻¹(Q(y)).
 
     With u = Q(y) the normaliser is Z = ∫₀¹ exp(−E(Φ⁻¹(u))) du. The integral covers all of (0, 1), so no tail
-    is cut off. It is computed by a composite Gauss–Legendre rule on ``count`` panels of the score, and on more
-    panels if the energy is rough or puts mass into the far tails. :attr:`log_z_error` is the largest change of
-    log Z when the number of panels is doubled.
+    is cut off. It is computed by a composite Gauss–Legendre rule on ``count`` panels of the score, or more
+    if the energy is rough or puts mass into the far tails. :attr:`log_z_error` is the largest change of log Z
+    when the number of panels is doubled.
 
     Parameters
     ----------
@@ -81,18 +81,19 @@ class TiltedDistribution(Distribution):
             self._refine()
 
     def _widen(self) -> None:
-        """Reach as far as the mass does; raises ``ValueError`` where it does not end."""
+        """Extend the panels to where the mass ends. Raises ``ValueError`` if it does not end."""
         while (outside := self.rule.end_mass(self._log_mass.detach())) > OUTSIDE:
             if self.rule.reach >= MOST_REACH:
                 raise ValueError(
-                    f"energy: a share {outside:.1g} of the mass lies at scores of ±{self.rule.reach:g}, so there "
-                    "is no normaliser; bound the energy below, or let it fall more slowly than −s²/2"
+                    f"energy: no normaliser, because a share {outside:.1g} of the mass is at normal scores "
+                    f"near ±{self.rule.reach:g}; expected an energy that is bounded below or falls more "
+                    "slowly than −s²/2"
                 )
             self.rule = self.rule.wider()
             self._log_mass = self._log_mass_of(self.rule)
 
     def _refine(self) -> None:
-        """Halve the panels until log Z stays; raises ``ValueError`` where it does not."""
+        """Halve the panels until log Z does not change. Raises ``ValueError`` if it keeps changing."""
         while True:
             finer = self.rule.finer()
             log_mass = self._log_mass_of(finer)
@@ -104,13 +105,13 @@ class TiltedDistribution(Distribution):
                 if change <= TOLERATED:
                     return
                 raise ValueError(
-                    f"energy: log Z still changes by {change:.1g} nats at {finer.count} panels; its normaliser "
-                    "is not resolved; use a smoother or a flatter energy"
+                    f"energy: normaliser not resolved, because log Z changes by {change:.1g} nats between "
+                    f"{self.rule.count} and {finer.count} panels; use a smoother or flatter energy"
                 )
             self.rule, self._log_mass, self.log_z = finer, log_mass, log_z
 
     def _log_mass_of(self, rule: Panels) -> Tensor:
-        """log of weight times exp(−E) at the nodes, ``(nodes, n)``; raises ``ValueError`` where E is NaN."""
+        """Return log weight − E at the nodes, ``(nodes, n)``. Raises ``ValueError`` if E is NaN or −∞."""
         energy = self._at_nodes(rule.score)
         if bool(torch.isnan(energy).any()) or bool(torch.isneginf(energy).any()):
             raise ValueError("energy: NaN or −∞ at some normal scores; expected a number of nats, or +∞")

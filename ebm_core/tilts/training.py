@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ebm_core.checkpoints import load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
+from ebm_core.identity import Identity, difference, identity
 from ebm_core.tilts.bilinear import BilinearEnergy
 from ebm_core.tilts.quadrature import panels
 
@@ -137,12 +138,15 @@ def fit_seeds(
     >>> bool(((fit.module.value - 2).abs() < 0.3).all())
     True
     """
+    asked: Identity = {}
+    if checkpoint is not None:
+        numbers = {"steps": steps, "learning_rate": learning_rate, "weight_decay": weight_decay}
+        asked = identity(module=module, count=count, validation=validation, loss=loss, **numbers)
     module = copy.deepcopy(module).to(device)
     fitted = count - validation
     held_out = torch.arange(fitted, count, device=device)
     optimiser = torch.optim.AdamW(module.parameters(), lr=learning_rate, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    asked = [count, validation, steps, learning_rate, weight_decay]
 
     def validate() -> Tensor:
         with torch.no_grad():
@@ -155,10 +159,12 @@ def fit_seeds(
     done = 0
     saved = None if checkpoint is None else load_checkpoint(checkpoint)
     if saved is not None:
-        if saved["asked"] != asked:
+        if not isinstance(saved["asked"], dict):
+            raise ValueError(f"checkpoint: {checkpoint} was written by another version; delete the file")
+        if (other := difference(saved["asked"], asked)) is not None:
             raise ValueError(
-                f"{checkpoint} belongs to another fit, with count, validation, steps, learning_rate and "
-                f"weight_decay {saved['asked']}, not {asked}; delete it"
+                f"checkpoint: {checkpoint} belongs to another fit: {other}; delete the file, or use the same "
+                "settings"
             )
         module.load_state_dict(saved["module"])
         restore_optimiser(optimiser, saved["optimiser"])

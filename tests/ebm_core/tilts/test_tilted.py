@@ -1,5 +1,7 @@
 """Tilted distributions against adaptive quadrature and closed forms."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -166,8 +168,7 @@ def test_a_rough_energy_has_the_normaliser_of_adaptive_quadrature(energy):
         return float(torch.exp(-energy(torch.tensor(s)))) * stats.norm.pdf(s)
 
     points = np.unique([*np.linspace(-8, 8, 161), 0.3, 0.2, 1.0])
-    pieces = zip(points[:-1], points[1:], strict=True)
-    exact = sum(integrate.quad(integrand, a, b, epsabs=1e-13, limit=200)[0] for a, b in pieces)
+    exact = sum(integrate.quad(integrand, a, b, epsabs=0, epsrel=1e-8)[0] for a, b in pairwise(points))
     error = max(2 * law.log_z_error, 1e-6)
     assert float(law.log_z) == pytest.approx(np.log(exact), abs=error) and error < 1e-3
 
@@ -175,9 +176,9 @@ def test_a_rough_energy_has_the_normaliser_of_adaptive_quadrature(energy):
 @pytest.mark.parametrize(
     ("energy", "words"),
     [
-        (lambda s: -0.6 * s**2, "there is no normaliser"),
-        (lambda s: -(s**4), "there is no normaliser"),
-        (lambda s: -0.5 * s**2, "there is no normaliser"),
+        (lambda s: -0.6 * s**2, "no normaliser"),
+        (lambda s: -(s**4), "no normaliser"),
+        (lambda s: -0.5 * s**2, "no normaliser"),
         (lambda s: 1000 * torch.sin(1e5 * s), "not resolved"),
         (lambda s: s * torch.nan, "NaN"),
     ],

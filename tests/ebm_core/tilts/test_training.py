@@ -203,3 +203,12 @@ def test_training_on_a_gpu_agrees_with_the_cpu():
     on_gpu = fit(score.cuda(), x.cuda(), validation=400, steps=40).module
     for a, b in zip(on_cpu.parameters(), on_gpu.parameters(), strict=True):
         np.testing.assert_allclose(a.detach(), b.detach(), atol=1e-3)
+
+
+def test_a_checkpoint_of_other_data_is_refused_and_named(tmp_path):
+    score, x = shifted_scores(1500)
+    at = tmp_path / "fit.safetensors"
+    fit(score, x, validation=300, steps=20, checkpoint=at)
+    fit(score, x, validation=300, steps=20, checkpoint=at)
+    with pytest.raises(ValueError, match=r"another fit: loss\.(score|x|target)"):
+        fit(score + 1, x, validation=300, steps=20, checkpoint=at)

@@ -1,4 +1,4 @@
-"""What the result of a fit depends on, by name, so that a checkpoint of another fit is told apart."""
+"""What the result of a fit depends on, by name, so that a checkpoint of another fit is recognised."""
 
 import functools
 import hashlib
