@@ -97,17 +97,16 @@ def present(path: Path, stage: str) -> Path:
 
 def lead(forecast: dict[str, Any], domain: Any) -> str:
     """Return a sentence per series with its forecast at the shortest lead, its origin and its target date."""
-    said = []
+    sentences = []
     for name, part in forecast["series"].items():
         step = part["steps"][0]
         low, high = step["interval_90"]
-        said.append(
-            f"{series_name(name)}, data to {dated(part['origin'], domain.frequency)}: for "
-            f"{dated(step['time'], domain.frequency)} it expects "
-            f"{text(step['mean'])} {short_unit(domain)}, between {text(low)} and {text(high)} "
-            f"with 90 % probability."
+        sentences.append(
+            f"{series_name(name)}, data to {dated(part['origin'], domain.frequency)}: the forecast for "
+            f"{dated(step['time'], domain.frequency)} has mean {text(step['mean'])} {short_unit(domain)} and a "
+            f"90 % interval from {text(low)} to {text(high)}."
         )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 def tiles(found: list[Block], domain: Any) -> list[tuple[str, str]]:
