@@ -1,22 +1,20 @@
 """Linear pools: mixtures of forecast distributions, with weights fitted to past log scores."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from scipy import special
 from torch import Tensor
-from torch.distributions import Distribution, constraints
 
-from ebm_core.tilts.quadrature import log_normal_density
+from ebm_core.tilts.normal_scores import ScoredDistribution, log_normal_density
 from ebm_core.tilts.skewt import SkewT
 
 TOLERANCE = 1e-11
 """Tolerance of the normal score when a quantile is computed by Newton's method."""
 
 
-class LinearPool(Distribution):
+class LinearPool(ScoredDistribution):
     """Linear pool q(y) = Σₖ wₖ qₖ(y), the mixture of several forecast distributions.
 
     The log score of the pool is never below the weighted mean of its members' log scores (Jensen's
@@ -50,9 +48,6 @@ class LinearPool(Distribution):
     >>> round(float(pool.cdf(median)), 6)
     0.5
     """
-
-    arg_constraints: ClassVar[dict[str, Any]] = {}
-    support = constraints.real
 
     def __init__(self, members: Sequence[SkewT], weights: Tensor) -> None:
         if weights.shape != (len(members), *members[0].batch_shape):
@@ -88,24 +83,25 @@ class LinearPool(Distribution):
         upper = sum(w * above for w, (_, above) in zip(self.weights, each, strict=True))
         return torch.as_tensor(lower), torch.as_tensor(upper)
 
-    def cdf(self, value: Tensor) -> Tensor:
-        """Return P(Y ≤ value)."""
-        return self.tails(value)[0]
-
     def normal_score(self, value: Tensor) -> Tensor:
         """Return Φ⁻¹(P(Y ≤ value)), accurate in both tails. It is standard normal if Y follows the pool."""
         lower, upper = self.tails(value)
         left = lower < upper
-        score = torch.as_tensor(special.ndtri(torch.where(left, lower, upper).clamp_min(1e-300).numpy()))
-        return torch.where(left, score, -score)
+        tail = torch.where(left, lower, upper).clamp_min(1e-300)
+        if tail.requires_grad:
+            score = torch.special.ndtri(tail)
+        else:
+            score = torch.as_tensor(special.ndtri(tail.numpy()))
+        return torch.where(torch.isinf(value), value, torch.where(left, score, -score))
 
-    def from_normal_score(self, score: Tensor) -> Tensor:
+    def _quantile(self, score: Tensor) -> Tensor:
         """Return the Φ(score) quantile, by Newton's method between the quantiles of the members."""
         each = torch.stack([m.from_normal_score(score) for m in self.members])
         if len(self.members) == 1:
             return each[0]
         low, high = each.amin(0), each.amax(0)
-        value = (self.weights.reshape(-1, *(1,) * (each.dim() - 2), *self.batch_shape) * each).sum(0)
+        samples = (1,) * (low.dim() - len(self.batch_shape))
+        value = (self.weights.reshape(-1, *samples, *self.batch_shape) * each).sum(0)
         for _ in range(60):
             now = self.normal_score(value)
             excess = now - score
@@ -115,10 +111,6 @@ class LinearPool(Distribution):
             newton = value - excess * torch.exp(log_normal_density(now) - self.log_prob(value))
             value = torch.where((newton >= low) & (newton <= high), newton, (low + high) / 2)
         return value
-
-    def icdf(self, value: Tensor) -> Tensor:
-        """Return the quantile of the probabilities ``value`` in (0, 1)."""
-        return self.from_normal_score(torch.as_tensor(special.ndtri(value.numpy())))
 
 
 def fit_pool_weights(log_density: np.ndarray, prior: float = 20.0) -> np.ndarray:

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ebm_core.tilts.normal_scores import log_normal_density
+
 REACH = 9.0
 """The panels cover scores within ±REACH at first. The probability outside is 2·Φ(−9) ≈ 2e−19."""
 
@@ -87,11 +89,6 @@ def legendre() -> tuple[Tensor, Tensor]:
     """Return nodes and weights of the Gauss–Legendre rule on (0, 1)."""
     x, w = np.polynomial.legendre.leggauss(NODES)
     return torch.as_tensor((x + 1) / 2), torch.as_tensor(w / 2)
-
-
-def log_normal_density(score: Tensor) -> Tensor:
-    """Return log φ(s), the log density of the standard normal."""
-    return -0.5 * score**2 - 0.5 * float(np.log(2 * np.pi))
 
 
 @cache

@@ -7,10 +7,12 @@ import numpy as np
 import torch
 from scipy import special
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import constraints
+
+from ebm_core.tilts.normal_scores import ScoredDistribution, log_normal_density
 
 
-class SkewT(Distribution):
+class SkewT(ScoredDistribution):
     """Hansen's skewed Student t distribution with a given mean and standard deviation.
 
     With z = (y − loc) / scale, c = Γ((η+1)/2) / (√(π(η−2)) Γ(η/2)), a = 4λc(η−2)/(η−1) and
@@ -78,12 +80,6 @@ class SkewT(Distribution):
         self.loc, self.scale, self.eta, self.lam = torch.broadcast_tensors(*parameters)
         super().__init__(self.loc.shape, validate_args=validate_args)
 
-    def _constants(self) -> tuple[Tensor, Tensor, Tensor]:
-        eta, lam = self.eta, self.lam
-        log_c = torch.lgamma((eta + 1) / 2) - torch.lgamma(eta / 2) - 0.5 * torch.log(math.pi * (eta - 2))
-        a = 4 * lam * torch.exp(log_c) * (eta - 2) / (eta - 1)
-        return a, torch.sqrt(1 + 3 * lam**2 - a**2), log_c
-
     @property
     def mean(self) -> Tensor:
         return self.loc
@@ -94,25 +90,7 @@ class SkewT(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density in nats at ``value``, which must broadcast to ``(*sample, *batch)``."""
-        a, b, log_c = self._constants()
-        w = b * (value - self.loc) / self.scale + a
-        w = w / (1 + self.lam * torch.sign(w))
-        return (
-            torch.log(b)
-            + log_c
-            - torch.log(self.scale)
-            - (self.eta + 1) / 2 * torch.log1p(w**2 / (self.eta - 2))
-        )
-
-    def _tails(self, value: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return whether y is in the left tail, that tail's probability without cancellation, and b z + a."""
-        a, b, _ = (t.numpy() for t in self._constants())
-        eta, lam = self.eta.numpy(), self.lam.numpy()
-        w = b * ((value - self.loc) / self.scale).numpy() + a
-        left = w < 0
-        side = np.where(left, 1 - lam, 1 + lam)
-        tail = side * special.stdtr(eta, -np.abs(w) / side * np.sqrt(eta / (eta - 2)))
-        return left, tail, w
+        return _log_density(self._standard(value), self.eta, self.lam) - torch.log(self.scale)
 
     def __getitem__(self, part: slice) -> "SkewT":
         """Return the distributions of the rows ``part`` of the batch."""
@@ -120,44 +98,80 @@ class SkewT(Distribution):
 
     def tails(self, value: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``(P(Y ≤ value), P(Y > value))``, of which the smaller is computed without cancellation."""
-        left, tail, _ = self._tails(value)
-        return torch.as_tensor(np.where(left, tail, 1 - tail)), torch.as_tensor(
-            np.where(left, 1 - tail, tail)
-        )
-
-    def cdf(self, value: Tensor) -> Tensor:
-        """Return P(Y ≤ value)."""
-        return self.tails(value)[0]
+        if self._differentiable(value):
+            return super().tails(value)
+        z, eta, lam = (t.detach().numpy() for t in (self._standard(value), self.eta, self.lam))
+        left, tail = _standard_tail(z, eta, lam)
+        below, above = np.where(left, tail, 1 - tail), np.where(left, 1 - tail, tail)
+        return torch.as_tensor(below), torch.as_tensor(above)
 
     def normal_score(self, value: Tensor) -> Tensor:
         """Return Φ⁻¹(P(Y ≤ value)), accurate in both tails. It is standard normal under this distribution."""
-        left, tail, _ = self._tails(value)
-        score = special.ndtri(np.clip(tail, 1e-300, None))
-        return torch.as_tensor(np.where(left, score, -score))
+        score: Tensor = _NormalScore.apply(self._standard(value), self.eta, self.lam)
+        return score
 
-    def from_normal_score(self, score: Tensor) -> Tensor:
-        """Return the Φ(score) quantile, the inverse of :meth:`normal_score`.
+    def _standard(self, value: Tensor) -> Tensor:
+        return (torch.as_tensor(value, dtype=torch.float64) - self.loc) / self.scale
+
+    def _differentiable(self, value: Tensor) -> bool:
+        of = (value, self.loc, self.scale, self.eta, self.lam)
+        return torch.is_grad_enabled() and any(isinstance(t, Tensor) and t.requires_grad for t in of)
+
+    def _quantile(self, score: Tensor) -> Tensor:
+        """Return the Φ(score) quantile.
 
         A score of shape ``(*, 1)`` applies to every member of a one-dimensional batch. The quantiles are then
         computed once for each distinct pair (η, λ), which in a rolling forecast is once for each refit.
         """
-        a, b, _ = (t.numpy() for t in self._constants())
-        eta, lam, s = self.eta.numpy(), self.lam.numpy(), score.detach().numpy()
-        if len(self.batch_shape) == 1 and score.shape[-1] == 1 and len(eta) > 1:
-            pairs, where = np.unique(np.stack([eta, lam, a, b]), axis=1, return_inverse=True)
+        eta, lam, s = (t.detach().numpy() for t in (self.eta, self.lam, score))
+        if len(self.batch_shape) == 1 and score.dim() and score.shape[-1] == 1 and len(eta) > 1:
+            pairs, where = np.unique(np.stack([eta, lam]), axis=1, return_inverse=True)
             z = _standard_quantile(s, *pairs)[..., where.reshape(-1)]
         else:
-            z = _standard_quantile(s, eta, lam, a, b)
+            z = _standard_quantile(s, eta, lam)
         return self.loc + self.scale * torch.as_tensor(z)
 
-    def icdf(self, value: Tensor) -> Tensor:
-        """Return the quantile of the probabilities ``value`` in (0, 1)."""
-        return self.from_normal_score(torch.as_tensor(special.ndtri(value.numpy())))
+
+def _constants(eta: Tensor, lam: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return a, b and log c of Hansen's density."""
+    log_c = torch.lgamma((eta + 1) / 2) - torch.lgamma(eta / 2) - 0.5 * torch.log(math.pi * (eta - 2))
+    a = 4 * lam * torch.exp(log_c) * (eta - 2) / (eta - 1)
+    return a, torch.sqrt(1 + 3 * lam**2 - a**2), log_c
 
 
-def _standard_quantile(
-    score: np.ndarray, eta: np.ndarray, lam: np.ndarray, a: np.ndarray, b: np.ndarray
-) -> np.ndarray:
+def _arrays(eta: np.ndarray, lam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a and b as arrays."""
+    a, b, _ = _constants(torch.from_numpy(np.asarray(eta)), torch.from_numpy(np.asarray(lam)))
+    return a.numpy(), b.numpy()
+
+
+def _log_density(z: Tensor, eta: Tensor, lam: Tensor) -> Tensor:
+    """Return the log density of the standard form at z."""
+    a, b, log_c = _constants(eta, lam)
+    w = b * z + a
+    w = w / (1 + lam * torch.sign(w))
+    return torch.log(b) + log_c - (eta + 1) / 2 * torch.log1p(w**2 / (eta - 2))
+
+
+def _standard_tail(z: np.ndarray, eta: np.ndarray, lam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return whether z is in the left tail, and the probability of the tail, without cancellation."""
+    a, b = _arrays(eta, lam)
+    w = b * z + a
+    left = w < 0
+    side = np.where(left, 1 - lam, 1 + lam)
+    return left, side * special.stdtr(eta, -np.abs(w) / side * np.sqrt(eta / (eta - 2)))
+
+
+def _standard_score(z: np.ndarray, eta: np.ndarray, lam: np.ndarray) -> np.ndarray:
+    """Return the normal score of z."""
+    left, tail = _standard_tail(z, eta, lam)
+    score = special.ndtri(np.clip(tail, 1e-300, None))
+    return np.where(np.isinf(z), z, np.where(left, score, -score))
+
+
+def _standard_quantile(score: np.ndarray, eta: np.ndarray, lam: np.ndarray) -> np.ndarray:
+    """Return the Φ(score) quantile of the standard form."""
+    a, b = _arrays(eta, lam)
     lower, upper = special.ndtr(score), special.ndtr(-score)
     left = lower < (1 - lam) / 2
     side = np.where(left, 1 - lam, 1 + lam)
@@ -165,3 +179,38 @@ def _standard_quantile(
     t = special.stdtrit(eta, np.minimum(tail, 0.5)) * np.sqrt((eta - 2) / eta) * side
     z: np.ndarray = (np.where(left, t, -t) - a) / b
     return z
+
+
+STEP = 1e-5
+"""Relative step of the central differences that give the derivatives in η and λ."""
+
+
+class _NormalScore(torch.autograd.Function):
+    """Normal score of z under the standard form, s = Φ⁻¹(F(z; η, λ)), with derivatives in all three.
+
+    ds/dz = q(z)/φ(s). SciPy's distribution function has no derivative in the degrees of freedom, so those in
+    η and λ are central differences.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, eta: Tensor, lam: Tensor) -> Tensor:
+        score = torch.as_tensor(_standard_score(*(t.detach().numpy() for t in (z, eta, lam))))
+        ctx.save_for_backward(z, eta, lam, score)
+        return score
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        z, eta, lam, score = ctx.saved_tensors
+        found: list[Tensor | None] = [None, None, None]
+        if ctx.needs_input_grad[0]:
+            found[0] = gradient * torch.exp(_log_density(z, eta, lam) - log_normal_density(score))
+        if ctx.needs_input_grad[1]:
+            h = STEP * (eta - 2).numpy()
+            up, down = (_standard_score(z.numpy(), eta.numpy() + d, lam.numpy()) for d in (h, -h))
+            found[1] = gradient * torch.as_tensor((up - down) / (2 * h))
+        if ctx.needs_input_grad[2]:
+            up, down = (_standard_score(z.numpy(), eta.numpy(), lam.numpy() + d) for d in (STEP, -STEP))
+            found[2] = gradient * torch.as_tensor((up - down) / (2 * STEP))
+        shapes = (z.shape, eta.shape, lam.shape)
+        return tuple(None if g is None else g.sum_to_size(s) for g, s in zip(found, shapes, strict=True))

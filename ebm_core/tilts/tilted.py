@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from ebm_core.tilts.pool import LinearPool
+from ebm_core.tilts.normal_scores import from_normal_score, log_normal_density, normal_score, score_of
 from ebm_core.tilts.quadrature import (
     MOST_PANELS,
     MOST_REACH,
@@ -18,10 +18,8 @@ from ebm_core.tilts.quadrature import (
     TOLERATED,
     Panels,
     legendre,
-    log_normal_density,
     panels,
 )
-from ebm_core.tilts.skewt import SkewT
 
 ScoreEnergy = Callable[[Tensor], Tensor]
 """Energy of normal scores ``(*sample, n)``, or ``(*sample, 1)`` if all rows share them → ``(*sample, n)``."""
@@ -37,11 +35,12 @@ class TiltedDistribution(Distribution):
 
     Parameters
     ----------
-    base : SkewT or LinearPool
-        Base distributions q of batch shape ``(n,)``, with cdf Q.
+    base : SkewT, LinearPool or torch.distributions.Distribution
+        Base distributions q of batch shape ``(n,)``, or any other, with cdf Q. A distribution of PyTorch's
+        needs ``cdf`` and ``icdf``; except for ``Normal``, its upper tail ends at a probability of 1e−16.
     energy : callable
         Energy E in nats, which maps normal scores ``(*sample, n)``, or ``(*sample, 1)`` if all rows share
-        them, to ``(*sample, n)``.
+        them, to ``(*sample, n)``. For a scalar base n is one.
     count : int, default 64
         Number of panels to begin with.
 
@@ -69,10 +68,11 @@ class TiltedDistribution(Distribution):
     arg_constraints: ClassVar[dict[str, Any]] = {}
     support = constraints.real
 
-    def __init__(self, base: SkewT | LinearPool, energy: ScoreEnergy, count: int = 64) -> None:
+    def __init__(self, base: Distribution, energy: ScoreEnergy, count: int = 64) -> None:
         super().__init__(base.batch_shape, validate_args=False)
         self.base = base
         self.energy = energy
+        self._rows = self.batch_shape or torch.Size([1])
         self.rule = panels(count)
         self._log_mass = self._log_mass_of(self.rule)
         self._widen()
@@ -115,10 +115,22 @@ class TiltedDistribution(Distribution):
         energy = self._at_nodes(rule.score)
         if bool(torch.isnan(energy).any()) or bool(torch.isneginf(energy).any()):
             raise ValueError("energy: NaN or −∞ at some normal scores; expected a number of nats, or +∞")
-        return rule.log_weight[:, None] - energy
+        return rule.log_weight.reshape(-1, *(1,) * (energy.dim() - 1)) - energy
 
     def _at_nodes(self, score: Tensor) -> Tensor:
-        return self.energy(score[:, None]).expand(len(score), *self.batch_shape)
+        """Return the energies ``(nodes, *batch)`` of scores ``(nodes,)`` that all bases share."""
+        energy = self.energy(self._spread(score))
+        return energy.expand(len(score), *self._rows).reshape(len(score), *self.batch_shape)
+
+    def _spread(self, nodes: Tensor) -> Tensor:
+        """Return ``(nodes,)`` as ``(nodes, 1, …)``, with an axis for each of the batch and at least one."""
+        return nodes.reshape(-1, *(1,) * len(self._rows))
+
+    def _energy_at(self, score: Tensor) -> Tensor:
+        """Return the energies of scores ``(*sample, *batch)``."""
+        if self.batch_shape:
+            return self.energy(score)
+        return self.energy(score[..., None])[..., 0]
 
     @property
     def log_z_error(self) -> float:
@@ -128,12 +140,17 @@ class TiltedDistribution(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density at ``value``, in nats."""
-        return self.base.log_prob(value) - self.energy(self.base.normal_score(value)) - self.log_z
+        value = torch.as_tensor(value, dtype=torch.float64)
+        score = normal_score(self.base, value)
+        score = score.expand(torch.broadcast_shapes(score.shape, self.batch_shape))
+        density = self.base.log_prob(value) - self._energy_at(score) - self.log_z
+        return torch.where(torch.isinf(score), -torch.inf, density)
 
     def weighted_nodes(self) -> tuple[Tensor, Tensor]:
-        """Return the distribution as a weighted ensemble ``(values, weights)``, both ``(nodes, n)``."""
-        values = self.base.from_normal_score(self.rule.score[:, None])
-        return values, torch.exp(self._log_mass - self.log_z)
+        """Return the distribution as a weighted ensemble ``(values, weights)``, both ``(nodes, *batch)``."""
+        nodes = self.rule.score.reshape(-1, *(1,) * len(self.batch_shape))
+        values = from_normal_score(self.base, nodes)
+        return values.expand(len(nodes), *self.batch_shape), torch.exp(self._log_mass - self.log_z)
 
     @property
     def mean(self) -> Tensor:
@@ -152,8 +169,9 @@ class TiltedDistribution(Distribution):
         return -(weights * log_p).sum(0)
 
     def _edges(self) -> Tensor:
-        """Cumulative probabilities at the panel edges, from 0 to 1, ``(count + 1, n)``."""
-        mass = torch.exp(self._log_mass - self.log_z).reshape(self.rule.count, NODES, -1).sum(1)
+        """Return the cumulative probabilities at the panel edges, from 0 to 1, ``(count + 1, *batch)``."""
+        mass = torch.exp(self._log_mass - self.log_z)
+        mass = mass.reshape(self.rule.count, NODES, *self.batch_shape).sum(1)
         return torch.cat([torch.zeros_like(mass[:1]), mass.cumsum(0)])
 
     def _partial(self, panel: Tensor, score: Tensor) -> Tensor:
@@ -162,24 +180,47 @@ class TiltedDistribution(Distribution):
         x, w = legendre()
         shape = (NODES,) + (1,) * score.dim()
         nodes = left + (score - left) * x.reshape(shape)
-        density = torch.exp(log_normal_density(nodes) - self.energy(nodes) - self.log_z)
+        density = torch.exp(log_normal_density(nodes) - self._energy_at(nodes) - self.log_z)
         return (score - left) * (density * w.reshape(shape)).sum(0)
 
-    def cdf(self, value: Tensor) -> Tensor:
-        """Return P(Y ≤ value)."""
-        score = self.base.normal_score(value).expand(torch.broadcast_shapes(value.shape, self.batch_shape))
+    def _below(self, score: Tensor) -> Tensor:
+        """Return the probability below scores ``(*sample, *batch)``."""
         reach = self.rule.reach
-        score = score.clamp(-reach, reach)
-        panel = ((score + reach) / self.rule.width).long().clamp(0, self.rule.count - 1)
+        panel = ((score.detach() + reach) / self.rule.width).long().clamp(0, self.rule.count - 1)
         below = torch.gather(self._edges(), 0, panel.reshape(-1, *self.batch_shape)).reshape(panel.shape)
         return (below + self._partial(panel, score)).clamp(0, 1)
 
+    def cdf(self, value: Tensor) -> Tensor:
+        """Return P(Y ≤ value)."""
+        value = torch.as_tensor(value, dtype=torch.float64)
+        score = normal_score(self.base, value)
+        score = score.expand(torch.broadcast_shapes(score.shape, self.batch_shape))
+        below = self._below(score.clamp(-self.rule.reach, self.rule.reach))
+        return torch.where(torch.isinf(score), (score > 0).double(), below)
+
     def icdf(self, value: Tensor) -> Tensor:
-        """Return the quantile of the probabilities ``value``, by Newton's method in its panel."""
+        """Return the quantile of the probabilities ``value``, by Newton's method in its panel.
+
+        The quantiles of 0 and 1 are −∞ and ∞. Raises ``ValueError`` for numbers outside [0, 1].
+        """
+        ends = score_of(value)
+        value = torch.as_tensor(value, dtype=torch.float64)
         value = value.expand(torch.broadcast_shapes(value.shape, self.batch_shape))
+        with torch.no_grad():
+            score = self._score_of(value)
+        if torch.is_grad_enabled():
+            error = self._below(score) - value
+            if error.requires_grad:  # the derivative of the inverse, as in ScoredDistribution
+                log_slope = log_normal_density(score) - self._energy_at(score) - self.log_z
+                score = score - (error - error.detach()) / torch.exp(log_slope).detach()
+        return from_normal_score(self.base, torch.where(torch.isinf(ends), ends.detach(), score))
+
+    def _score_of(self, value: Tensor) -> Tensor:
+        """Return the normal score under the base of the quantiles ``value``, of the same shape."""
         flat = value.reshape(-1, *self.batch_shape)
         edges = self._edges()
-        panel = torch.searchsorted(edges.T.contiguous(), flat.T.contiguous()).T - 1
+        inner = edges.movedim(0, -1).contiguous()
+        panel = torch.searchsorted(inner, flat.movedim(0, -1).contiguous()).movedim(-1, 0) - 1
         panel = panel.clamp(0, self.rule.count - 1)
         below = torch.gather(edges, 0, panel)
         mass = torch.gather(edges, 0, panel + 1) - below
@@ -189,15 +230,17 @@ class TiltedDistribution(Distribution):
         for _ in range(8):
             excess = below + self._partial(panel, score) - flat
             low, high = torch.where(excess < 0, score, low), torch.where(excess < 0, high, score)
-            slope = torch.exp(log_normal_density(score) - self.energy(score) - self.log_z)
+            slope = torch.exp(log_normal_density(score) - self._energy_at(score) - self.log_z)
             newton = score - excess / slope.clamp_min(1e-300)
             score = torch.where((newton >= low) & (newton <= high), newton, (low + high) / 2)
-        return self.base.from_normal_score(score).reshape(value.shape)
+        return score.reshape(value.shape)
 
     def sample(self, sample_shape: Sequence[int] = (), generator: torch.Generator | None = None) -> Tensor:
-        """Draw independent samples of shape ``(*sample_shape, n)`` by the inverse cdf."""
+        """Draw independent samples of shape ``(*sample_shape, *batch)`` by the inverse cdf."""
         shape = (*sample_shape, *self.batch_shape)
-        return self.icdf(torch.rand(shape, dtype=torch.float64, generator=generator).clamp(1e-12, 1 - 1e-12))
+        with torch.no_grad():
+            uniform = torch.rand(shape, dtype=torch.float64, generator=generator)
+            return self.icdf(uniform.clamp(1e-12, 1 - 1e-12))
 
 
 def untilted(score: Tensor) -> Tensor:
