@@ -16,22 +16,25 @@ from benchmarks.sources import changed
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write
 
-TABLES: dict[str, tuple[str, ...]] = {
+COMPARISONS = {
     "front-page": (
-        "sp500: S&P 500, one day, 2014–2018: log score over EGARCH-skew-t",
-        "sp500: S&P 500, one day, 2014–2018: log score over its own base",
-        "closes",
-        "vix: S&P 500 close and VIX, 2005–18: log score over scale regression",
-        "nino: Niño 3.4, nine indices, 2000–17, leads 3/6/9/12: CRPS below a ridge at .204/.290/.354/.429",
-        "alarm: S&P 500 falls 8 % within 21 days, 2005–18: AUROC / AP / Brier skill / calm AUROC",
-        "exchange: exchange rates, 40 windows of 30 days: CRPS, CRPS_sum below the random-walk bootstrap",
-        "field: Pacific sea-surface temperature fields 1995–2014, 3 / 6 months ahead: RMSE °C beside a "
-        "linear inverse model",
-        "anomaly: ten anomaly tables, three seeds: mean AUROC; AP",
-        "images: 1,797 digits, five folds, five seeds: accuracy; calibration error",
-        "mri",
-        "music: Last.fm, five splits: NDCG@10; recall@20",
+        ("sp500", "S&P 500, next day, 2014–2018"),
+        ("sp500", "NASDAQ, next day, 2014–2018"),
+        ("closes", "Seven markets, each its own file, next day, from 2008"),
+        ("vix", "S&P 500 with the VIX, next day, 2005–2018"),
+        ("nino", "Niño 3.4 with nine indices, 3 to 12 months ahead, 2000–2017"),
+        ("alarm", "Alarm of a fall of 8 % within 21 days, S&P 500, 2005–2018"),
+        ("exchange", "Eight exchange rates jointly, 30 days ahead, 40 windows"),
+        ("field", "Pacific sea-surface temperature fields, 6 months ahead, 1995–2014"),
+        ("anomaly", "Anomalies in ten tables, three seeds"),
+        ("images", "1,797 digits, five folds, five seeds"),
+        ("mri", "Synthetic lesions in healthy brain scans"),
+        ("music", "Artists for Last.fm listeners, five splits"),
     ),
+}
+"""Comparisons of each table, in order: the row, and what the comparison is of."""
+
+TABLES: dict[str, tuple[str, ...]] = {
     "forecasting": ("sp500", "normaliser", "elnino", "lean"),
     "own-files": ("ohlc", "fit", "vix", "closes", "markets", "var", "fz0", "nino", "exchange", "alarm"),
     "fields": ("field", "field-scale"),
@@ -56,8 +59,11 @@ PAGES = ("README.md", "docs/results/*.md")
 """Pages that may have tables. Pages without markers are not changed."""
 
 HEAD = "| figure | target | measured | command | commit |\n|---|---|---|---|---|\n"
+COMPARISON_HEAD = "| task | score | best peer | Basin | better by (95 % interval) |\n|---|---|---|---|---|\n"
 MARKER = re.compile(r"<!-- results: (?P<name>[\w-]+) -->\n(?P<table>(?:(?!<!--).)*?)<!-- end -->", re.DOTALL)
 CODE_CHANGED = ", code changed since"
+MARK = " †"
+"""The same in a table of comparisons."""
 
 
 def select(results: Mapping[str, Result], chosen: Iterable[str]) -> list[tuple[Result, Figure]]:
@@ -88,6 +94,31 @@ def table(figures: Iterable[tuple[Result, Figure]], root: Path = ROOT) -> str:
     return HEAD + "".join(rows)
 
 
+def comparison_table(
+    results: Mapping[str, Result], chosen: Iterable[tuple[str, str]], root: Path = ROOT
+) -> str:
+    """Return a Markdown table of Basin's model beside the best other model."""
+    rows = []
+    for row, of in chosen:
+        result = results[row]
+        found = [f.comparison for f in result.figures if f.comparison is not None and f.comparison.of == of]
+        if not found:
+            raise BasinError(f"benchmarks/results/{row}.json: no comparison {of!r}; measure the row again")
+        one = found[0]
+        bounds = " to ".join(_signed(bound, one.digits, one.unit) for bound in one.interval)
+        gain = f"{_signed(one.gain, one.digits, one.unit)} ({bounds})"
+        theirs, ours = (_signed(score, one.digits).removeprefix("+") for score in (one.theirs, one.ours))
+        mark = MARK if changed(result.sources, root) else ""
+        rows.append(f"| {of}{mark} | {one.measure} | {theirs} ({one.peer}) | {ours} | {gain} |\n")
+    return COMPARISON_HEAD + "".join(rows)
+
+
+def _signed(value: float, digits: int, unit: str = "") -> str:
+    """Return a number with its sign, such as ``−0.012``. Per cents have one decimal."""
+    shown = f"{value:+.1f} %" if unit == "%" else f"{value:+.{digits}f}"
+    return shown.replace("-", "−")
+
+
 def fill(
     page: str,
     results: Mapping[str, Result],
@@ -98,9 +129,14 @@ def fill(
 
     def written(marker: re.Match[str]) -> str:
         name = marker["name"]
-        if name not in tables:
-            raise BasinError(f"benchmarks/tables.py: no table {name}; expected one of {', '.join(tables)}")
-        return f"<!-- results: {name} -->\n{table(select(results, tables[name]), root)}<!-- end -->"
+        if name in tables:
+            written = table(select(results, tables[name]), root)
+        elif name in COMPARISONS:
+            written = comparison_table(results, COMPARISONS[name], root)
+        else:
+            names = ", ".join([*tables, *COMPARISONS])
+            raise BasinError(f"benchmarks/tables.py: no table {name}; expected one of {names}")
+        return f"<!-- results: {name} -->\n{written}<!-- end -->"
 
     filled, count = MARKER.subn(written, page)
     if count != page.count("<!-- results:"):

@@ -9,12 +9,14 @@ import pytest
 from benchmarks import __main__ as command
 from benchmarks import record, runner, sources, tables
 from benchmarks.record import Figure, Result
-from benchmarks.row import Row
+from benchmarks.row import Comparison, Row
 from tasks.runtime.errors import BasinError
 from tests.test_imports import imports, modules
 
 ROW = "help"
 """A row of the registry, whose sources exist; its function is replaced by those below."""
+
+NAMES = {*tables.TABLES, *tables.COMPARISONS}
 
 
 def fast() -> Iterator[Row]:
@@ -34,7 +36,7 @@ def unmeasured() -> Iterator[Row]:
 
 def without_changes(page: str) -> str:
     """Return a page without the remarks on changed code, which depend on the current code."""
-    return page.replace(tables.CODE_CHANGED, "")
+    return page.replace(tables.CODE_CHANGED, "").replace(tables.MARK, "")
 
 
 def as_written(page: Path) -> bool:
@@ -127,17 +129,17 @@ def test_pages_show_the_results(project_root: Path) -> None:
     pages = tables.pages(project_root)
     assert all(as_written(page) for page in pages), "run `python -m benchmarks --tables`"
     shown = "".join(page.read_text(encoding="utf-8") for page in pages)
-    assert set(re.findall(tables.MARKER.pattern.split("\\n")[0], shown)) == set(tables.TABLES)
+    assert set(re.findall(tables.MARKER.pattern.split("\\n")[0], shown)) == NAMES
 
 
-@pytest.mark.parametrize("name", sorted(tables.TABLES))
+@pytest.mark.parametrize("name", sorted(NAMES))
 def test_a_digit_changed_by_hand_is_seen(tmp_path: Path, project_root: Path, name: str) -> None:
     marker = f"<!-- results: {name} -->"
     page = next(p for p in tables.pages(project_root) if marker in p.read_text(encoding="utf-8"))
     text, copy = page.read_text(encoding="utf-8"), tmp_path / page.name
     copy.write_text(text, encoding="utf-8")
     assert as_written(copy)
-    start = text.index(marker) + len(marker) + len(tables.HEAD)
+    start = text.index("|---|", text.index(marker))
     digit = re.compile(r"\d").search(text, start)
     assert digit is not None
     other = str((int(digit[0]) + 1) % 10)
@@ -179,6 +181,25 @@ def test_changed_code_is_marked(tmp_path: Path, measured: Result) -> None:
     assert "0123abc, 2026-11-29, code changed since |" in tables.table(
         [(measured, measured.figures[0])], tmp_path
     )
+
+
+def test_words_do_not_make_code_another(tmp_path: Path, measured: Result) -> None:
+    code = tmp_path / "code" / "energy.py"
+    code.write_text('"""Energies."""\n\n# As in the paper.\nx = 1\n')
+    assert not sources.changed(measured.sources, tmp_path)
+    code.write_text("x = 1  # a number\n")
+    assert sources.changed(measured.sources, tmp_path) == ["code"]
+
+
+def test_a_comparison_names_the_best_peer_and_the_interval(tmp_path: Path, measured: Result) -> None:
+    best = Comparison("moons", "log score", "flow", -1.25, -1.5, -0.25, (-0.3, -0.2), digits=2)
+    figure = measured.figures[0].model_copy(update={"comparison": best})
+    result = measured.model_copy(update={"figures": (figure,)})
+    line = "| moons | log score | −1.25 (flow) | −1.50 | −0.25 (−0.30 to −0.20) |\n"
+    table = tables.comparison_table({"sampler": result}, [("sampler", "moons")], tmp_path)
+    assert table == tables.COMPARISON_HEAD + line
+    with pytest.raises(BasinError, match="no comparison 'rings'"):
+        tables.comparison_table({"sampler": result}, [("sampler", "rings")], tmp_path)
 
 
 @pytest.mark.parametrize(
