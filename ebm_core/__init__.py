@@ -14,6 +14,7 @@ from ebm_core.energies.networks import (
     ClassEnergy,
     ConvEnergy,
     DenoisingEnergy,
+    FullPrecision,
     GaussianBernoulliRBM,
     MLPEnergy,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "EnergyDiscrepancy",
     "EnergyFit",
     "Fit",
+    "FullPrecision",
     "FunnelEnergy",
     "GaussianBernoulliRBM",
     "GaussianEnergy",

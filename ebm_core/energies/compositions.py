@@ -56,6 +56,8 @@ class SumEnergy(nn.Module):
         values = [w * checked(energy, x) for w, energy in zip(self.weights, self.energies, strict=True)]
         return sum(values[1:], values[0])
 
+    _explicit_gradient_of = forward
+
     def input_gradient(self, x: Tensor) -> Tensor:
         """Compute Σ wᵢ ∇Eᵢ(x), with the explicit gradient of each energy that has one."""
         pulls = [w * input_gradient(energy, x) for w, energy in zip(self.weights, self.energies, strict=True)]

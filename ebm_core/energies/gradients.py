@@ -62,7 +62,8 @@ def input_gradient(energy: Energy, x: Tensor) -> Tensor:
     True
     """
     formula = explicit(energy, "input_gradient")
-    return differentiated(energy, x) if formula is None else formula(x)
+    gradient: Tensor = differentiated(energy, x) if formula is None else formula(x)
+    return full_precision(gradient)
 
 
 def differentiated(energy: Energy, x: Tensor) -> Tensor:
@@ -115,25 +116,36 @@ def explicit(energy: Energy, method: str) -> Callable[[Tensor], Any] | None:
     """Return the energy's own method for its gradient, or None if it may not agree with what a call computes.
 
     The method belongs to the class that defines it. It does not take into account what a subclass overrides,
-    hooks, or functions that were assigned to an object.
+    hooks, or functions that were assigned to an object or, after its definition, to the class.
     """
-    formula: Callable[[Tensor], Any] | None = getattr(energy, method, None)
-    if formula is None:
-        return None
     classes = type(energy).__mro__
-    owner = next((i for i, each in enumerate(classes) if method in vars(each)), 0)
+    owner = next((i for i, each in enumerate(classes) if method in vars(each)), None)
+    if owner is None:
+        return None
     described = {name for name in vars(classes[owner]) if not name.startswith("__")} | {"forward", "__call__"}
     overriding = [vars(each) for each in classes[:owner]] + [getattr(energy, "__dict__", {})]
-    changed = any(not described.isdisjoint(names) for names in overriding)
-    return None if changed or _hooked(energy) else formula
+    if any(not described.isdisjoint(names) for names in overriding) or _altered(energy):
+        return None
+    own = vars(classes[owner])
+    if own.get("_explicit_gradient_of", own.get("forward")) is not own.get("forward"):
+        return None
+    formula: Callable[[Tensor], Any] = getattr(energy, method)
+    return formula
 
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
-def _hooked(energy: Energy) -> bool:
-    modules = energy.modules() if isinstance(energy, nn.Module) else ()
-    return any(getattr(module, hooks, None) for module in modules for hooks in _HOOKS)
+def _altered(energy: Energy) -> bool:
+    """Return whether a module, or one inside it, has hooks or a ``forward`` that was assigned to it."""
+    if not isinstance(energy, nn.Module):
+        return False
+    if any(getattr(nn.modules.module, f"_global{hooks}") for hooks in _HOOKS):
+        return True
+    return any(
+        "forward" in vars(module) or any(vars(module).get(hooks) for hooks in _HOOKS)
+        for module in energy.modules()
+    )
 
 
 def autograd_gradient(energy: Energy) -> Gradient:
@@ -161,9 +173,22 @@ def checked(energy: Energy, x: Tensor) -> Tensor:
         raise ValueError(
             f"energy: gave {found} for x of shape {tuple(x.shape)}; expected one per row, shape ({len(x)},)"
         )
+    check_precision("energy", value)
     return full_precision(value)
+
+
+def check_precision(name: str, value: Tensor) -> None:
+    """Raise ``ValueError`` if mixed precision has rounded a value from which energies are made."""
+    if value.dtype in HALF and torch.is_autocast_enabled(value.device.type):
+        raise ValueError(
+            f"{name}: gave {value.dtype} in mixed precision, which is too coarse for differences of "
+            "energies; wrap its last layer in ebm_core.FullPrecision"
+        )
+
+
+HALF = (torch.bfloat16, torch.float16)
 
 
 def full_precision(value: Tensor) -> Tensor:
     """Return a half-precision tensor in float32, because differences of large energies need its digits."""
-    return value.float() if value.dtype in (torch.bfloat16, torch.float16) else value
+    return value.float() if value.dtype in HALF else value

@@ -15,7 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ebm_core.energies.frozen_gradient import frozen_mlp_gradient
-from ebm_core.energies.gradients import Gradient, autograd_gradient, differentiated, full_precision
+from ebm_core.energies.gradients import (
+    Gradient,
+    autograd_gradient,
+    check_precision,
+    differentiated,
+    full_precision,
+)
 from ebm_core.energies.mlp_gradient import PerceptronGradient
 
 
@@ -64,6 +70,8 @@ class MLPEnergy(nn.Module):
         for layer in self.layers[:-1]:
             h = functional.silu(layer(h))
         return readout(self.layers[-1], h)
+
+    _explicit_gradient_of = forward
 
     def input_gradient(self, x: Tensor) -> Tensor:
         """Compute ∇ₓE ``(B, d)``, differentiable in the parameters, and in x if x requires a gradient."""
@@ -197,7 +205,8 @@ class DenoisingEnergy(nn.Module):
             raise ValueError(
                 f"network: gave {tuple(image.shape)} for x of {tuple(x.shape)}; expected the shape of x"
             )
-        energy: Tensor = (x - image.to(x.dtype)).square().flatten(1).sum(1) / 2
+        check_precision("network", image)
+        energy: Tensor = (x - image).square().flatten(1).sum(1) / 2
         return energy
 
 
@@ -248,7 +257,8 @@ class ClassEnergy(nn.Module):
         logits: Tensor = self.network(x)
         if logits.dim() != 2:
             raise ValueError(f"network: gave {tuple(logits.shape)}; expected logits (B, classes)")
-        return full_precision(logits)
+        check_precision("network", logits)
+        return logits
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         """Return E(x) ``(B,)``, or E(x, y) if labels y ``(B,)`` are given."""
@@ -318,6 +328,8 @@ class GaussianBernoulliRBM(nn.Module):
         standard = (v - self.visible_bias) * torch.exp(-self.log_scale)
         return standard.square().sum(1) / 2 - functional.softplus(logits).sum(1)
 
+    _explicit_gradient_of = forward
+
     def input_gradient(self, v: Tensor) -> Tensor:
         """Compute ∇F = (v − b)/σ² − W p(h = 1 | v)/σ, differentiable in the parameters."""
         pulled = torch.sigmoid(self.hidden_logits(v)) @ self.weight.T
@@ -352,12 +364,42 @@ class GaussianBernoulliRBM(nn.Module):
         return (exponent + pull.square().sum(1) / 2).logsumexp(0) + self.log_scale.sum() + d * LOG_ROOT_2PI
 
 
-def readout(layer: nn.Module, h: Tensor) -> Tensor:
-    """Return the energies ``(B,)`` of a last layer with one unit, in the type of its weights.
+class FullPrecision(nn.Module):
+    """Module that is computed in the type of its own weights, also in mixed precision.
 
-    Autocast is off here. A loss compares energies, and a bfloat16 has too few digits for a difference of a
-    few nats between energies of several hundred.
+    It is for the last layer of a network whose output is an energy, or is made into one. A loss compares
+    energies, and a bfloat16 has too few digits for a difference of a few nats between energies of several
+    hundred.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Module with at least one parameter, which takes one tensor.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from ebm_core import FullPrecision
+    >>> network = nn.Sequential(nn.Linear(2, 16), nn.SiLU(), FullPrecision(nn.Linear(16, 1)), nn.Flatten(0))
+    >>> with torch.autocast("cpu", torch.bfloat16):
+    ...     energy = network(torch.zeros(5, 2))
+    >>> energy.dtype, tuple(energy.shape)
+    (torch.float32, (5,))
     """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            found: Tensor = self.module(x.to(next(self.module.parameters()).dtype))
+        return found
+
+
+def readout(layer: nn.Module, h: Tensor) -> Tensor:
+    """Return the energies ``(B,)`` of a last layer with one unit, as :class:`FullPrecision` computes them."""
     with torch.autocast(h.device.type, enabled=False):
         energy: Tensor = layer(h.to(layer.get_parameter("weight").dtype)).squeeze(-1)
     return energy

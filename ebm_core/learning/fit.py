@@ -99,7 +99,8 @@ def fit(
     clip : float, optional
         Largest norm of the gradient. Larger gradients are scaled down to it.
     mixed_precision : bool, default False
-        Whether matrix products are computed in bfloat16. Weights and sums keep their own type.
+        Whether matrix products are computed in bfloat16. Weights, energies and sums keep their own type. The
+        last layer of a network of your own must be a :class:`~ebm_core.energies.networks.FullPrecision`.
     checkpoint : str or Path, optional
         File in which the state of the fit is stored.
     checkpoint_every : int, default 500

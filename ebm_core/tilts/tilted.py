@@ -14,12 +14,17 @@ from ebm_core.tilts.quadrature import (
     NODES,
     OUTSIDE,
     RESOLVED,
-    ROUGH,
     TOLERATED,
-    Panels,
+    far_nodes,
     legendre,
     panels,
 )
+
+LAST_SCORE = 37.0
+"""Φ(−38) underflows, so larger scores have no quantile in float64."""
+
+NEGLIGIBLE = 1e-9
+"""Largest share of the mass beyond ``LAST_SCORE`` for which there are moments."""
 
 ScoreEnergy = Callable[[Tensor], Tensor]
 """Energy of normal scores ``(*sample, n)``, or ``(*sample, 1)`` if all rows share them → ``(*sample, n)``."""
@@ -28,10 +33,10 @@ ScoreEnergy = Callable[[Tensor], Tensor]
 class TiltedDistribution(Distribution):
     """Base distribution tilted by an energy, p(y) = q(y) · exp(−E(s(y))) / Z with s(y) = Φ⁻¹(Q(y)).
 
-    With u = Q(y) the normaliser is Z = ∫₀¹ exp(−E(Φ⁻¹(u))) du. The integral covers all of (0, 1), so no tail
-    is cut off. It is computed by a composite Gauss–Legendre rule on ``count`` panels of the score, or more
-    if the energy is rough or puts mass into the far tails. :attr:`log_z_error` is the largest change of log Z
-    when the number of panels is doubled.
+    With u = Q(y) the normaliser is Z = ∫₀¹ exp(−E(Φ⁻¹(u))) du. It is computed by a composite Gauss–Legendre
+    rule on panels of the score. There are ``count`` panels at first, and more if there is mass outside or if
+    log Z changes when their number is doubled. That change is :attr:`log_z_error`. A well of the energy can
+    go unnoticed if it is narrower than the distance of the nodes, which is about 0.04 at first.
 
     Parameters
     ----------
@@ -47,8 +52,8 @@ class TiltedDistribution(Distribution):
     Raises
     ------
     ValueError
-        If the energy is NaN somewhere, if it falls so fast that there is no normaliser, or if the normaliser
-        is not resolved to 1e-3 nats.
+        If an energy is NaN or −∞, or +∞ everywhere, if it falls so fast that no normaliser is found, or if
+        the normaliser is not resolved to 1e-3 nats.
 
     Examples
     --------
@@ -74,48 +79,54 @@ class TiltedDistribution(Distribution):
         self.energy = energy
         self._rows = self.batch_shape or torch.Size([1])
         self.rule = panels(count)
-        self._log_mass = self._log_mass_of(self.rule)
+        self._log_mass = self._log_mass_of(self.rule.score, self.rule.log_weight)
         self._widen()
         self.log_z = torch.logsumexp(self._log_mass, 0)
-        if self.rule.roughness(self._log_mass.detach()) > ROUGH:
-            self._refine()
+        self._refine()
 
     def _widen(self) -> None:
         """Extend the panels to where the mass ends. Raises ``ValueError`` if it does not end."""
-        while (outside := self.rule.end_mass(self._log_mass.detach())) > OUTSIDE:
+        score, log_weight = far_nodes()
+        far = self._log_mass_of(score, log_weight).detach()
+        if bool(torch.isneginf(torch.cat([self._log_mass.detach(), far])).all(0).any()):
+            raise ValueError("energy: +∞ at all normal scores of a row; expected finite energies somewhere")
+        while True:
+            log_z = torch.logsumexp(self._log_mass.detach(), 0)
+            beyond = torch.logsumexp(far[score.abs() > self.rule.reach], 0) - log_z
+            share = float(beyond.exp().max()) if beyond.numel() else 0.0
+            if share <= OUTSIDE and self.rule.end_mass(self._log_mass.detach()) <= OUTSIDE:
+                return
             if self.rule.reach >= MOST_REACH:
                 raise ValueError(
-                    f"energy: no normaliser, because a share {outside:.1g} of the mass is at normal scores "
-                    f"near ±{self.rule.reach:g}; expected an energy that is bounded below or falls more "
-                    "slowly than −s²/2"
+                    f"energy: no normaliser was found, because there is mass at normal scores of "
+                    f"±{self.rule.reach:g}; expected an energy that is bounded below or falls more slowly "
+                    "than −s²/2"
                 )
             self.rule = self.rule.wider()
-            self._log_mass = self._log_mass_of(self.rule)
+            self._log_mass = self._log_mass_of(self.rule.score, self.rule.log_weight)
 
     def _refine(self) -> None:
         """Halve the panels until log Z does not change. Raises ``ValueError`` if it keeps changing."""
         while True:
             finer = self.rule.finer()
-            log_mass = self._log_mass_of(finer)
+            log_mass = self._log_mass_of(finer.score, finer.log_weight)
             log_z = torch.logsumexp(log_mass, 0)
-            change = float((log_z - self.log_z).detach().abs().max())
-            if change <= RESOLVED:
+            change = float((log_z - self.log_z).detach().abs().max()) if log_z.numel() else 0.0
+            if change <= RESOLVED or (finer.count > MOST_PANELS and change <= TOLERATED):
                 return
             if finer.count > MOST_PANELS:
-                if change <= TOLERATED:
-                    return
                 raise ValueError(
                     f"energy: normaliser not resolved, because log Z changes by {change:.1g} nats between "
                     f"{self.rule.count} and {finer.count} panels; use a smoother or flatter energy"
                 )
             self.rule, self._log_mass, self.log_z = finer, log_mass, log_z
 
-    def _log_mass_of(self, rule: Panels) -> Tensor:
-        """Return log weight − E at the nodes, ``(nodes, n)``. Raises ``ValueError`` if E is NaN or −∞."""
-        energy = self._at_nodes(rule.score)
+    def _log_mass_of(self, score: Tensor, log_weight: Tensor) -> Tensor:
+        """Return log weight − E at the nodes, ``(nodes, *batch)``. Raises ``ValueError`` if E is not valid."""
+        energy = self._at_nodes(score)
         if bool(torch.isnan(energy).any()) or bool(torch.isneginf(energy).any()):
             raise ValueError("energy: NaN or −∞ at some normal scores; expected a number of nats, or +∞")
-        return rule.log_weight.reshape(-1, *(1,) * (energy.dim() - 1)) - energy
+        return log_weight.reshape(-1, *(1,) * (energy.dim() - 1)) - energy
 
     def _at_nodes(self, score: Tensor) -> Tensor:
         """Return the energies ``(nodes, *batch)`` of scores ``(nodes,)`` that all bases share."""
@@ -135,7 +146,8 @@ class TiltedDistribution(Distribution):
     @property
     def log_z_error(self) -> float:
         """Largest change of log Z over the batch, in nats, if the number of panels is doubled."""
-        log_z = torch.logsumexp(self._log_mass_of(self.rule.finer()), 0)
+        finer = self.rule.finer()
+        log_z = torch.logsumexp(self._log_mass_of(finer.score, finer.log_weight), 0)
         return float((self.log_z - log_z).detach().abs().max()) if log_z.numel() else 0.0
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -149,6 +161,14 @@ class TiltedDistribution(Distribution):
     def weighted_nodes(self) -> tuple[Tensor, Tensor]:
         """Return the distribution as a weighted ensemble ``(values, weights)``, both ``(nodes, *batch)``."""
         nodes = self.rule.score.reshape(-1, *(1,) * len(self.batch_shape))
+        if self.rule.reach > LAST_SCORE:
+            beyond = torch.exp(self._log_mass - self.log_z)[self.rule.score.abs() > LAST_SCORE].sum(0)
+            if float(beyond.detach().max()) > NEGLIGIBLE:
+                raise ValueError(
+                    f"energy: a share {float(beyond.detach().max()):.1g} of the mass is beyond normal scores of "
+                    f"±{LAST_SCORE:g}, which have no quantile in float64; use an energy that falls more slowly"
+                )
+            nodes = nodes.clamp(-LAST_SCORE, LAST_SCORE)
         values = from_normal_score(self.base, nodes)
         return values.expand(len(nodes), *self.batch_shape), torch.exp(self._log_mass - self.log_z)
 

@@ -134,6 +134,25 @@ def replaced(energy: MLPEnergy) -> MLPEnergy:
     return energy
 
 
+class Forwarding:
+    """A wrapper that hands attributes on, as DistributedDataParallel-like classes of users do."""
+
+    def __init__(self, energy: nn.Module) -> None:
+        self.energy = energy
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return 2 * self.energy(x)
+
+    def __getattr__(self, name: str):
+        return getattr(self.energy, name)
+
+
+def inner_assigned(energy: MLPEnergy) -> MLPEnergy:
+    before = energy.layers[0].forward
+    energy.layers[0].forward = lambda x: 2 * before(x)
+    return energy
+
+
 def mlp(kind: type[MLPEnergy] = MLPEnergy) -> MLPEnergy:
     return kind(4, (16, 8), generator=generator()).double()
 
@@ -156,18 +175,36 @@ ALTERED = {
     "parametrised RBM": lambda: doubled(energy := rbm(), energy),
     "spectral norm": lambda: hooked(energy := mlp(), nn.utils.spectral_norm(energy.layers[0])),
     "layer replaced": lambda: replaced(mlp()),
+    "function assigned to a layer": lambda: inner_assigned(mlp()),
+    "wrapper": lambda: Forwarding(mlp()),
+    "wrapper in a sum": lambda: SumEnergy([Forwarding(mlp()), mlp()]),
 }
 
 
 @pytest.mark.parametrize("name", ALTERED)
 def test_the_gradient_is_that_of_what_a_call_computes(name):
-    energy = ALTERED[name]().eval()
+    energy = ALTERED[name]()
+    for module in energy.modules():
+        module.eval()
     x = torch.randn(33, 4, generator=generator(1), dtype=torch.float64)
     expected = by_autograd(energy, x)
     torch.testing.assert_close(frozen_gradient(energy, x)(x), expected, rtol=1e-10, atol=1e-12)
     torch.testing.assert_close(input_gradient(energy, x), expected, rtol=1e-10, atol=1e-12)
     input_gradient(energy, x).square().mean().backward()
     assert any(parameter.grad is not None for parameter in energy.parameters())
+
+
+@pytest.mark.parametrize("make", [mlp, rbm], ids=["mlp", "rbm"])
+def test_a_forward_assigned_to_the_class_and_hooks_of_all_modules_count(make, monkeypatch):
+    energy, x = make(), torch.randn(33, 4, generator=generator(1), dtype=torch.float64)
+    handle = nn.modules.module.register_module_forward_hook(lambda module, given, found: 2 * found)
+    try:
+        torch.testing.assert_close(input_gradient(energy, x), by_autograd(energy, x))
+    finally:
+        handle.remove()
+    before = type(energy).forward
+    monkeypatch.setattr(type(energy), "forward", lambda self, x: 3 * before(self, x))
+    torch.testing.assert_close(frozen_gradient(energy, x)(x), by_autograd(energy, x))
 
 
 @pytest.mark.parametrize("name", ENERGIES)

@@ -16,6 +16,7 @@ from ebm_core import (
     DenoisingEnergy,
     DenoisingScoreMatching,
     EnergyDiscrepancy,
+    FullPrecision,
     GaussianBernoulliRBM,
     MLPEnergy,
     Objective,
@@ -23,6 +24,7 @@ from ebm_core import (
     ReplayBuffer,
     SlicedScoreMatching,
     SumEnergy,
+    input_gradient,
 )
 from ebm_core.energies.networks import initialise
 
@@ -48,35 +50,40 @@ def drawn(network: nn.Module) -> nn.Module:
 
 def far_from_zero(energy: nn.Module) -> nn.Module:
     """The same energy plus a constant, which no law depends on."""
-    last = energy.last if isinstance(energy, ConvEnergy) else energy.layers[-1]
+    last = [module for module in energy.modules() if isinstance(module, nn.Linear)][-1]
     with torch.no_grad():
         last.bias.fill_(300.0)
     return energy
 
 
 class Own(nn.Module):
-    """An energy of a user's, whose last product is in bfloat16."""
+    """An energy of a user's."""
 
-    def __init__(self) -> None:
+    def __init__(self, last: Callable[[nn.Module], nn.Module] = FullPrecision) -> None:
         super().__init__()
-        self.network = drawn(nn.Sequential(nn.Linear(8, 32), nn.Tanh(), nn.Linear(32, 1)))
+        self.network = drawn(nn.Sequential(nn.Linear(8, 32), nn.Tanh(), last(nn.Linear(32, 1))))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.network(x).squeeze(1)
 
 
-def classes() -> nn.Module:
-    return ClassEnergy(drawn(nn.Sequential(nn.Linear(8, 32), nn.SiLU(), nn.Linear(32, 3))))
+def classes(last: Callable[[nn.Module], nn.Module] = FullPrecision) -> nn.Module:
+    return ClassEnergy(drawn(nn.Sequential(nn.Linear(8, 32), nn.SiLU(), last(nn.Linear(32, 3)))))
+
+
+def denoising(last: Callable[[nn.Module], nn.Module] = FullPrecision) -> nn.Module:
+    first = nn.Conv2d(1, 4, 3, padding=1)
+    return DenoisingEnergy(drawn(nn.Sequential(first, nn.SiLU(), last(nn.Conv2d(4, 1, 3, padding=1)))))
 
 
 ENERGIES: dict[str, tuple[Callable[[], nn.Module], Callable[[int, torch.Generator], Tensor]]] = {
     "mlp": (lambda: far_from_zero(MLPEnergy(8, (32, 32), generator=seeded(1))), vectors),
     "conv": (lambda: far_from_zero(ConvEnergy(1, (8, 16), generator=seeded(1))), images),
-    "denoising": (lambda: DenoisingEnergy(drawn(nn.Conv2d(1, 1, 3, padding=1))), images),
+    "denoising": (denoising, images),
     "rbm": (lambda: GaussianBernoulliRBM(8, 16, generator=seeded(1)), vectors),
-    "sum": (lambda: SumEnergy([MLPEnergy(8, (32,), generator=seeded(1)), Own()]), vectors),
-    "class": (classes, vectors),
-    "own": (Own, vectors),
+    "sum": (lambda: SumEnergy([MLPEnergy(8, (32,), generator=seeded(1)), far_from_zero(Own())]), vectors),
+    "class": (lambda: far_from_zero(classes()), vectors),
+    "own": (lambda: far_from_zero(Own()), vectors),
 }
 
 
@@ -119,3 +126,21 @@ def test_losses_and_gradients_are_those_of_full_precision(energy: str, objective
     (full, gradient), (mixed_loss, mixed_gradient) = found
     assert abs(mixed_loss - full) <= 0.02 * abs(full) + 0.02
     assert torch.cosine_similarity(gradient, mixed_gradient, dim=0) > 0.98
+
+
+@pytest.mark.parametrize("energy", ENERGIES)
+def test_gradients_for_losses_have_full_precision(energy: str) -> None:
+    make, start = ENERGIES[energy]
+    with torch.autocast("cpu", torch.bfloat16):
+        assert input_gradient(make(), start(4, seeded(2))).dtype == torch.float32
+
+
+@pytest.mark.parametrize("make", [Own, classes, denoising])
+def test_a_network_whose_last_layer_is_rounded_is_refused(make: Callable[..., nn.Module]) -> None:
+    x = images(4, seeded(2)) if make is denoising else vectors(4, seeded(2))
+    objective = EnergyDiscrepancy((0.3,), 4)
+    with (
+        torch.autocast("cpu", torch.bfloat16),
+        pytest.raises(ValueError, match=r"wrap .* in ebm_core.FullPrec"),
+    ):
+        objective.loss(make(nn.Sequential), x, seeded(4))

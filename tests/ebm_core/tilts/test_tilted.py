@@ -141,6 +141,7 @@ def normal(energy) -> TiltedDistribution:
         (lambda s: -0.4 * s**2, -0.5 * np.log(1 - 0.8)),  # N(0, 5)
         (lambda s: -8.5 * s, 8.5**2 / 2),  # N(8.5, 1)
         (lambda s: 12.0 * s + 3.0, 12**2 / 2 - 3),
+        (lambda s: -30.0 * s, 30**2 / 2),
     ],
 )
 def test_mass_in_the_far_tails_is_part_of_the_normaliser(energy, exact):
@@ -149,6 +150,52 @@ def test_mass_in_the_far_tails_is_part_of_the_normaliser(energy, exact):
     # A Student t of 1e6 degrees of freedom is not quite normal at twelve standard deviations.
     assert float(law.cdf(law.mean)) == pytest.approx(0.5, abs=1e-4)
     assert float(law.icdf(torch.tensor([0.5]))) == pytest.approx(float(law.mean), abs=1e-3)
+
+
+@pytest.mark.parametrize("factor", [0.49, 0.495])
+def test_a_normaliser_far_beyond_the_quantiles_of_float64_is_right_and_moments_are_refused(factor):
+    law = normal(lambda s: -factor * s**2)
+    assert float(law.log_z) == pytest.approx(-0.5 * np.log(1 - 2 * factor), abs=1e-8)
+    with pytest.raises(ValueError, match="have no quantile in float64"):
+        law.mean  # noqa: B018 - a property
+
+
+@pytest.mark.parametrize(("depth", "centre", "width"), [(80, 12, 1.0), (300, 20, 1.0), (250, -20, 0.7)])
+def test_a_well_behind_a_wide_valley_is_part_of_the_normaliser(depth, centre, width):
+    def energy(s):
+        return -depth * torch.exp(-(((s - centre) / width) ** 2) / 2)
+
+    def integrand(s):
+        return float(torch.exp(-energy(torch.tensor(s, dtype=torch.float64)) - s**2 / 2)) / np.sqrt(2 * np.pi)
+
+    parts = [(-40, -30), *pairwise(np.linspace(-30, 30, 61)), (30, 40)]
+    exact = sum(integrate.quad(integrand, a, b, epsabs=0, epsrel=1e-9)[0] for a, b in parts)
+    assert float(normal(energy).log_z) == pytest.approx(np.log(exact), abs=1e-6)
+
+
+@pytest.mark.parametrize(("width", "centre"), [(0.05, 1.0), (0.02, 0.1406), (0.01, 0.1406)])
+def test_a_narrow_well_is_seen_where_the_first_rules_differ(width, centre):
+    def energy(s):
+        return -15 * torch.exp(-(((s - centre) / width) ** 2) / 2)
+
+    def integrand(s):
+        return float(torch.exp(-energy(torch.tensor(s, dtype=torch.float64)))) * stats.norm.pdf(s)
+
+    points = np.unique([*np.linspace(-8, 8, 33), *np.linspace(centre - 0.3, centre + 0.3, 61)])
+    exact = sum(integrate.quad(integrand, a, b, epsabs=0, epsrel=1e-9)[0] for a, b in pairwise(points))
+    law = normal(energy)
+    assert law.log_z_error < 1e-4
+    assert float(law.log_z) == pytest.approx(np.log(exact), abs=max(2 * law.log_z_error, 1e-6))
+
+
+def test_every_row_of_a_batch_is_checked():
+    base = SkewT(torch.zeros(2), 1.0)
+    rough = TiltedDistribution(base, lambda s: torch.stack([0 * s[:, 0], 30 * torch.sin(7 * s[:, 0])], 1))
+    assert rough.log_z.tolist() == pytest.approx([0, 27.3847014], abs=1e-6)
+    with pytest.raises(ValueError, match="no normaliser"):
+        TiltedDistribution(base, lambda s: torch.stack([0 * s[:, 0], -0.6 * s[:, 0] ** 2], 1))
+    with pytest.raises(ValueError, match="at all normal scores of a row"):
+        TiltedDistribution(base, lambda s: torch.stack([0 * s[:, 0], 0 * s[:, 0] + torch.inf], 1))
 
 
 @pytest.mark.parametrize(
@@ -165,7 +212,7 @@ def test_a_rough_energy_has_the_normaliser_of_adaptive_quadrature(energy):
     law = normal(energy)
 
     def integrand(s):
-        return float(torch.exp(-energy(torch.tensor(s)))) * stats.norm.pdf(s)
+        return float(torch.exp(-energy(torch.tensor(s, dtype=torch.float64)))) * stats.norm.pdf(s)
 
     points = np.unique([*np.linspace(-8, 8, 161), 0.3, 0.2, 1.0])
     exact = sum(integrate.quad(integrand, a, b, epsabs=0, epsrel=1e-8)[0] for a, b in pairwise(points))
