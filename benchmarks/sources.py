@@ -7,6 +7,8 @@ where times, faults or workers are measured.
 import ast
 import hashlib
 import inspect
+import io
+import tokenize
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -91,18 +93,36 @@ SOURCES: dict[str, tuple[str, ...]] = {
 
 
 def _content(file: Path) -> bytes:
-    """What of a file can change a figure: of Python, the lines without docstrings, comments and errors."""
+    """Return the content of a file, that of Python without comments, docstrings and the texts of errors."""
     content = file.read_bytes()
     if file.suffix != ".py":
         return content
-    words: set[int] = set()
+    lines = content.splitlines()
+    for first, start, last, end in sorted(_words(content), reverse=True):
+        before, after = lines[first - 1][:start], lines[last - 1][end:]
+        lines[first - 1 : last] = [before + after]
+    return b"\n".join(line.rstrip() for line in lines if line.strip())
+
+
+def _words(content: bytes) -> set[tuple[int, int, int, int]]:
+    """Return the first line and column and the last line and column of every text that is left out."""
+    spans = set()
     for node in ast.walk(ast.parse(content)):
-        docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if isinstance(node, ast.stmt) and (docstring or isinstance(node, ast.Raise)):
-            words.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-    lines = enumerate(content.splitlines(), start=1)
-    kept = [line for number, line in lines if number not in words and line.strip()]
-    return b"\n".join(line for line in kept if not line.strip().startswith(b"#"))
+        inside: Iterable[ast.AST] = ()
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            inside = [node.value]
+        elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            inside = [*node.exc.args, *(keyword.value for keyword in node.exc.keywords)]
+        for text in inside:
+            string = isinstance(text, ast.Constant) and isinstance(text.value, str)
+            if isinstance(text, ast.JoinedStr) or string:
+                spans.add((text.lineno, text.col_offset, text.end_lineno, text.end_col_offset))
+    for token in tokenize.tokenize(io.BytesIO(content).readline):
+        if token.type == tokenize.COMMENT:
+            (line, column), text = token.start, token.line
+            start = len(text[:column].encode())
+            spans.add((line, start, line, start + len(token.string.encode())))
+    return spans
 
 
 def content_hash(path: Path) -> str | None:

@@ -18,21 +18,21 @@ from tasks.runtime.files import atomic_write
 
 COMPARISONS = {
     "front-page": (
-        ("sp500", "S&P 500, next day, 2014–2018"),
-        ("sp500", "NASDAQ, next day, 2014–2018"),
-        ("closes", "Seven markets, each its own file, next day, from 2008"),
-        ("vix", "S&P 500 with the VIX, next day, 2005–2018"),
-        ("nino", "Niño 3.4 with nine indices, 3 to 12 months ahead, 2000–2017"),
-        ("alarm", "Alarm of a fall of 8 % within 21 days, S&P 500, 2005–2018"),
-        ("exchange", "Eight exchange rates jointly, 30 days ahead, 40 windows"),
-        ("field", "Pacific sea-surface temperature fields, 6 months ahead, 1995–2014"),
-        ("anomaly", "Anomalies in ten tables, three seeds"),
-        ("images", "1,797 digits, five folds, five seeds"),
-        ("mri", "Synthetic lesions in healthy brain scans"),
-        ("music", "Artists for Last.fm listeners, five splits"),
+        ("sp500", "S&P 500, next day, 2014–2018", "log score, nats"),
+        ("sp500", "NASDAQ, next day, 2014–2018", "log score, nats"),
+        ("closes", "Seven markets, each its own file, next day, from 2008", "log score, nats"),
+        ("vix", "S&P 500 with the VIX, next day, 2005–2018", "log score, nats"),
+        ("nino", "Niño 3.4 with nine indices, 3 to 12 months ahead, 2000–2017", "CRPS, °C"),
+        ("alarm", "Alarm of a fall of 8 % within 21 days, S&P 500, 2005–2018", "Brier skill"),
+        ("exchange", "Eight exchange rates jointly, 30 days ahead, 40 windows", "CRPS_sum"),
+        ("field", "Pacific sea-surface temperature fields, 6 months ahead, 1995–2014", "energy score"),
+        ("anomaly", "Anomalies in ten tables, three seeds", "AUROC"),
+        ("images", "1,797 digits, five folds, five seeds", "accuracy"),
+        ("mri", "Synthetic lesions in healthy brain scans", "AUROC"),
+        ("music", "Artists for Last.fm listeners, five splits", "NDCG@10"),
     ),
 }
-"""Comparisons of each table, in order: the row, and what the comparison is of."""
+"""Comparisons of each table, in order: the row, what is compared, and the score."""
 
 TABLES: dict[str, tuple[str, ...]] = {
     "forecasting": ("sp500", "normaliser", "elnino", "lean"),
@@ -95,15 +95,20 @@ def table(figures: Iterable[tuple[Result, Figure]], root: Path = ROOT) -> str:
 
 
 def comparison_table(
-    results: Mapping[str, Result], chosen: Iterable[tuple[str, str]], root: Path = ROOT
+    results: Mapping[str, Result], chosen: Iterable[tuple[str, str, str]], root: Path = ROOT
 ) -> str:
     """Return a Markdown table of Basin's model beside the best other model."""
     rows = []
-    for row, of in chosen:
-        result = results[row]
-        found = [f.comparison for f in result.figures if f.comparison is not None and f.comparison.of == of]
-        if not found:
-            raise BasinError(f"benchmarks/results/{row}.json: no comparison {of!r}; measure the row again")
+    for row, of, measure in chosen:
+        result = results.get(row)
+        figures = () if result is None else result.figures
+        compared = [figure.comparison for figure in figures if figure.comparison is not None]
+        found = [one for one in compared if (one.of, one.measure) == (of, measure)]
+        if result is None or not found:
+            raise BasinError(
+                f"benchmarks/results/{row}.json: no comparison of {of!r} by {measure}; run "
+                f"`python -m benchmarks {row}`"
+            )
         one = found[0]
         bounds = " to ".join(_signed(bound, one.digits, one.unit) for bound in one.interval)
         gain = f"{_signed(one.gain, one.digits, one.unit)} ({bounds})"

@@ -408,7 +408,8 @@ def _over_best_alarm(found: dict[str, Any], key: str) -> Comparison:
     theirs, ours = models[peer][key], models["ebm"][key]
     low, high = found["paired"][peer][key]
     of = "Alarm of a fall of 8 % within 21 days, S&P 500, 2005–2018"
-    return Comparison(of, key.upper(), peer, theirs, ours, ours - theirs, (low, high))
+    measure = {"auroc": "AUROC", "ap": "AP", "brier_skill": "Brier skill", "calm_auroc": "calm AUROC"}[key]
+    return Comparison(of, measure, peer, theirs, ours, ours - theirs, (low, high))
 
 
 ROWS = {

@@ -122,7 +122,7 @@ class TiltedDistribution(Distribution):
             self.rule, self._log_mass, self.log_z = finer, log_mass, log_z
 
     def _log_mass_of(self, score: Tensor, log_weight: Tensor) -> Tensor:
-        """Return log weight − E at the nodes, ``(nodes, *batch)``. Raises ``ValueError`` if E is not valid."""
+        """Return log weight − E at the nodes, ``(nodes, *batch)``. Raises ``ValueError`` if E is invalid."""
         energy = self._at_nodes(score)
         if bool(torch.isnan(energy).any()) or bool(torch.isneginf(energy).any()):
             raise ValueError("energy: NaN or −∞ at some normal scores; expected a number of nats, or +∞")
@@ -162,11 +162,12 @@ class TiltedDistribution(Distribution):
         """Return the distribution as a weighted ensemble ``(values, weights)``, both ``(nodes, *batch)``."""
         nodes = self.rule.score.reshape(-1, *(1,) * len(self.batch_shape))
         if self.rule.reach > LAST_SCORE:
-            beyond = torch.exp(self._log_mass - self.log_z)[self.rule.score.abs() > LAST_SCORE].sum(0)
-            if float(beyond.detach().max()) > NEGLIGIBLE:
+            mass = torch.exp(self._log_mass - self.log_z).detach()
+            share = float(mass[self.rule.score.abs() > LAST_SCORE].sum(0).max())
+            if share > NEGLIGIBLE:
                 raise ValueError(
-                    f"energy: a share {float(beyond.detach().max()):.1g} of the mass is beyond normal scores of "
-                    f"±{LAST_SCORE:g}, which have no quantile in float64; use an energy that falls more slowly"
+                    f"energy: a share {share:.1g} of the mass is beyond normal scores of ±{LAST_SCORE:g}, "
+                    "which have no quantile in float64; use an energy that falls more slowly"
                 )
             nodes = nodes.clamp(-LAST_SCORE, LAST_SCORE)
         values = from_normal_score(self.base, nodes)

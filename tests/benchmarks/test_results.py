@@ -183,12 +183,37 @@ def test_changed_code_is_marked(tmp_path: Path, measured: Result) -> None:
     )
 
 
-def test_words_do_not_make_code_another(tmp_path: Path, measured: Result) -> None:
-    code = tmp_path / "code" / "energy.py"
-    code.write_text('"""Energies."""\n\n# As in the paper.\nx = 1\n')
-    assert not sources.changed(measured.sources, tmp_path)
-    code.write_text("x = 1  # a number\n")
-    assert sources.changed(measured.sources, tmp_path) == ["code"]
+CODE = """
+def energy(x):
+    if x > 3:
+        raise ValueError(f"x: {x}; expected 3 or less")
+    text = "# no comment"
+    return x * 2
+"""
+SAME = [
+    ("def energy(x):\n", 'def energy(x):\n    """An energy."""\n\n'),
+    ("return x * 2", "return x * 2  # ½ x² · 4"),
+    ("    text =", "    # As in the paper.\n    text ="),
+    ("expected 3 or less", "expected at most 3"),
+]
+ANOTHER = [
+    ("if x > 3:", "if x > 4:"),
+    ("    if x > 3:\n        raise ValueError", "    if x > 4: raise ValueError"),
+    ("ValueError", "KeyError"),
+    ("# no comment", "# a comment"),
+    ("x * 2", "x * 3"),
+    ("        raise ValueError", "        ValueError"),
+]
+
+
+@pytest.mark.parametrize("edit", [*SAME, *ANOTHER])
+def test_words_do_not_make_code_another(tmp_path: Path, edit: tuple[str, str]) -> None:
+    file = tmp_path / "energy.py"
+    file.write_text(CODE, encoding="utf-8")
+    before = sources.content_hash(file)
+    assert edit[0] in CODE
+    file.write_text(CODE.replace(*edit), encoding="utf-8")
+    assert (sources.content_hash(file) == before) == (edit in SAME)
 
 
 def test_a_comparison_names_the_best_peer_and_the_interval(tmp_path: Path, measured: Result) -> None:
@@ -196,10 +221,11 @@ def test_a_comparison_names_the_best_peer_and_the_interval(tmp_path: Path, measu
     figure = measured.figures[0].model_copy(update={"comparison": best})
     result = measured.model_copy(update={"figures": (figure,)})
     line = "| moons | log score | −1.25 (flow) | −1.50 | −0.25 (−0.30 to −0.20) |\n"
-    table = tables.comparison_table({"sampler": result}, [("sampler", "moons")], tmp_path)
+    table = tables.comparison_table({"sampler": result}, [("sampler", "moons", "log score")], tmp_path)
     assert table == tables.COMPARISON_HEAD + line
-    with pytest.raises(BasinError, match="no comparison 'rings'"):
-        tables.comparison_table({"sampler": result}, [("sampler", "rings")], tmp_path)
+    for row, measure in (("sampler", "CRPS"), ("not measured", "log score")):
+        with pytest.raises(BasinError, match=f"no comparison of 'moons' by {measure}; run"):
+            tables.comparison_table({"sampler": result}, [(row, "moons", measure)], tmp_path)
 
 
 @pytest.mark.parametrize(
