@@ -33,8 +33,8 @@ def monitoring_page(domain: Any, found: dict[str, Any], days: pd.DataFrame) -> s
     headline = "The model should be refitted" if found["breach"] else "No evidence of change"
     lead = (
         f"{domain.title}, {found['as_of']}: version {found['version']}, fitted on data up to "
-        f"{found['fitted']}, {'no longer' if found['breach'] else 'still'} forecasts as well as when it was "
-        "scored."
+        f"{found['fitted']}. Outcomes {'no longer' if found['breach'] else 'still'} agree with its forecasts "
+        "as they did when it was scored."
     )
     tiles = [
         (f"{found['days']}", "days with outcomes"),
