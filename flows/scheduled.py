@@ -46,8 +46,8 @@ def daily_task(root: str, domain: str, as_of: date) -> dict[str, Any]:
 def daily_monitor(root: str = ".", domains: list[str] | None = None, as_of: date | None = None) -> Any:
     """Monitor data and current models on ``as_of`` (default: today).
 
-    A new breach emits the event ``BREACH``. It is evidence that outcomes no longer agree with the forecasts of
-    a model as they did when it was scored.
+    A new breach emits the event ``BREACH``. It is evidence that outcomes no longer agree with the forecasts
+    of a model as they did when it was scored.
     """
     return _of_each(monitor_task, root, domains, as_of)
 
