@@ -214,7 +214,7 @@ def discrepancies(
     energy = learner(MLPEnergy(2, generator=seeded(seed + 1000)), x, rate, seeded(seed + 2000))
     samples, fresh = drawn(energy, seeded(seed + 3000)), target.sample(SAMPLES, seeded(seed + 4000))
     distance = mmd(samples, fresh, seeded(0)).statistic
-    return distance, ksd(target, samples, seeded(0)).statistic
+    return distance, ksd(target, samples, seeded(0), length=1.0).statistic
 
 
 CHOSEN = {

@@ -44,6 +44,8 @@ class LogZ:
         Effective number of weights, (Σw)²/Σw². If it is near 1, neither the value nor the error is reliable.
     log_weights : Tensor, shape (chains,)
         Log weights, in nats.
+    acceptance : float, optional
+        Share of accepted moves of annealed chains.
 
     Examples
     --------
@@ -60,9 +62,16 @@ class LogZ:
     error: float
     effective: float
     log_weights: Tensor
+    acceptance: float | None = None
 
     @classmethod
-    def of(cls, log_weights: Tensor, base_log_z: float, reverse: bool = False) -> "LogZ":
+    def of(
+        cls,
+        log_weights: Tensor,
+        base_log_z: float,
+        reverse: bool = False,
+        acceptance: float | None = None,
+    ) -> "LogZ":
         """Estimate log Z from ``log_weights`` ``(chains,)``, or from log weights of 1/Z if ``reverse``.
 
         Raises ``ValueError`` if no weight is finite.
@@ -74,7 +83,7 @@ class LogZ:
         log_mean = float(log_weights.logsumexp(0)) - math.log(count)
         error = float((share * count).std()) / math.sqrt(count)
         value = base_log_z - log_mean if reverse else base_log_z + log_mean
-        return cls(value, error, float(1 / share.square().sum()), log_weights)
+        return cls(value, error, float(1 / share.square().sum()), log_weights, acceptance)
 
 
 @torch.no_grad()
@@ -175,8 +184,9 @@ def ais(
     True
     """
     _check_count("chains", chains)
-    weights = _anneal(energy, base, base.sample(chains, generator), _schedule(levels), step_sizes, generator)
-    return LogZ.of(weights, base.log_z)
+    x = base.sample(chains, generator)
+    weights, acceptance = _anneal(energy, base, x, _schedule(levels), step_sizes, generator)
+    return LogZ.of(weights, base.log_z, acceptance=acceptance)
 
 
 def reverse_ais(
@@ -236,8 +246,8 @@ def reverse_ais(
     True
     """
     _check_count("x", len(x))
-    weights = _anneal(energy, base, x, _schedule(levels)[::-1], step_sizes, generator)
-    return LogZ.of(weights, base.log_z, reverse=True)
+    weights, acceptance = _anneal(energy, base, x, _schedule(levels)[::-1], step_sizes, generator)
+    return LogZ.of(weights, base.log_z, reverse=True, acceptance=acceptance)
 
 
 def bracket(forward: LogZ, reverse: LogZ, errors: float = 3.0) -> tuple[float, float]:
@@ -298,14 +308,16 @@ def _anneal(
     betas: list[float],
     step_sizes: Sequence[float],
     generator: torch.Generator,
-) -> Tensor:
-    """Return the log weights Σ (β' − β)(E_base − E)(x) ``(chains,)`` along ``betas``.
+) -> tuple[Tensor, float | None]:
+    """Return the log weights Σ (β' − β)(E_base − E)(x) ``(chains,)`` along ``betas``, and the acceptance.
 
-    The chains move at every intermediate β'. A chain that reaches a point where E is +∞ has weight 0.
+    The chains move at every intermediate β'. A chain that reaches a point where E is +∞ has weight 0. Raises
+    ``ValueError`` if hardly any move is accepted, because the estimate is then that of importance sampling.
     """
     if not step_sizes or not all(0 < size < math.inf for size in step_sizes):
         raise ValueError(f"step_sizes: {list(step_sizes)}; expected one or more positive numbers")
     total = torch.zeros(len(x), dtype=torch.float64, device=x.device)
+    accepted: list[float] = []
     for k in range(1, len(betas)):
         with torch.no_grad():
             total += (betas[k] - betas[k - 1]) * (base(x) - checked(energy, x)).double()
@@ -313,8 +325,22 @@ def _anneal(
             break
         between = _Between(energy, base, betas[k])
         size = math.sqrt(2 * step_sizes[_rank(k, betas) % len(step_sizes)])
-        x = metropolis(between, evaluated(between, x), size, 1, generator)[0].x
-    return total
+        at, _, taken = metropolis(between, evaluated(between, x), size, 1, generator)
+        x = at.x
+        accepted.append(float(taken.double().mean()))
+    if not accepted:
+        return total, None
+    acceptance = sum(accepted) / len(accepted)
+    if acceptance < LEAST_ACCEPTANCE:
+        raise ValueError(
+            f"step_sizes: {100 * acceptance:.1f} % of the moves were accepted, expected "
+            f"{100 * LEAST_ACCEPTANCE:g} % or more; try smaller step sizes"
+        )
+    return total, acceptance
+
+
+LEAST_ACCEPTANCE = 0.05
+"""Share of accepted moves below which annealed chains hardly leave the draws of the base."""
 
 
 def _rank(k: int, betas: list[float]) -> int:

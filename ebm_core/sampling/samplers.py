@@ -220,6 +220,8 @@ def hmc(
 
     Momenta p ~ N(0, I) are drawn for each trajectory. Its end is accepted with probability
     min(1, exp(H(x, p) − H(x*, p*))), where H = E + ½ ‖p‖². A trajectory that becomes non-finite is rejected.
+    With two leapfrogs or more, each trajectory has a step size drawn from (1 ± 0.2) ε. Trajectories of one
+    length can return to their start for ever, as those of length 2π do for N(0, I).
 
     Parameters
     ----------
@@ -276,13 +278,23 @@ def hmc(
     size = DualAveraging(step_size, adapt_to)
     accepted, finite = torch.zeros_like(at.energy), steps == 0
     for _ in range(steps):
-        at, probability, taken = metropolis(energy, at, size.now, leapfrogs, generator)
+        jittered = size.now * (1 + JITTER * _symmetric(at.x, generator)) if leapfrogs > 1 else size.now
+        at, probability, taken = metropolis(energy, at, jittered, leapfrogs, generator)
         finite = finite or bool((probability > 0).any())
         accepted += taken
         size.learn(float(probability.mean()))
     if not finite:
         raise ValueError(NO_PROPOSAL)
     return Moves(at.x, accepted / max(steps, 1), size.final)
+
+
+JITTER = 0.2
+"""Largest relative change of the step size of a trajectory (Neal 2011, section 3.2)."""
+
+
+def _symmetric(like: Tensor, generator: torch.Generator) -> float:
+    """Draw a number from U(−1, 1)."""
+    return float(2 * torch.rand((), generator=generator, device=like.device, dtype=like.dtype) - 1)
 
 
 @dataclass(frozen=True)

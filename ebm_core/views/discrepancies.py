@@ -29,7 +29,7 @@ class Discrepancy:
 
 
 @torch.no_grad()
-def ksd(energy: Energy, x: Tensor, generator: torch.Generator, length: float = 1.0) -> Discrepancy:
+def ksd(energy: Energy, x: Tensor, generator: torch.Generator, length: float | None = None) -> Discrepancy:
     """Test whether *independent* samples follow exp(−E)/Z by the squared kernel Stein discrepancy.
 
     Z is not needed. The statistic is the mean over i ≠ j of the Stein kernel s·s' k + s·∇'k + s'·∇k + tr
@@ -45,8 +45,9 @@ def ksd(energy: Energy, x: Tensor, generator: torch.Generator, length: float = 1
         Samples, two or more.
     generator : torch.Generator
         Source of the bootstrap.
-    length : float, default 1.0
-        Length ℓ of the kernel, in the units of x.
+    length : float, optional
+        Length ℓ of the kernel, in the units of x. By default it is the median distance of the samples, so
+        that the test has power in any units.
 
     Returns
     -------
@@ -78,13 +79,15 @@ def ksd(energy: Energy, x: Tensor, generator: torch.Generator, length: float = 1
     True
     """
     _check("x", x)
-    if not 0 < length < math.inf:
+    if length is not None and not 0 < length < math.inf:
         raise ValueError(f"length: {length}; expected a positive number")
     score = -frozen_gradient(energy, x)(x).double()
     if not torch.isfinite(score).all():
         raise ValueError("energy: its gradient is not finite at the samples x")
     at = x.double()
-    squared = torch.cdist(at, at).square()
+    distance = torch.cdist(at, at)
+    length = _median(distance) if length is None else length
+    squared = distance.square()
     inverse = 1 / (length**2 + squared)
     root = inverse.sqrt()
     along = (score * at).sum(1)
@@ -150,7 +153,7 @@ def mmd(x: Tensor, y: Tensor, generator: torch.Generator) -> Discrepancy:
     both = torch.cat([x, y]).double()
     n, m = len(x), len(y)
     distance = torch.cdist(both, both)
-    scale = distance[~torch.eye(n + m, dtype=torch.bool, device=x.device)].median().clamp(min=1e-12)
+    scale = _median(distance)
     kernel = torch.exp(-(distance / scale).square() / 2)
     kernel.fill_diagonal_(0)
     total = kernel.sum(1)
@@ -165,6 +168,12 @@ def mmd(x: Tensor, y: Tensor, generator: torch.Generator) -> Discrepancy:
     values = within / (n * (n - 1)) + rest / (m * (m - 1)) - 2 * across / (n * m)
     statistic = float(values[0])
     return Discrepancy(statistic, _p_value(values[1:], statistic))
+
+
+def _median(distance: Tensor) -> float:
+    """Return the median of distances ``(n, n)`` between different points."""
+    apart = distance[~torch.eye(len(distance), dtype=torch.bool, device=distance.device)]
+    return max(float(apart.median()), 1e-12)
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,16 @@ def test_chains_that_start_where_the_target_has_no_mass_count_as_nothing():
     assert abs(found.value - 0.5 * np.log(np.pi / 2)) < 3 * found.error < 0.1
 
 
+def test_annealing_reports_its_acceptance_and_refuses_steps_that_are_never_taken():
+    base, target = GaussianEnergy(torch.zeros(2), torch.eye(2)), GaussianEnergy(torch.ones(2), torch.eye(2))
+    x = target.sample(200, torch.Generator().manual_seed(1))
+    for run, first in ((ais, 200), (reverse_ais, x)):
+        estimate = run(target, base, first, 20, [0.3], torch.Generator().manual_seed(0))
+        assert 0.5 < estimate.acceptance <= 1
+        with pytest.raises(ValueError, match=r"^step_sizes: .* of the moves were accepted"):
+            run(target, base, first, 20, [1000.0], torch.Generator().manual_seed(0))
+
+
 def test_annealing_from_a_law_to_itself_is_exact():
     found = ais(BASE, BASE, 50, 5, [0.1], generator())
     assert found.value == pytest.approx(BASE.log_z, abs=1e-6)

@@ -63,7 +63,7 @@ def test_every_sampler_recovers_moments_and_passes_the_stein_test(sampler):
 def test_the_stein_test_sees_a_wrong_step():
     generator = torch.Generator().manual_seed(0)
     x = langevin(TARGET, TARGET.sample(CHAINS, generator), 100, 0.3, generator)
-    assert ksd(TARGET, x, generator).p_value < 0.01
+    assert ksd(TARGET, x, generator, length=1.0).p_value < 0.01
 
 
 def test_langevin_errs_by_the_closed_form_of_its_step():
@@ -72,6 +72,13 @@ def test_langevin_errs_by_the_closed_form_of_its_step():
     standard = GaussianEnergy(torch.zeros(1), torch.eye(1))
     x = langevin(standard, torch.randn(40_000, 1, generator=generator), 30, eta, generator)
     assert float(x.var()) == pytest.approx(1 / (1 - eta / 2), rel=0.03)
+
+
+def test_trajectories_that_would_return_to_their_start_mix():
+    energy = GaussianEnergy(torch.zeros(2), torch.eye(2))
+    x = torch.full((500, 2), 3.0)
+    moves = hmc(energy, x, 50, 2 * torch.pi / 100, torch.Generator().manual_seed(0), leapfrogs=100)
+    assert moves.x.mean(0).abs().max() < 0.2 and (moves.x.std(0) - 1).abs().max() < 0.15
 
 
 def test_adaptation_ends_near_the_acceptance_asked_for_and_reports_it():

@@ -50,6 +50,14 @@ def test_stein_and_mean_discrepancies_have_their_level_and_see_a_shift():
     assert mmd(torch.randn(150, 2, generator=generator()), shifted, generator()).p_value < 0.01
 
 
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e4])
+def test_the_stein_test_has_the_same_power_in_any_unit(unit):
+    energy = GaussianEnergy(torch.zeros(2), unit**2 * torch.eye(2))
+    x = unit * torch.randn(300, 2, generator=generator())
+    assert ksd(energy, x, generator()).p_value > 0.05
+    assert ksd(energy, x + 0.4 * unit, generator()).p_value < 0.01
+
+
 def test_energies_of_the_right_law_are_calibrated_and_of_a_narrow_one_are_not():
     right, narrow = (
         torch.randn(4000, 2, generator=generator()),
