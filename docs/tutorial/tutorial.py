@@ -2,8 +2,8 @@
 #
 # An **energy** is a function that is low for likely data and high for unlikely data. In this tutorial you
 # define one, train it, look at it and draw samples from it. Then you write one of your own, see one overfit,
-# and put energies to work in Basin. You need the basics of PyTorch and no GPU. An hour is the time for
-# reading and trying.
+# and put energies to work in Basin. You need the basics of PyTorch and no GPU. Reading and trying it takes
+# about an hour.
 #
 # Every block of code is short. Paste the blocks in order into a Python prompt (`.venv/bin/python`) at the
 # root of the repository. Pictures and files go to `runs/tutorial`. Together the blocks take about a minute on
@@ -14,7 +14,7 @@
 #
 # All random numbers come from seeded generators, so you should see the numbers on this page. Processors add
 # floating-point numbers in different orders, so expect differences of up to 0.02, and of up to 0.2 in section
-# 8, which says why.
+# 8, which explains why.
 #
 # ## Preparation
 
@@ -199,16 +199,16 @@ limit = own(train).quantile(0.99)
 for name, points in (("held-out data", held_out), ("random points", anywhere)):
     print(f"share of strange points among {name}: {(own(points) > limit).float().mean():.2f}")
 
-# Few held-out points are strange, most random points are. Try fewer centres, or a network of your own in
-# `forward`.
+# Few of the held-out points are strange, but most of the random points are. Try fewer centres, or a network
+# of your own in `forward`.
 
 # ## 5. Watch it overfit
 #
-# A model **overfits** if it learns the noise in its training data and gets worse on new data. Here is an
-# energy as Basin uses them in forecasts. A forecast is a density of an outcome, given inputs x. We start from
-# a simple forecast, the **base** q, and multiply it by exp(−E) / Z, which is called the **tilt**. An energy
-# of zero is the base itself. The **gain** of an energy is its mean log-likelihood less that of the base, in
-# nats.
+# A model **overfits** if it learns the noise in its training data and gets worse on new data. This section
+# trains an energy of the kind that Basin uses in forecasts. A forecast is a density of an outcome, given
+# inputs x. We start from a simple forecast, the **base** q, and multiply it by exp(−E) / Z, which is called
+# the **tilt**. With an energy of zero the forecast is the base itself. The **gain** of an energy is the mean
+# log-likelihood of the tilted forecast minus that of the base, in nats.
 #
 # `BilinearEnergy` takes an outcome *s*, measured so that the base is N(0, 1), and inputs x. In the data below
 # the base is wrong about the spread, which depends on the product of two of eight inputs. The outcome has one
@@ -401,10 +401,10 @@ for check in json.loads((work / "audit/audit.json").read_text())["checks"]:
 
 print("exit code", done.returncode)
 
-# The **AUROC** is the area under the receiver operating characteristic. Take one patient who is ill and one
-# who is not: it is the probability that the one who is ill has the higher value. A column that says nothing
+# The **AUROC** is the area under the receiver operating characteristic. For one patient who is ill and one
+# who is not, it is the probability that the one who is ill has the higher value. A column that says nothing
 # about the illness has 0.5, and one that separates the two groups without error has 1. The exit code of 1
-# stops a script before it trains on such data. The audit also writes a report to read, `audit.html`.
+# stops a script before it trains on such data. The audit also writes an HTML report, `audit.html`.
 
 # ## 10. Put it on a schedule
 #
