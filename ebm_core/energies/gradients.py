@@ -112,7 +112,7 @@ def frozen_gradient(energy: Energy, x: Tensor) -> Gradient:
 
 
 def explicit(energy: Energy, method: str) -> Callable[[Tensor], Any] | None:
-    """Return the energy's own method for its gradient, or None if it may not agree with what a call computes.
+    """Return the energy's own method for its gradient, or None if it may not match the energy.
 
     The method belongs to the class that defines it. It does not take into account what a subclass overrides,
     hooks, or functions that were assigned to an object.

@@ -152,7 +152,7 @@ class TiltedDistribution(Distribution):
         return -(weights * log_p).sum(0)
 
     def _edges(self) -> Tensor:
-        """Cumulative probabilities at the panel edges, from 0 to 1, ``(count + 1, n)``."""
+        """Return the cumulative probabilities at the panel edges, from 0 to 1, ``(count + 1, n)``."""
         mass = torch.exp(self._log_mass - self.log_z).reshape(self.rule.count, NODES, -1).sum(1)
         return torch.cat([torch.zeros_like(mass[:1]), mass.cumsum(0)])
 

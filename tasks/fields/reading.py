@@ -63,7 +63,7 @@ class Fields:
     def position(self, month: np.datetime64) -> int:
         """Return the row of a month, or raise ``BasinError`` if the file does not have it."""
         if not self.months[0] <= month <= self.months[-1]:
-            raise BasinError(f"{self.path} has {self.span}, not {month}; give a month of the file")
+            raise BasinError(f"{self.path}: no month {month}; give a month from {self.span}")
         return int((month - self.months[0]).astype(int))
 
     def read(self, start: int, stop: int) -> np.ndarray:

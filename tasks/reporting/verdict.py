@@ -38,7 +38,7 @@ def blocks(scores: dict[str, Any], frequency: str) -> list[Block]:
 
 
 def clear(difference: dict[str, float]) -> str:
-    """``better``, ``worse`` or ``no clear difference``, by t."""
+    """Return ``better``, ``worse`` or ``no clear difference``, according to the t statistic."""
     if abs(difference["t"]) < CLEAR:
         return "no clear difference"
     return "better" if difference["t"] > 0 else "worse"
@@ -71,7 +71,7 @@ def headline(found: Sequence[Block], domain: Any, unseen: str) -> str:
 
 
 def losses(found: Sequence[Block], domain: Any) -> str:
-    """Return a sentence that names the series or leads at which the model is clearly worse, or nothing."""
+    """Return a sentence on the series or leads at which the model is clearly worse, or an empty string."""
     lost = [
         f"{b.label} than {words} ({amount(b.paired[peer])})"
         for b in found
@@ -109,5 +109,5 @@ def holm(p: dict[Any, float]) -> dict[Any, float]:
 
 
 def short_unit(domain: Any) -> str:
-    """The unit without its explanation in brackets."""
+    """Return the unit without its explanation in brackets."""
     return str(domain.unit).split(" (")[0]

@@ -103,8 +103,8 @@ def lead(forecast: dict[str, Any], domain: Any) -> str:
         low, high = step["interval_90"]
         sentences.append(
             f"{series_name(name)}, data to {dated(part['origin'], domain.frequency)}: the forecast for "
-            f"{dated(step['time'], domain.frequency)} has mean {text(step['mean'])} {short_unit(domain)} and a "
-            f"90 % interval from {text(low)} to {text(high)}."
+            f"{dated(step['time'], domain.frequency)} has mean {text(step['mean'])} {short_unit(domain)} and "
+            f"a 90 % interval from {text(low)} to {text(high)}."
         )
     return " ".join(sentences)
 

@@ -20,7 +20,7 @@ def load_rows(path: Path, kinds: str) -> pd.DataFrame:
 
 
 def file_suffix(path: Path) -> str:
-    """The last suffix that is not one of a compression, such as ``.csv`` of ``prices.csv.gz``."""
+    """Return the last suffix that is not that of a compression, such as ``.csv`` for ``prices.csv.gz``."""
     return next((s for s in reversed(path.suffixes) if s not in (".gz", ".bz2", ".xz", ".zip", ".zst")), "")
 
 

@@ -114,7 +114,7 @@ def heard_as(
 
 
 def spec_augment(x: Tensor, generator: torch.Generator, masks: int = 2, widest: int = 6) -> Tensor:
-    """SpecAugment: set ``masks`` random ranges of bands and of frames, up to ``widest`` wide, to the mean 0.
+    """Apply SpecAugment: set ``masks`` random ranges of bands and frames, up to ``widest`` wide, to 0.
 
     Reference: Park et al. (2019), SpecAugment, Interspeech.
     """

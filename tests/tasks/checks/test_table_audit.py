@@ -205,7 +205,7 @@ def test_a_waiver_is_shown_with_its_reason_until_it_ends():
     assert coverage["status"] == "warn" and "closed by law" in coverage["why"]
     ended = audit_table(spoiled, Spec(**SPEC, waive=[waiver | {"until": "2001-01-01"}]))
     assert ended["status"] == "fail"
-    with pytest.raises(BasinError, match="no check holes"):
+    with pytest.raises(BasinError, match="unknown check holes"):
         audit_table(spoiled, Spec(**SPEC, waive=[waiver | {"check": "holes"}]))
 
 
