@@ -114,8 +114,8 @@ def frozen_gradient(energy: Energy, x: Tensor) -> Gradient:
 def explicit(energy: Energy, method: str) -> Callable[[Tensor], Any] | None:
     """Return the energy's own method for its gradient, or None if it may not match the energy.
 
-    The method belongs to the class that defines it. It does not take into account what a subclass overrides,
-    hooks, or functions that were assigned to an object.
+    The method holds for the class that defines it. It ignores methods that a subclass overrides, hooks, and
+    functions that were assigned to an object. In these cases the result is None.
     """
     formula: Callable[[Tensor], Any] | None = getattr(energy, method, None)
     if formula is None:

@@ -94,7 +94,9 @@ class MLPEnergy(nn.Module):
         if not self._is_plain():
             return autograd_gradient(self)
         if not torch.isfinite(self.layers[-1].get_parameter("bias")).all():
-            raise ValueError("energy: the bias of the last layer is not finite; expected finite weights")
+            raise ValueError(
+                "energy: not finite, because the bias of its last layer is not finite; train it again"
+            )
         return frozen_mlp_gradient(self.layers, x)
 
     def _is_plain(self) -> bool:

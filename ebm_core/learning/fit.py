@@ -221,7 +221,7 @@ def _diverged(step: int, objective: Objective, what: str) -> FloatingPointError:
 
 
 def _other(saved: Tree, asked: Identity, objective: Objective) -> str | None:
-    """Describe the first difference from the fit of a checkpoint, None if it is the same fit.
+    """Describe the first difference from the fit of a checkpoint, or return None if it is the same fit.
 
     The tensors of the objective may be those that the fit began with or those that it has reached.
     """

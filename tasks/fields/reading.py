@@ -147,7 +147,7 @@ def open_fields(path: Path, variable: str | None = None) -> Fields:
     if not (np.isfinite(lat).all() and np.isfinite(lon).all() and (np.abs(lat) <= 90).all()):
         raise BasinError(f"{path}: expected finite lat and lon in degrees, lat within ±90; correct them")
     if not data["time"].size:
-        raise BasinError(f"{path}: no months; expected at least {FEWEST_MONTHS}")
+        raise BasinError(f"{path}: time has no values; give a file with at least {FEWEST_MONTHS} months")
     try:
         months = pd.DatetimeIndex(data["time"].values).to_period("M").to_numpy(dtype="datetime64[M]")
     except (TypeError, ValueError) as error:

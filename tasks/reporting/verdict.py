@@ -86,7 +86,7 @@ def amount(difference: dict[str, float]) -> str:
 
 
 def over_leads(found: Sequence[Block], peer: str) -> str:
-    """Count the leads with a clear difference, as in ``clearly better at 3 of 5 leads than``."""
+    """Return the number of leads with a clear difference, such as ``clearly better at 3 of 5 leads than``."""
     outcome = [clear(b.paired[peer]) for b in found]
     better, worse = outcome.count("better"), outcome.count("worse")
     if not better and not worse:

@@ -59,7 +59,8 @@ class AuditParams(Strict):
         ge=1, description="smallest accepted number of separate episodes of each regime in the test block"
     )
     waive: tuple[Waiver, ...] = Field(
-        (), description="failed checks that are accepted until a snapshot date, with check, reason and until"
+        (),
+        description="failed checks that are accepted until a date; each has check, reason and until",
     )
 
 

@@ -31,7 +31,7 @@ class Entry(Strict):
         lists = [names for names in self.columns.values() if not isinstance(names, str)]
         if self.format == "months" and not (len(self.columns) == 1 and lists and len(lists[0]) == 12):
             raise ValueError(
-                "format months needs one entry in `columns`: a list with the names of twelve columns"
+                "format months needs one column name in `columns`, with a list of the twelve month columns"
             )
         if self.format != "months" and lists:
             raise ValueError(

@@ -32,7 +32,7 @@ EVENTS = (-10.0, -5.0, -2.0)
 
 @dataclass(frozen=True)
 class OwnPaths:
-    """The fields of a ``tasks.domains.domain.Domain`` that scores and reports use."""
+    """Fields of a ``tasks.domains.domain.Domain`` that scores and reports use."""
 
     name: str
     title: str

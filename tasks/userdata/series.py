@@ -137,7 +137,7 @@ class OwnLevels(SeasonalLevels):
 
 
 def suite(domain: Any) -> dict[str, Any]:
-    """Return the expectation suite of a user's file, with what all stages rely on."""
+    """Return the expectation suite of a user's file: the conditions that every stage relies on."""
 
     def expect(kind: str, why: str, **kwargs: Any) -> dict[str, Any]:
         return {"type": kind, "kwargs": kwargs, "meta": {"why": why}}

@@ -25,7 +25,7 @@ def file_suffix(path: Path) -> str:
 
 
 def read_file(path: Path, read: Callable[[Path], pd.DataFrame], kinds: str) -> pd.DataFrame:
-    """Call ``read(path)``, with a ``BasinError`` for a file that is absent, empty or not readable."""
+    """Call ``read(path)``; raise ``BasinError`` if the file is absent, empty or not readable."""
     if not path.is_file():
         raise BasinError(f"{path}: no such file; give the path of a {kinds} file")
     if path.stat().st_size == 0:

@@ -1,4 +1,4 @@
-"""Forecast of spread: final sizes of retweet cascades after ten minutes, shares of articles beforehand."""
+"""Forecast of spread: the final size of a retweet cascade ten minutes old, and the shares of an article."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -89,7 +89,7 @@ def by_chance(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def scrambled(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Make recordings that are no speech by permuting the frames or the bands of all at random."""
+    """Make recordings that are not speech by permuting the frames or the bands at random."""
     axis = 1 + int(torch.randint(2, (1,), generator=generator))
     return x.index_select(axis, torch.randperm(x.shape[axis], generator=generator))
 

@@ -84,7 +84,7 @@ def copies(e: TableEvidence) -> Outcome:
 
 
 def places(e: TableEvidence) -> Outcome:
-    """Check that the 30° boxes of the region between the outermost places have rows."""
+    """Check that enough of the boxes of 30° by 30° in the region of the data have rows."""
     if e.spec.latitude is None or e.spec.longitude is None:
         return Outcome("not given", 0.5, "not applicable", "the spec has no latitude or no longitude")
     lat, lon = e.numbers(e.spec.latitude), e.numbers(e.spec.longitude)

@@ -198,7 +198,7 @@ def test_a_forecast_needs_whole_fields(model, path, tmp_path):
     fields = open_fields(spoiled(path, tmp_path, gap))
     with pytest.raises(BasinError, match=r"1 cells of 1941-09 are missing; fill them first"):
         model.forecast(fields, fields.months[500], 1, 2, 0)
-    with pytest.raises(BasinError, match="1900-01 to 1949-12, not 1899-12"):
+    with pytest.raises(BasinError, match="no month 1899-12; give a month from 1900-01 to 1949-12"):
         model.forecast(fields, fields.months[0] - 1, 1, 2, 0)
 
 
