@@ -383,8 +383,8 @@ show(landscape({name: hybrid}, {name: made}), "hybrid")
 
 # ## 9. Audit the data
 #
-# A model cannot be better than its data. In this made-up table of patients a measurement of the scanner gives
-# away who is ill, although it is no property of the patient. A model would learn the scanner instead of the
+# A model cannot be better than its data. In this made-up table of patients a measurement of the scanner shows
+# who is ill, although it does not describe the patient. A model would learn the scanner instead of the
 # illness. `basin audit` finds such a **shortcut** before anything is trained. The same command in a shell is
 #
 #     basin audit --data runs/tutorial/patients.csv --spec runs/tutorial/spec.yaml --out runs/tutorial/audit

@@ -23,7 +23,7 @@ def energy_and_gradient(energy: Energy, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def input_gradient(energy: Energy, x: Tensor) -> Tensor:
-    """Compute ∇ₓE(x) in such a way that a loss of it can be differentiated in the energy's parameters.
+    """Compute ∇ₓE(x), differentiable in the energy's parameters, for losses that depend on this gradient.
 
     An energy with a method ``input_gradient(x)`` supplies an explicit formula, which takes about half the
     time of differentiating twice. Other energies are differentiated by autograd, which keeps the graph.

@@ -361,7 +361,7 @@ def parallel_tempering(
     True
     """
     if len(temperatures) < 2 or temperatures[0] != 1 or sorted(set(temperatures)) != list(temperatures):
-        raise ValueError(f"temperatures: {list(temperatures)}; expected increasing values, the first 1")
+        raise ValueError(f"temperatures: {list(temperatures)}; expected increasing values from 1 on")
     if x.dim() < 3 or len(x) != len(temperatures):
         raise ValueError(f"x: shape {tuple(x.shape)}; expected ({len(temperatures)}, B, *shape)")
     levels, chains = x.shape[:2]

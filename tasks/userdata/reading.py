@@ -247,7 +247,7 @@ def _frequency(table: pd.DataFrame, label: str, notes: list[str]) -> str:
     steps = table.groupby("series", sort=False)["time"].diff().dt.total_seconds().dropna() / 86400
     steps = steps[steps > 0]
     if steps.empty:
-        raise BasinError(f"{label}: all rows have the same date; give a history of many dates")
+        raise BasinError(f"{label}: no series has more than one date; give a history of many dates")
     usual = float(steps.median())
     if usual < 0.9:
         freq = "h"

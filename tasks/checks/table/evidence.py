@@ -79,7 +79,7 @@ def read_spec(path: Path | None, **given: str | None) -> Spec:
         first = error.errors()[0]
         raise BasinError(f"{path or 'options'}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     if (spec.time is None) != (spec.target is None) or not (spec.time or spec.label):
-        raise BasinError(f"{path or 'options'}: name both time and target, or a label in a spec")
+        raise BasinError(f"{path or 'options'}: expected both time and target, or label; name these columns")
     return spec
 
 
