@@ -2,8 +2,8 @@
 #
 # An **energy** is a function that is low for likely data and high for unlikely data. In this tutorial you
 # define one, train it, look at it and draw samples from it. Then you write an energy of your own, see an
-# energy overfit, and use energies in Basin. You need the basics of PyTorch and no GPU. Reading and trying it
-# takes about an hour.
+# energy overfit, and use energies in Basin. You need the basics of PyTorch and no GPU. The tutorial takes
+# about an hour.
 #
 # Every block of code is short. Paste the blocks in order into a Python prompt (`.venv/bin/python`) at the
 # root of the repository. Pictures and files go to `runs/tutorial`. Together the blocks take about a minute on

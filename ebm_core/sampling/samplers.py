@@ -421,9 +421,9 @@ def _check(x: Tensor, steps: int, step_size: float) -> None:
 
 
 def _diverged(energy: Energy, x: Tensor, step_size: float) -> ValueError:
-    """Find the cause of non-finite chains: the starting points, the energy there, or the step size."""
+    """Return the error for non-finite chains: due to the starting points, their energy or the step size."""
     if not torch.isfinite(x).all():
-        return ValueError("x: non-finite values among the starting points")
+        return ValueError("x: non-finite values among the starting points; start from finite points")
     if not torch.isfinite(checked(energy, x)).all():
-        return ValueError("energy: not finite at the starting points x")
+        return ValueError("energy: not finite at the starting points x; start where it is finite")
     return ValueError(f"step_size: with {step_size} the chains became non-finite; try a smaller step size")

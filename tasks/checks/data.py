@@ -118,7 +118,7 @@ def _differences(
 ) -> dict[str, float]:
     """Return the largest absolute difference of each column over the rows with origin ``cut``.
 
-    It is infinite where one table has a row or value that the other lacks.
+    The difference is infinite where one table has a row or value that the other lacks.
     """
     values = [c for c in now.columns if c.startswith("x_") or c in ("loc", "scale", "eta", "lam")]
     a, b = (t[t["origin"] == cut].set_index(keys).sort_index() for t in (past, now))

@@ -21,7 +21,7 @@ class Block:
 
 
 def blocks(scores: dict[str, Any], frequency: str) -> list[Block]:
-    """Return the columns of the score tables: all series together and then each, at each lead."""
+    """Return the scores at each lead, first of all series together and then of each series."""
     if "leads" in scores:
         groups = [("", scores)]
     else:

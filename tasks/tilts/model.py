@@ -72,7 +72,7 @@ class TiltedModel:
         return energies
 
     def weight(self, lead: int) -> float:
-        """Return the sum of the weight w of a lead and of the prior's weight. If it is 0, the base is used."""
+        """Return the sum of the weight w of a lead and of the prior's weight. With 0 the base is used."""
         own = self.config.weights[str(lead)]
         return own if self.prior is None else own + self.prior.weight(lead)
 

@@ -175,7 +175,7 @@ APPLICATIONS = tuple(sorted(path.parent.name for path in Path(__file__).parents[
 
 
 def get_application(name: str) -> Application:
-    """Return the application ``name``; raises ``BasinError`` if there is none."""
+    """Return the application ``name``; raise ``BasinError`` if there is no application of this name."""
     if name not in APPLICATIONS:
         raise BasinError(
             f"unknown application `{name}`; expected one of {', '.join(APPLICATIONS)}; a domain of time "
