@@ -1,14 +1,14 @@
 # # Energy-based learning in an hour
 #
 # An **energy** is a function that is low for likely data and high for unlikely data. In this tutorial you
-# define one, train it, look at it and draw samples from it. Then you write an energy of your own, see an
-# energy overfit, and use energies in Basin. You need the basics of PyTorch and no GPU. The tutorial takes
+# define an energy, train it, look at it and draw samples from it. Then you write an energy of your own, see
+# an energy overfit, and use energies in Basin. You need the basics of PyTorch and no GPU. The tutorial takes
 # about an hour.
 #
 # Every block of code is short. Paste the blocks in order into a Python prompt (`.venv/bin/python`) at the
 # root of the repository. Pictures and files go to `runs/tutorial`. Together the blocks take about a minute on
-# one core of a recent processor. All of them are also one script, `docs/tutorial/tutorial.py`. Change
-# something in it, and this command runs it and writes this page anew, with every number and picture:
+# one core of a recent processor. All blocks are also in one script, `docs/tutorial/tutorial.py`. If you
+# change the script, this command runs it and writes this page again, with every number and picture:
 #
 #     .venv/bin/python docs/tutorial/render.py
 #
@@ -191,7 +191,7 @@ print(f"held-out log-likelihood {log_likelihood(own, held_out):.2f} nats")
 
 # `EnergyDiscrepancy` is another way to train without Z. This objective compares the energy of each data point
 # with the energies of noisy neighbours, and the data point should have the lowest. All objectives of
-# `ebm_core` that need no labels take your module, and so do its samplers.
+# `ebm_core` that need no labels, and all samplers, accept your module.
 #
 # An energy also tells the usual from the strange. Call a point strange if its energy is above that of 99 % of
 # the training data:
@@ -337,8 +337,8 @@ print("less than a third of the time:", seconds["persistent"] < seconds["fresh"]
 # generative adversarial network (GAN). A term for the entropy, which measures how spread out the samples are,
 # keeps the generator from always giving the point of lowest energy.
 #
-# PyTorch draws the weights of a new network from its global generator. The inner loop below replaces them by
-# draws from the seeded one.
+# PyTorch draws the weights of a new network from its global generator. The inner loop below replaces these
+# weights by draws from the seeded generator.
 
 
 def train_hybrid(seed: int) -> tuple[nn.Module, AmortisedSampler]:
@@ -371,7 +371,7 @@ show(landscape({name: hybrid}, {name: made}), "hybrid")
 
 # Drawing samples now takes one pass through the generator. But the picture shows that the fit is poor: energy
 # and samples cover the region of the moons, and hardly follow their shape. This is the least reliable method
-# of the page. Energy and generator learn from each other, and small differences grow from step to step. Over
+# on this page. Energy and generator learn from each other, and small differences grow from step to step. Over
 # the seeds 0 to 4 the log-likelihood was between −2.37 and −2.26 nats, and the same seed can give another
 # number on another processor.
 #
@@ -404,10 +404,10 @@ for check in json.loads((work / "audit/audit.json").read_text())["checks"]:
 
 print("exit code", done.returncode)
 
-# The **AUROC** is the area under the receiver operating characteristic. For one patient who is ill and one
-# who is not, it is the probability that the one who is ill has the higher value. A column that says nothing
-# about the illness has 0.5, and one that separates the two groups without error has 1. The exit code of 1
-# stops a script before it trains on such data. The audit also writes an HTML report, `audit.html`.
+# The **AUROC** is the area under the receiver operating characteristic. Of one patient who is ill and one who
+# is not, the AUROC is the probability that the patient who is ill has the higher value. A column that says
+# nothing about the illness has 0.5, and one that separates the two groups without error has 1. The exit code
+# of 1 stops a script before it trains on such data. The audit also writes an HTML report, `audit.html`.
 
 # ## 10. Put it on a schedule
 #

@@ -60,7 +60,7 @@ class AuditParams(Strict):
     )
     waive: tuple[Waiver, ...] = Field(
         (),
-        description="failed checks that are accepted until a date; each has check, reason and until",
+        description="list of failed checks that are accepted until a date, each with a reason",
     )
 
 

@@ -12,7 +12,7 @@ FREQUENCIES = ("B", "D", "W", "MS", "h")
 
 @dataclass(frozen=True)
 class Request:
-    """The options of ``basin backtest | forecast | alarm``. An option that is None is inferred."""
+    """Options of ``basin backtest | forecast | alarm``. An option that is None is inferred."""
 
     time: str
     target: str

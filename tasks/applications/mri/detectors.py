@@ -1,4 +1,4 @@
-"""Detectors of lesions, the energy and its peers. Each gives an anomaly score per slice and per pixel."""
+"""Detectors of lesions: the energy and its peers. Each gives one score per slice and one per pixel."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ STEPS = {"h": 1 / 24, "D": 1.0, "B": 1.0, "W": 7.0, "MS": 30.44}
 
 
 class Spec(Strict):
-    """The columns of a table, as in ``SPEC.yaml``: at least ``time`` and ``target``, or ``label``."""
+    """Columns of a table, as in ``SPEC.yaml``: at least ``time`` and ``target``, or ``label``."""
 
     time: str | None = None
     target: str | None = None
