@@ -154,7 +154,7 @@ def load_params(root: Path, domain: str) -> DomainParams:
     content = _read(root)
     listed = content["domains"]
     if domain not in listed:
-        raise BasinError(f"{path}: `domains` does not list `{domain}`; it lists {', '.join(listed)}")
+        raise BasinError(f"{path}: `domains` does not list `{domain}`; expected one of {', '.join(listed)}")
     if domain not in content:
         raise BasinError(f"{path}: `domains` lists `{domain}`, but there is no section `{domain}`; add one")
     try:
