@@ -42,7 +42,7 @@ def backtest(
     time : str
         Column of the dates.
     target : str
-        Column to forecast. Of prices, returns 100·Δlog are forecast.
+        Column to forecast. For prices, the returns 100·Δlog are forecast.
     out : str or Path
         Folder for the results.
     exog : sequence of str, optional
@@ -56,8 +56,8 @@ def backtest(
     **options
         Further options, which ``basin backtest --help`` describes. Unset options that describe the data are
         inferred and reported in the notes of the result. ``series`` is the column with the name of the
-        series, for tables of several. ``kind`` is one of ``price``, ``level`` and ``rate``. ``freq`` is one
-        of ``B``, ``D``, ``W``, ``MS`` and ``h``. ``refit`` is the number of rows between refits of the
+        series, for tables of several series. ``kind`` is one of ``price``, ``level`` and ``rate``. ``freq``
+        is one of ``B``, ``D``, ``W``, ``MS`` and ``h``. ``refit`` is the number of rows between refits of the
         classical models. ``seeds`` is the number of networks, 5 by default. With ``dev=True`` the scored
         dates lie before ``test_from``, and no later row is read. ``on_bad_row`` is ``"stop"`` or ``"drop"``.
 
@@ -126,7 +126,7 @@ def forecast(
     time : str
         Column of the dates.
     target : str
-        Column to forecast. Of prices, returns 100·Δlog are forecast.
+        Column to forecast. For prices, the returns 100·Δlog are forecast.
     out : str or Path
         Folder for the results.
     exog : sequence of str, optional

@@ -40,7 +40,7 @@ def load_checkpoint(path: Path) -> Tree | None:
                     at = at.setdefault(parent, {})
                 at[last] = file.get_tensor(name)
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
-        raise ValueError(f"{path} is no checkpoint ({error}); delete it to start the fit afresh") from error
+        raise ValueError(f"{path} is not a checkpoint ({error}); delete it to start the fit again") from error
     return state
 
 

@@ -1,4 +1,4 @@
-"""What the result of a fit depends on, by name, so that a checkpoint of another fit is recognised."""
+"""Description of everything that the result of a fit depends on, to recognise a checkpoint of another fit."""
 
 import functools
 import hashlib
@@ -19,8 +19,8 @@ _OF_EVERY_MODULE = set(vars(nn.Module())) - {"_parameters", "_buffers", "_module
 def identity(**values: Any) -> Identity:
     """Describe values down to their numbers, tensors and the code of their functions.
 
-    Attributes of objects are followed. Hashes replace the content of tensors. Generators are left out: a fit
-    keeps their state itself.
+    Attributes of objects are followed. Tensors are replaced by hashes of their content. The state of
+    generators is left out, because a fit stores it separately.
     """
     found: Identity = {}
     seen: set[int] = set()
@@ -30,7 +30,7 @@ def identity(**values: Any) -> Identity:
 
 
 def difference(saved: Identity, now: Identity) -> str | None:
-    """The first name whose values differ, with both, or None."""
+    """Return the first name whose values differ, together with both values, or None if all are equal."""
     for name in [*now, *saved]:
         if saved.get(name) != now.get(name):
             return f"{name} {_shown(saved.get(name))}, now {_shown(now.get(name))}"
@@ -38,7 +38,7 @@ def difference(saved: Identity, now: Identity) -> str | None:
 
 
 def is_tensor(value: str) -> bool:
-    """Whether an entry is the hash of a tensor."""
+    """Return whether an entry is the hash of a tensor."""
     return value.startswith("torch.") and "(" in value
 
 
@@ -74,7 +74,7 @@ def _kind(value: Any) -> str:
 
 
 def _parts(value: Any) -> Iterable[tuple[str, Any]]:
-    """The values that one depends on, with their names."""
+    """Return the names and values of all parts of ``value``, such as attributes or elements."""
     if isinstance(value, torch.Generator | types.ModuleType | type | types.BuiltinFunctionType):
         return []
     if isinstance(value, torch.optim.Optimizer):
@@ -101,7 +101,7 @@ def _parts(value: Any) -> Iterable[tuple[str, Any]]:
 
 
 def _code(code: types.CodeType) -> str:
-    """A hash of what a function does: its instructions, constants and names, those of inner functions too."""
+    """Return a hash of the instructions, constants and names of a function and of its inner functions."""
     inner = [_code(c) if isinstance(c, types.CodeType) else repr(c) for c in code.co_consts]
     return hashlib.sha256(repr((code.co_code, inner, code.co_names)).encode()).hexdigest()[:16]
 

@@ -8,16 +8,16 @@ class Listener(Protocol):
     """Callbacks of a run. They are called from several threads and must not raise."""
 
     def began(self, stage: str, domain: str) -> None:
-        """Called before DVC is asked whether the stage is stale."""
+        """Receive the start of a stage, before DVC checks whether the stage is stale."""
 
     def progressed(self, stage: str, domain: str, label: str, done: int, total: int) -> None:
-        """Called when ``done`` of the ``total`` units of the current step of a stage are finished."""
+        """Receive progress: ``done`` of the ``total`` units of the current step of a stage are finished."""
 
     def ended(self, stage: str, domain: str, outcome: str, seconds: float) -> None:
-        """Called when a stage ends; ``outcome`` is ``fresh``, ``restored``, ``ran`` or ``failed``."""
+        """Receive the end of a stage, with ``outcome`` ``fresh``, ``restored``, ``ran`` or ``failed``."""
 
     def waiting(self) -> None:
-        """Called when this run waits because another run is using the project."""
+        """Receive the notice that this run waits because another run is using the project."""
 
 
 class Deaf:

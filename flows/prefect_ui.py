@@ -23,7 +23,7 @@ def transient(_task: Any, _run: TaskRun, state: State) -> bool:
 
 
 def one_line(failure: BaseException, stage: str, workspace: Workspace) -> str:
-    """Describe a failure in one line: domain, stage and message, and for a bug where its traceback is."""
+    """Describe a failure in one line: domain, stage, message and, for a bug, the file with the traceback."""
     where = f"{workspace.domain} {stage}"
     if isinstance(failure, BasinError):
         return f"{where}: {failure}"

@@ -14,7 +14,10 @@ from tasks.runtime.workspace import Workspace
 
 
 class RunRecord:
-    """``run.json`` of a workspace. Its status is ``running`` until :meth:`end`, also if the run is killed."""
+    """``run.json`` of a workspace.
+
+    Its status is ``running`` until :meth:`end` is called, even if the run is killed.
+    """
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace

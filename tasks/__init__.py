@@ -1,4 +1,4 @@
-"""The pipeline and what it is made of; CONTRIBUTING.md says which folder may import which."""
+"""Stages of the pipeline and the code that they use. CONTRIBUTING.md has the rules for imports."""
 
 import os
 import sys

@@ -1,20 +1,20 @@
 # # Energy-based learning in an hour
 #
 # An **energy** is a function that is low for likely data and high for unlikely data. In this tutorial you
-# define one, train it, look at it and draw samples from it. Then you write one of your own, see one overfit,
-# and put energies to work in Basin. You need the basics of PyTorch and no GPU. An hour is the time for
-# reading and trying.
+# define an energy, train it, look at it and draw samples from it. Then you write an energy of your own, see
+# an energy overfit, and use energies in Basin. You need the basics of PyTorch and no GPU. The tutorial takes
+# about an hour.
 #
 # Every block of code is short. Paste the blocks in order into a Python prompt (`.venv/bin/python`) at the
 # root of the repository. Pictures and files go to `runs/tutorial`. Together the blocks take about a minute on
-# one core of a recent processor. All of them are also one script, `docs/tutorial/tutorial.py`. Change
-# something in it, and this command runs it and writes this page anew, with every number and picture:
+# one core of a recent processor. All blocks are also in one script, `docs/tutorial/tutorial.py`. If you
+# change the script, this command runs it and writes this page again, with every number and picture:
 #
 #     .venv/bin/python docs/tutorial/render.py
 #
 # All random numbers come from seeded generators, so you should see the numbers on this page. Processors add
 # floating-point numbers in different orders, so expect differences of up to 0.02, and of up to 0.2 in section
-# 8, which says why.
+# 8, which explains why.
 #
 # ## Preparation
 
@@ -66,7 +66,7 @@ def show(figure: Figure, name: str) -> None:
 # `(B, 2)`, to one number for each, shape `(B,)`. `MLPEnergy` is a small neural network of that kind.
 #
 # An energy *E* defines a probability density p(x) = exp(−E(x)) / Z. Z is the integral of exp(−E) over all x,
-# so that the density integrates to one. It is called the **normaliser** or partition function.
+# so that the density integrates to one. Z is called the **normaliser** or partition function.
 
 
 def moons(count: int, seed: int) -> torch.Tensor:
@@ -81,14 +81,15 @@ anywhere = 4 * torch.rand(1000, 2, generator=generator) - 2
 print(f"mean energy of data {energy(held_out).mean():.2f}, of random points {energy(anywhere).mean():.2f}")
 
 # The network is untrained, so the energy of the data is about that of random points. A trained energy must
-# tell them apart. The 1,000 points of `held_out` are not used in training and show how well that works.
+# distinguish data from random points. The 1,000 points of `held_out` are not used in training and show how
+# well the trained energy distinguishes data from random points.
 
 # ## 2. Train it
 #
-# The usual way to fit a density is to maximise the **log-likelihood**, the mean of log p(x) over the data. It
-# needs Z, and in many dimensions that integral is out of reach. **Score matching** avoids it. The score is
-# the gradient of log p(x), and since Z is a constant the score is −∇E(x). *Denoising* score matching adds
-# noise to a data point and trains the score to point back to where the point came from.
+# The usual way to fit a density is to maximise the **log-likelihood**, the mean of log p(x) over the data.
+# The log-likelihood needs Z, and in many dimensions this integral cannot be computed. **Score matching**
+# avoids it. The score is the gradient of log p(x), and since Z is a constant the score is −∇E(x). *Denoising*
+# score matching adds noise to a data point and trains the score to point back to where the point came from.
 #
 # In two dimensions we can afford to compute Z on a grid, and use it only to check the result. Log-likelihoods
 # are in **nats**, the unit of natural logarithms. Higher is better: with one nat more, the density at the
@@ -156,9 +157,9 @@ show(landscape({"samples by Langevin": trained}, {"samples by Langevin": samples
 
 # ## 4. Use a module of your own
 #
-# Any `torch.nn.Module` that maps `(B, *shape)` to `(B,)` can be trained as an energy. This one is a wide bowl
-# with a learned bump or dent at each of 169 fixed centres. The bowl matters: an energy must rise far from the
-# data, because otherwise Z is infinite and there is no density.
+# Any `torch.nn.Module` that maps `(B, *shape)` to `(B,)` can be trained as an energy. The energy below is a
+# wide bowl with a learned bump or dent at each of 169 fixed centres. The bowl matters: an energy must rise
+# far from the data, because otherwise Z is infinite and there is no density.
 
 
 class BumpEnergy(nn.Module):
@@ -188,9 +189,9 @@ own = fit(
 ).averaged
 print(f"held-out log-likelihood {log_likelihood(own, held_out):.2f} nats")
 
-# `EnergyDiscrepancy` is another way to train without Z. It compares the energy of each data point with the
-# energies of noisy neighbours, and the data point should have the lowest. All objectives of `ebm_core` that
-# need no labels take your module, and so do its samplers.
+# `EnergyDiscrepancy` is another way to train without Z. This objective compares the energy of each data point
+# with the energies of noisy neighbours, and the data point should have the lowest. All objectives of
+# `ebm_core` that need no labels, and all samplers, accept your module.
 #
 # An energy also tells the usual from the strange. Call a point strange if its energy is above that of 99 % of
 # the training data:
@@ -199,22 +200,22 @@ limit = own(train).quantile(0.99)
 for name, points in (("held-out data", held_out), ("random points", anywhere)):
     print(f"share of strange points among {name}: {(own(points) > limit).float().mean():.2f}")
 
-# Few held-out points are strange, most random points are. Try fewer centres, or a network of your own in
-# `forward`.
+# Few of the held-out points are strange, but most of the random points are. Try fewer centres, or a network
+# of your own in `forward`.
 
 # ## 5. Watch it overfit
 #
-# A model **overfits** if it learns the noise in its training data and gets worse on new data. Here is an
-# energy as Basin uses them in forecasts. A forecast is a density of an outcome, given inputs x. We start from
-# a simple forecast, the **base** q, and multiply it by exp(−E) / Z, which is called the **tilt**. An energy
-# of zero is the base itself. The **gain** of an energy is its mean log-likelihood less that of the base, in
-# nats.
+# A model **overfits** if it learns the noise in its training data and gets worse on new data. This section
+# trains an energy of the kind that Basin uses in forecasts. A forecast is a density of an outcome, given
+# inputs x. We start from a simple forecast, the **base** q, and multiply it by exp(−E) / Z, which is called
+# the **tilt**. With an energy of zero the forecast is the base itself. The **gain** of an energy is the mean
+# log-likelihood of the tilted forecast minus that of the base, in nats.
 #
 # `BilinearEnergy` takes an outcome *s*, measured so that the base is N(0, 1), and inputs x. In the data below
 # the base is wrong about the spread, which depends on the product of two of eight inputs. The outcome has one
-# dimension, so Z is easy to compute by a sum over a grid, and `fit_tilt` trains by maximum likelihood. It
-# holds the latest rows back as a **validation block**, measures the gain on it every 20 steps, and keeps the
-# weights of the best step.
+# dimension, so Z is easy to compute by a sum over a grid, and `fit_tilt` trains by maximum likelihood.
+# `fit_tilt` holds the latest rows back as a **validation block**, measures the gain on it every 20 steps, and
+# keeps the weights of the best step.
 
 
 def rows(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -289,10 +290,10 @@ print(f"kept {kept.hidden} hidden units: gain on new data {gain(kept, new_s, new
 
 # ## 7. Train by contrastive divergence
 #
-# **Contrastive divergence** follows the gradient of the log-likelihood approximately. It lowers the energy of
-# data and raises the energy of samples from the model, until the two cannot be told apart. So it needs
-# samples at every step of training, and these come from Langevin **chains**. A chain is a point that the
-# Langevin sampler of section 3 moves again and again.
+# **Contrastive divergence** follows the gradient of the log-likelihood approximately. This method lowers the
+# energy of data and raises the energy of samples from the model, until data and samples cannot be
+# distinguished. So the method needs samples at every step of training, and these come from Langevin
+# **chains**. A chain is a point that the Langevin sampler of section 3 moves again and again.
 #
 # Starting the chains anew for every step is slow, because each needs many moves to reach the valleys.
 # *Persistent* contrastive divergence keeps the chains in a **replay buffer** and moves them on by a few
@@ -324,19 +325,20 @@ for name, moves, fresh in (("fresh", 100, 1.0), ("persistent", 10, 0.02)):
 
 print("less than a third of the time:", seconds["persistent"] < seconds["fresh"] / 3)
 
-# Persistent chains are about as good, in less than a third of the time. Neither is as good here as score
-# matching in section 2. Contrastive divergence needs chains that reach every valley. Score matching needs no
-# chains, but it learns poorly how much of the data lies in each of two valleys that are far apart.
+# Persistent chains are about as good, in less than a third of the time. Neither kind of chains is as good
+# here as score matching in section 2. Contrastive divergence needs chains that reach every valley. Score
+# matching needs no chains, but it learns poorly how much of the data lies in each of two valleys that are far
+# apart.
 
 # ## 8. Train with a generator
 #
-# A **generator** is a network that turns random numbers into samples in one pass, without a chain. It can
-# learn to sample from the energy while the energy learns from its samples, much as in a generative
-# adversarial network (GAN). A term for the entropy, which measures how spread out the samples are, keeps the
-# generator from always giving the point of lowest energy.
+# A **generator** is a network that turns random numbers into samples in one pass, without a chain. A
+# generator can learn to sample from the energy while the energy learns from its samples, much as in a
+# generative adversarial network (GAN). A term for the entropy, which measures how spread out the samples are,
+# keeps the generator from always giving the point of lowest energy.
 #
-# PyTorch draws the weights of a new network from its global generator. The inner loop below replaces them by
-# draws from the seeded one.
+# PyTorch draws the weights of a new network from its global generator. The inner loop below replaces these
+# weights by draws from the seeded generator.
 
 
 def train_hybrid(seed: int) -> tuple[nn.Module, AmortisedSampler]:
@@ -369,19 +371,20 @@ show(landscape({name: hybrid}, {name: made}), "hybrid")
 
 # Drawing samples now takes one pass through the generator. But the picture shows that the fit is poor: energy
 # and samples cover the region of the moons, and hardly follow their shape. This is the least reliable method
-# of the page. Energy and generator learn from each other, and small differences grow from step to step. Over
+# on this page. Energy and generator learn from each other, and small differences grow from step to step. Over
 # the seeds 0 to 4 the log-likelihood was between −2.37 and −2.26 nats, and the same seed can give another
 # number on another processor.
 #
-# It also depends on the settings. The `energy_penalty` keeps energies near zero, and 0.1 was chosen by trying
-# a few values. A larger penalty blurs the density. With a penalty of 0.001, a `noise_scale` of 0.2 and 2,500
-# steps, the log-likelihood was between −3.35 and −2.58 nats over six runs, and the worst was hardly better
-# than the uniform density with −3.58. So compare several seeds, and prefer score matching where it works.
+# The log-likelihood also depends on the settings. The `energy_penalty` keeps energies near zero, and 0.1 was
+# chosen by trying a few values. A larger penalty blurs the density. With a penalty of 0.001, a `noise_scale`
+# of 0.2 and 2,500 steps, the log-likelihood was between −3.35 and −2.58 nats over six runs, and the worst was
+# hardly better than the uniform density with −3.58. So compare several seeds, and prefer score matching where
+# it works.
 
 # ## 9. Audit the data
 #
-# A model cannot be better than its data. In this made-up table of patients a measurement of the scanner gives
-# away who is ill, although it is no property of the patient. A model would learn the scanner instead of the
+# A model cannot be better than its data. In this made-up table of patients a measurement of the scanner shows
+# who is ill, although it does not describe the patient. A model would learn the scanner instead of the
 # illness. `basin audit` finds such a **shortcut** before anything is trained. The same command in a shell is
 #
 #     basin audit --data runs/tutorial/patients.csv --spec runs/tutorial/spec.yaml --out runs/tutorial/audit
@@ -401,10 +404,10 @@ for check in json.loads((work / "audit/audit.json").read_text())["checks"]:
 
 print("exit code", done.returncode)
 
-# The **AUROC** is the area under the receiver operating characteristic. Take one patient who is ill and one
-# who is not: it is the probability that the one who is ill has the higher value. A column that says nothing
-# about the illness has 0.5, and one that separates the two groups without error has 1. The exit code of 1
-# stops a script before it trains on such data. The audit also writes a report to read, `audit.html`.
+# The **AUROC** is the area under the receiver operating characteristic. Of one patient who is ill and one who
+# is not, the AUROC is the probability that the patient who is ill has the higher value. A column that says
+# nothing about the illness has 0.5, and one that separates the two groups without error has 1. The exit code
+# of 1 stops a script before it trains on such data. The audit also writes an HTML report, `audit.html`.
 
 # ## 10. Put it on a schedule
 #
@@ -420,8 +423,8 @@ for deployment in yaml.safe_load(Path("prefect.yaml").read_text(encoding="utf-8"
 
 # ## Where to go from here
 #
-# - `basin run --domain images --out out/images` trains one energy on handwritten digits. It names the digit
-#   and refuses pictures of anything else. [Running an application](../guides/applications.md) shows how to
-#   use data of your own.
+# - `basin run --domain images --out out/images` trains one energy on handwritten digits. The energy
+#   tells which digit a picture shows, and pictures of anything else are rejected. [Running an
+#   application](../guides/applications.md) shows how to use data of your own.
 # - [`ebm_core`](../ebm-core.md) lists all energies, samplers and objectives, and says when to use which.
 # - [How it works](../concepts/how-it-works.md) explains how energies forecast markets and climate.

@@ -56,7 +56,9 @@ class GaussianEnergy(nn.Module):
         super().__init__()
         root, failed = torch.linalg.cholesky_ex(covariance)
         if covariance.shape != (len(mean), len(mean)) or bool(failed):
-            raise ValueError(f"covariance: expected a positive definite ({len(mean)}, {len(mean)})")
+            raise ValueError(
+                f"covariance: expected a positive definite matrix of shape ({len(mean)}, {len(mean)})"
+            )
         self.register_buffer("mean", mean)
         self.register_buffer("root", root)
 

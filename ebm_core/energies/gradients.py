@@ -23,7 +23,7 @@ def energy_and_gradient(energy: Energy, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def input_gradient(energy: Energy, x: Tensor) -> Tensor:
-    """Compute ∇ₓE(x) in such a way that a loss of it can be differentiated in the energy's parameters.
+    """Compute ∇ₓE(x), differentiable in the energy's parameters, for losses that depend on this gradient.
 
     An energy with a method ``input_gradient(x)`` supplies an explicit formula, which takes about half the
     time of differentiating twice. Other energies are differentiated by autograd, which keeps the graph.
@@ -113,10 +113,10 @@ def frozen_gradient(energy: Energy, x: Tensor) -> Gradient:
 
 
 def explicit(energy: Energy, method: str) -> Callable[[Tensor], Any] | None:
-    """Return the energy's own method for its gradient, or None if it may not agree with what a call computes.
+    """Return the energy's own method for its gradient, or None if it may not match the energy.
 
-    The method belongs to the class that defines it. It does not take into account what a subclass overrides,
-    hooks, or functions that were assigned to an object or, after its definition, to the class.
+    The method holds for the class that defines it. It ignores methods that a subclass overrides, hooks, and
+    functions that were assigned to an object or, later, to the class. In these cases the result is None.
     """
     classes = type(energy).__mro__
     owner = next((i for i, each in enumerate(classes) if method in vars(each)), None)

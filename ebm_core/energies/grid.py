@@ -14,7 +14,7 @@ class PatternNormal:
 
     def __init__(self, patterns: Tensor, local: Tensor) -> None:
         if not bool((local > 0).all()):
-            raise ValueError("local: the local variances must be positive")
+            raise ValueError("local: a variance is not positive; expected a positive variance for every cell")
         self.patterns, self.local = patterns, local
         self._gain = self.given(torch.ones_like(local, dtype=torch.bool))[0]
 

@@ -59,7 +59,7 @@ class MLPEnergy(nn.Module):
     def __init__(self, d: int, hidden: Sequence[int] = (128, 128), *, generator: torch.Generator) -> None:
         super().__init__()
         if not hidden:
-            raise ValueError("hidden: no layer; expected the width of one or more")
+            raise ValueError("hidden: is empty; expected the widths of one or more hidden layers")
         _check_widths(d=[d], hidden=hidden)
         self.d = d
         self.layers = nn.ModuleList(nn.Linear(*widths) for widths in pairwise([d, *hidden, 1]))
@@ -102,7 +102,9 @@ class MLPEnergy(nn.Module):
         if not self._is_plain():
             return autograd_gradient(self)
         if not torch.isfinite(self.layers[-1].get_parameter("bias")).all():
-            raise ValueError("energy: not finite, because the bias of its last layer is not")
+            raise ValueError(
+                "energy: not finite, because the bias of its last layer is not finite; train it again"
+            )
         return frozen_mlp_gradient(self.layers, x)
 
     def _is_plain(self) -> bool:
@@ -203,7 +205,7 @@ class DenoisingEnergy(nn.Module):
         image = self.network(x)
         if image.shape != x.shape:
             raise ValueError(
-                f"network: gave {tuple(image.shape)} for x of {tuple(x.shape)}; expected the shape of x"
+                f"network: gave shape {tuple(image.shape)} for x of shape {tuple(x.shape)}; expected the same"
             )
         check_precision("network", image)
         energy: Tensor = (x - image).square().flatten(1).sum(1) / 2
@@ -256,7 +258,7 @@ class ClassEnergy(nn.Module):
         """Return the logits f(x) ``(B, classes)``, or raise ``ValueError`` if they have another shape."""
         logits: Tensor = self.network(x)
         if logits.dim() != 2:
-            raise ValueError(f"network: gave {tuple(logits.shape)}; expected logits (B, classes)")
+            raise ValueError(f"network: gave shape {tuple(logits.shape)}; expected logits (B, classes)")
         check_precision("network", logits)
         return logits
 

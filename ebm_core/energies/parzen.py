@@ -68,10 +68,10 @@ class ManifoldParzen(nn.Module):
     ) -> None:
         super().__init__()
         if x.dim() != 2 or not x.is_floating_point() or not len(x) or not torch.isfinite(x).all():
-            raise ValueError(f"x: {x.dtype} of shape {tuple(x.shape)}; expected finite floating point (n, d)")
+            raise ValueError(f"x: {x.dtype} of shape {tuple(x.shape)}; expected finite floats (n, d)")
         if label.shape != x.shape[:1] or label.dtype != torch.int64 or label.min() < 0:
             found = f"{label.dtype} of shape {tuple(label.shape)}"
-            raise ValueError(f"label: {found}; expected int64 ({len(x)},) from 0")
+            raise ValueError(f"label: {found}; expected int64 classes from 0 on, shape ({len(x)},)")
         for name, number in (("neighbours", neighbours), ("rank", rank), ("spread", spread)):
             if not 0 <= number < math.inf:
                 raise ValueError(f"{name}: {number}; expected 0 or more")

@@ -102,7 +102,7 @@ class AmortisedSampler(nn.Module, Negatives):
                 raise ValueError(f"{name}: {number}; expected a positive number")
         parameters = list(network.parameters())
         if not parameters:
-            raise ValueError("network: no parameters; nothing to train")
+            raise ValueError("network: has no parameters; expected a network with parameters to train")
         self.network, self.latent, self.noise_scale = network, latent, noise_scale
         self.entropy_weight, self.proposals = entropy_weight, proposals
         device = parameters[0].device
@@ -132,7 +132,9 @@ class AmortisedSampler(nn.Module, Negatives):
         with torch.enable_grad():
             image = self._image(z)
         if image.shape != x.shape:
-            raise ValueError(f"network: gave {tuple(image.shape)}; expected {tuple(x.shape)}, as the data")
+            raise ValueError(
+                f"network: gave shape {tuple(image.shape)}; expected that of the data, {tuple(x.shape)}"
+            )
         noise = torch.empty_like(image).normal_(generator=generator)
         samples = image.detach() + self.noise_scale * noise
         pull = frozen_gradient(energy, samples)(samples) + self.entropy_weight * self._score(

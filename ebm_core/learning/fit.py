@@ -161,7 +161,7 @@ def fit(
     saved = None if checkpoint is None else load_checkpoint(checkpoint)
     if saved is not None:
         if not isinstance(saved["asked"], dict):
-            raise ValueError(f"checkpoint: {checkpoint} was written by another version; delete the file")
+            raise ValueError(f"checkpoint: {checkpoint} is from another version of ebm_core; delete it")
         if (other := _other(saved, asked, objective)) is not None:
             raise ValueError(
                 f"checkpoint: {checkpoint} belongs to another fit: {other}; delete the file, or use the same "
@@ -222,7 +222,7 @@ def _diverged(step: int, objective: Objective, what: str) -> FloatingPointError:
 
 
 def _other(saved: Tree, asked: Identity, objective: Objective) -> str | None:
-    """Describe the first difference from the fit of a checkpoint, None if it is the same fit.
+    """Describe the first difference from the fit of a checkpoint, or return None if it is the same fit.
 
     The tensors of the objective may be those that the fit began with or those that it has reached.
     """
@@ -266,8 +266,8 @@ def _checked(data: Batch, objective: Objective, steps: int, batch: int, generato
     if not isinstance(generator, torch.Generator):
         raise ValueError(f"generator: {generator!r}; expected a torch.Generator")
     if isinstance(data, Tensor) == objective.labelled:
-        wanted = "(x, label)" if objective.labelled else "x alone"
-        raise ValueError(f"data: {type(objective).__name__} takes {wanted}")
+        wanted = "(x, label)" if objective.labelled else "x without labels"
+        raise ValueError(f"data: expected {wanted}, as {type(objective).__name__} takes")
     x = data if isinstance(data, Tensor) else data[0]
     if x.dim() < 2 or not x.is_floating_point() or not len(x):
         raise ValueError(f"data: {x.dtype} of shape {tuple(x.shape)}; expected floating point (N, *shape)")

@@ -292,7 +292,7 @@ class EnergyDiscrepancy(Objective):
 
     def __post_init__(self) -> None:
         if not self.noise_scales:
-            raise ValueError("noise_scales: none; expected one or more")
+            raise ValueError("noise_scales: is empty; expected one or more scales")
         for scale in self.noise_scales:
             _check_scale("noise_scales", scale)
         if self.candidates < 1:
@@ -365,7 +365,7 @@ class JEM(Objective):
 
     def loss(self, energy: Any, batch: Batch, generator: torch.Generator) -> Tensor:
         if isinstance(batch, Tensor):
-            raise ValueError("batch: x alone; expected (x, label)")
+            raise ValueError("batch: found x without labels; expected (x, label)")
         if not hasattr(energy, "logits"):
             raise ValueError(f"energy: {type(energy).__name__} has no logits; expected a ClassEnergy")
         x, label = batch
@@ -385,7 +385,7 @@ class JEM(Objective):
 
 def _unlabelled(batch: Batch) -> Tensor:
     if not isinstance(batch, Tensor):
-        raise ValueError("batch: (x, label); expected x alone")
+        raise ValueError("batch: found (x, label); expected x without labels")
     return batch
 
 

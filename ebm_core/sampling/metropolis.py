@@ -24,10 +24,10 @@ class Point:
 def start(energy: Energy, x: Tensor, weight: Weight = 1.0) -> Point:
     """Evaluate the chains at ``x``, or raise ``ValueError`` if x or the energy is not finite."""
     if not torch.isfinite(x).all():
-        raise ValueError("x: non-finite values among the starting points")
+        raise ValueError("x: non-finite values among the starting points; start from finite points")
     at = evaluated(energy, x.detach().clone(), weight)
     if not torch.isfinite(at.energy).all():
-        raise ValueError("energy: not finite at the starting points x")
+        raise ValueError("energy: not finite at the starting points x; start where it is finite")
     return at
 
 

@@ -59,7 +59,7 @@ class ReplayBuffer:
         self.start, self.reinitialise = start, reinitialise
         self.chains = start(size, generator)
         if len(self.chains) != size or not torch.isfinite(self.chains).all():
-            raise ValueError(f"start: gave {tuple(self.chains.shape)}; expected {size} finite rows")
+            raise ValueError(f"start: gave shape {tuple(self.chains.shape)}; expected {size} finite rows")
 
     def __repr__(self) -> str:
         return f"ReplayBuffer(shape={tuple(self.chains.shape)}, reinitialise={self.reinitialise})"

@@ -373,7 +373,7 @@ def parallel_tempering(
     True
     """
     if len(temperatures) < 2 or temperatures[0] != 1 or sorted(set(temperatures)) != list(temperatures):
-        raise ValueError(f"temperatures: {list(temperatures)}; expected 1 and then larger ones, in order")
+        raise ValueError(f"temperatures: {list(temperatures)}; expected increasing values from 1 on")
     if x.dim() < 3 or len(x) != len(temperatures):
         raise ValueError(f"x: shape {tuple(x.shape)}; expected ({len(temperatures)}, B, *shape)")
     levels, chains = x.shape[:2]
@@ -433,9 +433,9 @@ def _check(x: Tensor, steps: int, step_size: float) -> None:
 
 
 def _diverged(energy: Energy, x: Tensor, step_size: float) -> ValueError:
-    """Find the cause of non-finite chains: the starting points, the energy there, or the step size."""
+    """Return the error for non-finite chains: due to the starting points, their energy or the step size."""
     if not torch.isfinite(x).all():
-        return ValueError("x: non-finite values among the starting points")
+        return ValueError("x: non-finite values among the starting points; start from finite points")
     if not torch.isfinite(checked(energy, x)).all():
-        return ValueError("energy: not finite at the starting points x")
+        return ValueError("energy: not finite at the starting points x; start where it is finite")
     return ValueError(f"step_size: with {step_size} the chains became non-finite; try a smaller step size")

@@ -50,7 +50,9 @@ def widened(energy: BilinearEnergy, hidden: int, generator: torch.Generator) -> 
     (16, True)
     """
     if hidden < energy.hidden:
-        raise ValueError(f"hidden={hidden}: fewer than the {energy.hidden} units of the energy to be widened")
+        raise ValueError(
+            f"hidden: {hidden}; expected at least {energy.hidden}, the number of units of the energy"
+        )
     wider = BilinearEnergy(energy.inputs, hidden, energy.features, energy.seeds, generator)
     wider.to(energy.bias)
     with torch.no_grad():

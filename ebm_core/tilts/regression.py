@@ -1,4 +1,4 @@
-"""Skewed-t regression, with location and log scale linear in inputs, which serves as a base."""
+"""Regression with skewed-t errors, whose location and log scale are linear functions of the inputs."""
 
 from dataclasses import dataclass
 

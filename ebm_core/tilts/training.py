@@ -160,7 +160,7 @@ def fit_seeds(
     saved = None if checkpoint is None else load_checkpoint(checkpoint)
     if saved is not None:
         if not isinstance(saved["asked"], dict):
-            raise ValueError(f"checkpoint: {checkpoint} was written by another version; delete the file")
+            raise ValueError(f"checkpoint: {checkpoint} is from another version of ebm_core; delete it")
         if (other := difference(saved["asked"], asked)) is not None:
             raise ValueError(
                 f"checkpoint: {checkpoint} belongs to another fit: {other}; delete the file, or use the same "

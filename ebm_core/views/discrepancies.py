@@ -83,7 +83,7 @@ def ksd(energy: Energy, x: Tensor, generator: torch.Generator, length: float | N
         raise ValueError(f"length: {length}; expected a positive number")
     score = -frozen_gradient(energy, x)(x).double()
     if not torch.isfinite(score).all():
-        raise ValueError("energy: its gradient is not finite at the samples x")
+        raise ValueError("energy: its gradient is not finite at a sample of x; expected finite gradients")
     at = x.double()
     distance = torch.cdist(at, at)
     length = _median(distance) if length is None else length
@@ -149,7 +149,7 @@ def mmd(x: Tensor, y: Tensor, generator: torch.Generator) -> Discrepancy:
     _check("x", x)
     _check("y", y)
     if x.shape[1] != y.shape[1]:
-        raise ValueError(f"y: {y.shape[1]} columns; expected {x.shape[1]}, as x has")
+        raise ValueError(f"y: {y.shape[1]} columns; expected {x.shape[1]}, the number of columns of x")
     both = torch.cat([x, y]).double()
     n, m = len(x), len(y)
     distance = torch.cdist(both, both)

@@ -31,7 +31,7 @@ def contour_levels(energy: Array, count: int = 14, floor: float = 0.05) -> Array
     """
     finite = energy[np.isfinite(energy)]
     if not finite.size:
-        raise ValueError("energy: no finite value to draw contours of")
+        raise ValueError("energy: no value is finite; expected finite values to draw contours of")
     low, high = float(finite.min()), float(finite.max())
     height = max(high - low, 2 * floor)
     levels: Array = low + np.concatenate([[0.0], np.geomspace(floor, height, count)])

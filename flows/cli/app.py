@@ -133,7 +133,7 @@ def score(
 
 @app.command()
 def stage(
-    stage: Annotated[str, typer.Argument(help=f"One of {', '.join(STAGES)}.")],
+    stage: Annotated[str, typer.Argument(help=f"Stage to run: one of {', '.join(STAGES)}.")],
     domain: OneDomain,
     root: Root = Path(),
 ) -> None:

@@ -18,7 +18,7 @@ app = typer.Typer(
 
 Data = Annotated[Path, typer.Option("--data", help="NetCDF file or Zarr folder with time, lat and lon.")]
 Variable = Annotated[
-    str | None, typer.Option("--variable", help="Variable of the file. Default: the only one.")
+    str | None, typer.Option("--variable", help="Variable to read. Default: the only variable of the file.")
 ]
 Model = Annotated[Path, typer.Option("--model", help="Folder of a model that `basin field fit` wrote.")]
 Out = Annotated[Path, typer.Option("--out", help="File for the result.")]
@@ -34,8 +34,8 @@ def fit(
     until: Annotated[
         str | None, typer.Option(help="Last month used for the fit, e.g. 1994-12. Default: the last month.")
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the data.")] = 20,
-    width: Annotated[int, typer.Option(min=1, help="Channels of the energy network.")] = 16,
+    epochs: Annotated[int, typer.Option(min=1, help="Number of passes over the training data.")] = 20,
+    width: Annotated[int, typer.Option(min=1, help="Number of channels of the energy network.")] = 16,
     seed: Seed = 0,
 ) -> None:
     """Fit a linear inverse model and its energy. An interrupted fit resumes from its last checkpoint."""

@@ -39,7 +39,7 @@ def run_flow(
     finally:
         listener.reset(before)
     if not state.is_completed():
-        raise BasinError(state.message or f"the run ended {state.name}")
+        raise BasinError(state.message or f"the run ended in the state {state.name}")
 
 
 def run_stages(stages: Sequence[str], domain: str, root: Path, terse: bool = False) -> "Display":

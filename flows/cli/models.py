@@ -63,7 +63,9 @@ def show(
         _known(root, domain)
         version = version or current(root, domain)
         if version is None:
-            raise BasinError(f"{domain}: no model is current; run `basin models promote {domain}`")
+            raise BasinError(
+                f"{domain}: no model is current; make one current with `basin models promote {domain}`"
+            )
         commit = commit_of(root, domain, version)
         typer.echo(f"{domain} {version}, commit {commit[:9]}")
         for line in _about(root, domain, commit):

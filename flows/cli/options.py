@@ -51,9 +51,13 @@ Kind = Annotated[
 ]
 Freq = Annotated[
     str | None,
-    typer.Option("--freq", help="Step: B (trading day), D, W, MS (month) or h (hour). Default: inferred."),
+    typer.Option(
+        "--freq", help="Time step: B (trading day), D, W, MS (month) or h (hour). Default: inferred."
+    ),
 ]
-Horizon = Annotated[int | None, typer.Option("--horizon", help="Forecast all steps from 1 to this one.")]
+Horizon = Annotated[
+    int | None, typer.Option("--horizon", help="Forecast all steps ahead from 1 to this number.")
+]
 Leads = Annotated[
     str | None, typer.Option("--leads", help="Forecast these steps ahead, e.g. 1,3,6. Default: 1.")
 ]
@@ -72,7 +76,10 @@ Refit = Annotated[
 ]
 Peers = Annotated[
     list[str] | None,
-    typer.Option("--peers", help="Models to compare with; may be repeated. Default: auto, all that apply."),
+    typer.Option(
+        "--peers",
+        help="Models to compare with; may be repeated. Default: auto, which selects all that apply.",
+    ),
 ]
 Seeds = Annotated[int, typer.Option("--seeds", help="Number of networks whose energies are averaged.")]
 Dev = Annotated[

@@ -26,7 +26,10 @@ def forecast(
     horizon: options.Horizon = None,
     leads: options.Leads = None,
     model: Annotated[
-        Path | None, typer.Option(help="Folder model/ of an earlier result, used without fitting again.")
+        Path | None,
+        typer.Option(
+            help="Folder model/ of an earlier backtest or forecast, whose model is used without a new fit."
+        ),
     ] = None,
     refit: options.Refit = None,
     seeds: options.Seeds = 5,
@@ -191,8 +194,12 @@ def alarm(
 def audit(
     data: options.Data,
     out: options.Out,
-    time: Annotated[str | None, typer.Option(help="Column of the dates, unless --spec names it.")] = None,
-    target: Annotated[str | None, typer.Option(help="Column of the values, unless --spec names it.")] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Column of the dates. Not needed if --spec names the column.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Column of the values. Not needed if --spec names the column.")
+    ] = None,
     series: options.Series = None,
     spec: Annotated[Path | None, typer.Option(help="YAML file that describes the columns.")] = None,
 ) -> None:
@@ -239,7 +246,8 @@ def validate(
     data: options.Data,
     out: options.Out = Path("validation"),
     propose: Annotated[
-        Path | None, typer.Option(help="File for a proposed suite, derived from the data, for you to edit.")
+        Path | None,
+        typer.Option(help="File to which a suite is written. It is derived from the data, for you to edit."),
     ] = None,
     suite: Annotated[Path | None, typer.Option(help="Suite to check the file against.")] = None,
     key: Annotated[

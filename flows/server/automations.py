@@ -23,7 +23,7 @@ PAYLOAD = """{"event": "{{ event.event }}", "flow_run": "{{ flow_run.name }}", "
 
 
 def mark_dead_runs(silence: timedelta) -> Automation:
-    """Automation that marks a run as Crashed if its heartbeat stops for ``silence`` before it ends."""
+    """Return an automation that marks a run as Crashed if it sends no heartbeat for ``silence``."""
     heartbeat = "prefect.flow-run.heartbeat"
     return Automation(
         name="basin: mark dead runs",
@@ -42,7 +42,7 @@ def mark_dead_runs(silence: timedelta) -> Automation:
 
 
 def tell(url: str) -> Automation:
-    """Automation that posts every failed or crashed run to ``url`` as JSON.
+    """Return an automation that posts every failed or crashed run to ``url`` as JSON.
 
     The fields are event, flow, flow_run, state and message.
     """
@@ -59,7 +59,7 @@ def tell(url: str) -> Automation:
 
 
 def retrain_on_breach(deployment: UUID) -> Automation:
-    """Automation that starts the retraining of a domain, on the data of that day, after a new breach."""
+    """Return an automation that retrains a domain, on the data of that day, after a new breach."""
     asked = {name: _from_event(name) for name in ("domains", "as_of")}
     return Automation(
         name="basin: retrain on breach",
@@ -70,7 +70,7 @@ def retrain_on_breach(deployment: UUID) -> Automation:
 
 
 def _from_event(name: str) -> dict[str, Any]:
-    """Template of a parameter whose value, with its type, comes from the payload of the event."""
+    """Return a Prefect template that takes a parameter, with its type, from the payload of the event."""
     template = f"{{{{ event.payload.{name} | tojson }}}}"
     return {
         "__prefect_kind": "json",

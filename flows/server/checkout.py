@@ -12,7 +12,7 @@ from tasks.runtime.workspace import Workspace
 
 
 def prepared(checkout: Path, folder: Path) -> Path:
-    """Clone the last commit of ``checkout`` into ``folder``, unless it is a workspace already; return it.
+    """Clone the last commit of ``checkout`` into ``folder``, unless that is a workspace; return ``folder``.
 
     The clone shares the checkout's DVC cache, restores the outputs of that commit from the cache and copies
     ``.dvc/config.local`` (remotes and their secrets). If a domain has no current model, the model of that

@@ -1,6 +1,6 @@
 """Checks of the audit.
 
-Each phase has a list ``CHECKS``: ``tasks/checks/data.py`` (gates ``train``) and ``tasks/checks/forecasts.py``
-(gates ``register``). A check that is added to a list is run by the stage, and shown in the report and on the
-model card.
+There are two lists ``CHECKS``. The checks in ``tasks/checks/data.py`` must pass before the stage ``train``,
+and those in ``tasks/checks/forecasts.py`` before the stage ``register``. A check that is added to a list is
+run by the audit and is shown in the report and on the model card.
 """

@@ -1,4 +1,4 @@
-"""A check of the audit, the run of all checks of a phase, and the error for a failed one."""
+"""Checks of the audit: their definition, a function that runs them, and the error if one failed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -91,7 +91,7 @@ def require_known(waivers: Sequence[Waiver], checks: Sequence[Check], where: str
     known = sorted({check.id for check in checks})
     for waiver in waivers:
         if waiver.check not in known:
-            raise BasinError(f"{where}: no check {waiver.check}; known: {', '.join(known)}")
+            raise BasinError(f"{where}: unknown check {waiver.check}; expected one of {', '.join(known)}")
 
 
 def require_pass(path: Path) -> None:
@@ -109,7 +109,7 @@ def require_pass(path: Path) -> None:
 
 
 def longest_run(flags: np.ndarray) -> tuple[int, int]:
-    """Length and first position of the longest run of true values; ``(0, 0)`` if there is none."""
+    """Return length and first position of the longest run of true values, or ``(0, 0)`` if there is none."""
     edges = np.diff(np.concatenate([[0], flags.astype(int), [0]]))
     starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
     if not len(starts):

@@ -46,7 +46,7 @@ class DataEvidence:
 
     @cached_property
     def table(self) -> TableEvidence:
-        """The raw table as evidence for the checks of any table."""
+        """Raw table as evidence for the checks of any table."""
         target = "close" if "close" in self.domain.columns else self.domain.columns[0]
         spec = Spec(time="time", target=target, series="series", freq=self.domain.frequency)
         return TableEvidence(self.raw, spec)
@@ -56,7 +56,7 @@ class DataEvidence:
         return list(self.raw["series"].unique())
 
     def expected(self, first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
-        """The dates expected from ``first`` to ``last``: sessions of the exchange, or every period."""
+        """Return the dates expected from ``first`` to ``last``: sessions of the exchange, or every period."""
         if self.domain.calendar is None:
             step = pd.Timedelta(days=7) if self.domain.frequency == "W" else self.domain.frequency
             return pd.date_range(first, last, freq=step)
@@ -116,9 +116,9 @@ def look_ahead(e: DataEvidence) -> Outcome:
 def _differences(
     past: pd.DataFrame, now: pd.DataFrame, cut: pd.Timestamp, keys: list[str]
 ) -> dict[str, float]:
-    """Largest absolute difference of each column over the rows with origin ``cut``.
+    """Return the largest absolute difference of each column over the rows with origin ``cut``.
 
-    It is infinite where one table has a row or value that the other lacks.
+    The difference is infinite where one table has a row or value that the other lacks.
     """
     values = [c for c in now.columns if c.startswith("x_") or c in ("loc", "scale", "eta", "lam")]
     a, b = (t[t["origin"] == cut].set_index(keys).sort_index() for t in (past, now))
@@ -254,7 +254,7 @@ def of_table(check: Check, **changed: str) -> Check:
 
 
 def drifted(evidence: DataEvidence) -> Outcome:
-    """Check drift, but only warn, because training on recent data is the remedy for drift."""
+    """Check for drift. The check only warns, because the remedy for drift is to train on recent data."""
     found = TABLE["drift"].run(evidence.table)
     return replace(found, status="warn") if found.status == "fail" else found
 

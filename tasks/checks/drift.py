@@ -59,7 +59,7 @@ def drift(reference: pd.DataFrame, recent: pd.DataFrame) -> pd.DataFrame:
 
 
 def _chance(windows: np.ndarray, found: float, width: int) -> float:
-    """p-value of a statistic ``found`` given those of overlapping windows of the reference.
+    """Return the p-value of the statistic ``found``, given the statistics of overlapping reference windows.
 
     The recent window is counted among them, with the weight of ``width`` overlapping windows.
     """
@@ -73,21 +73,21 @@ def _chance(windows: np.ndarray, found: float, width: int) -> float:
 
 
 def _ranks(past: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The reference's distribution function at ``values``, with midpoints at its jumps."""
+    """Return the distribution function of the reference at ``values``, with midpoints at its jumps."""
     known = np.sort(past)
     both = np.searchsorted(known, values, "left") + np.searchsorted(known, values, "right")
     return np.asarray(both / (2 * len(known)))
 
 
 def _left_out(ranks: np.ndarray, width: int) -> np.ndarray:
-    """Sorted ranks of each window of ``width`` consecutive rows among the rows outside it."""
+    """Return the sorted ranks of each window of ``width`` consecutive rows among the rows outside it."""
     windows = np.sort(np.lib.stride_tricks.sliding_window_view(ranks, width), 1)
     outside = len(ranks) * windows - (np.arange(width) + 0.5)
     return np.asarray((outside / (len(ranks) - width)).clip(0, 1))
 
 
 def _psi(windows: np.ndarray, beyond: float) -> np.ndarray:
-    """PSI of sorted ranks; ``beyond`` is the expected share beyond either end of the reference."""
+    """Return the PSI of sorted ranks; ``beyond`` is the expected share beyond either end of the reference."""
     inner = np.minimum((windows * BINS).astype(int), BINS - 1) + 1
     bins = np.where(windows <= 0, 0, np.where(windows >= 1, BINS + 1, inner))
     shares = np.stack([(bins == k).mean(1) for k in range(BINS + 2)], 1).clip(FLOOR)

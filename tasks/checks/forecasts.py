@@ -117,7 +117,7 @@ def skill(e: ForecastEvidence) -> Outcome:
 
 
 def _leads(scores: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name and scores of each series at each lead."""
+    """Yield the name and the scores of each series at each lead."""
     for series, part in scores.get("series", {"": scores}).items():
         for lead, block in part["leads"].items():
             yield f"{series} lead {lead}".strip(), block

@@ -46,7 +46,7 @@ def grouped(forecasts: pd.DataFrame, regimes: pd.DataFrame) -> pd.DataFrame:
 
 
 def parts(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Name and rows of each group of each series."""
+    """Yield the name and the rows of each group of each series."""
     for series, own in rows.groupby("series", sort=False):
         for kind in ("season", "decade", "regime"):
             for value, part in own.groupby(kind):
@@ -54,7 +54,7 @@ def parts(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def skill_by_group(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Gain in mean log score over the best peer, by group, with a bootstrap interval.
+    """Compute the gain in mean log score over the best peer, by group, with a bootstrap interval.
 
     The best peer is the one with the highest mean log score on all rows. Gains are averaged over the leads of
     an origin. The blocks of the stationary bootstrap have a mean length of the longest lead or of n^(1/3),
@@ -92,7 +92,7 @@ def skill_by_group(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
 
 
 def coverage_by_group(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Coverage of the model's 50 % and 90 % intervals, by group and lead, with binomial bounds.
+    """Compute the coverage of the model's 50 % and 90 % intervals, by group and lead, with binomial bounds.
 
     The targets of lead h overlap, so n forecasts count as n / h independent ones.
     """

@@ -49,7 +49,7 @@ def require(
 def examined(
     suite: dict[str, Any], table: pd.DataFrame, data_docs: Path, names: tuple[str, ...]
 ) -> list[dict[str, Any]]:
-    """Call :func:`run_suite`, only once at a time in a process."""
+    """Call :func:`run_suite` under a lock, because it is not thread-safe."""
     with _one_at_a_time:
         return run_suite(suite, table, data_docs, names)
 
@@ -64,7 +64,7 @@ def _required(
 
 
 def failure_line(failed: list[dict[str, Any]], label: str, data_docs: Path) -> str:
-    """A line with the first failure and the file that shows all of them."""
+    """Return an error message with the first failure and the file that shows all failures."""
     others = f" ({len(failed) - 1} more expectations failed)" if len(failed) > 1 else ""
     return (
         f"{label}: {_words(failed[0])}{others}; correct the source and run again; all failing rows are shown "

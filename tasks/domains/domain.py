@@ -59,7 +59,7 @@ class Domain(Protocol):
     """Name of the peer with which the headline of the report compares."""
 
     def parse(self, tables: "dict[str, pd.DataFrame]") -> "pd.DataFrame":
-        """Return the raw table, with ``time``, ``series`` and ``columns``, from the tables of the sources."""
+        """Return the raw table with columns ``time``, ``series`` and ``columns``, made from ``tables``."""
         ...
 
     def features(

@@ -87,7 +87,7 @@ def parse(text: str) -> Event:
     what, sign, threshold, steps = found.groups()
     if (sign == "<=") != (float(threshold) < 0):
         raise BasinError(
-            f"--event {text}: a return of 0 would already be the event; use <= with a negative return or >= "
-            "with a positive one"
+            f"--event {text}: a return of 0 would already meet the condition; use <= with a negative return "
+            "or >= with a positive one"
         )
     return Event(what, sign == "<=", float(threshold), int(steps))

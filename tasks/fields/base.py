@@ -97,9 +97,10 @@ def seasons(months: np.ndarray) -> np.ndarray:
 
 
 def gapless(fields: Fields, grid: Grid) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Yield ``(first, values, fresh)``: first row of a block, its values ``(n, d)``, and which rows are new.
+    """Yield for each block ``(first, values, fresh)``: its first row, its values ``(n, d)`` and the new rows.
 
-    Each block repeats the last rows of the block before, so that every pair of origin and target lies in one.
+    Each block repeats the last rows of the block before, so that every pair of origin and target lies within
+    one block. ``fresh`` is false for these repeated rows.
     """
     before = BEFORE + max(LEADS)
     for first, values in fields.blocks(before):

@@ -30,9 +30,7 @@ def fit(fields: Fields, settings: Settings, out: Path, progress: Progress = sile
     """
     out = out.absolute()
     if out.exists() and not (out / "model.json").is_file() and (out.is_file() or any(out.iterdir())):
-        raise BasinError(
-            f"{out} holds something else than a model of fields; give a new folder for the model"
-        )
+        raise BasinError(f"{out} holds other files than a model of fields; give a new folder for the model")
     grid = fields.used()
     start = int(len(fields.months) * (1 - JUDGED))
     early = fields.until(fields.months[start - 1])

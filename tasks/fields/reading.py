@@ -63,7 +63,7 @@ class Fields:
     def position(self, month: np.datetime64) -> int:
         """Return the row of a month, or raise ``BasinError`` if the file does not have it."""
         if not self.months[0] <= month <= self.months[-1]:
-            raise BasinError(f"{self.path} has {self.span}, not {month}; give a month of the file")
+            raise BasinError(f"{self.path}: no month {month}; give a month from {self.span}")
         return int((month - self.months[0]).astype(int))
 
     def read(self, start: int, stop: int) -> np.ndarray:
@@ -147,7 +147,7 @@ def open_fields(path: Path, variable: str | None = None) -> Fields:
     if not (np.isfinite(lat).all() and np.isfinite(lon).all() and (np.abs(lat) <= 90).all()):
         raise BasinError(f"{path}: expected finite lat and lon in degrees, lat within ±90; correct them")
     if not data["time"].size:
-        raise BasinError(f"{path}: no months; expected at least {FEWEST_MONTHS}")
+        raise BasinError(f"{path}: time has no values; give a file with at least {FEWEST_MONTHS} months")
     try:
         months = pd.DatetimeIndex(data["time"].values).to_period("M").to_numpy(dtype="datetime64[M]")
     except (TypeError, ValueError) as error:

@@ -239,7 +239,7 @@ def path_loss(paths: Array, observed: Array) -> PathLoss:
 
 
 def pooled_scores(losses: list[PathLoss]) -> dict[str, float]:
-    """Return ``crps`` and ``crps_sum`` over all windows, the sum of losses divided by that of scales."""
+    """Return ``crps`` and ``crps_sum`` over all windows: the sum of losses divided by the sum of scales."""
     return {
         "crps": sum(w.loss for w in losses) / sum(w.scale for w in losses),
         "crps_sum": sum(w.sum_loss for w in losses) / sum(w.sum_scale for w in losses),

@@ -13,7 +13,7 @@ ALTERNATIVES = (
 Outcomes closer to the forecasts than before are harmless, so no alternative has a spread below one."""
 
 BOUND = 2.5
-"""Largest |Φ⁻¹(u)| that is counted, so that a single crash is no breach but a month of them is."""
+"""Largest |Φ⁻¹(u)| that is counted, so that a single crash is not a breach but a month of crashes is."""
 
 MONTH = 21
 """Block length in days of the bootstrap for the threshold. Dependence within a block is kept."""

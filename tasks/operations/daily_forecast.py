@@ -65,7 +65,7 @@ def daily_forecast(root: Path, domain: str, as_of: date) -> dict[str, Any]:
 
 
 def _risk(scored: pd.DataFrame, step: dict[str, Any]) -> dict[str, float]:
-    """Return the 5 % quantile of the forecast and the share of the scored days on which it was higher."""
+    """Return the 5 % quantile of the forecast and the share of scored days whose 5 % quantile was higher."""
     lower = step["quantiles"]["0.05"]
     past = scored.loc[scored["model"] == "ebm", "q0.05"].to_numpy()
     return {"q0.05": lower, "unusual": float(np.mean(past > lower))}

@@ -47,13 +47,14 @@ def monitor(root: Path, domain: str, as_of: date) -> dict[str, Any]:
 
     ``breach`` means that the model should be refitted, because the outcomes since its fit contradict its
     forecasts. The test (``tasks.operations.change_detector``) has a false alarm in one of ``CALM`` years.
-    Drift of inputs and days of unusual energy are reported but are no breach: they occur in every crisis,
+    Drift of inputs and days of unusual energy are reported but are not a breach: they occur in every crisis,
     and a model whose forecasts stay calibrated needs no refit. Data that violate the domain's expectation
     suite are a breach too, although a refit would not help. In that case ``schema`` has the message and
     nothing else is checked. ``new`` is true on the first day of a version's breach.
 
-    Outcomes are stored in ``days.parquet`` with the forecast of the version that was current at the time,
-    so that evidence accumulates over retrainings. After a breach it starts again with the next version.
+    Outcomes are stored in ``days.parquet`` with the forecast of the version that was current at the time, so
+    that evidence accumulates over retrainings. After a breach, evidence is collected anew for the next
+    version.
     """
     workspace = Workspace(root, domain)
     known = get_domain(workspace)
@@ -186,7 +187,7 @@ def realised(days: pd.DataFrame, breached: set[str]) -> dict[str, Any]:
 
 
 def drifts(inputs: pd.DataFrame, learned: pd.Series, frequency: str, model: Any) -> list[dict[str, Any]]:
-    """Test the model's inputs of each series for drift (``tasks.checks.drift``); empty with too few rows."""
+    """Test the model's inputs of each series for drift (``tasks.checks.drift``), if there are enough rows."""
     columns = [name for name in model.config.columns if inputs[name].nunique() > 1]
     tables = []
     for name, part in inputs.groupby("series"):

@@ -115,7 +115,7 @@ def _drift(drifts: list[dict[str, Any]]) -> Section:
     content = paragraph(
         "The inputs of the latest rows are compared with those of the training rows. p is the share of "
         "equally long windows of the training rows that differ as much. q is the share of windows in which "
-        "any input differs as much. Drift alone is no breach, because inputs leave their range in every "
+        "any input differs as much. Drift alone is not a breach, because inputs leave their range in every "
         "crisis and a model that stays calibrated needs no refit."
     )
     rows = [

@@ -72,7 +72,8 @@ def line_of_succession(events: list[Event]) -> list[str]:
 def status(events: list[Event], version: str) -> str:
     """Return the status of a version.
 
-    It is ``current``, ``before`` (current earlier), ``rolled back``, ``refused``, or empty if undecided.
+    It is ``current``, ``before`` (the version was current earlier), ``rolled back``, ``refused``, or an empty
+    string if there was no decision yet.
     """
     line = line_of_succession(events)
     if version in line:
@@ -115,7 +116,7 @@ def assign(root: Path, domain: str, version: str, status: str, why: str) -> None
 
 
 def rollback(root: Path, domain: str, why: str) -> tuple[str, str]:
-    """Go back to the previous current version; return it and the version that it replaces.
+    """Make the previously current version current again; return this version and the one that it replaces.
 
     Raises ``BasinError`` if there is no previous version.
     """

@@ -42,10 +42,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class Tuned:
-    """Result of :func:`tune`: all trials, those with most years first and then by mean gain.
+    """Result of :func:`tune`.
 
-    ``default`` is the trial with the settings of params.yaml. ``gain`` is the mean difference per year
-    between the best trial and the default, and ``t`` is its t statistic.
+    ``trials`` are sorted by their number of years and then by mean gain, best first. ``default`` is the trial
+    with the settings of params.yaml. ``gain`` is the mean difference per year between the best trial and the
+    default, and ``t`` is its t statistic.
     """
 
     trials: list[Trial]

@@ -17,7 +17,7 @@ WIDE, HALF, NARROW = 980, 470, 330
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """About ``count`` round numbers in the interval [low, high]."""
+    """Return about ``count`` round numbers in the interval [low, high]."""
     raw = (high - low) / max(count, 1)
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if raw <= m * power * (1 + 1e-9))
@@ -32,7 +32,7 @@ def tick_text(value: float, all_ticks: Sequence[float]) -> str:
 
 @dataclass
 class Canvas:
-    """A plot area with linear scales, whose ``y`` grows upwards. Shapes beyond the scales are not clipped."""
+    """Plot area with linear scales, whose ``y`` grows upwards. Shapes beyond the scales are not clipped."""
 
     width: int
     height: int
@@ -123,7 +123,7 @@ def figure(
     legend: Sequence[tuple[str, str]] = (),
     wide: int = HALF,
 ) -> str:
-    """A chart with a legend of (CSS class, words) and a caption, which is HTML and is not escaped.
+    """Return a chart as HTML, with a legend of (CSS class, words) and a caption of HTML that is not escaped.
 
     ``draw`` is called with the width ``wide`` and with that of a phone.
     """
@@ -136,7 +136,7 @@ def figure(
 
 
 def spread(values: Sequence[float], margin: float = 0.06) -> tuple[float, float]:
-    """The range of the finite ``values``, widened by a margin, never empty."""
+    """Return the range of the finite ``values``, widened by a margin so that it is never empty."""
     finite = [v for v in values if math.isfinite(v)] or [0.0]
     low, high = min(finite), max(finite)
     pad = (high - low) * margin or max(abs(high), 1.0) * 0.05
@@ -152,7 +152,7 @@ def lines(
     dots: bool = False,
     height: int = 300,
 ) -> Callable[[int], Canvas]:
-    """Lines of (CSS class, points) on common axes. ``zero`` adds a dashed line at 0."""
+    """Return a drawing of lines (CSS class, points) on common axes. ``zero`` adds a dashed line at 0."""
 
     def draw(width: int) -> Canvas:
         xs = [p[0] for _, points in series for p in points]
@@ -174,7 +174,7 @@ def lines(
 
 
 def intervals(rows: Sequence[tuple[str, str, float, float]], x_title: str) -> Callable[[int], Canvas]:
-    """A dot with whiskers for each row (CSS class, label, value, half-width of the interval)."""
+    """Return a drawing of a dot with whiskers for each row (CSS class, label, value, half-width)."""
 
     def draw(width: int) -> Canvas:
         reach = spread([v + s * e for _, _, v, e in rows for s in (-1, 1)] + [0.0])
@@ -203,7 +203,7 @@ def intervals(rows: Sequence[tuple[str, str, float, float]], x_title: str) -> Ca
 def histogram(
     shares: Sequence[float], band: tuple[float, float], y_title: str, x_title: str
 ) -> Callable[[int], Canvas]:
-    """Histogram of equal bins on [0, 1], with the ``band`` in which bars of a calibrated model lie.
+    """Return a histogram of equal bins on [0, 1], with the ``band`` in which bars of a calibrated model lie.
 
     ``shares`` are frequencies relative to those of a uniform distribution.
     """
@@ -227,7 +227,7 @@ def fan(
     y_title: str,
     marks: Callable[[int], Sequence[tuple[float, str]]],
 ) -> Callable[[int], Canvas]:
-    """Observed values with the 90 % intervals that were forecast for them, followed by the forecast.
+    """Return a drawing of observed values with the 90 % intervals forecast for them, and of the forecast.
 
     ``history`` are (x, observed, low, high), and ``steps`` are (x, (q05, q25, q50, q75, q95)). One step is
     drawn as a box, several as a fan from the last observation.
@@ -264,7 +264,7 @@ def fan(
 
 
 def density(y: Sequence[float], p: Sequence[float], event: str, x_title: str) -> Callable[[int], Canvas]:
-    """A filled density, with the part of ``event`` (``<= x`` or ``>= x``) in a warning colour."""
+    """Return a drawing of a density, with the part of ``event`` (such as ``<= x``) in a warning colour."""
     sign, edge = event.split()[0], float(event.split()[1])
     lower = sign == "<="
 

@@ -25,7 +25,7 @@ def row_class(model: str, reference: str) -> str:
 def score_table(
     found: Sequence[Block], score: str, caption: str, reference: str, digits: int, lower: bool, notes: bool
 ) -> str:
-    """Table with a row for each model and a column for each block, and the best of each column in bold."""
+    """Return a table with a row for each model, a column for each block, and the best of a column in bold."""
     models = list(found[0].models)
     best = []
     for b in found:
@@ -51,7 +51,7 @@ def score_table(
 
 
 def gain_table(found: Sequence[Block], reference: str) -> str:
-    """Table of the gains in log score over each peer, with standard error, t and Holm-corrected p."""
+    """Return a table of the gain in log score over each peer, with standard error, t and Holm-corrected p."""
     rows = []
     chance = holm({(b.label, peer): d["p"] for b in found for peer, d in b.paired.items()})
     for peer in found[0].paired:
@@ -155,7 +155,7 @@ def gain_figure(bars: Sequence[tuple[str, str, float, float]], wide: int = chart
 
 
 def calibration(found: Sequence[Block], forecasts: pd.DataFrame, domain: Any) -> Section:
-    """PIT histogram, curve and table of coverage, and the outcomes below the lower tail quantiles."""
+    """Return the PIT histogram, curve and table of coverage, and outcomes below the lower tail quantiles."""
     reference = domain.reference
     ours = forecasts[forecasts["model"] == "ebm"]
     bins = 20 if len(ours) >= 1000 else 10
@@ -213,7 +213,7 @@ def calibration(found: Sequence[Block], forecasts: pd.DataFrame, domain: Any) ->
 
 
 def covered(forecasts: pd.DataFrame, model: str, levels: np.ndarray) -> np.ndarray:
-    """Share of outcomes inside the central interval of each level, from the stored quantiles."""
+    """Return the share of outcomes inside the central interval of each level, from the stored quantiles."""
     rows = forecasts[forecasts["model"] == model]
     y = rows["observed"].to_numpy()
     low = rows[[f"q{(1 - lv) / 2:.2f}" for lv in levels]].to_numpy()
@@ -242,12 +242,12 @@ def coverage_table(found: Sequence[Block], reference: str) -> str:
 
 
 def tail_tested(block: Block) -> bool:
-    """Whether the number and clustering of outcomes in the tail were tested, as they are for one series."""
+    """Return whether the number and clustering of outcomes in the tail were tested."""
     return any("kupiec_p" in score for score in block.models["ebm"]["var"].values())
 
 
 def tail_table(block: Block, reference: str) -> str:
-    """Table of the outcomes below the lower tail quantiles, with tests and the FZ₀ score."""
+    """Return a table of the outcomes below the lower tail quantiles, with tests and the FZ₀ score."""
     levels = list(block.models["ebm"]["var"])
     rows = []
     for m, score in block.models.items():
@@ -272,7 +272,7 @@ def tail_table(block: Block, reference: str) -> str:
 
 
 def over_time(forecasts: pd.DataFrame, domain: Any) -> Section:
-    """Cumulative gain in log score over the reference and over the base, by target date."""
+    """Return a chart of the cumulative gain in log score over the reference and the base, by target date."""
     density = forecasts.pivot_table(index=["time", "series", "lead"], columns="model", values="log_density")
     series = []
     for model, css in ((domain.reference, "reference"), ("base", "base")):
@@ -305,13 +305,13 @@ def over_time(forecasts: pd.DataFrame, domain: Any) -> Section:
 
 
 def years(times: pd.Index) -> list[float]:
-    """Dates as decimal years."""
+    """Return dates as decimal years."""
     stamps = pd.DatetimeIndex(times)
     return (stamps.year + (stamps.dayofyear - 1) / 366).tolist()
 
 
 def year_marks(first: float, last: float) -> Callable[[int], list[tuple[float, str]]]:
-    """Tick marks on 1 January, of fewer years on a narrow chart."""
+    """Return tick marks on 1 January, of fewer years on a narrow chart."""
 
     def marks(width: int) -> list[tuple[float, str]]:
         room = 5 if width == charts.NARROW else 12

@@ -1,4 +1,4 @@
-"""Report section on energies: of the test dates, of the coming outcome by input, and by network size."""
+"""Report section on energies: of past outcomes, of the next outcome by input, and by network size."""
 
 from collections.abc import Callable
 from functools import partial
@@ -36,7 +36,7 @@ def energies(
     path: list[dict[str, Any]],
     domain: Any,
 ) -> Section:
-    """``path`` has the network sizes that were tried for the registered model, as in ``fits.json``."""
+    """Return the section. ``path`` has the network sizes that were tried, as in ``fits.json``."""
     content = paragraph(
         "The energy of an outcome is −log p, with p the density that the model forecast for it, in nats. It "
         "is low for outcomes that were likely and high for those that were not."
@@ -60,7 +60,7 @@ def energies(
 
 
 def by_date(forecasts: pd.DataFrame, domain: Any) -> str:
-    """−log p of the outcome by target date, averaged over series and leads, with the band of nine in ten."""
+    """Return a chart of −log p of the outcome by target date, with the band that holds nine in ten values."""
     ours = forecasts[forecasts["model"] == "ebm"]
     energy = -ours.groupby("time")["log_density"].mean()
     low, high = energy.quantile(NORMAL)
@@ -86,7 +86,7 @@ def by_date(forecasts: pd.DataFrame, domain: Any) -> str:
 
 
 def changed(forecasts: pd.DataFrame, domain: Any) -> list[Drawing]:
-    """Densities of base and model where the tilt gained most, lost most and changed the forecast most."""
+    """Return densities of base and model where the tilt gained most, lost most and changed most."""
     keys = ["series", "lead", "time"]
     ours, base = (
         forecasts[forecasts["model"] == m].sort_values(keys, ignore_index=True) for m in ("ebm", "base")
@@ -128,7 +128,7 @@ def changed(forecasts: pd.DataFrame, domain: Any) -> list[Drawing]:
 
 
 def density(quantiles: pd.Series) -> list[charts.Point]:
-    """A density from the quantiles at 1 to 99 %, as 3 % over the distance of every third quantile."""
+    """Return a density from the quantiles at 1 to 99 %: 0.03 divided by the distance of every third one."""
     values = quantiles.to_numpy(float)[::3]
     width = np.maximum(np.diff(values), 1e-12)
     return list(zip(((values[1:] + values[:-1]) / 2).tolist(), (0.03 / width).tolist(), strict=True))
@@ -137,7 +137,9 @@ def density(quantiles: pd.Series) -> list[charts.Point]:
 def raised(
     row: pd.Series, inputs: pd.DataFrame, classical: pd.DataFrame, model: TiltedModel, domain: Any
 ) -> Drawing:
-    """Chart of the mean energy of the coming outcome, less its value with one input set to its mean.
+    """Return a chart of the effect of each input on the mean energy of the next outcome.
+
+    The effect is the mean energy minus its value with this input set to the mean of the input.
 
     The effect of the base is that of its spread, because the mean energy of a location-scale distribution is
     its log scale plus a constant.
@@ -170,14 +172,14 @@ def raised(
 
 
 def means(model: TiltedModel) -> dict[str, tuple[float, float]]:
-    """Mean and standard deviation of each input in training, including the inputs of the prior's energy."""
+    """Return mean and standard deviation of each training input, including those of the prior's energy."""
     config = model.config
     own = {c: (m, s) for c, m, s in zip(config.columns, config.center, config.spread, strict=True)}
     return own if model.prior is None else means(model.prior) | own
 
 
 def growth(path: list[dict[str, Any]]) -> Drawing:
-    """Chart of the gain of each network size over the one kept before it, ± one standard error."""
+    """Return a chart of the gain of each network size over the size kept before it, ± one standard error."""
     bars = [
         (
             "ebm" if step["kept"] else "peer",

@@ -18,13 +18,13 @@ HISTORY = {"B": 90, "MS": 48}
 
 
 def quantile(step: dict[str, Any], level: str) -> float:
-    """A stored quantile, whose key may be ``0.5`` or ``0.50``."""
+    """Return a stored quantile, whose key may be ``0.5`` or ``0.50``."""
     found = step["quantiles"]
     return float(found[level] if level in found else found[f"{float(level):g}"])
 
 
 def forecast_section(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) -> Section:
-    """``past`` are the energy model's rows of ``forecasts.parquet``."""
+    """Return the section. ``past`` has the energy model's rows of ``forecasts.parquet``."""
     content = ""
     unit = short_unit(domain)
     for name, part in forecast["series"].items():
@@ -77,7 +77,7 @@ def forecast_section(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) 
 
 
 def sentence(part: dict[str, Any], domain: Any) -> str:
-    """Dates, mean, 90 % interval and probabilities of events of the nearest step."""
+    """Return dates, mean, 90 % interval and probabilities of events of the nearest step, as a sentence."""
     step = part["steps"][0]
     low, high = step["interval_90"]
     (event, chance), *others = step["events"].items()
@@ -92,7 +92,7 @@ def sentence(part: dict[str, Any], domain: Any) -> str:
 
 
 def untilted(steps: list[dict[str, Any]]) -> str:
-    """A sentence that names the leads at which the forecast is that of the base."""
+    """Return a sentence that names the leads at which the forecast is that of the base."""
     plain = [step["lead"] for step in steps if not step["tilt_weight"]]
     if not plain:
         return ""
@@ -103,13 +103,13 @@ def untilted(steps: list[dict[str, Any]]) -> str:
 
 
 def in_sight(step: dict[str, Any]) -> str:
-    """The first event whose threshold lies in the range of the density."""
+    """Return the first event whose threshold lies in the range of the density, or else the first event."""
     y = step["density"]["y"]
     return next((e for e in step["events"] if y[0] < float(e.split()[1]) < y[-1]), next(iter(step["events"])))
 
 
 def in_words(event: str) -> str:
-    """``<= -2`` as ``of −2 or lower``."""
+    """Return an event such as ``<= -2`` in words, such as ``of −2 or lower``."""
     sign, threshold = event.split()
     edge = text(float(threshold), 1 if float(threshold) % 1 else 0)
     return f"of {edge} or {'lower' if sign == '<=' else 'higher'}"
@@ -122,7 +122,7 @@ def percent(p: float) -> str:
 
 
 def spoken(p: float) -> str:
-    """A probability inside a sentence."""
+    """Return a probability as text for use inside a sentence."""
     return percent(p).replace("<", "below")
 
 
@@ -150,7 +150,7 @@ def forecast_table(label: str, steps: list[dict[str, Any]], domain: Any) -> str:
 
 
 def date_marks(dates: list[pd.Timestamp]) -> Callable[[int], list[tuple[float, str]]]:
-    """Marks at a few evenly spaced dates, including the last one."""
+    """Return tick marks at a few evenly spaced dates, including the last one."""
 
     def marks(width: int) -> list[tuple[float, str]]:
         count = 6 if width == charts.WIDE else 4 if width == charts.HALF else 3

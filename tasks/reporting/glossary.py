@@ -11,25 +11,25 @@ PATH = Path(__file__).with_name("glossary.yaml")
 
 
 class Term(Strict):
-    """An entry of ``glossary.yaml``."""
+    """Entry of ``glossary.yaml``."""
 
     term: str
     meaning: str
     also: tuple[str, ...] = ()
 
     def occurs_in(self, words: str) -> bool:
-        """Whether the term or another spelling of it is in a text, as whole words."""
+        """Return whether the term or another spelling of it occurs in a text, as whole words."""
         spellings = "|".join(map(re.escape, (self.term, *self.also)))
         return re.search(rf"(?<![\w-])(?:{spellings})(?![\w-])", words, re.IGNORECASE) is not None
 
 
 @cache
 def terms() -> tuple[Term, ...]:
-    """All terms, in alphabetical order."""
+    """Return all terms, in alphabetical order."""
     found = [Term.model_validate(entry) for entry in read_yaml(PATH, "restore the file")]
     return tuple(sorted(found, key=lambda entry: entry.term.lower()))
 
 
 def terms_in(words: str) -> tuple[Term, ...]:
-    """The terms that occur in a text."""
+    """Return the terms that occur in a text."""
     return tuple(entry for entry in terms() if entry.occurs_in(words))

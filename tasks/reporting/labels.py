@@ -1,4 +1,4 @@
-"""Names of models and series, and the form of numbers, dates and steps, in reports."""
+"""Names of models and series in reports, and the format of numbers, dates and steps."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -56,7 +56,7 @@ def model_name(model: str) -> str:
 
 
 def in_sentence(model: str) -> str:
-    """The name inside a sentence, with a small initial unless it has other capitals, as AutoTheta has."""
+    """Return the name for use in a sentence, in lower case unless it has inner capitals, as AutoTheta has."""
     name = model_name(model)
     return name if any(c.isupper() for c in name[1:]) else name[0].lower() + name[1:]
 
@@ -73,12 +73,12 @@ def series_name(series: str) -> str:
 
 
 def periods(frequency: str, count: int) -> str:
-    """``count`` steps of a frequency in words, such as ``1 trading day`` or ``6 months``."""
+    """Return ``count`` steps of a frequency in words, such as ``1 trading day`` or ``6 months``."""
     return count_of(count, PERIODS.get(frequency, "step"))
 
 
 def count_of(count: int, noun: str) -> str:
-    """``1 window``, ``2 windows``, ``1,000 windows``."""
+    """Return a count with its noun, such as ``1 window`` or ``1,000 windows``."""
     return f"{count:,} {noun}{plural(count)}"
 
 
@@ -87,19 +87,19 @@ def plural(count: int) -> str:
 
 
 def listed(items: Iterable[object], word: str = "and") -> str:
-    """``1``, ``1 and 3``, ``1, 3 and 6``."""
+    """Return items as an enumeration, such as ``1 and 3`` or ``1, 3 and 6``."""
     *first, last = map(str, items)
     return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def dated(time: str, frequency: str) -> str:
-    """A date in the form of its frequency, such as ``2019-01-02`` for days or ``January 2011`` for months."""
+    """Return a date in the form of its frequency, such as ``2019-01-02`` or, for months, ``January 2011``."""
     day = date.fromisoformat(time[:10])
     return f"{day:%B %Y}" if frequency == "MS" else day.isoformat()
 
 
 def text(value: float | None, digits: int = 2) -> str:
-    """A number with a typographic minus sign, without a negative zero; a dash for None."""
+    """Return a number as text, with a typographic minus sign and no negative zero. None gives a dash."""
     if value is None:
         return "–"
     shown = f"{value:,.{digits}f}"
@@ -111,7 +111,7 @@ def signed(value: float, digits: int = 3) -> str:
 
 
 def scientific(value: float) -> str:
-    """``1.2 × 10⁻⁷`` for small numbers, plain decimals otherwise."""
+    """Return a number as text, such as ``1.2 × 10⁻⁷`` for small numbers and plain decimals for others."""
     if value == 0 or abs(value) >= 1e-3:
         return text(value, 4)
     mantissa, exponent = f"{value:.1e}".split("e")

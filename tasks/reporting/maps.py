@@ -87,7 +87,7 @@ def points(axes: Any, across: Any, up: Any, tested: pd.DataFrame, coloured: bool
 
 
 def png(figure: Any) -> bytes:
-    """PNG without metadata on date or version, so that the same figure gives the same bytes."""
+    """Return a figure as PNG without date or version, so that the same figure gives the same bytes."""
     memory = io.BytesIO()
     figure.savefig(memory, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return memory.getvalue()

@@ -115,7 +115,7 @@ def about_model(domain: Any, model: TiltedModel, rows: int) -> str:
 
 
 def table(columns: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table. Bars and line ends inside a cell are replaced."""
+    """Return a Markdown table. Vertical bars and line ends inside a cell are replaced."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join(
         "| " + " | ".join(" ".join(str(c).replace("|", "/").split()) for c in line) + " |" for line in lines

@@ -1,4 +1,4 @@
-"""HTML of a report: tables, sections and the page, whose policy forbids scripts and requests."""
+"""HTML of a report: tables, sections, and the page, whose security policy forbids scripts and requests."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ BOUND = re.compile(r"\d %|< \d|\b[tpn] = (?=[−\d])|\d nats|\d °C")
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell with its text, a smaller second line, and its CSS classes (``num``, ``words``, ``best``)."""
+    """Cell with its text, a smaller second line, and its CSS classes (``num``, ``words``, ``best``)."""
 
     words: str
     small: str = ""
@@ -27,7 +27,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Pill:
-    """A cell with a coloured status: ``pass``, ``warn`` or ``fail``."""
+    """Cell with a coloured status: ``pass``, ``warn`` or ``fail``."""
 
     status: str
 
@@ -50,7 +50,7 @@ class Row:
 
 
 def table(caption: str, columns: Sequence[str], rows: Sequence[Row], words: Sequence[int] = ()) -> str:
-    """A table in a box that scrolls sideways. The columns at positions ``words`` are aligned to the left."""
+    """Return a table in a box that scrolls sideways. Columns at positions ``words`` are left-aligned."""
     head = "".join(
         f'<th scope="col"{" class=words" if i in words else ""}>{escape(name)}</th>'
         for i, name in enumerate(columns)
@@ -65,7 +65,7 @@ def table(caption: str, columns: Sequence[str], rows: Sequence[Row], words: Sequ
 
 
 def folded(summary: str, content: str) -> str:
-    """Content that is hidden until its summary is clicked, without a script."""
+    """Return content that is hidden until its summary is clicked. This needs no script."""
     return f"<details><summary>{escape(summary)}</summary>{content}</details>"
 
 
@@ -74,7 +74,7 @@ def card(content: str) -> str:
 
 
 def pair(*contents: str) -> str:
-    """Cards side by side, or below each other on a narrow screen."""
+    """Return cards side by side, or below each other on a narrow screen."""
     return f'<div class="pair">{"".join(card(c) for c in contents)}</div>'
 
 
@@ -90,7 +90,7 @@ class Section:
     content: str
 
     def html(self, others: str = "") -> str:
-        """HTML of the section; ``others`` is the HTML of the rest of the page."""
+        """Return the HTML of the section; ``others`` is the HTML of the rest of the page."""
         return (
             f'<section id="{self.anchor}" aria-labelledby="{self.anchor}-title">'
             f'<h2 id="{self.anchor}-title">{escape(self.title)}</h2>{self.content}</section>'
@@ -98,7 +98,7 @@ class Section:
 
 
 class Glossary(Section):
-    """A section that explains the terms of the glossary that occur on the rest of the page."""
+    """Section that explains the terms of the glossary that occur on the rest of the page."""
 
     def html(self, others: str = "") -> str:
         visible = unescape(re.sub(r"<[^>]+>", " ", others))
@@ -118,7 +118,7 @@ def page(
     tiles: Sequence[tuple[str, str]],
     sections: Sequence[Section],
 ) -> str:
-    """The whole document. Its content security policy allows inline pictures and styles alone."""
+    """Return the complete HTML page. Its content security policy allows only inline pictures and styles."""
     menu = "".join(f'<li><a href="#{s.anchor}">{escape(s.menu)}</a></li>' for s in sections)
     figures = "".join(
         f'<div class="tile"><b>{escape(number)}</b><span>{escape(words)}</span></div>'

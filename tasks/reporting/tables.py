@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """Cells as text. The first row is the energy model, the others are its peers."""
+    """Table of scores, with cells as text. The first row is the energy model, and the others are peers."""
 
     title: str
     columns: tuple[str, ...]

@@ -36,7 +36,7 @@ def data_and_checks(
     validation: dict[str, Any],
     audits: Sequence[dict[str, Any]],
 ) -> Section:
-    """The data, the expectations of the validation, and every check of the audits with its status."""
+    """Return a section with the data, the expectations of the suite, and all audit checks with status."""
     spans = raw.groupby("series", sort=False)["time"].agg(["min", "max", "size"])
     rows = [
         Row(
@@ -94,7 +94,7 @@ def data_and_checks(
 
 
 def table_of_checks(caption: str, checks: Sequence[dict[str, Any]]) -> str:
-    """Table of the checks of an audit, with status, finding and measured values."""
+    """Return a table of the checks of an audit, with status, finding and measured values."""
     rows = [
         Row(
             check["title"],
@@ -117,7 +117,7 @@ def faults(check: dict[str, Any]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A measured value of any type as short text."""
+    """Return a measured value of any type as short text."""
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "–"}[value]
     if isinstance(value, float):
@@ -149,7 +149,7 @@ def landscape(folder: Path, figures: Sequence[dict[str, str]]) -> Section:
 
 
 def how_it_works(scores: dict[str, Any], parameters: int) -> str:
-    """A short description of the model, with the choices that were made for each fold."""
+    """Return a section that describes the model and the choices that were made for each fold."""
     chosen = scores["chosen"]
     weights, prior = chosen["weights"], chosen["prior"]
     tilted = sum(any(by_lead.values()) for by_lead in weights.values())
@@ -226,13 +226,13 @@ def provenance_section(
 
 
 def how_read(notes: Sequence[str]) -> Section:
-    """The choices that were inferred from a user's file."""
+    """Return a section with the choices that were inferred from a user's file."""
     items = "".join(f"<li>{escape(as_sentence(note))}</li>" for note in notes)
     return Section("read", "Data", "How the file was read", f"<ul>{items}</ul>")
 
 
 def as_sentence(note: str) -> str:
-    """A note with a capital initial, unless it starts with an option, and a full stop."""
+    """Return a note with a full stop, and with a capital initial unless it starts with an option."""
     first = note if note.startswith("--") else note[:1].upper() + note[1:]
     return f"{first}."
 

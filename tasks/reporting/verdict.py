@@ -21,7 +21,7 @@ class Block:
 
 
 def blocks(scores: dict[str, Any], frequency: str) -> list[Block]:
-    """Return the columns of the score tables: all series together and then each, at each lead."""
+    """Return the scores at each lead, first of all series together and then of each series."""
     if "leads" in scores:
         groups = [("", scores)]
     else:
@@ -38,7 +38,7 @@ def blocks(scores: dict[str, Any], frequency: str) -> list[Block]:
 
 
 def clear(difference: dict[str, float]) -> str:
-    """``better``, ``worse`` or ``no clear difference``, by t."""
+    """Return ``better``, ``worse`` or ``no clear difference``, according to the t statistic."""
     if abs(difference["t"]) < CLEAR:
         return "no clear difference"
     return "better" if difference["t"] > 0 else "worse"
@@ -71,7 +71,7 @@ def headline(found: Sequence[Block], domain: Any, unseen: str) -> str:
 
 
 def losses(found: Sequence[Block], domain: Any) -> str:
-    """Return a sentence that names the series or leads at which the model is clearly worse, or nothing."""
+    """Return a sentence on the series or leads at which the model is clearly worse, or an empty string."""
     lost = [
         f"{b.label} than {words} ({amount(b.paired[peer])})"
         for b in found
@@ -86,7 +86,7 @@ def amount(difference: dict[str, float]) -> str:
 
 
 def over_leads(found: Sequence[Block], peer: str) -> str:
-    """Count the leads with a clear difference, as in ``clearly better at 3 of 5 leads than``."""
+    """Return the number of leads with a clear difference, such as ``clearly better at 3 of 5 leads than``."""
     outcome = [clear(b.paired[peer]) for b in found]
     better, worse = outcome.count("better"), outcome.count("worse")
     if not better and not worse:
@@ -109,5 +109,5 @@ def holm(p: dict[Any, float]) -> dict[Any, float]:
 
 
 def short_unit(domain: Any) -> str:
-    """The unit without its explanation in brackets."""
+    """Return the unit without its explanation in brackets."""
     return str(domain.unit).split(" (")[0]

@@ -128,7 +128,7 @@ def read_yaml(path: Path, remedy: str) -> Any:
     except OSError as error:
         raise BasinError(f"cannot read {path}: {error.strerror}; {remedy}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BasinError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+        raise BasinError(f"{path} is not valid YAML: {' '.join(str(error).split())}; correct it") from error
 
 
 def write_json(path: Path, content: Any) -> None:

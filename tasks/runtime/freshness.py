@@ -39,7 +39,7 @@ class Verdict(StrEnum):
 
     @property
     def cached(self) -> bool:
-        """True when the stage's function was not called."""
+        """Whether the outputs were fresh or restored, so that the stage was not run."""
         return self is not Verdict.RAN
 
 

@@ -21,7 +21,7 @@ _starting = threading.Lock()
 
 
 def silent(label: str, done: int, total: int) -> None:
-    """A progress callback that shows nothing."""
+    """Ignore progress. This is the default progress callback."""
 
 
 def connect() -> None:

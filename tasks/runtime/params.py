@@ -29,7 +29,9 @@ class Waiver(Strict):
     """A failed check that is accepted until a date. Reports show the failure with the reason."""
 
     check: str = Field(description="identifier of the check in audit.json or audit_forecasts.json")
-    reason: str = Field(min_length=10, description="why the failure is accepted, shown in reports")
+    reason: str = Field(
+        min_length=10, description="reason why the failure is accepted, which the reports show"
+    )
     until: date = Field(description="last snapshot date (ingest.as_of) for which the waiver holds")
 
 
@@ -49,13 +51,16 @@ class AuditParams(Strict):
         "trading days or months",
     )
     min_regime_share: float = Field(
-        ge=0, le=1, description="smallest accepted share of test rows in each regime, such as calm or wild"
+        ge=0,
+        le=1,
+        description="smallest accepted share of test rows in each regime, such as calm or turbulent",
     )
     min_episodes: int = Field(
         ge=1, description="smallest accepted number of separate episodes of each regime in the test block"
     )
     waive: tuple[Waiver, ...] = Field(
-        (), description="failed checks that are accepted until a snapshot date, with check, reason and until"
+        (),
+        description="list of failed checks that are accepted until a date, each with a reason",
     )
 
 
@@ -80,7 +85,7 @@ class SplitParams(Strict):
     def _in_order(self) -> "SplitParams":
         if (self.walk_from.month, self.walk_from.day) != (1, 1):
             raise ValueError(
-                f"expected a 1 January for walk_from, as folds are calendar years, found {self.walk_from}"
+                f"walk_from: found {self.walk_from}, expected a 1 January, because folds are calendar years"
             )
         if not self.walk_from < self.test_from <= self.test_to:
             raise ValueError(
@@ -149,7 +154,7 @@ def load_params(root: Path, domain: str) -> DomainParams:
     content = _read(root)
     listed = content["domains"]
     if domain not in listed:
-        raise BasinError(f"{path}: `domains` does not list `{domain}`; it lists {', '.join(listed)}")
+        raise BasinError(f"{path}: `domains` does not list `{domain}`; expected one of {', '.join(listed)}")
     if domain not in content:
         raise BasinError(f"{path}: `domains` lists `{domain}`, but there is no section `{domain}`; add one")
     try:

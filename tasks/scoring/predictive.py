@@ -37,7 +37,7 @@ class Predictive:
     shortfall: np.ndarray
 
     def table(self, rows: pd.DataFrame, model: str) -> pd.DataFrame:
-        """Return rows of ``forecasts.parquet``, and columns ``mean``, ``var_*`` and ``shortfall_*``."""
+        """Return the summaries of ``rows`` as a table with the columns of ``forecasts.parquet``."""
         keys = rows[["series", "origin", "lead", "time"]].reset_index(drop=True)
         scores = pd.DataFrame(
             {

@@ -144,7 +144,7 @@ def _sha256(label: str, path: Path, entry: TableSource) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError as error:
         mirrored = f", or set BASIN_DATA_MIRROR to a folder that holds {entry.mirror}" if entry.mirror else ""
-        raise BasinError(f"{label}: no such file; put it there{mirrored}") from error
+        raise BasinError(f"{label}: no such file; put the file there{mirrored}") from error
     except OSError as error:
         raise BasinError(f"{label}: cannot read it ({error.strerror}); make the file readable") from error
 

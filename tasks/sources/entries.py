@@ -30,7 +30,9 @@ class Entry(Strict):
     def _layout(self) -> "Entry":
         lists = [names for names in self.columns.values() if not isinstance(names, str)]
         if self.format == "months" and not (len(self.columns) == 1 and lists and len(lists[0]) == 12):
-            raise ValueError("format months needs one column, given as a list of its twelve months")
+            raise ValueError(
+                "format months needs one column name in `columns`, with a list of the twelve month columns"
+            )
         if self.format != "months" and lists:
             raise ValueError(
                 f"format {self.format} needs one name for each column; lists are for format months"

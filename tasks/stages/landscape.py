@@ -29,7 +29,7 @@ BATCH = 600
 
 @dataclass(frozen=True)
 class Scene:
-    """One series at one lead, with its inputs (not standardised), base forecasts and scored test rows."""
+    """Data of a map: a series at one lead, with inputs (not standardised), base forecasts and test rows."""
 
     name: str
     title: str

@@ -72,7 +72,7 @@ class TiltedModel:
         return energies
 
     def weight(self, lead: int) -> float:
-        """Return the weight w of a lead plus that of the prior. If it is 0, the forecast is the base."""
+        """Return the sum of the weight w of a lead and of the prior's weight. With 0 the base is used."""
         own = self.config.weights[str(lead)]
         return own if self.prior is None else own + self.prior.weight(lead)
 
@@ -81,7 +81,7 @@ class TiltedModel:
         return pooled(classical, rows, self.config.pool)
 
     def total_energy(self, rows: pd.DataFrame) -> Callable[[Tensor], Tensor]:
-        """Return the total energy of each row, w · Ē(s, x) plus that of the prior, as a function of s."""
+        """Return the total energy of each row, w · Ē(s, x) plus the prior's energy, as a function of s."""
         x = self.inputs(rows)
         weight = torch.tensor([self.config.weights[str(lead)] for lead in rows["lead"]], dtype=torch.float64)
         prior = None if self.prior is None else self.prior.total_energy(rows)
@@ -126,7 +126,7 @@ def model_rows(classical: pd.DataFrame, model: str, rows: pd.DataFrame) -> pd.Da
 
 
 def pooled(classical: pd.DataFrame, rows: pd.DataFrame, weights: dict[str, dict[str, float]]) -> LinearPool:
-    """Return the linear pool for each row of the classical models, with ``weights`` by lead and model."""
+    """Return the linear pool of the classical models for each row, with ``weights`` by lead and model."""
     members = list(next(iter(weights.values())))
     share = [[weights[str(lead)][name] for lead in rows["lead"]] for name in members]
     return LinearPool(
@@ -136,7 +136,7 @@ def pooled(classical: pd.DataFrame, rows: pd.DataFrame, weights: dict[str, dict[
 
 
 def tensors(model: TiltedModel, prefix: str = "") -> dict[str, Tensor]:
-    """Return the parameters of the energy and of that of the prior by name, as safetensors needs them."""
+    """Return the parameters of the energy and of the prior's energy by name, for safetensors."""
     own = {prefix + name: p.detach().float().contiguous() for name, p in model.energy.state_dict().items()}
     return own if model.prior is None else own | tensors(model.prior, f"{prefix}{PRIOR}")
 

@@ -136,8 +136,8 @@ def choose(past: list[list[Trained]], inputs: pd.DataFrame, fold: Fold, prior_ga
 def enough(yearly: np.ndarray, rows: pd.DataFrame) -> bool:
     """Return whether there are enough years of past gains to tilt the base.
 
-    ``FEWEST_YEARS`` are needed, and as many more for each year between origin and target of ``rows``, because
-    forecasts of overlapping periods have common errors.
+    ``FEWEST_YEARS`` years are needed, and ``FEWEST_YEARS`` more for each year between origin and target of
+    ``rows``, because forecasts of overlapping periods have common errors.
     """
     reach = (rows["time"] - rows["origin"]).max() / pd.Timedelta(days=365.25)
     return len(yearly) >= int(FEWEST_YEARS * (1 + reach))

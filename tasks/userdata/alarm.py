@@ -1,4 +1,4 @@
-"""``basin alarm``: the probability of an event at each date, and alarms within a budget of false ones."""
+"""``basin alarm``: the probability of an event at each date, and alarms within a budget of false alarms."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -241,7 +241,7 @@ def _first_tested(times: pd.Series, request: Request, start: int, notes: list[st
 
 
 def _calm(close: np.ndarray) -> np.ndarray:
-    """Rows whose volatility over the last 22 returns lies below the median of all volatilities until then."""
+    """Return which rows have a volatility over the last 22 returns below its median up to that row."""
     returns = pd.Series(np.append(np.nan, np.diff(np.log(close))))
     volatility = (returns**2).rolling(22).mean()
     calm: np.ndarray = (volatility < volatility.expanding().median()).to_numpy()
@@ -276,7 +276,7 @@ def _alarms(
         return f"{times.iloc[int(tested[row])]:%Y-%m-%d}"
 
     def entry_of(found: dict[str, int]) -> dict[str, Any]:
-        """The date by which the ``event`` had happened, and ``date`` and ``lead`` (rows) of its alarm."""
+        """Return the date of the ``event`` and, if it was caught, ``date`` and ``lead`` of its alarm."""
         row = int(tested[found.get("alarm", found["first"])])
         left = event.reached(close, row)
         entry: dict[str, Any] = {"event": f"{times.iloc[row + left]:%Y-%m-%d}"}

@@ -21,7 +21,11 @@ SCORES = {
 
 
 def alarm_page(name: str, found: dict[str, Any], history: pd.DataFrame, notes: list[str]) -> str:
-    """Return the HTML of ``alarm.json`` and its ``history`` by date, the same bytes for the same inputs."""
+    """Return the HTML report of an alarm.
+
+    ``found`` is the content of ``alarm.json`` and ``history`` that of ``alarm.parquet``. The same inputs give
+    the same bytes.
+    """
     today, ours = found["today"], found["models"]["ebm"]
     events = len(found["caught"]) + len(found["missed"])
     sentence = (
@@ -59,7 +63,7 @@ def alarm_page(name: str, found: dict[str, Any], history: pd.DataFrame, notes: l
 
 
 def _in_words(text_of_event: str) -> str:
-    """The event in words, such as "the lowest return over the next 21 rows is −8.0 % or lower"."""
+    """Return the event in words, such as "the lowest return over the next 21 rows is −8.0 % or lower"."""
     event = parse(text_of_event)
     rows = count_of(event.steps, "row")
     what = {

@@ -44,7 +44,7 @@ def write_report(
 
 
 def _few(leads: tuple[int, ...]) -> tuple[int, ...]:
-    """At most five of the leads, including the first and the last."""
+    """Return at most five of the leads, including the first and the last."""
     if len(leads) <= 5:
         return leads
     return tuple(sorted({leads[round(i * (len(leads) - 1) / 4)] for i in range(5)}))

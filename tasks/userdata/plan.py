@@ -212,7 +212,7 @@ def _split(table: pd.DataFrame, request: Request, notes: list[str]) -> tuple[pd.
 def _features(table: pd.DataFrame, first: pd.Timestamp, refit: int) -> FeatureParams:
     """Choose the rows of the first classical fit so that ``FEWEST`` rows are left to train the tilt on.
 
-    Both lie before the year in which the test block starts.
+    All these rows lie before the year in which the test block starts.
     """
     year = pd.Timestamp(first.year, 1, 1)
     before = table[table["time"] < year].groupby("series", sort=False).size()

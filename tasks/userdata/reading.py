@@ -141,7 +141,7 @@ def _require(frame: pd.DataFrame, request: Request, label: str) -> None:
 
 
 def _refuse_names(exog: list[str], taken: tuple[str, ...], label: str) -> None:
-    """Refuse inputs with the name of a column that Basin adds, because one would replace the other."""
+    """Raise ``BasinError`` if an input has the name of a column that Basin adds."""
     for name in exog:
         if name in taken:
             raise BasinError(
@@ -247,9 +247,7 @@ def _frequency(table: pd.DataFrame, label: str, notes: list[str]) -> str:
     steps = table.groupby("series", sort=False)["time"].diff().dt.total_seconds().dropna() / 86400
     steps = steps[steps > 0]
     if steps.empty:
-        raise BasinError(
-            f"{label}: {len(table)} row{'s' * (len(table) > 1)} with one date; give a history of many dates"
-        )
+        raise BasinError(f"{label}: no series has more than one date; give a history of many dates")
     usual = float(steps.median())
     if usual < 0.9:
         freq = "h"

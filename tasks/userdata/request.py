@@ -12,7 +12,7 @@ FREQUENCIES = ("B", "D", "W", "MS", "h")
 
 @dataclass(frozen=True)
 class Request:
-    """The options of ``basin backtest | forecast | alarm``. An option that is None is inferred."""
+    """Options of ``basin backtest | forecast | alarm``. An option that is None is inferred."""
 
     time: str
     target: str
@@ -51,7 +51,9 @@ class Request:
                 f"--test-to {self.test_to}: expected a date on or after --test-from {self.test_from}"
             )
         if self.dev and self.test_from is None:
-            raise BasinError("--dev must not read the test block, so its start is needed; give --test-from")
+            raise BasinError(
+                "--dev must not read the test block and needs to know its first date; give --test-from"
+            )
         named = [self.time, self.target, *self.exog, *([self.series] if self.series else [])]
         twice = sorted({name for name in named if named.count(name) > 1})
         if twice:

@@ -200,7 +200,7 @@ def _forecast_paths(
 def prepare(
     data: Path | pd.DataFrame, request: Request, out: Path, model: Path | None = None
 ) -> tuple[OwnWorkspace, DomainParams, tuple[str, ...]]:
-    """Read and plan, and write the raw table with its provenance and expectation suite.
+    """Read the data and plan the run; write the raw table with its provenance and expectation suite.
 
     Returns the workspace, the parameters, and a sentence for each choice that was inferred.
     """

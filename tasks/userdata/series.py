@@ -54,7 +54,7 @@ class OwnReturns(Returns):
         )
 
     def energy_inputs(self, table: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
-        """Inputs relative to the volatility of the series, so that one energy suits series of any volatility.
+        """Return inputs relative to the volatility of the series, so that one energy suits all volatilities.
 
         The EGARCH volatility is relative to its past mean, the scale of the base to that of EGARCH, and the
         location of the base to its scale.
@@ -68,7 +68,7 @@ class OwnReturns(Returns):
         )
 
     def regimes(self, raw: pd.DataFrame) -> pd.DataFrame:
-        """Calm, normal or turbulent, by the root mean square of the last 22 returns."""
+        """Classify rows as calm, normal or turbulent by the root mean square of the last 22 returns."""
         parts = []
         for name, group in raw.groupby("series", sort=False):
             squared = pd.Series(np.append(np.nan, self.steps(group)) ** 2, index=group.index)
@@ -80,7 +80,7 @@ class OwnReturns(Returns):
         return pd.concat(parts, ignore_index=True).astype({"regime": str})
 
     def following(self, time: Any) -> np.datetime64:
-        """The next period of the frequency. It may be a holiday, because no calendar is known."""
+        """Return the next period of the frequency. It may be a holiday, because no calendar is known."""
         offset = {"h": pd.Timedelta(hours=1), "W": pd.Timedelta(days=7)}.get(self.frequency)
         after = pd.Timestamp(time) + (offset or pd.tseries.frequencies.to_offset(self.frequency))
         return after.to_datetime64()
@@ -124,7 +124,7 @@ class OwnLevels(SeasonalLevels):
         )
 
     def regimes(self, raw: pd.DataFrame) -> pd.DataFrame:
-        """Low, middle or high, by the thirds of the values before the test block."""
+        """Classify rows as low, middle or high by the thirds of the values before the test block."""
         regime = pd.cut(
             raw["value"], [-np.inf, self.low, self.high, np.inf], labels=["low", "middle", "high"]
         )
@@ -137,7 +137,7 @@ class OwnLevels(SeasonalLevels):
 
 
 def suite(domain: Any) -> dict[str, Any]:
-    """Return the expectation suite of a user's file, with what all stages rely on."""
+    """Return the expectation suite of a user's file: the conditions that every stage relies on."""
 
     def expect(kind: str, why: str, **kwargs: Any) -> dict[str, Any]:
         return {"type": kind, "kwargs": kwargs, "meta": {"why": why}}

@@ -31,10 +31,10 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
 def propose(frame: pd.DataFrame, name: str, keys: tuple[str, ...] = ()) -> dict[str, Any]:
     """Propose an expectation suite for files like ``frame``, to be edited by hand.
 
-    It expects the same columns and at least nine tenths of the rows. A column without missing values may have
-    none, and another one at most twice its share. Numbers may lie beyond their range by half of it, but stay
-    positive if they are. A column of few different texts may have no others. The columns ``keys`` together
-    identify a row.
+    It expects the same columns and at least nine tenths of the rows. The share of missing values in a column
+    may double, but must stay 0 if it is 0. Numbers may lie beyond their range by half of its width, but
+    positive columns must stay positive. A column with few different texts may have no other texts. The
+    columns ``keys`` together identify a row.
     """
     frame = typed(frame)
     absent = [key for key in keys if key not in frame]
@@ -108,7 +108,7 @@ def check(frame: pd.DataFrame, suite: Path, label: str, out: Path) -> dict[str, 
     """Check ``frame`` against the file ``suite``.
 
     Writes ``validation.json``, ``quarantine.parquet`` and ``data_docs/`` in the folder ``out``. Raises
-    ``BasinError`` naming the first failed expectation, after they are written.
+    ``BasinError`` naming the first failed expectation, after these files are written.
     """
     asked = read_suite(suite)
     named = typed(frame).assign(example=[f"row {k}" for k in range(1, len(frame) + 1)])

@@ -20,12 +20,12 @@ def load_rows(path: Path, kinds: str) -> pd.DataFrame:
 
 
 def file_suffix(path: Path) -> str:
-    """The last suffix that is not one of a compression, such as ``.csv`` of ``prices.csv.gz``."""
+    """Return the last suffix that is not that of a compression, such as ``.csv`` for ``prices.csv.gz``."""
     return next((s for s in reversed(path.suffixes) if s not in (".gz", ".bz2", ".xz", ".zip", ".zst")), "")
 
 
 def read_file(path: Path, read: Callable[[Path], pd.DataFrame], kinds: str) -> pd.DataFrame:
-    """Call ``read(path)``, with a ``BasinError`` for a file that is absent, empty or not readable."""
+    """Call ``read(path)``; raise ``BasinError`` if the file is absent, empty or not readable."""
     if not path.is_file():
         raise BasinError(f"{path}: no such file; give the path of a {kinds} file")
     if path.stat().st_size == 0:

@@ -28,7 +28,7 @@ STAGES = ("ingest", "validate", "audit", "train", "evaluate", "landscape", "repo
 
 @dataclass(frozen=True)
 class Given:
-    """Options of a run: the user's files, label and number of seeds. Without files the catalog's are used."""
+    """Options of a run: files, label and number of seeds. Without files, the data of the catalog are used."""
 
     data: Path | None = None
     train: Path | None = None
@@ -47,7 +47,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Picture:
-    """Figure of the report: PNG bytes (see ``tasks.reporting.maps.png``) with title and caption."""
+    """Figure of the report, as PNG bytes (see ``tasks.reporting.maps.png``) with title and caption."""
 
     name: str
     title: str
@@ -116,7 +116,7 @@ class Application(ABC):
 
     @abstractmethod
     def trials(self, examples: Any, fitted: list[Any]) -> "list[Trial]":
-        """Apply ``ebm`` and each peer to the test part; return one trial per seed and, if any, group."""
+        """Apply ``ebm`` and each peer to the test part; return one trial for each seed and group."""
 
     @abstractmethod
     def answers(self, examples: Any, fitted: list[Any], trials: "list[Trial]") -> "list[pd.DataFrame]":
@@ -129,7 +129,7 @@ class Application(ABC):
     def outcomes(
         self, examples: Any, fitted: list[Any], trials: "list[Trial]"
     ) -> "tuple[pd.DataFrame, Spec] | None":
-        """Return a table with label, prediction and groups of persons for the fairness check, or None."""
+        """Return label, prediction and group of persons for each row, or None if fairness is not checked."""
         return None
 
     @abstractmethod
@@ -175,7 +175,7 @@ APPLICATIONS = tuple(sorted(path.parent.name for path in Path(__file__).parents[
 
 
 def get_application(name: str) -> Application:
-    """Return the application ``name``; raises ``BasinError`` if there is none."""
+    """Return the application ``name``; raise ``BasinError`` if there is no application of this name."""
     if name not in APPLICATIONS:
         raise BasinError(
             f"unknown application `{name}`; expected one of {', '.join(APPLICATIONS)}; a domain of time "

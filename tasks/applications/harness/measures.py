@@ -29,7 +29,7 @@ class Measure:
 
 
 def auroc(truth: Array, answer: Array, weight: Array) -> Array:
-    """P(a positive scores above a negative) + ½ P(tie), with truth 0 or 1.
+    """Return the AUROC, P(a positive scores above a negative) + ½ P(tie), where ``truth`` is 0 or 1.
 
     Reference: Hanley and McNeil (1982), Radiology 143.
     """
@@ -41,7 +41,7 @@ def auroc(truth: Array, answer: Array, weight: Array) -> Array:
 
 
 def average_precision(truth: Array, answer: Array, weight: Array) -> Array:
-    """Average precision Σₖ (Rₖ − Rₖ₋₁) Pₖ over falling thresholds, without interpolation.
+    """Return the average precision Σₖ (Rₖ − Rₖ₋₁) Pₖ over falling thresholds, without interpolation.
 
     R is recall and P is precision. The definition is that of scikit-learn.
     """
@@ -65,13 +65,13 @@ def _by_score(truth: Array, answer: Array, weight: Array) -> tuple[Array, Array]
 
 
 def mean(truth: Array, answer: Array, weight: Array) -> Array:
-    """Weighted mean of a figure that each row has, such as the NDCG of a user or the CRPS of an outcome."""
+    """Return the weighted mean of one score per row, such as the NDCG of a user or the CRPS of an outcome."""
     found: Array = weight @ answer.astype(float) / weight.sum(1)
     return found
 
 
 def median(truth: Array, answer: Array, weight: Array) -> Array:
-    """Weighted median of a figure that each row has."""
+    """Return the weighted median of one score per row."""
     order = np.argsort(answer, kind="stable")
     cumulative = weight[:, order].cumsum(1)
     where = (cumulative >= cumulative[:, -1:] / 2).argmax(1)
@@ -80,12 +80,12 @@ def median(truth: Array, answer: Array, weight: Array) -> Array:
 
 
 def accuracy(truth: Array, answer: Array, weight: Array) -> Array:
-    """Share of rows whose most probable class, ``answer`` ``(n, classes)``, is the true one."""
+    """Return the share of rows whose most probable class in ``answer`` ``(n, classes)`` is the true one."""
     return mean(truth, answer.argmax(1) == truth, weight)
 
 
 def calibration_error(truth: Array, answer: Array, weight: Array, bins: int = 15) -> Array:
-    """Expected calibration error Σ_b share_b · |accuracy_b − confidence_b|.
+    """Return the expected calibration error Σ_b share_b · |accuracy_b − confidence_b|.
 
     The bins b are ``bins`` equal intervals of the largest class probability, which is the confidence.
 

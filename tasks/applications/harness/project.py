@@ -28,7 +28,7 @@ class ApplicationParams(Strict):
 
 
 def project_run(name: str, root: Path) -> "Run":
-    """Return the run of an application on the data of the catalog, with results in ``applications/NAME``.
+    """Return the run of an application on the data of the catalog. Results go to ``applications/NAME``.
 
     Raises ``BasinError`` if there is no such application or if ``applications/params.yaml`` has no valid
     section for it.

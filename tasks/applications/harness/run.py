@@ -110,9 +110,10 @@ class Run:
         self._write("audit.json", self.audit)
 
     def train(self, progress: Progress) -> None:
-        """Fit all models, several seeds in parallel on Ray, a single seed in this process; store the model.
+        """Fit all models and store the energy model.
 
-        Both ways give the same result to the bit. A single seed also shows its progress.
+        Several seeds are fitted in parallel on Ray, and a single seed in this process, which also shows its
+        progress. Both ways give the same result to the last bit.
         """
         from safetensors.torch import save_file
 
@@ -207,7 +208,7 @@ def run_application(name: str, given: Given, root: Path, out: Path, stages: Stag
 
 
 def _require_free(out: Path, name: str) -> None:
-    """Raise ``BasinError`` if ``out`` holds files of other origin that a run of ``name`` would replace."""
+    """Raise ``BasinError`` if a run of ``name`` would replace files in ``out`` that another program wrote."""
     taken = [result for result in (*RESULTS, EVENTS) if (out / result).exists()]
     docs = out / DOCS
     if docs.exists() and not (docs / "index.html").is_file():  # a failed run leaves Data Docs with an index

@@ -1,1 +1,1 @@
-"""Classification of images by energy, and refusal of images that belong to no class."""
+"""Classification of images by energy, and rejection of images that belong to no class."""

@@ -1,4 +1,4 @@
-"""Images: classify digits by the energy of each class, and refuse images of high energy as no digits."""
+"""Images: classify digits by the energy of each class, and reject images of high energy."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""Corrupted pictures that are no digits, for the test part only.
+"""Corrupted pictures, which are not digits, for the test part only.
 
 No code for training, selection or calibration may import this module.
 """
@@ -13,7 +13,7 @@ def shuffled(pictures: np.ndarray, labels: np.ndarray, rng: np.random.Generator)
 
 
 def inverted(pictures: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Exchange dark and bright."""
+    """Exchange dark and bright pixels."""
     return 1 - pictures
 
 

@@ -111,15 +111,15 @@ class JointEnergy:
     evidence: float
 
     def logits(self, x: Tensor) -> Tensor:
-        """f(x), ``(B, classes)``."""
+        """Return the logits f(x), ``(B, classes)``."""
         return torch.stack([f(2 * x - 1) for f in self.networks]).mean(0)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """E(x) in nats, ``(B,)``, for x ``(B, height · width)`` in [0, 1]."""
+        """Return the energy E(x) in nats, ``(B,)``, for x ``(B, height · width)`` in [0, 1]."""
         return self.base(x) - self.logits(x).logsumexp(1)
 
     def classify(self, x: Tensor) -> Tensor:
-        """p(c | x), ``(B, classes)``."""
+        """Return the class probabilities p(c | x), ``(B, classes)``."""
         with torch.no_grad():
             logits = self.sharpness * self.logits(x) + self.evidence * self.base.class_log_prob(x)
             return logits.softmax(1)

@@ -24,7 +24,7 @@ class Peers:
     cnn: nn.Module
 
     def classify(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        """Class probabilities ``(n, classes)`` of pictures ``(n, height · width)`` in [0, 1]."""
+        """Return class probabilities ``(n, classes)`` of pictures ``(n, height · width)`` in [0, 1]."""
         with torch.no_grad():
             cnn = self.cnn(2 * torch.as_tensor(x) - 1).softmax(1).numpy()
         return {"svm": self.svm.predict_proba(x), "cnn": cnn, "knn": self.knn.predict_proba(x)}

@@ -1,4 +1,4 @@
-"""Detectors of lesions, the energy and its peers. Each gives an anomaly score per slice and per pixel."""
+"""Detectors of lesions: the energy and its peers. Each gives one score per slice and one per pixel."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ def detector(maps: Maps, healthy: np.ndarray) -> Detector:
 
 
 def of_energy(energy: LesionEnergy) -> Maps:
-    """Maps of the energy, averaged over the slice and its mirror image."""
+    """Return a function from slices to scores and maps: the energy, averaged over slice and mirror image."""
 
     def maps(slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         x = torch.as_tensor(slices)[:, None]
@@ -65,7 +65,7 @@ def of_energy(energy: LesionEnergy) -> Maps:
 
 
 def of_pca(train: np.ndarray, seed: int) -> Maps:
-    """Maps of the residual of a slice after projection on the training slices' principal components."""
+    """Return a function from slices to scores and maps of their residual from the principal components."""
     known = _even(train).reshape(len(train), -1)
     count = min(COMPONENTS, len(train) - 1)
     model = PCA(count, svd_solver="randomized", random_state=seed).fit(known)
@@ -79,9 +79,10 @@ def of_pca(train: np.ndarray, seed: int) -> Maps:
 
 
 def of_neighbours(train: np.ndarray) -> Maps:
-    """Maps of the residual of each block after subtracting the mean of the nearest training slices.
+    """Return a function from slices to scores and maps: the residual from the nearest training slices.
 
-    The nearest slices are those that are most similar at the block and its surroundings.
+    Each block of a slice is compared with the mean of the training slices that are most similar at the block
+    and its surroundings.
     """
     known = _even(train)
     around = _margins(known)
@@ -102,7 +103,7 @@ def of_neighbours(train: np.ndarray) -> Maps:
 
 
 def of_metadata(train: np.ndarray) -> Maps:
-    """Mahalanobis distance of the :func:`metadata` of a slice. Its map is zero everywhere."""
+    """Return a function from slices to scores and zero maps: the Mahalanobis distance of :func:`metadata`."""
     known = metadata(train)
     centre, precision = known.mean(0), np.linalg.pinv(np.cov(known.T))
 

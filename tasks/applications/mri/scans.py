@@ -20,9 +20,10 @@ TISSUE = 0.05
 def read_scans(path: Path) -> Pictures:
     """Read slices ``(n, SIDE, SIDE)`` from NIfTI volumes, a folder of image files or an ``.npz`` file.
 
-    ``path`` may be one NIfTI volume or a folder of them. The label of a NIfTI slice is its file, because all
-    slices of a file are of one patient. Other slices have no label. Raises ``BasinError`` for a file that is
-    unreadable, holds more than one volume or no tissue, and for a folder with both volumes and images.
+    ``path`` may be one NIfTI volume or a folder of them. The label of a NIfTI slice is the name of its file,
+    because all slices of a file are of one patient. Other slices have no label. Raises ``BasinError`` for a
+    file that is unreadable, holds more than one volume or no tissue, and for a folder with both volumes and
+    images.
     """
     inside = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     volumes = [file for file in inside if file.name.endswith(NIFTI)]
@@ -119,8 +120,8 @@ def divided(group: np.ndarray, shares: tuple[float, ...]) -> list[np.ndarray]:
 def metadata(slices: np.ndarray) -> np.ndarray:
     """Return properties of slices that do not depend on the tissue, ``(n, 5)``.
 
-    They are the share of black background, the grey of the border, height and width of the head in pixels,
-    and the 99 % quantile of brightness.
+    They are the share of black background, the grey value of the border, height and width of the head in
+    pixels, and the 99 % quantile of brightness.
     """
     head = slices > 0.1 * slices.max((1, 2), keepdims=True)
     border = np.concatenate([slices[:, :2].mean((1, 2))[:, None], slices[:, -2:].mean((1, 2))[:, None]], 1)

@@ -48,7 +48,7 @@ class Examples:
         return self.listens.rows(self.tests[seed]).matrix()
 
     def cold(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Divide the artists with audio features into warm ones (with listeners) and cold ones, a fifth."""
+        """Divide the artists with audio features; return the positions of the warm and of the cold fifth."""
         assert self.sound is not None
         known = np.flatnonzero(np.isfinite(self.sound).all(1))
         mixed = np.random.default_rng(seed // COLD_PARTS).permutation(known)
@@ -333,7 +333,7 @@ def _joined(artists: np.ndarray) -> str:
 
 
 def _taste(examples: Examples) -> np.ndarray:
-    """Return niche, middle or mainstream for each user, by mean log number of listeners of their artists."""
+    """Classify users as niche, middle or mainstream by the mean log number of listeners of their artists."""
     taste = examples.train(0).matrix()
     popularity = np.log1p(np.asarray(taste.sum(0)).ravel())
     mean_of = taste @ popularity / np.maximum(np.diff(taste.indptr), 1)
@@ -364,7 +364,7 @@ def _recall_by_taste(examples: Examples, lists: np.ndarray) -> dict[str, float]:
 def _bars(
     values: dict[str, dict[str, float]], colours: dict[str, str], across: str, up: str, bottom: float = 0.0
 ) -> bytes:
-    """Draw a bar chart with a group of bars per category and a bar per model in it."""
+    """Draw a bar chart with a group of bars for each category and one bar for each model."""
     from tasks.reporting.maps import canvas, drawing, png
 
     with drawing:

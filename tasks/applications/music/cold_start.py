@@ -122,7 +122,7 @@ def _pairs(sound: np.ndarray, profile: np.ndarray) -> np.ndarray:
 
 
 def _tilted(scores: _Scores, known: np.ndarray, seed: int) -> np.ndarray:
-    """Return β·base − E for cold artists, fitted by ranking NCE of the listened among all warm artists."""
+    """Return β·base − E for cold artists, fitted to warm artists by ranking NCE."""
     warm, cold = (torch.as_tensor(x) for x in scores.features())
     listens = np.flatnonzero(known.any(1))
     generator = torch.Generator().manual_seed(seed)

@@ -222,7 +222,7 @@ def fit_listening(train: Listens, seed: int) -> Fitted:
 
 
 def _sample(features: np.ndarray, hit: np.ndarray, present: np.ndarray, seed: int) -> tuple[np.ndarray, ...]:
-    """Draw features and labels of pairs, the same number listened to and not listened to."""
+    """Draw features and labels of equal numbers of pairs with and without listening."""
     rng = np.random.default_rng(seed)
     yes, no = features[hit], features[present & ~hit]
     size = min(SAMPLE, len(yes), len(no))

@@ -1,4 +1,4 @@
-"""Forecast of spread: final sizes of retweet cascades after ten minutes, shares of articles beforehand."""
+"""Forecast of spread: the final size of a retweet cascade ten minutes old, and the shares of an article."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +80,7 @@ class Social(Application):
         if given.data is not None:
             if given.train or given.test:
                 raise BasinError(
-                    "--data excludes --train and --test; give --data alone, or both of the others"
+                    "--data excludes --train and --test; give --data alone, or both --train and --test"
                 )
             rows = read_numbers(given.data, given.label)
             return [_task(given.data, rows, given.label, round(TRAINING * len(rows)))]

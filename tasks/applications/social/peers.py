@@ -26,7 +26,7 @@ def of_cumulative(cumulative: np.ndarray, steps: Steps, large: int) -> Answer:
 
 
 def ours(model: SizeModel, at: np.ndarray) -> dict[str, Answer]:
-    """Return the answers of ``ebm``, its base and the peers that are inputs of it, for rows ``at``."""
+    """Return the answers of ``ebm``, of its base and of the peers whose outputs it uses, for rows ``at``."""
     steps, large = model.steps, model.learners.large
     tilted, base = model.cumulative(at)
     tuned, trees, logistic = model.learners.others

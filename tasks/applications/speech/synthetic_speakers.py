@@ -89,7 +89,7 @@ def by_chance(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def scrambled(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Make recordings that are no speech by permuting the frames or the bands of all at random."""
+    """Make recordings that are not speech by permuting the frames or the bands at random."""
     axis = 1 + int(torch.randint(2, (1,), generator=generator))
     return x.index_select(axis, torch.randperm(x.shape[axis], generator=generator))
 
@@ -114,7 +114,7 @@ def heard_as(
 
 
 def spec_augment(x: Tensor, generator: torch.Generator, masks: int = 2, widest: int = 6) -> Tensor:
-    """SpecAugment: set ``masks`` random ranges of bands and of frames, up to ``widest`` wide, to the mean 0.
+    """Apply SpecAugment: set ``masks`` random ranges of bands and frames, up to ``widest`` wide, to 0.
 
     Reference: Park et al. (2019), SpecAugment, Interspeech.
     """

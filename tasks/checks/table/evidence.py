@@ -1,4 +1,4 @@
-"""A table for the checks: the meaning of its columns, its rows in order of time, and its moves."""
+"""Evidence for the checks of a table: the roles of its columns, and its series with their changes in time."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -20,7 +20,7 @@ STEPS = {"h": 1 / 24, "D": 1.0, "B": 1.0, "W": 7.0, "MS": 30.44}
 
 
 class Spec(Strict):
-    """The columns of a table, as in ``SPEC.yaml``: at least ``time`` and ``target``, or ``label``."""
+    """Columns of a table, as in ``SPEC.yaml``: at least ``time`` and ``target``, or ``label``."""
 
     time: str | None = None
     target: str | None = None
@@ -28,26 +28,30 @@ class Spec(Strict):
     series: str | None = None
     kind: Literal["price", "level", "rate"] | None = None
     freq: Literal["h", "D", "B", "W", "MS"] | None = None
-    horizon: int = Field(1, ge=1, description="rows from a forecast to its target")
+    horizon: int = Field(1, ge=1, description="number of rows from a forecast to its target")
     test_from: date | None = None
-    embargo: int | None = Field(None, ge=0, description="rows left out before test_from")
+    embargo: int | None = Field(None, ge=0, description="number of rows left out before test_from")
     published: str | None = Field(None, description="column of the date on which a row was known")
     label: str | None = Field(None, description="binary column that a classifier learns")
     prediction: str | None = Field(None, description="binary column of the classifier's predictions")
     source: tuple[str, ...] = Field(
-        (), description="columns on the origin of a row, such as the device or site"
+        (), description="columns that say where a row comes from, such as the device or site"
     )
-    protected: tuple[str, ...] = Field((), description="columns of groups of persons")
-    split: str | None = Field(None, description="column that says train or test")
+    protected: tuple[str, ...] = Field(
+        (), description="columns that divide persons into groups, such as age or sex"
+    )
+    split: str | None = Field(None, description="column with the values train and test")
     latitude: str | None = None
     longitude: str | None = None
-    limits: dict[str, tuple[float, float]] = Field({}, description="physical limits of a column")
-    thresholds: dict[str, float] = Field({}, description="limits of checks, by `check.name`")
+    limits: dict[str, tuple[float, float]] = Field(
+        {}, description="lowest and highest physically possible value, by column"
+    )
+    thresholds: dict[str, float] = Field({}, description="thresholds of checks, by `check.name`")
     waive: tuple[Waiver, ...] = ()
 
     @property
     def named(self) -> set[str]:
-        """Columns with a role of their own, which are not inputs by default."""
+        """Columns that have another role in the spec and are therefore not inputs by default."""
         single: tuple[str | None, ...] = (self.time, self.target, self.series, self.published)
         single += (self.label, self.prediction, self.split)
         places = (self.latitude, self.longitude)
@@ -75,7 +79,7 @@ def read_spec(path: Path | None, **given: str | None) -> Spec:
         first = error.errors()[0]
         raise BasinError(f"{path or 'options'}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     if (spec.time is None) != (spec.target is None) or not (spec.time or spec.label):
-        raise BasinError(f"{path or 'options'}: name both time and target, or a label in a spec")
+        raise BasinError(f"{path or 'options'}: expected both time and target, or label; name these columns")
     return spec
 
 
@@ -134,13 +138,13 @@ class TableEvidence:
 
     @property
     def target(self) -> str:
-        """Column of the target, for checks of series, whose tables always have one."""
+        """Column of the target. Only the checks of series use it, and their tables always have one."""
         assert self.spec.target is not None
         return self.spec.target
 
     @cached_property
     def time(self) -> pd.Series:
-        """The column of times as dates, with NaT for cells that are not dates."""
+        """Column of times as dates, with NaT for cells that are not dates."""
         written = self.frame[self.spec.time]
         if not pd.api.types.is_datetime64_any_dtype(written):
             written = written.astype(str)
@@ -149,7 +153,7 @@ class TableEvidence:
         return as_dates(written)
 
     def numbers(self, column: str) -> pd.Series:
-        """A column as numbers, with NaN for cells that are not numbers."""
+        """Return a column as numbers, with NaN for cells that are not numbers."""
         values = self.frame[column]
         if values.dtype == float:
             return values  # not a copy, which would double the memory of a large table
@@ -217,7 +221,7 @@ class TableEvidence:
         ]
 
     def moves(self, value: np.ndarray, time: pd.DatetimeIndex) -> np.ndarray:
-        """Changes from row to row, as :attr:`Series.move` describes them."""
+        """Return the changes from row to row, as defined in :attr:`Series.move`."""
         with np.errstate(divide="ignore", invalid="ignore"):
             if self.kind == "price":
                 level = np.log(np.where(value > 0, value, np.nan))

@@ -84,7 +84,7 @@ def copies(e: TableEvidence) -> Outcome:
 
 
 def places(e: TableEvidence) -> Outcome:
-    """Check that the 30° boxes of the region between the outermost places have rows."""
+    """Check that enough of the boxes of 30° by 30° in the region of the data have rows."""
     if e.spec.latitude is None or e.spec.longitude is None:
         return Outcome("not given", 0.5, "not applicable", "the spec has no latitude or no longitude")
     lat, lon = e.numbers(e.spec.latitude), e.numbers(e.spec.longitude)
@@ -165,7 +165,7 @@ def _binary(e: TableEvidence, column: str, values: list[str] | None = None) -> p
 
 
 def _words(values: pd.Series) -> pd.Series:
-    """Cells as text, with one form for numbers and truth values, and NaN for empty cells."""
+    """Return cells as text, with NaN for empty cells. Equal numbers have equal text, and True counts as 1."""
     numbers = pd.to_numeric(values, errors="coerce").astype(float)
     if numbers.notna().sum() == values.notna().sum():
         return numbers.map("{:g}".format).where(numbers.notna())
@@ -173,7 +173,7 @@ def _words(values: pd.Series) -> pd.Series:
 
 
 def _auroc(e: TableEvidence, columns: list[str], attribute: str) -> float:
-    """Cross-validated AUROC of boosted trees for the attribute's most frequent value against all others."""
+    """Return the cross-validated AUROC of boosted trees for the attribute's most frequent value."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import StratifiedKFold, cross_val_predict

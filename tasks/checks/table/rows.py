@@ -55,9 +55,9 @@ def dates(e: TableEvidence) -> Outcome:
 
 
 def _backward(e: TableEvidence) -> list[float]:
-    """Share of rows in each series, in the order of the file, whose date is before that of the row above.
+    """Return for each series the share of rows with an earlier date than the row above them in the file.
 
-    It is 1 if the newest row is first.
+    The share is 1 if the newest row is first.
     """
     found = []
     for series in e.series:
@@ -223,9 +223,9 @@ def impossible(e: TableEvidence) -> Outcome:
 
 
 def local_scale(move: np.ndarray, width: int = 51) -> np.ndarray:
-    """Usual size of a move: 1.4826 times the median absolute move of the rows around it.
+    """Return the usual size of a move: 1.4826 times the median absolute move of the rows around it.
 
-    It is at least a fifth of that of the whole record.
+    It is at least a fifth of the usual size over the whole record.
     """
     size = pd.Series(np.abs(move))
     around = size.rolling(width, center=True, min_periods=10).median().to_numpy() * 1.4826
@@ -237,7 +237,7 @@ def local_scale(move: np.ndarray, width: int = 51) -> np.ndarray:
 
 
 def _new_units(e: TableEvidence) -> list[str]:
-    """Inputs whose level changes permanently by a factor of eight or more, as with a change of units."""
+    """Describe inputs whose level changes permanently by a factor of eight or more, as after a new unit."""
     least, width, found = np.log(e.threshold("impossible.factor", 8.0)), 20, []
     for column in e.inputs:
         values = e.numbers(column).to_numpy()
@@ -262,7 +262,7 @@ def _new_units(e: TableEvidence) -> list[str]:
 
 
 def _contradictions(e: TableEvidence) -> list[str]:
-    """Rows in which the open, close, high and low contradict each other, such as a low above the high."""
+    """Describe rows whose open, close, high and low contradict each other, such as a low above the high."""
     names = {str(name).lower(): str(name) for name in e.frame.columns}
     if not {"high", "low"} <= set(names):
         return []

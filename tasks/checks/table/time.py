@@ -64,7 +64,7 @@ def look_ahead(e: TableEvidence) -> Outcome:
 
 
 def _held(x: np.ndarray, target: np.ndarray, horizon: int) -> float:
-    """Share of rows whose input equals the target of one of the next ``horizon`` rows, but not its own."""
+    """Return the share of rows whose input equals a target of the next ``horizon`` rows but not its own."""
     later, earlier = np.full(len(x), False), np.full(len(x), False)
     for ahead in range(1, min(horizon, len(x) - 1) + 1):
         later[:-ahead] |= np.isclose(x[:-ahead], target[ahead:], rtol=1e-9, atol=0)
@@ -75,7 +75,7 @@ def _held(x: np.ndarray, target: np.ndarray, horizon: int) -> float:
 
 
 def _ahead_of_target(x: np.ndarray, series: Series) -> float:
-    """Rank correlation of the next move with the distance of an input from the target that it follows."""
+    """Return the rank correlation of the next move with the difference between an input and the target."""
     both = np.isfinite(x[:-1]) & np.isfinite(series.value[:-1]) & np.isfinite(series.move[1:])
     if both.sum() <= 60:
         return 0.0
@@ -91,7 +91,7 @@ def _ahead_of_target(x: np.ndarray, series: Series) -> float:
 
 
 def _innovations(x: np.ndarray) -> np.ndarray:
-    """A column, or its changes if it is persistent, so that a slow cycle does not look like look-ahead."""
+    """Return a column, or its changes if it is persistent, because a slow cycle could seem to look ahead."""
     return np.r_[0.0, x[1:] - x[:-1]] if abs(_autocorrelation(x)) > 0.9 else x
 
 
@@ -165,9 +165,10 @@ def _anomalies(e: TableEvidence, series: Series) -> np.ndarray:
 
 
 def _slipped(series: Series) -> tuple[int, int] | None:
-    """First of five years whose season fits that of the first third only if shifted, and the shift in months.
+    """Find a shift of the seasonal cycle; return the first year that has it and the shift in months.
 
-    None if there is no such year, or if the season explains less than half of the variance of that third.
+    The cycle of the first third of the record is compared with that of every five years after it. The result
+    is None if the cycle is not shifted, or explains less than half of the variance of the first third.
     """
     known = np.isfinite(series.value)
     month, value = series.time.month.to_numpy()[known] - 1, series.value[known]

@@ -63,7 +63,7 @@ def period_of(times: pd.DatetimeIndex, series: str, freq: str | None = None) -> 
 
 @dataclass(frozen=True)
 class SeasonalLevels:
-    """Classical forecasts of ``target`` from its own past and that of ``exog``, as anomalies in its unit.
+    """Classical forecasts of anomalies of ``target`` from past values of ``target`` and ``exog``.
 
     ``freq`` is a pandas frequency of :data:`PERIODS`, or None to infer it from the dates. ``leads`` are in
     rows.

@@ -177,7 +177,7 @@ class Returns:
         return returns
 
     def keys(self, name: str, group: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
-        """Return ``series``, ``origin``, ``lead``, ``time`` and ``target`` for some rows of a series."""
+        """Return ``series``, ``origin``, ``lead``, ``time`` and ``target`` for the origins ``rows``."""
         times = group["time"].to_numpy()
         following = np.append(times[1:], self.following(times[-1]))
         target = np.append(self.steps(group), np.nan)

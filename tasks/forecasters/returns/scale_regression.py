@@ -61,7 +61,7 @@ class Columns(Protocol):
         ...
 
     def keys(self, name: str, group: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
-        """Return ``series``, ``origin``, ``lead``, ``time`` and ``target`` for some rows of a series."""
+        """Return ``series``, ``origin``, ``lead``, ``time`` and ``target`` for the origins ``rows``."""
         ...
 
     def energy_inputs(self, table: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
@@ -162,7 +162,7 @@ class ScaleRegression:
     exog: dict[str, tuple[float, float]]
 
     def rows(self, table: pd.DataFrame, names: Sequence[str], rows: slice) -> pd.DataFrame:
-        """Return ``row``, ``loc``, ``scale``, ``eta`` and ``lam`` of the next return for some rows."""
+        """Return the forecasts from the origins ``rows``: ``row``, ``loc``, ``scale``, ``eta``, ``lam``."""
         from ebm_core.tilts.regression import SkewTRegression
 
         fit = SkewTRegression(np.array(self.gamma), np.array(self.beta), self.eta, self.lam)

@@ -33,7 +33,7 @@ def test_amplitudes_given_some_cells_are_those_of_the_dense_law(law, noise):
 
 
 def test_a_variance_that_is_not_positive_is_refused():
-    with pytest.raises(ValueError, match="local variances must be positive"):
+    with pytest.raises(ValueError, match="expected a positive variance"):
         PatternNormal(torch.ones(2, 1), torch.tensor([1.0, 0.0]))
 
 

@@ -58,7 +58,10 @@ def test_a_class_of_two_is_refused(examples) -> None:
     [
         ({"x": torch.zeros(13)}, "x: torch.float32 of shape \\(13,\\)"),
         ({"x": torch.full((13, 3), torch.nan)}, "x: "),
-        ({"label": torch.zeros(12, dtype=torch.int64)}, "label: .*; expected int64 \\(13,\\)"),
+        (
+            {"label": torch.zeros(12, dtype=torch.int64)},
+            "label: .*; expected int64 classes from 0 on, shape \\(13,\\)",
+        ),
         ({"label": torch.zeros(13)}, "label: torch.float32"),
         ({"label": torch.full((13,), -1)}, "label: "),
         ({"rank": -1}, "rank: -1"),

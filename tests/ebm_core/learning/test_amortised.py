@@ -85,5 +85,5 @@ def test_a_network_that_does_not_map_latents_to_rows_is_named(network: nn.Module
 
 
 def test_a_network_with_nothing_to_train_is_named() -> None:
-    with pytest.raises(ValueError, match=r"^network: no parameters"):
+    with pytest.raises(ValueError, match=r"^network: has no parameters"):
         AmortisedSampler(nn.Identity(), 2, 0.3)

@@ -245,7 +245,7 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path: Path) -> None:
     saved = load_checkpoint(file)
     assert saved is not None
     save_checkpoint(file, saved | {"asked": list(saved["asked"])})
-    with pytest.raises(ValueError, match="by another version; delete the file"):
+    with pytest.raises(ValueError, match="from another version of ebm_core; delete it"):
         run("denoising", checkpoint=file)
 
 

@@ -38,5 +38,5 @@ def test_new_units_are_there_to_be_trained():
 
 
 def test_an_energy_cannot_be_widened_to_fewer_units():
-    with pytest.raises(ValueError, match="fewer than the 5 units"):
+    with pytest.raises(ValueError, match="expected at least 5"):
         widened(trained(5), 4, torch.Generator())

@@ -132,7 +132,7 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path):
     with pytest.raises(ValueError, match="belongs to another fit"):
         fit(score, x, validation=300, steps=40, checkpoint=at)
     at.write_bytes(b"half a file")
-    with pytest.raises(ValueError, match="is no checkpoint"):
+    with pytest.raises(ValueError, match="is not a checkpoint"):
         fit(score, x, validation=300, steps=20, checkpoint=at)
 
 

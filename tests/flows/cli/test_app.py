@@ -101,7 +101,7 @@ def test_a_folder_without_params_is_named(tmp_path: Path, entry_point) -> None:
         (lambda p: p["finance"].pop("split"), "`finance.split`"),
         (
             lambda p: p.update(domains={"climate": "levels"}),
-            "`domains` does not list `finance`; it lists climate",
+            "`domains` does not list `finance`; expected one of climate",
         ),
         (lambda p: p["finance"]["ingest"].update(as_of="soon"), "`finance.ingest.as_of` = 'soon'"),
     ],
@@ -125,6 +125,6 @@ def test_dates_without_quotes_are_refused_since_dvc_would_not_read_them(
 def test_an_unknown_stage_or_domain_is_named(project_root: Path) -> None:
     done = basin("stage", "trian", "--domain", "finance", root=project_root)
     assert "unknown stage `trian`; expected one of ingest, validate" in one_line(done)
-    assert "`domains` does not list `weather`; it lists finance, climate" in one_line(
+    assert "`domains` does not list `weather`; expected one of finance, climate" in one_line(
         basin("stage", "train", "--domain", "weather", root=project_root)
     )

@@ -205,13 +205,13 @@ def test_a_waiver_is_shown_with_its_reason_until_it_ends():
     assert coverage["status"] == "warn" and "closed by law" in coverage["why"]
     ended = audit_table(spoiled, Spec(**SPEC, waive=[waiver | {"until": "2001-01-01"}]))
     assert ended["status"] == "fail"
-    with pytest.raises(BasinError, match="no check holes"):
+    with pytest.raises(BasinError, match="unknown check holes"):
         audit_table(spoiled, Spec(**SPEC, waive=[waiver | {"check": "holes"}]))
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [("time: [", "not valid YAML"), ("- a", "found list"), ("tiem: d", "tiem"), ("time: d", "name both"),
+    [("time: [", "not valid YAML"), ("- a", "found list"), ("tiem: d", "tiem"), ("time: d", "expected both"),
      ("time: date\ntarget: close\nwaive: [{check: dates, reason: short, until: 2030-01-01}]", "at least 10")],
 )  # fmt: skip
 def test_a_spec_that_is_none_is_one_line(tmp_path: Path, content: str, said: str):

@@ -198,7 +198,7 @@ def test_a_forecast_needs_whole_fields(model, path, tmp_path):
     fields = open_fields(spoiled(path, tmp_path, gap))
     with pytest.raises(BasinError, match=r"1 cells of 1941-09 are missing; fill them first"):
         model.forecast(fields, fields.months[500], 1, 2, 0)
-    with pytest.raises(BasinError, match="1900-01 to 1949-12, not 1899-12"):
+    with pytest.raises(BasinError, match="no month 1899-12; give a month from 1900-01 to 1949-12"):
         model.forecast(fields, fields.months[0] - 1, 1, 2, 0)
 
 
@@ -258,7 +258,7 @@ def test_values_known_almost_exactly_are_kept(model, fields, grid):
 
 def test_a_fit_does_not_replace_what_is_not_a_model(fields, tmp_path):
     (tmp_path / "mine.txt").write_text("keep")
-    with pytest.raises(BasinError, match="holds something else"):
+    with pytest.raises(BasinError, match="holds other files"):
         fit(fields, Settings(), tmp_path)
     assert (tmp_path / "mine.txt").read_text() == "keep"
 

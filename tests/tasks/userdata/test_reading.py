@@ -142,7 +142,7 @@ def test_what_is_no_file_or_no_series_is_one_line(tmp_path: Path) -> None:
         load(tmp_path / "empty.csv", ASKED)
     assert "the same value in all rows" in refusal(prices().assign(close=5.0))
     assert "no rows" in refusal(prices().iloc[:0])
-    assert "with one date" in refusal(prices().iloc[:1])
+    assert "no series has more than one date" in refusal(prices().iloc[:1])
 
 
 @pytest.mark.parametrize(
