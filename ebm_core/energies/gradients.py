@@ -1,6 +1,7 @@
 """Input gradients ∇E(x): by the energy's explicit formula if it has one, otherwise by autograd."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -13,13 +14,29 @@ Gradient = Callable[[Tensor], Tensor]
 """∇E, ``(B, *shape)`` → the same shape. The result may be overwritten by the next call."""
 
 
+class NotFiniteError(ValueError):
+    """Energies or chains are not finite numbers any more. In training this is divergence."""
+
+
 def energy_and_gradient(energy: Energy, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return ``(E(x), ∇E(x))`` by autograd, detached. Raises ``ValueError`` if E(x) is not ``(B,)``."""
+    """Return ``(E(x), ∇E(x))`` by autograd, both detached. Raises ``ValueError`` without a gradient."""
     with torch.enable_grad():
         at = x.detach().requires_grad_()
         value = checked(energy, at)
-        (gradient,) = torch.autograd.grad(value.sum(), at)
+        gradient = _derivative(value, at)
     return value.detach(), gradient
+
+
+def _derivative(value: Tensor, at: Tensor, graph: bool = False) -> Tensor:
+    if value.requires_grad:
+        (gradient,) = torch.autograd.grad(value.sum(), at, create_graph=graph, allow_unused=True)
+        if gradient is not None:
+            found: Tensor = gradient
+            return found
+    raise ValueError(
+        "energy: autograd finds no dependence on x; expected operations of PyTorch on x, without detach(), "
+        "item() or torch.no_grad()"
+    )
 
 
 def input_gradient(energy: Energy, x: Tensor) -> Tensor:
@@ -70,8 +87,7 @@ def differentiated(energy: Energy, x: Tensor) -> Tensor:
     """Return ∇ₓE(x) by autograd, with its graph."""
     with torch.enable_grad():
         at = x if x.requires_grad else x.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(checked(energy, at).sum(), at, create_graph=True)
-    return gradient
+        return _derivative(checked(energy, at), at, graph=True)
 
 
 def frozen_gradient(energy: Energy, x: Tensor) -> Gradient:
@@ -184,6 +200,22 @@ def check_precision(name: str, value: Tensor) -> None:
             f"{name}: gave {value.dtype} in mixed precision, which is too coarse for differences of "
             "energies; wrap its last layer in ebm_core.FullPrecision"
         )
+
+
+@contextmanager
+def evaluation_mode(energy: Energy) -> Iterator[None]:
+    """Put the modules of an energy in evaluation mode, and back in the modes that they had.
+
+    Samples must not change the statistics of batch normalisation, nor depend on their neighbours in a batch.
+    """
+    training = [m for m in energy.modules() if m.training] if isinstance(energy, nn.Module) else []
+    for module in training:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 HALF = (torch.bfloat16, torch.float16)

@@ -17,6 +17,7 @@ from torch.nn import functional
 from ebm_core.energies.frozen_gradient import frozen_mlp_gradient
 from ebm_core.energies.gradients import (
     Gradient,
+    NotFiniteError,
     autograd_gradient,
     check_precision,
     differentiated,
@@ -102,7 +103,7 @@ class MLPEnergy(nn.Module):
         if not self._is_plain():
             return autograd_gradient(self)
         if not torch.isfinite(self.layers[-1].get_parameter("bias")).all():
-            raise ValueError(
+            raise NotFiniteError(
                 "energy: not finite, because the bias of its last layer is not finite; train it again"
             )
         return frozen_mlp_gradient(self.layers, x)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ebm_core.checkpoints import Tree, optimiser_state, restore_optimiser
-from ebm_core.energies.gradients import Energy, frozen_gradient
+from ebm_core.energies.gradients import Energy, evaluation_mode, frozen_gradient
 from ebm_core.learning.negatives import Negatives
 
 SPREAD_DECAY = 0.98
@@ -137,9 +137,9 @@ class AmortisedSampler(nn.Module, Negatives):
             )
         noise = torch.empty_like(image).normal_(generator=generator)
         samples = image.detach() + self.noise_scale * noise
-        pull = frozen_gradient(energy, samples)(samples) + self.entropy_weight * self._score(
-            samples, z, generator
-        )
+        with evaluation_mode(energy):
+            pull = frozen_gradient(energy, samples)(samples)
+        pull = pull + self.entropy_weight * self._score(samples, z, generator)
         self.optimiser.zero_grad()
         image.backward(pull / len(x))
         self.optimiser.step()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ebm_core.checkpoints import Tree
-from ebm_core.energies.gradients import Energy
+from ebm_core.energies.gradients import Energy, evaluation_mode
 from ebm_core.sampling.replay import ReplayBuffer
 from ebm_core.sampling.samplers import langevin
 
@@ -87,7 +87,8 @@ class DataChains(Negatives):
     step_size: float
 
     def draw(self, energy: Energy, x: Tensor, generator: torch.Generator) -> Tensor:
-        return langevin(energy, x, self.steps, self.step_size, generator)
+        with evaluation_mode(energy):
+            return langevin(energy, x, self.steps, self.step_size, generator)
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,8 @@ class PersistentChains(Negatives):
 
     def draw(self, energy: Energy, x: Tensor, generator: torch.Generator) -> Tensor:
         index, start = self.buffer.draw(len(x), generator)
-        samples = langevin(energy, start.to(x), self.steps, self.step_size, generator)
+        with evaluation_mode(energy):
+            samples = langevin(energy, start.to(x), self.steps, self.step_size, generator)
         self.buffer.put(index, samples)
         return samples
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ebm_core.checkpoints import Tree
-from ebm_core.energies.gradients import checked, input_gradient
+from ebm_core.energies.gradients import NotFiniteError, checked, evaluation_mode, input_gradient
 from ebm_core.learning.negatives import Negatives
 from ebm_core.tilts.joint import ranking_loss
 
@@ -66,6 +66,10 @@ class Objective:
 
     def restore(self, saved: Tree) -> None:
         """Restore a state that :meth:`state` returned."""
+
+
+MOST_CONTRAST = 1e6
+"""Difference of the mean energies of data and negatives, in nats, that counts as divergence."""
 
 
 @dataclass(frozen=True)
@@ -125,12 +129,22 @@ class ContrastiveDivergence(Objective):
 
     def loss(self, energy: Any, batch: Batch, generator: torch.Generator) -> Tensor:
         x = _unlabelled(batch)
-        both = torch.cat([x, self.negatives.draw(energy, x, generator)])
-        of_data, of_negatives = checked(energy, both).split(len(x))
+        of_data, of_negatives = self._energies(energy, x, self.negatives.draw(energy, x, generator))
         contrast = of_data.mean() - of_negatives.mean()
+        if abs(float(contrast)) > MOST_CONTRAST:
+            raise NotFiniteError(f"energies of data and negatives differ by {float(contrast):.1e} nats")
         if not self.energy_penalty:
             return contrast
         return contrast + self.energy_penalty * (of_data.square().mean() + of_negatives.square().mean())
+
+    def _energies(self, energy: Any, x: Tensor, negatives: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the energies of data and negatives, in one call unless a module keeps batch statistics."""
+        if any(getattr(m, "running_mean", None) is not None for m in getattr(energy, "modules", tuple)()):
+            with evaluation_mode(energy):
+                of_negatives = checked(energy, negatives)
+            return checked(energy, x), of_negatives
+        of_data, of_negatives = checked(energy, torch.cat([x, negatives])).split(len(x))
+        return of_data, of_negatives
 
     def state(self) -> Tree:
         return self.negatives.state()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebm_core.energies.gradients import Energy, energy_and_gradient
+from ebm_core.energies.gradients import Energy, NotFiniteError, energy_and_gradient
 
 Weight = Tensor | float
 """Factor of the energy: one number, or one for each row ``(B,)``."""
@@ -24,10 +24,10 @@ class Point:
 def start(energy: Energy, x: Tensor, weight: Weight = 1.0) -> Point:
     """Evaluate the chains at ``x``, or raise ``ValueError`` if x or the energy is not finite."""
     if not torch.isfinite(x).all():
-        raise ValueError("x: non-finite values among the starting points; start from finite points")
+        raise NotFiniteError("x: non-finite values among the starting points; start from finite points")
     at = evaluated(energy, x.detach().clone(), weight)
     if not torch.isfinite(at.energy).all():
-        raise ValueError("energy: not finite at the starting points x; start where it is finite")
+        raise NotFiniteError("energy: not finite at the starting points x; start where it is finite")
     return at
 
 

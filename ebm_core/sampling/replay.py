@@ -5,6 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ebm_core.energies.gradients import NotFiniteError
+
 Start = Callable[[int, torch.Generator], Tensor]
 """Function ``(count, generator)`` → new starting points ``(count, *shape)``."""
 
@@ -87,5 +89,7 @@ class ReplayBuffer:
             expected = (len(index), *self.chains.shape[1:])
             raise ValueError(f"x: shape {tuple(x.shape)}; expected {tuple(expected)}")
         if not torch.isfinite(x).all():
-            raise ValueError("x: non-finite chains cannot be stored; use a smaller step size in the sampler")
+            raise NotFiniteError(
+                "x: non-finite chains cannot be stored; use a smaller step size in the sampler"
+            )
         self.chains[index] = x.detach().to(self.chains)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebm_core.energies.gradients import Energy, checked, frozen_gradient
+from ebm_core.energies.gradients import Energy, NotFiniteError, checked, frozen_gradient
 from ebm_core.sampling.metropolis import DualAveraging, Point, metropolis, rowwise, start, uniform_like
 
 NO_PROPOSAL = "step_size: no proposal had a finite energy; try a smaller step size"
@@ -284,7 +284,7 @@ def hmc(
         accepted += taken
         size.learn(float(probability.mean()))
     if not finite:
-        raise ValueError(NO_PROPOSAL)
+        raise NotFiniteError(NO_PROPOSAL)
     return Moves(at.x, accepted / max(steps, 1), size.final)
 
 
@@ -390,7 +390,7 @@ def parallel_tempering(
         at, exchanged = _swap(at, levels, step % 2, inverse, generator)
         swapped += exchanged
     if not finite:
-        raise ValueError(NO_PROPOSAL)
+        raise NotFiniteError(NO_PROPOSAL)
     rounds = x.new_tensor([max(len(range(pair % 2, steps, 2)), 1) for pair in range(levels - 1)])
     return Tempered(
         at.x.unflatten(0, (levels, chains)),
@@ -426,16 +426,20 @@ def _swap(
 def _check(x: Tensor, steps: int, step_size: float) -> None:
     if x.dim() < 2 or not x.is_floating_point():
         raise ValueError(f"x: {x.dtype} of shape {tuple(x.shape)}; expected floating point (B, *shape)")
+    if not x.numel():
+        raise ValueError(f"x: shape {tuple(x.shape)} has no chains; expected one or more")
     if steps < 0:
         raise ValueError(f"steps: {steps}; expected 0 or more")
     if not 0 < step_size < math.inf:
         raise ValueError(f"step_size: {step_size}; expected a positive number")
 
 
-def _diverged(energy: Energy, x: Tensor, step_size: float) -> ValueError:
+def _diverged(energy: Energy, x: Tensor, step_size: float) -> NotFiniteError:
     """Return the error for non-finite chains: due to the starting points, their energy or the step size."""
     if not torch.isfinite(x).all():
-        return ValueError("x: non-finite values among the starting points; start from finite points")
+        return NotFiniteError("x: non-finite values among the starting points; start from finite points")
     if not torch.isfinite(checked(energy, x)).all():
-        return ValueError("energy: not finite at the starting points x; start where it is finite")
-    return ValueError(f"step_size: with {step_size} the chains became non-finite; try a smaller step size")
+        return NotFiniteError("energy: not finite at the starting points x; start where it is finite")
+    return NotFiniteError(
+        f"step_size: with {step_size} the chains became non-finite; try a smaller step size"
+    )
