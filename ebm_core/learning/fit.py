@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ebm_core.checkpoints import Tree, load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
+from ebm_core.energies.gradients import NotFiniteError
 from ebm_core.identity import Identity, difference, identity, is_tensor
 from ebm_core.learning.objectives import Batch, Objective
 
@@ -182,8 +183,8 @@ def fit(
         try:
             with precision if mixed_precision else nullcontext():
                 now = objective.loss(energy, part, generator)
-        except ValueError as error:
-            if step == 1:  # an invalid argument; at later steps the only cause is divergence
+        except NotFiniteError as error:
+            if step == 1:  # due to what was passed in
                 raise
             raise _diverged(step, objective, str(error)) from error
         loss.append(now.item())

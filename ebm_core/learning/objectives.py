@@ -131,8 +131,8 @@ class ContrastiveDivergence(Objective):
         x = _unlabelled(batch)
         of_data, of_negatives = self._energies(energy, x, self.negatives.draw(energy, x, generator))
         contrast = of_data.mean() - of_negatives.mean()
-        if abs(float(contrast)) > MOST_CONTRAST:
-            raise NotFiniteError(f"energies of data and negatives differ by {float(contrast):.1e} nats")
+        if (apart := abs(contrast.item())) > MOST_CONTRAST:
+            raise NotFiniteError(f"energies of data and negatives differ by {apart:.1e} nats")
         if not self.energy_penalty:
             return contrast
         return contrast + self.energy_penalty * (of_data.square().mean() + of_negatives.square().mean())

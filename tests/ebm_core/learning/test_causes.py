@@ -47,7 +47,7 @@ class OwnCheck(Objective):
 
 
 def test_an_error_of_an_objective_of_ones_own_is_passed_on() -> None:
-    with pytest.raises(ValueError, match="^my column is wrong$"):
+    with pytest.raises(ValueError, match=r"^my column is wrong$"):
         run(OwnCheck(), MLPEnergy(2, (8,), generator=seeded(1)))
 
 
@@ -73,7 +73,7 @@ def test_an_energy_without_a_gradient_is_named(energy: Any) -> None:
         lambda: input_gradient(energy, X),
         lambda: DenoisingScoreMatching(0.1).loss(energy, X, seeded()),
     ):
-        with pytest.raises(ValueError, match="^energy: autograd finds no dependence on x"):
+        with pytest.raises(ValueError, match=r"^energy: autograd finds no dependence on x"):
             call()
 
 
