@@ -75,8 +75,9 @@ def fit(
     does not hold PyTorch's global generator, so a network with random layers such as dropout does not resume
     exactly.
 
-    A fit has diverged if its loss or weights are not finite. Implausible finite losses are not detected,
-    because objectives differ in scale. Inspect ``loss``, and set ``clip`` if it jumps.
+    A fit has diverged if its loss or weights are not finite, or if an objective says so, as
+    :class:`~ebm_core.learning.objectives.ContrastiveDivergence` does for energies that run away. Other
+    implausible finite losses are not detected, because no bound suits all units. Check ``loss``, and set a ``clip``.
 
     Parameters
     ----------
