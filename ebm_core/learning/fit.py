@@ -77,7 +77,8 @@ def fit(
 
     A fit has diverged if its loss or weights are not finite, or if an objective says so, as
     :class:`~ebm_core.learning.objectives.ContrastiveDivergence` does for energies that run away. Other
-    implausible finite losses are not detected, because no bound suits all units. Check ``loss``, and set a ``clip``.
+    implausible finite losses are not detected, because no bound suits all units. Inspect ``loss``, and set
+    ``clip`` if it jumps.
 
     Parameters
     ----------
