@@ -72,7 +72,7 @@ def _described(value: Any, seen: dict[int, tuple[str, Any]]) -> tuple[str, _Part
     if type(value) in _PLAIN or isinstance(value, _SHOWN):
         text = repr(value)
         return text if len(text) <= 200 else f"{type(value).__name__} {_hash(text.encode())}", []
-    if isinstance(value, Tensor) and value.layout == torch.strided:
+    if isinstance(value, Tensor) and value.layout == torch.strided and not (value.is_meta or value.is_nested):
         return _tensor(value), []
     if type(value) is np.ndarray and not value.dtype.hasobject:
         return f"{value.dtype} {value.shape} {_hash(value.tobytes())}", []
@@ -90,12 +90,9 @@ def _described(value: Any, seen: dict[int, tuple[str, Any]]) -> tuple[str, _Part
     if type(value) in (dict, types.MappingProxyType):
         return "mapping", _items(value)
     if type(value) in (list, tuple, set, frozenset):
-        # The order of a set differs between processes.
-        ordered = (
-            value
-            if type(value) in (list, tuple)
-            else sorted(value, key=lambda of: str(_walk([("", of)], dict(seen))))
-        )
+        ordered = value
+        if type(value) in (set, frozenset):  # in an order that is the same in all processes
+            ordered = sorted(value, key=lambda of: str(_walk([("", of)], dict(seen))))
         return type(value).__name__, [(str(at), of) for at, of in enumerate(ordered)]
     own: _Parts = [] if all(map(_is_library, type(value).__mro__)) else [("class", type(value))]
     if isinstance(value, nn.Module):
@@ -173,7 +170,10 @@ def _items(of: Any) -> _Parts:
 def _is_library(value: Any) -> bool:
     """Whether a function or class is of the standard library or an installed package."""
     package = str(value.__module__).partition(".")[0]
-    if package == "__main__":  # its file may be that of a package that runs the user's code
+    if package in (
+        "__main__",
+        "__mp_main__",
+    ):  # their file may be that of a package that runs the user's code
         return False
     file = getattr(sys.modules.get(package), "__file__", None) or ""
     return package in _LIBRARIES or "site-packages" in file or "dist-packages" in file
@@ -184,10 +184,10 @@ def _name(value: Any) -> str:
 
 
 def _globals(code: types.CodeType) -> dict[str, None]:
-    """Names of globals that a function and its inner functions use, in order."""
+    """Names of globals that a function and its inner functions use, without those such as ``__name__``."""
     used = [i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
     inner = [name for of in code.co_consts if isinstance(of, types.CodeType) for name in _globals(of)]
-    return dict.fromkeys(used + inner)
+    return dict.fromkeys(name for name in used + inner if not name.startswith("__"))
 
 
 def _code(value: Any) -> str:

@@ -425,6 +425,11 @@ OTHER_VALUES: dict[str, Values] = {
     "negative strides": (lambda: np.arange(3)[::-1], lambda: np.arange(3)),
     "sparse": (lambda: torch.eye(2).to_sparse(), lambda: 2 * torch.eye(2).to_sparse()),
     "compressed": (lambda: torch.eye(2).to_sparse_csr(), lambda: 2 * torch.eye(2).to_sparse_csr()),
+    "nested": (
+        lambda: torch.nested.as_nested_tensor([torch.ones(2), torch.ones(3)]),
+        lambda: torch.nested.as_nested_tensor([torch.ones(2), torch.zeros(3)]),
+    ),
+    "meta": (lambda: torch.empty(2, device="meta"), lambda: torch.empty(3, device="meta")),
     "conjugate": (lambda: torch.tensor([1j]).conj(), lambda: torch.tensor([1j])),
     "empty cell": (lambda: unset(None), lambda: unset(1.0)),
     "generator": (lambda: Slotted(seeded(1)), lambda: Slotted(seeded(2))),  # type: ignore[arg-type]
@@ -575,7 +580,7 @@ def test_a_checkpoint_tells_fits_apart_and_names_the_difference(what: str, tmp_p
         one_step(second(), tmp_path / "fit")
 
 
-@pytest.mark.filterwarnings("ignore:Sparse CSR")
+@pytest.mark.filterwarnings("ignore:Sparse CSR", "ignore:The PyTorch API of nested")
 @pytest.mark.parametrize("what", OTHER_VALUES)
 def test_a_checkpoint_tells_values_of_all_types_apart(what: str, tmp_path: Path) -> None:
     first, second = OTHER_VALUES[what]
@@ -608,6 +613,13 @@ def test_values_that_cannot_be_copied_and_cycles_have_an_identity() -> None:
 )
 def test_words_about_a_function_do_not_change_what_it_is(first: str, second: str) -> None:
     assert identity(of=defined(first)) == identity(of=defined(second))
+
+
+def test_a_script_and_its_copy_in_another_process_define_the_same_functions() -> None:
+    source = "def f():\n    class A: pass\n    return A"
+    assert identity(of=defined(source, __name__="__main__")) == identity(
+        of=defined(source, __name__="__mp_main__")
+    )
 
 
 def test_a_value_that_a_property_keeps_does_not_change_what_an_object_is() -> None:
