@@ -1,112 +1,217 @@
 """Description of everything that the result of a fit depends on, to recognise a checkpoint of another fit."""
 
+import copyreg
+import dis
 import functools
 import hashlib
+import inspect
+import sys
 import types
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.distributions.utils import lazy_property
 
 Identity = dict[str, str]
-"""Names such as ``energy.layers.0.weight``, each with a number, a type or the hash of a tensor."""
+"""Names such as ``energy.layers.0.weight``, each with a number, a type or the hash of a tensor or of code."""
 
-_OF_EVERY_MODULE = set(vars(nn.Module())) - {"_parameters", "_buffers", "_modules"}
+BEGAN = "_identity_began"
+"""Attribute in which a fit leaves a note on its objective. It is no part of an identity."""
+
+_Parts = list[tuple[str, Any]]
+_PLAIN = (types.NoneType, bool, int, float, complex, str, bytes)
+_SHOWN = (np.generic, np.dtype, torch.dtype, torch.layout, torch.memory_format, torch.device)
+_WRAPPERS = (types.MethodType, staticmethod, classmethod, property, type(functools.lru_cache(str)))
+_WRAPPED = ("__func__", "__self__", "__wrapped__", "fget", "fset", "fdel")
+_LIBRARIES = {*sys.stdlib_module_names, "ebm_core", "numpy", "torch"}
+_HOOKS = [name for name in vars(nn.Module()) if name.startswith(("_forward", "_backward"))]
+_OF_EVERY_MODULE = set(vars(nn.Module())) - {"training"}
+_ABOUT_A_CLASS = {"__doc__", "__qualname__", "__firstlineno__", "__static_attributes__"}
 
 
 def identity(**values: Any) -> Identity:
-    """Describe values down to their numbers, tensors and the code of their functions.
+    """Describe values down to their numbers, tensors and the code of their functions and classes.
 
-    Attributes of objects are followed. Tensors are replaced by hashes of their content. The state of
-    generators is left out, because a fit stores it separately.
+    Attributes, items, closures and globals of functions are followed. Installed packages and modules count by
+    name, generators by seed, and objects that cannot be copied, such as locks, by type.
     """
-    found: Identity = {}
-    seen: set[int] = set()
-    for name, value in values.items():
-        _describe(value, name, found, seen)
-    return found
+    return _walk([*values.items()], {})
 
 
 def difference(saved: Identity, now: Identity) -> str | None:
     """Return the first name whose values differ, together with both values, or None if all are equal."""
     for name in [*now, *saved]:
         if saved.get(name) != now.get(name):
-            return f"{name} {_shown(saved.get(name))}, now {_shown(now.get(name))}"
+            return f"{name} {saved.get(name, 'absent')}, now {now.get(name, 'absent')}"
     return None
 
 
-def is_tensor(value: str) -> bool:
-    """Return whether an entry is the hash of a tensor."""
-    return value.startswith("torch.") and "(" in value
+def _walk(values: _Parts, seen: dict[int, tuple[str, Any]]) -> Identity:
+    """Describe values and their parts. ``seen`` keeps objects alive, so that no address is used twice."""
+    found: Identity = {}
+    waiting = values[::-1]
+    while waiting:
+        name, value = waiting.pop()
+        while name in found:  # a closure and an attribute of a function, say
+            name += "'"
+        if id(value) in seen:
+            found[name] = f"same as {seen[id(value)][0]}"
+            continue
+        # Equal constants are one object or several, as Python chooses.
+        if not isinstance(value, (*_PLAIN, *_SHOWN, tuple, frozenset)):
+            seen[id(value)] = name, value
+        found[name], parts = _described(value, seen)
+        waiting += [(f"{name}.{part}", of) for part, of in reversed(parts)]
+    return found
 
 
-def _shown(value: str | None) -> str:
-    return "absent" if value is None else value
-
-
-def _describe(value: Any, name: str, found: Identity, seen: set[int]) -> None:
-    if value is None or isinstance(value, str | bytes | bool | int | float | complex | torch.dtype):
-        found[name] = repr(value)
-        return
-    if isinstance(value, Tensor | np.ndarray):
-        found[name] = _hash(value)
-        return
-    if id(value) in seen:
-        return
-    seen.add(id(value))
-    found[name] = _kind(value)
-    for part, of in _parts(value):
-        _describe(of, f"{name}.{part}", found, seen)
-
-
-def _kind(value: Any) -> str:
+def _described(value: Any, seen: dict[int, tuple[str, Any]]) -> tuple[str, _Parts]:
+    """What an object is, in a word, and the parts that it depends on."""
+    if type(value) in _PLAIN or isinstance(value, _SHOWN):
+        text = repr(value)
+        return text if len(text) <= 200 else f"{type(value).__name__} {_hash(text.encode())}", []
+    if isinstance(value, Tensor) and value.layout == torch.strided and not (value.is_meta or value.is_nested):
+        return _tensor(value), []
+    if type(value) is np.ndarray and not value.dtype.hasobject:
+        return f"{value.dtype} {value.shape} {_hash(value.tobytes())}", []
+    if isinstance(value, torch.Generator):
+        return f"seed {value.initial_seed()}", []
+    if isinstance(value, types.ModuleType):
+        return value.__name__, []
     if isinstance(value, types.FunctionType):
-        return f"{value.__module__}.{value.__qualname__} {_code(value.__code__)}"
-    if isinstance(value, type | types.BuiltinFunctionType):
-        return f"{value.__module__}.{value.__qualname__}"
-    if isinstance(value, dict):  # also an OrderedDict, which a checkpoint gives back as a dict
-        return "mapping"
-    if isinstance(value, list | tuple):  # a checkpoint gives both back as lists
-        return "sequence"
-    return f"{type(value).__module__}.{type(value).__qualname__}"
-
-
-def _parts(value: Any) -> Iterable[tuple[str, Any]]:
-    """Return the names and values of all parts of ``value``, such as attributes or elements."""
-    if isinstance(value, torch.Generator | types.ModuleType | type | types.BuiltinFunctionType):
-        return []
+        code = "" if _is_library(value) else f" {_hash(_code(value.__code__).encode())}"
+        return _name(value) + code, _function(value)
+    if isinstance(value, type):
+        return _name(value), _class(value)
+    if type(value) in _WRAPPERS:
+        return _name(type(value)), [(name, getattr(value, name)) for name in _WRAPPED if hasattr(value, name)]
+    if type(value) in (dict, types.MappingProxyType):
+        return "mapping", _items(value)
+    if type(value) in (list, tuple, set, frozenset):
+        ordered = value
+        if type(value) in (set, frozenset):  # in an order that is the same in all processes
+            ordered = sorted(value, key=lambda of: str(_walk([("", of)], dict(seen))))
+        return type(value).__name__, [(str(at), of) for at, of in enumerate(ordered)]
+    own: _Parts = [] if all(map(_is_library, type(value).__mro__)) else [("class", type(value))]
+    if isinstance(value, nn.Module):
+        return _name(type(value)), own + _module(value)
     if isinstance(value, torch.optim.Optimizer):
-        return value.defaults.items()
-    if isinstance(value, dict):
-        return [(str(key), of) for key, of in value.items()]
-    if isinstance(value, list | tuple):
-        return [(str(at), of) for at, of in enumerate(value)]
-    if isinstance(value, set | frozenset):
-        return [(str(at), of) for at, of in enumerate(sorted(value, key=repr))]
-    if isinstance(value, types.FunctionType):
-        closure = zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)
-        return [*((key, cell.cell_contents) for key, cell in closure), ("defaults", value.__defaults__)]
-    if isinstance(value, types.MethodType):
-        return [("function", value.__func__), ("self", value.__self__)]
-    if isinstance(value, functools.partial):
-        return [("function", value.func), ("arguments", value.args), ("keywords", value.keywords)]
-    own = getattr(value, "__dict__", {})
-    if not isinstance(value, nn.Module):
-        return own.items()
-    plain = [(key, of) for key, of in own.items() if key not in _OF_EVERY_MODULE and not key.startswith("_")]
-    hooks = [(key, of) for key, of in own.items() if key.endswith("_hooks") and of]
-    return [*plain, *hooks, *value._parameters.items(), *value._buffers.items(), *value._modules.items()]
+        own += [("param_groups", value.param_groups), ("state", list(value.state.values()))]
+        return _name(type(value)), own
+    kind = value if isinstance(value, types.BuiltinFunctionType) else type(value)
+    return _name(kind), own + _copied(value)
 
 
-def _code(code: types.CodeType) -> str:
-    """Return a hash of the instructions, constants and names of a function and of its inner functions."""
-    inner = [_code(c) if isinstance(c, types.CodeType) else repr(c) for c in code.co_consts]
-    return hashlib.sha256(repr((code.co_code, inner, code.co_names)).encode()).hexdigest()[:16]
+def _module(value: nn.Module) -> _Parts:
+    below = [*value._parameters.items(), *value._buffers.items(), *value._modules.items()]
+    # Without the keys of hooks, which PyTorch counts up, and hooks of state_dict, which change no result.
+    hooks = [(name, list(getattr(value, name).values())) for name in _HOOKS if getattr(value, name)]
+    plain = {name: of for name, of in vars(value).items() if name not in _OF_EVERY_MODULE}
+    return below + hooks + _attributes(value, plain)
 
 
-def _hash(value: Tensor | np.ndarray) -> str:
-    tensor = torch.as_tensor(value).detach().cpu().contiguous()
-    digest = hashlib.sha256(tensor.flatten().view(torch.uint8).numpy().data if tensor.numel() else b"")
-    return f"{tensor.dtype} {tuple(tensor.shape)} {digest.hexdigest()[:16]}"
+def _function(value: types.FunctionType) -> _Parts:
+    cells = zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)
+    # A cell is empty until its variable is assigned.
+    parts = [(name, cell.cell_contents) for name, cell in cells if cell != types.CellType()]
+    if not _is_library(value):
+        of_module = value.__globals__
+        parts += [(name, of_module[name]) for name in _globals(value.__code__) if name in of_module]
+    defaults = [("__defaults__", value.__defaults__), ("__kwdefaults__", value.__kwdefaults__)]
+    return parts + defaults + _items(vars(value))
+
+
+def _class(value: type) -> _Parts:
+    """The bases, attributes and methods of a class, nothing of one that only libraries define."""
+    if all(map(_is_library, value.__mro__)):
+        return []
+    bases = [(f"base.{at}", base) for at, base in enumerate(value.__bases__)]
+    own = [] if _is_library(value) else vars(value).items()
+    used = [(n, of) for n, of in own if isinstance(of, types.FunctionType) or not n.startswith("__")]
+    return bases + used
+
+
+def _copied(value: Any) -> _Parts:
+    """What `copy` and `pickle` take of an object: arguments, attributes and items."""
+    try:
+        reduced = copyreg.dispatch_table.get(type(value), lambda of: of.__reduce_ex__(4))(value)
+    except Exception:  # a class may raise anything if it cannot be copied
+        return _attributes(value, getattr(value, "__dict__", {}))
+    if isinstance(reduced, str):
+        return [("global", reduced)]
+    _, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
+    arguments = [of for of in arguments if of is not type(value)]
+    parts: _Parts = [("arguments", arguments)] if arguments else []
+    for of in state if isinstance(state, tuple) and len(state) == 2 else (state,):  # two with __slots__
+        parts += _attributes(value, of) if isinstance(of, dict) else [("state", of)] if of is not None else []
+    return parts + [("items", list(of)) for of in (items, pairs) if of is not None]
+
+
+def _attributes(value: Any, own: dict[str, Any]) -> _Parts:
+    """Attributes without the note of a fit, docstrings and values that a property has cached."""
+    kept = (functools.cached_property, lazy_property)
+    cached = [name for name in own if isinstance(inspect.getattr_static(type(value), str(name), None), kept)]
+    return _items({name: of for name, of in own.items() if name not in [*cached, BEGAN, "__doc__"]})
+
+
+def _items(of: Any) -> _Parts:
+    """Items by their keys if these are words or numbers, otherwise by their place, with key and value."""
+    parts: _Parts = []
+    for at, (key, value) in enumerate(of.items()):
+        if type(key) in _PLAIN:
+            parts.append((key if str(key).isidentifier() else repr(key), value))
+        else:
+            parts.append((f"item {at}", (key, value)))
+    return parts
+
+
+def _is_library(value: Any) -> bool:
+    """Whether a function or class is of the standard library or an installed package."""
+    package = str(value.__module__).partition(".")[0]
+    if package in (
+        "__main__",
+        "__mp_main__",
+    ):  # their file may be that of a package that runs the user's code
+        return False
+    file = getattr(sys.modules.get(package), "__file__", None) or ""
+    return package in _LIBRARIES or "site-packages" in file or "dist-packages" in file
+
+
+def _name(value: Any) -> str:
+    return f"{value.__module__}.{value.__qualname__}" if _is_library(value) else str(value.__qualname__)
+
+
+def _globals(code: types.CodeType) -> dict[str, None]:
+    """Names of globals that a function and its inner functions use, without those such as ``__name__``."""
+    used = [i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
+    inner = [name for of in code.co_consts if isinstance(of, types.CodeType) for name in _globals(of)]
+    return dict.fromkeys(name for name in used + inner if not name.startswith("__"))
+
+
+def _code(value: Any) -> str:
+    """Arguments and instructions of code, with those of inner functions, or a constant of code."""
+    if isinstance(value, tuple):
+        return f"{[_code(of) for of in value]}"
+    if isinstance(value, frozenset):
+        return f"set {sorted(_code(of) for of in value)}"
+    if not isinstance(value, types.CodeType):
+        return repr(value)
+    steps = [*dis.get_instructions(value)]
+    about = {at for at, of in enumerate(steps) if of.opname == "STORE_NAME" and of.argval in _ABOUT_A_CLASS}
+    does = [(of.opname, _code(of.argval)) for at, of in enumerate(steps) if not {at, at + 1} & about]
+    flags = value.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
+    counts = value.co_argcount, value.co_posonlyargcount, value.co_kwonlyargcount, flags
+    return f"{value.co_varnames} {counts} {does}"
+
+
+def _tensor(value: Tensor) -> str:
+    tensor = value.detach().cpu().resolve_conj().resolve_neg().contiguous()
+    content = tensor.flatten().view(torch.uint8).numpy().data if tensor.numel() else b""
+    grad = " requires_grad" if value.requires_grad else ""
+    return f"{tensor.dtype} {tuple(tensor.shape)} {_hash(content)}{grad}"
+
+
+def _hash(content: bytes | memoryview) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

@@ -2,7 +2,8 @@
 
 import copy
 import math
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from ebm_core.checkpoints import Tree, load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
 from ebm_core.energies.gradients import NotFiniteError
-from ebm_core.identity import Identity, difference, identity, is_tensor
+from ebm_core.identity import BEGAN, Identity, difference, identity
 from ebm_core.learning.objectives import Batch, Objective
 
 
@@ -74,6 +75,11 @@ def fit(
     A call after the end returns at once, and a call with more ``steps`` continues the fit. The checkpoint
     does not hold PyTorch's global generator, so a network with random layers such as dropout does not resume
     exactly.
+
+    A checkpoint is refused if data, energy, objective, other arguments or the seed of the generator differ.
+    This includes attributes, code and global variables of your own classes and functions, but not the
+    code of installed packages. The objective may be a new one, or the one that the interrupted fit has used.
+    The state of the generator comes from the checkpoint.
 
     A fit has diverged if its loss or weights are not finite, or if an objective says so, as
     :class:`~ebm_core.learning.objectives.ContrastiveDivergence` does for energies that run away. Other
@@ -156,16 +162,21 @@ def fit(
     loss: list[float] = []
     # Without the cache, because it would keep casts of weights that were made without gradients for chains.
     precision = torch.autocast(x.device.type, torch.bfloat16, mixed_precision, cache_enabled=False)
-    asked: Identity = {}
+    settings: Identity = {}
+    began: Identity = {}
+    saved: Tree | None = None
     if checkpoint is not None:
-        numbers = {"batch": batch, "learning_rate": learning_rate, "decay": decay, "clip": clip}
-        numbers["mixed_precision"] = mixed_precision
-        asked = identity(data=data, energy=energy, objective=objective, **numbers)
-    saved = None if checkpoint is None else load_checkpoint(checkpoint)
+        numbers: Tree = {"batch": batch, "learning_rate": learning_rate, "decay": decay, "clip": clip}
+        numbers |= {"mixed_precision": mixed_precision, "generator": generator}
+        settings = identity(data=data, energy=energy, **numbers)
+        began = identity(objective=objective)
+        saved = load_checkpoint(checkpoint)
     if saved is not None:
         if not isinstance(saved["asked"], dict):
             raise ValueError(f"checkpoint: {checkpoint} is from another version of ebm_core; delete it")
-        if (other := _other(saved, asked, objective)) is not None:
+        if difference(saved["asked"], settings | began) is not None:
+            began = _began(objective, began)
+        if (other := difference(saved["asked"], settings | began)) is not None:
             raise ValueError(
                 f"checkpoint: {checkpoint} belongs to another fit: {other}; delete the file, or use the same "
                 "settings"
@@ -179,43 +190,44 @@ def fit(
         generator.set_state(saved["generator"])
         loss = saved["loss"].tolist()
 
-    for step in range(len(loss) + 1, steps + 1):
-        chosen = torch.randint(len(x), (batch,), generator=generator, device=x.device)
-        part = data[chosen] if isinstance(data, Tensor) else (data[0][chosen], data[1][chosen])
-        try:
-            with precision if mixed_precision else nullcontext():
-                now = objective.loss(energy, part, generator)
-        except NotFiniteError as error:
-            if step == 1:  # due to what was passed in
-                raise
-            raise _diverged(step, objective, str(error)) from error
-        loss.append(now.item())
-        if not math.isfinite(loss[-1]):
-            raise _diverged(step, objective, f"the loss is {loss[-1]}")
-        optimiser.zero_grad()
-        now.backward()
-        if clip is not None:
-            torch.nn.utils.clip_grad_norm_(weights, clip)
-        optimiser.step()
-        with torch.no_grad():
-            torch._foreach_lerp_(means, weights, 1 - min(decay, (1 + step) / (10 + step)))
-            # Buffers are looked up at each step, because a module may replace the tensor of a buffer.
-            for kept, now_is in zip(averaged.buffers(), energy.buffers(), strict=True):
-                kept.copy_(now_is)
-        if step == steps or (checkpoint is not None and step % checkpoint_every == 0):
-            if not all(torch.isfinite(w).all() for w in weights):
-                raise _diverged(step, objective, "weights are not finite")
-            if checkpoint is not None:
-                state: Tree = {
-                    "asked": asked,
-                    "energy": energy.state_dict(),
-                    "averaged": averaged.state_dict(),
-                    "optimiser": optimiser_state(optimiser),
-                    "objective": objective.state(),
-                    "generator": generator.get_state(),
-                    "loss": torch.tensor(loss, dtype=torch.float64),
-                }
-                save_checkpoint(checkpoint, state)
+    with nullcontext() if checkpoint is None else _noted(objective, began):
+        for step in range(len(loss) + 1, steps + 1):
+            chosen = torch.randint(len(x), (batch,), generator=generator, device=x.device)
+            part = data[chosen] if isinstance(data, Tensor) else (data[0][chosen], data[1][chosen])
+            try:
+                with precision if mixed_precision else nullcontext():
+                    now = objective.loss(energy, part, generator)
+            except NotFiniteError as error:
+                if step == 1:  # due to what was passed in
+                    raise
+                raise _diverged(step, objective, str(error)) from error
+            loss.append(now.item())
+            if not math.isfinite(loss[-1]):
+                raise _diverged(step, objective, f"the loss is {loss[-1]}")
+            optimiser.zero_grad()
+            now.backward()
+            if clip is not None:
+                torch.nn.utils.clip_grad_norm_(weights, clip)
+            optimiser.step()
+            with torch.no_grad():
+                torch._foreach_lerp_(means, weights, 1 - min(decay, (1 + step) / (10 + step)))
+                # Buffers are looked up at each step, because a module may replace the tensor of a buffer.
+                for kept, now_is in zip(averaged.buffers(), energy.buffers(), strict=True):
+                    kept.copy_(now_is)
+            if step == steps or (checkpoint is not None and step % checkpoint_every == 0):
+                if not all(torch.isfinite(w).all() for w in weights):
+                    raise _diverged(step, objective, "weights are not finite")
+                if checkpoint is not None:
+                    state: Tree = {
+                        "asked": settings | began,
+                        "energy": energy.state_dict(),
+                        "averaged": averaged.state_dict(),
+                        "optimiser": optimiser_state(optimiser),
+                        "objective": objective.state(),
+                        "generator": generator.get_state(),
+                        "loss": torch.tensor(loss, dtype=torch.float64),
+                    }
+                    save_checkpoint(checkpoint, state)
     return EnergyFit(energy.eval(), averaged, torch.tensor(loss, dtype=torch.float64))
 
 
@@ -224,16 +236,20 @@ def _diverged(step: int, objective: Objective, what: str) -> FloatingPointError:
     return FloatingPointError(f"{name} diverged at step {step}: {what}; try {objective.remedy}")
 
 
-def _other(saved: Tree, asked: Identity, objective: Objective) -> str | None:
-    """Describe the first difference from the fit of a checkpoint, or return None if it is the same fit.
+def _began(objective: Objective, now: Identity) -> Identity:
+    """Identity with which the fit began that left the objective as it is now, else the present one."""
+    began, left = getattr(objective, BEGAN, (now, now))
+    return began if difference(left, now) is None else now
 
-    The tensors of the objective may be those that the fit began with or those that it has reached.
-    """
-    then = dict(saved["asked"])
-    if difference(identity(state=saved["objective"]), identity(state=objective.state())) is None:
-        tensors = [name for name in asked if name.startswith("objective.") and is_tensor(asked[name])]
-        then |= {name: asked[name] for name in tensors}
-    return difference(then, asked)
+
+@contextmanager
+def _noted(objective: Objective, began: Identity) -> Iterator[None]:
+    """Note on an objective how a fit began and left it, so that an interrupted fit is recognised."""
+    try:
+        yield
+    finally:
+        # Dataclasses are frozen, and a module would register what is assigned.
+        object.__setattr__(objective, BEGAN, (began, identity(objective=objective)))
 
 
 def _check_options(learning_rate: float, decay: float, clip: float | None, checkpoint_every: int) -> None:

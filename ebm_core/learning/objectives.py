@@ -27,8 +27,8 @@ class Objective:
     """Base class of training objectives, which are losses of an energy ``(B, *shape)`` → ``(B,)``.
 
     A subclass defines ``loss``. If it keeps a state between steps, it also defines ``state`` and ``restore``.
-    Fits are resumed from a checkpoint only if the ``repr`` of the objective is unchanged, so the ``repr``
-    must show the hyper-parameters, as that of a dataclass does.
+    A fit is resumed from a checkpoint only if the objective's class and attributes are those with which the
+    fit began.
 
     Examples
     --------

@@ -79,8 +79,10 @@ def fit_seeds(
     loss, which may be the start. The result is moved to the CPU.
 
     With a ``checkpoint`` file the complete state is stored at every evaluation of the validation block. If a
-    fit was interrupted, the same call resumes it, with results identical to the last bit. Use one file for
-    each fit.
+    fit was interrupted, the same call resumes it, with results identical to the last bit. The state of the
+    generator then comes from the checkpoint. A checkpoint is refused if an argument or the seed of the
+    generator differs, including attributes, code and global variables of your own classes and functions. Use
+    one file for each fit.
 
     Parameters
     ----------
@@ -141,7 +143,8 @@ def fit_seeds(
     asked: Identity = {}
     if checkpoint is not None:
         numbers = {"steps": steps, "learning_rate": learning_rate, "weight_decay": weight_decay}
-        asked = identity(module=module, count=count, validation=validation, loss=loss, **numbers)
+        numbers |= {"count": count, "validation": validation}
+        asked = identity(module=module, loss=loss, generator=generator, **numbers)
     module = copy.deepcopy(module).to(device)
     fitted = count - validation
     held_out = torch.arange(fitted, count, device=device)

@@ -1,12 +1,23 @@
 """One fit for all objectives: it resumes to the same bits, and stops where it must, saying why."""
 
+import functools
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
+import threading
 import time
+import types
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
@@ -14,6 +25,7 @@ from torch import Tensor, nn
 from ebm_core.checkpoints import load_checkpoint, save_checkpoint
 from ebm_core.energies.compositions import TemperedEnergy
 from ebm_core.energies.networks import ClassEnergy, MLPEnergy, initialise
+from ebm_core.identity import identity
 from ebm_core.learning.amortised import AmortisedSampler
 from ebm_core.learning.fit import EnergyFit, fit
 from ebm_core.learning.negatives import DataChains, PersistentChains
@@ -286,74 +298,377 @@ def hooked(slope: float) -> nn.Module:
     return energy
 
 
-OTHER_FITS: dict[str, tuple[tuple[nn.Module, Objective], tuple[nn.Module, Objective], str]] = {
+class Weighted(Objective):
+    """An objective with a tensor that is not part of its state."""
+
+    def __init__(self, weight: float) -> None:
+        self.weight = torch.tensor(weight)
+
+    def loss(self, energy: Any, batch: Any, generator: torch.Generator) -> Tensor:
+        return self.weight * EnergyDiscrepancy((0.3,), 4).loss(energy, batch, generator)
+
+
+class Private(Scaled):
+    def __init__(self, scale: float) -> None:
+        super().__init__(1.0)
+        self._scale = scale
+
+
+@dataclass(slots=True)
+class Slotted:
+    number: float
+
+
+class Named(dict):  # type: ignore[type-arg]
+    """A dictionary with attributes."""
+
+    def __init__(self, number: float) -> None:
+        super().__init__(a=1.0)
+        self.number = number
+
+
+def defined(source: str, name: str = "f", **names: Any) -> Any:
+    """A function or class of a module with this source."""
+    module: dict[str, Any] = {"__name__": "a_users_module", "torch": torch} | names
+    exec(source, module)
+    return module[name]
+
+
+def holding(value: Any) -> nn.Module:
+    """An energy with a function that returns a value, which a fit need not copy."""
+    energy = Scaled(1.0)
+    energy.held = lambda: value
+    return energy
+
+
+def local_class(slope: float) -> nn.Module:
+    class Local(Scaled):
+        def forward(self, x: Tensor) -> Tensor:
+            return slope * super().forward(x)
+
+    return Local(1.0)
+
+
+def forward_of_a_class(of: str) -> nn.Module:
+    source = f"class Users(Scaled):\n    def forward(self, x):\n        return {of} * super().forward(x)"
+    energy: nn.Module = defined(source, "Users", Scaled=Scaled)(1.0)
+    return energy
+
+
+def patched_method(of: str) -> nn.Module:
+    energy = Scaled(1.0)
+    source = f"def f(self, x):\n    return {of} * self.network(x).square().squeeze(1)"
+    energy.forward = types.MethodType(defined(source), energy)  # type: ignore[method-assign]
+    return energy
+
+
+def property_of_a_class(number: str) -> Any:
+    return defined(f"class A:\n    @property\n    def b(self):\n        return {number}", "A")()
+
+
+def layers(*which: int) -> nn.Module:
+    made = [drawn(nn.Linear(2, 2)) for _ in range(2)]
+    return nn.Sequential(*(made[at] for at in which), drawn(nn.Linear(2, 1)), nn.Flatten(0))
+
+
+def frozen(first: bool) -> nn.Module:
+    network = layers(0, 1)
+    network[0].requires_grad_(not first)  # type: ignore[operator]
+    return network
+
+
+def unset(value: float | None) -> Callable[[], Any]:
+    """A function with a cell that is empty if the value is None."""
+    if value is not None:
+        held = value
+    return lambda: held
+
+
+def parametrized(kind: Any, scale: float) -> nn.Module:
+    torch.manual_seed(0)
+    network = layers(0, 1)
+    with torch.no_grad():
+        network[0].weight.mul_(scale)  # type: ignore[operator, union-attr]
+    kind(network[0])
+    return network
+
+
+def cached(number: float) -> Any:
+    return defined("@functools.lru_cache\ndef f(x):\n    return x * " + str(number), functools=functools)
+
+
+GLOBAL = "def f(x):\n    return [g(y) for y in x]\ndef g(y):\n    return y * "
+FROZEN = "def f(x):\n    return x in {'a', 'b', 'c', 'd', 'e', "
+SERIES = pd.Series([1.0, 2.0], index=["a", "b"])
+
+Values = tuple[Callable[[], Any], Callable[[], Any]]
+OTHER_VALUES: dict[str, Values] = {
+    "numpy scalar": (lambda: np.float32(1), lambda: np.float32(2)),
+    "numpy integer": (lambda: np.int64(1), lambda: np.int64(2)),
+    "range": (lambda: range(3), lambda: range(4)),
+    "path": (lambda: Path("a"), lambda: Path("b")),
+    "fraction": (lambda: Fraction(1, 2), lambda: Fraction(1, 3)),
+    "deque": (lambda: deque([1.0, 2.0]), lambda: deque([1.0, 3.0])),
+    "device": (lambda: torch.device("cpu"), lambda: torch.device("meta")),
+    "slots": (lambda: Slotted(1.0), lambda: Slotted(2.0)),
+    "attribute of a dictionary": (lambda: Named(1.0), lambda: Named(2.0)),
+    "constant mapping": (
+        lambda: types.MappingProxyType({"a": 1.0}),
+        lambda: types.MappingProxyType({"a": 2.0}),
+    ),
+    "series": (lambda: SERIES.copy(), lambda: SERIES + 1),
+    "frame": (lambda: SERIES.to_frame(), lambda: (SERIES + 1).to_frame()),
+    "long text": (lambda: "a" * 1000 + "b", lambda: "a" * 1000 + "c"),
+    "array of text": (lambda: np.array(["a"]), lambda: np.array(["b"])),
+    "array of objects": (lambda: np.array([Slotted(1.0)]), lambda: np.array([Slotted(2.0)])),
+    "array of dates": (lambda: np.array(["2020"], "M8[D]"), lambda: np.array(["2021"], "M8[D]")),
+    "negative strides": (lambda: np.arange(3)[::-1], lambda: np.arange(3)),
+    "sparse": (lambda: torch.eye(2).to_sparse(), lambda: 2 * torch.eye(2).to_sparse()),
+    "compressed": (lambda: torch.eye(2).to_sparse_csr(), lambda: 2 * torch.eye(2).to_sparse_csr()),
+    "nested": (
+        lambda: torch.nested.as_nested_tensor([torch.ones(2), torch.ones(3)]),
+        lambda: torch.nested.as_nested_tensor([torch.ones(2), torch.zeros(3)]),
+    ),
+    "meta": (lambda: torch.empty(2, device="meta"), lambda: torch.empty(3, device="meta")),
+    "conjugate": (lambda: torch.tensor([1j]).conj(), lambda: torch.tensor([1j])),
+    "empty cell": (lambda: unset(None), lambda: unset(1.0)),
+    "generator": (lambda: Slotted(seeded(1)), lambda: Slotted(seeded(2))),  # type: ignore[arg-type]
+    "tensor twice": (lambda: [X, X], lambda: [X, X.clone()]),
+    "set": (lambda: {"a", "b", ("c", 1.0)}, lambda: {"a", "b", ("c", 2.0)}),
+    "key": (lambda: {(Slotted, 1.0): 1}, lambda: {(Slotted, 2.0): 1}),
+    "key of another type": (lambda: {1: 1.0}, lambda: {"1": 1.0}),
+    "partial": (lambda: functools.partial(pow, 2), lambda: functools.partial(pow, 3)),
+    "function of a library": (lambda: torch.tanh, lambda: torch.sigmoid),
+    "default": (lambda: defined("def f(x=1): return x"), lambda: defined("def f(x=2): return x")),
+    "keyword default": (
+        lambda: defined("def f(*, x=1): return x"),
+        lambda: defined("def f(*, x=2): return x"),
+    ),
+    "order of arguments": (
+        lambda: defined("def f(x, y): return x"),
+        lambda: defined("def f(y, x): return x"),
+    ),
+    "global": (lambda: defined("def f(): return a", a=1.0), lambda: defined("def f(): return a", a=2.0)),
+    "global function": (lambda: defined(GLOBAL + "2"), lambda: defined(GLOBAL + "3")),
+    "constant set": (lambda: defined(FROZEN + "'f'}"), lambda: defined(FROZEN + "'g'}")),
+    "cached function": (lambda: cached(1.0), lambda: cached(2.0)),
+    "property": (lambda: property_of_a_class("1"), lambda: property_of_a_class("2")),
+    "attribute of a class": (
+        lambda: defined("class A:\n    b = 1", "A")(),
+        lambda: defined("class A:\n    b = 2", "A")(),
+    ),
+    "base of a class": (
+        lambda: defined("class B:\n    b = 1\nclass A(B): pass", "A"),
+        lambda: defined("class B:\n    b = 2\nclass A(B): pass", "A"),
+    ),
+}
+
+Made = tuple[nn.Module, Objective]
+OTHER_FITS: dict[str, tuple[Callable[[], Made], Callable[[], Made], str]] = {
     "temperature": (
-        (tempered(1.0), SlicedScoreMatching()),
-        (tempered(5.0), SlicedScoreMatching()),
+        lambda: (tempered(1.0), SlicedScoreMatching()),
+        lambda: (tempered(5.0), SlicedScoreMatching()),
         r"energy.weights.0 1.0, now 0.2",
     ),
     "plain attribute": (
-        (Scaled(1.0), SlicedScoreMatching()),
-        (Scaled(2.0), SlicedScoreMatching()),
+        lambda: (Scaled(1.0), SlicedScoreMatching()),
+        lambda: (Scaled(2.0), SlicedScoreMatching()),
         r"energy.factor 1.0, now 2.0",
     ),
+    "private attribute": (
+        lambda: (Private(1.0), SlicedScoreMatching()),
+        lambda: (Private(2.0), SlicedScoreMatching()),
+        r"energy._scale 1.0, now 2.0",
+    ),
     "hook": (
-        (hooked(1.0), SlicedScoreMatching()),
-        (hooked(2.0), SlicedScoreMatching()),
-        r"energy._forward_hooks",
+        lambda: (hooked(1.0), SlicedScoreMatching()),
+        lambda: (hooked(2.0), SlicedScoreMatching()),
+        r"energy._forward_hooks.0.slope 1.0, now 2.0",
+    ),
+    "weight norm": (
+        lambda: (parametrized(nn.utils.parametrizations.weight_norm, 1.0), EnergyDiscrepancy((0.3,), 4)),
+        lambda: (parametrized(nn.utils.parametrizations.weight_norm, 2.0), EnergyDiscrepancy((0.3,), 4)),
+        r"energy.0.parametrizations.weight.original",
+    ),
+    "spectral norm": (
+        lambda: (parametrized(nn.utils.parametrizations.spectral_norm, 1.0), EnergyDiscrepancy((0.3,), 4)),
+        lambda: (parametrized(nn.utils.parametrizations.spectral_norm, 2.0), EnergyDiscrepancy((0.3,), 4)),
+        r"energy.0.parametrizations.weight.original",
     ),
     "activation": (
-        (
+        lambda: (
             nn.Sequential(drawn(nn.Linear(2, 1)), nn.Softplus(1.0), nn.Flatten(0)),
             EnergyDiscrepancy((0.3,), 4),
         ),
-        (
+        lambda: (
             nn.Sequential(drawn(nn.Linear(2, 1)), nn.Softplus(2.0), nn.Flatten(0)),
             EnergyDiscrepancy((0.3,), 4),
         ),
         r"energy.1.beta 1.0, now 2.0",
     ),
+    "forward of a class of the same name": (
+        lambda: (forward_of_a_class("1.0"), EnergyDiscrepancy((0.3,), 4)),
+        lambda: (forward_of_a_class("2.0"), EnergyDiscrepancy((0.3,), 4)),
+        r"energy.class.forward Users.forward",
+    ),
+    "number of a local class": (
+        lambda: (local_class(1.0), EnergyDiscrepancy((0.3,), 4)),
+        lambda: (local_class(2.0), EnergyDiscrepancy((0.3,), 4)),
+        r"energy.class.forward.slope 1.0, now 2.0",
+    ),
+    "method of an instance": (
+        lambda: (patched_method("1.0"), EnergyDiscrepancy((0.3,), 4)),
+        lambda: (patched_method("2.0"), EnergyDiscrepancy((0.3,), 4)),
+        r"energy.forward.__func__",
+    ),
+    "a layer that is used twice": (
+        lambda: (layers(0, 1, 0), EnergyDiscrepancy((0.3,), 4)),
+        lambda: (layers(0, 1, 1), EnergyDiscrepancy((0.3,), 4)),
+        r"energy.2 same as energy.0, now same as energy.1",
+    ),
+    "frozen weights": (
+        lambda: (frozen(True), EnergyDiscrepancy((0.3,), 4)),
+        lambda: (frozen(False), EnergyDiscrepancy((0.3,), 4)),
+        r"energy.0.weight torch.float32 \(2, 2\) (\w*), now torch.float32 \(2, 2\) \1 requires_grad",
+    ),
     "number of an objective": (
-        (tempered(1.0), EnergyDiscrepancy((0.3, 1.0), 4)),
-        (tempered(1.0), EnergyDiscrepancy((0.3, 2.0), 4)),
+        lambda: (tempered(1.0), EnergyDiscrepancy((0.3, 1.0), 4)),
+        lambda: (tempered(1.0), EnergyDiscrepancy((0.3, 2.0), 4)),
         r"objective.noise_scales.1 1.0, now 2.0",
     ),
+    "tensor of an objective": (
+        lambda: (tempered(1.0), Weighted(1.0)),
+        lambda: (tempered(1.0), Weighted(2.0)),
+        r"objective.weight",
+    ),
     "first chains": (
-        (tempered(1.0), persistent()),
-        (tempered(1.0), persistent(seed=4)),
+        lambda: (tempered(1.0), persistent()),
+        lambda: (tempered(1.0), persistent(seed=4)),
         "objective.negatives.buffer",
     ),
     "where chains start": (
-        (tempered(1.0), persistent()),
-        (tempered(1.0), persistent(spread=2.0)),
+        lambda: (tempered(1.0), persistent()),
+        lambda: (tempered(1.0), persistent(spread=2.0)),
         "objective.negatives.buffer",
     ),
     "learning rate of a sampler": (
-        (tempered(1.0), amortised(learning_rate=0.01)),
-        (tempered(1.0), amortised(learning_rate=0.02)),
-        r"objective.negatives.optimiser.lr 0.01, now 0.02",
+        lambda: (tempered(1.0), amortised(learning_rate=0.01)),
+        lambda: (tempered(1.0), amortised(learning_rate=0.02)),
+        r"objective.negatives.optimiser.param_groups.0.lr 0.01, now 0.02",
     ),
     "proposals of a sampler": (
-        (tempered(1.0), amortised(proposals=4)),
-        (tempered(1.0), amortised(proposals=8)),
+        lambda: (tempered(1.0), amortised(proposals=4)),
+        lambda: (tempered(1.0), amortised(proposals=8)),
         r"objective.negatives.proposals 4, now 8",
     ),
 }
 
 
+def one_step(made: Made, file: Path, seed: int = 2, steps: int = 1) -> EnergyFit:
+    options: Any = {"steps": steps, "batch": 32, "learning_rate": 0.01, "checkpoint": file}
+    return fit(made[0], X, made[1], generator=seeded(seed), **options)
+
+
 @pytest.mark.parametrize("what", OTHER_FITS)
 def test_a_checkpoint_tells_fits_apart_and_names_the_difference(what: str, tmp_path: Path) -> None:
     first, second, words = OTHER_FITS[what]
-    options: Any = {
-        "steps": 3,
-        "batch": 32,
-        "learning_rate": 0.01,
-        "checkpoint": tmp_path / "fit.safetensors",
-    }
-    fit(first[0], X, first[1], generator=seeded(2), **options)
-    fit(first[0], X, first[1], generator=seeded(2), **options)  # with the objective as the first left it
+    used = first()
+    one_step(used, tmp_path / "fit")
+    one_step(first(), tmp_path / "fit")
+    one_step(used, tmp_path / "fit")
     with pytest.raises(ValueError, match=words):
-        fit(second[0], X, second[1], generator=seeded(2), **options)
+        one_step(second(), tmp_path / "fit")
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR", "ignore:The PyTorch API of nested")
+@pytest.mark.parametrize("what", OTHER_VALUES)
+def test_a_checkpoint_tells_values_of_all_types_apart(what: str, tmp_path: Path) -> None:
+    first, second = OTHER_VALUES[what]
+    one_step((holding(first()), SlicedScoreMatching()), tmp_path / "fit")
+    one_step((holding(first()), SlicedScoreMatching()), tmp_path / "fit")
+    with pytest.raises(ValueError, match=r"another fit: energy\.held"):
+        one_step((holding(second()), SlicedScoreMatching()), tmp_path / "fit")
+
+
+def test_another_seed_is_another_fit(tmp_path: Path) -> None:
+    one_step((tempered(1.0), SlicedScoreMatching()), tmp_path / "fit")
+    with pytest.raises(ValueError, match="another fit: generator seed 2, now seed 3"):
+        one_step((tempered(1.0), SlicedScoreMatching()), tmp_path / "fit", seed=3)
+
+
+def test_values_that_cannot_be_copied_and_cycles_have_an_identity() -> None:
+    around: list[Any] = [threading.Lock(), np.nan]
+    around.append({frozenset([unset(1.0)]): around})
+    assert identity(of=around) == identity(of=around)
+    assert "of.2.item 0.1" in identity(of=around)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ('def f(x):\n    "Words."\n    return None', 'def f(x):\n\n    "Other words."\n    return None'),
+        ('def f(x):\n    "Words."\n    g = 2', "def f(x):\n    g = 2"),
+        ('def f():\n  class A:\n    "Words."\n  return A', "def f():\n\n  class A:\n    pass\n  return A"),
+    ],
+)
+def test_words_about_a_function_do_not_change_what_it_is(first: str, second: str) -> None:
+    assert identity(of=defined(first)) == identity(of=defined(second))
+
+
+def test_a_script_and_its_copy_in_another_process_define_the_same_functions() -> None:
+    source = "def f():\n    class A: pass\n    return A"
+    assert identity(of=defined(source, __name__="__main__")) == identity(
+        of=defined(source, __name__="__mp_main__")
+    )
+
+
+def test_a_value_that_a_property_keeps_does_not_change_what_an_object_is() -> None:
+    normal = torch.distributions.MultivariateNormal(torch.zeros(2), torch.eye(2))
+    before = identity(of=normal)
+    assert normal.precision_matrix.shape == (2, 2) and identity(of=normal) == before
+
+
+IN_ANOTHER_PROCESS = """
+from test_fit import *
+for first in [*OTHER_VALUES.values(), *OTHER_FITS.values()]:
+    print(identity(of=first[0]()))
+print(identity(of={"a", "b", "c", None, 1.0, Slotted, unset, (Path("a"), frozenset("abc"))}))
+"""
+
+
+def test_identities_are_the_same_in_all_processes() -> None:
+    command, printed = [sys.executable, "-W", "ignore", "-c", IN_ANOTHER_PROCESS], set()
+    for seed in ("1", "2"):
+        environment = os.environ | {"PYTHONHASHSEED": seed}
+        options: Any = {"cwd": Path(__file__).parent, "env": environment, "text": True}
+        printed.add(subprocess.run(command, check=True, capture_output=True, **options).stdout)
+    (text,) = printed
+    assert len(text.splitlines()) == len(OTHER_VALUES) + len(OTHER_FITS) + 1 and " at 0x" not in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_interrupted_fit_goes_on_with_the_objective_that_it_has_used(name: str, tmp_path: Path) -> None:
+    """As in a notebook, where a cell is interrupted and run again."""
+    file, made = tmp_path / "fit", objective(name)
+    for step in (19, 9):  # the second time after step 22
+        patch = killed_at(step, type(made))
+        with pytest.raises(KeyboardInterrupt):
+            run(name, checkpoint=file, objective=made)
+        patch.undo()
+    saved = load_checkpoint(file)
+    assert saved is not None and len(saved["loss"]) == 21
+    assert same(run(name, checkpoint=file, objective=made), run(name))
+    assert same(run(name, checkpoint=file, objective=objective(name)), run(name))
+
+
+def test_a_used_objective_does_not_hide_that_other_things_have_changed(tmp_path: Path) -> None:
+    file, made = tmp_path / "fit", persistent()
+    one_step((tempered(1.0), made), file)
+    with pytest.raises(ValueError, match=r"another fit: energy.weights"):
+        one_step((tempered(5.0), made), file)
+    made.negatives.buffer.chains += 1  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match=r"another fit: objective.negatives.buffer.chains"):
+        one_step((tempered(1.0), made), file)
 
 
 def test_the_averaged_energy_has_the_buffers_of_the_trained_one() -> None:

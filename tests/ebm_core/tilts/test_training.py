@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ebm_core import BilinearEnergy, SkewT, TiltedDistribution, fit_tilt
+from ebm_core import BilinearEnergy, SkewT, TiltedDistribution, fit_seeds, fit_tilt
 from ebm_core.tilts import training
 from ebm_core.tilts.regression import fit_skewt_regression
 from ebm_core.tilts.training import negative_log_tilt
@@ -212,3 +212,25 @@ def test_a_checkpoint_of_other_data_is_refused_and_named(tmp_path):
     fit(score, x, validation=300, steps=20, checkpoint=at)
     with pytest.raises(ValueError, match=r"another fit: loss\.(score|x|target)"):
         fit(score + 1, x, validation=300, steps=20, checkpoint=at)
+
+
+SLOPE = 1.0
+
+
+def sloped(module, rows):
+    return SLOPE * module(torch.zeros(len(rows)), torch.ones(len(rows), 1))
+
+
+def test_a_checkpoint_of_another_seed_or_of_another_global_of_the_loss_is_refused(tmp_path, monkeypatch):
+    def fit_again(seed=1):
+        energy = BilinearEnergy(1, 0, 8, 2, torch.Generator().manual_seed(0))
+        options = {**OPTIONS, "validation": 30, "steps": 5, "checkpoint": tmp_path / "fit.safetensors"}
+        return fit_seeds(energy, sloped, 100, generator=torch.Generator().manual_seed(seed), **options)
+
+    fit_again()
+    fit_again()
+    with pytest.raises(ValueError, match=r"another fit: generator seed 1, now seed 2"):
+        fit_again(seed=2)
+    monkeypatch.setitem(globals(), "SLOPE", 2.0)
+    with pytest.raises(ValueError, match=r"another fit: loss\.SLOPE 1\.0, now 2\.0"):
+        fit_again()
