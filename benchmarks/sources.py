@@ -78,7 +78,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "modes": ENERGIES,
     "cuda": ENERGIES,
     "core-epochs": LEARNING,
-    "core-resume": (*LEARNING, "ebm_core/checkpoints.py", "tests/ebm_core/learning/test_fit.py"),
+    "core-resume": (*LEARNING, "ebm_core/checkpoints", "tests/ebm_core/learning/test_fit.py"),
     "core-quality": (*LEARNING, "ebm_core/views/discrepancies.py"),
     "images": (*HARNESS, "tasks/applications/images"),
     "mri": (*HARNESS, "tasks/applications/mri"),

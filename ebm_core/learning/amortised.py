@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ebm_core.checkpoints import Tree, optimiser_state, restore_optimiser
+from ebm_core.checkpoints.files import Tree, optimiser_state, restore_optimiser
 from ebm_core.energies.gradients import Energy, evaluation_mode, frozen_gradient
 from ebm_core.learning.negatives import Negatives
 

@@ -11,9 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ebm_core.checkpoints import Tree, load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
+from ebm_core.checkpoints.files import (
+    Tree,
+    load_checkpoint,
+    optimiser_state,
+    restore_optimiser,
+    save_checkpoint,
+)
+from ebm_core.checkpoints.identity import BEGAN, Identity, difference, identity
 from ebm_core.energies.gradients import NotFiniteError
-from ebm_core.identity import BEGAN, Identity, difference, identity
 from ebm_core.learning.objectives import Batch, Objective
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebm_core.checkpoints import Tree
+from ebm_core.checkpoints.files import Tree
 from ebm_core.energies.gradients import Energy, evaluation_mode
 from ebm_core.sampling.replay import ReplayBuffer
 from ebm_core.sampling.samplers import langevin

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ebm_core.checkpoints import Tree
+from ebm_core.checkpoints.files import Tree
 from ebm_core.energies.gradients import NotFiniteError, checked, evaluation_mode, input_gradient
 from ebm_core.learning.negatives import Negatives
 from ebm_core.tilts.joint import ranking_loss

@@ -7,8 +7,7 @@ import torch
 from scipy import special
 from torch import Tensor
 
-from ebm_core.tilts.normal_scores import ScoredDistribution, log_normal_density
-from ebm_core.tilts.skewt import SkewT
+from ebm_core.tilts.skewt import ScoredDistribution, SkewT, log_normal_density
 
 TOLERANCE = 1e-11
 """Tolerance of the normal score when a quantile is computed by Newton's method."""

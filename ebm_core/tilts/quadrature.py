@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ebm_core.tilts.normal_scores import log_normal_density
+from ebm_core.tilts.skewt import log_normal_density
 
 REACH = 9.0
 """The panels cover scores within ±REACH at first. The probability outside is 2·Φ(−9) ≈ 2e−19."""

@@ -1,15 +1,67 @@
-"""Hansen's skewed Student t, the base distribution of tilts and a member of linear pools."""
+"""Distributions with accurate normal scores, and Hansen's skewed Student t, the base of tilts and pools."""
 
 import math
+from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from scipy import special
 from torch import Tensor
-from torch.distributions import constraints
+from torch.distributions import Distribution, constraints
 
-from ebm_core.tilts.normal_scores import ScoredDistribution, log_normal_density
+
+class ScoredDistribution(Distribution):
+    """Real distribution with the normal score s(y) = Φ⁻¹(P(Y ≤ y)), which is accurate in both tails.
+
+    A subclass defines ``log_prob``, ``normal_score`` and ``_quantile``.
+    """
+
+    arg_constraints: ClassVar[dict[str, Any]] = {}
+    support = constraints.real
+
+    @abstractmethod
+    def normal_score(self, value: Tensor) -> Tensor:
+        """Return Φ⁻¹(P(Y ≤ value)), differentiable in the value and the parameters."""
+
+    @abstractmethod
+    def _quantile(self, score: Tensor) -> Tensor:
+        """Return the Φ(score) quantile for finite scores, without a graph."""
+
+    def from_normal_score(self, score: Tensor) -> Tensor:
+        """Return the Φ(score) quantile, the inverse of :meth:`normal_score`."""
+        with torch.no_grad():
+            endless = torch.isinf(score)
+            value = self._quantile(torch.where(endless, 0.0, score) if bool(endless.any()) else score)
+            value = torch.where(endless, score, value)
+        if not torch.is_grad_enabled():
+            return value
+        error = self.normal_score(value) - score
+        if not error.requires_grad:
+            return value
+        # The derivative of the inverse: dy = −d(s(y) − score) / s'(y), where s'(y) = q(y) / φ(s).
+        slope = torch.exp(self.log_prob(value) - log_normal_density(score)).detach()
+        return value - (error - error.detach()) / slope
+
+    def tails(self, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ``(P(Y ≤ value), P(Y > value))``, of which the smaller is computed without cancellation."""
+        score = self.normal_score(value)
+        return torch.special.ndtr(score), torch.special.ndtr(-score)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Return P(Y ≤ value)."""
+        return self.tails(value)[0]
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """Return the quantiles of the probabilities ``value``. Those of 0 and 1 are −∞ and ∞."""
+        return self.from_normal_score(score_of(value))
+
+    def sample(self, sample_shape: Sequence[int] = (), generator: torch.Generator | None = None) -> Tensor:
+        """Draw independent samples of shape ``(*sample_shape, *batch)`` by the inverse cdf."""
+        shape = (*sample_shape, *self.batch_shape)
+        with torch.no_grad():
+            return self.from_normal_score(torch.randn(shape, dtype=torch.float64, generator=generator))
 
 
 class SkewT(ScoredDistribution):
@@ -214,3 +266,22 @@ class _NormalScore(torch.autograd.Function):
             found[2] = gradient * torch.as_tensor((up - down) / (2 * STEP))
         shapes = (z.shape, eta.shape, lam.shape)
         return tuple(None if g is None else g.sum_to_size(s) for g, s in zip(found, shapes, strict=True))
+
+
+def log_normal_density(score: Tensor) -> Tensor:
+    """Return log φ(s) of the standard normal."""
+    return -0.5 * score**2 - 0.5 * LOG_2PI
+
+
+LOG_2PI = float(torch.log(2 * torch.tensor(torch.pi, dtype=torch.float64)))
+
+
+def score_of(probability: Tensor) -> Tensor:
+    """Return Φ⁻¹ of probabilities; raises ``ValueError`` for numbers outside [0, 1] and NaN."""
+    probability = torch.as_tensor(probability, dtype=torch.float64)
+    wrong = ~((probability >= 0) & (probability <= 1))
+    if bool(wrong.any()):
+        raise ValueError(f"value: {float(probability[wrong][0]):g}; expected probabilities in [0, 1]")
+    if probability.requires_grad:
+        return torch.special.ndtri(probability)
+    return torch.as_tensor(special.ndtri(probability.numpy()))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from ebm_core.tilts.normal_scores import from_normal_score, log_normal_density, normal_score, score_of
+from ebm_core.tilts.bases import from_normal_score, normal_score
 from ebm_core.tilts.quadrature import (
     MOST_PANELS,
     MOST_REACH,
@@ -19,6 +19,7 @@ from ebm_core.tilts.quadrature import (
     legendre,
     panels,
 )
+from ebm_core.tilts.skewt import log_normal_density, score_of
 
 LAST_SCORE = 37.0
 """Φ(−38) underflows, so larger scores have no quantile in float64."""

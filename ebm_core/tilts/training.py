@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ebm_core.checkpoints import load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
-from ebm_core.identity import Identity, difference, identity
+from ebm_core.checkpoints.files import load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
+from ebm_core.checkpoints.identity import Identity, difference, identity
 from ebm_core.tilts.bilinear import BilinearEnergy
 from ebm_core.tilts.quadrature import panels
 

@@ -22,10 +22,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ebm_core.checkpoints import load_checkpoint, save_checkpoint
+from ebm_core.checkpoints.files import load_checkpoint, save_checkpoint
+from ebm_core.checkpoints.identity import identity
 from ebm_core.energies.compositions import TemperedEnergy
 from ebm_core.energies.networks import ClassEnergy, MLPEnergy, initialise
-from ebm_core.identity import identity
 from ebm_core.learning.amortised import AmortisedSampler
 from ebm_core.learning.fit import EnergyFit, fit
 from ebm_core.learning.negatives import DataChains, PersistentChains

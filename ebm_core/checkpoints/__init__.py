@@ -1,0 +1,1 @@
+"""Checkpoints of fits: their files, and what tells one fit from another."""
