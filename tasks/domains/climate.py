@@ -64,16 +64,16 @@ MODELS: dict[str, Fit] = {
 
 
 class Climate:
-    """Monthly sea-surface temperature of the eastern equatorial Pacific, 1950-2010, from statsmodels."""
+    """Monthly sea-surface temperature of the region Niño 1+2 off Peru, 1950-2010, from statsmodels."""
 
     name = "climate"
-    title = "El Niño: sea-surface temperature, 1 to 12 months ahead"
+    title = "El Niño: sea-surface temperature off Peru, 1 to 12 months ahead"
     question = (
-        "At the end of each month: how much warmer or colder than normal will the sea surface of the "
-        "eastern equatorial Pacific be 1, 3, 6, 9 and 12 months later? The answer is a full probability "
-        "distribution, so it also gives the probability of El Niño. An energy-based model tilts the "
-        "strongest classical forecast. Both are compared with climatology, persistence and ridge "
-        "regression on months that were not used to fit them."
+        "At the end of each month: how much warmer or colder than normal will the sea surface off Peru "
+        "(region Niño 1+2) be 1, 3, 6, 9 and 12 months later? The answer is a full probability "
+        "distribution, so it also gives the probability that the anomaly exceeds a threshold. An "
+        "energy-based model tilts the strongest classical forecast. Both are compared with climatology, "
+        "persistence and ridge regression on months that were not used to fit them."
     )
     unit = "°C anomaly"
     frequency = "MS"

@@ -71,7 +71,7 @@ def _many_leads(leads: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str,
             crps = f"{lead['models'][model]['crps']:.3f}"
             cells.append(f"{crps}({paired['t']:+.1f})" if paired else f"{crps}      ")
         rows.append(tuple(cells))
-    return ("CRPS (t)", *(f"lead {lead}" for lead in leads)), rows
+    return ("CRPS (t of log score gain)", *(f"lead {lead}" for lead in leads)), rows
 
 
 def forecast_lines(forecast: dict[str, Any]) -> list[str]:
