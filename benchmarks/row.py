@@ -17,7 +17,7 @@ class Comparison:
     theirs: its score.
     ours: the score of Basin's model.
     gain: by how much Basin's model is better; negative where it is worse.
-    interval: lower and upper bound of ``gain``, 95 %.
+    interval: lower and upper bound of ``gain``, 95 %; None if there is none.
     unit: unit of ``gain`` where it is not that of the score.
     digits: decimals to print.
     """
@@ -28,7 +28,7 @@ class Comparison:
     theirs: float
     ours: float
     gain: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
     unit: str = ""
     digits: int = 3
 

@@ -110,8 +110,9 @@ def comparison_table(
                 f"`python -m benchmarks {row}`"
             )
         one = found[0]
-        bounds = " to ".join(_signed(bound, one.digits, one.unit) for bound in one.interval)
-        gain = f"{_signed(one.gain, one.digits, one.unit)} ({bounds})"
+        gain = _signed(one.gain, one.digits, one.unit)
+        if one.interval is not None:
+            gain += f" ({' to '.join(_signed(bound, one.digits, one.unit) for bound in one.interval)})"
         theirs, ours = (_signed(score, one.digits).removeprefix("+") for score in (one.theirs, one.ours))
         mark = MARK if changed(result.sources, root) else ""
         rows.append(f"| {of}{mark} | {one.measure} | {theirs} ({one.peer}) | {ours} | {gain} |\n")

@@ -133,8 +133,8 @@ def _returns(reading: Reading, request: Request, name: str, first: pd.Timestamp,
 def _levels(reading: Reading, request: Request, name: str, first: pd.Timestamp, notes: list[str]) -> Plan:
     if reading.freq not in CYCLE:
         raise BasinError(
-            f"kind level: rows of frequency {reading.freq} have no season; expected one of {', '.join(CYCLE)}: use "
-            "--kind price or --kind rate, or resample the file"
+            f"kind level: rows of frequency {reading.freq} have no season; expected one of "
+            f"{', '.join(CYCLE)}: pass --kind price or --kind rate, or resample the file"
         )
     period, furthest = CYCLE[reading.freq], max(request.leads)
     before = reading.table[reading.table["time"] < first]

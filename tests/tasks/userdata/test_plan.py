@@ -50,6 +50,7 @@ def test_a_short_history_goes_without_historical_simulation() -> None:
         (300, ASKED, "expected at least"),
         (3000, Request(time="date", target="close", test_from=date(2020, 1, 1)), "expected a date after"),
         (3000, Request(time="date", target="close", peers=("arima",)), "--peers arima"),
+        (3000, Request(time="date", target="close", kind="level"), "kind level: rows of frequency B"),
         (MOST_ROWS["price"] + 1, ASKED, "resample to a lower frequency"),
     ],
 )
