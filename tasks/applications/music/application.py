@@ -105,8 +105,8 @@ class Music(Application):
                 new = parts["test"].loc[~parts["test"][column].isin(parts["train"][column]), column]
                 if column == "user" and len(new):
                     raise BasinError(
-                        f"{given.test}: {new.nunique()} users are not in {given.train}, first {new.iloc[0]}; "
-                        "leave their rows out, or add other rows of these users to --train"
+                        f"{given.test}: user {new.iloc[0]} is not in {given.train} ({new.nunique()} such "
+                        "users); leave their rows out, or add other rows of these users to --train"
                     )
             table = pd.concat(parts.values(), ignore_index=True)
         else:
