@@ -68,7 +68,7 @@ def _walk(values: _Parts, seen: dict[int, tuple[str, Any]]) -> Identity:
 
 
 def _described(value: Any, seen: dict[int, tuple[str, Any]]) -> tuple[str, _Parts]:
-    """What an object is, in a word, and the parts that it depends on."""
+    """Return a short description of an object, and the parts that it depends on."""
     if type(value) in _PLAIN or isinstance(value, _SHOWN):
         text = repr(value)
         return text if len(text) <= 200 else f"{type(value).__name__} {_hash(text.encode())}", []
@@ -124,7 +124,7 @@ def _function(value: types.FunctionType) -> _Parts:
 
 
 def _class(value: type) -> _Parts:
-    """The bases, attributes and methods of a class, nothing of one that only libraries define."""
+    """Return the bases, attributes and methods of a class, and nothing for a class of a library."""
     if all(map(_is_library, value.__mro__)):
         return []
     bases = [(f"base.{at}", base) for at, base in enumerate(value.__bases__)]
@@ -134,7 +134,7 @@ def _class(value: type) -> _Parts:
 
 
 def _copied(value: Any) -> _Parts:
-    """What `copy` and `pickle` take of an object: arguments, attributes and items."""
+    """Return what ``copy`` and ``pickle`` store of an object: arguments, attributes and items."""
     try:
         reduced = copyreg.dispatch_table.get(type(value), lambda of: of.__reduce_ex__(4))(value)
     except Exception:  # a class may raise anything if it cannot be copied
@@ -150,14 +150,14 @@ def _copied(value: Any) -> _Parts:
 
 
 def _attributes(value: Any, own: dict[str, Any]) -> _Parts:
-    """Attributes without the note of a fit, docstrings and values that a property has cached."""
+    """Return the attributes, except ``BEGAN``, docstrings and cached values of properties."""
     kept = (functools.cached_property, lazy_property)
     cached = [name for name in own if isinstance(inspect.getattr_static(type(value), str(name), None), kept)]
     return _items({name: of for name, of in own.items() if name not in [*cached, BEGAN, "__doc__"]})
 
 
 def _items(of: Any) -> _Parts:
-    """Items by their keys if these are words or numbers, otherwise by their place, with key and value."""
+    """Return items under their keys if these are plain values, otherwise under their positions."""
     parts: _Parts = []
     for at, (key, value) in enumerate(of.items()):
         if type(key) in _PLAIN:
@@ -168,7 +168,7 @@ def _items(of: Any) -> _Parts:
 
 
 def _is_library(value: Any) -> bool:
-    """Whether a function or class is of the standard library or an installed package."""
+    """Return whether a function or class is of the standard library or an installed package."""
     package = str(value.__module__).partition(".")[0]
     if package in (
         "__main__",
@@ -184,14 +184,14 @@ def _name(value: Any) -> str:
 
 
 def _globals(code: types.CodeType) -> dict[str, None]:
-    """Names of globals that a function and its inner functions use, without those such as ``__name__``."""
+    """Return the globals that a function and its inner functions use, except such as ``__name__``."""
     used = [i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
     inner = [name for of in code.co_consts if isinstance(of, types.CodeType) for name in _globals(of)]
     return dict.fromkeys(name for name in used + inner if not name.startswith("__"))
 
 
 def _code(value: Any) -> str:
-    """Arguments and instructions of code, with those of inner functions, or a constant of code."""
+    """Return the arguments and instructions of code and of its inner functions, or a constant, as text."""
     if isinstance(value, tuple):
         return f"{[_code(of) for of in value]}"
     if isinstance(value, frozenset):

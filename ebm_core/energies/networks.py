@@ -402,7 +402,7 @@ class FullPrecision(nn.Module):
 
 
 def readout(layer: nn.Module, h: Tensor) -> Tensor:
-    """Return the energies ``(B,)`` of a last layer with one unit, as :class:`FullPrecision` computes them."""
+    """Return the energies ``(B,)`` of a last layer with one unit, in the precision of its weights."""
     with torch.autocast(h.device.type, enabled=False):
         energy: Tensor = layer(h.to(layer.get_parameter("weight").dtype)).squeeze(-1)
     return energy

@@ -144,7 +144,10 @@ class ManifoldParzen(nn.Module):
 
 
 def _directions(x: Tensor, neighbours: int, rank: int, spread: float) -> Tensor:
-    """Compute Fᵢ for each row of ``x`` ``(n, d)``, of shape ``(n, d, rank)`` or less in the last axis."""
+    """Compute the scaled principal directions Fᵢ of each row of ``x`` ``(n, d)``, ``(n, d, rank)``.
+
+    The last axis is shorter if there are fewer than ``rank`` neighbours or coordinates.
+    """
     near = min(neighbours, len(x) - 1)
     nearest = torch.cdist(x, x).topk(near + 1, largest=False).indices[:, 1:]
     steps = spread * (x[nearest] - x[:, None])

@@ -243,14 +243,14 @@ def _diverged(step: int, objective: Objective, what: str) -> FloatingPointError:
 
 
 def _began(objective: Objective, now: Identity) -> Identity:
-    """Identity with which the fit began that left the objective as it is now, else the present one."""
+    """Return the identity at the start of the fit that left ``objective`` as it is, or else ``now``."""
     began, left = getattr(objective, BEGAN, (now, now))
     return began if difference(left, now) is None else now
 
 
 @contextmanager
 def _noted(objective: Objective, began: Identity) -> Iterator[None]:
-    """Note on an objective how a fit began and left it, so that an interrupted fit is recognised."""
+    """Store on an objective its identities before and after a fit, to recognise an interrupted fit."""
     try:
         yield
     finally:

@@ -435,7 +435,10 @@ def _check(x: Tensor, steps: int, step_size: float) -> None:
 
 
 def _diverged(energy: Energy, x: Tensor, step_size: float) -> NotFiniteError:
-    """Return the error for non-finite chains: due to the starting points, their energy or the step size."""
+    """Return the error for chains that are not finite.
+
+    Its message names the cause: the starting points, their energy or the step size.
+    """
     if not torch.isfinite(x).all():
         return NotFiniteError("x: non-finite values among the starting points; start from finite points")
     if not torch.isfinite(checked(energy, x)).all():

@@ -157,7 +157,7 @@ class Climate:
         self, inputs: pd.DataFrame, raw: pd.DataFrame, past: pd.DataFrame, model: str
     ) -> np.ndarray:
         """Raise ``ValueError``, because this domain has no empirical peers."""
-        raise ValueError(f"climate has no empirical peer {model}")
+        raise ValueError(f"unknown empirical peer {model}; climate has no peers that forecast a sample")
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,11 @@ class Base:
         return self.normals[season] + (ahead @ self.eofs.T + left) / self.root
 
     def _terms(self, state: np.ndarray, before: np.ndarray, origin: np.ndarray) -> np.ndarray:
-        """Return the inputs of the ridge: amplitudes now and before, and now times the seasonal cycle."""
+        """Return the inputs of the ridge regression.
+
+        They are the amplitudes at the origin, the amplitudes ``BEFORE`` months earlier, and the former times
+        the sine and the cosine of the season.
+        """
         earlier = (before - self.normals[(origin - BEFORE) % 12]) * self.root @ self.eofs
         now, earlier = (amplitudes[:, :MENDED] / self.deviations[:MENDED] for amplitudes in (state, earlier))
         angle = (2 * np.pi * origin / 12)[:, None]

@@ -223,7 +223,7 @@ def batches(files: list[str], batch: int, epochs: range, key: list[int]) -> Iter
 
 
 def _window(batch: dict[str, np.ndarray]) -> Iterator["pa.Table"]:
-    """Yield the shuffled rows of the shards of each window."""
+    """Yield the rows of each window, a group of shards that are shuffled together."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

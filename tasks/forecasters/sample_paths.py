@@ -176,9 +176,9 @@ def _coupled(
 ) -> Array:
     """Draw joint paths from a model that forecasts one series at a time.
 
-    The marginal distribution of each step is a normal with the mean and the 68 % interval of the model. The
-    series are coupled by a joint bootstrap of past changes. Its standardised sums are the normal scores of
-    the paths, so the series have their past dependence.
+    The marginal distribution of each step is normal, with the mean and the 68 % interval that the model
+    forecasts. To couple the series, past changes are drawn jointly for all of them and summed, and the
+    standardised sums are used as the normal scores of the paths. The series thus keep their past dependence.
     """
     change = moves(values, kind)
     change = change - change.mean(axis=0)

@@ -187,7 +187,7 @@ def git(root: Path, *arguments: str) -> str:
     """Run a git command in ``root`` and return its output; raises ``BasinError`` with git's message."""
     done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True)
     if done.returncode:
-        raise BasinError(f"git {arguments[0]} in {root}: {' '.join(done.stderr.split())}")
+        raise BasinError(f"git {arguments[0]} failed in {root}: {' '.join(done.stderr.split())}")
     return done.stdout.strip()
 
 

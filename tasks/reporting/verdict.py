@@ -86,7 +86,10 @@ def amount(difference: dict[str, float]) -> str:
 
 
 def over_leads(found: Sequence[Block], peer: str) -> str:
-    """Return the number of leads with a clear difference, such as ``clearly better at 3 of 5 leads than``."""
+    """Return a phrase that counts the leads with a clear difference from ``peer``.
+
+    An example is ``clearly better at 3 of 5 leads than``.
+    """
     outcome = [clear(b.paired[peer]) for b in found]
     better, worse = outcome.count("better"), outcome.count("worse")
     if not better and not worse:

@@ -62,7 +62,10 @@ def load_catalog(path: Path) -> dict[str, Source]:
 def read_source(
     name: str, entry: TableSource, root: Path, mirror: Path | None = None, progress: Progress = silent
 ) -> SourceTable:
-    """Find a source, first in the mirror, check its sha256 if the catalog states one, and read it.
+    """Read a source of the catalog, and check its sha256 if the catalog states one.
+
+    The copy in ``mirror`` is used if there is one. Otherwise the source is loaded from its package,
+    downloaded, or read from the project ``root``.
 
     Rows keep their order, and values are not corrected. Raises ``BasinError`` if the source is missing,
     cannot be read, has another sha256, lacks a column, or has a date or number that cannot be parsed. The

@@ -103,9 +103,10 @@ class PathTilt:
         return JointTilt(self.weight * energy)
 
     def sample(self, values: Array, horizon: int, samples: int, seed: int) -> tuple[Array, JointTilt]:
-        """Draw tilted paths ``(samples, horizon, series)``; return them with the tilt of the base's paths.
+        """Return tilted paths ``(samples, horizon, series)``, and the tilt of the base's paths.
 
-        Four times as many paths of the base are drawn and then resampled systematically by their weights.
+        Four times as many paths are drawn from the base. They are then resampled systematically, with the
+        weights of the tilt.
         """
         rng = np.random.default_rng(seed)
         count = samples if self.weight == 0 else 4 * samples

@@ -99,8 +99,8 @@ def windows(times: pd.DatetimeIndex, request: Request, notes: list[str]) -> tupl
         )
     if start < FEWEST:
         raise BasinError(
-            f"{start} dates before the test block, but sample paths need {FEWEST}; give a later "
-            "--test-from or a longer history"
+            f"the data have {start} dates before the test block, but sample paths need {FEWEST}; give a "
+            "later --test-from or a longer history"
         )
     notes.append(
         f"the test block has {len(starts)} windows of {horizon} steps that do not overlap, from "
@@ -259,8 +259,8 @@ def forecast_paths(
     kind: sample_paths.Kind = "price" if reading.kind == "price" else "level"
     if len(values) < FEWEST:
         raise BasinError(
-            f"{len(values)} dates on which all series have values, but sample paths need {FEWEST}; give a "
-            "longer history"
+            f"the data have {len(values)} dates on which all series have values, but sample paths need "
+            f"{FEWEST}; give a longer history"
         )
     fitted = tilt or fit_path_tilt(values, horizon, seed=0, kind=kind)[0]
     path, _ = fitted.sample(values, horizon, SAMPLES, seed=len(values))

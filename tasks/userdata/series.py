@@ -133,7 +133,7 @@ class OwnLevels(SeasonalLevels):
     def empirical(
         self, inputs: pd.DataFrame, raw: pd.DataFrame, past: pd.DataFrame, model: str
     ) -> np.ndarray:
-        raise ValueError(f"no empirical peer {model}")
+        raise ValueError(f"unknown empirical peer {model}; this series has no peers that forecast a sample")
 
 
 def suite(domain: Any) -> dict[str, Any]:

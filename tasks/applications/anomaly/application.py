@@ -302,7 +302,7 @@ def _energies(table: Table, trial: Trial) -> Picture:
 
 
 def _features(table: Table, trial: Trial, energy: Any) -> Picture:
-    """Draw which columns raise the energy of the five test rows of highest energy."""
+    """Plot the contributions of columns to the energy, for the five test rows of highest energy."""
     from tasks.reporting.maps import canvas, drawing, png
 
     top = np.argsort(-trial.answers["ebm"])[:5]

@@ -23,7 +23,10 @@ REACH = 30
 
 
 class Experts:
-    """The three energies, fitted on normal rows ``(n, d)``. Constant columns are left out."""
+    """Energies of marginals, dependence and neighbours, fitted on normal rows ``(n, d)``.
+
+    Constant columns are left out.
+    """
 
     def __init__(self, normal: np.ndarray) -> None:
         from sklearn.covariance import LedoitWolf

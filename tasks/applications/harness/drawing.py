@@ -6,7 +6,10 @@ import numpy as np
 
 
 def grid(rows: int, columns: int, side: float = 0.95, title: float = 0.3) -> tuple[Any, np.ndarray]:
-    """Return a figure and its axes ``(rows, columns)``, without frames; ``side`` and ``title`` in inches."""
+    """Return a figure and its axes ``(rows, columns)`` without frames.
+
+    ``side`` is the length of an axis, and ``title`` the height of a title, in inches.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

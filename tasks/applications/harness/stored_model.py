@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stored:
-    """Content of a folder ``model/``: tensors and ``config.json``, whose ``signature`` describes examples."""
+    """Stored model: the tensors of a folder ``model/`` and the content of its ``config.json``.
+
+    The entry ``signature`` of the configuration holds what is needed to score new examples, such as the names
+    of their columns or the size of pictures.
+    """
 
     tensors: "dict[str, Tensor]"
     config: dict[str, Any]

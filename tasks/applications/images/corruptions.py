@@ -18,7 +18,7 @@ def inverted(pictures: np.ndarray, labels: np.ndarray, rng: np.random.Generator)
 
 
 def transposed(pictures: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Mirror at the diagonal; pictures that are not square are resized to their shape by nearest pixels."""
+    """Mirror pictures at the diagonal. If they are not square, restore their shape by nearest pixels."""
     turned = pictures.transpose(0, 2, 1)
     height, width = pictures.shape[1:]
     rows = np.arange(height) * width // height

@@ -31,7 +31,8 @@ def read_scans(path: Path) -> Pictures:
         other = next((file for file in inside if file.suffix.lower() in SUFFIXES), None)
         if other is not None:
             raise BasinError(
-                f"{path}: both NIfTI volumes and pictures ({other.name}); give a folder with one kind only"
+                f"{path}: found both NIfTI volumes and pictures ({other.name}); give a folder with one kind "
+                "only"
             )
         slices, names, origins = [], [], []
         for file in volumes:

@@ -60,10 +60,12 @@ class Listens:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Lists ``(users, 20)`` of every model, the energy, and the settings chosen on the validation part.
+    """Fitted models: recommendations, the energy, and the settings chosen on the validation part.
 
-    ``curve`` is the loss per epoch. ``sample`` has features of validation pairs for the landscape, and
-    ``listened`` tells whether the user has the artist.
+    ``lists`` holds the best new artists of each user, ``(users, 20)``, for every model. ``scale`` is the mean
+    and the standard deviation of the features. ``weight`` multiplies the energy. ``curve`` is its loss per
+    epoch. ``sample`` has the features of some pairs of user and artist in the validation part, for the
+    landscape, and ``listened`` tells for each pair whether the user listened to the artist.
     """
 
     lists: dict[str, np.ndarray]
@@ -222,7 +224,7 @@ def fit_listening(train: Listens, seed: int) -> Fitted:
 
 
 def _sample(features: np.ndarray, hit: np.ndarray, present: np.ndarray, seed: int) -> tuple[np.ndarray, ...]:
-    """Draw features and labels of equal numbers of pairs with and without listening."""
+    """Return features and labels of random pairs of user and artist, half of them with listening."""
     rng = np.random.default_rng(seed)
     yes, no = features[hit], features[present & ~hit]
     size = min(SAMPLE, len(yes), len(no))

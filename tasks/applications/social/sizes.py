@@ -177,7 +177,10 @@ class Base:
     def of(
         cls, forest: np.ndarray, hints: np.ndarray, place: np.ndarray, large: int, blocks: list[np.ndarray]
     ) -> tuple["Base", np.ndarray]:
-        """Fit the base to cross-fitted ``forest`` and ``hints``; return it and its cross-fitted q."""
+        """Fit the base, and return it with its cross-fitted cumulative distributions ``(n, k)``.
+
+        ``forest`` ``(n, k)`` and ``hints`` are the cross-fitted outputs of :meth:`Learners.say`.
+        """
         count, rows = forest.shape[1], np.arange(len(forest))
         centre, spread = hints.mean(0), hints.std(0) + 1e-9
         spread = spread * ((hints - centre) / spread).mean(1).std()

@@ -99,7 +99,7 @@ def read_wav(path: Path) -> np.ndarray:
             f"{path}: {len(sound) / RATE:.3f} s of sound, expected {SHORTEST} or more; remove it"
         )
     if not np.isfinite(sound).all() or np.ptp(sound) == 0:
-        raise BasinError(f"{path}: silent or not finite; remove it")
+        raise BasinError(f"{path}: the sound is silent or not finite; remove the file")
     return sound
 
 

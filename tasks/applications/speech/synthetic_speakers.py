@@ -48,7 +48,10 @@ class SyntheticSpeakers(nn.Module):
         self.optimiser = torch.optim.Adam([self.log_spread], lr=learning_rate)
 
     def draw(self, energy: ClassEnergy, x: Tensor, label: Tensor, generator: torch.Generator) -> Tensor:
-        """Return x⁻, detached, for recordings ``x`` with ``label`` ``(B,)``, and update the spreads."""
+        """Return one detached variation x⁻ of each recording ``x`` with its ``label`` ``(B,)``.
+
+        The call also makes one training step of the spreads s.
+        """
         z = torch.randn(len(x), len(LATENT), generator=generator)
         with torch.enable_grad():
             spoken = spoken_by(x, z * self.log_spread.exp())

@@ -23,7 +23,7 @@ def climatology(anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int)
 
 
 def persistence(anomaly: np.ndarray, origins: np.ndarray, lead: int, phase: int) -> Predict:
-    """Forecast the anomaly at the origin."""
+    """Forecast that the anomaly stays as it is at the origin."""
     return lambda values, at: values[at]
 
 

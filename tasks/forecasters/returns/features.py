@@ -120,7 +120,7 @@ class Returns:
         """
         samplers = {"historical-simulation": self._latest, "gjr-filtered-simulation": self._filtered}
         if model not in samplers:
-            raise ValueError(f"no empirical peer {model}; expected one of {', '.join(samplers)}")
+            raise ValueError(f"unknown empirical peer {model}; expected one of {', '.join(samplers)}")
         samples = np.empty((len(inputs), HISTORY))
         for name, rows in inputs.groupby("series", sort=False):
             group = raw[raw["series"] == name]

@@ -189,7 +189,10 @@ def bound(inputs: pd.DataFrame, floors: dict[str, float], exog: dict[str, tuple[
 def fit_scale(
     domain: Columns, table: pd.DataFrame, target: np.ndarray, at: int, window: int | None
 ) -> ScaleRegression:
-    """Fit to the targets known at row ``at`` of the measures, to the last ``window`` of them or to all."""
+    """Fit a scale regression to the targets that are known at row ``at`` of ``table``.
+
+    Only the last ``window`` rows are used, or all if ``window`` is None.
+    """
     from ebm_core.tilts.regression import fit_skewt_regression
 
     names = scale_inputs(domain)
