@@ -17,6 +17,7 @@ from benchmarks.operation import adversity, chaos, distributed, fields, monitor,
 from benchmarks.record import read
 from benchmarks.runner import run_rows
 from benchmarks.tables import write_tables
+from tasks.runtime.errors import BasinError
 
 PIPELINE = {
     "help": times.help_page,
@@ -76,7 +77,12 @@ def main(arguments: list[str]) -> int:
     )
     options = parser.parse_args(arguments)
     if options.tables:
-        for path in write_tables(read()):
+        try:
+            written = write_tables(read())
+        except BasinError as error:
+            print(f"benchmarks: {error}", file=sys.stderr)
+            return 1
+        for path in written:
             print(f"wrote {path.relative_to(ROOT)}")
         return 0
     chosen = [row for name in options.rows or GROUPS for row in GROUPS.get(name, [name])]
