@@ -208,7 +208,8 @@ def prepare(
     domain, params, reading = planned(reading, request, name)
     if out.exists() and not out.is_dir():
         raise BasinError(f"--out {out} is a file; give a folder")
-    workspace = OwnWorkspace(out, "own", domain, model)
+    # Workers of Ray have a working directory of their own, so the paths must not depend on ours.
+    workspace = OwnWorkspace(out.absolute(), "own", domain, None if model is None else model.absolute())
     source = {
         "name": name,
         "kind": "file",

@@ -94,7 +94,7 @@ def test_pictures(images: Learned, tmp_path: Path) -> None:
     config = (tmp_path / "other/config.json").read_text().replace('"sharpness"', '"blunt"')
     (tmp_path / "other/config.json").write_text(config)
     asked = ("score", "--model", tmp_path / "other", "--data", images.data, "--out", tmp_path)
-    assert "do not fit this version" in call(*asked, code=1)
+    assert "do not match this version" in call(*asked, code=1)
 
 
 @pytest.mark.slow
