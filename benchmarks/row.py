@@ -14,8 +14,8 @@ class Comparison:
     of: what is forecast or recognised.
     measure: name of the score, with its unit.
     peer: name of the best other model.
-    theirs: its score.
-    ours: the score of Basin's model.
+    theirs: its score; None if only the difference is on record.
+    ours: the score of Basin's model, or None in the same way.
     gain: by how much Basin's model is better; negative where it is worse.
     interval: lower and upper bound of ``gain``, 95 %; None if there is none.
     unit: unit of ``gain`` where it is not that of the score.
@@ -25,8 +25,8 @@ class Comparison:
     of: str
     measure: str
     peer: str
-    theirs: float
-    ours: float
+    theirs: float | None
+    ours: float | None
     gain: float
     interval: tuple[float, float] | None
     unit: str = ""

@@ -113,8 +113,11 @@ def comparison_table(
         gain = _signed(one.gain, one.digits, one.unit)
         if one.interval is not None:
             gain += f" ({' to '.join(_signed(bound, one.digits, one.unit) for bound in one.interval)})"
-        theirs, ours = (_signed(score, one.digits).removeprefix("+") for score in (one.theirs, one.ours))
-        mark = MARK if changed(result.sources, root) else ""
+        theirs, ours = (
+            "–" if score is None else _signed(score, one.digits).removeprefix("+")
+            for score in (one.theirs, one.ours)
+        )
+        mark = MARK if result.carried or changed(result.sources, root) else ""
         rows.append(f"| {of}{mark} | {one.measure} | {theirs} ({one.peer}) | {ours} | {gain} |\n")
     return COMPARISON_HEAD + "".join(rows)
 
