@@ -21,7 +21,7 @@ MOST_PANELS = 4096
 RESOLVED = 1e-8
 """Change of log Z with twice as many panels, in nats, below which the rule is not refined further."""
 
-TOLERATED = 1e-3
+TOLERATED = 1e-4
 """Largest such change that is accepted with ``MOST_PANELS`` panels, as for an energy with a jump."""
 
 OUTSIDE = 1e-12

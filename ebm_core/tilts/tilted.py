@@ -54,7 +54,7 @@ class TiltedDistribution(Distribution):
     ------
     ValueError
         If an energy is NaN or −∞, or +∞ everywhere, if it falls so fast that no normaliser is found, or if
-        the normaliser is not resolved to 1e-3 nats.
+        the normaliser is not resolved to 1e-4 nats.
 
     Examples
     --------

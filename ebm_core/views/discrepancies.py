@@ -46,8 +46,8 @@ def ksd(energy: Energy, x: Tensor, generator: torch.Generator, length: float | N
     generator : torch.Generator
         Source of the bootstrap.
     length : float, optional
-        Length ℓ of the kernel, in the units of x. By default it is the median distance of the samples, so
-        that the test has power in any units.
+        Length ℓ of the kernel, in the units of x. By default ℓ² is the squared median distance of the samples
+        divided by log(n + 1), so that the test has the same power in any units.
 
     Returns
     -------
@@ -65,6 +65,8 @@ def ksd(energy: Energy, x: Tensor, generator: torch.Generator, length: float | N
     Liu, Lee and Jordan (2016), A kernelized Stein discrepancy, ICML.
 
     Gorham and Mackey (2017), Measuring sample quality with kernels, ICML, for the kernel.
+
+    Liu and Wang (2016), Stein variational gradient descent, NeurIPS, for the length.
 
     Examples
     --------
@@ -86,7 +88,7 @@ def ksd(energy: Energy, x: Tensor, generator: torch.Generator, length: float | N
         raise ValueError("energy: its gradient is not finite at a sample of x; expected finite gradients")
     at = x.double()
     distance = torch.cdist(at, at)
-    length = _median(distance) if length is None else length
+    length = _median(distance) / math.sqrt(math.log(len(x) + 1)) if length is None else length
     squared = distance.square()
     inverse = 1 / (length**2 + squared)
     root = inverse.sqrt()

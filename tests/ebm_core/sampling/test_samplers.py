@@ -63,7 +63,7 @@ def test_every_sampler_recovers_moments_and_passes_the_stein_test(sampler):
 def test_the_stein_test_sees_a_wrong_step():
     generator = torch.Generator().manual_seed(0)
     x = langevin(TARGET, TARGET.sample(CHAINS, generator), 100, 0.3, generator)
-    assert ksd(TARGET, x, generator, length=1.0).p_value < 0.01
+    assert ksd(TARGET, x, generator).p_value < 0.01
 
 
 def test_langevin_errs_by_the_closed_form_of_its_step():

@@ -184,8 +184,8 @@ def test_a_narrow_well_is_seen_where_the_first_rules_differ(width, centre):
     points = np.unique([*np.linspace(-8, 8, 33), *np.linspace(centre - 0.3, centre + 0.3, 61)])
     exact = sum(integrate.quad(integrand, a, b, epsabs=0, epsrel=1e-9)[0] for a, b in pairwise(points))
     law = normal(energy)
-    assert law.log_z_error < 1e-4
-    assert float(law.log_z) == pytest.approx(np.log(exact), abs=max(2 * law.log_z_error, 1e-6))
+    assert float(law.log_z) == pytest.approx(np.log(exact), abs=1e-5)
+    assert law.log_z_error < 1e-5
 
 
 def test_every_row_of_a_batch_is_checked():
@@ -199,16 +199,14 @@ def test_every_row_of_a_batch_is_checked():
 
 
 @pytest.mark.parametrize(
-    "energy",
+    ("energy", "within"),
     [
-        lambda s: 30 * torch.sin(7 * s),
-        lambda s: torch.sin(50 * s),
-        lambda s: 5.0 * (s > 0.3),
-        lambda s: 20 * (s - 0.2).abs(),
-        lambda s: torch.where(s > 1, torch.inf, 0.0 * s),
+        (lambda s: 30 * torch.sin(7 * s), 1e-6),
+        (lambda s: torch.sin(50 * s), 1e-6),
+        (lambda s: 20 * (s - 0.2).abs(), 1e-4),  # a kink
     ],
 )
-def test_a_rough_energy_has_the_normaliser_of_adaptive_quadrature(energy):
+def test_a_rough_energy_has_the_normaliser_of_adaptive_quadrature(energy, within):
     law = normal(energy)
 
     def integrand(s):
@@ -216,8 +214,7 @@ def test_a_rough_energy_has_the_normaliser_of_adaptive_quadrature(energy):
 
     points = np.unique([*np.linspace(-8, 8, 161), 0.3, 0.2, 1.0])
     exact = sum(integrate.quad(integrand, a, b, epsabs=0, epsrel=1e-8)[0] for a, b in pairwise(points))
-    error = max(2 * law.log_z_error, 1e-6)
-    assert float(law.log_z) == pytest.approx(np.log(exact), abs=error) and error < 1e-3
+    assert float(law.log_z) == pytest.approx(np.log(exact), abs=within)
 
 
 @pytest.mark.parametrize(
@@ -227,6 +224,8 @@ def test_a_rough_energy_has_the_normaliser_of_adaptive_quadrature(energy):
         (lambda s: -(s**4), "no normaliser"),
         (lambda s: -0.5 * s**2, "no normaliser"),
         (lambda s: 1000 * torch.sin(1e5 * s), "not resolved"),
+        (lambda s: 5.0 * (s > 0.3), "not resolved"),
+        (lambda s: torch.where(s > 1, torch.inf, 0.0 * s), "not resolved"),
         (lambda s: s * torch.nan, "NaN"),
     ],
 )
