@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,21 @@ class Comparison:
     interval: tuple[float, float] | None
     unit: str = ""
     digits: int = 3
+
+    @classmethod
+    def paired(
+        cls,
+        of: str,
+        measure: str,
+        scores: Mapping[str, float],
+        peer: str,
+        gain: float,
+        se: float,
+        digits: int = 3,
+    ) -> Self:
+        """Compare the scores of ``ebm`` and a peer by the mean of their paired differences and its error."""
+        theirs, ours = float(scores[peer]), float(scores["ebm"])
+        return cls(of, measure, peer, theirs, ours, gain, (gain - 1.96 * se, gain + 1.96 * se), digits=digits)
 
 
 @dataclass(frozen=True)
@@ -65,15 +80,10 @@ def peers(models: Iterable[str]) -> list[str]:
 
 
 def over_best_peer(of: str, block: Mapping[str, Any]) -> Comparison:
-    """Log scores of a block of ``scores.json`` beside the best other model, by its paired test."""
-    models = block["models"]
-    peer = max(peers(models), key=lambda name: float(models[name]["log_score"]))
+    """Compare log scores of a block of ``scores.json`` with the best other model, by its paired test."""
+    scores = {name: float(found["log_score"]) for name, found in block["models"].items()}
+    peer = max(peers(scores), key=lambda name: scores[name])
     paired = block["paired"][peer]
-    gain = paired["log_score_gain"]
-    theirs, ours = models[peer]["log_score"], models["ebm"]["log_score"]
-    return Comparison(of, "log score, nats", peer, theirs, ours, gain, bounds(gain, paired["se"]), digits=4)
-
-
-def bounds(gain: float, se: float) -> tuple[float, float]:
-    """The 95 % interval of a mean by its standard error."""
-    return gain - 1.96 * se, gain + 1.96 * se
+    return Comparison.paired(
+        of, "log score, nats", scores, peer, paired["log_score_gain"], paired["se"], digits=4
+    )

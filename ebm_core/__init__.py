@@ -15,10 +15,10 @@ from ebm_core.energies.networks import (
     ConvEnergy,
     DenoisingEnergy,
     FullPrecision,
-    GaussianBernoulliRBM,
     MLPEnergy,
 )
 from ebm_core.energies.parzen import ManifoldParzen
+from ebm_core.energies.rbm import GaussianBernoulliRBM
 from ebm_core.learning.amortised import AmortisedSampler
 from ebm_core.learning.fit import EnergyFit, fit
 from ebm_core.learning.negatives import DataChains, Negatives, PersistentChains

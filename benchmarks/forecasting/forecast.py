@@ -13,7 +13,7 @@ import pandas as pd
 
 from benchmarks import ROOT
 from benchmarks.forecasting import exchange
-from benchmarks.row import Comparison, Row, bounds, over_best_peer, peers
+from benchmarks.row import Comparison, Row, over_best_peer, peers
 from tasks.reporting.verdict import holm
 from tasks.runtime.errors import BasinError
 from tasks.scoring.scores import paired_test
@@ -185,14 +185,13 @@ def closes_alone() -> Iterator[Row]:
         True,
         value=means["ebm"],
         unit="nats",
-        comparison=Comparison(
+        comparison=Comparison.paired(
             "Seven markets, each its own file, next day, from 2008",
             "log score, nats",
+            means,
             peer,
-            float(means[peer]),
-            float(means["ebm"]),
             pooled["mean"],
-            bounds(pooled["mean"], pooled["se"]),
+            pooled["se"],
             digits=4,
         ),
     )
@@ -310,14 +309,13 @@ def nino() -> Iterator[Row]:
         True,
         value=means["ebm"],
         unit="°C",
-        comparison=Comparison(
+        comparison=Comparison.paired(
             "Niño 3.4 with nine indices, 3 to 12 months ahead, 2000–2017",
             "CRPS, °C",
+            means,
             peer,
-            float(means[peer]),
-            float(means["ebm"]),
             gain["mean"],
-            bounds(gain["mean"], gain["se"]),
+            gain["se"],
         ),
     )
 

@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 import scoringrules
 
-from benchmarks.row import Comparison, Row, bounds
+from benchmarks.row import Comparison, Row
 from tasks.fields.base import LEADS, seasons
 from tasks.fields.fit import JUDGED, fit
 from tasks.fields.model import FieldModel
@@ -96,14 +96,13 @@ def _forecasts(model: FieldModel, fields: Fields, first: int) -> Iterator[Row]:
             what = f"field {ahead} months ahead, {len(found)} months from {fields.months[first]}: {what}"
             comparison = None
             if what.endswith("energy score"):
-                comparison = Comparison(
+                comparison = Comparison.paired(
                     f"Pacific sea-surface temperature fields, {ahead} months ahead, 1995–2014",
                     "energy score",
+                    {"ebm": ours, "linear-inverse-model": theirs},
                     "linear-inverse-model",
-                    theirs,
-                    ours,
                     -paired["mean"],
-                    bounds(-paired["mean"], paired["se"]),
+                    paired["se"],
                     digits=2,
                 )
             yield Row(

@@ -21,7 +21,6 @@ from ebm_core.energies.gradients import (
     autograd_gradient,
     check_precision,
     differentiated,
-    full_precision,
 )
 from ebm_core.energies.mlp_gradient import PerceptronGradient
 
@@ -61,7 +60,7 @@ class MLPEnergy(nn.Module):
         super().__init__()
         if not hidden:
             raise ValueError("hidden: is empty; expected the widths of one or more hidden layers")
-        _check_widths(d=[d], hidden=hidden)
+        check_widths(d=[d], hidden=hidden)
         self.d = d
         self.layers = nn.ModuleList(nn.Linear(*widths) for widths in pairwise([d, *hidden, 1]))
         initialise(self, generator)
@@ -154,7 +153,7 @@ class ConvEnergy(nn.Module):
         self, channels: int, hidden: Sequence[int] = (32, 64, 128), *, generator: torch.Generator
     ) -> None:
         super().__init__()
-        _check_widths(channels=[channels], hidden=hidden)
+        check_widths(channels=[channels], hidden=hidden)
         self.channels = channels
         maps: list[nn.Module] = []
         for before, after in pairwise([channels, *hidden]):
@@ -269,104 +268,6 @@ class ClassEnergy(nn.Module):
         return -logits.logsumexp(1) if label is None else -logits.gather(1, label[:, None])[:, 0]
 
 
-class GaussianBernoulliRBM(nn.Module):
-    """Restricted Boltzmann machine p(v, h) of real v ``(B, d)`` and binary h, with its free energy.
-
-    The joint energy is E(v, h) = ½ ‖(v − b)/σ‖² − c · h − (v/σ)ᵀ W h with σ = exp(``log_scale``). Summing
-    exp(−E) over h gives the free energy F(v) = ½ ‖(v − b)/σ‖² − Σ softplus(c + Wᵀ v/σ), which maps ``(B, d)``
-    to ``(B,)``, in nats. Its gradient is explicit, and ``gibbs`` runs block Gibbs steps.
-
-    Parameters
-    ----------
-    d : int
-        Dimension of v.
-    hidden : int
-        Number of hidden units h. ``log_z`` sums over all their states and allows at most 20 units.
-    generator : torch.Generator
-        Source of the initial weights.
-
-    Raises
-    ------
-    ValueError
-        If a width is below 1, and if v is not ``(B, d)``.
-
-    References
-    ----------
-    Cho, Ilin and Raiko (2011), Improved learning of Gaussian–Bernoulli restricted Boltzmann machines, ICANN.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from ebm_core import GaussianBernoulliRBM
-    >>> generator = torch.Generator().manual_seed(0)
-    >>> rbm = GaussianBernoulliRBM(1, hidden=3, generator=generator)
-    >>> tuple(rbm.gibbs(torch.zeros(100, 1), steps=10, generator=generator).shape)
-    (100, 1)
-
-    With the exact normaliser the density integrates to one.
-
-    >>> v = torch.linspace(-10, 10, 2001)
-    >>> density = torch.exp(-rbm(v[:, None]) - rbm.log_z()).detach()
-    >>> round(float(torch.trapezoid(density, v)), 3)
-    1.0
-    """
-
-    def __init__(self, d: int, hidden: int, *, generator: torch.Generator) -> None:
-        super().__init__()
-        _check_widths(d=[d], hidden=[hidden])
-        self.weight = nn.Parameter(0.1 * torch.randn(d, hidden, generator=generator))
-        self.visible_bias = nn.Parameter(torch.zeros(d))
-        self.hidden_bias = nn.Parameter(torch.zeros(hidden))
-        self.log_scale = nn.Parameter(torch.zeros(d))
-
-    def hidden_logits(self, v: Tensor) -> Tensor:
-        """Return the log odds of h = 1 given v, ``(B, hidden)``."""
-        if v.dim() != 2 or v.shape[1] != len(self.weight):
-            raise ValueError(f"x: shape {tuple(v.shape)}; expected (B, {len(self.weight)})")
-        return self.hidden_bias + full_precision((v * torch.exp(-self.log_scale)) @ self.weight)
-
-    def forward(self, v: Tensor) -> Tensor:
-        """Return the free energy F(v), ``(B,)``."""
-        logits = self.hidden_logits(v)
-        standard = (v - self.visible_bias) * torch.exp(-self.log_scale)
-        return standard.square().sum(1) / 2 - functional.softplus(logits).sum(1)
-
-    _explicit_gradient_of = forward
-
-    def input_gradient(self, v: Tensor) -> Tensor:
-        """Compute ∇F = (v − b)/σ² − W p(h = 1 | v)/σ, differentiable in the parameters."""
-        pulled = torch.sigmoid(self.hidden_logits(v)) @ self.weight.T
-        inverse = torch.exp(-self.log_scale)
-        return (v - self.visible_bias) * inverse.square() - pulled * inverse
-
-    def frozen_gradient(self, v: Tensor) -> Gradient:
-        return self.input_gradient
-
-    @torch.no_grad()
-    def gibbs(self, v: Tensor, steps: int, generator: torch.Generator) -> Tensor:
-        """Run block Gibbs steps from v ``(B, d)``; each draws h given v, and then v = b + σ (W h + ξ)."""
-        for _ in range(steps):
-            h = torch.bernoulli(torch.sigmoid(self.hidden_logits(v)), generator=generator)
-            noise = torch.empty_like(v).normal_(generator=generator)
-            v = self.visible_bias + torch.exp(self.log_scale) * (h @ self.weight.T + noise)
-        return v
-
-    @torch.no_grad()
-    def log_z(self) -> Tensor:
-        """Compute log ∫ exp(−F(v)) dv exactly by a sum over all hidden states.
-
-        Raises ``ValueError`` for more than 20 hidden units.
-        """
-        d, hidden = self.weight.shape
-        if hidden > 20:
-            raise ValueError(f"hidden: {hidden} units have 2^{hidden} states; use ais for more than 20 units")
-        bits = torch.arange(2**hidden)[:, None] >> torch.arange(hidden) & 1
-        h = bits.to(self.weight)
-        pull = h @ self.weight.T
-        exponent = h @ self.hidden_bias + (pull * self.visible_bias * torch.exp(-self.log_scale)).sum(1)
-        return (exponent + pull.square().sum(1) / 2).logsumexp(0) + self.log_scale.sum() + d * LOG_ROOT_2PI
-
-
 class FullPrecision(nn.Module):
     """Module that is computed in the type of its own weights, also in mixed precision.
 
@@ -408,10 +309,7 @@ def readout(layer: nn.Module, h: Tensor) -> Tensor:
     return energy
 
 
-LOG_ROOT_2PI = math.log(2 * math.pi) / 2
-
-
-def _check_widths(**widths: Sequence[int]) -> None:
+def check_widths(**widths: Sequence[int]) -> None:
     for name, of in widths.items():
         if min(of, default=1) < 1:
             raise ValueError(f"{name}: {min(of)}; expected 1 or more")
