@@ -21,10 +21,10 @@ from tasks.runtime.files import atomic_write
 from tasks.runtime.parallel import run_units, silent
 from tasks.runtime.params import TrainParams, load_params
 from tasks.runtime.workspace import Workspace
+from tasks.tilts.folds import Fold
 from tasks.tilts.model import TiltConfig, TiltedModel, standardised
 from tasks.tilts.training_data import training_data
 from tasks.tilts.walk_forward import (
-    Fold,
     Trained,
     out_of_sample_gains,
     run_chain,

@@ -164,6 +164,7 @@ def report(
             typer.launch(path.as_uri())
 
 
+app.command(cls=ListsOfWords)(series.inspect)
 app.command(cls=ListsOfWords)(series.forecast)
 app.command(cls=ListsOfWords)(series.backtest)
 app.command(cls=ListsOfWords)(series.alarm)

@@ -2,7 +2,7 @@
 
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperCommand
@@ -12,7 +12,7 @@ from tasks.runtime.errors import BasinError
 if TYPE_CHECKING:
     from tasks.userdata.request import Request
 
-LISTS = ("--exog", "--peers")
+LISTS = ("--exog", "--peers", "--target")
 
 
 class ListsOfWords(TyperCommand):
@@ -35,9 +35,35 @@ class ListsOfWords(TyperCommand):
 
 
 Root = Annotated[Path, typer.Option(help="Project folder, which holds dvc.yaml and params.yaml.")]
-Data = Annotated[Path, typer.Option("--data", help="CSV, Parquet or NetCDF file.")]
-Time = Annotated[str, typer.Option("--time", help="Column of the dates.")]
-Target = Annotated[str, typer.Option("--target", help="Column (NetCDF: variable) to forecast.")]
+Data = Annotated[Path, typer.Option("--data", help="CSV or other text table, Excel, Parquet or NetCDF file.")]
+Time = Annotated[str | None, typer.Option("--time", help="Column of the dates. Default: found in the file.")]
+Target = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target",
+        help="Column (NetCDF: variable) to forecast; may be repeated for a panel. Default: found.",
+    ),
+]
+Targets = Annotated[
+    Literal["all"] | None,
+    typer.Option("--targets", help="all: every column that could be forecast is a series of one panel."),
+]
+Resample = Annotated[
+    str | None,
+    typer.Option("--resample", help="Longer time step, such as MS for the months of daily values."),
+]
+Calendar = Annotated[
+    str | None,
+    typer.Option(
+        "--calendar",
+        help="Exchange whose sessions are the dates to come, e.g. XNYS. Default: the file's week.",
+    ),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at a warning of the audit.")]
+Accept = Annotated[
+    list[str] | None,
+    typer.Option("--accept", help='Accept a finding of the audit: CHECK="REASON"; may be repeated.'),
+]
 Exog = Annotated[
     list[str] | None,
     typer.Option("--exog", help="Input column, known when the forecast is made; may be repeated."),
@@ -47,12 +73,13 @@ Series = Annotated[
 ]
 Kind = Annotated[
     str | None,
-    typer.Option("--kind", help="Kind of the target: price, level or rate. Default: inferred."),
+    typer.Option("--kind", help="Kind of the target: price, return, rate or level. Default: inferred."),
 ]
 Freq = Annotated[
     str | None,
     typer.Option(
-        "--freq", help="Time step: B (trading day), D, W, MS (month) or h (hour). Default: inferred."
+        "--freq",
+        help="Time step: 5min, h, D, B (trading day), W, MS or ME (month), QS, YS. Default: inferred.",
     ),
 ]
 Horizon = Annotated[
@@ -88,14 +115,18 @@ Dev = Annotated[
 ]
 BadRow = Annotated[
     str,
-    typer.Option("--on-bad-row", help="What to do with a row that cannot be used: stop, or drop and report."),
+    typer.Option(
+        "--on-bad-row",
+        help="What to do with a row that cannot be used: stop, drop, or interpolate short holes of a level.",
+    ),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
 
 
 def request(
-    time: str,
-    target: str,
+    target: list[str] | None,
+    targets: str | None,
+    accept: list[str] | None,
     exog: list[str] | None = None,
     horizon: int | None = None,
     leads: str | None = None,
@@ -108,8 +139,9 @@ def request(
     from tasks.userdata.request import Request
 
     return Request(
-        time=time,
-        target=target,
+        target=target[0] if target and len(target) == 1 else tuple(target or ()) or None,
+        all_targets=targets == "all",
+        accept=tuple(_accepted(given) for given in accept or ()),
         exog=tuple(exog or ()),
         leads=steps(horizon, leads),
         test_from=day("--test-from", test_from),
@@ -117,6 +149,15 @@ def request(
         peers=None if peers in (None, ["auto"]) else tuple(peers),
         **others,
     )
+
+
+def _accepted(given: str) -> tuple[str, str]:
+    check, mark, reason = given.partition("=")
+    if not mark:
+        raise BasinError(
+            f'--accept {given}: expected a check and a reason; write it as coverage="known holiday"'
+        )
+    return check.strip(), reason.strip().strip("\"'")
 
 
 def steps(horizon: int | None, listed: str | None) -> tuple[int, ...]:

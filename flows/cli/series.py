@@ -15,9 +15,12 @@ def forecast(
         str | None, typer.Option(help="Domain listed in params.yaml, in place of --data.")
     ] = None,
     root: options.Root = Path(),
-    data: Annotated[Path | None, typer.Option(help="Your own CSV, Parquet or NetCDF file.")] = None,
-    time: Annotated[str, typer.Option(help="Column of the dates; required with --data.")] = "",
-    target: Annotated[str, typer.Option(help="Column to forecast; required with --data.")] = "",
+    data: Annotated[
+        Path | None, typer.Option(help="Your own CSV or other text table, Excel, Parquet or NetCDF file.")
+    ] = None,
+    time: options.Time = None,
+    target: options.Target = None,
+    targets: options.Targets = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results; required with --data.")] = None,
     exog: options.Exog = None,
     series: options.Series = None,
@@ -34,6 +37,10 @@ def forecast(
     refit: options.Refit = None,
     seeds: options.Seeds = 5,
     on_bad_row: options.BadRow = "stop",
+    resample: options.Resample = None,
+    calendar: options.Calendar = None,
+    strict: options.Strict = False,
+    accept: options.Accept = None,
 ) -> None:
     """Forecast the dates that follow the data of a domain or of your own file."""
     with one_line_errors():
@@ -45,17 +52,16 @@ def forecast(
             assert domain is not None
             _forecast_domain(domain, root.resolve())
             return
-        for option, value in (("--time", time), ("--target", target), ("--out", out)):
-            if not value:
-                raise BasinError(f"--data needs {option}; add {option}")
+        if out is None:
+            raise BasinError("--data needs --out, a folder for the results; add --out")
         from flows.cli.display import Display
         from tasks.reporting.tables import forecast_lines
         from tasks.userdata.run import forecast as run
 
-        assert out is not None
         request = options.request(
             time=time,
             target=target,
+            targets=targets,
             exog=exog,
             series=series,
             kind=kind,
@@ -65,6 +71,10 @@ def forecast(
             refit=refit,
             seeds=seeds,
             on_bad_row=on_bad_row,
+            resample=resample,
+            calendar=calendar,
+            strict=strict,
+            accept=accept,
         )
         with Display() as display:
             result = run(data, request, out, model, display.stages(_name(data)))
@@ -91,9 +101,10 @@ def _forecast_domain(domain: str, root: Path) -> None:
 
 def backtest(
     data: options.Data,
-    time: options.Time,
-    target: options.Target,
     out: options.Out,
+    time: options.Time = None,
+    target: options.Target = None,
+    targets: options.Targets = None,
     exog: options.Exog = None,
     series: options.Series = None,
     kind: options.Kind = None,
@@ -107,6 +118,10 @@ def backtest(
     seeds: options.Seeds = 5,
     dev: options.Dev = False,
     on_bad_row: options.BadRow = "stop",
+    resample: options.Resample = None,
+    calendar: options.Calendar = None,
+    strict: options.Strict = False,
+    accept: options.Accept = None,
 ) -> None:
     """Evaluate forecasts of your own file: each date of a test block is forecast from earlier dates only.
 
@@ -119,6 +134,7 @@ def backtest(
         request = options.request(
             time=time,
             target=target,
+            targets=targets,
             exog=exog,
             series=series,
             kind=kind,
@@ -132,6 +148,10 @@ def backtest(
             seeds=seeds,
             dev=dev,
             on_bad_row=on_bad_row,
+            resample=resample,
+            calendar=calendar,
+            strict=strict,
+            accept=accept,
         )
         with Display() as display:
             result = run(data, request, out, display.stages(_name(data)))
@@ -141,10 +161,53 @@ def backtest(
         display.console.print(f"report: {result.report}", highlight=False, soft_wrap=True)
 
 
+def inspect(
+    data: options.Data,
+    time: options.Time = None,
+    target: options.Target = None,
+    targets: options.Targets = None,
+    exog: options.Exog = None,
+    series: options.Series = None,
+    kind: options.Kind = None,
+    freq: options.Freq = None,
+    on_bad_row: options.BadRow = "stop",
+    resample: options.Resample = None,
+    calendar: options.Calendar = None,
+) -> None:
+    """Show what is understood of a file, and what may be wrong with it. Nothing is fitted or written."""
+    with one_line_errors():
+        from rich.console import Console
+        from rich.markup import escape
+        from rich.table import Table
+
+        from tasks.userdata.inspection import inspect as look
+
+        request = options.request(
+            time=time,
+            target=target,
+            targets=targets,
+            exog=exog,
+            series=series,
+            kind=kind,
+            freq=freq,
+            on_bad_row=on_bad_row,
+            resample=resample,
+            calendar=calendar,
+            accept=None,
+        )
+        found = look(data, request)
+        console, table = Console(), Table(box=None, pad_edge=False, show_header=False)
+        for name, value in found.rows.items():
+            table.add_row(name, escape(value))
+        console.print(table, highlight=False)
+        for sentence in found.notes:
+            console.print(f"- {escape(sentence)}", highlight=False, soft_wrap=True)
+        if found.refusal is not None:
+            raise BasinError(f"{data}: {found.refusal}")
+
+
 def alarm(
     data: options.Data,
-    time: options.Time,
-    target: options.Target,
     event: Annotated[
         str,
         typer.Option(
@@ -153,15 +216,22 @@ def alarm(
         ),
     ],
     out: options.Out,
+    time: options.Time = None,
+    target: options.Target = None,
     exog: options.Exog = None,
     max_false_alarms_per_year: Annotated[
         float, typer.Option(help="False alarms per year that are accepted; sets the alarm threshold.")
     ] = 2.0,
+    kind: options.Kind = None,
     freq: options.Freq = None,
     test_from: options.TestFrom = None,
     test_to: options.TestTo = None,
     dev: options.Dev = False,
     on_bad_row: options.BadRow = "stop",
+    resample: options.Resample = None,
+    calendar: options.Calendar = None,
+    strict: options.Strict = False,
+    accept: options.Accept = None,
 ) -> None:
     """Forecast the probability of an event, such as a fall of 8 % within 21 days, and raise alarms.
 
@@ -174,13 +244,18 @@ def alarm(
         request = options.request(
             time=time,
             target=target,
+            targets=None,
             exog=exog,
-            kind="price",
+            kind=kind,
             freq=freq,
             test_from=test_from,
             test_to=test_to,
             dev=dev,
             on_bad_row=on_bad_row,
+            resample=resample,
+            calendar=calendar,
+            strict=strict,
+            accept=accept,
         )
         with Display() as display:
             stages = display.stages(_name(data))
@@ -213,15 +288,9 @@ def audit(
 
         from flows.cli.display import Display
         from tasks.checks.table.evidence import read_spec
-        from tasks.userdata.audit import audit_table, write_audit
-        from tasks.userdata.reading import load
-        from tasks.userdata.request import Request
+        from tasks.userdata.audit import audit_table, read_audited, write_audit
 
-        asked = read_spec(spec, time=time, target=target, series=series)
-        _refuse_fields(data)
-        frame = load(
-            data, Request(time=asked.time or "time", target=asked.target or "value", series=asked.series)
-        )
+        asked, frame = read_audited(data, read_spec(spec, time=time, target=target, series=series))
         found: dict[str, Any] = {}
         with Display() as display:
             run = display.stages(data.name)
@@ -256,16 +325,14 @@ def validate(
 ) -> None:
     """Propose a Great Expectations suite for a table, or check the table against a suite."""
     with one_line_errors():
-        from tasks.userdata.reading import load
-        from tasks.userdata.request import Request
+        from tasks.userdata.files.table import load
         from tasks.userdata.suites import check, write_proposal
 
         if (suite is None) == (propose is None):
             raise BasinError(
                 "expected one of --propose FILE, to write a suite, and --suite FILE, to check against it"
             )
-        _refuse_fields(data)
-        frame = load(data, Request(time="time", target="value"))
+        frame = load(data).typed()
         if propose is not None:
             count = write_proposal(frame, data.stem, tuple(key or ()), propose)
             typer.echo(f"{count} expectations written to {propose}")
@@ -274,11 +341,6 @@ def validate(
         found = check(frame, suite, str(data), out)
         met = f"{found['rows']:,} rows meet all {len(found['expectations'])} expectations of {found['suite']}"
         typer.echo(f"{met}: {out / 'data_docs' / 'index.html'}")
-
-
-def _refuse_fields(data: Path) -> None:
-    if data.suffix in (".nc", ".nc4", ".netcdf", ".h5"):
-        raise BasinError(f"{data}: expected a CSV or Parquet table; convert the file first")
 
 
 def _name(data: Path) -> str:

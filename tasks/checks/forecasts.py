@@ -181,4 +181,6 @@ def check_forecasts(
     regimes = get_domain(workspace).regimes(valid(workspace.raw, workspace.quarantine))
     forecasts, scores = pd.read_parquet(workspace.forecasts), read_json(workspace.scores)
     day = date.fromisoformat(read_json(workspace.provenance)["as_of"])
-    return run_checks(CHECKS, ForecastEvidence(forecasts, scores, regimes), progress, waivers, day)
+    return run_checks(
+        CHECKS, ForecastEvidence(forecasts, scores, regimes), progress, waivers, day, workspace.strict
+    )

@@ -7,6 +7,7 @@ import pandas as pd
 
 from tasks.domains.domain import require_columns
 from tasks.forecasters.returns.features import Returns
+from tasks.runtime.calendar import Calendar
 
 
 class Finance(Returns):
@@ -47,14 +48,7 @@ class Finance(Returns):
 
     def following(self, time: Any) -> np.datetime64:
         """Return the first session of the New York Stock Exchange after ``time``."""
-        import exchange_calendars
-
-        day = pd.Timestamp(time)
-        calendar = exchange_calendars.get_calendar(
-            "XNYS", start=day - pd.Timedelta(days=10), end=day + pd.Timedelta(days=20)
-        )
-        following: pd.Timestamp = calendar.sessions[calendar.sessions > day][0]
-        return following.to_datetime64()
+        return Calendar("B", exchange=self.calendar).following(pd.Timestamp(time))[0].to_datetime64()
 
 
 DOMAIN = Finance()

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from tasks.reporting import charts
-from tasks.reporting.labels import PERIODS, in_sentence, model_name, model_note, scientific, signed, text
+from tasks.reporting.labels import in_sentence, model_name, model_note, scientific, signed, text
 from tasks.reporting.page import Cell, Row, Section, folded, pair, paragraph, table
 from tasks.reporting.verdict import Block, holm, short_unit
+from tasks.runtime.frequencies import frequency
 
 IN_SET = 0.1
 """Least p-value of a model in the 90 % model confidence set."""
@@ -95,7 +96,7 @@ def comparison(found: Sequence[Block], scores: dict[str, Any], domain: Any) -> S
             charts.lines(
                 series,
                 f"CRPS, {short_unit(domain)}",
-                f"lead, {PERIODS.get(domain.frequency, 'step')}s",
+                f"lead, {frequency(domain.frequency).period}s",
                 dots=True,
                 height=290,
             ),

@@ -1,7 +1,10 @@
 """Names of models and series in reports, and the format of numbers, dates and steps."""
 
 from collections.abc import Iterable
-from datetime import date
+
+import pandas as pd
+
+from tasks.runtime.frequencies import frequency, stamp
 
 MODELS = {
     "ebm": ("Energy model", "the model of this page: its base, tilted by a learned energy"),
@@ -47,9 +50,6 @@ MODELS = {
 }
 """Name and one-line description of each model."""
 
-PERIODS = {"B": "trading day", "D": "day", "W": "week", "MS": "month", "h": "hour"}
-"""One step of each frequency in words."""
-
 
 def model_name(model: str) -> str:
     return MODELS.get(model, (model.replace("-", " ").capitalize(), ""))[0]
@@ -72,9 +72,9 @@ def series_name(series: str) -> str:
     return SERIES.get(series, series)
 
 
-def periods(frequency: str, count: int) -> str:
+def periods(step: str, count: int) -> str:
     """Return ``count`` steps of a frequency in words, such as ``1 trading day`` or ``6 months``."""
-    return count_of(count, PERIODS.get(frequency, "step"))
+    return count_of(count, frequency(step).period)
 
 
 def count_of(count: int, noun: str) -> str:
@@ -92,10 +92,15 @@ def listed(items: Iterable[object], word: str = "and") -> str:
     return f"{', '.join(first)} {word} {last}" if first else last
 
 
-def dated(time: str, frequency: str) -> str:
+def dated(time: str, step: str) -> str:
     """Return a date in the form of its frequency, such as ``2019-01-02`` or, for months, ``January 2011``."""
-    day = date.fromisoformat(time[:10])
-    return f"{day:%B %Y}" if frequency == "MS" else day.isoformat()
+    day = pd.Timestamp(time)
+    name = frequency(step).period
+    if name == "month":
+        return f"{day:%B %Y}"
+    if name == "quarter":
+        return f"quarter from {day:%B %Y}" if step == "QS" else f"quarter to {day:%B %Y}"
+    return f"{day:%Y}" if name == "year" else stamp(day)
 
 
 def text(value: float | None, digits: int = 2) -> str:

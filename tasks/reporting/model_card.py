@@ -1,5 +1,6 @@
 """Model card in Markdown: intended use, scores and known weaknesses of a model."""
 
+from datetime import date
 from typing import Any
 
 from tasks.reporting.labels import count_of, in_sentence, model_name, signed, text
@@ -78,8 +79,12 @@ def waivers(audits: dict[str, dict[str, Any]]) -> str:
     if not accepted:
         return "No failed check was waived."
     return "\n".join(
-        f"- **Waived: {c['title']}** until {c['waived']['until']}: {c['waived']['reason']}" for c in accepted
+        f"- **Waived: {c['title']}**{_until(c['waived']['until'])}: {c['waived']['reason']}" for c in accepted
     )
+
+
+def _until(day: str) -> str:
+    return "" if day == date.max.isoformat() else f" until {day}"
 
 
 def by_group(audit: dict[str, Any]) -> str:

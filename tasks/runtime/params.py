@@ -75,21 +75,17 @@ class SplitParams(Strict):
     """Dates of the walk-forward and of the test block, used by the stages from `audit` on."""
 
     walk_from: date = Field(
-        description="first day of the walk-forward, a 1 January; scores from here to test_from choose the "
-        "tilt's capacity and weight"
+        description="first day of the walk-forward, whose folds are years from this day; scores from here to "
+        "test_from choose the tilt's capacity and weight"
     )
     test_from: date = Field(description="first target date of the test block")
     test_to: date = Field(description="last target date of the test block")
 
     @model_validator(mode="after")
     def _in_order(self) -> "SplitParams":
-        if (self.walk_from.month, self.walk_from.day) != (1, 1):
+        if not self.walk_from <= self.test_from <= self.test_to:
             raise ValueError(
-                f"walk_from: found {self.walk_from}, expected a 1 January, because folds are calendar years"
-            )
-        if not self.walk_from < self.test_from <= self.test_to:
-            raise ValueError(
-                f"expected walk_from < test_from <= test_to, found {self.walk_from}, {self.test_from}, "
+                f"expected walk_from <= test_from <= test_to, found {self.walk_from}, {self.test_from}, "
                 f"{self.test_to}"
             )
         return self

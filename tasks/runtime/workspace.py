@@ -17,6 +17,8 @@ class Workspace:
     domain: str
     own: Any = None
     """Domain object for a user's own file. It is None for the domains of the project, found by name."""
+    strict: bool = True
+    """Whether a failed check of an audit stops the run. Otherwise it is a warning."""
 
     @property
     def artifacts(self) -> Path:

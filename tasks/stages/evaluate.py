@@ -19,6 +19,7 @@ from tasks.scoring.summary import headline, plot_tables, summarise
 from tasks.scoring.value_at_risk import recalibrated_levels
 from tasks.sources.quarantine import valid
 from tasks.tilts.fits import load_fold, load_network, prior_weights, read_folds
+from tasks.tilts.folds import in_fold
 from tasks.tilts.model import FORECAST_PANELS, model_rows, skewt, standardised
 
 
@@ -66,8 +67,8 @@ def forecast_rows(
     """Return a table with every model's forecast of ``rows``, and the normaliser error by fold in nats."""
     classical, raw = pd.read_parquet(workspace.classical), valid(workspace.raw, workspace.quarantine)
     listed = read_folds(workspace.fits)
-    years = {int(entry["fold"]) for entry in listed if entry["fold"] != "final"}
-    without = rows[~rows["origin"].dt.year.isin(years)]
+    covered = pd.concat([in_fold(entry, rows["origin"]) for entry in listed], axis=1).any(axis=1)
+    without = rows[~covered]
     if len(without):
         raise BasinError(
             f"no fold covers the origin {without['origin'].min():%Y-%m-%d} ({len(without)} rows of the test "
@@ -77,13 +78,11 @@ def forecast_rows(
     tails = _tails(workspace, classical, rows, progress) if domain.returns else None
     units = []
     for entry in listed:
-        if entry["fold"] == "final":
-            continue
-        in_fold = rows["origin"].dt.year == int(entry["fold"])
-        if in_fold.any():
-            chosen = rows[in_fold].reset_index(drop=True)
-            known = classical[classical["origin"].dt.year == int(entry["fold"])]
-            levels = None if tails is None else tails[in_fold.to_numpy()]
+        inside = in_fold(entry, rows["origin"])
+        if inside.any():
+            chosen = rows[inside].reset_index(drop=True)
+            known = classical[in_fold(entry, classical["origin"])]
+            levels = None if tails is None else tails[inside.to_numpy()]
             units.append((workspace.fits, entry, domain, chosen, known, (raw, classical), levels))
     results = run_units(_score_fold, units, "forecasts of the test block", progress)
     order = ["ebm", "base", *domain.peers]
@@ -99,11 +98,10 @@ def _tails(
     """Return recalibrated levels of value at risk for ``rows``, from the model's earlier forecasts."""
     inputs = pd.read_parquet(workspace.inputs)
     past = inputs[inputs["target"].notna() & (inputs["time"] <= rows["time"].max())]
-    folds = [entry["fold"] for entry in read_folds(workspace.fits)]
-    years = [(fold, past[past["origin"].dt.year == int(fold)]) for fold in folds if fold != "final"]
+    parts = [(entry, past[in_fold(entry, past["origin"])]) for entry in read_folds(workspace.fits)]
     units = [
-        (workspace.fits, fold, part, classical[classical["origin"].dt.year == int(fold)])
-        for fold, part in years
+        (workspace.fits, entry["fold"], part, classical[in_fold(entry, classical["origin"])])
+        for entry, part in parts
         if len(part)
     ]
     known = pd.concat(run_units(_pit, units, "calibration so far", progress)).sort_values("time")

@@ -15,7 +15,7 @@ from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
 from tasks.sources.quarantine import valid
 from tasks.tilts.fits import load_fold
-from tasks.tilts.model import save_model
+from tasks.tilts.model import save_model, untilted_model
 
 
 def register(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
@@ -34,6 +34,10 @@ def register(workspace: Workspace, params: DomainParams, progress: Progress = si
         write_json(checks, audit)
         require_pass(checks)
         model = load_fold(workspace.fits, "final")
+        if not workspace.strict and any(
+            check["id"] == "skill" and check["status"] == "warn" for check in audit["checks"]
+        ):
+            model = untilted_model(model)  # the tilted forecast was worse than its base
         provenance = read_json(workspace.provenance)
         scores = read_json(workspace.scores)
         about = {

@@ -53,6 +53,7 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
             {
                 "fold": fold.name,
                 "origins_from": f"{fold.start:%Y-%m-%d}",
+                "origins_until": f"{fold.stop:%Y-%m-%d}",
                 "training_rows": int((inputs["time"] < fold.start).sum()),
                 "capacity": config.hidden,
                 "weights": config.weights,

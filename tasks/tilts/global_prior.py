@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from tasks.tilts.fits import load_fold, read_folds
+from tasks.tilts.folds import Fold
 from tasks.tilts.model import TiltedModel
-from tasks.tilts.walk_forward import Fold
 
 GLOBAL_TILT = Path(__file__).parent / "global_tilt"
 """Folder of yearly tilts of seven markets together, made by ``benchmarks/forecasting/global_tilt.py``."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +157,12 @@ def restore(config: dict[str, Any], parameters: dict[str, Tensor]) -> TiltedMode
 def below(parameters: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """Return the parameters whose names start with ``prefix``, without the prefix."""
     return {name.removeprefix(prefix): p for name, p in parameters.items() if name.startswith(prefix)}
+
+
+def untilted_model(model: TiltedModel) -> TiltedModel:
+    """Return the model with weight 0 for its own energy and without a prior, so that it is its base."""
+    config = replace(model.config, weights=dict.fromkeys(model.config.weights, 0.0), prior=None)
+    return TiltedModel(config, model.energy)
 
 
 def save_model(folder: Path, model: TiltedModel, about: dict[str, Any]) -> None:

@@ -14,7 +14,8 @@ from ebm_core.tilts.quadrature import panels
 from ebm_core.tilts.training import fit_tilt
 from tasks.forecasters.mixture_density import MixtureDensityNetwork, fit_mdn
 from tasks.runtime.errors import BasinError
-from tasks.runtime.params import SplitParams, TrainParams
+from tasks.runtime.params import TrainParams
+from tasks.tilts.folds import Fold
 from tasks.tilts.model import TiltConfig, TiltedModel, standardised
 
 WEIGHTS = np.linspace(0, 1, 21)
@@ -26,31 +27,11 @@ SHARES = np.linspace(0, 1, 6)
 PRIOR_YEARS = 5
 """Weight, in years of a file's own gains, of the gain of a prior tilt on its training series."""
 
-FEWEST = 100
+FEWEST = 40
 """Smallest number of training rows of a network."""
 
 FEWEST_YEARS = 5
 """Smallest number of years of past gains before the base is tilted. Long leads need more (:func:`enough`)."""
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Fold of the walk-forward evaluation.
-
-    A model is trained on targets known before ``start`` and forecasts from origins in [start, stop).
-    """
-
-    name: str
-    start: pd.Timestamp
-    stop: pd.Timestamp
-
-
-def folds(split: SplitParams, last_origin: pd.Timestamp) -> list[Fold]:
-    """Return a fold for each calendar year from ``walk_from`` to ``test_to``, and ``final`` for all data."""
-    years = range(split.walk_from.year, split.test_to.year + 1)
-    yearly = [Fold(str(y), pd.Timestamp(y, 1, 1), pd.Timestamp(y + 1, 1, 1)) for y in years]
-    after = last_origin + pd.Timedelta(days=1)
-    return [*yearly, Fold("final", after, after)]
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,11 @@ import pandas as pd
 from tasks.checks.check import require_known, run_checks
 from tasks.checks.table import labels, rows, time
 from tasks.checks.table.evidence import Spec, TableEvidence
+from tasks.reporting.labels import listed
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, write_json
 from tasks.runtime.parallel import Progress, silent
+from tasks.userdata.files.table import load
 
 CHECKS = (*rows.CHECKS, *time.CHECKS, *labels.CHECKS)
 
@@ -39,6 +41,26 @@ def audit_table(frame: pd.DataFrame, spec: Spec, progress: Progress = silent) ->
     require_known(spec.waive, CHECKS, "waive")
     checks = CHECKS if spec.time else labels.CHECKS
     return run_checks(checks, evidence, progress, spec.waive, date.today())
+
+
+def read_audited(data: Path, spec: Spec) -> tuple[Spec, pd.DataFrame]:
+    """Read a file with the reader of all commands, and return its table with the spec.
+
+    A table of labelled rows needs no dates. Otherwise columns that the spec does not name are found.
+    """
+    table = load(data, (spec.target,) if spec.target else (), spec.time, spec.series)
+    if spec.label is not None and spec.time is None:
+        return spec, table.typed()
+    roles = table.roles(spec.time, (spec.target,) if spec.target else (), spec.series)
+    if len(roles.targets) > 1:
+        raise BasinError(
+            f"{data}: the columns {listed(roles.targets[:10])} could be the values; pass --target with one "
+            "of them"
+        )
+    frame = table.typed(spec.time)
+    frame[roles.time] = roles.dates.time.to_numpy()
+    found = {"time": roles.time, "target": roles.targets[0], "series": roles.series}
+    return spec.model_copy(update=found), frame
 
 
 def write_audit(result: dict[str, Any], name: str, out: Path) -> None:

@@ -13,6 +13,7 @@ from tasks.forecasters import sample_paths
 from tasks.reporting.labels import periods
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, read_json, write_json
+from tasks.runtime.frequencies import stamp
 from tasks.runtime.parallel import Progress
 from tasks.scoring.predictive import LEVELS, from_sample
 from tasks.scoring.summary import summarise
@@ -97,10 +98,11 @@ def windows(times: pd.DatetimeIndex, request: Request, notes: list[str]) -> tupl
             f"the test block has {end - start} dates, fewer than the horizon of {horizon} steps; give an "
             "earlier --test-from or a shorter --horizon"
         )
-    if start < FEWEST:
+    needed = FEWEST + 2 * horizon
+    if start < needed:
         raise BasinError(
-            f"the data have {start} dates before the test block, but sample paths need {FEWEST}; give a "
-            "later --test-from or a longer history"
+            f"the data have {start} dates before the test block, but sample paths of {horizon} steps need "
+            f"{needed}; give a later --test-from, a longer history or a shorter --horizon"
         )
     notes.append(
         f"the test block has {len(starts)} windows of {horizon} steps that do not overlap, from "
@@ -257,29 +259,30 @@ def forecast_paths(
     times, names, values = together(reading, notes)
     horizon = max(request.leads)
     kind: sample_paths.Kind = "price" if reading.kind == "price" else "level"
-    if len(values) < FEWEST:
+    needed = FEWEST + 2 * horizon
+    if len(values) < needed:
         raise BasinError(
-            f"the data have {len(values)} dates on which all series have values, but sample paths need "
-            f"{FEWEST}; give a longer history"
+            f"the data have {len(values)} dates on which all series have values, but sample paths of "
+            f"{horizon} "
+            f"steps need {needed}; give a longer history or a shorter --horizon"
         )
     fitted = tilt or fit_path_tilt(values, horizon, seed=0, kind=kind)[0]
     path, _ = fitted.sample(values, horizon, SAMPLES, seed=len(values))
     domain = domain_of(reading, request, "forecast")
     moves = moved(reading, path, values[-1])
-    after = pd.date_range(times[-1], periods=horizon + 1, freq=reading.freq)
-    ahead = after[after > times[-1]]
+    ahead = reading.calendar.following(times[-1], horizon)
     series = {}
     for i, name in enumerate(names):
         steps = [
             {
-                "time": f"{ahead[lead - 1]:%Y-%m-%d}" if lead <= len(ahead) else "",
+                "time": stamp(ahead[lead - 1]),
                 "lead": lead,
                 "tilt_weight": fitted.weight,
                 **_described(moves[:, lead - 1, i]),
             }
             for lead in request.leads
         ]
-        series[name] = {"origin": f"{times[-1]:%Y-%m-%d}", "steps": steps}
+        series[name] = {"origin": stamp(times[-1]), "steps": steps}
     found = {"unit": domain.unit, "series": series}
     long = pd.DataFrame(
         path.reshape(len(path) * horizon, len(names)),

@@ -1,6 +1,7 @@
 """Plan of a backtest or forecast: test block, refit schedule and sizes, by one rule for every file."""
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -10,27 +11,35 @@ from tasks.forecasters.levels.features import PERIODS as CYCLE
 from tasks.forecasters.levels.features import first_origin
 from tasks.forecasters.returns.features import HISTORY
 from tasks.forecasters.returns.scale_regression import first_base
-from tasks.reporting.labels import PERIODS, listed, plural
+from tasks.reporting.labels import listed, periods
 from tasks.runtime.errors import BasinError
+from tasks.runtime.frequencies import frequency
 from tasks.runtime.params import DomainParams, FeatureParams
 from tasks.tilts.walk_forward import FEWEST
 from tasks.userdata.reading import Reading
 from tasks.userdata.request import Request
 from tasks.userdata.series import OwnLevels, OwnReturns
 
-REFIT = {"B": 63, "D": 63, "W": 13, "h": 168, "MS": 12}
-"""Rows between refits of the classical models, doubled for prices and rates of more than ``LONG`` rows."""
-
 LONG = 6000
+"""Number of rows of a price, rate or return from which refits are half as frequent."""
 
 TEST_SHARE = 0.2
 """Share of the dates that are the test block, the latest ones, if none is given."""
 
-MOST_ROWS = {"level": 6000, "price": 30000, "rate": 30000}
+MOST_ROWS = {"level": 6000, "price": 30000, "rate": 30000, "return": 30000}
 """Most rows of a series. With more, refits on the whole past would take hours."""
 
 MIN_ROWS = (100, 500)
-"""Fewest and most rows before the first classical fit."""
+"""Fewest and most rows before the first classical fit, where the history is long enough to train a tilt."""
+
+TRAINED = 100
+"""Rows that are left to train the tilt on, where the history is long enough."""
+
+SHORTEST = 75
+"""Fewest rows before the first classical fit of a short history, which has no tilt of its own."""
+
+FEWEST_BEFORE, FEWEST_ROWS = 220, 280
+"""Fewest rows of a price, rate or return before the test block, and in all if the last fifth is tested."""
 
 
 def planned(reading: Reading, request: Request, name: str) -> tuple[Any, DomainParams, Reading]:
@@ -54,7 +63,8 @@ def planned(reading: Reading, request: Request, name: str) -> tuple[Any, DomainP
         at = first_origin(CYCLE[reading.freq], domain.leads, features)
     else:
         at = first_base(features)
-    needed = at + -(-FEWEST // len(domain.leads)) + max(domain.leads)
+    trained = TRAINED if features.min_rows >= MIN_ROWS[0] else FEWEST
+    needed = at + -(-trained // len(domain.leads)) + max(domain.leads)
     params = DomainParams.model_validate(
         {
             "ingest": {"as_of": f"{table['time'].max():%Y-%m-%d}"},
@@ -64,10 +74,11 @@ def planned(reading: Reading, request: Request, name: str) -> tuple[Any, DomainP
                 "max_gap": 1000,
                 "min_regime_share": 0.05,
                 "min_episodes": 5,
+                "waive": [{"check": c, "reason": r, "until": date.max} for c, r in request.accept],
             },
             "features": features.model_dump(),
             "split": {
-                "walk_from": _walk_from(table, needed, _earliest(table, first, max(domain.leads))),
+                "walk_from": _walk_from(table, needed, _earliest(table, first, max(domain.leads)), notes),
                 "test_from": str(split["test_from"]),
                 "test_to": str(split["test_to"]),
             },
@@ -95,12 +106,12 @@ Plan = tuple[Any, FeatureParams, dict[str, Any], tuple[str, ...]]
 def _returns(reading: Reading, request: Request, name: str, first: pd.Timestamp, notes: list[str]) -> Plan:
     table = reading.table
     sizes = table.groupby("series", sort=False).size()
-    refit = request.refit or REFIT[reading.freq] * (2 if sizes.max() > LONG else 1)
-    features = _features(table, first, refit)
+    refit = request.refit or frequency(reading.freq).refit * (2 if sizes.max() > LONG else 1)
+    features = _features(table, first, refit, request.refit is None)
     before = table[table["time"] < first]
     domain = OwnReturns(
         name=name,
-        title=f"{name}: the next {PERIODS[reading.freq]}",
+        title=f"{name}: the next {frequency(reading.freq).period}",
         frequency=reading.freq,
         kind=reading.kind,
         ohlc=reading.ohlc,
@@ -109,6 +120,7 @@ def _returns(reading: Reading, request: Request, name: str, first: pd.Timestamp,
         peers=OwnReturns.peers,
         calm=0.0,
         wild=0.0,
+        market=reading.calendar,
     )
     rms = np.sqrt(pd.Series(domain.steps(before) ** 2).rolling(22).mean())
     calm, wild = (float(q) for q in rms.quantile([1 / 3, 2 / 3]))
@@ -126,7 +138,7 @@ def _returns(reading: Reading, request: Request, name: str, first: pd.Timestamp,
         "warm_steps": 500,
         "validation_share": 0.2,
     }
-    events = ("<= -2", "<= -3", "<= -5") if reading.kind == "price" else ("<= 0",)
+    events = ("<= -2", "<= -3", "<= -5") if reading.kind in ("price", "return") else ("<= 0",)
     return replace(domain, calm=calm, wild=wild, peers=peers), features, train, events
 
 
@@ -134,7 +146,7 @@ def _levels(reading: Reading, request: Request, name: str, first: pd.Timestamp, 
     if reading.freq not in CYCLE:
         raise BasinError(
             f"kind level: rows of frequency {reading.freq} have no season; expected one of "
-            f"{', '.join(CYCLE)}: pass --kind price or --kind rate, or resample the file"
+            f"{', '.join(CYCLE)}: pass --resample MS, or --kind rate for the changes from row to row"
         )
     period, furthest = CYCLE[reading.freq], max(request.leads)
     before = reading.table[reading.table["time"] < first]
@@ -147,7 +159,7 @@ def _levels(reading: Reading, request: Request, name: str, first: pd.Timestamp, 
             "history or a later --test-from"
         )
     features = FeatureParams(
-        refit=request.refit or REFIT[reading.freq], min_rows=max(least, 24, min(240, rows // 3))
+        refit=request.refit or frequency(reading.freq).refit, min_rows=max(least, 24, min(240, rows // 3))
     )
     low, high = (float(q) for q in before["value"].quantile([1 / 3, 2 / 3]))
     domain = OwnLevels(
@@ -156,9 +168,9 @@ def _levels(reading: Reading, request: Request, name: str, first: pd.Timestamp, 
         leads=request.leads,
         freq=None if reading.freq == "W" else reading.freq,
         name=name,
-        title=f"{name}: {listed(request.leads)} {PERIODS[reading.freq]}{plural(max(request.leads))} ahead",
+        title=f"{name}: {listed((*request.leads[:-1], periods(reading.freq, request.leads[-1])))} ahead",
         frequency=reading.freq,
-        shown=request.target,
+        shown=reading.targets[0],
         peers=_chosen_peers((*OwnLevels.peers, "mdn"), OwnLevels.reference, request),
         low=low,
         high=high,
@@ -214,28 +226,38 @@ def _split(table: pd.DataFrame, request: Request, notes: list[str]) -> tuple[pd.
     return table, {"test_from": first.date(), "test_to": min(last, table["time"].max()).date()}
 
 
-def _features(table: pd.DataFrame, first: pd.Timestamp, refit: int) -> FeatureParams:
-    """Choose the rows of the first classical fit so that ``FEWEST`` rows are left to train the tilt on.
+def _features(table: pd.DataFrame, first: pd.Timestamp, refit: int, free: bool) -> FeatureParams:
+    """Choose the rows of the first classical fit so that rows are left to train the tilt on.
 
-    All these rows lie before the year in which the test block starts.
+    They lie before the year in which the test block starts if ``TRAINED`` are left there. A shorter history
+    is used up to the test block, with more frequent refits if ``free``.
     """
-    year = pd.Timestamp(first.year, 1, 1)
-    before = table[table["time"] < year].groupby("series", sort=False).size()
-    rows = int(before.max()) if len(before) else 0
     least, most = MIN_ROWS
-    if rows - FEWEST - 1 < 2 * least + refit:
-        raise BasinError(
-            f"{rows} rows before {year:%Y-%m-%d}, the year in which the test block starts; expected at least "
-            f"{2 * least + refit + FEWEST + 1}: give a longer history or a later --test-from"
-        )
-    min_rows = min(most, (rows - FEWEST - 1 - refit) // 2)
+    rows = _rows_before(table, pd.Timestamp(first.year, 1, 1))
+    if rows - TRAINED - 1 >= 2 * least + refit:
+        features = FeatureParams(refit=refit, min_rows=min(most, (rows - TRAINED - 1 - refit) // 2))
+    else:
+        rows = _rows_before(table, first)
+        refit = max(1, min(refit, rows // 8)) if free else refit
+        min_rows = (rows - FEWEST - 1 - refit) // 2
+        if min_rows < SHORTEST:
+            raise BasinError(
+                f"{rows} rows before the test block, which starts on {first:%Y-%m-%d}; expected at least "
+                f"{FEWEST_BEFORE}, which are about {FEWEST_ROWS} rows in all: give a longer history"
+            )
+        features = FeatureParams(refit=refit, min_rows=min(min_rows, least - 1))
     short = [str(n) for n, size in table.groupby("series", sort=False).size().items()
-             if size <= first_base(FeatureParams(refit=refit, min_rows=min_rows))]  # fmt: skip
+             if size <= first_base(features)]  # fmt: skip
     if short:
         raise BasinError(
             f"series {short[0]}: too few rows to forecast; remove it or give a longer history of it"
         )
-    return FeatureParams(refit=refit, min_rows=min_rows)
+    return features
+
+
+def _rows_before(table: pd.DataFrame, end: pd.Timestamp) -> int:
+    sizes = table[table["time"] < end].groupby("series", sort=False).size()
+    return int(sizes.max()) if len(sizes) else 0
 
 
 def _earliest(table: pd.DataFrame, first: pd.Timestamp, lead: int) -> pd.Timestamp:
@@ -245,17 +267,22 @@ def _earliest(table: pd.DataFrame, first: pd.Timestamp, lead: int) -> pd.Timesta
     return pd.Timestamp(times[at])
 
 
-def _walk_from(table: pd.DataFrame, needed: int, first: pd.Timestamp) -> str:
-    """Return the first 1 January by which a series has ``needed`` rows.
+def _walk_from(table: pd.DataFrame, needed: int, first: pd.Timestamp, notes: list[str]) -> str:
+    """Return the first 1 January by which a series has ``needed`` rows, but at latest the day of ``first``.
 
-    Raises ``BasinError`` if its year is after that of ``first``.
+    Raises ``BasinError`` if no series has ``needed`` rows before ``first``.
     """
     starts = [g["time"].iloc[needed] for _, g in table.groupby("series", sort=False) if len(g) > needed]
-    year = min([start.year + 1 for start in starts] or [first.year])
-    latest = first.year
-    if year > latest:
+    year = min([start.year + 1 for start in starts] or [first.year + 1])
+    if year <= first.year:
+        return f"{year}-01-01"
+    if not starts or min(starts) > first:
         raise BasinError(
-            f"too few rows before {first:%Y-%m-%d}: training needs {needed} rows and can start in {year}; "
-            "give a longer history or a later --test-from"
+            f"too few rows before {first:%Y-%m-%d}, where the test block starts: training needs {needed}; "
+            "give a "
+            "longer history or a later --test-from"
         )
-    return f"{year}-01-01"
+    notes.append(
+        "the history is short, so the forecast is the base, without an energy learned from this file"
+    )
+    return f"{first:%Y-%m-%d}"

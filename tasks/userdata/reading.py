@@ -1,37 +1,29 @@
-"""Reading of a user's file or frame into a long table, with its kind and frequency inferred."""
+"""Reading of a user's file or frame into a long table, with its kind, frequency and calendar inferred."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
 import pandas as pd
 
-from tasks.reporting.labels import PERIODS, count_of
+from tasks.reporting.labels import count_of, listed
+from tasks.runtime.calendar import WEEKDAYS, Calendar, infer
 from tasks.runtime.errors import BasinError
-from tasks.sources.readers import OFFSET
+from tasks.runtime.frequencies import NAMES, frequency, name_of
+from tasks.userdata import bad_rows
+from tasks.userdata.files.columns import OHLC, Roles
+from tasks.userdata.files.table import Table
+from tasks.userdata.kinds import kind_of
 from tasks.userdata.request import Request
-from tasks.userdata.tables import file_suffix, load_rows, read_file
-
-SHOWN = 3
-"""Number of bad rows that a message names."""
-
-STEP_DAYS = {"B": 1, "D": 1, "W": 7, "MS": 30.4, "h": 1 / 24}
-"""Days between rows of each frequency."""
-
-LONGEST_GAP = {"B": 20, "D": 3, "W": 21, "MS": 31.5, "h": 96 / 24}
-"""Most days between neighbouring rows before they count as a gap. Markets may close for some weeks."""
-
-FEW = 0.01
-"""Share of values that are not positive below which they are taken for errors in a file of prices."""
+from tasks.userdata.resampling import resampled
 
 CARRIED = 5
 """Most consecutive rows in which the last known value of an input replaces a missing one."""
 
-OHLC = ("open", "high", "low")
-
-FILES = "CSV, Parquet or NetCDF"
-"""File formats, as named in messages."""
+SENTINELS = (-99.99, -99.9, -9.99, -999.0, -999.9, -999.99, -9999.0, -99999.0, -1000.0, -1e30, -1e34, 1e20,
+9999.0,
+             99999.0, 9.96921e36, 1e36)  # fmt: skip
+"""Numbers that files have in place of a missing value."""
 
 
 @dataclass(frozen=True)
@@ -39,105 +31,174 @@ class Reading:
     """A user's data as a long table, with what was inferred about them."""
 
     table: pd.DataFrame
-    """``time``, ``series``, ``value`` of a level or ``close`` of a price or rate, and the inputs."""
+    """``time``, ``series``, ``value`` of a level or ``close`` of another kind, and the inputs. The index has
+    the numbers of the rows in the file, from 1."""
     kind: str
     freq: str
+    calendar: Calendar
     ohlc: bool
     """Whether ``open``, ``high`` and ``low`` are inputs."""
     exog: tuple[str, ...]
+    time: str
+    """Name of the column of dates."""
+    targets: tuple[str, ...]
+    """Columns that are forecast."""
+    series: str | None
+    """Column that names the series."""
+    unit: str
+    """Unit of the target, if the file states it."""
+    left_out: int
+    """Number of rows that were left out."""
     notes: tuple[str, ...]
     """A sentence for each choice that was inferred."""
+    warnings: tuple[str, ...]
+    """A sentence for each thing in the file that may be an error."""
+
+    @property
+    def value(self) -> str:
+        """Column of the table that is forecast."""
+        return "value" if self.kind == "level" else "close"
 
 
-def load(path: Path, request: Request) -> pd.DataFrame:
-    """Read a CSV, Parquet or NetCDF file, without converting the values.
+def understand(source: Table, request: Request) -> Reading:
+    """Convert a table to a long table and infer what ``request`` leaves open.
 
-    A CSV may be separated by commas, semicolons or tabs, and may be compressed. Raises ``BasinError`` for a
-    file that cannot be read.
-    """
-    if file_suffix(path) in (".nc", ".nc4", ".netcdf", ".h5"):
-        return read_file(path, lambda file: _netcdf(file, request), FILES)
-    return load_rows(path, FILES)
-
-
-def _netcdf(path: Path, request: Request) -> pd.DataFrame:
-    import xarray as xr
-
-    with xr.open_dataset(path, engine="h5netcdf") as data:
-        if request.target not in data.variables:
-            raise BasinError(
-                f"{path}: no variable {request.target}; found {', '.join(map(str, data.variables))}; give "
-                "the name of a variable of the file"
-            )
-        wanted = [n for n in (request.target, *request.exog) if n in data.variables]
-        held = data[wanted]
-        if request.time not in held.dims:
-            raise BasinError(
-                f"{path}: {request.target} has dimensions {', '.join(map(str, held.dims))}, not "
-                f"{request.time}; give its time dimension as --time"
-            )
-        frame: pd.DataFrame = held.to_dataframe().reset_index()
-        return frame
-
-
-def understand(frame: pd.DataFrame, request: Request, label: str) -> Reading:
-    """Convert ``frame`` to a long table and infer what ``request`` leaves open.
-
-    Bad rows have no usable value, repeat a date, or are weekends in a business-day series. With
-    ``request.on_bad_row="drop"`` they are left out and counted in a note.
+    Bad rows have no date, no usable value, or the date of an earlier row. With ``request.on_bad_row="drop"``
+    they are left out and counted in a note.
 
     Raises
     ------
     BasinError
-        If a column is missing or a cell cannot be read, or for bad rows unless they are dropped.
+        If a column is missing, or for bad rows unless they are dropped.
     """
-    notes: list[str] = []
-    _require(frame, request, label)
-    if frame.empty:
+    label, notes = source.label, source.notes
+    warned: list[str] = []
+    if source.frame.empty:
         raise BasinError(f"{label}: no rows below the header; give a file with data")
-    lower = {str(c).lower(): c for c in frame.columns}
-    table = pd.DataFrame({"time": _times(frame[request.time], label, notes)})
-    table["series"] = frame[request.series].astype(str).to_numpy() if request.series else request.target
-    table["close"] = _numbers(frame[request.target], label, notes)
+    roles = _roles(source, request)
+    if roles.dates.note:
+        notes.append(roles.dates.note)
+    table, cells, percent = _long(source, roles, request)
     theirs = [c for c in request.exog if str(c).lower() not in OHLC]
-    _refuse_names(theirs, ("time", "series", "close"), label)
-    for column in theirs:
-        table[column] = _numbers(frame[column], label, notes)
-    has_range = all(name in lower for name in OHLC) and request.target not in [lower[n] for n in OHLC]
-    if has_range:
-        for name in OHLC:
-            table[name] = _numbers(frame[lower[name]], label, notes)
-    table.index = pd.RangeIndex(1, len(table) + 1)
-    table = _in_order(table, notes)
-    freq = request.freq or _frequency(table, label, notes)
-    if freq == "MS":
-        table["time"] = table["time"].dt.to_period("M").dt.to_timestamp()
-    kind = request.kind or _kind(table, freq, request.target, label, notes)
+    has_range = set(OHLC) <= set(table.columns)
+    _mask_sentinels(table, notes)
+    rows = len(table)
+    table = _in_order(_without_rows_to_come(table, cells, notes), notes)
+    dated = table.dropna(subset=["time"])
+    freq = request.freq or _frequency(dated, label, notes)
+    name = roles.targets[0]
+    kind, reason = (
+        (request.kind, "")
+        if request.kind
+        else kind_of(dated, freq, name, label, request.on_bad_row == "drop")
+    )
+    if reason:
+        notes.append(reason)
     for column in theirs:
         table[column] = _carried(table, column, notes)
-    table = _without_bad_rows(table, kind, freq, theirs, request.on_bad_row, label, notes)
+    table = bad_rows.removed(table, cells, kind, theirs, request.on_bad_row, label, notes)
+    left_out = rows - len(table)
+    if request.resample:
+        table = resampled(table, kind, freq, request.resample, label, notes)
+        freq = request.resample
+    table = _on_steps(table, freq, label)
+    calendar = _calendar(table, freq, request.calendar, notes, warned)
+    table = bad_rows.without_holes(table, kind, freq, request.on_bad_row, label, notes, warned)
+    if kind == "return":
+        table = _in_percent(table, percent, notes)
+    _ends(table, warned)
     table, ohlc = _range(table, kind, has_range, notes)
-    constant = [str(n) for n, g in table.groupby("series", sort=False) if g["close"].nunique() < 2]
-    if constant:
-        raise BasinError(
-            f"{label}: series {constant[0]} has the same value in all rows, "
-            f"{table.loc[table['series'] == constant[0], 'close'].iloc[0]:g}; give a series that varies"
-        )
+    _refuse_constant(table, label)
     value = "value" if kind == "level" else "close"
-    _refuse_names(theirs, (value,), label)
+    _refuse_names(theirs, ("value",) if kind == "level" else (), label)
     columns = ["time", "series", value, *theirs, *(OHLC if ohlc else ())]
-    table = table.rename(columns={"close": value})
-    return Reading(table[columns].reset_index(drop=True), kind, freq, ohlc, tuple(theirs), tuple(notes))
+    return Reading(
+        table=table.rename(columns={"close": value})[columns],
+        kind=kind,
+        freq=freq,
+        calendar=calendar,
+        ohlc=ohlc,
+        exog=tuple(theirs),
+        time=roles.time,
+        targets=roles.targets,
+        series=roles.series,
+        unit=source.units.get(name, "%" if percent else ""),
+        left_out=left_out,
+        notes=tuple(dict.fromkeys(notes)),
+        warnings=tuple(warned),
+    )
 
 
-def _require(frame: pd.DataFrame, request: Request, label: str) -> None:
-    wanted = [request.time, request.target, *request.exog, *([request.series] if request.series else [])]
-    absent = [name for name in wanted if name not in frame.columns]
-    if absent:
+def _roles(source: Table, request: Request) -> Roles:
+    roles = source.roles(request.time, request.targets, request.series)
+    columns = [str(c) for c in source.frame.columns]
+    if not roles.targets:
         raise BasinError(
-            f"{label}: no column {', '.join(absent)}; found {', '.join(map(str, frame.columns))}; give the "
-            "name of a column of the file"
+            f"{source.label}: no column of numbers beside {roles.time}; found {', '.join(columns[:20])}; "
+            "give a file "
+            "with values"
         )
+    if request.all_targets:
+        return roles
+    if len(roles.targets) > 1 and not request.targets:
+        raise BasinError(
+            f"{source.label}: the columns {listed(roles.targets[:10])} could be forecast; pass --target "
+            "with one of "
+            "them, or --targets all for all as one panel"
+        )
+    return roles
+
+
+def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, pd.DataFrame, bool]:
+    """Return the long table, the cells of each row as written, and whether the target has per cent signs."""
+    frame, label, notes = source.frame, source.label, source.notes
+    theirs = [c for c in request.exog if str(c).lower() not in OHLC]
+    _refuse_names(theirs, ("time", "series", "close"), label)
+    comma = source.comma
+    lower = {str(c).lower().strip("<> "): str(c) for c in frame.columns}
+    exog = {column: source.numbers(column, comma) for column in theirs}
+    beside = {}
+    if all(name in lower for name in OHLC) and not set(roles.targets) & {lower[n] for n in OHLC}:
+        beside = {name: source.numbers(lower[name], comma).value for name in OHLC}
+    if request.series or roles.series:
+        series = frame[cast(str, request.series or roles.series)].astype(str).to_numpy()
+        if roles.series and not request.series:
+            notes.append(f"the column {roles.series} names the series")
+    parts, written, percent = [], [], False
+    for target in roles.targets:
+        numbers = source.numbers(target, comma)
+        if numbers.unreadable.sum() > 0.5 * max(int(frame[target].notna().sum()), 1):
+            row = int(np.flatnonzero(numbers.unreadable)[0])
+            raise BasinError(
+                f"{label}: column {target}, row {row + 1}: {str(frame[target].iloc[row])[:40]!r} is not a number "
+                f"({int(numbers.unreadable.sum())} such rows); give a column of numbers as --target"
+            )
+        percent |= numbers.percent
+        part = pd.DataFrame({"time": roles.dates.time.to_numpy(), "close": numbers.value})
+        part["series"] = series if (request.series or roles.series) else target
+        for column, values in exog.items():
+            part[column] = values.value
+        for column, value in beside.items():
+            part[column] = value
+        part.index = pd.RangeIndex(1, len(part) + 1)
+        parts.append(part)
+        dates = frame[roles.time] if roles.time in frame else pd.Series("", index=frame.index)
+        written.append(
+            pd.DataFrame(
+                {
+                    "date": dates.to_numpy(dtype=object),
+                    "cell": frame[target].to_numpy(dtype=object),
+                    "unreadable": numbers.unreadable,
+                },
+                index=part.index,
+            )
+        )
+    if len(parts) == 1:
+        return parts[0], written[0], percent
+    notes.append(f"the columns {listed(roles.targets[:10])} are the series of one panel")
+    many, cells = pd.concat(parts), pd.concat(written)
+    many.index = cells.index = pd.RangeIndex(1, len(many) + 1)
+    return many, cells, percent
 
 
 def _refuse_names(exog: list[str], taken: tuple[str, ...], label: str) -> None:
@@ -149,91 +210,46 @@ def _refuse_names(exog: list[str], taken: tuple[str, ...], label: str) -> None:
             )
 
 
-def _times(written: pd.Series, label: str, notes: list[str]) -> np.ndarray:
-    if pd.api.types.is_numeric_dtype(written):
-        written = written.astype("Int64").astype(str)
-    text = written.astype(str).str.strip()
-    if pd.api.types.is_datetime64_any_dtype(written):
-        times = written
-    else:
-        times = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
-        if times.isna().all():
-            times = _local_dates(text, label, notes)
-    bad = np.flatnonzero(times.isna())
-    if len(bad):
-        raise BasinError(
-            f"{label}: column {written.name}, row {bad[0] + 1}: {written.iloc[bad[0]]!r} is not a date "
-            f"({len(bad)} such rows); expected YYYY-MM-DD"
+def _mask_sentinels(table: pd.DataFrame, notes: list[str]) -> None:
+    """Make numbers that stand for a missing value missing, if they lie far outside of all other values."""
+    value = table["close"]
+    for sentinel in SENTINELS:
+        flagged = np.isclose(value, sentinel, rtol=1e-6, atol=0)
+        if not flagged.any() or flagged.mean() > 0.5:
+            continue
+        others = value[~flagged & np.isfinite(value) & (value.abs() < 1e19)]
+        if others.empty:
+            continue
+        low, high = float(others.min()), float(others.max())
+        room = max(3 * (high - low), 1e-9)
+        if low - room < sentinel < high + room and not (sentinel < 0 <= low and high < abs(sentinel)):
+            continue
+        first = int(np.flatnonzero(flagged)[0])
+        notes.append(
+            f"{sentinel:g} in {count_of(int(flagged.sum()), 'row')}, the first is row "
+            f"{table.index[first]}, stands "
+            "for a missing value"
         )
-    zone = getattr(times.dt, "tz", None)
-    if zone is None:
-        return times.astype("datetime64[ns]").to_numpy()
-    moments = times.dt.tz_convert("UTC").dt.tz_localize(None)
-    if pd.api.types.is_datetime64_any_dtype(written):
-        clock = times.dt.tz_localize(None)
-    else:
-        plain = text.str.replace(OFFSET, r"\1", regex=True)
-        if plain.equals(text):
-            return moments.astype("datetime64[ns]").to_numpy()
-        clock = pd.to_datetime(plain, format="ISO8601")
-    if clock.dt.time.nunique() == 1:
-        # With one row a day, the date is the local one. In UTC it may be the day before or after.
-        notes.append("dates have a time zone: the local dates are used")
-        return clock.dt.normalize().astype("datetime64[ns]").to_numpy()
-    notes.append("dates have a time zone: they are converted to UTC")
-    return moments.astype("datetime64[ns]").to_numpy()
+        table.loc[flagged, "close"] = np.nan
+        value = table["close"]
 
 
-def _local_dates(text: pd.Series, label: str, notes: list[str]) -> pd.Series:
-    """Parse dates such as 31/12/2018 or 12/31/2018, with the order that fits all rows of the file."""
-    for separator in "/.-":
-        day_first = pd.to_datetime(text, errors="coerce", format=f"%d{separator}%m{separator}%Y", utc=True)
-        month_first = pd.to_datetime(text, errors="coerce", format=f"%m{separator}%d{separator}%Y", utc=True)
-        right = [not day_first.isna().any(), not month_first.isna().any()]
-        if right == [True, True]:
-            raise BasinError(
-                f"{label}: dates such as {text.iloc[0]!r} may begin with the day or the month, and no row of "
-                "the file tells which; write YYYY-MM-DD"
-            )
-        if any(right):
-            notes.append(f"dates such as {text.iloc[0]} begin with the {'day' if right[0] else 'month'}")
-            return day_first if right[0] else month_first
-    return pd.to_datetime(text, errors="coerce", format="mixed", utc=True)
-
-
-def _numbers(column: pd.Series, label: str, notes: list[str]) -> np.ndarray:
-    if pd.api.types.is_numeric_dtype(column):
-        return column.to_numpy(float)
-    text = column.astype(str).where(column.notna())
-    numbers = pd.to_numeric(text, errors="coerce")
-    bad = numbers.isna() & text.notna()
-    if bad.any():
-        written = text[bad]
-        plain = written.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
-        commas = pd.to_numeric(plain, errors="coerce")
-        grouped = written.str.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?")
-        if grouped.all():
-            if not written.str.contains(".", regex=False).any() and written.str.count(",").max() == 1:
-                raise BasinError(
-                    f"{label}: column {column.name}: the comma in {written.iloc[0]!r} may separate thousands "
-                    "or decimals; write a decimal point and no separators"
-                )
-            numbers[bad] = pd.to_numeric(written.str.replace(",", "", regex=False))
-        elif commas.notna().all():
-            notes.append(f"column {column.name}: the comma is read as the decimal mark")
-            numbers[bad] = commas
-        else:
-            row = int(np.flatnonzero(bad)[0])
-            raise BasinError(
-                f"{label}: column {column.name}, row {row + 1}: {text.iloc[row]!r} is not a number "
-                f"({int(bad.sum())} such rows); leave a missing value empty"
-            )
-    return numbers.to_numpy(float)
+def _without_rows_to_come(table: pd.DataFrame, cells: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Leave out rows after the last value of each series, such as those of days to come with known inputs."""
+    known = table["close"].notna() | cells["unreadable"] | table["time"].isna()
+    last = table["time"].where(known).groupby(table["series"]).transform("max")
+    to_come = ~known & (table["time"] > last)
+    if to_come.any():
+        where = count_of(int(to_come.sum()), "row")
+        notes.append(
+            f"{where} after the last value, from {table.loc[to_come, 'time'].min():%Y-%m-%d}, not used"
+        )
+    return table[~to_come]
 
 
 def _in_order(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     ordered = table.sort_values(["series", "time"], kind="stable")
-    by_series = table.groupby("series", sort=False)["time"]
+    by_series = table.dropna(subset=["time"]).groupby("series", sort=False)["time"]
     if by_series.apply(
         lambda t: len(t) > 1 and t.is_monotonic_decreasing and not t.is_monotonic_increasing
     ).any():
@@ -249,47 +265,46 @@ def _frequency(table: pd.DataFrame, label: str, notes: list[str]) -> str:
     if steps.empty:
         raise BasinError(f"{label}: no series has more than one date; give a history of many dates")
     usual = float(steps.median())
-    if usual < 0.9:
-        freq = "h"
-    elif usual < 3:
-        freq = "D" if (table["time"].dt.dayofweek >= 5).mean() > 0.1 else "B"
-    elif usual < 15:
-        freq = "W"
-    else:
-        freq = "MS"
-    expected = STEP_DAYS[freq]
-    if not 0.6 < usual / expected < 1.6:
+    freq = name_of(table["time"], usual, steps)
+    if freq is None:
         raise BasinError(
-            f"{label}: rows are {usual:.3g} days apart; expected business days (B), days (D), weeks (W), "
-            "months (MS) or hours (h): resample the file to one of them"
+            f"{label}: rows are {usual:.3g} days apart; expected {NAMES}: pass --resample MS or another "
+            "frequency"
         )
-    notes.append(f"frequency {freq}: rows are {usual:.3g} day{'' if usual == 1 else 's'} apart")
+    words = f"{usual * 24:.3g} hours" if usual < 0.9 else f"{usual:.3g} day{'' if usual == 1 else 's'}"
+    notes.append(f"frequency {freq}: rows are {words} apart")
     return freq
 
 
-def _kind(table: pd.DataFrame, freq: str, name: str, label: str, notes: list[str]) -> str:
-    value = table["close"].dropna()
-    named = any(word in name.lower() for word in ("close", "price", "adj", "index", "last", "settle"))
-    fallen = value[value <= 0]
-    if freq == "B" and 0 < len(fallen) < FEW * len(value):
-        raise BasinError(
-            f"{label}: row {fallen.index[0]}: {name} is {fallen.iloc[0]:g}, where almost all values are "
-            f"positive ({len(fallen)} such rows); pass --kind price --on-bad-row drop to leave such rows "
-            "out, or --kind rate if the values are right"
-        )
-    if freq in ("B", "h", "D") and not len(fallen) and (named or freq == "B"):
-        kind = "price"
-        notes.append(
-            f"kind price: all values are positive; the forecast is of the return of the next "
-            f"{PERIODS[freq]}, 100·Δlog, in per cent"
-        )
-    elif freq == "B":
-        kind = "rate"
-        notes.append("kind rate: some values are not positive; the forecast is of the change of the value")
-    else:
-        kind = "level"
-        notes.append("kind level: the forecast is of the value, as an anomaly from its seasonal mean")
-    return kind
+def _on_steps(table: pd.DataFrame, freq: str, label: str) -> pd.DataFrame:
+    """Date rows of months, quarters and years by the first or last day of the period."""
+    period = {"MS": "M", "ME": "M", "QS": "Q", "QE": "Q", "YS": "Y", "YE": "Y"}.get(freq)
+    if period is None:
+        return table
+    how = "start" if freq.endswith("S") else "end"
+    time = table["time"]
+    # Quarters may begin in any month, such as February, so their dates keep their month.
+    whole = time.dt.to_period("M" if period == "Q" else period)
+    return table.assign(time=whole.dt.to_timestamp(how=how).dt.normalize())
+
+
+def _calendar(
+    table: pd.DataFrame, freq: str, exchange: str | None, notes: list[str], warned: list[str]
+) -> Calendar:
+    times = pd.DatetimeIndex(np.sort(table["time"].unique()))
+    calendar = infer(times, freq, exchange)
+    if not frequency(freq).calendar:
+        notes.append(f"calendar: {calendar.words()}" + ("" if exchange else ", as in the file"))
+    if freq == "B" and exchange is None:
+        odd = table[~table["time"].dt.dayofweek.isin(calendar.week)]
+        if len(odd):
+            where = ", ".join(
+                f"row {i} ({t:%Y-%m-%d}, {WEEKDAYS[t.dayofweek]})" for i, t in odd["time"].head(3).items()
+            )
+            warned.append(
+                f"{count_of(len(odd), 'row')} on days of the week that the file seldom has: {where}"
+            )
+    return calendar
 
 
 def _carried(table: pd.DataFrame, column: str, notes: list[str]) -> pd.Series:
@@ -297,57 +312,43 @@ def _carried(table: pd.DataFrame, column: str, notes: list[str]) -> pd.Series:
     filled = table.groupby("series", sort=False)[column].ffill(limit=CARRIED)
     done = missing & filled.notna()
     if done.any():
-        rows = ", ".join(f"{t:%Y-%m-%d}" for t in table.loc[done, "time"].head(SHOWN))
-        more = " ..." if done.sum() > SHOWN else ""
+        rows = ", ".join(f"{t:%Y-%m-%d}" for t in table.loc[done, "time"].head(bad_rows.SHOWN))
+        more = " ..." if done.sum() > bad_rows.SHOWN else ""
         where = count_of(int(done.sum()), "row")
         notes.append(f"input {column} is missing in {where} ({rows}{more}): its last value is used there")
     return filled
 
 
-def _without_bad_rows(
-    table: pd.DataFrame, kind: str, freq: str, exog: list[str], act: str, label: str, notes: list[str]
-) -> pd.DataFrame:
-    infinite = cast(pd.DataFrame, np.isinf(table[exog]))
-    faults = {
-        "no value": table["close"].isna(),
-        "an infinite value": np.isinf(table["close"]),
-        "no finite value of an input": table[exog].isna().any(axis=1) | infinite.any(axis=1),
-        "the date of an earlier row": table.duplicated(["series", "time"]),
-    }
-    if kind == "price":
-        faults["a price that is not positive"] = table["close"] <= 0
-    if freq == "B":
-        faults["a weekend date in a business-day series"] = table["time"].dt.dayofweek >= 5
-    bad = pd.Series(False, index=table.index)
-    for what, flags in faults.items():
-        found = table[flags & ~bad]
-        if found.empty:
-            continue
-        bad |= flags
-        where = ", ".join(f"row {i} ({t:%Y-%m-%d})" for i, t in found["time"].head(SHOWN).items())
-        if act == "stop":
-            raise BasinError(
-                f"{label}: {what} in {where}"
-                + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
-                + "; correct the file, or pass --on-bad-row drop to leave such rows out"
-            )
-        more = " ..." if len(found) > SHOWN else ""
-        notes.append(f"{count_of(len(found), 'row')} left out with {what}: {where}{more}")
-    kept = table[~bad]
-    if kept.empty:
-        raise BasinError(f"{label}: no usable row is left; check the column given as --target")
-    gaps = kept.groupby("series", sort=False)["time"].diff().dt.total_seconds() / 86400
-    holes = gaps[gaps > LONGEST_GAP[freq]]
-    if len(holes):
-        row = int(holes.index[0])
-        where = f"{holes.iloc[0]:.0f} days without rows before row {row} ({kept['time'].loc[row]:%Y-%m-%d})"
-        if act == "stop":
-            raise BasinError(
-                f"{label}: a gap: {where} ({len(holes)} in all); fill it, or pass --on-bad-row drop "
-                "to treat it as one step"
-            )
-        notes.append(f"a gap counts as one step: {where} ({len(holes)} in all)")
-    return kept
+def _in_percent(table: pd.DataFrame, percent: bool, notes: list[str]) -> pd.DataFrame:
+    """Return returns in per cent. Values whose usual size is below 0.2 are taken for fractions."""
+    usual = float(table["close"].abs().quantile(0.9))
+    if percent or usual >= 0.2:
+        notes.append("returns are in per cent")
+        return table
+    notes.append("returns are fractions; forecasts are in per cent")
+    return table.assign(close=100 * table["close"])
+
+
+def _ends(table: pd.DataFrame, warned: list[str]) -> None:
+    """Warn of series that end before the others."""
+    ends = table.groupby("series", sort=False)["time"].max()
+    early = ends[ends < ends.max()]
+    if len(early):
+        shown = ", ".join(f"{name} ends earlier, on {end:%Y-%m-%d}" for name, end in early.head(3).items())
+        warned.append(f"{shown}{' ...' if len(early) > 3 else ''}; the others end on {ends.max():%Y-%m-%d}")
+
+
+def _refuse_constant(table: pd.DataFrame, label: str) -> None:
+    constant = [str(n) for n, g in table.groupby("series", sort=False) if g["close"].nunique() < 2]
+    if constant:
+        group = table.loc[table["series"] == constant[0], "close"]
+        if len(group) == 1:
+            raise BasinError(f"{label}: series {constant[0]} has one row; give a history of many dates")
+        raise BasinError(
+            f"{label}: series {constant[0]} has the same value in all rows, {group.iloc[0]:g}; give a "
+            "series that "
+            "varies"
+        )
 
 
 def _range(table: pd.DataFrame, kind: str, has_range: bool, notes: list[str]) -> tuple[pd.DataFrame, bool]:
@@ -364,3 +365,15 @@ def _range(table: pd.DataFrame, kind: str, has_range: bool, notes: list[str]) ->
         "close lies outside them"
     )
     return table, False
+
+
+def compounded(reading: Reading) -> Reading:
+    """Return returns in per cent as an index of prices that begins at 100. Other readings are unchanged."""
+    if reading.kind != "return":
+        return reading
+    growth = np.log1p((reading.table["close"] / 100).clip(lower=-0.999))
+    index = 100 * np.exp(growth.groupby(reading.table["series"], sort=False).cumsum())
+    note = "returns are compounded to an index of prices"
+    return replace(
+        reading, table=reading.table.assign(close=index), kind="price", notes=(*reading.notes, note)
+    )

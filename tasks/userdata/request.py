@@ -1,24 +1,36 @@
-"""Options of backtest, forecast and alarm. Unset options are inferred from the data and reported."""
+"""Options of the commands on a user's file. Unset options are inferred from the data and reported."""
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Literal, get_args
 
 from tasks.runtime.errors import BasinError
+from tasks.runtime.frequencies import frequency
 
-KINDS = ("price", "level", "rate")
-FREQUENCIES = ("B", "D", "W", "MS", "h")
+Kind = Literal["price", "return", "rate", "level"]
+KINDS = get_args(Kind)
+ACTS = ("stop", "drop", "interpolate")
+CHECKS = (
+    "breaks", "calibration", "columns", "coverage", "coverage-by-group", "dates", "drift", "duplicates",
+    "embargo", "impossible",
+    "look-ahead", "normaliser", "regime-balance", "skill", "skill-by-group", "survivorship",
+)  # fmt: skip
+"""Checks of the audits, whose findings can be accepted with a reason."""
+
+REASON = 10
+"""Fewest characters of a reason."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """Options of ``basin backtest | forecast | alarm``. An option that is None is inferred."""
+    """Options of ``basin inspect | backtest | forecast | alarm``. An option that is None is inferred."""
 
-    time: str
-    target: str
+    time: str | None = None
+    target: str | tuple[str, ...] | None = None
+    """Column to forecast, or several, which are the series of one panel."""
     exog: tuple[str, ...] = ()
     series: str | None = None
-    kind: Literal["price", "level", "rate"] | None = None
+    kind: Kind | None = None
     freq: str | None = None
     leads: tuple[int, ...] = (1,)
     test_from: date | None = None
@@ -27,16 +39,33 @@ class Request:
     peers: tuple[str, ...] | None = None
     seeds: int = 5
     dev: bool = False
-    on_bad_row: Literal["stop", "drop"] = "stop"
+    on_bad_row: Literal["stop", "drop", "interpolate"] = "stop"
+    resample: str | None = None
+    calendar: str | None = None
+    """Exchange whose sessions are the dates to come, by its name in ``exchange_calendars``."""
+    all_targets: bool = False
+    """Whether every column that could be forecast is a series of one panel."""
+    strict: bool = False
+    """Whether warnings of the audit stop the run."""
+    accept: tuple[tuple[str, str], ...] = ()
+    """Checks of the audit whose findings are accepted, each with a reason."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        if self.target is None:
+            return ()
+        return (self.target,) if isinstance(self.target, str) else self.target
 
     def __post_init__(self) -> None:
         """Raise ``BasinError`` for options that are wrong for any file."""
         if self.kind is not None and self.kind not in KINDS:
             raise BasinError(f"--kind {self.kind}: expected one of {', '.join(KINDS)}")
-        if self.freq is not None and self.freq not in FREQUENCIES:
-            raise BasinError(f"--freq {self.freq}: expected one of {', '.join(FREQUENCIES)}")
-        if self.on_bad_row not in ("stop", "drop"):
-            raise BasinError(f"--on-bad-row {self.on_bad_row}: expected stop or drop")
+        if self.freq is not None:
+            frequency(self.freq)
+        if self.resample is not None:
+            frequency(self.resample)
+        if self.on_bad_row not in ACTS:
+            raise BasinError(f"--on-bad-row {self.on_bad_row}: expected one of {', '.join(ACTS)}")
         if not self.leads or min(self.leads) < 1 or len(set(self.leads)) < len(self.leads):
             raise BasinError(
                 f"--leads {','.join(map(str, self.leads))}: expected different numbers of steps, each 1 or "
@@ -54,7 +83,18 @@ class Request:
             raise BasinError(
                 "--dev must not read the test block and needs to know its first date; give --test-from"
             )
-        named = [self.time, self.target, *self.exog, *([self.series] if self.series else [])]
+        for check, reason in self.accept:
+            if check not in CHECKS:
+                raise BasinError(f"--accept {check}: no such check; expected one of {', '.join(CHECKS)}")
+            if len(reason.strip()) < REASON:
+                raise BasinError(
+                    f"--accept {check}={reason}: expected a reason of {REASON} characters or more, which "
+                    "the report "
+                    "shows"
+                )
+        if self.all_targets and self.target is not None:
+            raise BasinError("--targets all and --target exclude each other; give one of them")
+        named = [*filter(None, (self.time, self.series)), *self.targets, *self.exog]
         twice = sorted({name for name in named if named.count(name) > 1})
         if twice:
             raise BasinError(

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,12 @@ from tasks.tilts.fits import load_fold
 from tasks.tilts.model import save_model
 from tasks.userdata.alarm import Alarm
 from tasks.userdata.alarm import alarm as raise_alarms
+from tasks.userdata.files.table import from_frame, load
+from tasks.userdata.first_audit import first_audit
 from tasks.userdata.joint_paths import domain_of, evaluate_paths, forecast_paths, load_tilt, save_tilt
 from tasks.userdata.joint_paths_page import write_report
 from tasks.userdata.plan import planned
-from tasks.userdata.reading import Reading, load, understand
+from tasks.userdata.reading import Reading, compounded, understand
 from tasks.userdata.request import Request
 from tasks.userdata.results import Backtest, Forecast
 from tasks.userdata.series import suite
@@ -68,11 +70,10 @@ def backtest(
     Writes ``scores.json``, ``forecasts.parquet``, ``report.html`` and ``model/`` in the folder ``out``.
     Raises ``BasinError`` for bad data or options.
     """
-    if max(request.leads) > 1:
-        reading, name = read(data, request)
-        if reading.kind != "level":
-            return _backtest_paths(reading, request, name, out, stages)
-    workspace, params, notes = prepare(data, request, out)
+    reading, name = read(data, request)
+    if max(request.leads) > 1 and reading.kind != "level":
+        return _backtest_paths(_for_paths(reading, request), request, name, out, stages)
+    workspace, params, notes = prepare(data, reading, name, request, out)
     run_stages(BACKTEST, workspace, params, stages)
     _save_frozen(workspace, params)
     forecasts = pd.read_parquet(workspace.forecasts)
@@ -92,11 +93,10 @@ def forecast(
     the folder of a model from an earlier backtest or forecast, nothing is refitted. Raises ``BasinError`` for
     bad data or options.
     """
-    if max(request.leads) > 1:
-        reading, _ = read(data, request)
-        if reading.kind != "level":
-            return _forecast_paths(reading, request, out, model, stages)
-    workspace, params, notes = prepare(data, request, out, model)
+    reading, name = read(data, request)
+    if max(request.leads) > 1 and reading.kind != "level":
+        return _forecast_paths(_for_paths(reading, request), request, out, model, stages)
+    workspace, params, notes = prepare(data, reading, name, request, out, model)
     if model is None:
         run_stages(FIT, workspace, params, stages)
         with atomic_write(workspace.model) as (folder,):
@@ -154,17 +154,52 @@ def alarm(
     found: list[Alarm] = []
 
     def run(progress: Progress) -> None:
-        found.append(raise_alarms(reading, request, name, wanted, event, budget, out, progress))
+        found.append(raise_alarms(compounded(reading), request, name, wanted, event, budget, out, progress))
 
     stages("alarm", run)
     return found[0]
 
 
 def read(data: Path | pd.DataFrame, request: Request) -> tuple[Reading, str]:
+    """Return the data as a ``Reading`` with the warnings of its audit, and a short name for them.
+
+    The notes begin with the warnings.
+    """
+    reading, name = read_unaudited(data, request)
+    warnings = (*reading.warnings, *first_audit(reading, request))
+    notes = (*(f"warning: {sentence}" for sentence in warnings), *reading.notes)
+    return replace(reading, warnings=warnings, notes=notes), name
+
+
+def read_unaudited(data: Path | pd.DataFrame, request: Request) -> tuple[Reading, str]:
     """Return the data as a ``Reading``, and a short name for them."""
-    label = str(data) if isinstance(data, Path) else "the frame"
-    frame = load(data, request) if isinstance(data, Path) else data
-    return understand(frame, request, label), label.split("/")[-1].split(".")[0]
+    if isinstance(data, Path):
+        table = load(data, request.targets, request.time, request.series)
+        return understand(table, request), short_name(data)
+    return understand(from_frame(data, "the frame"), request), "the frame"
+
+
+def _for_paths(reading: Reading, request: Request) -> Reading:
+    """Return the data for sample paths, which use the values of the series alone."""
+    if request.exog:
+        raise BasinError(
+            f"--exog {request.exog[0]}: several steps ahead of a {reading.kind} are forecast from the "
+            "values of "
+            "the series alone; omit --exog, or forecast one step"
+        )
+    reading = compounded(reading)
+    if not reading.ohlc:
+        return reading
+    note = "open, high and low are not used for several steps ahead"
+    kept = [
+        sentence for sentence in reading.notes if not sentence.startswith("the columns open, high and low")
+    ]
+    return replace(reading, notes=(*kept, note))
+
+
+def short_name(data: Path) -> str:
+    """Return the name of a file without folders and suffixes."""
+    return data.name.split(".")[0] or data.name
 
 
 def _backtest_paths(reading: Reading, request: Request, name: str, out: Path, stages: Stages) -> Backtest:
@@ -198,18 +233,24 @@ def _forecast_paths(
 
 
 def prepare(
-    data: Path | pd.DataFrame, request: Request, out: Path, model: Path | None = None
+    data: Path | pd.DataFrame,
+    reading: Reading,
+    name: str,
+    request: Request,
+    out: Path,
+    model: Path | None = None,
 ) -> tuple[OwnWorkspace, DomainParams, tuple[str, ...]]:
-    """Read the data and plan the run; write the raw table with its provenance and expectation suite.
+    """Plan the run; write the raw table with its provenance and expectation suite.
 
     Returns the workspace, the parameters, and a sentence for each choice that was inferred.
     """
-    reading, name = read(data, request)
     domain, params, reading = planned(reading, request, name)
     if out.exists() and not out.is_dir():
         raise BasinError(f"--out {out} is a file; give a folder")
     # Workers of Ray have a working directory of their own, so the paths must not depend on ours.
-    workspace = OwnWorkspace(out.absolute(), "own", domain, None if model is None else model.absolute())
+    workspace = OwnWorkspace(
+        out.absolute(), "own", domain, request.strict, None if model is None else model.absolute()
+    )
     source = {
         "name": name,
         "kind": "file",
@@ -217,9 +258,10 @@ def prepare(
         "sha256": sha256(data) if isinstance(data, Path) else _hash(data),
         "rows": len(reading.table),
         "licence": "the user's own",
-        "unit": request.target,
+        "unit": reading.unit or reading.targets[0],
         "frequency": reading.freq,
         "publication_lag": 0,
+        "accepted": dict(request.accept),
     }
     _write(workspace, params, reading, source, suite(domain))
     return workspace, params, reading.notes

@@ -9,7 +9,9 @@ import pandas as pd
 
 from tasks.forecasters.levels.features import SeasonalLevels
 from tasks.forecasters.returns.features import Returns
-from tasks.reporting.labels import PERIODS, listed, plural
+from tasks.reporting.labels import listed, periods
+from tasks.runtime.calendar import Calendar
+from tasks.runtime.frequencies import frequency
 from tasks.tilts.global_prior import GLOBAL_TILT
 
 METHOD = (
@@ -34,6 +36,8 @@ class OwnReturns(Returns):
     calm: float
     wild: float
     """Root mean squares of 22 returns up to which a row is calm, and from which it is turbulent."""
+    market: Calendar
+    """Calendar of the file, which gives the dates to come."""
     sources: tuple[str, ...] = ()
     prior: Path | None = GLOBAL_TILT
 
@@ -45,12 +49,13 @@ class OwnReturns(Returns):
 
     @property
     def unit(self) -> str:
-        return "change" if self.kind == "rate" else "% (100·Δlog)"
+        return {"rate": "change", "return": "%"}.get(self.kind, "% (100·Δlog)")
 
     @property
     def question(self) -> str:
         return (
-            f"At the end of each {PERIODS[self.frequency]}, how will the value move until the next? " + METHOD
+            f"At the end of each {frequency(self.frequency).period}, how will the value move until the next? "
+            + METHOD
         )
 
     def energy_inputs(self, table: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
@@ -80,10 +85,8 @@ class OwnReturns(Returns):
         return pd.concat(parts, ignore_index=True).astype({"regime": str})
 
     def following(self, time: Any) -> np.datetime64:
-        """Return the next period of the frequency. It may be a holiday, because no calendar is known."""
-        offset = {"h": pd.Timedelta(hours=1), "W": pd.Timedelta(days=7)}.get(self.frequency)
-        after = pd.Timestamp(time) + (offset or pd.tseries.frequencies.to_offset(self.frequency))
-        return after.to_datetime64()
+        """Return the next date by the calendar of the file."""
+        return self.market.following(pd.Timestamp(time))[0].to_datetime64()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,9 +120,10 @@ class OwnLevels(SeasonalLevels):
 
     @property
     def question(self) -> str:
-        ahead = f"{listed(self.leads)} {PERIODS[self.frequency]}{plural(max(self.leads))}"
+        *near, furthest = self.leads
+        ahead = listed([*near, periods(self.frequency, furthest)])
         return (
-            f"At the end of each {PERIODS[self.frequency]}, how far from its seasonal mean will "
+            f"At the end of each {frequency(self.frequency).period}, how far from its seasonal mean will "
             f"{self.shown} be {ahead} later? " + METHOD
         )
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from tasks.runtime.errors import BasinError, counted
 from tasks.sources.npz import read_arrays
-from tasks.userdata.tables import load_rows
+from tasks.userdata.files.table import load
 
 
 def read_numbers(path: Path, label: str | None, marks: str | None = None) -> pd.DataFrame:
@@ -17,7 +17,7 @@ def read_numbers(path: Path, label: str | None, marks: str | None = None) -> pd.
     ``y`` ``(n,)``. ``marks`` describes the expected labels, for the error message. Raises ``BasinError`` for
     an unreadable or empty file, an unknown label column, and cells that are empty or not numbers.
     """
-    frame = _npz(path, label) if path.suffix == ".npz" else load_rows(path, "CSV, Parquet or npz")
+    frame = _npz(path, label) if path.suffix == ".npz" else load(path).frame
     if label is not None and label not in frame:
         found = ", ".join(map(str, frame.columns[:20]))
         raise BasinError(f"{path}: no column {label}; found {found}; name the label with --label")

@@ -10,13 +10,15 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, ValidationError
 
+from tasks.runtime.calendar import Calendar, infer
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_yaml
+from tasks.runtime.frequencies import frequency, name_of
 from tasks.runtime.params import Strict, Waiver
 from tasks.sources.readers import OFFSET
 
-STEPS = {"h": 1 / 24, "D": 1.0, "B": 1.0, "W": 7.0, "MS": 30.44}
-"""Days between rows of each frequency."""
+NAMED = 5
+"""Most rows that are named for each series and kind of fault."""
 
 
 class Spec(Strict):
@@ -26,8 +28,8 @@ class Spec(Strict):
     target: str | None = None
     inputs: tuple[str, ...] = ()
     series: str | None = None
-    kind: Literal["price", "level", "rate"] | None = None
-    freq: Literal["h", "D", "B", "W", "MS"] | None = None
+    kind: Literal["price", "return", "level", "rate"] | None = None
+    freq: str | None = Field(None, description="time step, such as B, MS or h")
     horizon: int = Field(1, ge=1, description="number of rows from a forecast to its target")
     test_from: date | None = None
     embargo: int | None = Field(None, ge=0, description="number of rows left out before test_from")
@@ -78,6 +80,8 @@ def read_spec(path: Path | None, **given: str | None) -> Spec:
     except ValidationError as error:
         first = error.errors()[0]
         raise BasinError(f"{path or 'options'}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    if spec.freq is not None:
+        frequency(spec.freq)
     if (spec.time is None) != (spec.target is None) or not (spec.time or spec.label):
         raise BasinError(f"{path or 'options'}: expected both time and target, or label; name these columns")
     return spec
@@ -177,20 +181,25 @@ class TableEvidence:
         ]
         all_steps = np.concatenate(steps) if steps else np.zeros(0)
         usual = float(np.median(all_steps)) if len(all_steps) else 1.0
-        if usual < 0.9:
-            return "h"
-        if usual < 3:
-            days = np.concatenate([time.dayofweek for _, _, time in self._parts])
-            # Any five days of the week count as business days, so that shifted dates do not pass as daily.
-            return "D" if (np.bincount(days, minlength=7) > 0.02 * len(days)).all() else "B"
-        return "W" if usual < 15 else "MS"
+        dates = pd.Series(
+            np.concatenate([time.to_numpy() for _, _, time in self._parts] or [np.zeros(0, "M8[ns]")])
+        )
+        return name_of(dates, usual, pd.Series(all_steps)) or (
+            "B" if usual < 3 else "W" if usual < 15 else "MS"
+        )
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """Days of the week and times of day of the rows of all series."""
+        times = [time.to_numpy() for _, _, time in self._parts]
+        return infer(pd.DatetimeIndex(np.unique(np.concatenate(times or [np.zeros(0, "M8[ns]")]))), self.freq)
 
     @cached_property
     def kind(self) -> str:
         if self.spec.kind:
             return self.spec.kind
         value = self.numbers(self.target).dropna()
-        if self.freq == "MS":
+        if frequency(self.freq).calendar:
             return "level"
         return "price" if len(value) and (value <= 0).mean() < 0.01 else "rate"
 
@@ -225,7 +234,9 @@ class TableEvidence:
         with np.errstate(divide="ignore", invalid="ignore"):
             if self.kind == "price":
                 level = np.log(np.where(value > 0, value, np.nan))
-            elif self.kind == "level" and self.freq in ("MS", "W"):
+            elif self.kind == "return":
+                return value
+            elif self.kind == "level" and (frequency(self.freq).calendar or self.freq == "W"):
                 season = time.month.to_numpy()
                 normals = pd.Series(value).groupby(season).transform("median").to_numpy()
                 level = value - normals

@@ -1,4 +1,4 @@
-"""Checks of the rows of a table in time: dates, gaps, copies, impossible values, survivorship."""
+"""Checks of the rows of a table in time: dates, gaps, copies and survivorship."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from tasks.checks.check import Check, Outcome, longest_run
-from tasks.checks.table.evidence import TableEvidence
+from tasks.checks.table.evidence import NAMED, TableEvidence
 from tasks.checks.table.outcome import outcome
-
-NAMED = 5
-"""Most rows that are named for each series and kind of fault."""
+from tasks.checks.table.values import IMPOSSIBLE
+from tasks.runtime.calendar import WEEKDAYS, WEEKS
+from tasks.runtime.frequencies import frequency, stamp
 
 
 def dates(e: TableEvidence) -> Outcome:
@@ -27,13 +27,11 @@ def dates(e: TableEvidence) -> Outcome:
     ]
     closed = 0
     for series in e.series:
-        off = series.time.dayofweek >= 5 if e.freq == "B" else np.zeros(len(series.time), bool)
-        if e.freq == "B" and e.kind == "price":
-            off = off | ((series.time.month == 1) & (series.time.day == 1))
-            off = off | ((series.time.month == 12) & (series.time.day == 25))
+        off = closed_days(e, series.time)
         closed += int(off.sum())
         faults += [
-            f"row {series.rows[i]}: {series.time[i]:%A %Y-%m-%d} is not a business day"
+            f"row {series.rows[i]}: {series.time[i]:%A %Y-%m-%d} is not a day on which the file usually "
+            "has rows"
             for i in np.flatnonzero(off)[:NAMED]
         ]
     backward = sorted(_backward(e), reverse=True)
@@ -47,11 +45,37 @@ def dates(e: TableEvidence) -> Outcome:
     }
     good = "all dates are readable and occur once in a series"
     if e.freq == "B":
-        measured["dates on closed days" if e.kind == "price" else "weekend dates"] = closed
-        good += ", and none is on a weekend" + (" or holiday" if e.kind == "price" else "")
-    return outcome(
-        measured, 0, faults, ["rows are not in order of time"] * disordered, "some dates are wrong", good
-    )
+        measured["dates on closed days"] = closed
+        good += ", and none is on a day without rows in other weeks or years"
+    warned = ["rows are not in order of time"] * disordered
+    if e.freq == "B" and e.calendar.week in WEEKS[1:]:
+        days = ", ".join(WEEKDAYS[day] for day in e.calendar.week)
+        warned.append(f"rows are dated {days}, as on some markets, or after a shift of dates by a day")
+    return outcome(measured, 0, faults, warned, "some dates are wrong or unusual", good)
+
+
+def closed_days(e: TableEvidence, time: pd.DatetimeIndex) -> np.ndarray:
+    """Return which dates of trading days are on closed days.
+
+    They are days of the week that the file seldom has, all days if its week is that of no market, as after a
+    shift of dates, and 1 January and 25 December if prices seldom have rows on them.
+    """
+    off = np.zeros(len(time), bool)
+    if e.freq != "B":
+        return off
+    week = e.calendar.week
+    if week not in WEEKS:
+        week = (0, 1, 2, 3, 4)
+    off |= ~time.dayofweek.isin(week)
+    if e.kind != "price":
+        return off
+    for month, day in ((1, 1), (12, 25)):
+        there = (time.month == month) & (time.day == day)
+        days = [pd.Timestamp(year, month, day) for year in time.year.unique()]
+        possible = sum(time[0] <= each <= time[-1] and each.dayofweek in week for each in days)
+        if there.sum() <= 0.5 * possible:
+            off |= there
+    return off
 
 
 def _backward(e: TableEvidence) -> list[float]:
@@ -70,7 +94,7 @@ def _backward(e: TableEvidence) -> list[float]:
 def coverage(e: TableEvidence) -> Outcome:
     """Check for missing periods in each series and year, gaps, and long runs of one value."""
     share_limit = e.threshold("coverage.missing", 0.05)
-    gap_limit = e.threshold("coverage.gap", 5 if e.freq in ("B", "D") else 3)
+    gap_limit = e.threshold("coverage.gap", 5 if frequency(e.freq).days == 1 else 3)
     faults, warned = [], []
     worst, longest, stale = 0.0, 0, 1
     for series in e.series:
@@ -78,10 +102,13 @@ def coverage(e: TableEvidence) -> Outcome:
             faults.append(f"{series.name}: {len(series.time)} rows")
             continue
         start, end = series.time[0], series.time[-1]
-        if e.freq != "h":
+        step = frequency(e.freq)
+        if not step.intraday:
             start, end = start.normalize(), end.normalize()
-        expected = pd.date_range(start, end, freq=e.freq if e.freq != "W" else "7D")
-        if e.freq == "MS":
+        if step.calendar:
+            start = start.to_period("M").to_timestamp()
+        expected = e.calendar.expected(start, end)
+        if step.calendar:
             there = series.time.to_period("M")[np.isfinite(series.value)]
             missing = ~expected.to_period("M").isin(there)
         elif e.freq == "W":
@@ -92,7 +119,7 @@ def coverage(e: TableEvidence) -> Outcome:
             missing = (place < 0) | (nearest > np.timedelta64(4, "D"))
         else:
             there = series.time[np.isfinite(series.value)]
-            missing = ~expected.isin(there if e.freq == "h" else there.normalize())
+            missing = ~expected.isin(there if step.intraday else there.normalize())
         by_year = pd.Series(missing, index=expected).groupby(expected.year).agg(["mean", "sum", "size"])
         # Markets have about ten holidays a year. In a year of few rows, a few missing ones are allowed.
         allowed = share_limit + (0.01 if e.freq == "B" else 0)
@@ -109,9 +136,9 @@ def coverage(e: TableEvidence) -> Outcome:
         if run >= 3:
             usual = (same.sum() - run + 1) / (len(same) - run + 1)
             if len(same) * usual**run < e.threshold("coverage.stale", 1e-4):
-                faults.append(
-                    f"{series.name}: the same value in {run + 1} rows from {series.time[at]:%Y-%m-%d}"
-                )
+                last = at + run == len(same)
+                rows = f"the last {run + 1} rows are equal" if last else f"the same value in {run + 1} rows"
+                faults.append(f"{series.name}: {rows}, from row {series.rows[at]}, {stamp(series.time[at])}")
     for column in e.inputs:
         values = e.numbers(column)
         share = float(values.isna().mean())
@@ -130,7 +157,7 @@ def coverage(e: TableEvidence) -> Outcome:
 
 def duplicates(e: TableEvidence) -> Outcome:
     """Check for blocks of consecutive moves that occur twice, in one series or in two."""
-    block = int(e.threshold("duplicates.block", 10 if e.freq in ("B", "D", "h") else 6))
+    block = int(e.threshold("duplicates.block", 10 if frequency(e.freq).days <= 1 else 6))
     # Blocks are compared by a hash of their rounded moves: products with odd numbers, modulo 2⁶⁴.
     factors = np.random.default_rng(0).integers(2**62, size=block, dtype=np.uint64) * np.uint64(
         2
@@ -173,115 +200,6 @@ def duplicates(e: TableEvidence) -> Outcome:
     )
 
 
-def impossible(e: TableEvidence) -> Outcome:
-    """Check for values beyond limits, spikes, extreme moves, and columns that contradict each other."""
-    faults, warned = [], []
-    for column, (low, high) in e.spec.limits.items():
-        values = e.numbers(column)
-        bad = np.flatnonzero((values < low) | (values > high))
-        faults += [
-            f"row {row + 1}: {column} is {values.iloc[row]:g}, the limits are {low:g} to {high:g}"
-            for row in bad[:NAMED]
-        ]
-    text = e.frame[e.target]
-    unread = np.flatnonzero(text.notna() & e.numbers(e.target).isna())
-    faults += [f"row {row + 1}: {text.iloc[row]!r} is not a number" for row in unread[:NAMED]]
-    infinite = np.flatnonzero(np.isinf(e.numbers(e.target)))
-    faults += [f"row {row + 1}: an infinite value" for row in infinite[:NAMED]]
-    largest = 0.0
-    limit, most = e.threshold("impossible.z", 25), e.threshold("impossible.move", 0.5)
-    for series in e.series:
-        if e.kind == "price":
-            fallen = np.flatnonzero(series.value <= 0)
-            warned += [f"row {series.rows[i]}: a price of {series.value[i]:g}" for i in fallen[:NAMED]]
-        z = np.abs(series.move) / local_scale(series.move)
-        largest = max(largest, float(np.nanmax(z, initial=0)))
-        wild = z > limit
-        if e.kind == "price":
-            wild |= (np.abs(series.move) > most) & (z > limit / 3)
-        faults += [
-            f"row {series.rows[i]}, {series.time[i]:%Y-%m-%d}: a move of {series.move[i]:+.3g}, "
-            f"{z[i]:.0f} times the usual size"
-            for i in np.flatnonzero(wild)[:NAMED]
-        ]
-        # A spike is a value far from both of its neighbours, which are close to each other.
-        back = series.move[1:-1] + series.move[2:]
-        spike = np.minimum(z[1:-1], z[2:]) > limit / 2.5
-        spike &= np.abs(back) < 0.25 * np.abs(series.move[1:-1])
-        faults += [
-            f"row {series.rows[i + 1]}, {series.time[i + 1]:%Y-%m-%d}: {series.value[i + 1]:g} between "
-            f"{series.value[i]:g} and {series.value[i + 2]:g}"
-            for i in np.flatnonzero(spike)[:NAMED]
-        ]
-    faults += _new_units(e)
-    faults += _contradictions(e)
-    return outcome(
-        {"largest move over its usual size": round(largest, 1)},
-        {"move over its usual size": limit} | ({"Δlog of a price": most} if e.kind == "price" else {}),
-        faults, warned, "values that are probably wrong", "no value is beyond limits or a spike",
-    )  # fmt: skip
-
-
-def local_scale(move: np.ndarray, width: int = 51) -> np.ndarray:
-    """Return the usual size of a move: 1.4826 times the median absolute move of the rows around it.
-
-    It is at least a fifth of the usual size over the whole record.
-    """
-    size = pd.Series(np.abs(move))
-    around = size.rolling(width, center=True, min_periods=10).median().to_numpy() * 1.4826
-    moving = np.abs(move[np.isfinite(move) & (move != 0)])
-    # In a record of mostly unchanged values, only its changes give a scale.
-    still = np.nanmedian(np.abs(move)) == 0 if np.isfinite(move).any() else True
-    overall = float(np.median(moving)) * 1.4826 * (5 if still else 1) if len(moving) else 1.0
-    return np.fmax(np.fmax(around, overall / 5), 1e-300)
-
-
-def _new_units(e: TableEvidence) -> list[str]:
-    """Describe inputs whose level changes permanently by a factor of eight or more, as after a new unit."""
-    least, width, found = np.log(e.threshold("impossible.factor", 8.0)), 20, []
-    for column in e.inputs:
-        values = e.numbers(column).to_numpy()
-        for series in e.series:
-            x = values[series.rows - 1]
-            if len(x) < 5 * width or not (x > 0).mean() > 0.99:
-                continue
-            with np.errstate(divide="ignore", invalid="ignore"):
-                level = np.log(np.where(x > 0, x, np.nan))
-            move = np.r_[np.nan, np.diff(level)]
-            jumps = np.flatnonzero((np.abs(move) > least) & (np.abs(move) / local_scale(move) > 25))
-            for at in jumps[:NAMED]:
-                before, after = level[max(at - width, 0) : at], level[at : at + width]
-                if min(len(before), len(after)) < width or np.isnan([before, after]).all():
-                    continue
-                if abs(np.nanmedian(after) - np.nanmedian(before)) > 0.7 * abs(move[at]):
-                    found.append(
-                        f"row {series.rows[at]}, {series.time[at]:%Y-%m-%d}: {column} becomes "
-                        f"{np.exp(move[at]):.3g} times as large and stays so"
-                    )
-    return found
-
-
-def _contradictions(e: TableEvidence) -> list[str]:
-    """Describe rows whose open, close, high and low contradict each other, such as a low above the high."""
-    names = {str(name).lower(): str(name) for name in e.frame.columns}
-    if not {"high", "low"} <= set(names):
-        return []
-    high, low = (e.numbers(names[name]) for name in ("high", "low"))
-    inside = [e.numbers(names[name]) for name in ("open", "close") if name in names]
-    slack = 1e-6 * high.abs()
-    bad = high < low - slack
-    for column in inside:
-        bad |= (column > high + slack) | (column < low - slack)
-    share = float(bad.mean())
-    # A few contradictions come from rounding by vendors. Shifted or swapped columns have many.
-    if share < e.threshold("impossible.ohlc", 0.01):
-        return []
-    rows = np.flatnonzero(bad)
-    return [
-        f"{len(rows)} rows ({share:.0%}) have a price outside their range, the first is row {rows[0] + 1}"
-    ]
-
-
 def survivorship(e: TableEvidence) -> Outcome:
     """Check that some series of a panel end before the panel does."""
     least, years = int(e.threshold("survivorship.series", 20)), e.threshold("survivorship.years", 5)
@@ -310,8 +228,8 @@ CHECKS = (
         id="dates",
         title="Every row has its own date",
         question="Can every date be read, does it occur once in a series, and are the rows in order of time?",
-        method="Dates that are unreadable, repeated or out of order. In series of business days also "
-        "weekends, and in prices of business days also 25 December and 1 January.",
+        method="Dates that are unreadable, repeated or out of order. In series of trading days also days of "
+        "the week that the file seldom has, and in prices 25 December and 1 January if few years have them.",
         reference="",
         run=dates,
     ),
@@ -332,16 +250,7 @@ CHECKS = (
         reference="Kapoor and Narayanan (2023), Leakage and the reproducibility crisis, Patterns 4(9)",
         run=duplicates,
     ),
-    Check(
-        id="impossible",
-        title="Values are possible",
-        question="Are there values that are probably errors of measurement or of the file?",
-        method="Physical limits of the spec, moves compared with the median move of 51 rows around them, "
-        "spikes of one row, inputs whose level changes by a factor of eight, and prices outside their "
-        "range.",
-        reference="",
-        run=impossible,
-    ),
+    IMPOSSIBLE,
     Check(
         id="survivorship",
         title="The panel has series that ended",

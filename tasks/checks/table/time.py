@@ -6,17 +6,15 @@ from scipy import stats
 
 from tasks.checks.check import Check, Outcome
 from tasks.checks.drift import drift
-from tasks.checks.table.evidence import STEPS, Series, TableEvidence, as_dates
+from tasks.checks.table.evidence import NAMED, Series, TableEvidence, as_dates
 from tasks.checks.table.outcome import outcome
+from tasks.runtime.frequencies import frequency
 
 DRIFT_LEVEL = 0.01
 """Probability of a false alarm over all columns of a series."""
 
 LONG = 100
 """Least number of rows for a check of breaks."""
-
-NAMED = 5
-"""Most rows that are named for a fault."""
 
 
 def look_ahead(e: TableEvidence) -> Outcome:
@@ -126,7 +124,7 @@ def publication(e: TableEvidence) -> Outcome:
         return Outcome("no dates", 0, "fail", why)
     lag = (known - e.time).dt.total_seconds() / 86400
     early = np.flatnonzero(lag < 0)
-    late = lag.median() > e.spec.horizon * STEPS[e.freq]
+    late = lag.median() > e.spec.horizon * frequency(e.freq).days
     return outcome(
         {"median lag, days": round(float(lag.median()), 2), "rows published too early": len(early)}, 0,
         [f"row {row + 1}: published before its time" for row in early[:NAMED]],
@@ -147,7 +145,7 @@ def breaks(e: TableEvidence) -> Outcome:
         largest = max(largest, ratio)
         if ratio > 1:
             found.append(f"{series.name}: a step at {series.time[at]:%Y-%m-%d}")
-        slipped = _slipped(series) if e.freq == "MS" else None
+        slipped = _slipped(series) if frequency(e.freq).period == "month" else None
         if slipped:
             months = "later" if slipped[1] > 0 else "earlier"
             found.append(
@@ -217,7 +215,7 @@ def step(values: np.ndarray) -> tuple[float, int]:
 
 def changing(e: TableEvidence) -> Outcome:
     """Compare the last rows with those before, by PSI and KS with p-values that allow for autocorrelation."""
-    width = int(e.threshold("drift.rows", 120 if e.freq in ("B", "D", "h") else 36))
+    width = int(e.threshold("drift.rows", 120 if frequency(e.freq).days <= 1 else 36))
     most = 4_000
     compared, smallest, furthest = 0, 1.0, 0.0
     faults: list[str] = []

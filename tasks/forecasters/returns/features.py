@@ -25,8 +25,8 @@ class Returns:
     """Base class of domains that forecast returns (see ``tasks.domains.domain.Domain``).
 
     The raw table has a column ``close``, and also ``open``, ``high`` and ``low`` if ``ohlc`` is true. The
-    columns ``exog`` are further inputs, known at the origin. The target is 100·Δlog close, or Δclose if
-    ``kind`` is ``rate``.
+    columns ``exog`` are further inputs, known at the origin. The target is 100·Δlog close, Δclose if
+    ``kind`` is ``rate``, and the next ``close`` itself if ``kind`` is ``return``.
     """
 
     frequency: str
@@ -173,7 +173,10 @@ class Returns:
     def steps(self, group: pd.DataFrame) -> np.ndarray:
         """Return the target of each row except the last, of which element i is the return of row i + 1."""
         close = group["close"].to_numpy()
-        returns: np.ndarray = np.diff(close) if self.kind == "rate" else 100 * np.diff(np.log(close))
+        if self.kind == "return":
+            returns: np.ndarray = close[1:]
+        else:
+            returns = np.diff(close) if self.kind == "rate" else 100 * np.diff(np.log(close))
         return returns
 
     def keys(self, name: str, group: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:

@@ -51,7 +51,7 @@ def at(rows, value):
         (lambda d: d.iloc[np.r_[0:1000, 1000:1500:5]], "coverage"),
         (lambda d: pd.concat([d.iloc[:800], d.iloc[790:]]), "dates"),
         (changed(date=lambda d: d["date"].where(d.index != 5, "yesterday")), "dates"),
-        (changed(date=lambda d: pd.to_datetime(d["date"]) - pd.Timedelta(days=1)), "dates"),
+        (changed(date=lambda d: pd.to_datetime(d["date"]) + pd.Timedelta(days=1)), "dates"),
         (at(slice(1000, 1500), lambda d: d["close"].iloc[1000:] * 100), "impossible"),
         (at(slice(700, 700), lambda d: d["close"].iloc[700] * 10), "impossible"),
         (at(slice(700, 700), "1O7.3"), "impossible"),
@@ -64,6 +64,18 @@ def at(rows, value):
 )  # fmt: skip
 def test_a_spoiled_table_fails_the_check_that_should_see_it(spoil, check):
     assert statuses(spoil(garch(0)))[check] == "fail"
+
+
+def test_sunday_to_thursday_may_be_a_market_or_a_shift_and_is_a_warning():
+    shifted = changed(date=lambda d: pd.to_datetime(d["date"]) - pd.Timedelta(days=1))
+    assert statuses(shifted(garch(0)))["dates"] == "warn"
+
+
+def test_a_market_that_is_open_on_25_december_has_no_fault():
+    every = garch(0).assign(date=pd.bdate_range("2000-01-03", periods=len(garch(0))))
+    assert statuses(every)["dates"] == "pass"
+    few = every[~every["date"].dt.strftime("%m-%d").isin(["12-25"]) | (every["date"].dt.year == 2003)]
+    assert statuses(few.reset_index(drop=True))["dates"] == "fail"
 
 
 def test_a_mean_over_rows_gone_by_is_no_look_ahead():

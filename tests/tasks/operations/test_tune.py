@@ -7,8 +7,8 @@ import pandas as pd
 
 from tasks.operations.tune import before_test, walk_gains
 from tasks.runtime.params import SplitParams
+from tasks.tilts.folds import folds
 from tasks.tilts.training_data import TrainingData
-from tasks.tilts.walk_forward import folds
 from tests.tasks.tilts.test_walk_forward import TRAIN, table
 
 SPLIT = SplitParams(walk_from=date(2001, 1, 1), test_from=date(2009, 1, 1), test_to=date(2010, 12, 31))

@@ -8,6 +8,7 @@ import pytest
 
 from tasks.runtime.errors import BasinError
 from tasks.userdata.plan import MOST_ROWS, planned
+from tasks.userdata.files.table import from_frame
 from tasks.userdata.reading import understand
 from tasks.userdata.request import Request
 
@@ -20,7 +21,7 @@ def frame(rows: int, freq: str = "B") -> pd.DataFrame:
 
 
 def plan(rows: int, request: Request = ASKED, freq: str = "B"):
-    return planned(understand(frame(rows, freq), request, "x"), request, "x")
+    return planned(understand(from_frame(frame(rows, freq), "x"), request), request, "x")
 
 
 def test_the_last_fifth_is_tested_and_everything_is_said() -> None:
@@ -47,7 +48,7 @@ def test_a_short_history_goes_without_historical_simulation() -> None:
 @pytest.mark.parametrize(
     ("rows", "options", "said"),
     [
-        (300, ASKED, "expected at least"),
+        (250, ASKED, "expected at least"),
         (3000, Request(time="date", target="close", test_from=date(2020, 1, 1)), "expected a date after"),
         (3000, Request(time="date", target="close", peers=("arima",)), "--peers arima"),
         (3000, Request(time="date", target="close", kind="level"), "kind level: rows of frequency B"),

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from tasks.runtime.errors import BasinError
-from tasks.userdata.reading import load, understand
+from tasks.userdata.files.table import from_frame, load
+from tasks.userdata.reading import Reading, understand
 from tasks.userdata.request import Request
 
 ASKED = Request(time="date", target="close")
@@ -20,16 +21,20 @@ def prices(rows: int = 60) -> pd.DataFrame:
     return pd.DataFrame({"date": days.strftime("%Y-%m-%d"), "close": walk.round(2)})
 
 
+def read(frame: pd.DataFrame, request: Request = ASKED, label: str = "x") -> Reading:
+    return understand(from_frame(frame, label), request)
+
+
 def refusal(frame: pd.DataFrame, request: Request = ASKED) -> str:
     with pytest.raises(BasinError) as caught:
-        understand(frame, request, "prices.csv")
+        read(frame, request, "prices.csv")
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith("prices.csv: ")
     return str(caught.value)
 
 
 def test_what_is_left_open_is_inferred_and_said() -> None:
-    reading = understand(prices(), ASKED, "prices.csv")
+    reading = read(prices(), ASKED, "prices.csv")
     assert (reading.kind, reading.freq, reading.ohlc) == ("price", "B", False)
     assert any(s.startswith("frequency B") for s in reading.notes)
     assert any(s.startswith("kind price") for s in reading.notes)
@@ -39,7 +44,7 @@ def test_what_is_left_open_is_inferred_and_said() -> None:
 @pytest.mark.parametrize(("text", "freq"), [("MS", "MS"), ("W-MON", "W"), ("h", "h"), ("D", "D")])
 def test_frequencies_are_recognised(text: str, freq: str) -> None:
     frame = prices().assign(date=pd.date_range("2018-01-01", periods=60, freq=text).astype(str))
-    assert understand(frame, ASKED, "x").freq == freq
+    assert read(frame, ASKED, "x").freq == freq
 
 
 @pytest.mark.parametrize(
@@ -56,7 +61,7 @@ def test_bad_rows_are_named_and_refused_or_dropped_and_said(row: int, value: flo
     frame.loc[row, "close"] = value
     asked = replace(ASKED, kind="price", freq="B")
     assert said in refusal(frame, asked) and "--on-bad-row drop" in refusal(frame, asked)
-    reading = understand(frame, replace(asked, on_bad_row="drop"), "x")
+    reading = read(frame, replace(asked, on_bad_row="drop"), "x")
     assert len(reading.table) == 59
     assert any("1 row left out" in s for s in reading.notes)
 
@@ -65,15 +70,15 @@ def test_duplicates_weekends_and_gaps_are_named() -> None:
     twice = pd.concat([prices(), prices().iloc[[5]]])
     assert "the date of an earlier row in row 61 (2018-01-08)" in refusal(twice)
     weekend = pd.concat([prices(), pd.DataFrame({"date": ["2018-01-06"], "close": [100.0]})])
-    assert "a weekend date in a business-day series in row 61 (2018-01-06)" in refusal(weekend)
-    gap = prices().drop(index=range(20, 45))
-    assert "a gap: 38 days without rows before row 21" in refusal(gap.reset_index(drop=True))
+    assert "days of the week that the file seldom has: row 61 (2018-01-06, Saturday)" in read(weekend).warnings[0]
+    gap = prices().drop(index=range(20, 45)).reset_index(drop=True)
+    assert "38 days without rows before row 21" in read(gap).warnings[0]
 
 
 def test_an_input_that_is_missing_is_carried_forward_and_said() -> None:
     frame = prices().assign(vix=20.0)
     frame.loc[9, "vix"], frame.loc[8, "vix"] = np.nan, 33.0
-    reading = understand(frame, replace(ASKED, exog=("vix",)), "x")
+    reading = read(frame, replace(ASKED, exog=("vix",)), "x")
     assert reading.table["vix"].iloc[9] == 33.0
     assert any(s.startswith("input vix is missing in 1 row ") for s in reading.notes)
     frame.loc[20:40, "vix"] = np.nan
@@ -87,20 +92,21 @@ def test_missing_columns_are_named_beside_those_found(columns: tuple[str, str]) 
 
 
 def test_backwards_order_time_zones_and_local_dates_are_understood() -> None:
-    plain = understand(prices(), ASKED, "x").table
-    backwards = understand(prices().iloc[::-1], ASKED, "x")
-    pd.testing.assert_frame_equal(backwards.table, plain)
+    plain = read(prices(), ASKED, "x").table
+    backwards = read(prices().iloc[::-1], ASKED, "x")
+    pd.testing.assert_frame_equal(backwards.table.reset_index(drop=True), plain.reset_index(drop=True))
+    assert backwards.table.index[0] == 60  # rows keep their numbers in the file
     assert any("rows were in reverse order of time" in s for s in backwards.notes)
     zoned = prices()
     written = zoned["date"]
     for offset in ("+00:00", "+02:00", "-05:00", "Z"):
         zoned["date"] = written + "T00:00:00" + offset
-        pd.testing.assert_frame_equal(understand(zoned, ASKED, "x").table, plain)
+        pd.testing.assert_frame_equal(read(zoned, ASKED, "x").table, plain)
     zoned["date"] = pd.to_datetime(written).dt.tz_localize("Europe/Zurich")
-    pd.testing.assert_frame_equal(understand(zoned, ASKED, "x").table, plain)
+    pd.testing.assert_frame_equal(read(zoned, ASKED, "x").table, plain)
     local = prices()
     local["date"] = pd.to_datetime(local["date"]).dt.strftime("%d/%m/%Y")
-    pd.testing.assert_frame_equal(understand(local, ASKED, "x").table, plain)
+    pd.testing.assert_frame_equal(read(local, ASKED, "x").table, plain)
     ambiguous = prices(5).assign(date=["01/02/2018", "01/03/2018", "01/04/2018", "01/05/2018", "01/08/2018"])
     assert "may begin with the day or the month" in refusal(ambiguous)
     assert "'soon' is not a date" in refusal(prices().assign(date=["soon", *prices()["date"][1:]]))
@@ -109,15 +115,15 @@ def test_backwards_order_time_zones_and_local_dates_are_understood() -> None:
 def test_comma_as_decimal_mark_semicolons_and_compression(tmp_path: Path) -> None:
     path = tmp_path / "prices.csv.gz"
     prices().to_csv(path, sep=";", decimal=",", index=False)
-    reading = understand(load(path, ASKED), ASKED, "x")
+    reading = understand(load(path), ASKED)
     assert any("comma is read as the decimal mark" in s for s in reading.notes)
     np.testing.assert_allclose(reading.table["close"], prices()["close"])
-    assert "is not a number" in refusal(prices().assign(close=["soft", *prices()["close"][1:].astype(str)]))
+    assert "a cell that is no number in row 1" in refusal(prices().assign(close=["soft", *prices()["close"][1:].astype(str)]))
 
 
 def test_parquet_and_netcdf_are_read(tmp_path: Path) -> None:
     prices().to_parquet(tmp_path / "p.parquet")
-    assert len(load(tmp_path / "p.parquet", ASKED)) == 60
+    assert len(load(tmp_path / "p.parquet").frame) == 60
     import xarray as xr
 
     data = xr.Dataset(
@@ -125,21 +131,21 @@ def test_parquet_and_netcdf_are_read(tmp_path: Path) -> None:
     )
     data.to_netcdf(tmp_path / "n.nc", engine="h5netcdf")
     request = Request(time="time", target="nino")
-    reading = understand(load(tmp_path / "n.nc", request), request, "x")
+    reading = understand(load(tmp_path / "n.nc"), request)
     assert (reading.freq, reading.kind) == ("MS", "level")
     with pytest.raises(BasinError, match="no variable sst; found"):
-        load(tmp_path / "n.nc", Request(time="time", target="sst"))
+        load(tmp_path / "n.nc", ("sst",))
 
 
 def test_what_is_no_file_or_no_series_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(BasinError, match="no such file"):
-        load(tmp_path / "none.csv", ASKED)
+        load(tmp_path / "none.csv")
     (tmp_path / "bad.parquet").write_text("no parquet")
     with pytest.raises(BasinError, match=r"not readable as \.parquet"):
-        load(tmp_path / "bad.parquet", ASKED)
+        load(tmp_path / "bad.parquet")
     (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(BasinError, match="is empty; give a CSV, Parquet or NetCDF"):
-        load(tmp_path / "empty.csv", ASKED)
+    with pytest.raises(BasinError, match="is empty; give a CSV, Excel, Parquet or NetCDF"):
+        load(tmp_path / "empty.csv")
     assert "the same value in all rows" in refusal(prices().assign(close=5.0))
     assert "no rows" in refusal(prices().iloc[:0])
     assert "no series has more than one date" in refusal(prices().iloc[:1])
@@ -150,18 +156,18 @@ def test_what_is_no_file_or_no_series_is_one_line(tmp_path: Path) -> None:
     [
         (b"date,close\n" + b"2020-01-01,=cmd|' /C calc'!A0\n" * 9, "is not a number"),
         (b"date,close\n2020-01-01," + b"9" * 500_000 + b"\n", "not readable as .csv"),
-        (bytes(range(128, 256)) * 99, "not readable as .csv"),
-        (b"date,close\n" + b"\x00" * 9999, "is not a date"),
-        (b'date,close\n"2020-01-01,1\n' * 20, "is not a date"),
+        (bytes(range(128, 256)) * 99, "not readable as text"),
+        (b"date,close\n" + b"\x00" * 9999, "not readable as text"),
+        (b'date,close\n"2020-01-01,1\n' * 20, "is not a number|more than one date"),
         (b"date,close\n" + b"2020-01-01,1\n" * 30, "more than 20 rows"),
     ],
     ids=["formula", "huge field", "binary", "zeros", "quotes", "endless"],
 )
 def test_a_hostile_file_is_one_line(tmp_path: Path, monkeypatch, content: bytes, said: str) -> None:
-    monkeypatch.setattr("tasks.userdata.tables.MOST_ROWS", 20)
+    monkeypatch.setattr("tasks.userdata.files.text.MOST_ROWS", 20)
     (tmp_path / "hostile.csv").write_bytes(content)
     with pytest.raises(BasinError, match=said) as refused:
-        understand(load(tmp_path / "hostile.csv", ASKED), ASKED, "hostile.csv")
+        understand(load(tmp_path / "hostile.csv"), ASKED)
     assert len(str(refused.value)) < 400
 
 
@@ -169,9 +175,9 @@ def test_the_daily_range_is_used_where_it_fits() -> None:
     frame = prices()
     frame["Open"] = frame["close"]
     frame["High"], frame["Low"] = frame["close"] * 1.01, frame["close"] * 0.99
-    assert understand(frame, ASKED, "x").ohlc
+    assert read(frame, ASKED, "x").ohlc
     frame.loc[3, "High"] = frame.loc[3, "close"] * 0.5
-    reading = understand(frame, ASKED, "x")
+    reading = read(frame, ASKED, "x")
     assert not reading.ohlc and any("not used: in 1 rows" in s for s in reading.notes)
 
 
@@ -194,8 +200,8 @@ def test_a_price_that_is_not_positive_is_named_and_the_user_asked_what_it_is() -
     fallen = prices(200)
     fallen.loc[6, "close"] = -3.0
     with pytest.raises(BasinError, match=r"x: row 7: close is -3, where .*--kind price"):
-        understand(fallen, ASKED, "x")
-    assert understand(fallen, replace(ASKED, kind="rate"), "x").kind == "rate"
+        read(fallen, ASKED, "x")
+    assert read(fallen, replace(ASKED, kind="rate"), "x").kind == "rate"
 
 
 @pytest.mark.parametrize("name", ["time", "series", "close"])
@@ -207,11 +213,11 @@ def test_an_input_that_is_called_as_a_column_of_ours_is_refused(name: str) -> No
 
 def test_an_input_called_value_is_refused_for_a_level_alone() -> None:
     frame = prices().assign(value=1.0)
-    understand(frame, Request(time="date", target="close", exog=("value",)), "x")
+    read(frame, Request(time="date", target="close", exog=("value",)), "x")
     level = Request(time="date", target="close", exog=("value",), kind="level")
     assert "--exog value: the name is taken" in refusal(frame, level)
 
 
 def test_a_level_is_called_value() -> None:
-    reading = understand(prices(), Request(time="date", target="close", kind="level"), "x")
+    reading = read(prices(), Request(time="date", target="close", kind="level"), "x")
     assert list(reading.table.columns) == ["time", "series", "value"]

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from tasks.forecasters.returns.frozen import forecast_frozen, frozen_parameters
+from tasks.runtime.calendar import Calendar
 from tasks.runtime.errors import BasinError
 from tasks.runtime.params import FeatureParams
 from tasks.userdata.series import OwnReturns
@@ -17,7 +18,15 @@ def test_what_was_frozen_forecasts_as_it_did_in_the_walk():
     volatility = np.exp(0.3 * np.sin(np.arange(700) / 30))
     close = 100 * np.exp(np.cumsum(0.01 * volatility * rng.standard_t(6, 700)))
     raw = pd.DataFrame({"time": pd.bdate_range("2010-01-01", periods=700), "series": "own", "close": close})
-    asked = {"ohlc": False, "exog": (), "logged": (), "peers": (), "calm": 0.0, "wild": 0.0}
+    asked = {
+        "ohlc": False,
+        "exog": (),
+        "logged": (),
+        "peers": (),
+        "calm": 0.0,
+        "wild": 0.0,
+        "market": Calendar("B"),
+    }
     domain = OwnReturns(name="own", title="", frequency="B", kind="price", **asked)
     params = FeatureParams(refit=120, min_rows=200)
     inputs, classical = domain.features(raw, params)

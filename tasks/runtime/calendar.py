@@ -1,0 +1,181 @@
+"""Calendar of a file: its days of the week and times of day, and the dates that follow its last."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from tasks.runtime.errors import BasinError
+from tasks.runtime.frequencies import Frequency, frequency
+
+SELDOM = 0.1
+"""Share of the rows of the most frequent weekday below which a weekday is not one of the market's."""
+
+WEEKS = (
+    (0, 1, 2, 3, 4),
+    (0, 1, 2, 3, 6),
+    (0, 1, 2, 5, 6),
+    (0, 1, 2, 3, 4, 5),
+    (0, 1, 2, 3, 5, 6),
+    (0, 1, 2, 3, 4, 6),
+    (0, 1, 2, 3, 4, 5, 6),
+)
+"""Days on which markets are open, such as Monday to Friday or Sunday to Thursday. Monday is 0."""
+
+CLOSED_YEARS = 3
+"""Number of years in which a date such as 25 December fell on a day of the market and never had a row."""
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Dates that a series has, inferred from its past, or the sessions of an exchange."""
+
+    freq: str
+    week: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
+    """Days of the week with rows, from Monday, which is 0."""
+    clock: tuple[tuple[pd.Timedelta, ...], ...] = ()
+    """Times of day with rows on each day of the week, of an intraday series."""
+    closed: frozenset[tuple[int, int]] = frozenset()
+    """Months and days on which the market was closed in every year of the file."""
+    exchange: str | None = None
+    """Name of an exchange in ``exchange_calendars``, whose sessions replace week and closed days."""
+
+    def following(self, last: pd.Timestamp, steps: int = 1) -> pd.DatetimeIndex:
+        """Return the next ``steps`` dates after ``last``."""
+        of_step = frequency(self.freq)
+        if of_step.calendar or self.freq == "W":
+            return pd.DatetimeIndex(list(self._periods(last, steps, of_step)))
+        found: list[pd.Timestamp] = []
+        for day in self._days(last.normalize(), steps):
+            times = self.clock[day.dayofweek] if of_step.intraday else (pd.Timedelta(0),)
+            found += [day + time for time in times if day + time > last]
+            if len(found) >= steps:
+                break
+        return pd.DatetimeIndex(found[:steps])
+
+    def _periods(self, last: pd.Timestamp, steps: int, of_step: Frequency) -> Iterator[pd.Timestamp]:
+        for k in range(1, steps + 1):
+            if self.freq == "W":
+                # A row may be dated a day early where its own day was a holiday.
+                usual = last + pd.Timedelta(days=(self.week[0] - last.dayofweek + 3) % 7 - 3)
+                yield usual + pd.Timedelta(weeks=k)
+            else:
+                yield last + k * of_step.offset
+
+    def _days(self, first: pd.Timestamp, steps: int) -> Iterator[pd.Timestamp]:
+        if self.exchange is not None:
+            yield from sessions(self.exchange, first, first + pd.Timedelta(days=30 + 3 * steps))
+            return
+        day = first
+        while True:
+            if day.dayofweek in self.week and (day.month, day.day) not in self.closed:
+                yield day
+            day += pd.Timedelta(days=1)
+
+    def expected(self, first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
+        """Return the dates expected from ``first`` to ``last``."""
+        of_step = frequency(self.freq)
+        if of_step.calendar or self.freq == "W":
+            return pd.date_range(first, last, freq=of_step.offset)
+        days = (
+            sessions(self.exchange, first.normalize(), last.normalize())
+            if self.exchange is not None
+            else pd.date_range(first.normalize(), last.normalize(), freq="D")
+        )
+        if self.exchange is None:
+            open_days = days.dayofweek.isin(self.week)
+            closed = [(m, d) in self.closed for m, d in zip(days.month, days.day, strict=True)]
+            days = days[open_days & ~np.array(closed, dtype=bool)]
+        if not of_step.intraday:
+            return days
+        times = [day + time for day in days for time in self.clock[day.dayofweek]]
+        found = pd.DatetimeIndex(times)
+        return found[(found >= first) & (found <= last)]
+
+    def words(self) -> str:
+        """Return the calendar in words, for the notes of a result."""
+        if self.exchange is not None:
+            return f"the sessions of {self.exchange}"
+        if frequency(self.freq).calendar:
+            return f"every {frequency(self.freq).period}"
+        if self.freq == "W":
+            return f"every week, on {WEEKDAYS[self.week[0]]}"
+        if self.week == (0, 1, 2, 3, 4, 5, 6):
+            days = "every day"
+        elif self.week == (0, 1, 2, 3, 4):
+            days = "Monday to Friday"
+        else:
+            days = ", ".join(WEEKDAYS[day] for day in self.week)
+        if self.clock:
+            busy = max(self.clock, key=len)
+            first, last = (str(time).split(" ")[-1][:5] for time in (busy[0], busy[-1]))
+            days += f", {len(busy)} rows a day from {first} to {last}"
+        if self.closed:
+            shown = ", ".join(
+                f"{day} {pd.Timestamp(2000, month, day):%B}" for month, day in sorted(self.closed)
+            )
+            days += f", closed on {shown}"
+        return days
+
+
+def sessions(exchange: str, first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
+    """Return the sessions of an exchange from ``first`` to ``last``, as far as its calendar is known."""
+    import exchange_calendars
+
+    try:
+        # exchange_calendars refuses a bound that is a holiday, so the calendar is wider than needed.
+        margin = pd.Timedelta(days=15)
+        calendar = exchange_calendars.get_calendar(exchange, start=first - margin, end=last + margin)
+    except (exchange_calendars.errors.CalendarError, ValueError) as error:
+        raise BasinError(
+            f"--calendar {exchange}: {' '.join(str(error).split())[:120]}; expected the name of an "
+            "exchange in "
+            "exchange_calendars, such as XNYS, XLON, XTKS or XETR"
+        ) from error
+    found: pd.DatetimeIndex = calendar.sessions
+    return found[(found >= first) & (found <= last)]
+
+
+def infer(times: pd.DatetimeIndex, freq: str, exchange: str | None = None) -> Calendar:
+    """Infer the calendar of a file from its dates, in order and without repeats."""
+    if frequency(freq).calendar:
+        return Calendar(freq)
+    counts = np.bincount(times.dayofweek, minlength=7)
+    if freq == "W":
+        return Calendar(freq, (int(counts.argmax()),))
+    if frequency(freq).intraday:
+        days = np.bincount(times.normalize().unique().dayofweek, minlength=7)
+        week = tuple(int(d) for d in np.flatnonzero(days > SELDOM * days.max()))
+        return Calendar(freq, week, _clock(times), exchange=exchange)
+    if freq == "D":
+        return Calendar(freq, exchange=exchange)
+    week = tuple(int(d) for d in np.flatnonzero(counts > SELDOM * counts.max()))
+    return Calendar(freq, week, closed=_closed(times, week), exchange=exchange)
+
+
+def _clock(times: pd.DatetimeIndex) -> tuple[tuple[pd.Timedelta, ...], ...]:
+    """Return the times of day that at least a fifth of the days with rows have, for each day of the week."""
+    table = pd.DataFrame(
+        {"weekday": times.dayofweek, "day": times.normalize(), "clock": times - times.normalize()}
+    )
+    found = []
+    for weekday in range(7):
+        part = table[table["weekday"] == weekday]
+        share = part["clock"].value_counts() / max(part["day"].nunique(), 1)
+        found.append(tuple(sorted(pd.Timedelta(clock) for clock in share.index[share >= 0.2])))
+    return tuple(found)
+
+
+def _closed(times: pd.DatetimeIndex, week: tuple[int, ...]) -> frozenset[tuple[int, int]]:
+    """Return months and days that fell on a day of the week of the market for years, and never had a row."""
+    if not len(times):
+        return frozenset()
+    days = pd.date_range(times[0].normalize(), times[-1].normalize(), freq="D")
+    days = days[days.dayofweek.isin(week)]
+    table = pd.DataFrame({"month": days.month, "day": days.day, "row": days.isin(times.normalize())})
+    by_date = table.groupby(["month", "day"])["row"].agg(["size", "any"])
+    never = by_date[~by_date["any"] & (by_date["size"] >= CLOSED_YEARS)]
+    return frozenset((int(month), int(day)) for month, day in never.index)

@@ -1,0 +1,126 @@
+"""Series in NetCDF files: the variable, its time, unit and dimensions."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tasks.runtime.errors import BasinError
+from tasks.sources.netcdf import NOTES, open_dataset
+
+PLACES = ("lat", "latitude", "lon", "longitude", "x", "y", "nlat", "nlon", "i", "j", "cell", "ncells")
+"""Names of dimensions of a grid, in lower case."""
+
+
+def read_netcdf(
+    path: Path, target: tuple[str, ...], time: str | None, series: str | None, notes: list[str]
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return the variables of one time dimension as a table, and the units that the file states.
+
+    Dimensions of length one are left out. The values of the dimension ``series`` are a row each. Raises
+    ``BasinError`` for a variable with a dimension of ensemble
+    members or of places, because one of them would have to be chosen.
+    """
+    data = open_dataset(path)
+    try:
+        notes += data.attrs.get(NOTES, [])
+        name = time or _time(data, path)
+        if name not in data.variables:
+            raise BasinError(
+                f"{path}: no variable {name}; found {', '.join(map(str, data.variables))}; give the name "
+                "of its "
+                "time coordinate as --time"
+            )
+        if not np.issubdtype(data[name].dtype, np.datetime64):
+            raise BasinError(f"{path}: variable {name} holds no times; give the time coordinate as --time")
+        (along,) = data[name].dims or (name,)
+        for wanted in target:
+            if wanted not in data.variables:
+                raise BasinError(
+                    f"{path}: no variable {wanted}; found {', '.join(map(str, data.data_vars))}; give the "
+                    "name of "
+                    "a variable of the file"
+                )
+        chosen = list(target) or [str(v) for v in data.data_vars if _is_series(data, str(v), str(along))]
+        if not chosen:
+            raise BasinError(
+                f"{path}: no variable has the dimension {along}; found {', '.join(map(str, data.data_vars))}"
+            )
+        with_it = [str(v) for v in data.data_vars if set(data[v].dims) == {along}]
+        names = dict.fromkeys((*chosen, *with_it))
+        if series is not None and series in data.dims:
+            found = [_flat(data, variable, str(along), path, series) for variable in chosen]
+            frame = pd.concat(
+                [
+                    pd.DataFrame(
+                        {name: data[name].values, series: str(member)}
+                        | {str(v.name): v.isel({series: k}).values for v in found}
+                    )
+                    for k, member in enumerate(data[series].values)
+                ],
+                ignore_index=True,
+            )
+        else:
+            found = [_flat(data, variable, str(along), path) for variable in names]
+            frame = pd.DataFrame({name: data[name].values} | {str(v.name): v.values for v in found})
+        units = {
+            str(v.name): str(v.attrs["units"]) for v in found if v.attrs.get("units") not in (None, "", "1")
+        }
+        return frame, {column: _unit(unit) for column, unit in units.items()}
+    finally:
+        data.close()
+
+
+def _unit(written: str) -> str:
+    return {"degC": "°C", "degree_C": "°C", "degrees_C": "°C", "degree_Celsius": "°C", "celsius": "°C",
+            "Celsius": "°C", "C": "°C", "kelvin": "K", "Kelvin": "K"}.get(written, written)  # fmt: skip
+
+
+def _time(data: Any, path: Path) -> str:
+    times = [
+        str(v) for v in data.variables if np.issubdtype(data[v].dtype, np.datetime64) and data[v].ndim == 1
+    ]
+    for name in sorted(times, key=lambda n: (n not in data.dims, "time" not in n.lower())):
+        return name
+    raise BasinError(
+        f"{path}: no coordinate holds times; found {', '.join(map(str, data.variables))}; give a file with "
+        "a time "
+        "coordinate"
+    )
+
+
+def _is_series(data: Any, name: str, along: str) -> bool:
+    variable = data[name]
+    return along in variable.dims and variable.dtype.kind in "fiu" and not name.endswith(("_bnds", "_bounds"))
+
+
+def _flat(data: Any, name: str, along: str, path: Path, series: str | None = None) -> Any:
+    """Return a variable without dimensions of length one, or refuse one with members or places.
+
+    The dimension ``series`` is kept.
+    """
+    variable = data[name]
+    if along not in variable.dims:
+        raise BasinError(
+            f"{path}: {name} has dimensions {', '.join(map(str, variable.dims))}, not {along}; give its time "
+            "dimension as --time"
+        )
+    variable = variable.squeeze(
+        [d for d in variable.dims if d != along and variable.sizes[d] == 1], drop=True
+    )
+    others = [str(d) for d in variable.dims if d not in (along, series)]
+    if any(d.lower() in PLACES for d in others):
+        shape = " × ".join(f"{variable.sizes[d]} {d}" for d in others)
+        raise BasinError(
+            f"{path}: {name} is a grid of {shape}; use `basin field`, or give a file with the mean of a "
+            "region"
+        )
+    if others:
+        first = others[0]
+        raise BasinError(
+            f"{path}: {name} has {variable.sizes[first]} values of {first} for each date; pass --series "
+            f"{first} to "
+            f"forecast each one, or give a file with one of them"
+        )
+    return variable

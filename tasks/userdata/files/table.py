@@ -1,0 +1,161 @@
+"""Reading of a file or frame into a table with its dates and roles, for every command alike."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+import pandas as pd
+
+from tasks.runtime.errors import BasinError
+from tasks.userdata.files.columns import Roles, find, mostly_numbers, require
+from tasks.userdata.files.grids import read_netcdf
+from tasks.userdata.files.numbers import MISSING, Numbers, as_numbers, decimal_comma
+from tasks.userdata.files.text import read_text
+
+FILES = "CSV, Excel, Parquet or NetCDF"
+"""File formats, as named in messages."""
+
+Content = TypeVar("Content")
+
+NETCDF = (".nc", ".nc4", ".netcdf", ".cdf", ".h5")
+EXCEL = (".xlsx", ".xlsm", ".xls", ".ods")
+PARQUET = (".parquet", ".pq")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Content of a file: columns as written, with what was found in reading them."""
+
+    frame: pd.DataFrame
+    label: str
+    notes: list[str] = field(default_factory=list)
+    units: dict[str, str] = field(default_factory=dict)
+    """Units of columns, where the file states them."""
+
+    def roles(self, time: str | None, target: tuple[str, ...], series: str | None) -> Roles:
+        """Return the columns by role; those not given are found in the file."""
+        return find(self.frame, time, target, series, self.label)
+
+    def numbers(self, column: str, comma: bool = False) -> Numbers:
+        """Return a column as numbers, with notes on how it was read."""
+        require(self.frame, [column], self.label)
+        return as_numbers(self.frame[column], self.label, self.notes, comma)
+
+    @property
+    def comma(self) -> bool:
+        """Whether some column shows that the file has decimal commas."""
+        return any(decimal_comma(self.frame[column].head(2000)) for column in self.frame.columns)
+
+    def typed(self, time: str | None = None) -> pd.DataFrame:
+        """Return the table with its dates and with numbers in columns that are mostly numbers.
+
+        Other cells of such columns are missing values.
+        """
+        frame, comma = self.frame.copy(), self.comma
+        try:
+            roles = self.roles(time, (), None)
+            if roles.time in frame:
+                frame[roles.time] = roles.dates.time
+        except BasinError:
+            if time is not None:
+                raise
+        for column in frame.columns:
+            if not pd.api.types.is_numeric_dtype(frame[column]) and mostly_numbers(frame[column]):
+                frame[column] = self.numbers(column, comma).value
+        return frame
+
+
+def load(
+    path: Path, target: tuple[str, ...] = (), time: str | None = None, series: str | None = None
+) -> Table:
+    """Read a CSV or other text table, an Excel, Parquet or NetCDF file.
+
+    ``target``, ``time`` and ``series`` select the variable of a NetCDF file and its dimensions. Raises
+    ``BasinError`` for a file that cannot
+    be read.
+    """
+    suffix = file_suffix(path)
+    table = Table(pd.DataFrame(), str(path))
+    if suffix in NETCDF:
+        frame, units = _read(path, lambda file: read_netcdf(file, target, time, series, table.notes))
+        return replace(table, frame=frame, units=units)
+    if suffix in EXCEL:
+        return from_frame(_read(path, lambda file: _excel(file, table.notes)), str(path), table.notes)
+    if suffix in PARQUET:
+        return from_frame(_read(path, pd.read_parquet), str(path), table.notes)
+    return replace(table, frame=_read(path, lambda file: read_text(file, table.notes)))
+
+
+def from_frame(frame: pd.DataFrame, label: str, notes: list[str] | None = None) -> Table:
+    """Return a table from a data frame, with its index and the levels of its columns as columns."""
+    table = Table(pd.DataFrame(), label, [] if notes is None else notes)
+    frame = frame.copy(deep=False)
+    if isinstance(frame.columns, pd.MultiIndex):
+        levels = [tuple(frame.columns.get_level_values(k)) for k in range(frame.columns.nlevels)]
+        levels = [level for level in levels if len(set(level)) > 1] or levels[:1]
+        frame.columns = pd.Index(
+            [" ".join(filter(None, map(str, parts))) for parts in zip(*levels, strict=True)]
+        )
+        table.notes.append("the columns have several levels, which are joined")
+    if frame.index.name is not None or frame.index.nlevels > 1 or isinstance(frame.index, pd.DatetimeIndex):
+        names = [name for name in frame.index.names if name is None or name not in frame.columns]
+        if len(names) == frame.index.nlevels:
+            frame = frame.reset_index()
+            table.notes.append(
+                f"the index is read as the column {', '.join(map(str, frame.columns[: len(names)]))}"
+            )
+    frame.columns = pd.Index([" ".join(str(name).split()) for name in frame.columns])
+    if frame.columns.has_duplicates:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise BasinError(f"{label}: two columns are called {twice}; rename one of them")
+    return replace(table, frame=frame.reset_index(drop=True))
+
+
+def file_suffix(path: Path) -> str:
+    """Return the last suffix that is not that of a compression, such as ``.csv`` for ``prices.csv.gz``."""
+    packed = (".gz", ".bz2", ".xz", ".zip", ".zst")
+    return next((s.lower() for s in reversed(path.suffixes) if s not in packed), "")
+
+
+def _read(path: Path, read: Callable[[Path], Content]) -> Content:
+    """Call ``read(path)``; raise ``BasinError`` if the file is absent, empty or not readable."""
+    if path.is_dir():
+        raise BasinError(f"{path}: is a folder; give the path of a {FILES} file")
+    if not path.is_file():
+        raise BasinError(f"{path}: no such file; give the path of a {FILES} file")
+    if path.stat().st_size == 0:
+        raise BasinError(f"{path}: is empty; give a {FILES} file with data")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of libraries, about cells that are named in our own words
+            return read(path)
+    except BasinError:
+        raise
+    except pd.errors.EmptyDataError as error:  # a file of blank lines
+        raise BasinError(f"{path}: is empty; give a {FILES} file with data") from error
+    except Exception as error:  # pandas, pyarrow and h5netcdf raise errors of many types
+        reason = " ".join(str(error).split())[:200]
+        raise BasinError(
+            f"{path}: not readable as {file_suffix(path) or 'CSV'} ({reason}); give a {FILES} file"
+        ) from error
+
+
+def _excel(path: Path, notes: list[str]) -> pd.DataFrame:
+    try:
+        sheets: dict[str, pd.DataFrame] = pd.read_excel(
+            path, sheet_name=None, keep_default_na=False, na_values=list(MISSING)
+        )
+    except ImportError as error:
+        raise BasinError(
+            f"{path}: Excel files need a package that is not installed; run `pip install 'basin[excel]'`, "
+            "or save "
+            "the sheet as CSV"
+        ) from error
+    full = {name: sheet for name, sheet in sheets.items() if not sheet.empty}
+    if not full:
+        raise BasinError(f"{path}: no sheet has rows; give a {FILES} file with data")
+    if len(full) > 1:
+        notes.append(f"the sheet {next(iter(full))} is read, the first of {len(full)}")
+    return next(iter(full.values()))
