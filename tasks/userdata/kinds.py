@@ -24,6 +24,9 @@ SEASONAL = 1e-6
 STATIONARY = 0.001
 """p-value of the test of Dickey and Fuller below which a series of weeks or longer steps is a level."""
 
+LAGS = 2
+"""Lags of changes in the test of Dickey and Fuller."""
+
 LOOKED_AT = 3000
 """Number of latest rows that decide."""
 
@@ -88,7 +91,7 @@ def _wanders(series: pd.Series) -> bool:
         return True
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        p = adfuller(x, maxlag=min(12, len(x) // 10), autolag=None)[1]
+        p = adfuller(x, maxlag=LAGS, autolag=None)[1]
     return bool(p >= STATIONARY)
 
 

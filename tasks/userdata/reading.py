@@ -277,8 +277,10 @@ def _frequency(table: pd.DataFrame, label: str, notes: list[str]) -> str:
 
 
 def _on_steps(table: pd.DataFrame, freq: str, label: str) -> pd.DataFrame:
-    """Date rows of months, quarters and years by the first or last day of the period."""
+    """Date rows of days and weeks without the time of day, and longer periods by their first or last day."""
     period = {"MS": "M", "ME": "M", "QS": "Q", "QE": "Q", "YS": "Y", "YE": "Y"}.get(freq)
+    if freq in ("B", "D", "W"):
+        return table.assign(time=table["time"].dt.normalize())
     if period is None:
         return table
     how = "start" if freq.endswith("S") else "end"
