@@ -48,6 +48,7 @@ def fit(
         from tasks.fields.training import Settings
 
         fields = open_fields(data, variable).until(_month("--until", until))
+        _say(fields)
         settings = Settings(epochs=epochs, width=width, seed=seed)
         with Display() as display:
             display.stages(fields.name)("fit", lambda progress: fit_model(fields, settings, out, progress))
@@ -150,7 +151,14 @@ def _load(model: Path, data: Path, variable: str | None) -> "tuple[FieldModel, F
     law = load_model(model)
     fields = open_fields(data, variable or law.name)
     law.check(fields)
+    _say(fields)
     return law, fields
+
+
+def _say(fields: "Fields") -> None:
+    """Print what was done to read the file."""
+    for sentence in fields.notes:
+        typer.echo(f"- {sentence}")
 
 
 def _month(option: str, text: str | None) -> Any:

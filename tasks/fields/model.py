@@ -181,7 +181,8 @@ class FieldModel:
     def check(self, fields: Fields) -> None:
         """Raise ``BasinError`` if the grid of a file is not that of the model."""
         for axis in ("lat", "lon"):
-            if not np.array_equal(getattr(fields, axis), getattr(self.grid, axis)):
+            one, other = getattr(fields, axis), getattr(self.grid, axis)
+            if one.shape != other.shape or not np.allclose(one, other, rtol=0, atol=1e-3):
                 raise BasinError(
                     f"{fields.path}: its {axis} is not that of the model; give a file on the grid of the "
                     "model, or fit a model to this grid"

@@ -55,8 +55,9 @@ def open_dataset(path: Path) -> "xr.Dataset":
     """
     data = _opened(path)
     notes: list[str] = []
+    bounds = _bounds_of_times(data)
     for name in [str(each) for each in data.variables]:
-        times = _times(data, name, path, notes)
+        times = _times(data, name, path, [] if name in bounds else notes)
         if times is not None:
             attributes = {k: v for k, v in data[name].attrs.items() if k not in ("units", "calendar")}
             data = data.assign_coords({name: (data[name].dims, times, attributes)})
@@ -103,6 +104,18 @@ def _engine(path: Path) -> Any:
     raise BasinError(
         f"{path} cannot be read as NetCDF: it begins with {start!r}; give a NetCDF file or a Zarr folder"
     )
+
+
+def _bounds_of_times(data: "xr.Dataset") -> set[str]:
+    """Return the names of the bounds of times. Bounds without units get those of their times."""
+    names = set()
+    for times in data.variables.values():
+        bounds = times.attrs.get("bounds")
+        if isinstance(bounds, str) and bounds in data and " since " in str(times.attrs.get("units", "")):
+            given = {key: times.attrs[key] for key in ("units", "calendar") if key in times.attrs}
+            data[bounds].attrs = given | data[bounds].attrs
+            names.add(bounds)
+    return names
 
 
 def _times(data: "xr.Dataset", name: str, path: Path, notes: list[str]) -> np.ndarray | None:

@@ -77,31 +77,6 @@ def spoiled(path: Path, tmp_path: Path, change) -> Path:
     return tmp_path / "bad.nc"
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda d: d.isel(time=np.delete(np.arange(MONTHS), 50)), "1904-04 follows 1904-02"),
-        (lambda d: d.isel(time=slice(0, 60)), "60 months, expected at least 240"),
-        (lambda d: d.rename(lat="y"), "expected one variable with dimensions time, lat and lon, found none"),
-        (lambda d: d.assign(other=d["anomaly"]), "found anomaly, other; give the name"),
-        (lambda d: d.assign_coords(lat=LAT * 10), "lat within ±90"),
-        (lambda d: d.where(d.time.dt.month != 3), "no cell of anomaly has values in 95%"),
-    ],
-)
-def test_a_file_that_is_no_such_field_ends_in_one_line(path, tmp_path, change, message):
-    with pytest.raises(BasinError, match=message):
-        open_fields(spoiled(path, tmp_path, change)).used()
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"\x00" * 4096, b"=cmd|' /C calc'!A0\n", b"\x89HDF\r\n\x1a\n" + b"A" * 999]
-)
-def test_a_file_that_is_not_netcdf_ends_in_one_line(tmp_path, content):
-    (tmp_path / "hostile.nc").write_bytes(content)
-    with pytest.raises(BasinError, match="cannot be read as NetCDF 4"):
-        open_fields(tmp_path / "hostile.nc")
-
-
 def test_damaged_chunks_end_in_one_line(path, tmp_path):
     data = xr.open_dataset(path).load()
     data.to_netcdf(tmp_path / "cut.nc", engine="h5netcdf", encoding={"anomaly": {"zlib": True}})

@@ -138,3 +138,16 @@ def test_a_time_that_cannot_be_decoded_ends_in_one_line(tmp_path, units, calenda
     path = write(tmp_path / "it.nc", np.arange(3), units=units, calendar=calendar)
     with pytest.raises(BasinError, match=message):
         open_dataset(path)
+
+
+def test_bounds_without_units_have_those_of_their_times(tmp_path):
+    days = 365 * (YEAR - 1850) + STARTS[MONTH - 1]
+    data = xr.Dataset(
+        {"time_bnds": (("time", "nv"), np.stack([days, days + 28], 1))},
+        {"time": ("time", days, {"units": "days since 1850-01-01", "calendar": "noleap"})},
+    )
+    data["time"].attrs["bounds"] = "time_bnds"
+    data.to_netcdf(tmp_path / "it.nc", engine="h5netcdf")
+    read = open_dataset(tmp_path / "it.nc")
+    np.testing.assert_array_equal(read["time_bnds"][:, 0].values.astype("datetime64[M]"), WANTED)
+    assert len(read.attrs["basin_notes"]) == 1
