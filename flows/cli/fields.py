@@ -1,12 +1,13 @@
 """``basin field``: models of monthly fields on a grid, fitted to the user's NetCDF or Zarr file."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.cli.errors import one_line_errors
-from tasks.runtime.errors import BasinError
+from tasks.runtime.errors import BasinError, counted
 
 if TYPE_CHECKING:
     from tasks.fields.model import FieldModel
@@ -42,13 +43,14 @@ def fit(
     with one_line_errors():
         from flows.cli.display import Display
         from tasks.fields.base import LEADS
+        from tasks.fields.coverage import coverage
         from tasks.fields.fit import fit as fit_model
         from tasks.fields.model import load_model
         from tasks.fields.reading import open_fields
         from tasks.fields.training import Settings
 
         fields = open_fields(data, variable).until(_month("--until", until))
-        _say(fields)
+        _say([*fields.notes, *coverage(fields, fields.used())])
         settings = Settings(epochs=epochs, width=width, seed=seed)
         with Display() as display:
             display.stages(fields.name)("fit", lambda progress: fit_model(fields, settings, out, progress))
@@ -76,13 +78,15 @@ def forecast(
 ) -> None:
     """Forecast the fields 3 and 6 months ahead; write their mean, spread and samples as NetCDF."""
     with one_line_errors():
-        from tasks.fields.base import LEADS
+        from tasks.fields.base import BEFORE, LEADS
         from tasks.fields.output import write_forecasts
 
         law, fields = _load(model, data, variable)
         at = _month("--from", origin) if origin else fields.months[-1]
         found = [law.forecast(fields, at, lead, draws, seed) for lead in range(len(LEADS)) if LEADS[lead]]
         write_forecasts(law, found, out)
+        gaps = {month: law.missing(fields, month) for month in (at, at - BEFORE)}
+        _say(f"{counted(gaps[m], 'cell')} of {m} missing: filled from the others" for m in gaps if gaps[m])
         for each in found:
             area = law.grid.area / law.grid.area.sum()
             mean, spread = float(each.mean @ area), float(each.samples.std(axis=0) @ area)
@@ -120,7 +124,10 @@ def score(data: Data, model: Model, out: Out, variable: Variable = None) -> None
         rows = write_energies(law, fields, out)
         for month, energy, share in sorted(rows, key=lambda row: -row[1])[:5]:
             typer.echo(f"{month}: energy {energy:.1f}, as high in {share:.1%} of the training months")
-        typer.echo(f"all {len(rows)} months: {out}")
+        left = len(fields.months) - len(rows)
+        if left:
+            _say([f"{counted(left, 'month')} with missing cells left out"])
+        typer.echo(f"{'all' if not left else 'the other'} {len(rows)} months: {out}")
 
 
 @app.command()
@@ -151,13 +158,12 @@ def _load(model: Path, data: Path, variable: str | None) -> "tuple[FieldModel, F
     law = load_model(model)
     fields = open_fields(data, variable or law.name)
     law.check(fields)
-    _say(fields)
+    _say(fields.notes)
     return law, fields
 
 
-def _say(fields: "Fields") -> None:
-    """Print what was done to read the file."""
-    for sentence in fields.notes:
+def _say(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
         typer.echo(f"- {sentence}")
 
 
