@@ -17,9 +17,14 @@ app = typer.Typer(
     no_args_is_help=True, help="Model monthly fields on a grid: fit, forecast, sample, score and fill gaps."
 )
 
-Data = Annotated[Path, typer.Option("--data", help="NetCDF file or Zarr folder with time, lat and lon.")]
+Data = Annotated[
+    Path, typer.Option("--data", help="NetCDF file or Zarr folder with time, latitude and longitude.")
+]
 Variable = Annotated[
-    str | None, typer.Option("--variable", help="Variable to read. Default: the only variable of the file.")
+    str | None,
+    typer.Option(
+        "--variable", help="Variable to read. Default: the only one with time, latitude and longitude."
+    ),
 ]
 Model = Annotated[Path, typer.Option("--model", help="Folder of a model that `basin field fit` wrote.")]
 Out = Annotated[Path, typer.Option("--out", help="File for the result.")]

@@ -196,8 +196,11 @@ def months_of(data: "xr.Dataset", coordinate: str, path: Path, notes: list[str])
     return middle
 
 
-def in_order(months: np.ndarray, path: Path, notes: list[str]) -> np.ndarray | None:
-    """Return the order that sorts the months, None if they are sorted; every month has to occur once."""
+def in_order(months: np.ndarray, time: str, path: Path, notes: list[str]) -> np.ndarray | None:
+    """Return the order that sorts the months along the dimension ``time``, or None if they are sorted.
+
+    Raises ``BasinError`` if a month is missing or occurs twice.
+    """
     order = np.argsort(months, kind="stable")
     ordered = months[order]
     steps = np.diff(ordered).astype(int)
@@ -211,14 +214,15 @@ def in_order(months: np.ndarray, path: Path, notes: list[str]) -> np.ndarray | N
         raise BasinError(
             f"{path}: {_named(again)} there more than once ({len(again)} such months), expected one "
             "field for each month; leave out the copies, for example open_dataset(FILE)."
-            'drop_duplicates("time") in xarray'
+            f'drop_duplicates("{time}").to_netcdf(OUT) in xarray'
         )
     if (steps > 1).any():
         absent = np.setdiff1d(np.arange(ordered[0], ordered[-1] + 1), ordered)
         raise BasinError(
             f"{path}: {_named(absent)} missing ({len(absent)} of {len(absent) + len(months)} months from "
             f"{ordered[0]} to {ordered[-1]}), expected every month; add the fields, or fields of NaN if they "
-            'are not known, for example open_dataset(FILE).resample(time="MS").mean() in xarray'
+            f'are not known, for example open_dataset(FILE).resample({time}="MS").mean().to_netcdf(OUT) '
+            "in xarray"
         )
     if (order == np.arange(len(order))).all():
         return None

@@ -183,7 +183,7 @@ def open_fields(path: Path, variable: str | None = None) -> Fields:
     if not (np.isfinite(lat).all() and np.isfinite(lon).all() and (np.abs(lat) <= 90).all()):
         raise BasinError(f"{path}: expected finite lat and lon in degrees, lat within ±90; correct them")
     months = months_of(data, axes.coordinates[0], path, notes)
-    order = in_order(months, path, notes)
+    order = in_order(months, axes.dimensions[0], path, notes)
     if order is not None:
         values, months = values.isel({axes.dimensions[0]: order}), months[order]
     if len(months) < FEWEST_MONTHS:

@@ -287,6 +287,11 @@ def test_a_fit_does_not_replace_what_is_not_a_model(fields, tmp_path):
     assert (tmp_path / "mine.txt").read_text() == "keep"
 
 
+def test_a_fit_to_few_of_the_months_is_refused(fields, tmp_path):
+    with pytest.raises(BasinError, match=r"100 months up to 1908-04, expected at least 240.*--until"):
+        fit(fields.until(fields.months[99]), Settings(), tmp_path / "model")
+
+
 def test_another_grid_is_refused(model, tmp_path):
     other = open_fields(write(tmp_path / "other.nc", 250, lat=LAT + 1))
     with pytest.raises(BasinError, match="its lat is not that of the model"):

@@ -258,3 +258,15 @@ def test_the_hostile_and_the_absent_end_in_one_line(tmp_path):
         open_fields(tmp_path / "hostile.nc")
     with pytest.raises(BasinError, match="no file"):
         open_fields(tmp_path / "absent.nc")
+
+
+@pytest.mark.parametrize("time", ["time", "valid_time"])
+def test_the_remedies_for_missing_and_repeated_months_work(read, tmp_path, time):
+    for rows in (np.delete(np.arange(MONTHS), 50), [*range(200), *range(188, MONTHS)]):
+        with pytest.raises(BasinError) as caught:
+            read(lambda d, rows=rows: d.isel(time=rows).rename(time=time))
+        remedy = re.search(r"for example (open_dataset.*) in xarray", str(caught.value))[1]
+        newest = max(tmp_path.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        better = tmp_path / f"better{len(rows)}.nc"
+        eval(remedy, {"open_dataset": xr.open_dataset, "FILE": newest, "OUT": better})
+        assert len(open_fields(better).months) == MONTHS
