@@ -1,12 +1,13 @@
 """``basin field``: models of monthly fields on a grid, fitted to the user's NetCDF or Zarr file."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.cli.errors import one_line_errors
-from tasks.runtime.errors import BasinError
+from tasks.runtime.errors import BasinError, counted
 
 if TYPE_CHECKING:
     from tasks.fields.model import FieldModel
@@ -16,9 +17,14 @@ app = typer.Typer(
     no_args_is_help=True, help="Model monthly fields on a grid: fit, forecast, sample, score and fill gaps."
 )
 
-Data = Annotated[Path, typer.Option("--data", help="NetCDF file or Zarr folder with time, lat and lon.")]
+Data = Annotated[
+    Path, typer.Option("--data", help="NetCDF file or Zarr folder with time, latitude and longitude.")
+]
 Variable = Annotated[
-    str | None, typer.Option("--variable", help="Variable to read. Default: the only variable of the file.")
+    str | None,
+    typer.Option(
+        "--variable", help="Variable to read. Default: the only one with time, latitude and longitude."
+    ),
 ]
 Model = Annotated[Path, typer.Option("--model", help="Folder of a model that `basin field fit` wrote.")]
 Out = Annotated[Path, typer.Option("--out", help="File for the result.")]
@@ -42,12 +48,14 @@ def fit(
     with one_line_errors():
         from flows.cli.display import Display
         from tasks.fields.base import LEADS
+        from tasks.fields.coverage import coverage
         from tasks.fields.fit import fit as fit_model
         from tasks.fields.model import load_model
         from tasks.fields.reading import open_fields
         from tasks.fields.training import Settings
 
         fields = open_fields(data, variable).until(_month("--until", until))
+        _say([*fields.notes, *coverage(fields, fields.used())])
         settings = Settings(epochs=epochs, width=width, seed=seed)
         with Display() as display:
             display.stages(fields.name)("fit", lambda progress: fit_model(fields, settings, out, progress))
@@ -75,13 +83,15 @@ def forecast(
 ) -> None:
     """Forecast the fields 3 and 6 months ahead; write their mean, spread and samples as NetCDF."""
     with one_line_errors():
-        from tasks.fields.base import LEADS
+        from tasks.fields.base import BEFORE, LEADS
         from tasks.fields.output import write_forecasts
 
         law, fields = _load(model, data, variable)
         at = _month("--from", origin) if origin else fields.months[-1]
         found = [law.forecast(fields, at, lead, draws, seed) for lead in range(len(LEADS)) if LEADS[lead]]
         write_forecasts(law, found, out)
+        gaps = {month: law.missing(fields, month) for month in (at, at - BEFORE)}
+        _say(f"{counted(gaps[m], 'cell')} of {m} missing: filled from the others" for m in gaps if gaps[m])
         for each in found:
             area = law.grid.area / law.grid.area.sum()
             mean, spread = float(each.mean @ area), float(each.samples.std(axis=0) @ area)
@@ -119,7 +129,10 @@ def score(data: Data, model: Model, out: Out, variable: Variable = None) -> None
         rows = write_energies(law, fields, out)
         for month, energy, share in sorted(rows, key=lambda row: -row[1])[:5]:
             typer.echo(f"{month}: energy {energy:.1f}, as high in {share:.1%} of the training months")
-        typer.echo(f"all {len(rows)} months: {out}")
+        left = len(fields.months) - len(rows)
+        if left:
+            _say([f"{counted(left, 'month')} with missing cells left out"])
+        typer.echo(f"{'all' if not left else 'the other'} {len(rows)} months: {out}")
 
 
 @app.command()
@@ -150,7 +163,13 @@ def _load(model: Path, data: Path, variable: str | None) -> "tuple[FieldModel, F
     law = load_model(model)
     fields = open_fields(data, variable or law.name)
     law.check(fields)
+    _say(fields.notes)
     return law, fields
+
+
+def _say(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        typer.echo(f"- {sentence}")
 
 
 def _month(option: str, text: str | None) -> Any:

@@ -14,6 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
+from tasks.fields.coverage import MOST_MISSING
 from tasks.fields.reading import Fields, Grid
 from tasks.runtime.errors import BasinError
 
@@ -100,16 +101,21 @@ def seasons(months: np.ndarray) -> np.ndarray:
     return months.astype(int) % 12
 
 
-def gapless(fields: Fields, grid: Grid) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+def gapless(fields: Fields, grid: Grid, normals: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Yield for each block ``(first, values, fresh)``: its first row, its values ``(n, d)`` and the new rows.
 
-    Each block repeats the last rows of the block before, so that every pair of origin and target lies within
-    one block. ``fresh`` is false for these repeated rows.
+    Gaps in a month with at most :data:`MOST_MISSING` of its cells missing are filled with ``normals``, the
+    mean of the calendar month ``(12, d)``. Each block repeats the last rows of the block before, so that
+    every pair of origin and target lies within one block. ``fresh`` is false for these repeated rows.
     """
     before = BEFORE + max(LEADS)
     for first, values in fields.blocks(before):
         fresh = np.arange(len(values)) >= (0 if first == 0 else before)
-        yield first, values[:, grid.mask], fresh
+        cells = values[:, grid.mask]
+        missing = ~np.isfinite(cells)
+        filled = missing & (missing.mean(axis=1) <= MOST_MISSING)[:, None]
+        season = seasons(fields.months[first : first + len(cells)])
+        yield first, np.where(filled, normals[season], cells), fresh
 
 
 def pairs(first: int, values: np.ndarray, fresh: np.ndarray, lead: int) -> tuple[np.ndarray, np.ndarray]:
@@ -127,14 +133,14 @@ def pairs(first: int, values: np.ndarray, fresh: np.ndarray, lead: int) -> tuple
 
 
 def forecasts(
-    fields: Fields, grid: Grid, start: int = 0
+    fields: Fields, grid: Grid, normals: np.ndarray, start: int = 0
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """Yield ``(lead, now, before, targets, season)``, for one block of months and one lead at a time.
 
-    ``now``, ``before`` and ``targets`` are fields ``(n, d)`` without gaps. Every month without a gap from row
-    ``start`` on is a target once for each lead.
+    ``now``, ``before`` and ``targets`` are fields ``(n, d)`` of :func:`gapless`. Every month whose gaps are
+    filled from row ``start`` on is a target once for each lead.
     """
-    for first, values, fresh in gapless(fields, grid):
+    for first, values, fresh in gapless(fields, grid, normals):
         season = seasons(fields.months[first : first + len(values)])
         for lead, ahead in enumerate(LEADS):
             origin, aim = pairs(first, values, fresh, ahead)
@@ -159,7 +165,7 @@ def _inverse_model(fields: Fields, grid: Grid, normals: np.ndarray) -> Base:
     cells, root = int(grid.mask.sum()), np.sqrt(grid.area)
     moments = {lag: np.zeros((cells, cells)) for lag in sorted({0, 1, *LEADS})}
     counts = dict.fromkeys(moments, 0)
-    for first, values, fresh in gapless(fields, grid):
+    for first, values, fresh in gapless(fields, grid, normals):
         anomalies = (values - normals[seasons(fields.months[first : first + len(values)])]) * root
         for lag in moments:
             origin, aim = pairs(first, values, fresh, lag)
@@ -202,7 +208,7 @@ def _ridge(base: Base, fields: Fields, grid: Grid) -> Base:
     """Fit the ridge regression of the errors of the inverse model on seasonal and earlier states."""
     terms, count = base.ridge.shape[1:]
     gram, cross = np.zeros((len(LEADS), terms, terms)), np.zeros((len(LEADS), terms, count))
-    for lead, now, before, aims, season in forecasts(fields, grid):
+    for lead, now, before, aims, season in forecasts(fields, grid, base.normals):
         if LEADS[lead]:
             origin = (season - LEADS[lead]) % 12
             state = (now - base.normals[origin]) * base.root @ base.eofs
@@ -216,9 +222,10 @@ def _ridge(base: Base, fields: Fields, grid: Grid) -> Base:
 def _normals(fields: Fields, grid: Grid) -> np.ndarray:
     """Compute the mean of each calendar month, (12, d)."""
     total, seen = np.zeros((12, int(grid.mask.sum()))), np.zeros((12, int(grid.mask.sum())))
-    for first, values, fresh in gapless(fields, grid):
+    for first, values in fields.blocks():
+        values = values[:, grid.mask]
         season = seasons(fields.months[first : first + len(values)])
-        finite = np.isfinite(values) & fresh[:, None]
+        finite = np.isfinite(values)
         np.add.at(total, season, np.where(finite, values, 0))
         np.add.at(seen, season, finite)
     if (seen < 2).any():
@@ -233,7 +240,7 @@ def _laws_of_errors(base: Base, fields: Fields, grid: Grid) -> tuple[np.ndarray,
     """Compute patterns V and local variances D of each lead from the leading EOFs of standardised errors."""
     cells = base.normals.shape[1]
     moments, counts = np.zeros((len(LEADS), cells, cells)), np.zeros(len(LEADS))
-    for lead, now, before, aims, season in forecasts(fields, grid):
+    for lead, now, before, aims, season in forecasts(fields, grid, base.normals):
         error = aims - base.mean(now, before, season, lead)
         moments[lead] += error.T @ error
         counts[lead] += len(error)

@@ -71,7 +71,7 @@ def examples(
 
 def known_examples(base: Base, fields: Fields, grid: Grid, start: int = 0) -> Iterator[Examples]:
     """Yield blocks of examples with known errors, for every lead and gapless month from ``start`` on."""
-    for lead, now, before, aims, season in forecasts(fields, grid, start):
+    for lead, now, before, aims, season in forecasts(fields, grid, base.normals, start):
         found, mean = examples(base, now, before, season, lead)
         found.error[:] = (aims - mean) / base.spread[lead]
         yield found

@@ -10,7 +10,7 @@ import numpy as np
 from tasks.fields.base import LEADS, fit_base
 from tasks.fields.examples import known_examples, write_shards
 from tasks.fields.model import FieldModel, inflated, judged
-from tasks.fields.reading import Fields
+from tasks.fields.reading import FEWEST_MONTHS, Fields
 from tasks.fields.training import Settings, train
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, remove
@@ -31,6 +31,11 @@ def fit(fields: Fields, settings: Settings, out: Path, progress: Progress = sile
     out = out.absolute()
     if out.exists() and not (out / "model.json").is_file() and (out.is_file() or any(out.iterdir())):
         raise BasinError(f"{out} holds other files than a model of fields; give a new folder for the model")
+    if len(fields.months) < FEWEST_MONTHS:
+        raise BasinError(
+            f"{fields.path}: {len(fields.months)} months up to {fields.months[-1]}, expected at least "
+            f"{FEWEST_MONTHS} for a fit; give a later month as --until"
+        )
     grid = fields.used()
     start = int(len(fields.months) * (1 - JUDGED))
     early = fields.until(fields.months[start - 1])

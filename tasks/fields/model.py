@@ -57,7 +57,8 @@ class FieldModel:
     def forecast(self, fields: Fields, origin: np.datetime64, lead: int, draws: int, seed: int) -> "Forecast":
         """Forecast the field ``LEADS[lead]`` months after ``origin``, with ``draws`` samples.
 
-        Raises ``BasinError`` if the file lacks the field of ``origin`` or that of ``BEFORE`` months before.
+        Gaps are filled from the other cells of the month. Raises ``BasinError`` if the file lacks most of the
+        field of ``origin`` or of that ``BEFORE`` months before.
         """
         now = self._whole(fields, origin)
         before = self._whole(fields, origin - BEFORE)
@@ -77,6 +78,11 @@ class FieldModel:
         Both are ``(n,)`` and NaN for months with missing cells. Usual fields have a low energy. A share of
         0.01 means that one month in a hundred was at least as unusual.
         """
+        if not len(self.known):
+            raise BasinError(
+                f"the model of {self.name} has no month of its fit without missing cells, expected some to "
+                "compare energies with; fit it to fields without such cells"
+            )
         energy = self.of_months(fields)
         rarer = 1 - np.searchsorted(self.known, energy) / len(self.known)
         return energy, np.where(np.isfinite(energy), rarer, np.nan)
@@ -169,19 +175,26 @@ class FieldModel:
             found: Tensor = self.energy(errors.float(), given["context"], still)
         return self.weights[0] * found.double()
 
+    def missing(self, fields: Fields, month: np.datetime64) -> int:
+        """Return the number of missing cells of a month."""
+        return int((~np.isfinite(fields.month(month)[self.grid.mask])).sum())
+
     def _whole(self, fields: Fields, month: np.datetime64) -> np.ndarray:
+        """Return the field of a month with gaps filled from its other cells, of which there must be half."""
         values = fields.month(month)[self.grid.mask]
-        if not np.isfinite(values).all():
-            missing = int((~np.isfinite(values)).sum())
+        missing = int((~np.isfinite(values)).sum())
+        if 2 * missing > len(values):
             raise BasinError(
-                f"{fields.path}: {missing} cells of {month} are missing; fill them first (`basin field fill`)"
+                f"{fields.path}: {missing} of {len(values)} cells of {month} are missing, expected at most "
+                "half; forecast from a month with more values (--from)"
             )
-        return values
+        return self.fill(values, month)[0] if missing else values
 
     def check(self, fields: Fields) -> None:
         """Raise ``BasinError`` if the grid of a file is not that of the model."""
         for axis in ("lat", "lon"):
-            if not np.array_equal(getattr(fields, axis), getattr(self.grid, axis)):
+            one, other = getattr(fields, axis), getattr(self.grid, axis)
+            if one.shape != other.shape or not np.allclose(one, other, rtol=0, atol=1e-3):
                 raise BasinError(
                     f"{fields.path}: its {axis} is not that of the model; give a file on the grid of the "
                     "model, or fit a model to this grid"

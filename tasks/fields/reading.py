@@ -1,13 +1,20 @@
-"""Monthly fields of a NetCDF or Zarr file, read in blocks so that memory does not grow with the file."""
+"""Monthly fields of a NetCDF file or Zarr folder, read in blocks so that memory stays the same."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.fields.audit import check_medians, possible
+from tasks.fields.axes import Axes, choose_variable, in_order, months_of
 from tasks.runtime.errors import BasinError
+from tasks.sources.netcdf import NOTES, open_dataset
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 OFTEN = 0.95
 """A cell is used if it has a value in at least this share of the months."""
@@ -15,7 +22,10 @@ OFTEN = 0.95
 FEWEST_MONTHS = 240
 MOST_CELLS = 5_000
 BLOCK = 480
-"""Number of months read at once."""
+"""Largest number of months read at once."""
+
+BLOCK_VALUES = 20_000_000
+"""Number of values read at once, on grids so large that ``BLOCK`` months would be more."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +60,11 @@ class Fields:
     """Consecutive months, ``datetime64[M]``."""
     lat: np.ndarray
     lon: np.ndarray
+    notes: tuple[str, ...]
+    """Sentences on what was done to read the file."""
     _variable: Any
+    _limits: tuple[float, float] = (-np.inf, np.inf)
+    """Values outside of these are flags or impossible, and are read as missing."""
 
     def until(self, month: np.datetime64 | None) -> "Fields":
         """Return the fields up to and including ``month``."""
@@ -69,7 +83,9 @@ class Fields:
     def read(self, start: int, stop: int) -> np.ndarray:
         """Read the rows from ``start`` to before ``stop`` as float64 ``(n, lat, lon)``, NaN where missing."""
         try:
-            values = np.asarray(self._variable[start:stop].values, dtype=np.float64)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of xarray, on the decoding of integers
+                values = np.asarray(self._variable[start:stop].values, dtype=np.float64)
         except Exception as error:  # the errors of a damaged chunk depend on its compression library
             reason = " ".join(str(error).split())[:200]
             raise BasinError(
@@ -77,6 +93,7 @@ class Fields:
             ) from error
         if np.isinf(values).any():
             raise BasinError(f"{self.path}: {self.name} has infinite values; write missing values as NaN")
+        values[(values < self._limits[0]) | (values > self._limits[1])] = np.nan
         return values
 
     def month(self, month: np.datetime64) -> np.ndarray:
@@ -86,81 +103,117 @@ class Fields:
 
     def blocks(self, before: int = 0) -> Iterator[tuple[int, np.ndarray]]:
         """Yield all rows in blocks ``(first row, values)``, each with the ``before`` rows that precede it."""
-        for start in range(0, len(self.months), BLOCK):
+        block = int(np.clip(BLOCK_VALUES // (len(self.lat) * len(self.lon)), 12, BLOCK))
+        for start in range(0, len(self.months), block):
             first = max(0, start - before)
-            yield first, self.read(first, min(start + BLOCK, len(self.months)))
+            yield first, self.read(first, min(start + block, len(self.months)))
+
+    def checked(self, notes: list[str]) -> "Fields":
+        """Return the fields with flags and impossible values as missing, and with ``notes`` on the reading.
+
+        Raises ``BasinError`` if the grid is too large, if there is no value or if the unit changes.
+        """
+        self._check_size()
+        low, high, found = possible((values for _, values in self.blocks()), self.name)
+        fields = replace(self, notes=(*notes, *found), _limits=(low, high))
+        medians, counts = np.full(len(self.months), np.nan), np.zeros(len(self.months))
+        for first, values in fields.blocks():
+            cells = values.reshape(len(values), -1)
+            count = np.isfinite(cells).sum(axis=1)
+            counts[first : first + len(cells)] = count
+            some = count > 0
+            medians[first : first + len(cells)][some] = np.nanmedian(cells[some], axis=1)
+        if not counts.any():
+            raise BasinError(
+                f"{self.path}: {self.name} has no values: all {self._variable.size:,} are missing, expected "
+                "monthly fields; give another variable, region or file"
+            )
+        check_medians(
+            np.where(counts >= counts.max() / 2, medians, np.nan), self.months, self.name, self.path
+        )
+        return fields
+
+    def _check_size(self) -> None:
+        """Refuse a large grid by a few months, before all of the file is read."""
+        rows = np.unique(np.linspace(0, len(self.months) - 1, 12).astype(int))
+        values = np.concatenate([self.read(row, row + 1) for row in rows])
+        low, high, _ = possible(iter([values]), self.name)
+        cells = int(((values >= low) & (values <= high)).all(axis=0).sum())
+        if cells > MOST_CELLS:
+            raise BasinError(self._too_large(cells))
+
+    def _too_large(self, cells: int) -> str:
+        return (
+            f"{self.path}: {cells:,} cells with values, expected at most {MOST_CELLS:,}; take a region or a "
+            "coarser grid, for example with `cdo sellonlatbox` or `cdo remapcon`"
+        )
 
     def used(self) -> Grid:
-        """Return the grid with a mask of the cells that have values in at least ``OFTEN`` of the months."""
-        seen = np.zeros((len(self.lat), len(self.lon)))
+        """Return the grid with a mask of the cells in use.
+
+        They have values in at least ``OFTEN`` of the months, and not always the same value.
+        """
+        shape = (len(self.lat), len(self.lon))
+        seen, least, most = np.zeros(shape), np.full(shape, np.inf), np.full(shape, -np.inf)
         for _, values in self.blocks():
             seen += np.isfinite(values).sum(axis=0)
-        mask = seen >= OFTEN * len(self.months)
+            least, most = np.fmin(least, np.fmin.reduce(values)), np.fmax(most, np.fmax.reduce(values))
+        mask = (seen >= OFTEN * len(self.months)) & (least < most)
         if mask.sum() < 2:
             raise BasinError(
                 f"{self.path}: no cell of {self.name} has values in {OFTEN:.0%} of the months; "
                 "give a file with fewer gaps"
             )
         if mask.sum() > MOST_CELLS:
-            raise BasinError(
-                f"{self.path}: {mask.sum():,} cells, expected at most {MOST_CELLS:,}; take a region or a "
-                "coarser grid"
-            )
+            raise BasinError(self._too_large(int(mask.sum())))
         return Grid(self.lat, self.lon, mask)
 
 
 def open_fields(path: Path, variable: str | None = None) -> Fields:
-    """Open a NetCDF or Zarr file with the dimensions time, lat and lon, or raise ``BasinError``."""
-    import pandas as pd
-    import xarray as xr
+    """Open a file with monthly fields on a grid of latitude and longitude, or raise ``BasinError``.
 
-    if not path.exists():
-        raise BasinError(f"no file {path}; give a NetCDF file or Zarr folder with time, lat and lon")
-    try:
-        store = {"engine": "zarr", "consolidated": False} if path.is_dir() else {"engine": "h5netcdf"}
-        # In seconds, because times in nanoseconds end in 2262.
-        data = xr.open_dataset(path, decode_times=xr.coders.CFDatetimeCoder(time_unit="s"), **store)
-    except Exception as error:  # the type of the error depends on the backend
-        raise BasinError(
-            f"{path} cannot be read as {'Zarr' if path.is_dir() else 'NetCDF 4'} "
-            f"({' '.join(str(error).split())[:160]}); give a NetCDF 4 file or a Zarr folder"
-        ) from error
-    data = data.rename(
-        {long: short for long, short in (("latitude", "lat"), ("longitude", "lon")) if long in data.variables}
-    )
-    fit = [str(name) for name, values in data.data_vars.items() if set(values.dims) == {"time", "lat", "lon"}]
-    if variable is None and len(fit) != 1:
-        found = ", ".join(fit) or "none"
-        raise BasinError(
-            f"{path}: expected one variable with dimensions time, lat and lon, found {found}; give the name "
-            "of one with --variable"
-        )
-    name = variable or fit[0]
-    if name not in fit:
-        raise BasinError(
-            f"{path}: no variable {name} with dimensions time, lat and lon; found {', '.join(fit) or 'none'}"
-        )
-    values = data[name].transpose("time", "lat", "lon")
-    if values.dtype.kind not in "fiu":
-        raise BasinError(f"{path}: {name} is of type {values.dtype}, expected numbers; give another variable")
-    lat, lon = np.asarray(data["lat"].values, float), np.asarray(data["lon"].values, float)
+    Names, order and units of the axes may be any that :mod:`tasks.fields.axes` recognises. Other dimensions
+    of size 1 are dropped. Flags and impossible values are read as missing.
+    """
+    data = open_dataset(path)
+    name, axes = choose_variable(data, variable, path)
+    notes = [*data.attrs[NOTES], *_dropped(data, name, axes)]
+    values = data[name].isel(dict.fromkeys(axes.others, 0)).transpose(*axes.dimensions)
+    lat, lon = (np.asarray(data[each].values, float) for each in axes.coordinates[1:])
     if not (np.isfinite(lat).all() and np.isfinite(lon).all() and (np.abs(lat) <= 90).all()):
         raise BasinError(f"{path}: expected finite lat and lon in degrees, lat within ±90; correct them")
-    if not data["time"].size:
-        raise BasinError(f"{path}: time has no values; give a file with at least {FEWEST_MONTHS} months")
-    try:
-        months = pd.DatetimeIndex(data["time"].values).to_period("M").to_numpy(dtype="datetime64[M]")
-    except (TypeError, ValueError) as error:
-        raise BasinError(
-            f"{path}: time is not in the standard calendar ({error}); convert it to that calendar"
-        ) from error
-    steps = np.diff(months).astype(int)
-    if (steps != 1).any():
-        at = int(np.flatnonzero(steps != 1)[0])
-        raise BasinError(
-            f"{path}: {months[at + 1]} follows {months[at]}; expected one field for every month, in order; "
-            "add missing months with NaN values"
-        )
+    months = months_of(data, axes.coordinates[0], path, notes)
+    order = in_order(months, axes.dimensions[0], path, notes)
+    if order is not None:
+        values, months = values.isel({axes.dimensions[0]: order}), months[order]
     if len(months) < FEWEST_MONTHS:
         raise BasinError(f"{path}: {len(months)} months, expected at least {FEWEST_MONTHS}; give more years")
-    return Fields(path, name, str(values.attrs.get("units", "")), months, lat, lon, values)
+    fields = Fields(path, name, str(values.attrs.get("units", "")), months, lat, lon, (), values)
+    return fields.checked(notes)
+
+
+def _dropped(data: "xr.Dataset", name: str, axes: Axes) -> list[str]:
+    """Say which variable and time are read, and which dimensions and coordinates are not used."""
+    notes = []
+    if len(data.data_vars) > 1:
+        notes.append(f"the variable is {name}, the only one with time, lat and lon")
+    if axes.coordinates[0] != "time":
+        notes.append(f"the time is {axes.coordinates[0]}")
+    scalars = [str(each) for each in data[name].coords if not data[name][each].dims]
+    others = [
+        str(each)
+        for each in data[name].coords
+        if data[name][each].dims and str(each) not in (*axes.coordinates, *axes.others)
+    ]
+    left = list(dict.fromkeys([*axes.others, *scalars, *others]))
+    if left:
+        notes.append(f"not used: {', '.join(f'{each} ({_first(data, each)})' for each in left)}")
+    return notes
+
+
+def _first(data: "xr.Dataset", name: str) -> str:
+    """Describe a dimension or coordinate by its value if it has one only."""
+    size = data[name].size if name in data.variables else data.sizes[name]
+    if size != 1:
+        return f"{size} values"
+    return f"{data[name].values.ravel()[0]}" if name in data.variables else "one value"

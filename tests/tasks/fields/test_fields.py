@@ -9,6 +9,7 @@ import torch
 import xarray as xr
 
 from tasks.fields.base import BEFORE, LEADS, Base, fit_base, forecasts, seasons
+from tasks.fields.coverage import coverage
 from tasks.fields.examples import SHARD, from_table, known_examples, write_shards
 from tasks.fields.fit import fit
 from tasks.fields.model import FieldModel, inflated, judged, load_model
@@ -77,31 +78,6 @@ def spoiled(path: Path, tmp_path: Path, change) -> Path:
     return tmp_path / "bad.nc"
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda d: d.isel(time=np.delete(np.arange(MONTHS), 50)), "1904-04 follows 1904-02"),
-        (lambda d: d.isel(time=slice(0, 60)), "60 months, expected at least 240"),
-        (lambda d: d.rename(lat="y"), "expected one variable with dimensions time, lat and lon, found none"),
-        (lambda d: d.assign(other=d["anomaly"]), "found anomaly, other; give the name"),
-        (lambda d: d.assign_coords(lat=LAT * 10), "lat within ±90"),
-        (lambda d: d.where(d.time.dt.month != 3), "no cell of anomaly has values in 95%"),
-    ],
-)
-def test_a_file_that_is_no_such_field_ends_in_one_line(path, tmp_path, change, message):
-    with pytest.raises(BasinError, match=message):
-        open_fields(spoiled(path, tmp_path, change)).used()
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"\x00" * 4096, b"=cmd|' /C calc'!A0\n", b"\x89HDF\r\n\x1a\n" + b"A" * 999]
-)
-def test_a_file_that_is_not_netcdf_ends_in_one_line(tmp_path, content):
-    (tmp_path / "hostile.nc").write_bytes(content)
-    with pytest.raises(BasinError, match="cannot be read as NetCDF 4"):
-        open_fields(tmp_path / "hostile.nc")
-
-
 def test_damaged_chunks_end_in_one_line(path, tmp_path):
     data = xr.open_dataset(path).load()
     data.to_netcdf(tmp_path / "cut.nc", engine="h5netcdf", encoding={"anomaly": {"zlib": True}})
@@ -112,10 +88,10 @@ def test_damaged_chunks_end_in_one_line(path, tmp_path):
         open_fields(tmp_path / "cut.nc").used()
 
 
-def test_every_month_is_an_aim_once_a_lead_and_its_forecast_is_made_of_earlier_months(fields, grid):
+def test_every_month_is_an_aim_once_a_lead_and_its_forecast_is_made_of_earlier_months(fields, grid, base):
     counts = dict.fromkeys(range(len(LEADS)), 0)
     whole = fields.read(0, MONTHS)[:, grid.mask]
-    for lead, now, before, aims, season in forecasts(fields, grid):
+    for lead, now, before, aims, season in forecasts(fields, grid, base.normals):
         rows = [int(np.flatnonzero((whole == aim).all(axis=1))[0]) for aim in aims]
         np.testing.assert_array_equal(whole[np.array(rows) - LEADS[lead]], now)
         np.testing.assert_array_equal(whole[np.array(rows) - LEADS[lead] - BEFORE], before)
@@ -124,20 +100,57 @@ def test_every_month_is_an_aim_once_a_lead_and_its_forecast_is_made_of_earlier_m
     assert counts == {lead: MONTHS - ahead - BEFORE for lead, ahead in enumerate(LEADS)}
 
 
-def test_months_with_gaps_are_neither_learned_from_nor_forecast(path, tmp_path):
-    data = xr.open_dataset(path).load()
-    data["anomaly"][100, 3, 3] = np.nan
-    data.to_netcdf(tmp_path / "gap.nc", engine="h5netcdf")
-    fields = open_fields(tmp_path / "gap.nc")
+def gappy(path: Path, tmp_path: Path, change) -> tuple[Fields, Grid, Base]:
+    fields = open_fields(spoiled(path, tmp_path, change))
     grid = fields.used()
-    aims = sum(len(aims) for lead, *_, aims, _ in forecasts(fields, grid) if lead == 1)
+    return fields, grid, fit_base(fields, grid)
+
+
+def test_a_month_with_many_gaps_is_neither_learned_from_nor_forecast(path, tmp_path):
+    def gap(data):
+        data["anomaly"][100, 2:5, 3:6] = np.nan
+        return data
+
+    fields, grid, base = gappy(path, tmp_path, gap)
+    aims = sum(len(aims) for lead, *_, aims, _ in forecasts(fields, grid, base.normals) if lead == 1)
     assert aims == MONTHS - LEADS[1] - BEFORE - 3  # as an aim, as an origin, as what came before
-    assert np.isfinite(fit_base(fields, grid).patterns).all()
+    assert np.isfinite(base.patterns).all()
+    assert coverage(fields, grid)[1] == "1 month with gaps in more cells: left out of the fit"
+
+
+def test_a_few_gaps_in_every_month_are_filled_with_the_seasonal_mean_in_a_fit(path, tmp_path, base):
+    def gaps(data):
+        found = np.random.default_rng(0).random(data["anomaly"].shape) < 0.02
+        data["anomaly"].values[found] = np.nan
+        return data
+
+    fields, grid, other = gappy(path, tmp_path, gaps)
+    counts = [len(aims) for *_, aims, _ in forecasts(fields, grid, other.normals)]
+    assert sum(counts) > 0.9 * sum(MONTHS - lead - BEFORE for lead in LEADS)
+    for *fields_given, _ in forecasts(fields, grid, other.normals):
+        assert all(np.isfinite(each).all() for each in fields_given[1:])
+    np.testing.assert_allclose(other.spread, base.spread, rtol=0.15)
+    assert any(
+        "filled with the seasonal mean of the cell in the fit" in each for each in coverage(fields, grid)
+    )
+
+
+def test_cells_under_ice_in_winter_and_the_season_are_said(path, tmp_path):
+    def ice(data):
+        winter = data.time.dt.month.isin([12, 1, 2]) & (data.lat > 15)
+        season = 5 * np.cos(2 * np.pi * data.time.dt.month / 12)
+        return (data + 290 + season).where(~winter)
+
+    fields = open_fields(spoiled(path, tmp_path, ice))
+    notes = coverage(fields, fields.used())
+    assert notes[0].startswith("1 cell without values")
+    assert notes[1].startswith("8 cells with values in fewer than 95% of the months, such as sea ice")
+    assert "its results are anomaly itself" in notes[2]
 
 
 def test_the_base_forecasts_better_than_the_normals_and_knows_its_errors(fields, grid, base):
     squares = [np.zeros((2, base.normals.shape[1])) for _ in LEADS]
-    for lead, now, before, aims, season in forecasts(fields, grid):
+    for lead, now, before, aims, season in forecasts(fields, grid, base.normals):
         for k, mean in enumerate((base.mean(now, before, season, lead), base.normals[season])):
             squares[lead][k] += np.square(aims - mean).sum(axis=0)
     for lead, (errors, around_normals) in enumerate(squares):
@@ -190,14 +203,20 @@ def test_samples_have_the_bases_law_where_the_energy_has_no_weight(model, fields
     assert np.array_equal(law.samples, again.samples)
 
 
-def test_a_forecast_needs_whole_fields(model, path, tmp_path):
+def test_gaps_at_the_origin_are_filled_from_the_other_cells_unless_they_are_most(model, path, tmp_path):
     def gap(data):
         data["anomaly"][500, 3, 3] = np.nan
+        data["anomaly"][510, 1:] = np.nan
         return data
 
+    whole = open_fields(path)
     fields = open_fields(spoiled(path, tmp_path, gap))
-    with pytest.raises(BasinError, match=r"1 cells of 1941-09 are missing; fill them first"):
-        model.forecast(fields, fields.months[500], 1, 2, 0)
+    at = fields.months[500]
+    law, other = (model.forecast(each, at, 1, 2, 0) for each in (fields, whole))
+    assert model.missing(fields, at) == 1
+    assert 0 < np.abs(law.mean - other.mean).max() < 0.5 * model.base.spread[1].max()
+    with pytest.raises(BasinError, match=r"40 of 47 cells of 1942-07 are missing, expected at most half"):
+        model.forecast(fields, fields.months[510], 1, 2, 0)
     with pytest.raises(BasinError, match="no month 1899-12; give a month from 1900-01 to 1949-12"):
         model.forecast(fields, fields.months[0] - 1, 1, 2, 0)
 
@@ -213,6 +232,11 @@ def test_a_spoiled_month_has_a_high_energy(model, path, tmp_path):
     assert share[300] == 0
     assert np.isnan(energies[301]) and np.isnan(share[301])
     assert np.nanmedian(share) == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_model_of_months_that_all_have_gaps_has_no_usual_energy(model, fields):
+    with pytest.raises(BasinError, match="no month of its fit without missing cells"):
+        replace(model, known=np.zeros(0)).energies(fields)
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.2])
@@ -261,6 +285,11 @@ def test_a_fit_does_not_replace_what_is_not_a_model(fields, tmp_path):
     with pytest.raises(BasinError, match="holds other files"):
         fit(fields, Settings(), tmp_path)
     assert (tmp_path / "mine.txt").read_text() == "keep"
+
+
+def test_a_fit_to_few_of_the_months_is_refused(fields, tmp_path):
+    with pytest.raises(BasinError, match=r"100 months up to 1908-04, expected at least 240.*--until"):
+        fit(fields.until(fields.months[99]), Settings(), tmp_path / "model")
 
 
 def test_another_grid_is_refused(model, tmp_path):
