@@ -16,7 +16,7 @@ from tasks.runtime.params import DomainParams, FeatureParams
 from tasks.tilts.walk_forward import FEWEST
 from tasks.userdata.reading import Reading
 from tasks.userdata.request import Request
-from tasks.userdata.series import OwnLevels, OwnReturns
+from tasks.userdata.series import OwnLevels, OwnReturns, lowest_of
 
 REFIT = {"B": 63, "D": 63, "W": 13, "h": 168, "MS": 12}
 """Rows between refits of the classical models, doubled for prices and rates of more than ``LONG`` rows."""
@@ -159,6 +159,7 @@ def _levels(reading: Reading, request: Request, name: str, first: pd.Timestamp, 
         title=f"{name}: {listed(request.leads)} {PERIODS[reading.freq]}{plural(max(request.leads))} ahead",
         frequency=reading.freq,
         shown=request.target,
+        lowest=lowest_of(reading.table["value"]),
         peers=_chosen_peers((*OwnLevels.peers, "mdn"), OwnLevels.reference, request),
         low=low,
         high=high,
