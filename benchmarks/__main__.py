@@ -12,7 +12,7 @@ import sys
 from benchmarks import ROOT, energies
 from benchmarks.applications import applications, divergence, music_speech, pictures
 from benchmarks.auditing import audit
-from benchmarks.forecasting import forecast, lean, scores
+from benchmarks.forecasting import forecast, lean, scores, season
 from benchmarks.operation import adversity, chaos, distributed, fields, monitor, prefect_overhead, times
 from benchmarks.record import read
 from benchmarks.runner import run_rows
@@ -29,6 +29,7 @@ PIPELINE = {
     "cold": times.cold,
     "tests": times.tests,
 }
+FORECAST = {**forecast.ROWS, "season": season.season}
 OPERATION = {
     "chaos": chaos.chaos,
     "cluster": chaos.cluster,
@@ -49,10 +50,10 @@ APPLICATIONS = {
     "divergence": divergence.divergence,
     **lean.ROWS,
 }
-ROWS = {**PIPELINE, **forecast.ROWS, **OPERATION, **TRUST, **energies.ROWS, **APPLICATIONS}
+ROWS = {**PIPELINE, **FORECAST, **OPERATION, **TRUST, **energies.ROWS, **APPLICATIONS}
 GROUPS = {
     "pipeline": list(PIPELINE),
-    "forecast": list(forecast.ROWS),
+    "forecast": list(FORECAST),
     "operation": list(OPERATION),
     "trust": list(TRUST),
     "core": list(energies.ROWS),

@@ -50,6 +50,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "var": OWN_FILES,
     "fz0": OWN_FILES,
     "nino": OWN_FILES,
+    "season": (*OWN_FILES, "benchmarks/forecasting/forecast.py"),
     "exchange": ("benchmarks/forecasting/exchange.py", "tasks/forecasters/sample_paths.py", "tasks/tilts"),
     "alarm": (*OWN_FILES, "tasks/events"),
     "chaos": FLOW,

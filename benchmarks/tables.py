@@ -36,7 +36,19 @@ COMPARISONS = {
 
 TABLES: dict[str, tuple[str, ...]] = {
     "forecasting": ("sp500", "normaliser", "elnino", "lean"),
-    "own-files": ("ohlc", "fit", "vix", "closes", "markets", "var", "fz0", "nino", "exchange", "alarm"),
+    "own-files": (
+        "ohlc",
+        "fit",
+        "vix",
+        "closes",
+        "markets",
+        "var",
+        "fz0",
+        "nino",
+        "season",
+        "exchange",
+        "alarm",
+    ),
     "fields": ("field", "field-scale"),
     "pipeline": ("cold", "runs", "repro", "help", "tests"),
     "operation": ("fits", "cached", "day", "cluster", "chaos", "together", "adversity", "monitor"),

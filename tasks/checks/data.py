@@ -118,7 +118,7 @@ def _differences(
 
     The difference is infinite where one table has a row or value that the other lacks.
     """
-    values = [c for c in now.columns if c.startswith("x_") or c in ("loc", "scale", "eta", "lam")]
+    values = [c for c in now.columns if c.startswith("x_") or c in ("normal", "loc", "scale", "eta", "lam")]
     a, b = (t[t["origin"] == cut].set_index(keys).sort_index() for t in (past, now))
     if a.empty or not a.index.equals(b.index):
         return {"rows": np.inf}

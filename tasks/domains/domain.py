@@ -77,6 +77,10 @@ class Domain(Protocol):
         ``series``, ``origin``, ``lead``, ``model``, ``loc``, ``scale``, ``eta`` and ``lam``. Each row is the
         forecast of one classical model as a Hansen skewed t, fitted on data known at the last refit before
         the origin. The models of ``pool`` are among them.
+
+        If the target is the anomaly of a level, ``inputs`` may have the columns ``normal``, which is the
+        level less the target, ``normal_from`` and ``normal_to``. Forecasts are then shown as levels, and the
+        domain has ``level_unit`` and ``lowest``, the least value of the level or None.
         """
         ...
 

@@ -8,9 +8,9 @@ import pandas as pd
 
 from tasks.reporting import charts
 from tasks.reporting.comparison import years
-from tasks.reporting.labels import dated, listed, plural, series_name, text
+from tasks.reporting.labels import dated, forecast_mean, listed, plural, series_name, signed, span, text
 from tasks.reporting.page import Cell, Row, Section, pair, paragraph, table
-from tasks.reporting.verdict import short_unit
+from tasks.reporting.verdict import without_brackets
 
 QUANTILES = ("0.01", "0.05", "0.25", "0.50", "0.75", "0.95", "0.99")
 HISTORY = {"B": 90, "MS": 48}
@@ -24,14 +24,17 @@ def quantile(step: dict[str, Any], level: str) -> float:
 
 
 def forecast_section(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) -> Section:
-    """Return the section. ``past`` has the energy model's rows of ``forecasts.parquet``."""
+    """Return the section.
+
+    ``past`` has the energy model's rows of ``forecasts.parquet``, for levels converted by :func:`levels`.
+    """
     content = ""
-    unit = short_unit(domain)
+    unit = without_brackets(forecast["unit"])
     for name, part in forecast["series"].items():
         steps = part["steps"]
         first = steps[0]
         label = series_name(name)
-        content += f"<h3>{escape(label)}</h3>" + paragraph(sentence(part, domain), "big")
+        content += f"<h3>{escape(label)}</h3>" + paragraph(sentence(part, domain, unit), "big")
         history = past[(past["series"] == name) & (past["lead"] == past["lead"].min())].sort_values("time")
         history = history.tail(HISTORY.get(domain.frequency, 60))
         xs = years(pd.DatetimeIndex(history["time"]))
@@ -47,7 +50,7 @@ def forecast_section(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) 
         ]
         dates = [*history["time"], *(pd.Timestamp(s["time"]) for s in steps)]
         fan = charts.figure(
-            charts.fan(rows, ahead, short_unit(domain), date_marks(dates)),
+            charts.fan(rows, ahead, unit, date_marks(dates)),
             "Line: the outcomes. Grey band: the 90 % intervals that the model forecast for them. To the "
             "right of the dotted line: the forecast, with its 50 % interval (darker) and its 90 % "
             "interval.",
@@ -65,18 +68,48 @@ def forecast_section(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) 
             charts.density(
                 first["density"]["y"],
                 first["density"]["p"],
-                event,
+                as_drawn(event, first),
                 f"{unit}, {dated(first['time'], domain.frequency)}",
             ),
-            f"Density of the forecast. The coloured tail is the probability of an outcome {in_words(event)}: "
-            f"{spoken(chance)}.",
+            f"Density of the forecast. The coloured tail is the probability of an {noun(first)} "
+            f"{in_words(event)}: {spoken(chance)}.{at_lowest(first)}",
             f"{label}: forecast density for {dated(first['time'], domain.frequency)}",
         )
-        content += pair(fan, curve) + forecast_table(label, steps, domain)
+        content += pair(fan, curve) + forecast_table(label, steps, domain, unit)
     return Section("forecast", "Forecast", "The forecast", content)
 
 
-def sentence(part: dict[str, Any], domain: Any) -> str:
+def levels(past: pd.DataFrame, inputs: pd.DataFrame, lowest: float | None) -> pd.DataFrame:
+    """Return rows of ``forecasts.parquet`` with outcomes and quantiles of levels instead of anomalies.
+
+    Quantiles are cut at ``lowest``, as in ``forecast.json``.
+    """
+    keys = ["series", "origin", "lead"]
+    normal = past[keys].merge(inputs[[*keys, "normal"]], on=keys, how="left")["normal"].to_numpy()
+    quantiles = past.filter(regex=r"^q0\.").add(normal, axis=0).clip(lower=lowest)
+    others = past.drop(columns=quantiles.columns).assign(observed=past["observed"] + normal)
+    return pd.concat([others, quantiles], axis=1)
+
+
+def noun(step: dict[str, Any]) -> str:
+    """Return what the events of a step are of."""
+    return "anomaly" if "anomaly" in step else "outcome"
+
+
+def as_drawn(event: str, step: dict[str, Any]) -> str:
+    """Return an event with its threshold in the unit of the density."""
+    sign, threshold = event.split()
+    return f"{sign} {float(threshold) + step.get('normal', 0.0)!r}"
+
+
+def at_lowest(step: dict[str, Any]) -> str:
+    """Return a sentence on the mass at the least value, or an empty string if there is none."""
+    if "mass_at_lowest" not in step:
+        return ""
+    return f" The lowest possible value has a probability of {spoken(step['mass_at_lowest'])} of its own."
+
+
+def sentence(part: dict[str, Any], domain: Any, unit: str) -> str:
     """Return dates, mean, 90 % interval and probabilities of events of the nearest step, as a sentence."""
     step = part["steps"][0]
     low, high = step["interval_90"]
@@ -85,9 +118,9 @@ def sentence(part: dict[str, Any], domain: Any) -> str:
     chances += [f"{in_words(other)} {spoken(p)}" for other, p in others]
     return (
         f"The data end with {dated(part['origin'], domain.frequency)}. For "
-        f"{dated(step['time'], domain.frequency)} the forecast has a mean of {text(step['mean'])} "
-        f"{short_unit(domain)} and a 90 % interval from {text(low)} to {text(high)}. The probability of an "
-        f"outcome {listed(chances)}." + untilted(part["steps"])
+        f"{dated(step['time'], domain.frequency)} the forecast has a mean of {forecast_mean(step, unit)} "
+        f"and a 90 % interval from {text(low)} to {text(high)} {unit}. The probability of an {noun(step)} "
+        f"{listed(chances)}.{at_lowest(step)}" + untilted(part["steps"])
     )
 
 
@@ -105,7 +138,10 @@ def untilted(steps: list[dict[str, Any]]) -> str:
 def in_sight(step: dict[str, Any]) -> str:
     """Return the first event whose threshold lies in the range of the density, or else the first event."""
     y = step["density"]["y"]
-    return next((e for e in step["events"] if y[0] < float(e.split()[1]) < y[-1]), next(iter(step["events"])))
+    return next(
+        (e for e in step["events"] if y[0] < float(as_drawn(e, step).split()[1]) < y[-1]),
+        next(iter(step["events"])),
+    )
 
 
 def in_words(event: str) -> str:
@@ -126,26 +162,33 @@ def spoken(p: float) -> str:
     return percent(p).replace("<", "below")
 
 
-def forecast_table(label: str, steps: list[dict[str, Any]], domain: Any) -> str:
-    events = list(steps[0]["events"])
+def forecast_table(label: str, steps: list[dict[str, Any]], domain: Any, unit: str) -> str:
+    events, level = list(steps[0]["events"]), "anomaly" in steps[0]
     rows = [
         Row(
             dated(s["time"], domain.frequency),
             [
                 Cell(text(s["mean"])),
+                *([Cell(signed(s["anomaly"]["mean"], 2)), Cell(text(s["normal"]))] if level else []),
                 *(Cell(text(quantile(s, q))) for q in QUANTILES),
                 *(Cell(percent(s["events"][e])) for e in events),
             ],
         )
         for s in steps
     ]
+    of = "anomaly" if level else "y"
     columns = [
         "For",
         "mean",
+        *(("anomaly", "normal") if level else ()),
         *(f"{100 * float(q):g} % quantile" for q in QUANTILES),
-        *(f"P(y {e.replace('<=', '≤').replace('>=', '≥').replace('-', '−')})" for e in events),
+        *(f"P({of} {e.replace('<=', '≤').replace('>=', '≥').replace('-', '−')})" for e in events),
     ]
-    caption = f"{label}: mean and quantiles in {short_unit(domain)}, and probabilities of outcomes"
+    events_of = "anomalies" if level else "outcomes"
+    caption = f"{label}: mean and quantiles in {unit}, and probabilities of {events_of}"
+    if level:
+        base_period = span(*steps[0]["base_period"])
+        caption += f". An anomaly is the difference from the normal, the mean of {base_period}"
     return table(caption, columns, rows)
 
 

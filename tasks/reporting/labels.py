@@ -1,6 +1,7 @@
 """Names of models and series in reports, and the format of numbers, dates and steps."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
@@ -103,12 +104,29 @@ def dated(time: str, step: str) -> str:
     return f"{day:%Y}" if name == "year" else stamp(day)
 
 
+def span(first: str, last: str) -> str:
+    """Return a period in words: its years if they are whole, such as ``1991-2020``, or else its dates."""
+    (year, month), (end_year, end_month) = (date[:7].split("-") for date in (first, last))
+    if (month, end_month) == ("01", "12") and end_year > year:
+        return f"{year}-{end_year}"
+    return f"{first} to {last}"
+
+
 def text(value: float | None, digits: int = 2) -> str:
     """Return a number as text, with a typographic minus sign and no negative zero. None gives a dash."""
     if value is None:
         return "–"
     shown = f"{value:,.{digits}f}"
     return shown.replace("-", "−") if float(shown.replace(",", "")) else shown.replace("-", "")
+
+
+def forecast_mean(step: dict[str, Any], unit: str) -> str:
+    """Return the mean of a step of `forecast.json`, for a level with its anomaly and base period."""
+    shown = f"{text(step['mean'])} {unit}"
+    if "anomaly" not in step:
+        return shown
+    anomaly = signed(step["anomaly"]["mean"], 2)
+    return f"{shown} ({anomaly} {unit} from the mean of {span(*step['base_period'])})"
 
 
 def signed(value: float, digits: int = 3) -> str:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.reporting.labels import span
+
 
 @dataclass(frozen=True)
 class ScoreTable:
@@ -79,15 +81,28 @@ def forecast_lines(forecast: dict[str, Any]) -> list[str]:
     lines = []
     for series, content in forecast["series"].items():
         for step in content["steps"]:
-            low, high = step["interval_90"]
-            events = ", ".join(f"P({event}) {_percent(chance)}" for event, chance in step["events"].items())
             plain = "" if step["tilt_weight"] else " (forecast of the base, without a tilt)"
-            lines.append(
-                f"{series}: data to {content['origin'][:10]}, forecast for {step['time'][:10]}: "
-                f"mean {step['mean']:+.2f}, 90 % within [{low:+.2f}, {high:+.2f}] {forecast['unit']}; "
-                f"{events}{plain}"
-            )
+            shown = _level(step, forecast["unit"]) if "anomaly" in step else _change(step, forecast["unit"])
+            dates = f"data to {content['origin'][:10]}, forecast for {step['time'][:10]}"
+            lines.append(f"{series}: {dates}: {shown}{plain}")
     return lines
+
+
+def _change(step: dict[str, Any], unit: str) -> str:
+    low, high = step["interval_90"]
+    events = ", ".join(f"P({event}) {_percent(chance)}" for event, chance in step["events"].items())
+    return f"mean {step['mean']:+.2f}, 90 % within [{low:+.2f}, {high:+.2f}] {unit}; {events}"
+
+
+def _level(step: dict[str, Any], unit: str) -> str:
+    low, high = step["interval_90"]
+    chances = [f"P(anomaly {event}) {_percent(chance)}" for event, chance in step["events"].items()]
+    if "mass_at_lowest" in step:
+        chances.append(f"P(lowest value) {_percent(step['mass_at_lowest'])}")
+    return (
+        f"mean {step['mean']:.2f} {unit} ({step['anomaly']['mean']:+.2f} {unit} from the mean of "
+        f"{span(*step['base_period'])}), 90 % within [{low:.2f}, {high:.2f}] {unit}; {', '.join(chances)}"
+    )
 
 
 def _percent(chance: float) -> str:

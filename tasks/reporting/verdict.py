@@ -113,4 +113,8 @@ def holm(p: dict[Any, float]) -> dict[Any, float]:
 
 def short_unit(domain: Any) -> str:
     """Return the unit without its explanation in brackets."""
-    return str(domain.unit).split(" (")[0]
+    return without_brackets(domain.unit)
+
+
+def without_brackets(unit: str) -> str:
+    return unit.split(" (")[0]

@@ -13,14 +13,24 @@ DENSITY_POINTS = 161
 
 
 def steps_ahead(
-    model: TiltedModel, rows: pd.DataFrame, classical: pd.DataFrame, events: tuple[str, ...]
+    model: TiltedModel,
+    rows: pd.DataFrame,
+    classical: pd.DataFrame,
+    events: tuple[str, ...],
+    lowest: float | None = None,
 ) -> dict[str, Any]:
     """Return for each series its ``origin`` and its forecast ``steps``.
 
-    A step has the date ``time``, the ``lead``, the weight of the tilt and the entries of :func:`describe`.
+    A step has the date ``time``, the ``lead``, the weight of the tilt and the entries of :func:`describe`. If
+    ``rows`` has the columns ``normal``, ``normal_from`` and ``normal_to`` of a level, these entries are those
+    of the level, and the step also has the entries of :func:`_as_level`. ``lowest`` is the least value that a
+    level can have. Events are always of the target, which is the anomaly of a level.
     """
     distribution = model.distribution(rows, model.base(classical, rows))
-    steps = describe(distribution, events)
+    floor = None
+    if lowest is not None:
+        floor = lowest - torch.tensor(rows["normal"].to_numpy(), dtype=torch.float64)
+    steps = describe(distribution, events, floor)
     series: dict[str, Any] = {}
     for step, (_, row) in zip(steps, rows.iterrows(), strict=True):
         entry = series.setdefault(row["series"], {"origin": f"{row['origin']:%Y-%m-%d}", "steps": []})
@@ -29,21 +39,49 @@ def steps_ahead(
                 "time": f"{row['time']:%Y-%m-%d}",
                 "lead": int(row["lead"]),
                 "tilt_weight": model.weight(row["lead"]),
-                **step,
+                **(_as_level(step, row) if "normal" in rows else step),
             }
         )
     return series
 
 
-def describe(distribution: TiltedDistribution, events: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Return mean, quantiles, 90 % interval, event probabilities and density of each batch member."""
-    quantiles = distribution.icdf(torch.tensor([0.001, *LEVELS, 0.999])[:, None])
+def _as_level(step: dict[str, Any], row: "pd.Series[Any]") -> dict[str, Any]:
+    """Return the description of a level from that of its anomaly.
+
+    ``anomaly`` has the mean and the 90 % interval of the anomaly, ``normal`` is the difference of both, and
+    ``base_period`` are the first and last date of the rows of which the normal is the mean.
+    """
+    normal, density = float(row["normal"]), step["density"]
+    return {
+        **step,
+        "mean": step["mean"] + normal,
+        "quantiles": {level: value + normal for level, value in step["quantiles"].items()},
+        "interval_90": [edge + normal for edge in step["interval_90"]],
+        "density": {**density, "y": [y + normal for y in density["y"]]},
+        "anomaly": {"mean": step["mean"], "interval_90": step["interval_90"]},
+        "normal": normal,
+        "base_period": [f"{row[edge]:%Y-%m-%d}" for edge in ("normal_from", "normal_to")],
+    }
+
+
+def describe(
+    distribution: TiltedDistribution, events: tuple[str, ...], floor: torch.Tensor | None = None
+) -> list[dict[str, Any]]:
+    """Return mean, quantiles, 90 % interval, event probabilities and density of each batch member.
+
+    With ``floor`` ``(n,)`` the distribution is cut at this least value: the mass below it is moved to it and
+    is returned as ``mass_at_lowest``. The density is that of the other values.
+    """
+    least = torch.full(distribution.batch_shape, -torch.inf, dtype=torch.float64) if floor is None else floor
+    quantiles = distribution.icdf(torch.tensor([0.001, *LEVELS, 0.999])[:, None]).maximum(least)
     low, high = quantiles[0], quantiles[-1]
+    high = torch.where(high > low, high, low + 1)
     grid = low + (high - low) * torch.linspace(0, 1, DENSITY_POINTS, dtype=torch.float64)[:, None]
     density = distribution.log_prob(grid).exp()
-    chances = {event: _chance(distribution, event) for event in events}
-    mean = distribution.mean
-    return [
+    chances = {event: _chance(distribution, event, least) for event in events}
+    values, weights = distribution.weighted_nodes()
+    mean = (values.maximum(least) * weights).sum(0)
+    steps: list[dict[str, Any]] = [
         {
             "mean": float(mean[i]),
             "quantiles": {f"{p:.2f}": float(q) for p, q in zip(LEVELS, quantiles[1:-1, i], strict=True)},
@@ -53,10 +91,17 @@ def describe(distribution: TiltedDistribution, events: tuple[str, ...]) -> list[
         }
         for i in range(distribution.batch_shape[0])
     ]
+    if floor is not None:
+        for step, mass in zip(steps, distribution.cdf(floor), strict=True):
+            step["mass_at_lowest"] = float(mass)
+    return steps
 
 
-def _chance(distribution: TiltedDistribution, event: str) -> torch.Tensor:
-    """Return the probability of an event ``<= x`` or ``>= x``, such as ``<= -3``."""
+def _chance(distribution: TiltedDistribution, event: str, least: torch.Tensor) -> torch.Tensor:
+    """Return the probability of an event such as ``<= -3`` or ``>= 3`` of values cut at ``least``."""
     sign, threshold = event.split()
-    below = distribution.cdf(torch.full(distribution.batch_shape, float(threshold), dtype=torch.float64))
-    return below if sign == "<=" else 1 - below
+    edge = torch.full(distribution.batch_shape, float(threshold), dtype=torch.float64)
+    below = distribution.cdf(edge)
+    if sign == "<=":
+        return torch.where(edge < least, 0.0, below)
+    return torch.where(edge <= least, 1.0, 1 - below)

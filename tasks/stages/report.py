@@ -6,10 +6,10 @@ from typing import Any
 
 from tasks.domains import get_domain
 from tasks.reporting import comparison, energies, trust
-from tasks.reporting.forecast import forecast_section
-from tasks.reporting.labels import dated, in_sentence, periods, series_name, signed, text
+from tasks.reporting.forecast import forecast_section, levels
+from tasks.reporting.labels import dated, forecast_mean, in_sentence, periods, series_name, signed, text
 from tasks.reporting.page import Section, page
-from tasks.reporting.verdict import Block, blocks, headline, short_unit
+from tasks.reporting.verdict import Block, blocks, headline, short_unit, without_brackets
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, read_json
 from tasks.runtime.parallel import Progress, silent
@@ -44,11 +44,14 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
     sentence = headline(found, domain, unseen)
     progress("report", 0, 1)
 
-    ahead = read_json(workspace.forecast)
+    ahead, inputs = read_json(workspace.forecast), pd.read_parquet(workspace.inputs)
+    past = forecasts[forecasts["model"] == "ebm"]
+    if "normal" in inputs:
+        past = levels(past, inputs, domain.lowest)
     peers = comparison.comparison(found, scores, domain)
     sections = [
         trust.asked(domain, params.split),
-        forecast_section(ahead, forecasts[forecasts["model"] == "ebm"], domain),
+        forecast_section(ahead, past, domain),
         Section(
             peers.anchor,
             peers.menu,
@@ -59,7 +62,7 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
         comparison.over_time(forecasts, domain),
         energies.energies(
             forecasts,
-            pd.read_parquet(workspace.inputs),
+            inputs,
             pd.read_parquet(workspace.classical),
             load_model(workspace.model),
             read_folds(workspace.fits)[-1]["path"],
@@ -97,14 +100,14 @@ def present(path: Path, stage: str) -> Path:
 
 def lead(forecast: dict[str, Any], domain: Any) -> str:
     """Return a sentence per series with its forecast at the shortest lead, its origin and its target date."""
-    sentences = []
+    sentences, unit = [], without_brackets(forecast["unit"])
     for name, part in forecast["series"].items():
         step = part["steps"][0]
         low, high = step["interval_90"]
         sentences.append(
             f"{series_name(name)}, data to {dated(part['origin'], domain.frequency)}: the forecast for "
-            f"{dated(step['time'], domain.frequency)} has mean {text(step['mean'])} {short_unit(domain)} and "
-            f"a 90 % interval from {text(low)} to {text(high)}."
+            f"{dated(step['time'], domain.frequency)} has mean {forecast_mean(step, unit)} and "
+            f"a 90 % interval from {text(low)} to {text(high)} {unit}."
         )
     return " ".join(sentences)
 

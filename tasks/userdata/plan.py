@@ -9,6 +9,7 @@ import pandas as pd
 
 from tasks.forecasters.levels.features import PERIODS as CYCLE
 from tasks.forecasters.levels.features import first_origin
+from tasks.forecasters.levels.season import normals
 from tasks.forecasters.returns.features import HISTORY
 from tasks.forecasters.returns.scale_regression import first_base
 from tasks.reporting.labels import listed, periods
@@ -18,7 +19,7 @@ from tasks.runtime.params import DomainParams, FeatureParams
 from tasks.tilts.walk_forward import FEWEST
 from tasks.userdata.reading import Reading
 from tasks.userdata.request import Request
-from tasks.userdata.series import OwnLevels, OwnReturns
+from tasks.userdata.series import OwnLevels, OwnReturns, lowest_of
 
 LONG = 6000
 """Number of rows of a price, rate or return from which refits are half as frequent."""
@@ -171,6 +172,8 @@ def _levels(reading: Reading, request: Request, name: str, first: pd.Timestamp, 
         title=f"{name}: {listed((*request.leads[:-1], periods(reading.freq, request.leads[-1])))} ahead",
         frequency=reading.freq,
         shown=reading.targets[0],
+        measure=reading.unit,
+        lowest=lowest_of(reading.table["value"]),
         peers=_chosen_peers((*OwnLevels.peers, "mdn"), OwnLevels.reference, request),
         low=low,
         high=high,
@@ -182,9 +185,16 @@ def _levels(reading: Reading, request: Request, name: str, first: pd.Timestamp, 
         "warm_steps": 40,
         "validation_share": 0.4,
     }
-    spread = float(before["value"].std())
+    spread = _spread_of_anomalies(before, period)
     events = tuple(f"{sign} {edge:.4f}" for sign, edge in ((">=", spread), ("<=", -spread)))
     return domain, features, train, events
+
+
+def _spread_of_anomalies(table: pd.DataFrame, period: int) -> float:
+    """Return the standard deviation of the first series about its normal."""
+    value = table.loc[table["series"] == table["series"].iloc[0], "value"].to_numpy(float)
+    season = np.arange(len(value)) % period
+    return float((value - normals(value[:, None], season, period)[season, 0]).std())
 
 
 def _chosen_peers(known: tuple[str, ...], reference: str, request: Request) -> tuple[str, ...]:

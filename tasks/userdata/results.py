@@ -104,7 +104,8 @@ class Forecast:
         Folder of the results.
     steps : dict
         Content of ``forecast.json``: for each series and step the mean, interval, quantiles and density, in
-        ``steps["unit"]``, and the probabilities of events.
+        ``steps["unit"]``, and the probabilities of events. Levels also have the anomaly and the normal, and
+        their events are of the anomaly.
     notes : tuple of str
         A sentence for each choice that was inferred from the data.
 

@@ -91,7 +91,7 @@ class OwnReturns(Returns):
 
 @dataclass(frozen=True, kw_only=True)
 class OwnLevels(SeasonalLevels):
-    """Levels of a user's file, forecast as anomalies from their season several steps ahead."""
+    """Levels of a user's file, forecast several steps ahead and scored as anomalies from their normal."""
 
     name: str
     title: str
@@ -102,6 +102,10 @@ class OwnLevels(SeasonalLevels):
     low: float
     high: float
     """Levels below and above which a row counts as low or high."""
+    measure: str = ""
+    """Unit of the values, such as °C, or empty if it is not known."""
+    lowest: float | None = None
+    """Least value that is possible, or None if there is none."""
     sources: tuple[str, ...] = ()
 
     reference = "seasonal-ridge"
@@ -116,15 +120,20 @@ class OwnLevels(SeasonalLevels):
 
     @property
     def unit(self) -> str:
-        return f"{self.shown} anomaly"
+        return f"{self.level_unit} anomaly"
+
+    @property
+    def level_unit(self) -> str:
+        """Unit of the values, or the name of their column if it is not known."""
+        return self.measure or self.shown
 
     @property
     def question(self) -> str:
         *near, furthest = self.leads
         ahead = listed([*near, periods(self.frequency, furthest)])
         return (
-            f"At the end of each {frequency(self.frequency).period}, how far from its seasonal mean will "
-            f"{self.shown} be {ahead} later? " + METHOD
+            f"At the end of each {frequency(self.frequency).period}, how far from its normal, the mean of past "
+            f"values, will {self.shown} be {ahead} later? " + METHOD
         )
 
     def regimes(self, raw: pd.DataFrame) -> pd.DataFrame:
@@ -138,6 +147,11 @@ class OwnLevels(SeasonalLevels):
         self, inputs: pd.DataFrame, raw: pd.DataFrame, past: pd.DataFrame, model: str
     ) -> np.ndarray:
         raise ValueError(f"unknown empirical peer {model}; this series has no peers that forecast a sample")
+
+
+def lowest_of(values: pd.Series) -> float | None:
+    """Return the least value that a level can have: 0 if it is the least of its record, as of rain."""
+    return 0.0 if values.min() == 0 else None
 
 
 def suite(domain: Any) -> dict[str, Any]:

@@ -5,22 +5,22 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
-from scipy import stats
 
 from tasks.forecasters.levels.ensemble import MEMBERS, PEERS, UNLEARNT, locations
 from tasks.forecasters.levels.linear import harmonics, near
+from tasks.forecasters.levels.season import normals
 from tasks.runtime.errors import BasinError
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import FeatureParams
 
-PERIODS = {"MS": 12, "ME": 12, "QS": 4, "QE": 4, "W": 52, "D": 7, "h": 24}
-"""Number of rows in a seasonal cycle for each pandas frequency."""
+PERIODS = {"YS": 1, "YE": 1, "QS": 4, "QE": 4, "MS": 12, "ME": 12, "W": 52, "D": 7, "h": 24}
+"""Number of rows in a seasonal cycle for each pandas frequency. Years have no season."""
+
+ANCHORED = ("YS", "YE", "QS", "QE", "W")
+"""Frequencies whose month or weekday is inferred from the dates."""
 
 CYCLES = 30
-"""Number of cycles before a refit whose means are the climatology."""
-
-SEASONAL = 0.01
-"""p-value of the test for differences between seasons below which the climatology of a column is removed."""
+"""Number of cycles before a refit whose means are the normals."""
 
 WARM_UP = 3
 """Number of cycles of out-of-sample errors before the first forecast."""
@@ -40,17 +40,19 @@ LEARNING = 0.8
 """Effective number of parameters of a fit, in cycles of rows for each series (see :meth:`_Walk._spread`)."""
 
 
-def period_of(times: pd.DatetimeIndex, series: str, freq: str | None = None) -> int:
-    """Return the number of rows in a cycle of an ascending index without gaps.
+def cycle_of(times: pd.DatetimeIndex, series: str, freq: str | None = None) -> tuple[str, int]:
+    """Return the pandas frequency of an ascending index without gaps, and the number of rows in its cycle.
 
-    Raises ``BasinError`` for a gap or an unknown frequency.
+    ``freq`` is a key of :data:`PERIODS`, or None to infer it. Raises ``BasinError`` for a gap or an unknown
+    frequency.
     """
-    found = freq or pd.infer_freq(times[:10]) or pd.infer_freq(times[-10:])
+    fixed = None if freq in ANCHORED else freq
+    found = fixed or pd.infer_freq(times[:10]) or pd.infer_freq(times[-10:])
     name = (found or "").split("-")[0]
-    if found is None or name not in PERIODS:
+    if found is None or name not in PERIODS or freq not in (None, name):
+        expected = freq or f"one of {', '.join(PERIODS)}"
         raise BasinError(
-            f"{series}: found frequency {found}, expected one of {', '.join(PERIODS)}; "
-            "correct the dates or give the frequency"
+            f"{series}: found frequency {found}, expected {expected}; correct the dates or give the frequency"
         )
     absent = pd.date_range(times[0], times[-1], freq=found).difference(times)
     if len(absent):
@@ -58,7 +60,7 @@ def period_of(times: pd.DatetimeIndex, series: str, freq: str | None = None) -> 
             f"{series}: {len(absent)} {found} rows absent, first {absent[0]}; add them, or remove the rows "
             "on one side of the gap"
         )
-    return PERIODS[name]
+    return found, PERIODS[name]
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,10 @@ class SeasonalLevels:
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return ``(inputs, classical)`` as defined in ``tasks.domains.domain.Domain``.
 
-        The models are refitted every ``params.refit`` rows. Climatology, standardisation, coefficients,
-        weights of the ensemble and spreads of a refit use rows up to it only. Raises ``BasinError`` for gaps,
+        The models are refitted every ``params.refit`` rows. Normals, standardisation, coefficients, weights
+        of the ensemble and spreads of a refit use rows up to it only. ``inputs`` also has the normal of the
+        target, and the first and last date of the rows of which it is the mean, ``normal_from`` and
+        ``normal_to``. A level is the sum of its anomaly and its normal. Raises ``BasinError`` for gaps,
         missing values and too few rows.
         """
         done = [self._one(str(name), table, params) for name, table in raw.groupby("series", sort=True)]
@@ -112,7 +116,7 @@ class SeasonalLevels:
                 f"{name}: {len(table)} rows, expected more than {least} for one fit (features.min_rows "
                 "+ the longest lead); give a longer history or lower features.min_rows"
             )
-        period = period_of(times, name, self.freq)
+        freq, period = cycle_of(times, name, self.freq)
         first = first_origin(period, self.leads, params)
         if params.min_rows < 3 * period + max(self.leads) or len(table) <= first:
             raise BasinError(
@@ -127,28 +131,29 @@ class SeasonalLevels:
                 f"{name}: {[self.target, *self.exog][column]} is missing at {times[row]}; fill it, or "
                 "remove the rows on one side of it"
             )
-        phase = times[0].month - 1 if period == 12 else 0
+        phase = (times[0].month - 1) * period // 12 if period in (4, 12) else 0
         season = (np.arange(len(values)) + phase) % period
-        walk = _Walk(self.leads, period, season, _cycles(values[: params.min_rows], season))
+        walk = _Walk(self.leads, period, season, values.shape[1])
         parts = []
         for at in range(params.min_rows - 1, len(values), params.refit):
             origins = np.arange(at, min(at + params.refit, len(values)))
             part = walk.refit(values, at, origins)
             kept = part["origin"] >= first
             parts.append({key: value[kept] for key, value in part.items()})
-        return self._tables(name, times, period, walk.season, parts)
+        return self._tables(name, times, freq, period, walk.season, parts)
 
     def _tables(
         self,
         name: str,
         times: pd.DatetimeIndex,
+        freq: str,
         period: int,
         season: np.ndarray,
         parts: list[dict[str, np.ndarray]],
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         whole = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
         at = whole["origin"].astype(int)
-        step = to_offset(self.freq or pd.infer_freq(times[-10:]) or "D")
+        step = to_offset(freq)
         inputs, classical = [], []
         for i, lead in enumerate(self.leads):
             keys = pd.DataFrame({"series": name, "origin": times[at], "lead": lead})
@@ -156,6 +161,9 @@ class SeasonalLevels:
             table = keys.assign(
                 time=[time + lead * step for time in times[at]],
                 target=whole["target"][:, i],
+                normal=whole["normal"][:, i],
+                normal_from=times[whole["normal_from"]],
+                normal_to=times[whole["normal_to"]],
                 x_anomaly=whole["state"][:, 0],
                 x_change=whole["change"],
                 x_cos=wave[:, 1],
@@ -189,16 +197,15 @@ _LEARNT = np.array([name not in UNLEARNT for name in _MODELS])
 class _Walk:
     """Walk-forward evaluation of one series, which stores the out-of-sample errors of every model."""
 
-    def __init__(self, leads: tuple[int, ...], period: int, season: np.ndarray, cycles: np.ndarray) -> None:
-        self.leads, self.period, self.season, self.cycles = leads, period, season, cycles
+    def __init__(self, leads: tuple[int, ...], period: int, season: np.ndarray, columns: int) -> None:
+        self.leads, self.period, self.season, self.columns = leads, period, season, columns
         self.error = np.full((len(season), len(leads), len(_MODELS)), np.nan)
         self.rows = np.zeros(len(season))
 
     def refit(self, values: np.ndarray, at: int, origins: np.ndarray) -> dict[str, np.ndarray]:
         """Fit on rows up to ``at``; return means, spreads and inputs of ``origins`` in the target's unit."""
         recent = np.arange(max(0, at + 1 - CYCLES * self.period), at + 1)
-        normal = np.array([values[recent[self.season[recent] == s]].mean(axis=0) for s in range(self.period)])
-        normal[:, ~self.cycles] = 0.0
+        normal = normals(values[recent], self.season[recent], self.period)
         anomaly = values - normal[self.season]
         sigma = np.maximum(anomaly[: at + 1].std(axis=0), 1e-9)
         # Rows after the last origin are not known at any of the origins.
@@ -220,6 +227,9 @@ class _Walk:
             "loc": loc,
             "scale": scale,
             "target": target,
+            "normal": normal[(self.season[origins, None] + np.array(self.leads)) % self.period, 0],
+            "normal_from": np.full(len(origins), recent[0]),
+            "normal_to": np.full(len(origins), at),
             "state": np.column_stack([anomaly[origins, 0], seen[origins, 1:]]),
             "change": change,
         }
@@ -251,7 +261,7 @@ class _Walk:
         past errors it is the climatological ``sigma``².
         """
         spread = np.full((len(origins), len(self.leads), len(_MODELS)), sigma)
-        reach, learning = max(1, self.period // 6), LEARNING * self.period * len(self.cycles)
+        reach, learning = max(1, self.period // 6), LEARNING * self.period * self.columns
         for i, lead in enumerate(self.leads):
             past = self._past(at, i)
             if not len(past):
@@ -270,17 +280,6 @@ class _Walk:
 def first_origin(period: int, leads: tuple[int, ...], params: FeatureParams) -> int:
     """Return the row of the first forecast, after ``WARM_UP`` cycles of out-of-sample errors at all leads."""
     return params.min_rows - 1 + WARM_UP * period + max(leads)
-
-
-def _cycles(values: np.ndarray, season: np.ndarray) -> np.ndarray:
-    """Return which columns have a seasonal cycle, by a one-way analysis of variance.
-
-    The climatology is removed only from these columns. In a column without a cycle, means of a few years
-    would only add noise.
-    """
-    groups = [values[season[: len(values)] == s] for s in np.unique(season[: len(values)])]
-    p: np.ndarray = np.atleast_1d(stats.f_oneway(*groups).pvalue)
-    return p < SEASONAL
 
 
 def _members() -> list[int]:

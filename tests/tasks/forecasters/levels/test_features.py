@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from pandas.tseries.frequencies import to_offset
 
 from tasks.forecasters.levels.ensemble import MEMBERS, PEERS
 from tasks.forecasters.levels.features import _MODELS, BASE, LEARNING, SeasonalLevels, _Walk
@@ -75,7 +76,7 @@ def test_xro_agrees_with_the_package() -> None:
 
 
 def test_the_spread_of_a_fit_allows_for_what_later_rows_have_taught() -> None:
-    walk = _Walk((1,), 12, np.arange(121) % 12, np.array([True, True]))
+    walk = _Walk((1,), 12, np.arange(121) % 12, 2)
     walk.error[60:119], walk.rows[60:119] = 2.0, 60
     spread = walk._spread(119, np.array([119]), 1.0)[0, 0]
     learnt = (1 + 24 * LEARNING / 120) / (1 + 24 * LEARNING / 60)
@@ -83,10 +84,12 @@ def test_the_spread_of_a_fit_allows_for_what_later_rows_have_taught() -> None:
     assert spread[[fitted, climatology]] == pytest.approx([2 * np.sqrt(learnt), 2])
 
 
+@pytest.mark.parametrize("season", [0.0, 0.8, 5.0])
 @pytest.mark.parametrize("exog", [(), ("w",)])
-def test_features_of_a_cut_table_are_identical(exog: tuple[str, ...]) -> None:
+def test_features_of_a_cut_table_are_identical(exog: tuple[str, ...], season: float) -> None:
     family, params = SeasonalLevels("y", exog, (1, 6)), FeatureParams(refit=12, min_rows=60)
     raw = _table(180)
+    raw["y"] += season * np.cos(2 * np.pi * raw["time"].dt.month / 12)
     inputs, classical = family.features(raw, params)
     for cut in (150, 157):
         fewer, models = family.features(raw.iloc[:cut], params)
@@ -106,6 +109,38 @@ def test_every_frequency_gives_every_model_for_every_lead(freq: str) -> None:
     assert (classical.groupby("model").size() == len(inputs)).all()
     assert np.isfinite(classical[["loc", "scale"]].to_numpy()).all() and (classical["scale"] > 0).all()
     assert inputs["origin"].max() == _table(420, freq)["time"].max()
+
+
+@pytest.mark.parametrize("freq", ["YS", "YE", "YS-OCT", "QS", "QE-JAN"])
+def test_years_and_quarters_are_forecast(freq: str) -> None:
+    table = _table(160, freq)
+    inputs, classical = SeasonalLevels("y", ("w",), (1, 4), freq.split("-")[0]).features(
+        table, FeatureParams(refit=4, min_rows=60)
+    )
+    assert np.isfinite(classical[["loc", "scale"]].to_numpy()).all() and (classical["scale"] > 0).all()
+    assert np.isfinite(inputs.filter(like="x_").to_numpy()).all()
+    last = inputs[inputs["origin"] == table["time"].iloc[-1]]
+    assert list(last["time"]) == [table["time"].iloc[-1] + lead * to_offset(freq) for lead in (1, 4)]
+    observed = inputs.merge(table, on="time").dropna()
+    assert (observed["target"] + observed["normal"]).to_numpy() == pytest.approx(observed["y"].to_numpy())
+
+
+def test_a_frequency_that_the_dates_do_not_have_is_refused() -> None:
+    with pytest.raises(BasinError, match="found frequency MS, expected QS"):
+        SeasonalLevels("y", (), (1,), "QS").features(_table(180), FeatureParams(refit=12, min_rows=60))
+
+
+def test_the_season_of_absolute_values_is_removed() -> None:
+    table = _table(360)
+    month = table["time"].dt.month
+    table["y"] = 26 + 0.3 * (table["y"] - 10) + 0.7 * np.cos(2 * np.pi * month / 12)
+    inputs, _ = SeasonalLevels("y", (), (1, 6)).features(table, FeatureParams(refit=12, min_rows=60))
+    inputs = inputs[inputs["origin"] >= "1980"]
+    assert inputs["target"].abs().max() < 4
+    for row in inputs.iloc[::50].itertuples():
+        base = table[table["time"].between(row.normal_from, row.normal_to)]
+        assert row.normal_to <= row.origin and len(base) <= 360
+        assert row.normal == pytest.approx(base["y"][base["time"].dt.month == row.time.month].mean())
 
 
 def test_bad_tables_end_in_one_line() -> None:
