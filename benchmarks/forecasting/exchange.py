@@ -37,7 +37,7 @@ def block_scores(values: np.ndarray, starts: list[int]) -> dict[str, Any]:
     tilt, evidence = fit_path_tilt(values[: starts[0]], HORIZON, seed=0)
     samplers: dict[str, Sampler] = {
         "ebm": lambda known, seed: tilt.sample(known, HORIZON, SAMPLES, seed)[0],
-        "base": bootstrap(sample_paths.filtered_bootstrap),
+        "base": lambda known, seed: tilt.sample(known, HORIZON, SAMPLES, seed)[1],
         **{name: bootstrap(peer) for name, peer in sample_paths.PEERS.items()},
     }
     losses = {name: window_losses(values, starts, sampler) for name, sampler in samplers.items()}

@@ -105,6 +105,8 @@ def _described(value: Any, seen: dict[int, tuple[str, Any]]) -> tuple[str, _Part
 
 
 def _module(value: nn.Module) -> _Parts:
+    if isinstance(value, torch._dynamo.OptimizedModule):  # whose other attributes are of this process
+        return list(value._modules.items())
     below = [*value._parameters.items(), *value._buffers.items(), *value._modules.items()]
     # Without the keys of hooks, which PyTorch counts up, and hooks of state_dict, which change no result.
     hooks = [(name, list(getattr(value, name).values())) for name in _HOOKS if getattr(value, name)]

@@ -8,6 +8,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ebm_core.arguments import check_at_least, check_points, check_positive, check_whole
+
 LOG_2PI = math.log(2 * math.pi)
 
 
@@ -16,6 +18,16 @@ def rows(x: Tensor, d: int) -> Tensor:
     if x.dim() != 2 or x.shape[1] != d:
         raise ValueError(f"x: shape {tuple(x.shape)}; expected (B, {d})")
     return x
+
+
+def _root(covariance: Tensor) -> Tensor | None:
+    """Return the Cholesky factor of a matrix, or None if it is not symmetric and positive definite."""
+    if not torch.isfinite(covariance).all():
+        return None
+    rounding = 1e-5 * float(covariance.abs().max())
+    root, failed = torch.linalg.cholesky_ex(covariance)
+    symmetric = torch.allclose(covariance, covariance.T, rtol=1e-3, atol=rounding)
+    return root if symmetric and not bool(failed) else None
 
 
 class GaussianEnergy(nn.Module):
@@ -54,10 +66,20 @@ class GaussianEnergy(nn.Module):
 
     def __init__(self, mean: Tensor, covariance: Tensor) -> None:
         super().__init__()
-        root, failed = torch.linalg.cholesky_ex(covariance)
-        if covariance.shape != (len(mean), len(mean)) or bool(failed):
+        check_points("mean", mean, "(d,)")
+        check_points("covariance", covariance, "(d, d)")
+        if mean.dim() != 1 or not len(mean) or not torch.isfinite(mean).all():
+            raise ValueError(f"mean: shape {tuple(mean.shape)}; expected finite numbers (d,)")
+        if covariance.dtype != mean.dtype or covariance.device != mean.device:
+            found = f"{covariance.dtype} on {covariance.device}"
             raise ValueError(
-                f"covariance: expected a positive definite matrix of shape ({len(mean)}, {len(mean)})"
+                f"covariance: {found}; expected those of the mean, {mean.dtype} on {mean.device}"
+            )
+        root = _root(covariance) if covariance.shape == (len(mean), len(mean)) else None
+        if root is None:
+            raise ValueError(
+                f"covariance: shape {tuple(covariance.shape)}; expected a symmetric, positive definite "
+                f"matrix of shape ({len(mean)}, {len(mean)})"
             )
         self.register_buffer("mean", mean)
         self.register_buffer("root", root)
@@ -71,6 +93,7 @@ class GaussianEnergy(nn.Module):
         return float(self.root.diagonal().log().sum()) + len(self.mean) * LOG_2PI / 2
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        check_whole("count", count, 0)
         noise = self.mean.new_empty(count, len(self.mean)).normal_(generator=generator)
         return self.mean + noise @ self.root.T
 
@@ -115,11 +138,13 @@ class GaussianMixtureEnergy(nn.Module):
 
     def __init__(self, means: Tensor, scales: Tensor, weights: Tensor) -> None:
         super().__init__()
-        if not bool((weights > 0).all()) or abs(float(weights.sum()) - 1) > 1e-5:
-            raise ValueError(f"weights: {weights.tolist()}; expected positive weights with sum 1")
-        if means.dim() != 2 or len(means) != len(weights):
-            raise ValueError(f"means: shape {tuple(means.shape)}; expected ({len(weights)}, d)")
-        if scales.shape != weights.shape or not bool((scales > 0).all()):
+        for name, tensor in (("means", means), ("scales", scales), ("weights", weights)):
+            check_points(name, tensor, "(k, d)" if name == "means" else "(k,)")
+        if weights.dim() != 1 or not bool((weights > 0).all()) or not abs(float(weights.sum()) - 1) <= 1e-5:
+            raise ValueError(f"weights: {weights.tolist()}; expected positive weights (k,) with sum 1")
+        if means.dim() != 2 or len(means) != len(weights) or not torch.isfinite(means).all():
+            raise ValueError(f"means: shape {tuple(means.shape)}; expected finite ({len(weights)}, d)")
+        if scales.shape != weights.shape or not bool(((scales > 0) & torch.isfinite(scales)).all()):
             raise ValueError(f"scales: {scales.tolist()}; expected {len(weights)} positive scales")
         self.register_buffer("means", means)
         self.register_buffer("scales", scales)
@@ -131,6 +156,7 @@ class GaussianMixtureEnergy(nn.Module):
         return -(self.weights.log() - d * (self.scales.log() + LOG_2PI / 2) - away).logsumexp(1)
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        check_whole("count", count, 0)
         kind = torch.multinomial(self.weights, count, replacement=True, generator=generator)
         noise = self.means.new_empty(count, self.means.shape[1]).normal_(generator=generator)
         return self.means[kind] + self.scales[kind, None] * noise
@@ -171,8 +197,8 @@ class DoubleWellEnergy(nn.Module):
 
     def __init__(self, d: int, height: float) -> None:
         super().__init__()
-        if not 0 < height < math.inf:
-            raise ValueError(f"height: {height}; expected a positive number of nats")
+        check_whole("d", d, 1)
+        check_positive("height", height, "a positive number of nats")
         self.d, self.height = d, height
 
     def forward(self, x: Tensor) -> Tensor:
@@ -226,6 +252,7 @@ class RosenbrockEnergy(nn.Module):
         return (first - 1).square() / 20 + 5 * (second - first.square()).square()
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        check_whole("count", count, 0)
         noise = torch.randn(count, 2, generator=generator, device=generator.device)
         first = 1 + math.sqrt(10) * noise[:, 0]
         return torch.stack([first, first.square() + math.sqrt(0.1) * noise[:, 1]], 1)
@@ -260,8 +287,8 @@ class RastriginEnergy(nn.Module):
 
     def __init__(self, d: int, amplitude: float) -> None:
         super().__init__()
-        if not 0 <= amplitude < math.inf:
-            raise ValueError(f"amplitude: {amplitude}; expected 0 or more nats")
+        check_whole("d", d, 1)
+        check_at_least("amplitude", amplitude, 0, "0 or more nats")
         self.d, self.amplitude = d, amplitude
 
     def forward(self, x: Tensor) -> Tensor:
@@ -316,8 +343,8 @@ class FunnelEnergy(nn.Module):
 
     def __init__(self, d: int, scale: float = 3.0) -> None:
         super().__init__()
-        if not 0 < scale < math.inf:
-            raise ValueError(f"scale: {scale}; expected a positive number")
+        check_whole("d", d, 1)
+        check_positive("scale", scale)
         self.d, self.scale = d, scale
 
     def forward(self, x: Tensor) -> Tensor:
@@ -326,6 +353,7 @@ class FunnelEnergy(nn.Module):
         return neck + others.square().sum(1) * torch.exp(-v) / 2 + (self.d - 1) * v / 2
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        check_whole("count", count, 0)
         noise = torch.randn(count, self.d, generator=generator, device=generator.device)
         v = self.scale * noise[:, :1]
         return torch.cat([v, torch.exp(v / 2) * noise[:, 1:]], 1)

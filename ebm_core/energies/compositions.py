@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from ebm_core.arguments import check_finite, check_positive
 from ebm_core.energies.gradients import Energy, Gradient, checked, frozen_gradient, input_gradient
 
 
@@ -23,7 +24,7 @@ class SumEnergy(nn.Module):
     Raises
     ------
     ValueError
-        If there are no energies or another number of weights.
+        If there are no energies, another number of weights, or a weight that is not finite.
 
     References
     ----------
@@ -49,6 +50,8 @@ class SumEnergy(nn.Module):
         weights = [1.0] * len(energies) if weights is None else list(weights)
         if not energies or len(weights) != len(energies):
             raise ValueError(f"weights: {len(weights)} for {len(energies)} energies; expected one for each")
+        for weight in weights:
+            check_finite("weights", weight)
         self.energies, self.weights = list(energies), weights
         self.experts = nn.ModuleList(energy for energy in energies if isinstance(energy, nn.Module))
 
@@ -88,7 +91,7 @@ class ScaledEnergy(SumEnergy):
     Raises
     ------
     ValueError
-        If the factor is not positive.
+        If the factor is not positive and finite.
 
     Examples
     --------
@@ -101,8 +104,7 @@ class ScaledEnergy(SumEnergy):
     """
 
     def __init__(self, energy: Energy, factor: float) -> None:
-        if not factor > 0:
-            raise ValueError(f"factor: {factor}; expected a positive number")
+        check_positive("factor", factor)
         super().__init__([energy], [factor])
 
 
@@ -119,7 +121,7 @@ class TemperedEnergy(ScaledEnergy):
     Raises
     ------
     ValueError
-        If the temperature is not positive.
+        If the temperature is not positive and finite.
 
     Examples
     --------
@@ -133,6 +135,5 @@ class TemperedEnergy(ScaledEnergy):
     """
 
     def __init__(self, energy: Energy, temperature: float) -> None:
-        if not temperature > 0:
-            raise ValueError(f"temperature: {temperature}; expected a positive number")
+        check_positive("temperature", temperature)
         super().__init__(energy, 1 / temperature)

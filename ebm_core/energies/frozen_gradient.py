@@ -27,7 +27,7 @@ def frozen_mlp_gradient(layers: Iterable[Any], x: Tensor) -> Gradient:
     result, top, one = last.new_empty(x.shape), last.expand_as(before[-1]), last.new_ones(())
 
     def gradient(at: Tensor) -> Tensor:
-        h = at.to(last)
+        h = at.detach().to(last)
         for i, (_, bias) in enumerate(inner):
             torch.addmm(bias, h, weights[i], out=before[i])
             if i < len(after):

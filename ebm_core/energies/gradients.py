@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ebm_core.arguments import check_points
+
 Energy = Callable[[Tensor], Tensor]
 """Any callable ``(B, *shape)`` → ``(B,)``; exp(−E) is the density up to its normaliser."""
 
@@ -20,11 +22,24 @@ class NotFiniteError(ValueError):
 
 def energy_and_gradient(energy: Energy, x: Tensor) -> tuple[Tensor, Tensor]:
     """Return ``(E(x), ∇E(x))`` by autograd, both detached. Raises ``ValueError`` without a gradient."""
-    with torch.enable_grad():
-        at = x.detach().requires_grad_()
+    with differentiable():
+        at = leaf(x)
         value = checked(energy, at)
         gradient = _derivative(value, at)
     return value.detach(), gradient
+
+
+@contextmanager
+def differentiable() -> Iterator[None]:
+    """Record operations for gradients, also within ``torch.no_grad()`` and ``torch.inference_mode()``."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+def leaf(x: Tensor) -> Tensor:
+    """Return x as a tensor whose gradient is recorded, and as a copy if x was made in inference mode."""
+    at = x.detach()
+    return (at.clone() if at.is_inference() else at).requires_grad_()
 
 
 def _derivative(value: Tensor, at: Tensor, graph: bool = False) -> Tensor:
@@ -60,7 +75,8 @@ def input_gradient(energy: Energy, x: Tensor) -> Tensor:
     Raises
     ------
     ValueError
-        If E(x) is not ``(B,)``.
+        If E(x) is not ``(B,)``, if x is not a floating-point tensor, or if the energy is wrapped in
+        ``DistributedDataParallel``, which does not differentiate a gradient.
 
     Examples
     --------
@@ -78,15 +94,35 @@ def input_gradient(energy: Energy, x: Tensor) -> Tensor:
     >>> bool(energy.layers[0].weight.grad.abs().sum() > 0)
     True
     """
+    check_points("x", x)
+    energy = _uncompiled(energy)
+    if isinstance(energy, nn.parallel.DistributedDataParallel):
+        raise ValueError(
+            "energy: DistributedDataParallel does not differentiate a gradient; pass energy.module, or use "
+            "an objective without gradients of the energy, such as EnergyDiscrepancy"
+        )
     formula = explicit(energy, "input_gradient")
-    gradient: Tensor = differentiated(energy, x) if formula is None else formula(x)
+    if formula is None:
+        return full_precision(differentiated(energy, x))
+    with _named(x):
+        gradient: Tensor = formula(x.clone() if x.is_inference() else x)
     return full_precision(gradient)
+
+
+def _uncompiled(energy: Energy) -> Energy:
+    """Return the energy that ``torch.compile`` was given, because compiled code has no second derivatives."""
+    if any(vars(energy).get(hooks) for hooks in _HOOKS):
+        return energy
+    original: Energy = vars(energy).get("_torchdynamo_orig_callable", energy)
+    if isinstance(energy, nn.Module):
+        original = energy._modules.get("_orig_mod") or energy
+    return original
 
 
 def differentiated(energy: Energy, x: Tensor) -> Tensor:
     """Return ∇ₓE(x) by autograd, with its graph."""
-    with torch.enable_grad():
-        at = x if x.requires_grad else x.detach().requires_grad_()
+    with differentiable():
+        at = x if x.requires_grad and not x.is_inference() else leaf(x)
         return _derivative(checked(energy, at), at, graph=True)
 
 
@@ -111,7 +147,8 @@ def frozen_gradient(energy: Energy, x: Tensor) -> Gradient:
     Raises
     ------
     ValueError
-        If E(x) is not ``(B,)``. For energies that use autograd, the returned function raises it.
+        If E(x) is not ``(B,)``, or if x is not a floating-point tensor. For energies that use autograd, the
+        returned function raises it.
 
     Examples
     --------
@@ -124,8 +161,13 @@ def frozen_gradient(energy: Energy, x: Tensor) -> Gradient:
     >>> gradient(x), gradient(2 * x)
     (tensor([[ 1., -2.]]), tensor([[ 2., -4.]]))
     """
+    check_points("x", x)
     prepare = explicit(energy, "frozen_gradient")
-    return autograd_gradient(energy) if prepare is None else prepare(x)
+    if prepare is None:
+        return autograd_gradient(energy)
+    with _named(x), torch.no_grad():
+        gradient: Gradient = prepare(x)
+    return gradient
 
 
 def explicit(energy: Energy, method: str) -> Callable[[Tensor], Any] | None:
@@ -177,13 +219,8 @@ def autograd_gradient(energy: Energy) -> Gradient:
 
 def checked(energy: Energy, x: Tensor) -> Tensor:
     """Return E(x), or raise ``ValueError`` if it is not a tensor of shape ``(B,)``."""
-    try:
+    with _named(x):
         value = energy(x)
-    except torch.OutOfMemoryError:
-        raise
-    except RuntimeError as error:  # what torch raises if shapes or types do not match
-        why = " ".join(str(error).split())
-        raise ValueError(f"energy: failed on x, {x.dtype} of shape {tuple(x.shape)}: {why}") from error
     if not isinstance(value, Tensor) or value.shape != x.shape[:1]:
         found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
         raise ValueError(
@@ -191,6 +228,19 @@ def checked(energy: Energy, x: Tensor) -> Tensor:
         )
     check_precision("energy", value)
     return full_precision(value)
+
+
+@contextmanager
+def _named(x: Tensor) -> Iterator[None]:
+    """Turn what torch raises if shapes, types or devices do not match into a ``ValueError`` that names x."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        why = " ".join(str(error).split())
+        found = f"{x.dtype} of shape {tuple(x.shape)} on {x.device}"
+        raise ValueError(f"energy: failed on x, {found}: {why}") from error
 
 
 def check_precision(name: str, value: Tensor) -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ebm_core.arguments import check_generator, check_whole
 from ebm_core.energies.frozen_gradient import frozen_mlp_gradient
 from ebm_core.energies.gradients import (
     Gradient,
@@ -58,9 +59,9 @@ class MLPEnergy(nn.Module):
 
     def __init__(self, d: int, hidden: Sequence[int] = (128, 128), *, generator: torch.Generator) -> None:
         super().__init__()
+        check_widths(generator, d=[d], hidden=hidden)
         if not hidden:
             raise ValueError("hidden: is empty; expected the widths of one or more hidden layers")
-        check_widths(d=[d], hidden=hidden)
         self.d = d
         self.layers = nn.ModuleList(nn.Linear(*widths) for widths in pairwise([d, *hidden, 1]))
         initialise(self, generator)
@@ -101,7 +102,7 @@ class MLPEnergy(nn.Module):
         self._checked(x)
         if not self._is_plain():
             return autograd_gradient(self)
-        if not torch.isfinite(self.layers[-1].get_parameter("bias")).all():
+        if not torch.isfinite(self.layers[-1].get_parameter("bias").detach()).all():
             raise NotFiniteError(
                 "energy: not finite, because the bias of its last layer is not finite; train it again"
             )
@@ -153,7 +154,7 @@ class ConvEnergy(nn.Module):
         self, channels: int, hidden: Sequence[int] = (32, 64, 128), *, generator: torch.Generator
     ) -> None:
         super().__init__()
-        check_widths(channels=[channels], hidden=hidden)
+        check_widths(generator, channels=[channels], hidden=hidden)
         self.channels = channels
         maps: list[nn.Module] = []
         for before, after in pairwise([channels, *hidden]):
@@ -226,7 +227,7 @@ class ClassEnergy(nn.Module):
     Raises
     ------
     ValueError
-        If the network does not give logits ``(B, classes)``.
+        If the network does not give logits ``(B, classes)``, or if a label is not one of its classes.
 
     References
     ----------
@@ -265,7 +266,20 @@ class ClassEnergy(nn.Module):
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         """Return E(x) ``(B,)``, or E(x, y) if labels y ``(B,)`` are given."""
         logits = self.logits(x)
-        return -logits.logsumexp(1) if label is None else -logits.gather(1, label[:, None])[:, 0]
+        if label is None:
+            return -logits.logsumexp(1)
+        check_labels(label, *logits.shape)
+        return -logits.gather(1, label[:, None])[:, 0]
+
+
+def check_labels(label: Tensor, count: int, classes: int) -> None:
+    """Raise ``ValueError`` unless the labels are int64 ``(count,)`` from 0 to ``classes`` − 1."""
+    if not isinstance(label, Tensor) or label.dtype != torch.int64 or label.shape != (count,):
+        found = f"{label.dtype} {tuple(label.shape)}" if isinstance(label, Tensor) else type(label).__name__
+        raise ValueError(f"label: {found}; expected int64 ({count},), one label for each row")
+    if count and (label.min() < 0 or label.max() >= classes):
+        found = f"{int(label.min())} to {int(label.max())}"
+        raise ValueError(f"label: {found}; expected 0 to {classes - 1}, one for each logit")
 
 
 class FullPrecision(nn.Module):
@@ -279,6 +293,11 @@ class FullPrecision(nn.Module):
     ----------
     module : nn.Module
         Module with at least one parameter, which takes one tensor.
+
+    Raises
+    ------
+    ValueError
+        If the module has no parameters.
 
     Examples
     --------
@@ -294,6 +313,10 @@ class FullPrecision(nn.Module):
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
+        if next(module.parameters(), None) is None:
+            raise ValueError(
+                "module: has no parameters; expected one or more, whose type is that of the output"
+            )
         self.module = module
 
     def forward(self, x: Tensor) -> Tensor:
@@ -309,10 +332,14 @@ def readout(layer: nn.Module, h: Tensor) -> Tensor:
     return energy
 
 
-def check_widths(**widths: Sequence[int]) -> None:
+def check_widths(generator: torch.Generator, **widths: Sequence[int]) -> None:
+    """Check the widths of the layers of a network, and the source of its initial weights."""
+    check_generator(generator)
     for name, of in widths.items():
-        if min(of, default=1) < 1:
-            raise ValueError(f"{name}: {min(of)}; expected 1 or more")
+        if not isinstance(of, Sequence):
+            raise ValueError(f"{name}: {of!r}; expected a sequence of widths, such as (64, 64)")
+        for width in of:
+            check_whole(name, width, 1)
 
 
 @torch.no_grad()

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ebm_core.arguments import check_at_least, check_positive, check_whole
+
 CHUNK = 64
 """Rows for which distances to all windows are held in memory at once."""
 
@@ -72,11 +74,10 @@ class ManifoldParzen(nn.Module):
         if label.shape != x.shape[:1] or label.dtype != torch.int64 or label.min() < 0:
             found = f"{label.dtype} of shape {tuple(label.shape)}"
             raise ValueError(f"label: {found}; expected int64 classes from 0 on, shape ({len(x)},)")
-        for name, number in (("neighbours", neighbours), ("rank", rank), ("spread", spread)):
-            if not 0 <= number < math.inf:
-                raise ValueError(f"{name}: {number}; expected 0 or more")
-        if not 0 < noise < math.inf:
-            raise ValueError(f"noise: {noise}; expected a positive variance")
+        check_whole("neighbours", neighbours, 1)
+        check_whole("rank", rank, 0)
+        check_at_least("spread", spread, 0)
+        check_positive("noise", noise, "a positive variance")
         self.noise, self.classes = noise, int(label.max()) + 1
         counts = torch.bincount(label, minlength=self.classes)
         if counts.min() < 3:
@@ -128,8 +129,9 @@ class ManifoldParzen(nn.Module):
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator, label: int | None = None) -> Tensor:
         """Draw independent samples ``(count, d)`` of q(x), or of q(x | label) if a label is given."""
-        if label is not None and not 0 <= label < self.classes:
-            raise ValueError(f"label: {label}; expected 0 to {self.classes - 1}")
+        check_whole("count", count, 0)
+        if label is not None:
+            check_whole("label", label, 0, self.classes - 1)
         if label is None:
             classes = torch.randint(self.classes, (count,), generator=generator)
         else:

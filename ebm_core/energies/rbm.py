@@ -6,8 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ebm_core.arguments import check_whole
 from ebm_core.energies.gradients import Gradient, full_precision
 from ebm_core.energies.networks import check_widths
+from ebm_core.energies.noise import normal_like
 
 LOG_ROOT_2PI = math.log(2 * math.pi) / 2
 
@@ -56,7 +58,7 @@ class GaussianBernoulliRBM(nn.Module):
 
     def __init__(self, d: int, hidden: int, *, generator: torch.Generator) -> None:
         super().__init__()
-        check_widths(d=[d], hidden=[hidden])
+        check_widths(generator, d=[d], hidden=[hidden])
         self.weight = nn.Parameter(0.1 * torch.randn(d, hidden, generator=generator))
         self.visible_bias = nn.Parameter(torch.zeros(d))
         self.hidden_bias = nn.Parameter(torch.zeros(hidden))
@@ -88,9 +90,10 @@ class GaussianBernoulliRBM(nn.Module):
     @torch.no_grad()
     def gibbs(self, v: Tensor, steps: int, generator: torch.Generator) -> Tensor:
         """Run block Gibbs steps from v ``(B, d)``; each draws h given v, and then v = b + σ (W h + ξ)."""
+        check_whole("steps", steps, 0)
         for _ in range(steps):
             h = torch.bernoulli(torch.sigmoid(self.hidden_logits(v)), generator=generator)
-            noise = torch.empty_like(v).normal_(generator=generator)
+            noise = normal_like(v, generator)
             v = self.visible_bias + torch.exp(self.log_scale) * (h @ self.weight.T + noise)
         return v
 

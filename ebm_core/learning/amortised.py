@@ -1,12 +1,12 @@
 """EBM–GAN hybrid: a generator network learns to sample from the energy, so training needs no chains."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 
+from ebm_core.arguments import check_finite, check_positive, check_whole
 from ebm_core.checkpoints.files import Tree, optimiser_state, restore_optimiser
 from ebm_core.energies.gradients import Energy, evaluation_mode, frozen_gradient
+from ebm_core.energies.noise import normal_like
 from ebm_core.learning.negatives import Negatives
 
 SPREAD_DECAY = 0.98
@@ -49,8 +49,8 @@ class AmortisedSampler(nn.Module, Negatives):
     Raises
     ------
     ValueError
-        If a number is not positive, or if the network has no parameters, fails on inputs of width ``latent``
-        or does not return one row for each of them.
+        If a number is not positive, or the entropy weight not finite, or if the network has no parameters,
+        fails on inputs of width ``latent`` or does not return one row for each of them.
 
     References
     ----------
@@ -91,15 +91,11 @@ class AmortisedSampler(nn.Module, Negatives):
         proposals: int = 32,
     ) -> None:
         super().__init__()
-        numbers = {
-            "latent": latent,
-            "noise_scale": noise_scale,
-            "learning_rate": learning_rate,
-            "proposals": proposals,
-        }
-        for name, number in numbers.items():
-            if not 0 < number < math.inf:
-                raise ValueError(f"{name}: {number}; expected a positive number")
+        check_whole("latent", latent, 1)
+        check_positive("noise_scale", noise_scale)
+        check_positive("learning_rate", learning_rate)
+        check_finite("entropy_weight", entropy_weight)
+        check_whole("proposals", proposals, 1)
         parameters = list(network.parameters())
         if not parameters:
             raise ValueError("network: has no parameters; expected a network with parameters to train")
@@ -120,8 +116,9 @@ class AmortisedSampler(nn.Module, Negatives):
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """Draw ``count`` samples of q, ``(count, *shape)``."""
+        check_whole("count", count, 0)
         image = self._image(self._latents((count, self.latent), generator))
-        return image + self.noise_scale * torch.empty_like(image).normal_(generator=generator)
+        return image + self.noise_scale * normal_like(image, generator)
 
     def draw(self, energy: Energy, x: Tensor, generator: torch.Generator) -> Tensor:
         """Draw as many samples of q as ``x`` has rows, and make one training step of g towards ``energy``.
@@ -135,7 +132,7 @@ class AmortisedSampler(nn.Module, Negatives):
             raise ValueError(
                 f"network: gave shape {tuple(image.shape)}; expected that of the data, {tuple(x.shape)}"
             )
-        noise = torch.empty_like(image).normal_(generator=generator)
+        noise = normal_like(image, generator)
         samples = image.detach() + self.noise_scale * noise
         with evaluation_mode(energy):
             pull = frozen_gradient(energy, samples)(samples)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ebm_core.arguments import check_between, check_generator, check_points, check_positive, check_whole
 from ebm_core.checkpoints.files import (
     Tree,
     load_checkpoint,
@@ -54,6 +55,8 @@ class EnergyFit:
     loss: Tensor
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()
 def fit(
     energy: nn.Module,
     data: Batch,
@@ -259,14 +262,11 @@ def _noted(objective: Objective, began: Identity) -> Iterator[None]:
 
 
 def _check_options(learning_rate: float, decay: float, clip: float | None, checkpoint_every: int) -> None:
-    if not 0 < learning_rate < math.inf:
-        raise ValueError(f"learning_rate: {learning_rate}; expected a positive number")
-    if not 0 <= decay <= 1:
-        raise ValueError(f"decay: {decay}; expected 0 to 1")
-    if clip is not None and not 0 < clip < math.inf:
-        raise ValueError(f"clip: {clip}; expected a positive norm, or None")
-    if checkpoint_every < 1:
-        raise ValueError(f"checkpoint_every: {checkpoint_every}; expected 1 step or more")
+    check_positive("learning_rate", learning_rate)
+    check_between("decay", decay, 0, 1)
+    if clip is not None:
+        check_positive("clip", clip, "a positive norm, or None")
+    check_whole("checkpoint_every", checkpoint_every, 1)
 
 
 def _check_energy(energy: Any, x: Tensor) -> None:
@@ -277,7 +277,9 @@ def _check_energy(energy: Any, x: Tensor) -> None:
     weights = [parameter for parameter in energy.parameters() if parameter.requires_grad]
     if not weights:
         raise ValueError("energy: no parameter requires a gradient; expected at least one to train")
-    if not all(torch.isfinite(weight).all() for weight in weights):
+    if any(weight.is_meta for weight in weights):
+        raise ValueError("energy: weights are on the device meta, without values; initialise them")
+    if not all(torch.isfinite(weight.detach()).all() for weight in weights):
         raise ValueError("energy: weights are not finite before the first step; initialise them")
     other = next((w.dtype for w in weights if w.dtype != x.dtype), None)
     if other is not None:
@@ -288,13 +290,13 @@ def _checked(data: Batch, objective: Objective, steps: int, batch: int, generato
     """Check the arguments of a fit and return the data x without labels."""
     if not isinstance(data, Tensor) and not (isinstance(data, tuple) and len(data) == 2):
         raise ValueError(f"data: {type(data).__name__}; expected a tensor, or a tuple (x, label) of two")
-    if not isinstance(generator, torch.Generator):
-        raise ValueError(f"generator: {generator!r}; expected a torch.Generator")
     if isinstance(data, Tensor) == objective.labelled:
         wanted = "(x, label)" if objective.labelled else "x without labels"
         raise ValueError(f"data: expected {wanted}, as {type(objective).__name__} takes")
     x = data if isinstance(data, Tensor) else data[0]
-    if x.dim() < 2 or not x.is_floating_point() or not len(x):
+    check_points("data", x, "(N, *shape)")
+    check_generator(generator, x.device)
+    if x.dim() < 2 or not len(x):
         raise ValueError(f"data: {x.dtype} of shape {tuple(x.shape)}; expected floating point (N, *shape)")
     if not torch.isfinite(x).all():
         rows = torch.nonzero(~torch.isfinite(x).flatten(1).all(1)).flatten()
@@ -305,9 +307,6 @@ def _checked(data: Batch, objective: Objective, steps: int, batch: int, generato
         raise ValueError(
             f"data: labels {data[1].dtype} of shape {tuple(data[1].shape)}; expected int64 ({len(x)},)"
         )
-    for name, number in (("steps", steps), ("batch", batch)):
-        if number < 1:
-            raise ValueError(f"{name}: {number}; expected 1 or more")
-    if generator.device.type != x.device.type:
-        raise ValueError(f"generator: on {generator.device}, data on {x.device}; expected the same device")
+    check_whole("steps", steps, 1)
+    check_whole("batch", batch, 1)
     return x

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ebm_core.arguments import check_positive, check_whole
 from ebm_core.checkpoints.files import Tree
 from ebm_core.energies.gradients import Energy, evaluation_mode
 from ebm_core.sampling.replay import ReplayBuffer
@@ -64,7 +65,7 @@ class DataChains(Negatives):
     Raises
     ------
     ValueError
-        If the energy or the step size is not valid. It is raised when ``draw`` is called.
+        If ``steps`` is below 1 or the step size not positive. ``draw`` raises it if the energy is not valid.
 
     References
     ----------
@@ -85,6 +86,10 @@ class DataChains(Negatives):
 
     steps: int
     step_size: float
+
+    def __post_init__(self) -> None:
+        check_whole("steps", self.steps, 1)
+        check_positive("step_size", self.step_size)
 
     def draw(self, energy: Energy, x: Tensor, generator: torch.Generator) -> Tensor:
         with evaluation_mode(energy):
@@ -107,8 +112,8 @@ class PersistentChains(Negatives):
     Raises
     ------
     ValueError
-        If the buffer has fewer chains than the batch has rows, or if the energy or the step size is not
-        valid. It is raised when ``draw`` is called.
+        If ``steps`` is below 1 or the step size not positive. ``draw`` raises it if the buffer has fewer
+        chains than the batch has rows, or if the energy is not valid.
 
     References
     ----------
@@ -134,6 +139,10 @@ class PersistentChains(Negatives):
     buffer: ReplayBuffer
     steps: int
     step_size: float
+
+    def __post_init__(self) -> None:
+        check_whole("steps", self.steps, 1)
+        check_positive("step_size", self.step_size)
 
     def draw(self, energy: Energy, x: Tensor, generator: torch.Generator) -> Tensor:
         index, start = self.buffer.draw(len(x), generator)

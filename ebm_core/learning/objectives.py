@@ -5,7 +5,6 @@ The density is p(x) = exp(−E(x))/Z. An objective holds its hyper-parameters an
 :mod:`ebm_core.tilts.training`, and ranking against draws of a base is in :mod:`ebm_core.tilts.joint`.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +13,24 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ebm_core.arguments import (
+    check_at_least,
+    check_generator,
+    check_points,
+    check_positive,
+    check_positives,
+    check_whole,
+)
 from ebm_core.checkpoints.files import Tree
-from ebm_core.energies.gradients import NotFiniteError, checked, evaluation_mode, input_gradient
+from ebm_core.energies.gradients import (
+    NotFiniteError,
+    checked,
+    differentiable,
+    evaluation_mode,
+    input_gradient,
+    leaf,
+)
+from ebm_core.energies.networks import check_labels
 from ebm_core.learning.negatives import Negatives
 from ebm_core.tilts.joint import ranking_loss
 
@@ -124,11 +139,10 @@ class ContrastiveDivergence(Objective):
     remedy = "a smaller learning_rate or step_size of the chains, a larger energy_penalty, or a clip"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.energy_penalty < math.inf:
-            raise ValueError(f"energy_penalty: {self.energy_penalty}; expected 0 or more")
+        check_at_least("energy_penalty", self.energy_penalty, 0)
 
     def loss(self, energy: Any, batch: Batch, generator: torch.Generator) -> Tensor:
-        x = _unlabelled(batch)
+        x = _unlabelled(batch, generator)
         of_data, of_negatives = self._energies(energy, x, self.negatives.draw(energy, x, generator))
         contrast = of_data.mean() - of_negatives.mean()
         if (apart := abs(contrast.item())) > MOST_CONTRAST:
@@ -194,10 +208,10 @@ class DenoisingScoreMatching(Objective):
     noise_scale: float
 
     def __post_init__(self) -> None:
-        _check_scale("noise_scale", self.noise_scale)
+        check_positive("noise_scale", self.noise_scale, "a positive number in the data's units")
 
     def loss(self, energy: Any, batch: Batch, generator: torch.Generator) -> Tensor:
-        x = _unlabelled(batch)
+        x = _unlabelled(batch, generator)
         noise = _noise(x.shape, x, generator)
         pull = input_gradient(energy, torch.add(x, noise, alpha=self.noise_scale))
         wanted = noise / self.noise_scale
@@ -243,12 +257,12 @@ class SlicedScoreMatching(Objective):
     projections: int = 1
 
     def __post_init__(self) -> None:
-        if self.projections < 1:
-            raise ValueError(f"projections: {self.projections}; expected 1 or more")
+        check_whole("projections", self.projections, 1)
 
     def loss(self, energy: Any, batch: Batch, generator: torch.Generator) -> Tensor:
-        at = _unlabelled(batch).detach().requires_grad_()
-        with torch.enable_grad():
+        x = _unlabelled(batch, generator)
+        with differentiable():
+            at = leaf(x)
             pull = input_gradient(energy, at)
             curvature = pull.new_zeros(())
             for _ in range(self.projections):
@@ -305,15 +319,11 @@ class EnergyDiscrepancy(Objective):
     candidates: int = 16
 
     def __post_init__(self) -> None:
-        if not self.noise_scales:
-            raise ValueError("noise_scales: is empty; expected one or more scales")
-        for scale in self.noise_scales:
-            _check_scale("noise_scales", scale)
-        if self.candidates < 1:
-            raise ValueError(f"candidates: {self.candidates}; expected 1 or more")
+        check_positives("noise_scales", self.noise_scales)
+        check_whole("candidates", self.candidates, 1)
 
     def loss(self, energy: Any, batch: Batch, generator: torch.Generator) -> Tensor:
-        x = _unlabelled(batch)
+        x = _unlabelled(batch, generator)
         scales = torch.tensor(self.noise_scales, dtype=x.dtype, device=x.device)
         drawn = torch.randint(len(scales), (len(x),), generator=generator, device=x.device)
         scale = scales[drawn].reshape(-1, *(1,) * x.dim())
@@ -372,21 +382,20 @@ class JEM(Objective):
     remedy = "a smaller learning_rate or weight, a larger energy_penalty of the generative term, or a clip"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.weight < math.inf:
-            raise ValueError(f"weight: {self.weight}; expected 0 or more")
+        check_at_least("weight", self.weight, 0)
         if self.generative.labelled:
             raise ValueError("generative: the objective uses labels; expected one that uses x alone")
 
     def loss(self, energy: Any, batch: Batch, generator: torch.Generator) -> Tensor:
-        if isinstance(batch, Tensor):
+        if not isinstance(batch, tuple) or len(batch) != 2:
             raise ValueError("batch: found x without labels; expected (x, label)")
-        if not hasattr(energy, "logits"):
-            raise ValueError(f"energy: {type(energy).__name__} has no logits; expected a ClassEnergy")
         x, label = batch
+        _check_batch(x, generator)
+        if not hasattr(energy, "logits"):
+            within = ", such as energy.module" if hasattr(getattr(energy, "module", None), "logits") else ""
+            raise ValueError(f"energy: {type(energy).__name__} has no logits; expected a ClassEnergy{within}")
         logits = energy.logits(x)
-        if label.min() < 0 or label.max() >= logits.shape[1]:
-            found = f"{int(label.min())} to {int(label.max())}"
-            raise ValueError(f"label: {found}; expected 0 to {logits.shape[1] - 1}, one for each logit")
+        check_labels(label, *logits.shape)
         classes = functional.cross_entropy(logits, label)
         return classes + self.weight * self.generative.loss(energy, x, generator)
 
@@ -397,16 +406,19 @@ class JEM(Objective):
         self.generative.restore(saved)
 
 
-def _unlabelled(batch: Batch) -> Tensor:
-    if not isinstance(batch, Tensor):
+def _unlabelled(batch: Batch, generator: torch.Generator) -> Tensor:
+    if isinstance(batch, tuple):
         raise ValueError("batch: found (x, label); expected x without labels")
+    _check_batch(batch, generator)
     return batch
+
+
+def _check_batch(x: Tensor, generator: torch.Generator) -> None:
+    check_points("batch", x)
+    check_generator(generator, x.device)
+    if x.dim() < 1 or not len(x):
+        raise ValueError(f"batch: shape {tuple(x.shape)} has no rows; expected one or more")
 
 
 def _noise(shape: Sequence[int], like: Tensor, generator: torch.Generator) -> Tensor:
     return torch.randn(shape, generator=generator, dtype=like.dtype, device=like.device)
-
-
-def _check_scale(name: str, scale: float) -> None:
-    if not 0 < scale < math.inf:
-        raise ValueError(f"{name}: {scale}; expected a positive number in the data's units")

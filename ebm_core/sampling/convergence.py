@@ -8,6 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ebm_core.arguments import check_points, check_whole
+
 Array = NDArray[np.float64]
 
 
@@ -29,6 +31,11 @@ def trace(sampler: Callable[[Tensor], Tensor], x: Tensor, draws: int) -> Tensor:
     Tensor, shape (draws, B, *shape)
         The chains after each call, in the units of x.
 
+    Raises
+    ------
+    ValueError
+        If ``draws`` is below 1, or if ``x`` is not a floating-point tensor.
+
     Examples
     --------
     >>> import torch
@@ -40,6 +47,8 @@ def trace(sampler: Callable[[Tensor], Tensor], x: Tensor, draws: int) -> Tensor:
     >>> tuple(draws.shape)
     (20, 8, 2)
     """
+    check_points("x", x)
+    check_whole("draws", draws, 1)
     kept = x.new_empty(draws, *x.shape)
     for i in range(draws):
         x = kept[i] = sampler(x)
@@ -131,6 +140,7 @@ def effective_sample_size(draws: Tensor) -> Array:
 
 
 def _by_coordinate(name: str, draws: Tensor, chains: int) -> Array:
+    check_points("draws", draws, "(draws, B, *shape)")
     if draws.dim() < 3 or len(draws) < 4 or draws.shape[1] < chains:
         wanted = f"(4 draws or more, {chains} chains or more, *shape)"
         raise ValueError(f"draws: shape {tuple(draws.shape)}; expected {wanted}")

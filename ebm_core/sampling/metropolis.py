@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ebm_core.energies.gradients import Energy, NotFiniteError, energy_and_gradient
+from ebm_core.energies.noise import normal_like, uniform_like
 
 Weight = Tensor | float
 """Factor of the energy: one number, or one for each row ``(B,)``."""
@@ -45,7 +46,7 @@ def metropolis(
     trajectory of one leapfrog step is a Langevin proposal of step size ε²/2. Proposals that are not finite
     are rejected.
     """
-    momentum = torch.empty_like(at.x).normal_(generator=generator)
+    momentum = normal_like(at.x, generator)
     kinetic = _half_square(momentum)
     epsilon, end = rowwise(size, at.x), at
     for _ in range(leapfrogs):
@@ -67,10 +68,6 @@ def metropolis(
 def rowwise(value: Weight, x: Tensor) -> Tensor:
     """Reshape a number, or one for each row ``(B,)``, so that it multiplies ``x`` ``(B, *shape)``."""
     return value.view(-1, *[1] * (x.dim() - 1)) if isinstance(value, Tensor) else x.new_tensor(value)
-
-
-def uniform_like(x: Tensor, generator: torch.Generator) -> Tensor:
-    return torch.empty_like(x).uniform_(generator=generator)
 
 
 def _half_square(x: Tensor) -> Tensor:

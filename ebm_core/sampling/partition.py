@@ -17,6 +17,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ebm_core.arguments import check_at_least, check_generator, check_points, check_positives, check_whole
 from ebm_core.energies.gradients import Energy, checked
 from ebm_core.sampling.metropolis import evaluated, metropolis
 
@@ -74,8 +75,15 @@ class LogZ:
     ) -> "LogZ":
         """Estimate log Z from ``log_weights`` ``(chains,)``, or from log weights of 1/Z if ``reverse``.
 
-        Raises ``ValueError`` if no weight is finite.
+        Raises ``ValueError`` if there are fewer than two weights, or if none is finite.
         """
+        check_points("log_weights", log_weights, "(chains,)")
+        if log_weights.dim() != 1 or len(log_weights) < 2:
+            raise ValueError(
+                f"log_weights: shape {tuple(log_weights.shape)}; expected (chains,), two or more"
+            )
+        if not math.isfinite(base_log_z):
+            raise ValueError(f"base_log_z: {base_log_z}; expected a finite number of nats")
         if not torch.isfinite(log_weights.logsumexp(0)):
             raise ValueError("energy: not finite where the chains are; check the energy and the base")
         count = len(log_weights)
@@ -124,7 +132,8 @@ def importance_log_z(energy: Energy, proposal: Base, count: int, generator: torc
     >>> abs(estimate.value - energy.log_z) < 0.05
     True
     """
-    _check_count("count", count)
+    check_whole("count", count, 2)
+    check_generator(generator)
     x = proposal.sample(count, generator)
     return LogZ.of((proposal(x) - checked(energy, x)).double(), proposal.log_z)
 
@@ -183,7 +192,8 @@ def ais(
     >>> abs(estimate.value - energy.log_z) < 0.2
     True
     """
-    _check_count("chains", chains)
+    check_whole("chains", chains, 2)
+    _check_path(levels, step_sizes, generator)
     x = base.sample(chains, generator)
     weights, acceptance = _anneal(energy, base, x, _schedule(levels), step_sizes, generator)
     return LogZ.of(weights, base.log_z, acceptance=acceptance)
@@ -245,7 +255,10 @@ def reverse_ais(
     >>> abs(estimate.value - energy.log_z) < 0.2
     True
     """
-    _check_count("x", len(x))
+    check_points("x", x, "(chains, *shape)")
+    if x.dim() < 2 or len(x) < 2:
+        raise ValueError(f"x: shape {tuple(x.shape)}; expected (chains, *shape) with two chains or more")
+    _check_path(levels, step_sizes, generator)
     weights, acceptance = _anneal(energy, base, x, _schedule(levels)[::-1], step_sizes, generator)
     return LogZ.of(weights, base.log_z, reverse=True, acceptance=acceptance)
 
@@ -271,6 +284,11 @@ def bracket(forward: LogZ, reverse: LogZ, errors: float = 3.0) -> tuple[float, f
     tuple of float
         ``(low, high)``, in nats.
 
+    Raises
+    ------
+    ValueError
+        If ``errors`` is negative or not finite.
+
     Examples
     --------
     >>> import torch
@@ -284,18 +302,18 @@ def bracket(forward: LogZ, reverse: LogZ, errors: float = 3.0) -> tuple[float, f
     >>> low < energy.log_z < high
     True
     """
+    check_at_least("errors", errors, 0)
     return forward.value - errors * forward.error, reverse.value + errors * reverse.error
 
 
-def _check_count(name: str, count: int) -> None:
-    if count < 2:
-        raise ValueError(f"{name}: {count}; expected two or more, because the standard error needs two")
+def _check_path(levels: int, step_sizes: Sequence[float], generator: torch.Generator) -> None:
+    check_whole("levels", levels, 1)
+    check_positives("step_sizes", step_sizes)
+    check_generator(generator)
 
 
 def _schedule(levels: int) -> list[float]:
     """Return values of β from 0 to 1 along a logistic curve (Grosse, Maddison and Salakhutdinov 2013)."""
-    if levels < 1:
-        raise ValueError(f"levels: {levels}; expected 1 or more")
     curve = torch.sigmoid(torch.linspace(-4, 4, levels + 1, dtype=torch.float64))
     betas: list[float] = ((curve - curve[0]) / (curve[-1] - curve[0])).tolist()
     return betas
@@ -314,8 +332,6 @@ def _anneal(
     The chains move at every intermediate β'. A chain that reaches a point where E is +∞ has weight 0. Raises
     ``ValueError`` if hardly any move is accepted, because the estimate is then that of importance sampling.
     """
-    if not step_sizes or not all(0 < size < math.inf for size in step_sizes):
-        raise ValueError(f"step_sizes: {list(step_sizes)}; expected one or more positive numbers")
     total = torch.zeros(len(x), dtype=torch.float64, device=x.device)
     accepted: list[float] = []
     for k in range(1, len(betas)):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ebm_core.arguments import check_between, check_generator, check_points, check_whole
 from ebm_core.energies.gradients import NotFiniteError
 
 Start = Callable[[int, torch.Generator], Tensor]
@@ -54,12 +55,12 @@ class ReplayBuffer:
     """
 
     def __init__(self, start: Start, size: int, reinitialise: float, generator: torch.Generator) -> None:
-        if not 0 <= reinitialise <= 1:
-            raise ValueError(f"reinitialise: {reinitialise}; expected a probability from 0 to 1")
-        if size < 1:
-            raise ValueError(f"size: {size}; expected one chain or more")
+        check_between("reinitialise", reinitialise, 0, 1)
+        check_whole("size", size, 1)
+        check_generator(generator)
         self.start, self.reinitialise = start, reinitialise
         self.chains = start(size, generator)
+        check_points("start", self.chains, "(count, *shape)")
         if len(self.chains) != size or not torch.isfinite(self.chains).all():
             raise ValueError(f"start: gave shape {tuple(self.chains.shape)}; expected {size} finite rows")
 
@@ -68,6 +69,7 @@ class ReplayBuffer:
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw ``count`` different chains: their indices ``(count,)`` and points ``(count, *shape)``."""
+        check_whole("count", count, 1)
         if count > len(self.chains):
             raise ValueError(f"count: {count}; expected at most the buffer's {len(self.chains)} chains")
         device = generator.device

@@ -3,12 +3,15 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
+from ebm_core.arguments import check_generator, check_points, check_positive, check_positives, check_whole
 from ebm_core.energies.gradients import Energy, NotFiniteError, checked, frozen_gradient
-from ebm_core.sampling.metropolis import DualAveraging, Point, metropolis, rowwise, start, uniform_like
+from ebm_core.energies.noise import uniform_like
+from ebm_core.sampling.metropolis import DualAveraging, Point, metropolis, rowwise, start
 
 NO_PROPOSAL = "step_size: no proposal had a finite energy; try a smaller step size"
 
@@ -74,10 +77,10 @@ def langevin(energy: Energy, x: Tensor, steps: int, step_size: float, generator:
     >>> bool((x.mean(0).abs() < 0.15).all()), bool(((x.std(0) - 1).abs() < 0.15).all())
     (True, True)
     """
-    _check(x, steps, step_size)
+    _check(x, steps, step_size, generator)
     gradient = frozen_gradient(energy, x)
     noise_scale = math.sqrt(2 * step_size)
-    now, noise = x.detach().clone(), torch.empty_like(x)
+    now, noise = x.detach().clone(), torch.empty_like(x, memory_format=torch.contiguous_format)
     for _ in range(steps):
         now.sub_(gradient(now), alpha=step_size)
         now.add_(noise.normal_(generator=generator), alpha=noise_scale)
@@ -141,6 +144,7 @@ def annealed_langevin(
     """
     if not energies or len(step_sizes) != len(energies):
         raise ValueError(f"step_sizes: {len(step_sizes)} for {len(energies)} energies; expected one for each")
+    check_positives("step_sizes", step_sizes)
     for energy, step_size in zip(energies, step_sizes, strict=True):
         x = langevin(energy, x, steps, step_size, generator)
     return x
@@ -202,7 +206,7 @@ def mala(
     >>> abs(float(moves.acceptance.mean()) - 0.574) < 0.1
     True
     """
-    _check(x, steps, step_size)
+    _check(x, steps, step_size, generator)
     moves = hmc(energy, x, steps, math.sqrt(2 * step_size), generator, 1, adapt_to)
     return Moves(moves.x, moves.acceptance, moves.step_size**2 / 2)
 
@@ -269,9 +273,8 @@ def hmc(
     >>> bool(moves.acceptance.mean() > 0.8)
     True
     """
-    _check(x, steps, step_size)
-    if leapfrogs < 1:
-        raise ValueError(f"leapfrogs: {leapfrogs}; expected 1 or more")
+    _check(x, steps, step_size, generator)
+    check_whole("leapfrogs", leapfrogs, 1)
     if adapt_to is not None and not 0 < adapt_to < 1:
         raise ValueError(f"adapt_to: {adapt_to}; expected an acceptance between 0 and 1")
     at = start(energy, x)
@@ -372,12 +375,14 @@ def parallel_tempering(
     >>> bool(tempered.swaps.min() > 0.2)
     True
     """
-    if len(temperatures) < 2 or temperatures[0] != 1 or sorted(set(temperatures)) != list(temperatures):
+    rising = all(low < high < math.inf for low, high in pairwise(temperatures))
+    if len(temperatures) < 2 or temperatures[0] != 1 or not rising:
         raise ValueError(f"temperatures: {list(temperatures)}; expected increasing values from 1 on")
+    check_points("x", x, "(temperatures, B, *shape)")
     if x.dim() < 3 or len(x) != len(temperatures):
         raise ValueError(f"x: shape {tuple(x.shape)}; expected ({len(temperatures)}, B, *shape)")
     levels, chains = x.shape[:2]
-    _check(x[0], steps, step_size)
+    _check(x[0], steps, step_size, generator)
     inverse = (1 / x.new_tensor(temperatures)).repeat_interleave(chains)
     size = (2 * step_size / inverse).sqrt()
     at = start(energy, x.flatten(0, 1), inverse)
@@ -423,15 +428,15 @@ def _swap(
     ), exchanged
 
 
-def _check(x: Tensor, steps: int, step_size: float) -> None:
-    if x.dim() < 2 or not x.is_floating_point():
+def _check(x: Tensor, steps: int, step_size: float, generator: torch.Generator) -> None:
+    check_points("x", x)
+    if x.dim() < 2:
         raise ValueError(f"x: {x.dtype} of shape {tuple(x.shape)}; expected floating point (B, *shape)")
     if not x.numel():
         raise ValueError(f"x: shape {tuple(x.shape)} has no chains; expected one or more")
-    if steps < 0:
-        raise ValueError(f"steps: {steps}; expected 0 or more")
-    if not 0 < step_size < math.inf:
-        raise ValueError(f"step_size: {step_size}; expected a positive number")
+    check_whole("steps", steps, 0)
+    check_positive("step_size", step_size)
+    check_generator(generator, x.device)
 
 
 def _diverged(energy: Energy, x: Tensor, step_size: float) -> NotFiniteError:

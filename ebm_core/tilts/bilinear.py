@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ebm_core.arguments import check_generator, check_whole
+
 
 class BilinearEnergy(nn.Module):
     """Energy E(s, x) = a(x) · φ(s) of a normal score s given inputs x, for several seeds at once.
@@ -29,6 +31,11 @@ class BilinearEnergy(nn.Module):
     generator : torch.Generator
         Source of the initial weights.
 
+    Raises
+    ------
+    ValueError
+        If a number is below 1, or ``hidden`` below 0.
+
     Examples
     --------
     >>> import torch
@@ -46,6 +53,10 @@ class BilinearEnergy(nn.Module):
         self, inputs: int, hidden: int, features: int, seeds: int, generator: torch.Generator
     ) -> None:
         super().__init__()
+        for name, number in (("inputs", inputs), ("features", features), ("seeds", seeds)):
+            check_whole(name, number, 1)
+        check_whole("hidden", hidden, 0)
+        check_generator(generator)
         self.inputs, self.hidden, self.features, self.seeds = inputs, hidden, features, seeds
 
         def normal(*shape: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 import torch
 
+from ebm_core.arguments import check_whole
 from ebm_core.tilts.bilinear import BilinearEnergy
 
 
@@ -49,6 +50,9 @@ def widened(energy: BilinearEnergy, hidden: int, generator: torch.Generator) -> 
     >>> wider.hidden, torch.allclose(wider(score, x), energy(score, x), atol=1e-5)
     (16, True)
     """
+    if not isinstance(energy, BilinearEnergy):
+        raise ValueError(f"energy: {type(energy).__name__}; expected a BilinearEnergy")
+    check_whole("hidden", hidden, 0)
     if hidden < energy.hidden:
         raise ValueError(
             f"hidden: {hidden}; expected at least {energy.hidden}, the number of units of the energy"

@@ -7,6 +7,7 @@ import torch
 from scipy import special
 from torch import Tensor
 
+from ebm_core.arguments import check_at_least
 from ebm_core.tilts.skewt import ScoredDistribution, SkewT, log_normal_density
 
 TOLERANCE = 1e-11
@@ -29,7 +30,7 @@ class LinearPool(ScoredDistribution):
     Raises
     ------
     ValueError
-        If the weights have the wrong shape, are negative or do not sum to one.
+        If there are no members, or if the weights have the wrong shape, are negative or do not sum to one.
 
     References
     ----------
@@ -49,6 +50,8 @@ class LinearPool(ScoredDistribution):
     """
 
     def __init__(self, members: Sequence[SkewT], weights: Tensor) -> None:
+        if not members:
+            raise ValueError("members: is empty; expected one or more distributions")
         if weights.shape != (len(members), *members[0].batch_shape):
             raise ValueError(f"weights: shape {tuple(weights.shape)}; expected (members, *batch)")
         if not torch.allclose(weights.sum(0), torch.ones(()).to(weights)) or (weights < 0).any():
@@ -134,7 +137,8 @@ def fit_pool_weights(log_density: np.ndarray, prior: float = 20.0) -> np.ndarray
     Raises
     ------
     ValueError
-        If a log density is NaN.
+        If a log density is NaN or +∞, if all of a row are −∞, if there are no members, or if ``prior`` is
+        negative or not finite.
 
     References
     ----------
@@ -152,9 +156,19 @@ def fit_pool_weights(log_density: np.ndarray, prior: float = 20.0) -> np.ndarray
     >>> fit_pool_weights(np.empty((0, 2)))
     array([0.5, 0.5])
     """
+    log_density = np.asarray(log_density, dtype=float)
+    if log_density.ndim != 2 or not log_density.shape[1]:
+        raise ValueError(f"log_density: shape {log_density.shape}; expected (n, members), one member or more")
+    check_at_least("prior", prior, 0)
     n, members = log_density.shape
-    if np.isnan(log_density).any():
-        raise ValueError("log_density: NaN values; drop the rows that a member has no log density for")
+    if not (log_density < np.inf).all():
+        raise ValueError("log_density: NaN or +∞; drop the rows that a member has no log density for")
+    impossible = np.flatnonzero((log_density == -np.inf).all(axis=1))
+    if len(impossible):
+        raise ValueError(
+            f"log_density: −∞ for all members in row {impossible[0]} ({len(impossible)} rows in all); drop "
+            "the rows that no member thought possible"
+        )
     weights = np.full(members, 1 / members)
     if n == 0:
         return weights

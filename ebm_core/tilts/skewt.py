@@ -131,6 +131,10 @@ class SkewT(ScoredDistribution):
         parameters = [torch.as_tensor(p, dtype=torch.float64) for p in (loc, scale, eta, lam)]
         self.loc, self.scale, self.eta, self.lam = torch.broadcast_tensors(*parameters)
         super().__init__(self.loc.shape, validate_args=validate_args)
+        if validate_args is not False:
+            for name in self.arg_constraints:
+                if not torch.isfinite(getattr(self, name)).all():
+                    raise ValueError(f"{name}: ∞ at some places; expected finite numbers")
 
     @property
     def mean(self) -> Tensor:

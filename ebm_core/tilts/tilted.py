@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+from ebm_core.arguments import check_whole
 from ebm_core.tilts.bases import from_normal_score, normal_score
 from ebm_core.tilts.quadrature import (
     MOST_PANELS,
@@ -53,8 +54,8 @@ class TiltedDistribution(Distribution):
     Raises
     ------
     ValueError
-        If an energy is NaN or −∞, or +∞ everywhere, if it falls so fast that no normaliser is found, or if
-        the normaliser is not resolved to 1e-4 nats.
+        If ``count`` is below 1, if an energy is NaN or −∞, or +∞ everywhere, if it falls so fast that no
+        normaliser is found, or if the normaliser is not resolved to 1e-4 nats.
 
     Examples
     --------
@@ -75,6 +76,7 @@ class TiltedDistribution(Distribution):
     support = constraints.real
 
     def __init__(self, base: Distribution, energy: ScoreEnergy, count: int = 64) -> None:
+        check_whole("count", count, 1)
         super().__init__(base.batch_shape, validate_args=False)
         self.base = base
         self.energy = energy

@@ -9,6 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ebm_core.arguments import (
+    check_at_least,
+    check_generator,
+    check_points,
+    check_positive,
+    check_whole,
+)
 from ebm_core.checkpoints.files import load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
 from ebm_core.checkpoints.identity import Identity, difference, identity
 from ebm_core.tilts.bilinear import BilinearEnergy
@@ -59,6 +66,8 @@ class Fit:
     best_step: list[int]
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()
 def fit_seeds(
     module: nn.Module,
     loss: Callable[[Any, Tensor], Tensor],
@@ -119,7 +128,8 @@ def fit_seeds(
     FloatingPointError
         If training diverges. The message names the step.
     ValueError
-        If the checkpoint belongs to a fit with other options.
+        If an option is not valid, or if the checkpoint belongs to a fit with other options. The message names
+        the argument.
 
     Examples
     --------
@@ -140,6 +150,12 @@ def fit_seeds(
     >>> bool(((fit.module.value - 2).abs() < 0.3).all())
     True
     """
+    check_whole("count", count, 2)
+    check_whole("validation", validation, 1, count - 1)
+    check_whole("steps", steps, 1)
+    check_positive("learning_rate", learning_rate)
+    check_at_least("weight_decay", weight_decay, 0)
+    check_generator(generator, torch.device("cpu"))
     asked: Identity = {}
     if checkpoint is not None:
         numbers = {"steps": steps, "learning_rate": learning_rate, "weight_decay": weight_decay}
@@ -253,7 +269,8 @@ def fit_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor, **options: Any) -
     FloatingPointError
         If training diverges. The message names the step.
     ValueError
-        If a score or an input is not finite, or if the checkpoint belongs to a fit with other options.
+        If an option is not valid, if a score or an input is not finite, or if the checkpoint belongs to a fit
+        with other options.
 
     Examples
     --------
@@ -270,6 +287,12 @@ def fit_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor, **options: Any) -
     >>> bool((fit.validation.amin(0) < -0.05).all())
     True
     """
+    check_points("score", score, "(n,)")
+    check_points("x", x, "(n, inputs)")
+    if score.dim() != 1:
+        raise ValueError(f"score: shape {tuple(score.shape)}; expected (n,)")
+    if x.shape != (len(score), energy.inputs):
+        raise ValueError(f"x: shape {tuple(x.shape)}; expected (n, inputs), ({len(score)}, {energy.inputs})")
     for name, tensor in (("score", score), ("x", x)):
         if not torch.isfinite(tensor).all():
             raise ValueError(f"{name} has non-finite values; drop or correct those rows before training")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor
 
+from ebm_core.arguments import check_dense, check_generator, check_positive, check_whole
 from ebm_core.energies.gradients import Energy, frozen_gradient
 
 Array = NDArray[np.float64]
@@ -80,9 +81,9 @@ def ksd(energy: Energy, x: Tensor, generator: torch.Generator, length: float | N
     >>> ksd(energy, x + 1, generator).p_value < 0.01
     True
     """
-    _check("x", x)
-    if length is not None and not 0 < length < math.inf:
-        raise ValueError(f"length: {length}; expected a positive number")
+    _check("x", x, generator)
+    if length is not None:
+        check_positive("length", length)
     score = -frozen_gradient(energy, x)(x).double()
     if not torch.isfinite(score).all():
         raise ValueError("energy: its gradient is not finite at a sample of x; expected finite gradients")
@@ -148,8 +149,8 @@ def mmd(x: Tensor, y: Tensor, generator: torch.Generator) -> Discrepancy:
     >>> mmd(x, y + 1, generator).p_value < 0.01
     True
     """
-    _check("x", x)
-    _check("y", y)
+    _check("x", x, generator)
+    _check("y", y, generator)
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"y: {y.shape[1]} columns; expected {x.shape[1]}, the number of columns of x")
     both = torch.cat([x, y]).double()
@@ -274,7 +275,7 @@ def energy_histogram(data_energy: Tensor, sample_energy: Tensor, bins: int = 50)
     Raises
     ------
     ValueError
-        If there are no energies or one is not finite.
+        If there are no energies, if one is not finite, or if ``bins`` is below 1.
 
     Examples
     --------
@@ -286,6 +287,7 @@ def energy_histogram(data_energy: Tensor, sample_energy: Tensor, bins: int = 50)
     >>> histogram.edges.shape, histogram.data.shape, histogram.samples.shape
     ((11,), (10,), (10,))
     """
+    check_whole("bins", bins, 1)
     data, samples = _energies("data_energy", data_energy), _energies("sample_energy", sample_energy)
     edges: Array = np.histogram_bin_edges(np.concatenate([data, samples]), bins)
     heights = [np.histogram(values, edges, density=True)[0] for values in (data, samples)]
@@ -293,6 +295,7 @@ def energy_histogram(data_energy: Tensor, sample_energy: Tensor, bins: int = 50)
 
 
 def _energies(name: str, values: Tensor) -> Array:
+    check_dense(name, values, "(n,)")
     if values.dim() != 1 or not len(values) or not torch.isfinite(values).all():
         raise ValueError(f"{name}: shape {tuple(values.shape)}; expected finite energies (n,), one or more")
     array: Array = values.detach().double().cpu().numpy()
@@ -304,6 +307,8 @@ def _p_value(null: Tensor, statistic: float) -> float:
     return (1 + int((null >= statistic).sum())) / (1 + len(null))
 
 
-def _check(name: str, x: Tensor) -> None:
+def _check(name: str, x: Tensor, generator: torch.Generator) -> None:
+    check_dense(name, x, "(n, d)")
+    check_generator(generator, x.device)
     if x.dim() != 2 or len(x) < 2 or not torch.isfinite(x).all():
         raise ValueError(f"{name}: shape {tuple(x.shape)}; expected finite (n, d) with n of 2 or more")

@@ -14,7 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ebm_core.arguments import check_generator, check_points, check_positive, check_whole
 from ebm_core.energies.gradients import Energy, checked
+from ebm_core.energies.noise import normal_like
 from ebm_core.views.landscapes import PrincipalPlane, contour_levels, near_data
 
 Array = NDArray[np.float64]
@@ -62,7 +64,8 @@ def plane_slice(energy: Energy, data: Tensor, resolution: int = 60, radius: floa
     Raises
     ------
     ValueError
-        If the energy has the wrong shape, or if the data have fewer than 3 rows or 2 components.
+        If the energy has the wrong shape, if the data have fewer than 3 rows or 2 components or are not
+        finite, if ``resolution`` is below 2, or if ``radius`` is not positive.
 
     Examples
     --------
@@ -77,6 +80,11 @@ def plane_slice(energy: Energy, data: Tensor, resolution: int = 60, radius: floa
     >>> bool(np.isnan(surface.height).any())  # where there are no data
     True
     """
+    check_points("data", data, "(n, *shape)")
+    if data.dim() < 2 or len(data) < 3 or not torch.isfinite(data).all():
+        raise ValueError(f"data: shape {tuple(data.shape)}; expected finite (n, *shape), three rows or more")
+    check_whole("resolution", resolution, 2)
+    check_positive("radius", radius)
     flat = data.flatten(1).double().cpu().numpy()
     plane = PrincipalPlane.of(flat)
     points = plane.project(flat)
@@ -125,7 +133,7 @@ def loss_surface(
     Raises
     ------
     ValueError
-        If no height is finite.
+        If ``span`` is not positive, if ``resolution`` is below 2, or if no height is finite.
 
     References
     ----------
@@ -146,6 +154,9 @@ def loss_surface(
     >>> bool(abs(surface.height[2, 2] - loss().item()) < 1e-5)  # the middle is the loss itself
     True
     """
+    check_positive("span", span)
+    check_whole("resolution", resolution, 2)
+    check_generator(generator)
     weights = [p for p in module.parameters() if p.dim() > 1]
     origin = [w.clone() for w in weights]
     directions = [[_like_filters(w, generator) for w in weights] for _ in range(2)]
@@ -244,6 +255,7 @@ def log_to_tensorboard(folder: Path, tag: str, surface: Surface, step: int = 0) 
     ...     print(len(list(Path(folder).iterdir())))
     1
     """
+    check_whole("step", step, 0)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from torch.utils.tensorboard import SummaryWriter
 
@@ -254,7 +266,7 @@ def log_to_tensorboard(folder: Path, tag: str, surface: Surface, step: int = 0) 
 
 
 def _like_filters(weight: Tensor, generator: torch.Generator) -> Tensor:
-    direction = torch.empty_like(weight).normal_(generator=generator)
+    direction = normal_like(weight, generator)
     rows = direction.flatten(1)
     norms = weight.flatten(1).norm(dim=1, keepdim=True)
     return (rows / rows.norm(dim=1, keepdim=True) * norms).view_as(weight)

@@ -38,7 +38,12 @@ def blocks(scores: dict[str, Any], frequency: str) -> list[Block]:
 
 
 def clear(difference: dict[str, float]) -> str:
-    """Return ``better``, ``worse`` or ``no clear difference``, according to the t statistic."""
+    """Return ``better``, ``worse`` or ``no clear difference``, according to the t statistic.
+
+    Models whose scores are the same at every date are ``equal``.
+    """
+    if difference["log_score_gain"] == 0 and difference["t"] == 0:
+        return "equal"
     if abs(difference["t"]) < CLEAR:
         return "no clear difference"
     return "better" if difference["t"] > 0 else "worse"
@@ -52,9 +57,14 @@ def headline(found: Sequence[Block], domain: Any, unseen: str) -> str:
     reference, base = in_sentence(domain.reference), "its own untilted base"
     if len(domain.leads) == 1:
         against, own = found[0].paired[domain.reference], found[0].paired["base"]
-        verb = {"better": "beat", "worse": "lost to", "no clear difference": "was not clearly different from"}
+        verb = {
+            "better": "beat",
+            "worse": "lost to",
+            "no clear difference": "was not clearly different from",
+            "equal": "was equal to",
+        }
         joined = "and" if clear(against) == clear(own) else "but"
-        second = {"better": "clearly better than", "worse": "worse than"}.get(
+        second = {"better": "clearly better than", "worse": "worse than", "equal": "equal to"}.get(
             clear(own), "not clearly different from"
         )
         return (

@@ -81,16 +81,32 @@ def _by_lead(domain: Any, forecasts: pd.DataFrame) -> dict[str, Any]:
             if domain.returns:
                 tails = {level: part[f"shortfall_{level:g}"].to_numpy() for level in TAIL_LEVELS}
             scores[model] = model_scores(part, tails, seasonal=not domain.returns, test_hits=alone)
+        horizon = int(lead) if _overlap(ours) else 1
         losses = -rows.pivot_table(index="time", columns="model", values="log_density", sort=False)
-        for model, chance in confidence_set(losses, int(lead)).items():
+        for model, chance in confidence_set(losses, horizon).items():
             scores[model]["mcs_p"] = chance
-        paired = {m: _paired(ours, part, int(lead)) for m, part in models.items() if m != "ebm"}
+        paired = {m: _paired(ours, part, horizon) for m, part in models.items() if m != "ebm"}
         leads[str(lead)] = {"models": scores, "paired": paired}
     return leads
 
 
-def _paired(ours: pd.DataFrame, theirs: pd.DataFrame, lead: int) -> dict[str, float]:
-    test = paired_test(ours["log_density"].to_numpy() - theirs["log_density"].to_numpy(), ours["time"], lead)
+def _overlap(rows: pd.DataFrame) -> bool:
+    """Return whether a forecast is made before the outcome of an earlier one is known.
+
+    Sample paths are scored on windows that do not overlap. There, a lead of 30 steps is one row, and a
+    variance with a lag of 30 rows would be far too small.
+    """
+    last = rows.groupby("origin")["time"].max().sort_index()
+    return bool((last.to_numpy()[:-1] > last.index.to_numpy()[1:]).any())
+
+
+def _paired(ours: pd.DataFrame, theirs: pd.DataFrame, horizon: int) -> dict[str, float]:
+    """Return the paired test and the gain in CRPS, with the Monte Carlo error if the forecasts have one."""
+    difference = ours["log_density"].to_numpy() - theirs["log_density"].to_numpy()
+    error = None
+    if "monte_carlo" in ours:
+        error = ours["monte_carlo"].to_numpy() - theirs["monte_carlo"].to_numpy()
+    test = paired_test(difference, ours["time"], horizon, error)
     crps_gain = 1 - ours["crps"].mean() / theirs["crps"].mean()
     return {
         "log_score_gain": test["mean"],

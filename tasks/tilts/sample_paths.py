@@ -102,11 +102,12 @@ class PathTilt:
             energy = self.energy(torch.as_tensor(features), torch.as_tensor(x)).mean(0)[0]
         return JointTilt(self.weight * energy)
 
-    def sample(self, values: Array, horizon: int, samples: int, seed: int) -> tuple[Array, JointTilt]:
-        """Return tilted paths ``(samples, horizon, series)``, and the tilt of the base's paths.
+    def sample(self, values: Array, horizon: int, samples: int, seed: int) -> tuple[Array, Array, JointTilt]:
+        """Return tilted paths and paths of the base ``(samples, horizon, series)``, and the tilt.
 
-        Four times as many paths are drawn from the base. They are then resampled systematically, with the
-        weights of the tilt.
+        Four times as many paths are drawn from the base. They are then resampled systematically, for the tilt
+        with its weights and for the base with equal ones. The two forecasts thus share their draws, and their
+        scores differ only as far as the tilt does. With ``weight`` 0 they are the same paths.
         """
         rng = np.random.default_rng(seed)
         count = samples if self.weight == 0 else 4 * samples
@@ -114,8 +115,11 @@ class PathTilt:
             values, horizon, count, rng, kind=self.kind, volatility=self.volatility
         )
         tilt = self.of(path, values)
-        rows = tilt.resample(samples, torch.Generator().manual_seed(seed))
-        return path[rows.numpy()], tilt
+        tilted, plain = (
+            path[of.resample(samples, torch.Generator().manual_seed(seed)).numpy()]
+            for of in (tilt, JointTilt(torch.zeros_like(tilt.energy)))
+        )
+        return tilted, plain, tilt
 
 
 def untrained(seed: int, params: TiltParams = PARAMS) -> JointEnergy:

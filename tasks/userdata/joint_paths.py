@@ -15,7 +15,7 @@ from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, read_json, write_json
 from tasks.runtime.frequencies import stamp
 from tasks.runtime.parallel import Progress
-from tasks.scoring.predictive import LEVELS, from_sample
+from tasks.scoring.predictive import LEVELS, from_sample, monte_carlo_error
 from tasks.scoring.summary import summarise
 from tasks.tilts.sample_paths import PARAMS, PathTilt, fit_path_tilt, untrained
 from tasks.userdata.reading import Reading
@@ -140,10 +140,10 @@ def evaluate_paths(
     for done, start in enumerate(starts):
         progress("windows", done, len(starts))
         known, truth = values[:start], values[start : start + horizon]
-        sample, tilted = tilt.sample(known, horizon, SAMPLES, seed=start)
+        sample, plain, tilted = tilt.sample(known, horizon, SAMPLES, seed=start)
         normaliser = max(normaliser, float(tilted.log_z_error))
-        samples = {"ebm": sample}
-        for model, peer in {"base": sample_paths.filtered_bootstrap, **sample_paths.PEERS}.items():
+        samples = {"ebm": sample, "base": plain}
+        for model, peer in sample_paths.PEERS.items():
             rng = np.random.default_rng([start, 1])
             samples[model] = peer(known, horizon, SAMPLES, rng, kind=kind)
         for model, path in samples.items():
@@ -166,7 +166,9 @@ def evaluate_paths(
         "weights": {"final": {str(lead): tilt.weight for lead in domain.leads}},
     }
     scores["joint"] = _joint(losses)
-    kept = [c for c in forecasts.columns if c != "mean" and not c.startswith(("var_", "shortfall_"))]
+    kept = [
+        c for c in forecasts.columns if c != "mean" and not c.startswith(("var_", "shortfall_", "monte_"))
+    ]
     return forecasts[kept], scores, tilt
 
 
@@ -190,7 +192,10 @@ def _rows(
     starts: list[int],
     domain: OwnPaths,
 ) -> pd.DataFrame:
-    """Return rows of ``forecasts.parquet`` from samples ``(windows, samples, horizon, series)``."""
+    """Return rows of ``forecasts.parquet`` from samples ``(windows, samples, horizon, series)``.
+
+    The column ``monte_carlo`` holds the Monte Carlo error of each log density, and is not stored.
+    """
     parts = []
     for i, name in enumerate(names):
         for lead in domain.leads:
@@ -204,7 +209,9 @@ def _rows(
                     "target": truth,
                 }
             )
-            parts.append(from_sample(drawn[:, :, lead - 1, i].astype(float), truth).table(keys, model))
+            sample = drawn[:, :, lead - 1, i].astype(float)
+            error = monte_carlo_error(sample, truth)
+            parts.append(from_sample(sample, truth).table(keys, model).assign(monte_carlo=error))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -267,7 +274,7 @@ def forecast_paths(
             f"steps need {needed}; give a longer history or a shorter --horizon"
         )
     fitted = tilt or fit_path_tilt(values, horizon, seed=0, kind=kind)[0]
-    path, _ = fitted.sample(values, horizon, SAMPLES, seed=len(values))
+    path, _, _ = fitted.sample(values, horizon, SAMPLES, seed=len(values))
     domain = domain_of(reading, request, "forecast")
     moves = moved(reading, path, values[-1])
     ahead = reading.calendar.following(times[-1], horizon)

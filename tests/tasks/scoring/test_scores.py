@@ -1,5 +1,7 @@
 """Scores and tests against closed forms and published examples."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,8 +11,17 @@ from scipy import stats
 
 from ebm_core import SkewT, TiltedDistribution, untilted
 from tasks.forecasters.mixture_density import MixtureDensityNetwork
-from tasks.scoring.predictive import LEVELS, TAIL_LEVELS, from_mixture, from_sample, from_tilted
+from tasks.reporting.verdict import clear
+from tasks.scoring.predictive import (
+    LEVELS,
+    TAIL_LEVELS,
+    from_mixture,
+    from_sample,
+    from_tilted,
+    monte_carlo_error,
+)
 from tasks.scoring.scores import christoffersen, confidence_set, fz0, kupiec, paired_test
+from tasks.scoring.summary import summarise
 
 OBSERVED = np.array([-2.3, -0.4, 0.0, 0.9, 3.1])
 
@@ -114,3 +125,52 @@ def test_the_confidence_set_leaves_out_what_is_clearly_beaten_and_keeps_what_is_
     assert chance["worse"] < 0.01
     assert chance["broken"] == 0
     assert confidence_set(losses, 1) == chance
+
+
+WINDOWS, AHEAD = 20, 5
+
+
+def sampled(draws: dict[str, np.ndarray], seed: int) -> pd.DataFrame:
+    """Return forecasts of windows that do not overlap, from draws ``(windows, draws)`` of each model."""
+    origins = pd.date_range("2020-01-01", periods=WINDOWS, freq=f"{AHEAD}D")
+    observed = np.random.default_rng([seed, 1]).standard_normal(WINDOWS)
+    keys = {"series": "a", "lead": AHEAD, "target": observed, "origin": origins}
+    rows = pd.DataFrame(keys | {"time": origins + pd.Timedelta(days=AHEAD)})
+    parts = [
+        from_sample(draw, observed).table(rows, m).assign(monte_carlo=monte_carlo_error(draw, observed))
+        for m, draw in draws.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def drawn(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((WINDOWS, 200))
+
+
+def test_models_with_the_same_draws_are_equal():
+    forecasts = sampled({"ebm": drawn(0), "base": drawn(0)}, 0)
+    domain = SimpleNamespace(unit="", returns=True)
+    found = summarise(domain, forecasts)["leads"][str(AHEAD)]["paired"]["base"]
+    assert found == {"log_score_gain": 0, "se": 0, "t": 0, "p": 1, "crps_gain_pct": 0}
+    assert clear(found) == "equal"
+
+
+def test_independent_draws_of_one_distribution_are_rarely_different():
+    t = []
+    for seed in range(200):
+        forecasts = sampled({"ebm": drawn(2 * seed), "base": drawn(2 * seed + 1)}, seed)
+        ours, theirs = (forecasts[forecasts["model"] == m].reset_index(drop=True) for m in ("ebm", "base"))
+        error = (ours["monte_carlo"] - theirs["monte_carlo"]).to_numpy()
+        difference = (ours["log_density"] - theirs["log_density"]).to_numpy()
+        t.append(paired_test(difference, ours["time"], 1, error)["t"])
+    assert 0.01 <= np.mean(np.abs(t) > 2) <= 0.08
+
+
+def test_the_variance_has_the_lag_of_windows_that_do_not_overlap():
+    forecasts = sampled({"ebm": drawn(0), "base": drawn(1)}, 0).drop(columns="monte_carlo")
+    domain = SimpleNamespace(unit="", returns=True)
+    found = summarise(domain, forecasts)["leads"][str(AHEAD)]["paired"]["base"]
+    ours, theirs = (forecasts[forecasts["model"] == m].reset_index(drop=True) for m in ("ebm", "base"))
+    difference = (ours["log_density"] - theirs["log_density"]).to_numpy()
+    assert found["se"] == paired_test(difference, ours["time"], 1)["se"]
+    assert found["se"] != paired_test(difference, ours["time"], AHEAD)["se"]

@@ -22,7 +22,8 @@ def test_a_tilt_of_weight_zero_is_a_draw_of_the_base():
     values = trending(0)[:900]
     tilt, _ = fit_path_tilt(values, 10, seed=0, params=FAST)
     tilt = dataclasses.replace(tilt, weight=0.0)
-    path, weights = tilt.sample(values, 10, 64, seed=3)
+    path, plain, weights = tilt.sample(values, 10, 64, seed=3)
+    np.testing.assert_array_equal(path, plain)
     base = filtered_bootstrap(values, 10, 64, np.random.default_rng(3))
     np.testing.assert_array_equal(path, base)
     assert weights.log_z.item() == 0 and weights.effective_size.item() == 64
