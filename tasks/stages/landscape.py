@@ -16,6 +16,7 @@ from ebm_core.views.landscapes import PrincipalPlane, local_mean, near_data, sli
 from tasks.domains import get_domain
 from tasks.reporting.maps import canvas, drawing, paint, png, points
 from tasks.runtime.errors import BasinError
+from tasks.runtime.file_names import file_names
 from tasks.runtime.files import atomic_write, write_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
@@ -97,7 +98,7 @@ def make_scenes(
 
     leads = sorted({domain.leads[0], domain.leads[len(domain.leads) // 2]})
     scenes = []
-    for series in inputs["series"].unique():
+    for series, file_name in file_names(inputs["series"].unique()).items():
         for lead in leads:
             rows = inputs[(inputs["series"] == series) & (inputs["lead"] == lead)].reset_index(drop=True)
             title = series_name(series)
@@ -105,7 +106,7 @@ def make_scenes(
                 title += f", {periods(domain.frequency, lead)} ahead"
             scenes.append(
                 Scene(
-                    name=f"{series}-{lead}",
+                    name=f"{file_name}-{lead}",
                     title=title,
                     inputs=rows,
                     base=model.base(classical, rows),
