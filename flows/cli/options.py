@@ -91,6 +91,10 @@ BadRow = Annotated[
     typer.Option("--on-bad-row", help="What to do with a row that cannot be used: stop, or drop and report."),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace files that this command did not write. Other files stay."),
+]
 
 
 def request(

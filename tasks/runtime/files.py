@@ -78,13 +78,9 @@ def atomic_write(*targets: Path) -> Iterator[tuple[Path, ...]]:
 def scratch(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder inside ``folder`` and remove it at the end.
 
-    ``folder`` is created if it is missing, and then removed again if it is empty at the end. Raises
-    ``BasinError`` if ``folder`` is a file or cannot be written to.
+    Raises ``BasinError`` if ``folder`` cannot be written to.
     """
     work = folder / f".scratch.{os.getpid()}.tmp"
-    made = not folder.exists()
-    if not made and not folder.is_dir():
-        raise BasinError(f"{folder} is a file; give the path of a folder")
     try:
         _sweep(folder / "scratch")
         remove(work)  # left by a killed process with the same process number
@@ -98,8 +94,6 @@ def scratch(folder: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # an error of the block must not be hidden by one of the clean-up
             remove(work)
-            if made:
-                folder.rmdir()  # fails if the folder is not empty
 
 
 def _sweep(target: Path) -> None:

@@ -1,7 +1,6 @@
 """Stage ``landscape``: contour maps of the learned energy with the test data, and TensorBoard logs."""
 
 import io
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from tasks.domains import get_domain
 from tasks.reporting.maps import canvas, drawing, paint, png, points
 from tasks.runtime.errors import BasinError
 from tasks.runtime.file_names import file_names
-from tasks.runtime.files import atomic_write, write_json
+from tasks.runtime.files import atomic_write, remove, write_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
@@ -210,7 +209,7 @@ def log_to_tensorboard(workspace: Workspace, pictures: dict[str, bytes]) -> None
     from matplotlib.image import imread
     from torch.utils.tensorboard import SummaryWriter
 
-    shutil.rmtree(workspace.tensorboard, ignore_errors=True)
+    remove(workspace.tensorboard)
     with SummaryWriter(str(workspace.tensorboard)) as writer:
         for name, picture in pictures.items():
             image = imread(io.BytesIO(picture), format="png")[..., :3]

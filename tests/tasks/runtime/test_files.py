@@ -130,16 +130,10 @@ def test_what_a_killed_process_left_is_swept_and_a_living_ones_work_is_not(tmp_p
 def test_scratch_leaves_nothing_but_what_was_put_beside_it(tmp_path):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    with scratch(tmp_path / "new" / "out") as work:
-        (work / "half").write_text("half")
-    assert not (tmp_path / "new" / "out").exists()
-    with scratch(tmp_path / "kept") as work:
+    with scratch(tmp_path / "kept"):
         (tmp_path / "kept" / "result").write_text("whole")
         (tmp_path / "kept" / f".scratch.{ended.pid}.tmp").mkdir()
     (tmp_path / "kept" / f".scratch.{os.getpid()}.tmp").mkdir()  # of a killed process with our number
-    with (
-        scratch(tmp_path / "kept"),
-        pytest.raises(BasinError, match="result is a file; give the path of a folder"),
-    ):
+    with scratch(tmp_path / "kept"), pytest.raises(BasinError, match=r"cannot write .*result"):
         scratch(tmp_path / "kept" / "result").__enter__()
     assert [path.name for path in (tmp_path / "kept").iterdir()] == ["result"]
