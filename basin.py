@@ -28,6 +28,7 @@ def backtest(
     test_from: str | date | None = None,
     test_to: str | date | None = None,
     peers: Sequence[str] | None = None,
+    overwrite: bool = False,
     **options: Any,
 ) -> Backtest:
     """Backtest the energy-based model and the classical models on the dates of a test block.
@@ -44,7 +45,7 @@ def backtest(
     target : str
         Column to forecast. For prices, the returns 100·Δlog are forecast.
     out : str or Path
-        Folder for the results.
+        Folder for the results. It must be new, empty, or hold earlier results.
     exog : sequence of str, optional
         Columns used as further inputs. Their values must be known at the same time as those of the target.
     leads : sequence of int, default (1,)
@@ -53,6 +54,8 @@ def backtest(
         First and last date to score. By default the last fifth of the rows is scored.
     peers : sequence of str, optional
         Names of the models to compare with. The default depends on the kind of the data.
+    overwrite : bool, default False
+        Replace files in ``out`` that an earlier call of this function did not write. Other files stay.
     **options
         Further options, which ``basin backtest --help`` describes. Unset options that describe the data are
         inferred and reported in the notes of the result. ``series`` is the column with the name of the
@@ -69,8 +72,8 @@ def backtest(
     Raises
     ------
     tasks.runtime.errors.BasinError
-        If the data have invalid rows, or if the options do not suit the data. The message is one line that
-        says what was found and what to do.
+        If the data have invalid rows, if the options do not suit the data, or if files in ``out`` would be
+        lost. The message is one line that says what was found and what to do.
     TypeError
         If an option is unknown.
     ValueError
@@ -99,7 +102,7 @@ def backtest(
         peers=None if peers is None else tuple(peers),
         **options,
     )
-    return _backtest(_source(data), request, Path(out))
+    return _backtest(_source(data), request, Path(out), overwrite=overwrite)
 
 
 def forecast(
@@ -111,6 +114,7 @@ def forecast(
     exog: Sequence[str] = (),
     leads: Sequence[int] = (1,),
     model: str | Path | None = None,
+    overwrite: bool = False,
     **options: Any,
 ) -> Forecast:
     """Forecast the steps after the last row of the data, each as a full distribution.
@@ -128,13 +132,15 @@ def forecast(
     target : str
         Column to forecast. For prices, the returns 100·Δlog are forecast.
     out : str or Path
-        Folder for the results.
+        Folder for the results. It must be new, empty, or hold earlier results.
     exog : sequence of str, optional
         Columns used as further inputs. Their values must be known at the same time as those of the target.
     leads : sequence of int, default (1,)
         Steps ahead, in rows.
     model : str or Path, optional
         Folder ``model/`` of an earlier backtest or forecast. Its model is used without a refit.
+    overwrite : bool, default False
+        Replace files in ``out`` that an earlier call of this function did not write. Other files stay.
     **options
         ``series``, ``kind``, ``freq``, ``refit``, ``seeds`` and ``on_bad_row``, as in :func:`backtest`.
 
@@ -165,7 +171,8 @@ def forecast(
     >>> result.quantiles[["0.05", "0.5", "0.95"]]  # doctest: +SKIP
     """
     request = Request(time=time, target=target, exog=tuple(exog), leads=tuple(leads), **options)
-    return _forecast(_source(data), request, Path(out), None if model is None else Path(model))
+    kept = None if model is None else Path(model)
+    return _forecast(_source(data), request, Path(out), kept, overwrite=overwrite)
 
 
 def alarm(
@@ -179,6 +186,7 @@ def alarm(
     max_false_alarms_per_year: float = 2.0,
     test_from: str | date | None = None,
     test_to: str | date | None = None,
+    overwrite: bool = False,
     **options: Any,
 ) -> Alarm:
     """Estimate the probability of an event for each date and raise alarms within a budget of false alarms.
@@ -199,13 +207,15 @@ def alarm(
         21 rows. An event consists of a statistic (``min``, ``max``, ``sum`` or ``end``), ``<=`` or ``>=``, a
         simple return, ``@`` and the number of rows.
     out : str or Path
-        Folder for the results.
+        Folder for the results. It must be new, empty, or hold earlier results.
     exog : sequence of str, optional
         Columns used as further inputs. Their values must be known at the same time as those of the target.
     max_false_alarms_per_year : float, default 2.0
         Budget of false alarms. The threshold of each year is chosen on the years before to stay within it.
     test_from, test_to : str or date, optional
         First and last date to score. By default the second half of the dates with a probability is scored.
+    overwrite : bool, default False
+        Replace files in ``out`` that an earlier call of this function did not write. Other files stay.
     **options
         ``freq``, ``dev`` and ``on_bad_row``, as in :func:`backtest`.
 
@@ -246,7 +256,7 @@ def alarm(
         test_to=_day(test_to),
         **options,
     )
-    return _alarm(_source(data), request, event, max_false_alarms_per_year, Path(out))
+    return _alarm(_source(data), request, event, max_false_alarms_per_year, Path(out), overwrite=overwrite)
 
 
 def _source(data: pd.DataFrame | str | Path) -> pd.DataFrame | Path:

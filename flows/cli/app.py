@@ -8,7 +8,7 @@ import typer
 
 from flows.cli import applications, fields, models, series
 from flows.cli.errors import one_line_errors
-from flows.cli.options import ListsOfWords, Root
+from flows.cli.options import ListsOfWords, Out, Overwrite, Root
 from tasks.runtime.errors import BasinError
 from tasks.stages import STAGES
 
@@ -59,6 +59,7 @@ def run(
         int | None, typer.Option(help="Application with --out: number of random seeds. Default: 5.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Application only: folder for the results.")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Run all stages that are out of date, then print scores, forecast and the path of the report.
 
@@ -69,6 +70,8 @@ def run(
     with one_line_errors():
         from tasks.runtime.params import load_domains, load_params
 
+        if overwrite and out is None:
+            raise BasinError("--overwrite needs --out; without --out the results go to the project")
         root = root.resolve()
         listed = load_domains(root) if domain is None or out is None else []
         examples = any(option is not None for option in (data, train, test, label, out))
@@ -87,7 +90,7 @@ def run(
             if out is None:
                 raise BasinError("a run on your own examples needs --out, a folder for the results")
             given = Given(data, train, test, label, 5 if seeds is None else seeds)
-            applications.run(domain[0], given, root, out)
+            applications.run(domain[0], given, root, out, overwrite)
             return
         from tasks.runtime.workspace import Workspace
 
@@ -124,11 +127,12 @@ def run(
 def score(
     model: Annotated[Path, typer.Option(help="Folder model/ in the results of an application's run.")],
     data: Annotated[Path, typer.Option(help="New examples, of the same kind as the training examples.")],
-    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    out: Out,
+    overwrite: Overwrite = False,
 ) -> None:
     """Apply the trained model of an application (anomaly, images, mri) to new examples."""
     with one_line_errors():
-        applications.score(model, data, out)
+        applications.score(model, data, out, overwrite)
 
 
 @app.command()

@@ -32,14 +32,14 @@ def require(name: str) -> None:
         )
 
 
-def run(name: str, given: Given, root: Path, out: Path) -> None:
+def run(name: str, given: Given, root: Path, out: Path, overwrite: bool) -> None:
     """Run an application into the folder ``out``, on the user's files or else on those of the catalog."""
     from flows.cli.display import Display
     from tasks.applications.harness.run import run_application
 
     require(name)
     with Display() as display:
-        run_application(name, given, root, out, display.stages(name))
+        run_application(name, given, root, out, display.stages(name), overwrite)
     print_results(display.console, out)
 
 
@@ -62,7 +62,7 @@ def run_project(name: str, root: Path) -> None:
     print_results(display.console, root / FOLDER / name)
 
 
-def score(model: Path, data: Path, out: Path) -> None:
+def score(model: Path, data: Path, out: Path, overwrite: bool) -> None:
     """Apply a stored model; print the examples of highest energy and the path of all answers."""
     from rich import box
     from rich.console import Console
@@ -70,7 +70,7 @@ def score(model: Path, data: Path, out: Path) -> None:
 
     from tasks.applications.harness.scoring import score as apply
 
-    console, answers = Console(), apply(model, data, out).answers
+    console, answers = Console(), apply(model, data, out, overwrite).answers
     said = [name for name in answers.columns if not name.startswith("probability ")]
     table = Table(*said, box=box.SIMPLE_HEAD, padding=0, collapse_padding=True)
     for row in answers.nlargest(SHOWN, "energy")[said].itertuples(index=False):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -33,8 +34,8 @@ class Display:
         self.terse = terse
         self.bars: dict[str, TaskID] = {}
         self.progress = Progress(
-            TextColumn("{task.fields[domain]:8}"),
-            TextColumn("{task.description:28}"),
+            TextColumn("{task.fields[domain]:8}", markup=False),
+            TextColumn("{task.description:28}", markup=False),
             BarColumn(bar_width=32),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -60,7 +61,8 @@ class Display:
     def ended(self, stage: str, domain: str, outcome: str, seconds: float) -> None:
         self._clear(domain)
         if not (self.terse and outcome in ("fresh", "restored")):
-            self.console.print(f"{domain:8} {stage:10} {OUTCOMES[outcome]} [dim]{seconds:.1f} s[/]")
+            name = escape(f"{domain:8}")
+            self.console.print(f"{name} {stage:10} {OUTCOMES[outcome]} [dim]{seconds:.1f} s[/]")
 
     def waiting(self) -> None:
         self.console.print("another run is using this project; waiting for it to end")
@@ -88,7 +90,7 @@ def print_scores(console: Console, name: str, scores: dict[str, Any]) -> None:
     """Print the scores of the model and its peers as tables."""
     for content in score_tables(scores):
         # Single spaces between columns keep the table within a terminal of 80 columns.
-        console.print(f"[bold]{name}[/] {content.title}", highlight=False, soft_wrap=True)
+        console.print(f"[bold]{escape(name)}[/] {escape(content.title)}", highlight=False, soft_wrap=True)
         table = Table(box=box.SIMPLE_HEAD, padding=0, collapse_padding=True)
         for i, column in enumerate(content.columns):
             table.add_column(column, justify="right" if i else "left")
@@ -100,7 +102,7 @@ def print_scores(console: Console, name: str, scores: dict[str, Any]) -> None:
 def print_forecast(console: Console, workspace: Workspace) -> None:
     """Print one line per series: the last date of the data, the date forecast and the forecast."""
     for line in forecast_lines(read_json(workspace.forecast)):
-        console.print(f"[bold]{workspace.domain}[/] {line}", highlight=False, soft_wrap=True)
+        console.print(f"[bold]{workspace.domain}[/] {escape(line)}", highlight=False, soft_wrap=True)
 
 
 def print_tuned(console: Console, domain: str, tuned: "Tuned") -> None:

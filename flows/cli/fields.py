@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.cli import options
 from flows.cli.errors import one_line_errors
 from tasks.runtime.errors import BasinError, counted
+from tasks.runtime.outputs import require_file
 
 if TYPE_CHECKING:
     from tasks.fields.model import FieldModel
@@ -28,6 +30,7 @@ Variable = Annotated[
 ]
 Model = Annotated[Path, typer.Option("--model", help="Folder of a model that `basin field fit` wrote.")]
 Out = Annotated[Path, typer.Option("--out", help="File for the result.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists already.")]
 Draws = Annotated[int, typer.Option("--draws", min=2, help="Number of samples to draw.")]
 Seed = Annotated[int, typer.Option("--seed", help="Random seed.")]
 
@@ -43,6 +46,7 @@ def fit(
     epochs: Annotated[int, typer.Option(min=1, help="Number of passes over the training data.")] = 20,
     width: Annotated[int, typer.Option(min=1, help="Number of channels of the energy network.")] = 16,
     seed: Seed = 0,
+    overwrite: options.Overwrite = False,
 ) -> None:
     """Fit a linear inverse model and its energy. An interrupted fit resumes from its last checkpoint."""
     with one_line_errors():
@@ -58,7 +62,9 @@ def fit(
         _say([*fields.notes, *coverage(fields, fields.used())])
         settings = Settings(epochs=epochs, width=width, seed=seed)
         with Display() as display:
-            display.stages(fields.name)("fit", lambda progress: fit_model(fields, settings, out, progress))
+            display.stages(fields.name)(
+                "fit", lambda progress: fit_model(fields, settings, out, progress, overwrite)
+            )
         model = load_model(out)
         weights = ", ".join(
             f"{weight:.2f} at {lead}" for lead, weight in zip(LEADS, model.weights, strict=True)
@@ -80,12 +86,14 @@ def forecast(
     ] = None,
     draws: Draws = 100,
     seed: Seed = 0,
+    overwrite: Overwrite = False,
 ) -> None:
     """Forecast the fields 3 and 6 months ahead; write their mean, spread and samples as NetCDF."""
     with one_line_errors():
         from tasks.fields.base import BEFORE, LEADS
         from tasks.fields.output import write_forecasts
 
+        require_file(out, overwrite)
         law, fields = _load(model, data, variable)
         at = _month("--from", origin) if origin else fields.months[-1]
         found = [law.forecast(fields, at, lead, draws, seed) for lead in range(len(LEADS)) if LEADS[lead]]
@@ -108,23 +116,28 @@ def sample(
     month: Annotated[int, typer.Option(min=1, max=12, help="Calendar month, 1 to 12.")],
     draws: Draws = 16,
     seed: Seed = 0,
+    overwrite: Overwrite = False,
 ) -> None:
     """Draw possible fields of a calendar month in any year; write them as NetCDF."""
     with one_line_errors():
         from tasks.fields.model import load_model
         from tasks.fields.output import write_forecasts
 
+        require_file(out, overwrite)
         law = load_model(model)
         write_forecasts(law, [law.sample(month, draws, seed)], out)
         typer.echo(f"fields: {out}")
 
 
 @app.command()
-def score(data: Data, model: Model, out: Out, variable: Variable = None) -> None:
+def score(
+    data: Data, model: Model, out: Out, variable: Variable = None, overwrite: Overwrite = False
+) -> None:
     """Write the energy of every month as CSV. A field unlike the training data has a high energy."""
     with one_line_errors():
         from tasks.fields.output import write_energies
 
+        require_file(out, overwrite)
         law, fields = _load(model, data, variable)
         rows = write_energies(law, fields, out)
         for month, energy, share in sorted(rows, key=lambda row: -row[1])[:5]:
@@ -145,11 +158,13 @@ def fill(
     noise: Annotated[
         float, typer.Option(min=0, help="Standard deviation of the measurement error, in the data's unit.")
     ] = 0.0,
+    overwrite: Overwrite = False,
 ) -> None:
     """Fill the missing cells of a month; write the values and their uncertainty as NetCDF."""
     with one_line_errors():
         from tasks.fields.output import write_filled
 
+        require_file(out, overwrite)
         law, fields = _load(model, data, variable)
         at = _month("--month", month)
         count = write_filled(law, fields, at, noise, out)

@@ -121,6 +121,10 @@ BadRow = Annotated[
     ),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace files that this command did not write. Other files stay."),
+]
 
 
 def request(

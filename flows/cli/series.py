@@ -8,6 +8,7 @@ import typer
 from flows.cli import options
 from flows.cli.errors import one_line_errors
 from tasks.runtime.errors import BasinError
+from tasks.runtime.outputs import claim, require_file
 
 
 def forecast(
@@ -41,6 +42,7 @@ def forecast(
     calendar: options.Calendar = None,
     strict: options.Strict = False,
     accept: options.Accept = None,
+    overwrite: options.Overwrite = False,
 ) -> None:
     """Forecast the dates that follow the data of a domain or of your own file."""
     with one_line_errors():
@@ -77,13 +79,13 @@ def forecast(
             accept=accept,
         )
         with Display() as display:
-            result = run(data, request, out, model, display.stages(_name(data)))
+            result = run(data, request, out, model, display.stages(_name(data)), overwrite)
         for sentence in result.notes:
-            display.console.print(f"- {sentence}", highlight=False, soft_wrap=True)
+            display.console.print(f"- {sentence}", highlight=False, markup=False, soft_wrap=True)
         for line in forecast_lines(result.steps):
-            display.console.print(line, highlight=False, soft_wrap=True)
+            display.console.print(line, highlight=False, markup=False, soft_wrap=True)
         display.console.print(
-            f"quantiles, density and events: {result.folder / 'forecast.json'}", soft_wrap=True
+            f"quantiles, density and events: {result.folder / 'forecast.json'}", markup=False, soft_wrap=True
         )
 
 
@@ -122,6 +124,7 @@ def backtest(
     calendar: options.Calendar = None,
     strict: options.Strict = False,
     accept: options.Accept = None,
+    overwrite: options.Overwrite = False,
 ) -> None:
     """Evaluate forecasts of your own file: each date of a test block is forecast from earlier dates only.
 
@@ -154,11 +157,11 @@ def backtest(
             accept=accept,
         )
         with Display() as display:
-            result = run(data, request, out, display.stages(_name(data)))
+            result = run(data, request, out, display.stages(_name(data)), overwrite)
         for sentence in result.notes:
-            display.console.print(f"- {sentence}", highlight=False, soft_wrap=True)
+            display.console.print(f"- {sentence}", highlight=False, markup=False, soft_wrap=True)
         print_scores(display.console, _name(data), result.scores)
-        display.console.print(f"report: {result.report}", highlight=False, soft_wrap=True)
+        display.console.print(f"report: {result.report}", highlight=False, markup=False, soft_wrap=True)
 
 
 def inspect(
@@ -232,6 +235,7 @@ def alarm(
     calendar: options.Calendar = None,
     strict: options.Strict = False,
     accept: options.Accept = None,
+    overwrite: options.Overwrite = False,
 ) -> None:
     """Forecast the probability of an event, such as a fall of 8 % within 21 days, and raise alarms.
 
@@ -259,10 +263,12 @@ def alarm(
         )
         with Display() as display:
             stages = display.stages(_name(data))
-            result = run(data, request, event, max_false_alarms_per_year, out, stages)
-        display.console.print(result.summary(), highlight=False, soft_wrap=True)
+            result = run(data, request, event, max_false_alarms_per_year, out, stages, overwrite)
+        display.console.print(result.summary(), highlight=False, markup=False, soft_wrap=True)
         display.console.print(
-            f"probabilities by date: {out / 'alarm.parquet'}, report: {out / 'report.html'}", soft_wrap=True
+            f"probabilities by date: {out / 'alarm.parquet'}, report: {out / 'report.html'}",
+            markup=False,
+            soft_wrap=True,
         )
 
 
@@ -277,12 +283,13 @@ def audit(
     ] = None,
     series: options.Series = None,
     spec: Annotated[Path | None, typer.Option(help="YAML file that describes the columns.")] = None,
+    overwrite: options.Overwrite = False,
 ) -> None:
     """Check whether a table can be used for learning.
 
     The checks find gaps, duplicates, impossible values and inputs that contain the future (look-ahead).
     """
-    with one_line_errors():
+    with one_line_errors(), claim(out, "audit", ("audit.json", "audit.html"), overwrite):
         from rich.markup import escape
         from rich.table import Table
 
@@ -302,7 +309,7 @@ def audit(
                 faults = "".join(f"\n  {fault}" for fault in check["at_fault"][:3])
                 table.add_row(check["id"], check["status"], escape(check["why"] + faults))
         display.console.print(table)
-        display.console.print(f"report: {out / 'audit.html'}", highlight=False, soft_wrap=True)
+        display.console.print(f"report: {out / 'audit.html'}", highlight=False, markup=False, soft_wrap=True)
         failed = [check["id"] for check in found["checks"] if check["status"] == "fail"]
         if failed:
             raise BasinError(
@@ -322,23 +329,25 @@ def validate(
     key: Annotated[
         list[str] | None, typer.Option(help="Column of a unique key; may be repeated for a combined key.")
     ] = None,
+    overwrite: options.Overwrite = False,
 ) -> None:
     """Propose a Great Expectations suite for a table, or check the table against a suite."""
     with one_line_errors():
         from tasks.userdata.files.table import load
-        from tasks.userdata.suites import check, write_proposal
+        from tasks.userdata.suites import RESULTS, check, write_proposal
 
         if (suite is None) == (propose is None):
             raise BasinError(
                 "expected one of --propose FILE, to write a suite, and --suite FILE, to check against it"
             )
-        frame = load(data).typed()
         if propose is not None:
-            count = write_proposal(frame, data.stem, tuple(key or ()), propose)
+            require_file(propose, overwrite, "--propose")
+            count = write_proposal(load(data).typed(), data.stem, tuple(key or ()), propose)
             typer.echo(f"{count} expectations written to {propose}")
             return
         assert suite is not None
-        found = check(frame, suite, str(data), out)
+        with claim(out, "validate", RESULTS, overwrite):
+            found = check(load(data).typed(), suite, str(data), out)
         met = f"{found['rows']:,} rows meet all {len(found['expectations'])} expectations of {found['suite']}"
         typer.echo(f"{met}: {out / 'data_docs' / 'index.html'}")
 

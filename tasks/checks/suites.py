@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
+from tasks.runtime.file_names import file_names
 from tasks.runtime.files import atomic_write, read_json, remove
 from tasks.sources.quarantine import at_fault
 
@@ -77,9 +78,11 @@ def read_suite(path: Path) -> dict[str, Any]:
 
     Raises ``BasinError`` for other keys.
     """
-    suite: dict[str, Any] = read_json(path)
-    if not isinstance(suite, dict) or not suite.get("suite") or not suite.get("expectations"):
-        raise BasinError(f"{path}: expected `suite` (a name) and `expectations` (a list); restore the file")
+    remedy = "restore the file, or write a suite with `basin validate --propose FILE`"
+    suite: dict[str, Any] = read_json(path, remedy)
+    sound = isinstance(suite, dict) and isinstance(suite.get("suite"), str)
+    if not sound or not suite["suite"] or not suite.get("expectations"):
+        raise BasinError(f"{path}: expected `suite` (a name) and `expectations` (a list); {remedy}")
     for number, expectation in enumerate(suite["expectations"], 1):
         if set(expectation) != {"type", "kwargs", "meta"}:
             raise BasinError(
@@ -120,6 +123,8 @@ def run_suite(
     from great_expectations.exceptions import GreatExpectationsError
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
+    # The pages of Data Docs have the name of the suite, which may be any text.
+    (name,) = file_names([suite["suite"]]).values()
     remove(data_docs)
     context = gx.get_context(mode="ephemeral")
     context.enable_analytics(False)
@@ -137,9 +142,9 @@ def run_suite(
             },
         },
     )
-    batch = context.data_sources.add_pandas("raw").add_dataframe_asset(suite["suite"])
+    batch = context.data_sources.add_pandas("raw").add_dataframe_asset(name)
     definition = batch.add_batch_definition_whole_dataframe("all rows")
-    expectations = gx.ExpectationSuite(name=suite["suite"])
+    expectations = gx.ExpectationSuite(name=name)
     for position, entry in enumerate(suite["expectations"]):
         meta = {**entry["meta"], "position": position}
         try:
@@ -153,11 +158,11 @@ def run_suite(
             ) from error
     checkpoint = context.checkpoints.add(
         gx.Checkpoint(
-            name=suite["suite"],
+            name=name,
             validation_definitions=[
                 context.validation_definitions.add(
                     gx.ValidationDefinition(
-                        name=suite["suite"], data=definition, suite=context.suites.add(expectations)
+                        name=name, data=definition, suite=context.suites.add(expectations)
                     )
                 )
             ],

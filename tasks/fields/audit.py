@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.checks.table.rows import local_scale
+from tasks.checks.table.values import local_scale
 from tasks.runtime.errors import BasinError
 
 TAIL = 200

@@ -13,34 +13,46 @@ from tasks.fields.model import FieldModel, inflated, judged
 from tasks.fields.reading import FEWEST_MONTHS, Fields
 from tasks.fields.training import Settings, train
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import atomic_write, remove
+from tasks.runtime.files import atomic_write, remove, scratch
+from tasks.runtime.outputs import claim
 from tasks.runtime.parallel import Progress, silent
+
+FILES = ("model.json", "model.safetensors")
+"""Files of a stored model."""
+
+WORK = ".work"
+"""Folder of intermediate files, in that of the model."""
 
 JUDGED = 0.2
 """Share of the latest months, which are not used to train the energy but to choose its weights."""
 
 
-def fit(fields: Fields, settings: Settings, out: Path, progress: Progress = silent) -> FieldModel:
+def fit(
+    fields: Fields, settings: Settings, out: Path, progress: Progress = silent, overwrite: bool = False
+) -> FieldModel:
     """Fit a model to all months of ``fields`` and write it to the folder ``out``.
 
     The energy is trained on the first four fifths of the months. Its weights and the inflation of the base's
     variances are estimated on the others. Then the base is refitted to all months. Intermediate files are
-    kept in a folder ``.NAME.work`` beside ``out``, under a hash of data and settings. If a fit was
-    interrupted, the same call resumes it at the last epoch, with results identical to the last bit.
+    kept in the folder ``WORK`` of ``out``, under a hash of data and settings. If a fit was interrupted, the
+    same call resumes it at the last epoch, with results identical to the last bit. Raises ``BasinError`` if
+    files in ``out`` would be lost.
     """
-    out = out.absolute()
-    if out.exists() and not (out / "model.json").is_file() and (out.is_file() or any(out.iterdir())):
-        raise BasinError(f"{out} holds other files than a model of fields; give a new folder for the model")
     if len(fields.months) < FEWEST_MONTHS:
         raise BasinError(
             f"{fields.path}: {len(fields.months)} months up to {fields.months[-1]}, expected at least "
             f"{FEWEST_MONTHS} for a fit; give a later month as --until"
         )
+    with claim(out, "field fit", (*FILES, WORK), overwrite):
+        return _fit(fields, settings, out.absolute(), progress)
+
+
+def _fit(fields: Fields, settings: Settings, out: Path, progress: Progress) -> FieldModel:
     grid = fields.used()
     start = int(len(fields.months) * (1 - JUDGED))
     early = fields.until(fields.months[start - 1])
     base = fit_base(early, grid)
-    work = out.with_name(f".{out.name}.work")
+    work = out / WORK
     name = _name(fields, settings)
     shards = work / name / "shards"
     if not shards.exists():
@@ -56,8 +68,10 @@ def fit(fields: Fields, settings: Settings, out: Path, progress: Progress = sile
     )  # fmt: skip
     known = model.of_months(fields)
     model = replace(model, known=np.sort(known[np.isfinite(known)]))
-    with atomic_write(out) as (temporary,):
-        model.save(temporary)
+    with scratch(out) as saved, atomic_write(*(out / name for name in FILES)) as targets:
+        model.save(saved / "model")
+        for name, target in zip(FILES, targets, strict=True):
+            (saved / "model" / name).rename(target)
     remove(work)
     return model
 

@@ -234,7 +234,7 @@ def load_model(folder: Path) -> FieldModel:
     """Load a model that :meth:`FieldModel.save` wrote, or raise ``BasinError`` if the folder holds none."""
     if not folder.is_dir():
         raise BasinError(f"no folder {folder}; give a folder that `basin field fit` wrote")
-    facts = read_json(folder / "model.json")
+    facts = read_json(folder / "model.json", "give a folder that `basin field fit` wrote")
     try:
         if facts["format"] != FORMAT:
             raise ValueError(f"format {facts['format']}, expected {FORMAT}")

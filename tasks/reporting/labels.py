@@ -70,7 +70,7 @@ SERIES = {"sp500": "S&P 500", "nasdaq": "NASDAQ", "nino": "Niño 1+2 index"}
 
 
 def series_name(series: str) -> str:
-    return SERIES.get(series, series)
+    return SERIES.get(series, series.strip() or "(no name)")
 
 
 def periods(step: str, count: int) -> str:

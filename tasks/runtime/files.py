@@ -27,16 +27,23 @@ def atomic_write(*targets: Path) -> Iterator[tuple[Path, ...]]:
     """
     placed = 0
     temporaries = tuple(target.with_name(f".{target.name}.{os.getpid()}.tmp") for target in targets)
-    try:
-        for target, temporary in zip(targets, temporaries, strict=True):
+    for target, temporary in zip(targets, temporaries, strict=True):
+        try:
             target.parent.mkdir(parents=True, exist_ok=True)
             _sweep(target)
             remove(temporary)
+        except OSError as error:
+            raise BasinError(
+                f"cannot write {error.filename or target}: {error.strerror or error}; free some space or "
+                "make the folder writable, or give another one"
+            ) from error
+    try:
         yield temporaries
         for temporary in temporaries:
             temporary.stat()  # raises if one is missing, before the first is renamed
         for target, temporary in zip(targets, temporaries, strict=True):
-            if target.is_dir():
+            # Only a file is replaced by a file in one step.
+            if os.path.lexists(target) and (target.is_dir() or temporary.is_dir()):
                 old = target.with_name(f".{target.name}.{os.getpid()}.old")
                 target.rename(old)
                 try:
@@ -44,7 +51,7 @@ def atomic_write(*targets: Path) -> Iterator[tuple[Path, ...]]:
                 except OSError:
                     old.rename(target)
                     raise
-                shutil.rmtree(old)
+                remove(old)
             else:
                 os.replace(temporary, target)
             placed += 1
@@ -71,13 +78,9 @@ def atomic_write(*targets: Path) -> Iterator[tuple[Path, ...]]:
 def scratch(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder inside ``folder`` and remove it at the end.
 
-    ``folder`` is created if it is missing, and then removed again if it is empty at the end. Raises
-    ``BasinError`` if ``folder`` is a file or cannot be written to.
+    Raises ``BasinError`` if ``folder`` cannot be written to.
     """
     work = folder / f".scratch.{os.getpid()}.tmp"
-    made = not folder.exists()
-    if not made and not folder.is_dir():
-        raise BasinError(f"{folder} is a file; give the path of a folder")
     try:
         _sweep(folder / "scratch")
         remove(work)  # left by a killed process with the same process number
@@ -91,8 +94,6 @@ def scratch(folder: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # an error of the block must not be hidden by one of the clean-up
             remove(work)
-            if made:
-                folder.rmdir()  # fails if the folder is not empty
 
 
 def _sweep(target: Path) -> None:
@@ -112,8 +113,8 @@ def sha256(path: Path) -> str:
 
 
 def remove(path: Path) -> None:
-    """Delete a file or folder if it exists."""
-    if path.is_dir():
+    """Delete a file, a folder or a link, but not what the link points to, if it exists."""
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
@@ -136,11 +137,13 @@ def write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> Any:
-    """Read JSON; raises ``BasinError`` with a remedy if the file is missing or not valid."""
+def read_json(path: Path, remedy: str = "run the stage that writes it (`basin run`)") -> Any:
+    """Read JSON; raises ``BasinError``, with ``remedy``, if the file is missing or not readable."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise BasinError(f"{path} is missing; run the stage that writes it (`basin run`)") from error
+        raise BasinError(f"{path} is missing; {remedy}") from error
+    except OSError as error:
+        raise BasinError(f"cannot read {path}: {error.strerror}; {remedy}") from error
     except ValueError as error:
-        raise BasinError(f"{path} is not valid JSON ({error}); delete it and run again") from error
+        raise BasinError(f"{path} is not valid JSON ({error}); {remedy}") from error

@@ -1,7 +1,6 @@
 """Stage ``landscape``: contour maps of the learned energy with the test data, and TensorBoard logs."""
 
 import io
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,8 @@ from ebm_core.views.landscapes import PrincipalPlane, local_mean, near_data, sli
 from tasks.domains import get_domain
 from tasks.reporting.maps import canvas, drawing, paint, png, points
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import atomic_write, write_json
+from tasks.runtime.file_names import file_names
+from tasks.runtime.files import atomic_write, remove, write_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
@@ -97,7 +97,7 @@ def make_scenes(
 
     leads = sorted({domain.leads[0], domain.leads[len(domain.leads) // 2]})
     scenes = []
-    for series in inputs["series"].unique():
+    for series, file_name in file_names(inputs["series"].unique()).items():
         for lead in leads:
             rows = inputs[(inputs["series"] == series) & (inputs["lead"] == lead)].reset_index(drop=True)
             title = series_name(series)
@@ -105,7 +105,7 @@ def make_scenes(
                 title += f", {periods(domain.frequency, lead)} ahead"
             scenes.append(
                 Scene(
-                    name=f"{series}-{lead}",
+                    name=f"{file_name}-{lead}",
                     title=title,
                     inputs=rows,
                     base=model.base(classical, rows),
@@ -209,7 +209,7 @@ def log_to_tensorboard(workspace: Workspace, pictures: dict[str, bytes]) -> None
     from matplotlib.image import imread
     from torch.utils.tensorboard import SummaryWriter
 
-    shutil.rmtree(workspace.tensorboard, ignore_errors=True)
+    remove(workspace.tensorboard)
     with SummaryWriter(str(workspace.tensorboard)) as writer:
         for name, picture in pictures.items():
             image = imread(io.BytesIO(picture), format="png")[..., :3]

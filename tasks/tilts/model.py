@@ -179,4 +179,6 @@ def load_model(folder: Path) -> TiltedModel:
     try:
         return restore(config["tilt"], load_file(folder / "model.safetensors"))
     except (KeyError, TypeError, RuntimeError, OSError) as error:
-        raise BasinError(f"{folder} holds no usable model ({error}); run the stage register again") from error
+        raise BasinError(
+            f"{folder} holds no usable model ({error}); give another model, or fit it again"
+        ) from error

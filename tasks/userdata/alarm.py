@@ -20,6 +20,9 @@ from tasks.userdata.request import Request
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+RESULTS = ("alarm.json", "alarm.parquet", "alarm.png", "report.html")
+"""Files that :func:`alarm` writes."""
+
 TEST_SHARE = 0.5
 """Share of the rows with a probability that are tested, the latest ones, if no test block is given."""
 
@@ -211,9 +214,7 @@ def alarm(
         },
     }
     answer = Alarm(out, result, history[history["time"] >= times[first]].reset_index(drop=True), tuple(notes))
-    out.mkdir(parents=True, exist_ok=True)
-    outputs = [out / name for name in ("alarm.json", "alarm.parquet", "alarm.png", "report.html")]
-    with atomic_write(*outputs) as (first_path, second, picture, page):
+    with atomic_write(*(out / name for name in RESULTS)) as (first_path, second, picture, page):
         write_json(first_path, result)
         page.write_text(alarm_page(name, result, answer.history, notes), encoding="utf-8")
         answer.history.to_parquet(second, index=False)

@@ -170,7 +170,8 @@ def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, 
         if numbers.unreadable.sum() > 0.5 * max(int(frame[target].notna().sum()), 1):
             row = int(np.flatnonzero(numbers.unreadable)[0])
             raise BasinError(
-                f"{label}: column {target}, row {row + 1}: {str(frame[target].iloc[row])[:40]!r} is not a number "
+                f"{label}: column {target}, row {row + 1}: {str(frame[target].iloc[row])[:40]!r} is not a "
+                "number "
                 f"({int(numbers.unreadable.sum())} such rows); give a column of numbers as --target"
             )
         percent |= numbers.percent

@@ -11,6 +11,7 @@ import pandas as pd
 from tasks.events.event import parse
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, read_json, sha256, write_json
+from tasks.runtime.outputs import claim
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
@@ -18,7 +19,7 @@ from tasks.sources.quarantine import valid
 from tasks.stages import STAGES, stage_function
 from tasks.tilts.fits import load_fold
 from tasks.tilts.model import save_model
-from tasks.userdata.alarm import Alarm
+from tasks.userdata.alarm import RESULTS, Alarm
 from tasks.userdata.alarm import alarm as raise_alarms
 from tasks.userdata.files.table import from_frame, load
 from tasks.userdata.first_audit import first_audit
@@ -37,6 +38,21 @@ FIT = STAGES[STAGES.index("validate") : STAGES.index("train") + 1]
 """Stages of a forecast that fits its own model."""
 
 
+DATA = (
+    "raw", "provenance", "expectations", "quarantine", "validation", "data_docs", "inputs", "classical",
+)  # fmt: skip
+"""Files of the workspace that every backtest and forecast writes."""
+
+FITTED = ("audit", "fits", "model")
+"""Files of the workspace that are written if a model is fitted."""
+
+EVALUATED = (
+    "scores", "forecasts", "metrics", "plots", "landscape", "tensorboard", "forecast_audit", "model_card",
+    "report",
+)  # fmt: skip
+"""Files of the workspace that only a backtest writes."""
+
+
 @dataclass(frozen=True)
 class OwnWorkspace(Workspace):
     """Workspace with results in the root folder, and intermediate tables below its folder ``data``."""
@@ -53,6 +69,9 @@ class OwnWorkspace(Workspace):
         return self.given or self.root / "model"
 
 
+MODEL = "give the folder model/ of an earlier backtest or forecast"
+"""Remedy for a folder that has no model to forecast with."""
+
 Stages = Callable[[str, Callable[[Progress], Any]], None]
 """Runs a named stage. It is called as ``stages(name, run)``, where ``run(progress)`` does the work."""
 
@@ -62,14 +81,29 @@ def without_progress(name: str, run: Callable[[Progress], Any]) -> None:
     run(silent)
 
 
+def _names(*files: str) -> list[str]:
+    """Return the paths of files of a workspace, relative to its root."""
+    workspace = OwnWorkspace(Path(), "own")
+    return [getattr(workspace, name).as_posix() for name in files]
+
+
 def backtest(
-    data: Path | pd.DataFrame, request: Request, out: Path, stages: Stages = without_progress
+    data: Path | pd.DataFrame,
+    request: Request,
+    out: Path,
+    stages: Stages = without_progress,
+    overwrite: bool = False,
 ) -> Backtest:
     """Run a backtest on the user's data.
 
     Writes ``scores.json``, ``forecasts.parquet``, ``report.html`` and ``model/`` in the folder ``out``.
-    Raises ``BasinError`` for bad data or options.
+    Raises ``BasinError`` for bad data or options, or if files in ``out`` would be lost.
     """
+    with claim(out, "backtest", _names(*DATA, *FITTED, *EVALUATED, "forecast"), overwrite):
+        return _backtest(data, request, out, stages)
+
+
+def _backtest(data: Path | pd.DataFrame, request: Request, out: Path, stages: Stages) -> Backtest:
     reading, name = read(data, request)
     if max(request.leads) > 1 and reading.kind != "level":
         return _backtest_paths(_for_paths(reading, request), request, name, out, stages)
@@ -86,13 +120,30 @@ def forecast(
     out: Path,
     model: Path | None = None,
     stages: Stages = without_progress,
+    overwrite: bool = False,
 ) -> Forecast:
     """Forecast the dates after the last row.
 
     Writes ``forecast.json`` in the folder ``out``, and ``model/`` unless ``model`` is given. With ``model``,
     the folder of a model from an earlier backtest or forecast, nothing is refitted. Raises ``BasinError`` for
-    bad data or options.
+    bad data or options, or if files in ``out`` would be lost.
     """
+    if model is not None:
+        _require_model(model)
+    fitted = FITTED if model is None else ()
+    with claim(out, "forecast", [*_names(*DATA, *fitted, "forecast"), "paths.parquet"], overwrite):
+        return _forecast(data, request, out, model, stages)
+
+
+def _require_model(model: Path) -> None:
+    for name in ("config.json", "model.safetensors"):
+        if not (model / name).is_file():
+            raise BasinError(f"--model {model}: no {name} there; {MODEL}")
+
+
+def _forecast(
+    data: Path | pd.DataFrame, request: Request, out: Path, model: Path | None, stages: Stages
+) -> Forecast:
     reading, name = read(data, request)
     if max(request.leads) > 1 and reading.kind != "level":
         return _forecast_paths(_for_paths(reading, request), request, out, model, stages)
@@ -121,7 +172,7 @@ def _save_frozen(workspace: OwnWorkspace, params: DomainParams) -> None:
 def _forecast_frozen(workspace: OwnWorkspace, model: Path) -> None:
     if not workspace.own.returns:
         raise BasinError("--model is for prices and rates; omit it for levels, which are fitted in seconds")
-    kept = read_json(model / "classical.json")
+    kept = read_json(model / "classical.json", f"{MODEL} of one step ahead, or omit --model")
     if kept["inputs"] != workspace.own.frozen_inputs():
         raise BasinError(
             f"--model {model} was fitted to other inputs, {kept['inputs']}, than the file has, "
@@ -141,22 +192,25 @@ def alarm(
     budget: float,
     out: Path,
     stages: Stages = without_progress,
+    overwrite: bool = False,
 ) -> Alarm:
     """Forecast the probability of an event on the path of one price, and raise alarms.
 
     Writes ``alarm.json``, ``alarm.parquet``, ``alarm.png`` and ``report.html`` in the folder ``out``. Raises
-    ``BasinError`` for bad data or options.
+    ``BasinError`` for bad data or options, or if files in ``out`` would be lost.
     """
     wanted = parse(event)
     if budget < 0:
         raise BasinError(f"--max-false-alarms-per-year {budget:g}: expected 0 or more")
-    reading, name = read(data, request)
     found: list[Alarm] = []
+    with claim(out, "alarm", RESULTS, overwrite):
+        reading, name = read(data, request)
 
-    def run(progress: Progress) -> None:
-        found.append(raise_alarms(compounded(reading), request, name, wanted, event, budget, out, progress))
+        def run(progress: Progress) -> None:
+            alarms = raise_alarms(compounded(reading), request, name, wanted, event, budget, out, progress)
+            found.append(alarms)
 
-    stages("alarm", run)
+        stages("alarm", run)
     return found[0]
 
 
@@ -183,9 +237,8 @@ def _for_paths(reading: Reading, request: Request) -> Reading:
     """Return the data for sample paths, which use the values of the series alone."""
     if request.exog:
         raise BasinError(
-            f"--exog {request.exog[0]}: several steps ahead of a {reading.kind} are forecast from the "
-            "values of "
-            "the series alone; omit --exog, or forecast one step"
+            f"--exog {request.exog[0]}: several steps ahead of a {reading.kind} are forecast from the series "
+            "alone; omit --exog, or forecast one step"
         )
     reading = compounded(reading)
     if not reading.ohlc:
@@ -199,7 +252,7 @@ def _for_paths(reading: Reading, request: Request) -> Reading:
 
 def short_name(data: Path) -> str:
     """Return the name of a file without folders and suffixes."""
-    return data.name.split(".")[0] or data.name
+    return data.name.lstrip(".").split(".")[0]
 
 
 def _backtest_paths(reading: Reading, request: Request, name: str, out: Path, stages: Stages) -> Backtest:
@@ -209,7 +262,6 @@ def _backtest_paths(reading: Reading, request: Request, name: str, out: Path, st
         "evaluate", lambda progress: found.extend(evaluate_paths(reading, request, domain, notes, progress))
     )
     forecasts, scores, tilt = found
-    out.mkdir(parents=True, exist_ok=True)
     with atomic_write(out / "scores.json", out / "forecasts.parquet", out / "model") as (
         first,
         second,
@@ -227,7 +279,6 @@ def _forecast_paths(
 ) -> Forecast:
     notes, found = list(reading.notes), {}
     tilt = None if model is None else load_tilt(model)
-    out.mkdir(parents=True, exist_ok=True)
     stages("forecast", lambda _: found.update(forecast_paths(reading, request, tilt, out, notes)))
     return Forecast(out, found, tuple(notes))
 
@@ -245,8 +296,6 @@ def prepare(
     Returns the workspace, the parameters, and a sentence for each choice that was inferred.
     """
     domain, params, reading = planned(reading, request, name)
-    if out.exists() and not out.is_dir():
-        raise BasinError(f"--out {out} is a file; give a folder")
     # Workers of Ray have a working directory of their own, so the paths must not depend on ours.
     workspace = OwnWorkspace(
         out.absolute(), "own", domain, request.strict, None if model is None else model.absolute()

@@ -132,7 +132,8 @@ class OwnLevels(SeasonalLevels):
         *near, furthest = self.leads
         ahead = listed([*near, periods(self.frequency, furthest)])
         return (
-            f"At the end of each {frequency(self.frequency).period}, how far from its normal, the mean of past "
+            f"At the end of each {frequency(self.frequency).period}, how far from its normal, the mean of "
+            "past "
             f"values, will {self.shown} be {ahead} later? " + METHOD
         )
 

@@ -11,6 +11,9 @@ from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, write_json
 from tasks.sources.quarantine import at_fault
 
+RESULTS = ("validation.json", "quarantine.parquet", "data_docs")
+"""Results of :func:`check`."""
+
 MARGIN = 0.5
 """Share of the range of values by which the proposed limits lie beyond it."""
 
@@ -59,9 +62,7 @@ def propose(frame: pd.DataFrame, name: str, keys: tuple[str, ...] = ()) -> dict[
 
 
 def write_proposal(frame: pd.DataFrame, name: str, keys: tuple[str, ...], target: Path) -> int:
-    """Write the suite of :func:`propose` to a new file ``target``, and return the number of expectations."""
-    if target.exists():
-        raise BasinError(f"{target} exists already; edit it by hand, or give another name")
+    """Write the suite of :func:`propose` to the file ``target``, and return the number of expectations."""
     suite = propose(frame, name, keys)
     with atomic_write(target) as (path,):
         write_json(path, suite)

@@ -87,13 +87,13 @@ def test_pictures(images: Learned, tmp_path: Path) -> None:
     assert (again["prediction"] == fold["prediction"]).all()
     assert again["p_value"].between(0, 1).all() and (tmp_path / "scored/pictures.png").is_file()
     np.savez(tmp_path / "large.npz", X=np.ones((3, 9, 8)))
-    asked = ("score", "--model", model, "--data", tmp_path / "large.npz", "--out", tmp_path)
+    asked = ("score", "--model", model, "--data", tmp_path / "large.npz", "--out", tmp_path / "scored")
     assert "pictures of 8 × 9 pixels; the model expects 8 × 8" in call(*asked, code=1)
     # Tensors of another network are refused in one line.
     shutil.copytree(model, tmp_path / "other")
     config = (tmp_path / "other/config.json").read_text().replace('"sharpness"', '"blunt"')
     (tmp_path / "other/config.json").write_text(config)
-    asked = ("score", "--model", tmp_path / "other", "--data", images.data, "--out", tmp_path)
+    asked = ("score", "--model", tmp_path / "other", "--data", images.data, "--out", tmp_path / "scored")
     assert "do not match this version" in call(*asked, code=1)
 
 

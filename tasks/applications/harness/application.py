@@ -89,6 +89,8 @@ class Application(ABC):
     """Names of entries of ``data/catalog.yaml``, of kind ``dataset``."""
     reference: str
     """Name of the peer that the headline of the report compares with."""
+    score_files: tuple[str, ...] = ()
+    """Names of the files that :meth:`score` returns beside the answers."""
 
     @abstractmethod
     def read(self, given: Given, sources: dict[str, Any]) -> Any:

@@ -18,7 +18,8 @@ from tasks.checks.suites import read_suite, require
 from tasks.checks.table.evidence import TableEvidence
 from tasks.checks.table.labels import CHECKS
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import atomic_write, read_json, scratch, write_json
+from tasks.runtime.files import atomic_write, scratch, write_json
+from tasks.runtime.outputs import claim
 from tasks.runtime.parallel import ROOT, Progress, run_units, silent, single_threaded
 from tasks.sources.catalog import find_dataset, load_catalog, sha256_of
 from tasks.sources.entries import DatasetSource
@@ -184,48 +185,28 @@ class Run:
             write_json(path, content)
 
 
-def run_application(name: str, given: Given, root: Path, out: Path, stages: Stages) -> Run:
+def run_application(
+    name: str, given: Given, root: Path, out: Path, stages: Stages, overwrite: bool = False
+) -> Run:
     """Run an application on the user's files or those of the catalog and write its results into ``out``.
 
     ``RESULTS`` and ``tensorboard/`` are written at the end, all together, and replace those of an earlier run
     of the same application. ``data_docs/`` is written earlier, because it shows why a run was stopped. Raises
-    ``BasinError`` for errors that a user can correct. This includes an ``out`` that holds other files of
-    these names, which are then left as they are.
+    ``BasinError`` for errors that a user can correct. Unless ``overwrite`` is true, this includes an ``out``
+    that holds other files, which are then left as they are.
     """
     if given.seeds < 1:
         raise BasinError(f"--seeds {given.seeds}: expected 1 or more")
     application = get_application(name)
-    _require_free(out, name)
-    with scratch(out) as work:
+    left = (*RESULTS, EVENTS)
+    with claim(out, f"run --domain {name}", (*left, DOCS), overwrite), scratch(out) as work:
         run = Run(application, given, root, work, out / DOCS, work / EVENTS)
         for stage, act in run.stages.items():
             stages(stage, act)
-        left = (*RESULTS, EVENTS)
         with atomic_write(*(out / result for result in left)) as targets:
             for result, target in zip(left, targets, strict=True):
                 (work / result).rename(target)
     return run
-
-
-def _require_free(out: Path, name: str) -> None:
-    """Raise ``BasinError`` if a run of ``name`` would replace files in ``out`` that another program wrote."""
-    taken = [result for result in (*RESULTS, EVENTS) if (out / result).exists()]
-    docs = out / DOCS
-    if docs.exists() and not (docs / "index.html").is_file():  # a failed run leaves Data Docs with an index
-        taken.append(DOCS)
-    if taken and not _is_of(out / "provenance.json", name):
-        raise BasinError(
-            f"{out}: {taken[0]} was not written by a run of {name} and would be replaced; give another --out"
-        )
-
-
-def _is_of(provenance: Path, name: str) -> bool:
-    """Return whether a run of ``name`` wrote the file ``provenance``, which may have any content."""
-    try:
-        content = read_json(provenance)
-    except BasinError:
-        return False
-    return isinstance(content, dict) and content.get("application") == name
 
 
 def _fit(application: Application, examples: Any, seed: int) -> Any:

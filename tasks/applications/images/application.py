@@ -59,6 +59,7 @@ class Images(Application):
         "inverted, transposed, or the mean of two digits. They are used for nothing else."
     )
     own_title = "Pictures by class"
+    score_files = ("pictures.png",)
     own_question = (
         "To which class does a picture belong, with what probability, and does it belong to any? One joint "
         "energy of picture and class answers both: the energies of the classes give their probabilities, and "

@@ -54,6 +54,7 @@ class Examples:
 
 class Mri(Application):
     name = "mri"
+    score_files = ("heat_maps.npz", "heat_maps.png")
     title = "Lesions in brain scans"
     question = (
         "Is there a lesion in this slice, and where? The energy is fitted on healthy slices only. It is "

@@ -282,7 +282,7 @@ def test_values_known_almost_exactly_are_kept(model, fields, grid):
 
 def test_a_fit_does_not_replace_what_is_not_a_model(fields, tmp_path):
     (tmp_path / "mine.txt").write_text("keep")
-    with pytest.raises(BasinError, match="holds other files"):
+    with pytest.raises(BasinError, match=r"mine\.txt and no results of Basin"):
         fit(fields, Settings(), tmp_path)
     assert (tmp_path / "mine.txt").read_text() == "keep"
 

@@ -40,6 +40,21 @@ def test_a_finished_block_replaces_files_and_folders(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "new"]
 
 
+def test_a_finished_block_replaces_a_file_by_a_folder_and_a_link_but_not_what_it_points_to(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "mine")
+    (tmp_path / "file").write_text("old")
+    with atomic_write(tmp_path / "link", tmp_path / "file") as temporaries:
+        for temporary in temporaries:
+            temporary.mkdir()
+    assert not (tmp_path / "link").is_symlink() and (tmp_path / "file").is_dir()
+    assert (tmp_path / "mine" / "notes").read_text() == "mine"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "link", "mine"]
+
+
 def test_nothing_is_renamed_when_one_output_was_not_written(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     first.write_text("good")
@@ -58,6 +73,12 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
+def test_a_place_where_no_folder_can_be_made_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BasinError, match="cannot write /proc/x"), atomic_write(Path("/proc/x/scores.json")):
+        pass
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes to read-only folders")
 def test_a_read_only_folder_is_one_clear_line(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
@@ -66,6 +87,13 @@ def test_a_read_only_folder_is_one_clear_line(tmp_path: Path) -> None:
             temporary.write_text("x")
     finally:
         tmp_path.chmod(0o755)
+
+
+def test_json_that_cannot_be_read_is_one_line_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "broken").write_text("{")
+    for name, found in (("gone", "is missing"), ("broken", "is not valid JSON"), ("", "cannot read")):
+        with pytest.raises(BasinError, match=rf"{found}.*; give a suite$"):
+            read_json(tmp_path / name, "give a suite")
 
 
 def test_json_is_the_same_bytes_each_time_and_holds_no_nan(tmp_path: Path) -> None:
@@ -102,16 +130,10 @@ def test_what_a_killed_process_left_is_swept_and_a_living_ones_work_is_not(tmp_p
 def test_scratch_leaves_nothing_but_what_was_put_beside_it(tmp_path):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    with scratch(tmp_path / "new" / "out") as work:
-        (work / "half").write_text("half")
-    assert not (tmp_path / "new" / "out").exists()
-    with scratch(tmp_path / "kept") as work:
+    with scratch(tmp_path / "kept"):
         (tmp_path / "kept" / "result").write_text("whole")
         (tmp_path / "kept" / f".scratch.{ended.pid}.tmp").mkdir()
     (tmp_path / "kept" / f".scratch.{os.getpid()}.tmp").mkdir()  # of a killed process with our number
-    with (
-        scratch(tmp_path / "kept"),
-        pytest.raises(BasinError, match="result is a file; give the path of a folder"),
-    ):
+    with scratch(tmp_path / "kept"), pytest.raises(BasinError, match=r"cannot write .*result"):
         scratch(tmp_path / "kept" / "result").__enter__()
     assert [path.name for path in (tmp_path / "kept").iterdir()] == ["result"]

@@ -3,6 +3,7 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from tasks.runtime.errors import BasinError
@@ -53,3 +54,18 @@ def test_an_unknown_state_is_one_clear_line(workspace, project_root, monkeypatch
     with pytest.raises(BasinError, match=r"no column x_gone; set `state` in tasks/domains/finance\.py"):
         stage.landscape(workspace, load_params(project_root, "finance"))
     assert not workspace.landscape.joinpath("state-sp500-1.png").exists()
+
+
+def test_series_of_any_name_have_maps_of_their_own_in_the_folder(workspace, project_root):
+    names = {"sp500": "../../EUR/USD", "nasdaq": ".." + "n" * 300}
+    for path in (workspace.inputs, workspace.classical, workspace.forecasts):
+        table = pd.read_parquet(path)
+        table.assign(series=table["series"].replace(names)).to_parquet(path)
+    before = set(workspace.root.rglob("*"))
+    result = stage.landscape(workspace, load_params(project_root, "finance"))
+    figures = read_json(workspace.landscape / "landscape.json")["figures"]
+    assert len(set(result["figures"])) == 4 and "EUR_USD" in result["figures"][0]
+    assert [f["file"] for f in figures] == result["figures"]
+    assert figures[0]["title"].startswith("../../EUR/USD")
+    written = {path for path in set(workspace.root.rglob("*")) - before if path.is_file()}
+    assert {path.parent for path in written} == {workspace.landscape, workspace.tensorboard}

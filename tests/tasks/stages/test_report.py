@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tasks.reporting.charts import ticks
-from tasks.reporting.labels import dated, model_name, text
+from tasks.reporting.labels import dated, model_name, series_name, text
 from tasks.reporting.verdict import Block, headline, holm
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, write_json
@@ -224,3 +224,9 @@ def test_a_report_takes_no_word_from_another_field(workspace, project_root):
     words = re.sub(r"<[^>]+>", " ", write(workspace, project_root))
     foreign = ["tomorrow", "lucky"] + ["market", "value at risk", "trading"] * (workspace.domain == "climate")
     assert not [word for word in foreign if word in words.lower()]
+
+
+def test_a_series_without_a_name_is_called_so():
+    assert [series_name(name) for name in ("sp500", "a b", "", " ")] == [
+        "S&P 500", "a b", "(no name)", "(no name)",
+    ]  # fmt: skip

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from tasks.runtime.errors import BasinError
-from tasks.userdata.plan import MOST_ROWS, planned
 from tasks.userdata.files.table import from_frame
+from tasks.userdata.plan import MOST_ROWS, planned
 from tasks.userdata.reading import understand
 from tasks.userdata.request import Request
 

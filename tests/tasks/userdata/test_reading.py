@@ -70,7 +70,10 @@ def test_duplicates_weekends_and_gaps_are_named() -> None:
     twice = pd.concat([prices(), prices().iloc[[5]]])
     assert "the date of an earlier row in row 61 (2018-01-08)" in refusal(twice)
     weekend = pd.concat([prices(), pd.DataFrame({"date": ["2018-01-06"], "close": [100.0]})])
-    assert "days of the week that the file seldom has: row 61 (2018-01-06, Saturday)" in read(weekend).warnings[0]
+    assert (
+        "days of the week that the file seldom has: row 61 (2018-01-06, Saturday)"
+        in read(weekend).warnings[0]
+    )
     gap = prices().drop(index=range(20, 45)).reset_index(drop=True)
     assert "38 days without rows before row 21" in read(gap).warnings[0]
 
@@ -118,7 +121,9 @@ def test_comma_as_decimal_mark_semicolons_and_compression(tmp_path: Path) -> Non
     reading = understand(load(path), ASKED)
     assert any("comma is read as the decimal mark" in s for s in reading.notes)
     np.testing.assert_allclose(reading.table["close"], prices()["close"])
-    assert "a cell that is no number in row 1" in refusal(prices().assign(close=["soft", *prices()["close"][1:].astype(str)]))
+    assert "a cell that is no number in row 1" in refusal(
+        prices().assign(close=["soft", *prices()["close"][1:].astype(str)])
+    )
 
 
 def test_parquet_and_netcdf_are_read(tmp_path: Path) -> None:

@@ -31,6 +31,20 @@ def test_a_proposed_suite_holds_for_its_own_file(table, tmp_path):
     assert (tmp_path / "out" / "data_docs" / "index.html").is_file()
 
 
+@pytest.mark.parametrize("name", ["../../x", "EUR/USD", ".", "n" * 300])
+def test_a_suite_of_any_name_has_its_pages_in_the_folder(table, tmp_path, name):
+    write_json(tmp_path / "suite.json", propose(table, name, ("date",)))
+    assert check(table, tmp_path / "suite.json", "mine.csv", tmp_path / "out")["suite"] == name
+    assert len(list((tmp_path / "out" / "data_docs" / "expectations").rglob("*.html"))) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "suite.json"]
+
+
+@pytest.mark.parametrize("suite", ["gone.json", ""])
+def test_a_suite_that_cannot_be_read_is_one_line(table, tmp_path, suite):
+    with pytest.raises(BasinError, match="; restore the file, or write a suite with `basin validate"):
+        check(table, tmp_path / suite, "mine.csv", tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     ("column", "cell", "said"),
     [

@@ -8,6 +8,7 @@ import pyarrow
 import pytest
 
 from tasks.runtime.errors import BasinError
+from tasks.userdata.files.dates import SEASONS
 from tasks.userdata.files.table import from_frame, load
 from tasks.userdata.reading import Reading, understand
 from tasks.userdata.request import Request
@@ -58,7 +59,9 @@ FORMS = {
     "blanks in the header": lines(" Date , Close ", lambda d, p: f"{d:%Y-%m-%d},{p:.2f}"),
     "whitespace": lines("date   close", lambda d, p: f"{d:%Y-%m-%d}   {p:9.2f}"),
     "a line above": "Provided as is, by nobody\n" + lines("Date,Close", lambda d, p: f"{d:%Y-%m-%d},{p:.2f}"),
-    "three lines": lines("Price,Close,Volume\nTicker,XYZ,XYZ\nDate,,", lambda d, p: f"{d:%Y-%m-%d},{p:.2f},1000"),
+    "three lines": lines(
+        "Price,Close,Volume\nTicker,XYZ,XYZ\nDate,,", lambda d, p: f"{d:%Y-%m-%d},{p:.2f},1000"
+    ),
     "units below": lines("time,close\nUTC,USD", lambda d, p: f"{d:%Y-%m-%d},{p:.2f}"),
     "volumes": lines("Date,Price,Vol.,Change %", lambda d, p: f"{d:%m/%d/%Y},{p:.2f},{p / 7:.2f}M,0.1%"),
     "newest first": "\n".join(
@@ -174,10 +177,11 @@ CLIMATE = {
     "year and month": monthly(" YR  MON  NINO3  ANOM NINO3.4  ANOM\n",
                               lambda m, v: f"{m.year} {m.month:2d}  25.00 0.10 {26 + v:.4f} {v:.4f}"),
     "seasons": monthly(" SEAS  YR  TOTAL  ANOM\n",
-                       lambda m, v: f"{'DJF JFM FMA MAM AMJ MJJ JJA JAS ASO SON OND NDJ'.split()[m.month - 1]} "
+                       lambda m, v: f"{SEASONS[m.month - 1]} "
                        f"{m.year} {26 + v:.4f} {v:.4f}"),
     "decimal years": monthly("time,nino\n", lambda m, v: f"{m.year + (m.month - 0.5) / 12:.4f},{v:.4f}"),
-    "decimal years from January": monthly("time,nino\n", lambda m, v: f"{m.year + (m.month - 1) / 12:.4f},{v:.4f}"),
+    "decimal years from January": monthly("time,nino\n",
+                                          lambda m, v: f"{m.year + (m.month - 1) / 12:.4f},{v:.4f}"),
     "YYYYMM": monthly("month,nino\n", lambda m, v: f"{m:%Y%m},{v:.4f}"),
     "YYYYMmm": monthly("month,nino\n", lambda m, v: f"{m:%Y}M{m:%m},{v:.4f}"),
     "middle of the month": monthly("time,nino\n", lambda m, v: f"{m:%Y-%m}-15,{v:.4f}"),
@@ -212,7 +216,7 @@ def test_holes_of_a_level_are_filled_or_refused_with_a_remedy_that_works(tmp_pat
     rows = CLIMATE["YYYYMM"].strip().split("\n")
     path = tmp_path / "nino.csv"
     path.write_text("\n".join(rows[:100] + rows[102:]), encoding="utf-8")
-    with pytest.raises(BasinError, match="2 months missing .*--on-bad-row interpolate"):
+    with pytest.raises(BasinError, match=r"2 months missing .*--on-bad-row interpolate"):
         read(path)
     with pytest.raises(BasinError, match="--on-bad-row interpolate"):
         read(path, on_bad_row="drop")
