@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks import ROOT
 
-TILT = ("ebm_core/arguments.py", "ebm_core/tilts", "ebm_core/energies", "tasks/tilts")
+TILT = ("ebm_core/base", "ebm_core/tilts", "ebm_core/energies", "tasks/tilts")
 PIPELINE = (
     *TILT,
     "tasks/domains",
@@ -29,14 +29,14 @@ PIPELINE = (
 FLOW = (*PIPELINE, "tasks/reporting", "tasks/operations", "tasks/runtime", "flows", "dvc.yaml")
 OWN_FILES = (*TILT, "tasks/forecasters", "tasks/scoring", "tasks/userdata", "tasks/reporting/verdict.py")
 FIELDS = (
-    "ebm_core/arguments.py",
+    "ebm_core/base",
     "ebm_core/energies",
     "ebm_core/learning",
     "ebm_core/tilts",
     "tasks/fields",
     "tasks/scoring",
 )
-ENERGIES = ("ebm_core/arguments.py", "ebm_core/energies", "ebm_core/sampling")
+ENERGIES = ("ebm_core/base", "ebm_core/energies", "ebm_core/sampling")
 LEARNING = (*ENERGIES, "ebm_core/learning")
 HARNESS = ("ebm_core", "tasks/applications/harness", "applications/params.yaml")
 
@@ -51,7 +51,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "tests": ("tests", "Makefile", "pyproject.toml"),
     "ohlc": OWN_FILES,
     "vix": OWN_FILES,
-    "fit": ("ebm_core/arguments.py", "ebm_core/tilts"),
+    "fit": ("ebm_core/base", "ebm_core/tilts"),
     "closes": OWN_FILES,
     "markets": OWN_FILES,
     "var": OWN_FILES,
@@ -64,7 +64,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "cluster": (*FLOW, "tests/system/test_cluster.py"),
     "together": FLOW,
     "adversity": FLOW,
-    "fits": ("ebm_core/arguments.py", "ebm_core/tilts", "tasks/runtime/parallel.py"),
+    "fits": ("ebm_core/base", "ebm_core/tilts", "tasks/runtime/parallel.py"),
     "cached": FLOW,
     "day": FLOW,
     "monitor": (
@@ -86,7 +86,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "modes": ENERGIES,
     "cuda": ENERGIES,
     "core-epochs": LEARNING,
-    "core-resume": (*LEARNING, "ebm_core/checkpoints", "tests/ebm_core/learning/test_fit.py"),
+    "core-resume": (*LEARNING, "tests/ebm_core/learning/test_fit.py"),
     "core-quality": (*LEARNING, "ebm_core/views/discrepancies.py"),
     "images": (*HARNESS, "tasks/applications/images"),
     "mri": (*HARNESS, "tasks/applications/mri"),

@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ebm_core.arguments import check_at_least, check_points, check_positive, check_whole
+from ebm_core.base.arguments import check_at_least, check_points, check_positive, check_whole
 
 LOG_2PI = math.log(2 * math.pi)
 

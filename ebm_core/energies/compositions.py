@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ebm_core.arguments import check_finite, check_positive
+from ebm_core.base.arguments import check_finite, check_positive
 from ebm_core.energies.gradients import Energy, Gradient, checked, frozen_gradient, input_gradient
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ebm_core.arguments import check_points
+from ebm_core.base.arguments import check_points
 
 Energy = Callable[[Tensor], Tensor]
 """Any callable ``(B, *shape)`` → ``(B,)``; exp(−E) is the density up to its normaliser."""

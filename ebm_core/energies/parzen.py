@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ebm_core.arguments import check_at_least, check_positive, check_whole
+from ebm_core.base.arguments import check_at_least, check_positive, check_whole
 
 CHUNK = 64
 """Rows for which distances to all windows are held in memory at once."""

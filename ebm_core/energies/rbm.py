@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ebm_core.arguments import check_whole
+from ebm_core.base.arguments import check_whole
 from ebm_core.energies.gradients import Gradient, full_precision
 from ebm_core.energies.networks import check_widths
 from ebm_core.energies.noise import normal_like

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from ebm_core.arguments import check_finite, check_positive, check_whole
-from ebm_core.checkpoints.files import Tree, optimiser_state, restore_optimiser
+from ebm_core.base.arguments import check_finite, check_positive, check_whole
+from ebm_core.base.files import Tree, optimiser_state, restore_optimiser
 from ebm_core.energies.gradients import Energy, evaluation_mode, frozen_gradient
 from ebm_core.energies.noise import normal_like
 from ebm_core.learning.negatives import Negatives

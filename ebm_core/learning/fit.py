@@ -11,15 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ebm_core.arguments import check_between, check_generator, check_points, check_positive, check_whole
-from ebm_core.checkpoints.files import (
+from ebm_core.base.arguments import check_between, check_generator, check_points, check_positive, check_whole
+from ebm_core.base.files import (
     Tree,
     load_checkpoint,
     optimiser_state,
     restore_optimiser,
     save_checkpoint,
 )
-from ebm_core.checkpoints.identity import BEGAN, Identity, difference, identity
+from ebm_core.base.identity import BEGAN, Identity, difference, identity
 from ebm_core.energies.gradients import NotFiniteError
 from ebm_core.learning.objectives import Batch, Objective
 

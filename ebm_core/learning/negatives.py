@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebm_core.arguments import check_positive, check_whole
-from ebm_core.checkpoints.files import Tree
+from ebm_core.base.arguments import check_positive, check_whole
+from ebm_core.base.files import Tree
 from ebm_core.energies.gradients import Energy, evaluation_mode
 from ebm_core.sampling.replay import ReplayBuffer
 from ebm_core.sampling.samplers import langevin

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ebm_core.arguments import (
+from ebm_core.base.arguments import (
     check_at_least,
     check_generator,
     check_points,
@@ -21,7 +21,7 @@ from ebm_core.arguments import (
     check_positives,
     check_whole,
 )
-from ebm_core.checkpoints.files import Tree
+from ebm_core.base.files import Tree
 from ebm_core.energies.gradients import (
     NotFiniteError,
     checked,

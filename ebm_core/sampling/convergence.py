@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ebm_core.arguments import check_points, check_whole
+from ebm_core.base.arguments import check_points, check_whole
 
 Array = NDArray[np.float64]
 

@@ -17,7 +17,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ebm_core.arguments import check_at_least, check_generator, check_points, check_positives, check_whole
+from ebm_core.base.arguments import (
+    check_at_least,
+    check_generator,
+    check_points,
+    check_positives,
+    check_whole,
+)
 from ebm_core.energies.gradients import Energy, checked
 from ebm_core.sampling.metropolis import evaluated, metropolis
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ebm_core.arguments import check_between, check_generator, check_points, check_whole
+from ebm_core.base.arguments import check_between, check_generator, check_points, check_whole
 from ebm_core.energies.gradients import NotFiniteError
 
 Start = Callable[[int, torch.Generator], Tensor]

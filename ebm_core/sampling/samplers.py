@@ -8,7 +8,13 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from ebm_core.arguments import check_generator, check_points, check_positive, check_positives, check_whole
+from ebm_core.base.arguments import (
+    check_generator,
+    check_points,
+    check_positive,
+    check_positives,
+    check_whole,
+)
 from ebm_core.energies.gradients import Energy, NotFiniteError, checked, frozen_gradient
 from ebm_core.energies.noise import uniform_like
 from ebm_core.sampling.metropolis import DualAveraging, Point, metropolis, rowwise, start

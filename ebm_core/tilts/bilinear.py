@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ebm_core.arguments import check_generator, check_whole
+from ebm_core.base.arguments import check_generator, check_whole
 
 
 class BilinearEnergy(nn.Module):

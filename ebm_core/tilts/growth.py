@@ -2,7 +2,7 @@
 
 import torch
 
-from ebm_core.arguments import check_whole
+from ebm_core.base.arguments import check_whole
 from ebm_core.tilts.bilinear import BilinearEnergy
 
 

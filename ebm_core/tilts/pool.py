@@ -7,7 +7,7 @@ import torch
 from scipy import special
 from torch import Tensor
 
-from ebm_core.arguments import check_at_least
+from ebm_core.base.arguments import check_at_least
 from ebm_core.tilts.skewt import ScoredDistribution, SkewT, log_normal_density
 
 TOLERANCE = 1e-11

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from ebm_core.arguments import check_whole
+from ebm_core.base.arguments import check_whole
 from ebm_core.tilts.bases import from_normal_score, normal_score
 from ebm_core.tilts.quadrature import (
     MOST_PANELS,

@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ebm_core.arguments import (
+from ebm_core.base.arguments import (
     check_at_least,
     check_generator,
     check_points,
     check_positive,
     check_whole,
 )
-from ebm_core.checkpoints.files import load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
-from ebm_core.checkpoints.identity import Identity, difference, identity
+from ebm_core.base.files import load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
+from ebm_core.base.identity import Identity, difference, identity
 from ebm_core.tilts.bilinear import BilinearEnergy
 from ebm_core.tilts.quadrature import panels
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor
 
-from ebm_core.arguments import check_dense, check_generator, check_positive, check_whole
+from ebm_core.base.arguments import check_dense, check_generator, check_positive, check_whole
 from ebm_core.energies.gradients import Energy, frozen_gradient
 
 Array = NDArray[np.float64]

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ebm_core.arguments import check_generator, check_points, check_positive, check_whole
+from ebm_core.base.arguments import check_generator, check_points, check_positive, check_whole
 from ebm_core.energies.gradients import Energy, checked
 from ebm_core.energies.noise import normal_like
 from ebm_core.views.landscapes import PrincipalPlane, contour_levels, near_data

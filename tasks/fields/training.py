@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ebm_core.checkpoints.files import load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
+from ebm_core.base.files import load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
 from ebm_core.energies.grid import FieldEnergy
 from ebm_core.learning.score_matching import denoising_loss
 from tasks.fields.base import Base

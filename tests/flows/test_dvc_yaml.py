@@ -97,7 +97,7 @@ def test_what_a_stage_imports_is_among_its_dependencies(project_root: Path, stag
 @pytest.mark.parametrize("stage", STAGES)
 def test_dependencies_are_short_to_read(project_root: Path, stage: str) -> None:
     deps = code(stage_entry(project_root, stage)["deps"])
-    assert len(deps) <= 13
+    assert len(deps) <= 12
     for dep in deps:
         assert not dep.startswith(("tasks/runtime", "tasks/operations", "tasks/userdata")), dep
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ebm_core.checkpoints.files import Tree, optimiser_state, restore_optimiser
+from ebm_core.base.files import Tree, optimiser_state, restore_optimiser
 from ebm_core.energies.networks import ClassEnergy, initialise
 from ebm_core.learning.objectives import Batch, Objective
 

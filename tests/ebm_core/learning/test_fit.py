@@ -22,8 +22,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ebm_core.checkpoints.files import load_checkpoint, save_checkpoint
-from ebm_core.checkpoints.identity import identity
+from ebm_core.base.files import load_checkpoint, save_checkpoint
+from ebm_core.base.identity import identity
 from ebm_core.energies.compositions import TemperedEnergy
 from ebm_core.energies.networks import ClassEnergy, MLPEnergy, initialise
 from ebm_core.learning.amortised import AmortisedSampler

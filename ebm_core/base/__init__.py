@@ -1,0 +1,1 @@
+"""What the other folders stand on: checks of arguments, and checkpoints of fits."""

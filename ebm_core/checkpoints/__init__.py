@@ -1,1 +1,0 @@
-"""Checkpoints of fits: their files, and what tells one fit from another."""
