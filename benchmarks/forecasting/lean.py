@@ -18,10 +18,10 @@ from ebm_core.tilts.bilinear import BilinearEnergy
 from ebm_core.tilts.training import fit_tilt
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write
+from tasks.runtime.folds import Fold
 from tasks.runtime.parallel import run_units, silent
 from tasks.runtime.params import TrainParams, load_params
 from tasks.runtime.workspace import Workspace
-from tasks.tilts.folds import Fold
 from tasks.tilts.model import TiltConfig, TiltedModel, standardised
 from tasks.tilts.training_data import training_data
 from tasks.tilts.walk_forward import (

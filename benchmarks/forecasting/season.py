@@ -8,6 +8,7 @@ from scipy import stats
 
 from benchmarks.forecasting.forecast import DEV, mirrored
 from benchmarks.row import Row
+from tasks.userdata.files.table import from_frame
 from tasks.userdata.plan import planned
 from tasks.userdata.reading import understand
 from tasks.userdata.request import Request
@@ -48,7 +49,7 @@ def climatology_crps(table: pd.DataFrame, target: str) -> float:
     """Return the mean CRPS of climatology on the test block of a file of levels, with its default plan."""
     block = {"test_from": table["time"].iloc[-len(table) // 5].date(), "dev": True} if DEV else {}
     request = Request(time="time", target=target, kind="level", **block)
-    domain, params, reading = planned(understand(table, request, target), request, target)
+    domain, params, reading = planned(understand(from_frame(table, target), request), request, target)
     inputs, classical = domain.features(reading.table, params.features)
     rows = classical[classical["model"] == "climatology"].merge(inputs, on=["series", "origin", "lead"])
     rows = rows[(rows["time"] >= pd.Timestamp(params.split.test_from)) & rows["target"].notna()]

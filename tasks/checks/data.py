@@ -15,12 +15,12 @@ from tasks.domains import get_domain
 from tasks.runtime.calendar import sessions
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json
+from tasks.runtime.folds import yearly_folds
 from tasks.runtime.frequencies import frequency
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
 from tasks.sources.quarantine import valid
-from tasks.tilts.folds import yearly_folds
 
 SEED = 20_181_231
 """Seed of the dates at which the features are computed again on past data."""

@@ -11,6 +11,7 @@ from ebm_core.tilts.tilted import TiltedDistribution, untilted
 from tasks.domains import get_domain
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, write_json
+from tasks.runtime.folds import in_fold
 from tasks.runtime.parallel import Progress, run_units, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
@@ -19,7 +20,6 @@ from tasks.scoring.summary import headline, plot_tables, summarise
 from tasks.scoring.value_at_risk import recalibrated_levels
 from tasks.sources.quarantine import valid
 from tasks.tilts.fits import load_fold, load_network, prior_weights, read_folds
-from tasks.tilts.folds import in_fold
 from tasks.tilts.model import FORECAST_PANELS, model_rows, skewt, standardised
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from tasks.runtime.folds import Fold
 from tasks.tilts.fits import load_fold, read_folds
-from tasks.tilts.folds import Fold
 from tasks.tilts.model import TiltedModel
 
 GLOBAL_TILT = Path(__file__).parent / "global_tilt"

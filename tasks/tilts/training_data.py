@@ -8,9 +8,9 @@ from torch import Tensor
 from tasks.domains import get_domain
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, sha256
+from tasks.runtime.folds import Fold, folds
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
-from tasks.tilts.folds import Fold, folds
 from tasks.tilts.global_prior import prior_tilts
 from tasks.tilts.model import TiltedModel
 from tasks.tilts.pool_weights import PastScores

@@ -14,8 +14,8 @@ from ebm_core.tilts.quadrature import panels
 from ebm_core.tilts.training import fit_tilt
 from tasks.forecasters.mixture_density import MixtureDensityNetwork, fit_mdn
 from tasks.runtime.errors import BasinError
+from tasks.runtime.folds import Fold
 from tasks.runtime.params import TrainParams
-from tasks.tilts.folds import Fold
 from tasks.tilts.model import TiltConfig, TiltedModel, standardised
 
 WEIGHTS = np.linspace(0, 1, 21)

@@ -180,7 +180,7 @@ def test_an_edit_makes_stale_what_depends_on_it(copied: Repo, edited: str, stale
 
 WATCHED = {"ingest": {"data/local"}}
 """The folder of the user's own files, of which the catalog may name any."""
-NOT_OUTPUTS = {"root", "domain", "artifacts", "runs", "data_docs", "tensorboard", "run_record"}
+NOT_OUTPUTS = {"root", "domain", "strict", "artifacts", "runs", "data_docs", "tensorboard", "run_record"}
 PARTS = {
     "ingest": ("tasks/sources/snapshot.py",),
     "audit": ("tasks/checks/data.py",),

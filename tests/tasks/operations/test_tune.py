@@ -6,8 +6,8 @@ from datetime import date
 import pandas as pd
 
 from tasks.operations.tune import before_test, walk_gains
+from tasks.runtime.folds import folds
 from tasks.runtime.params import SplitParams
-from tasks.tilts.folds import folds
 from tasks.tilts.training_data import TrainingData
 from tests.tasks.tilts.test_walk_forward import TRAIN, table
 

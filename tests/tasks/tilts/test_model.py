@@ -9,7 +9,7 @@ import torch
 
 from ebm_core import BilinearEnergy
 from tasks.runtime.files import read_json
-from tasks.tilts.folds import Fold
+from tasks.runtime.folds import Fold
 from tasks.tilts.global_prior import GLOBAL_TILT, prior_tilts
 from tasks.tilts.model import TiltConfig, TiltedModel, load_model, save_model
 

@@ -10,8 +10,8 @@ import torch
 
 from ebm_core import LinearPool, SkewT
 from tasks.runtime.errors import BasinError
+from tasks.runtime.folds import folds
 from tasks.runtime.params import SplitParams, TrainParams
-from tasks.tilts.folds import folds
 from tasks.tilts.walk_forward import SHARES, WEIGHTS, Trained, choose, mdn_chain, tilt_chain
 
 SPLIT = SplitParams(walk_from=date(2001, 1, 1), test_from=date(2002, 1, 1), test_to=date(2003, 12, 31))
