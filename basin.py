@@ -8,21 +8,60 @@ from typing import Any
 import pandas as pd
 
 from tasks.userdata.alarm import Alarm
+from tasks.userdata.inspection import Inspection
+from tasks.userdata.inspection import inspect as _inspect
 from tasks.userdata.request import Request
 from tasks.userdata.results import Backtest, Forecast
 from tasks.userdata.run import alarm as _alarm
 from tasks.userdata.run import backtest as _backtest
 from tasks.userdata.run import forecast as _forecast
 
-__all__ = ["Alarm", "Backtest", "Forecast", "alarm", "backtest", "forecast"]
+__all__ = ["Alarm", "Backtest", "Forecast", "Inspection", "alarm", "backtest", "forecast", "inspect"]
+
+
+def inspect(data: pd.DataFrame | str | Path, **options: Any) -> Inspection:
+    """Return what is understood of a file, and what may be wrong with it. Nothing is fitted or written.
+
+    Parameters
+    ----------
+    data : DataFrame, str or Path
+        Frame, or path of a CSV or other text table, an Excel, Parquet or NetCDF file.
+    **options
+        ``time``, ``target``, ``exog``, ``series``, ``kind``, ``freq``, ``resample``, ``calendar``,
+        ``all_targets`` and ``on_bad_row``, as in :func:`backtest`.
+
+    Returns
+    -------
+    Inspection
+        The roles of the columns, the frequency, calendar and kind, the next date, and warnings.
+
+    Raises
+    ------
+    tasks.runtime.errors.BasinError
+        If the data cannot be read. The message is one line that says what was found and what to do.
+    TypeError
+        If an option is unknown.
+
+    Examples
+    --------
+    >>> import basin
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame(
+    ...     {"date": pd.bdate_range("2020-01-01", periods=300), "close": range(100, 400)}
+    ... )
+    >>> found = basin.inspect(frame)
+    >>> found.rows["next date"]
+    '2021-02-24'
+    """
+    return _inspect(_source(data), Request(**options))
 
 
 def backtest(
     data: pd.DataFrame | str | Path,
     *,
-    time: str,
-    target: str,
     out: str | Path,
+    time: str | None = None,
+    target: str | Sequence[str] | None = None,
     exog: Sequence[str] = (),
     leads: Sequence[int] = (1,),
     test_from: str | date | None = None,
@@ -59,10 +98,15 @@ def backtest(
     **options
         Further options, which ``basin backtest --help`` describes. Unset options that describe the data are
         inferred and reported in the notes of the result. ``series`` is the column with the name of the
-        series, for tables of several series. ``kind`` is one of ``price``, ``level`` and ``rate``. ``freq``
-        is one of ``B``, ``D``, ``W``, ``MS`` and ``h``. ``refit`` is the number of rows between refits of the
-        classical models. ``seeds`` is the number of networks, 5 by default. With ``dev=True`` the scored
-        dates lie before ``test_from``, and no later row is read. ``on_bad_row`` is ``"stop"`` or ``"drop"``.
+        series, for tables of several series, and with ``all_targets=True`` every column that could be
+        forecast is one. ``kind`` is one of ``price``, ``return``, ``rate`` and ``level``. ``freq`` is a time
+        step such as ``5min``, ``h``, ``D``, ``B``, ``W``, ``MS``, ``QS`` and ``YS``, and ``resample`` a
+        longer
+        one. ``calendar`` is an exchange such as ``XNYS``. ``refit`` is the number of rows between refits of
+        the classical models. ``seeds`` is the number of networks, 5 by default. With ``dev=True`` the scored
+        dates lie before ``test_from``, and no later row is read. ``on_bad_row`` is ``"stop"``, ``"drop"`` or
+        ``"interpolate"``. With ``strict=True`` warnings of the audit stop, and ``accept`` has pairs of a
+        check and the reason why its finding is accepted.
 
     Returns
     -------
@@ -94,7 +138,7 @@ def backtest(
     """
     request = Request(
         time=time,
-        target=target,
+        target=_target(target),
         exog=tuple(exog),
         leads=tuple(leads),
         test_from=_day(test_from),
@@ -108,9 +152,9 @@ def backtest(
 def forecast(
     data: pd.DataFrame | str | Path,
     *,
-    time: str,
-    target: str,
     out: str | Path,
+    time: str | None = None,
+    target: str | Sequence[str] | None = None,
     exog: Sequence[str] = (),
     leads: Sequence[int] = (1,),
     model: str | Path | None = None,
@@ -170,7 +214,7 @@ def forecast(
     >>> print(result.summary())  # doctest: +SKIP
     >>> result.quantiles[["0.05", "0.5", "0.95"]]  # doctest: +SKIP
     """
-    request = Request(time=time, target=target, exog=tuple(exog), leads=tuple(leads), **options)
+    request = Request(time=time, target=_target(target), exog=tuple(exog), leads=tuple(leads), **options)
     kept = None if model is None else Path(model)
     return _forecast(_source(data), request, Path(out), kept, overwrite=overwrite)
 
@@ -178,10 +222,10 @@ def forecast(
 def alarm(
     data: pd.DataFrame | str | Path,
     *,
-    time: str,
-    target: str,
     event: str,
     out: str | Path,
+    time: str | None = None,
+    target: str | None = None,
     exog: Sequence[str] = (),
     max_false_alarms_per_year: float = 2.0,
     test_from: str | date | None = None,
@@ -197,11 +241,8 @@ def alarm(
     Parameters
     ----------
     data : DataFrame, str or Path
-        Frame, or path of a CSV, Parquet or NetCDF file, with the prices of one series.
-    time : str
-        Column of the dates.
-    target : str
-        Column of the prices.
+        Frame, or path of a CSV or other text table, an Excel, Parquet or NetCDF file, with one series of
+        prices or returns.
     event : str
         Event in the rows that follow a date. For example, ``min<=-0.08@21`` is a fall of 8 % or more within
         21 rows. An event consists of a statistic (``min``, ``max``, ``sum`` or ``end``), ``<=`` or ``>=``, a
@@ -249,14 +290,17 @@ def alarm(
     """
     request = Request(
         time=time,
-        target=target,
+        target=_target(target),
         exog=tuple(exog),
-        kind="price",
         test_from=_day(test_from),
         test_to=_day(test_to),
         **options,
     )
     return _alarm(_source(data), request, event, max_false_alarms_per_year, Path(out), overwrite=overwrite)
+
+
+def _target(target: str | Sequence[str] | None) -> str | tuple[str, ...] | None:
+    return target if target is None or isinstance(target, str) else tuple(target)
 
 
 def _source(data: pd.DataFrame | str | Path) -> pd.DataFrame | Path:

@@ -11,7 +11,7 @@ import sys
 
 from benchmarks import ROOT, energies
 from benchmarks.applications import applications, divergence, music_speech, pictures
-from benchmarks.auditing import audit
+from benchmarks.auditing import audit, cases
 from benchmarks.forecasting import forecast, lean, scores, season
 from benchmarks.operation import adversity, chaos, distributed, fields, monitor, prefect_overhead, times
 from benchmarks.record import read
@@ -42,7 +42,7 @@ OPERATION = {
     "field": fields.field,
     "field-scale": fields.scale,
 }
-TRUST = {"audit": audit.audit}
+TRUST = {"audit": audit.audit, "cases": cases.cases}
 APPLICATIONS = {
     **pictures.ROWS,
     **applications.ROWS,

@@ -74,6 +74,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     ),
     "field": FIELDS,
     "field-scale": FIELDS,
+    "cases": (*OWN_FILES, "benchmarks/auditing/cases.py", "tasks/fields", "tasks/sources", "tasks/checks"),
     "audit": (
         "benchmarks/auditing",
         "tests/synthetic_tables.py",

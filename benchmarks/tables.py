@@ -52,7 +52,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "fields": ("field", "field-scale"),
     "pipeline": ("cold", "runs", "repro", "help", "tests"),
     "operation": ("fits", "cached", "day", "cluster", "chaos", "together", "adversity", "monitor"),
-    "audits": ("audit",),
+    "audits": ("audit", "cases"),
     "energies": (
         "langevin",
         "bf16",

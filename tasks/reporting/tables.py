@@ -83,7 +83,7 @@ def forecast_lines(forecast: dict[str, Any]) -> list[str]:
         for step in content["steps"]:
             plain = "" if step["tilt_weight"] else " (forecast of the base, without a tilt)"
             shown = _level(step, forecast["unit"]) if "anomaly" in step else _change(step, forecast["unit"])
-            dates = f"data to {content['origin'][:10]}, forecast for {step['time'][:10]}"
+            dates = f"data to {content['origin']}, forecast for {step['time']}"
             lines.append(f"{series}: {dates}: {shown}{plain}")
     return lines
 

@@ -6,6 +6,7 @@ import pandas as pd
 import torch
 
 from ebm_core.tilts.tilted import TiltedDistribution
+from tasks.runtime.frequencies import stamp
 from tasks.scoring.predictive import LEVELS
 from tasks.tilts.model import TiltedModel
 
@@ -33,10 +34,10 @@ def steps_ahead(
     steps = describe(distribution, events, floor)
     series: dict[str, Any] = {}
     for step, (_, row) in zip(steps, rows.iterrows(), strict=True):
-        entry = series.setdefault(row["series"], {"origin": f"{row['origin']:%Y-%m-%d}", "steps": []})
+        entry = series.setdefault(row["series"], {"origin": stamp(row["origin"]), "steps": []})
         entry["steps"].append(
             {
-                "time": f"{row['time']:%Y-%m-%d}",
+                "time": stamp(row["time"]),
                 "lead": int(row["lead"]),
                 "tilt_weight": model.weight(row["lead"]),
                 **(_as_level(step, row) if "normal" in rows else step),

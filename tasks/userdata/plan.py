@@ -186,7 +186,8 @@ def _levels(reading: Reading, request: Request, name: str, first: pd.Timestamp, 
         "validation_share": 0.4,
     }
     spread = _spread_of_anomalies(before, period)
-    events = tuple(f"{sign} {edge:.4f}" for sign, edge in ((">=", spread), ("<=", -spread)))
+    edge = np.format_float_positional(spread, precision=2, fractional=False, trim="-")
+    events = (f">= {edge}", f"<= -{edge}")
     return domain, features, train, events
 
 

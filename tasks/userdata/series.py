@@ -14,6 +14,9 @@ from tasks.runtime.calendar import Calendar
 from tasks.runtime.frequencies import frequency
 from tasks.tilts.global_prior import GLOBAL_TILT
 
+PRIOR_MOVES = 10
+"""Number of moves with which the size of moves at a time of day is shrunk to that of all moves."""
+
 METHOD = (
     "The forecast is a probability distribution. An energy-based model tilts the strongest classical "
     "forecast. Both are compared with other classical models, on dates not used in fitting."
@@ -84,9 +87,44 @@ class OwnReturns(Returns):
             parts.append(pd.DataFrame({"time": group["time"], "series": name, "regime": regime}).dropna())
         return pd.concat(parts, ignore_index=True).astype({"regime": str})
 
+    def widths(self, group: pd.DataFrame) -> np.ndarray:
+        """Return the usual size of moves at the next time of day, relative to all moves up to each row.
+
+        The first move of a day spans the night, for example, and is wider than the others.
+        """
+        if not frequency(self.frequency).intraday:
+            return super().widths(group)
+        return widths_by_clock(pd.DatetimeIndex(group["time"]), np.abs(self.moves(group)), self.market)
+
     def following(self, time: Any) -> np.datetime64:
         """Return the next date by the calendar of the file."""
         return self.market.following(pd.Timestamp(time))[0].to_datetime64()
+
+
+def widths_by_clock(times: pd.DatetimeIndex, size: np.ndarray, market: Calendar) -> np.ndarray:
+    """Return for each row the mean size of past moves at the next time of day over that of all past moves.
+
+    Both means are of moves known at the row. The first is shrunk to the second by ``PRIOR_MOVES`` moves.
+    ``size`` has the move into each row except the first.
+    """
+    clock = times - times.normalize()
+    following: dict[tuple[int, pd.Timedelta], pd.Timedelta] = {}
+    sums: dict[pd.Timedelta, tuple[float, int]] = {}
+    total, width = 0.0, np.ones(len(times))
+    for i, (time, now) in enumerate(zip(times, clock, strict=True)):
+        if i:
+            past, count = sums.get(now, (0.0, 0))
+            sums[now] = (past + size[i - 1], count + 1)
+            total += size[i - 1]
+        ahead = following.get((time.dayofweek, now))
+        if ahead is None:
+            later = market.following(time)[0]
+            ahead = following[time.dayofweek, now] = later - later.normalize()
+        past, count = sums.get(ahead, (0.0, 0))
+        usual = total / i if i else 0.0
+        if usual > 0:
+            width[i] = (past + PRIOR_MOVES * usual) / (count + PRIOR_MOVES) / usual
+    return width
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from tasks.forecasters.returns.scale_regression import (
     REGRESSIONS,
     base_forecasts,
     first_base,
+    scaled,
     walk_forward,
 )
 from tasks.runtime.errors import BasinError
@@ -96,6 +97,7 @@ class Returns:
             inputs.append(pd.concat([keys, self.energy_inputs(measures, base)], axis=1))
             for model, table in {**regressions, **prepared[name]}.items():
                 chosen = table.set_index("row").loc[rows].reset_index(drop=True)
+                chosen = scaled(chosen, self.widths(group)[rows])
                 classical.append(
                     pd.concat([keys[["series", "origin", "lead"]].assign(model=model), chosen], axis=1)
                 )
@@ -136,14 +138,14 @@ class Returns:
                 f"forecast, but {rows['origin'].min():%Y-%m-%d} has {position.min()}; set split.test_from "
                 "later"
             )
-        windows = np.lib.stride_tricks.sliding_window_view(self.steps(group), HISTORY)
+        windows = np.lib.stride_tricks.sliding_window_view(self.moves(group), HISTORY)
         latest: np.ndarray = windows[position - HISTORY]
         return latest
 
     def _filtered(self, group: pd.DataFrame, rows: pd.DataFrame, past: pd.DataFrame) -> np.ndarray:
         gjr = past[past["model"] == "gjr-skewt"].sort_values("origin", ignore_index=True)
         loc, scale = gjr["loc"].to_numpy(), gjr["scale"].to_numpy()
-        returns = np.append(self.steps(group), np.nan)
+        returns = np.append(self.moves(group), np.nan)
         error = (returns[pd.Index(group["time"]).get_indexer(gjr["origin"])] - loc) / scale
         levels = (np.arange(HISTORY) + 0.5) / HISTORY
         # The error of the forecast from one origin is known at the next origin.
@@ -171,6 +173,18 @@ class Returns:
         return frozen.inputs_of(self)
 
     def steps(self, group: pd.DataFrame) -> np.ndarray:
+        """Return the moves over their widths expected for the time of day. The models are fitted to them."""
+        adjusted: np.ndarray = self.moves(group) / self.widths(group)[:-1]
+        return adjusted
+
+    def widths(self, group: pd.DataFrame) -> np.ndarray:
+        """Return the size of the move after each row relative to that of all moves, as expected at the row.
+
+        It is 1 unless the size depends on the time of day.
+        """
+        return np.ones(len(group))
+
+    def moves(self, group: pd.DataFrame) -> np.ndarray:
         """Return the target of each row except the last, of which element i is the return of row i + 1."""
         close = group["close"].to_numpy()
         if self.kind == "return":
@@ -183,7 +197,7 @@ class Returns:
         """Return ``series``, ``origin``, ``lead``, ``time`` and ``target`` for the origins ``rows``."""
         times = group["time"].to_numpy()
         following = np.append(times[1:], self.following(times[-1]))
-        target = np.append(self.steps(group), np.nan)
+        target = np.append(self.moves(group), np.nan)
         return pd.DataFrame(
             {
                 "series": name,

@@ -16,6 +16,7 @@ from tasks.forecasters.returns.scale_regression import (
     fit_scale,
     measures,
     scale_inputs,
+    scaled,
     walk_forward,
 )
 from tasks.runtime.errors import BasinError
@@ -42,7 +43,8 @@ def frozen_parameters(
         fitted = {model: garch.fit(model, returns[: at + 1]) for model in garch.MODELS}
         past = classical[classical["series"] == name]
         rows = group.index[pd.Index(group["time"]).get_indexer(past["origin"])]
-        known = {str(model): part for model, part in past.assign(row=rows).groupby("model")}
+        past = scaled(past.assign(row=rows), 1 / domain.widths(group)[rows])
+        known = {str(model): part for model, part in past.groupby("model")}
         # The table starts at the first base, but the scale regression was fitted to earlier rows as well.
         for model in garch.MODELS:
             early = walk_forward(model, returns[: first_base(params) - 1], params)
@@ -102,6 +104,7 @@ def forecast_frozen(
         inputs.append(pd.concat([keys, domain.energy_inputs(table, base)], axis=1))
         for model, rows in {**regressions, **filtered}.items():
             chosen = rows.set_index("row").loc[first:last].reset_index(drop=True)
+            chosen = scaled(chosen, domain.widths(group)[first : last + 1])
             classical.append(
                 pd.concat([keys[["series", "origin", "lead"]].assign(model=model), chosen], axis=1)
             )

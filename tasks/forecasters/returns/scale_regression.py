@@ -57,7 +57,11 @@ class Columns(Protocol):
     logged: tuple[str, ...]
 
     def steps(self, group: pd.DataFrame) -> np.ndarray:
-        """Return the target of each row except the last."""
+        """Return the adjusted target of each row except the last."""
+        ...
+
+    def widths(self, group: pd.DataFrame) -> np.ndarray:
+        """Return the size of the move after each row relative to that of all moves."""
         ...
 
     def keys(self, name: str, group: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
@@ -252,3 +256,8 @@ def base_forecasts(
         kept = group["time"].iloc[regressions["scale-regression"]["row"]].to_numpy() >= start
         regressions = {name: rows[kept].reset_index(drop=True) for name, rows in regressions.items()}
     return table, regressions
+
+
+def scaled(forecasts: pd.DataFrame, width: np.ndarray) -> pd.DataFrame:
+    """Return forecasts of adjusted moves as forecasts of moves of the given widths."""
+    return forecasts.assign(loc=forecasts["loc"] * width, scale=forecasts["scale"] * width)

@@ -1,0 +1,45 @@
+"""Intraday bars: the first bar of a day spans the night, so that its forecast is wider than the others."""
+
+import numpy as np
+import pandas as pd
+
+from tasks.checks.data import _differences
+from tasks.runtime.params import FeatureParams
+from tasks.userdata.files.table import from_frame
+from tasks.userdata.plan import planned
+from tasks.userdata.reading import understand
+from tasks.userdata.request import Request
+
+
+def bars(days: int = 90, wide: float = 3.0) -> pd.DataFrame:
+    opened = pd.bdate_range("2024-01-02", periods=days)
+    times = [day + pd.Timedelta(hours=9.5 + k) for day in opened for k in range(7)]
+    move = np.random.default_rng(0).normal(0, 0.003, len(times))
+    move[::7] *= wide
+    return pd.DataFrame({"time": times, "close": 100 * np.exp(np.cumsum(move))})
+
+
+def test_the_first_bar_of_a_day_is_as_wide_as_it_is_and_no_row_looks_ahead() -> None:
+    reading = understand(from_frame(bars(), "bars"), Request())
+    assert reading.freq == "h"
+    domain, _, reading = planned(reading, Request(), "bars")
+    params = FeatureParams(refit=200, min_rows=120)
+    table = reading.table.reset_index(drop=True)
+    inputs, classical = domain.features(table, params)
+    base = classical[classical["model"] == "scale-regression"].merge(inputs, on=["series", "origin", "lead"])
+    opening = base["time"].dt.hour == 9
+    assert base.loc[opening, "scale"].median() > 2 * base.loc[~opening, "scale"].median()
+    spread = (base["target"] - base["loc"]) / base["scale"]
+    assert 0.7 < spread[opening].std() / spread[~opening].std() < 1.4
+
+    cut = table["time"].iloc[500]
+    then = domain.features(table[table["time"] <= cut], params, start=cut)
+    for past, now, keys in zip(then, (inputs, classical), (["series"], ["series", "model"]), strict=True):
+        assert max(_differences(past, now, cut, keys).values()) == 0
+
+
+def test_the_next_bar_and_its_hour_are_named() -> None:
+    reading = understand(from_frame(bars(), "bars"), Request())
+    last = reading.table["time"].max()
+    assert reading.calendar.following(last)[0].hour == 9
+    assert reading.calendar.following(last - pd.Timedelta(hours=1))[0] == last
