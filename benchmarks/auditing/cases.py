@@ -24,13 +24,36 @@ from tasks.userdata.request import Request
 SCRIPTS = {"finance_files.py": ".", "climate_files.py": "climate", "field_files.py": "fields"}
 
 FORECAST = (
-    "F01_yf_multi.csv", "F02_null.csv", "F03_investing.csv", "F04_german.csv", "F07_epoch_ms.csv",
-    "F10b_footer.csv", "F14a_weekly_mon.csv", "F15_pence.csv", "F18_negative_oil.csv", "F19_peg.csv", "F20c_stale_end.csv",
-    "F21b_shib_fixed.csv", "F22_400.csv", "F23_5min.csv", "F23g_hour_overnight.csv", "F25_exog.csv",
-    "F26c_panel_ends.csv", "F26d_wide.csv", "F29b_quarter.csv", "F30_sun_thu.csv", "F33_returns.csv",
-    "F35_fred.csv", "F38b_multi.parquet", "F42_floor.csv", "climate/oisst82.csv", "climate/noleap.nc", "climate/nina34.data",
-    "climate/quarterly.csv", "climate/rain.csv",
-)  # fmt: skip
+    "F01_yf_multi.csv",
+    "F02_null.csv",
+    "F03_investing.csv",
+    "F04_german.csv",
+    "F07_epoch_ms.csv",
+    "F10b_footer.csv",
+    "F14a_weekly_mon.csv",
+    "F15_pence.csv",
+    "F18_negative_oil.csv",
+    "F19_peg.csv",
+    "F20c_stale_end.csv",
+    "F21b_shib_fixed.csv",
+    "F22_400.csv",
+    "F23_5min.csv",
+    "F23g_hour_overnight.csv",
+    "F25_exog.csv",
+    "F26c_panel_ends.csv",
+    "F26d_wide.csv",
+    "F29b_quarter.csv",
+    "F30_sun_thu.csv",
+    "F33_returns.csv",
+    "F35_fred.csv",
+    "F38b_multi.parquet",
+    "F42_floor.csv",
+    "climate/oisst82.csv",
+    "climate/noleap.nc",
+    "climate/nina34.data",
+    "climate/quarterly.csv",
+    "climate/rain.csv",
+)
 """One file a kind, which ``basin forecast`` forecasts with one seed."""
 
 COMMANDS = (

@@ -130,7 +130,8 @@ class SkewT(ScoredDistribution):
     ) -> None:
         parameters = [torch.as_tensor(p, dtype=torch.float64) for p in (loc, scale, eta, lam)]
         self.loc, self.scale, self.eta, self.lam = torch.broadcast_tensors(*parameters)
-        super().__init__(self.loc.shape, validate_args=validate_args)
+        # torch.compile turns the default of PyTorch off for the whole process.
+        super().__init__(self.loc.shape, validate_args=validate_args is not False)
         if validate_args is not False:
             for name in self.arg_constraints:
                 if not torch.isfinite(getattr(self, name)).all():

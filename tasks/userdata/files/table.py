@@ -149,8 +149,7 @@ def _excel(path: Path, notes: list[str]) -> pd.DataFrame:
         )
     except ImportError as error:
         raise BasinError(
-            f"{path}: Excel files need a package that is not installed; run `pip install 'basin[excel]'`, "
-            "or save "
+            f"{path}: Excel files need a package that is not installed; run `pip install openpyxl`, or save "
             "the sheet as CSV"
         ) from error
     full = {name: sheet for name, sheet in sheets.items() if not sheet.empty}

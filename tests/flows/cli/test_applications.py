@@ -80,7 +80,7 @@ def test_missing_files_empty_files_and_other_domains_end_in_one_line(
     assert "gone.csv: no such file or folder" in basin(capsys, *gone)
     (tmp_path / "empty.csv").write_text("")
     empty = ["run", "--domain", "anomaly", "--data", tmp_path / "empty.csv", "--label", "y", *out]
-    assert "empty.csv: is empty; give a CSV, Parquet or npz file with data" in basin(capsys, *empty)
+    assert "empty.csv: is empty; give a CSV, Excel, Parquet or NetCDF file with data" in basin(capsys, *empty)
     (tmp_path / "words.npz").write_bytes(b"no archive of arrays")
     words = ["run", "--domain", "anomaly", "--data", tmp_path / "words.npz", *out]
     assert "words.npz: not an .npz file of plain arrays; write it with numpy.savez" in basin(capsys, *words)
