@@ -12,7 +12,7 @@ from tasks.runtime.errors import BasinError
 if TYPE_CHECKING:
     from tasks.userdata.request import Request
 
-LISTS = ("--exog", "--peers", "--target")
+LISTS = ("--exog", "--peers", "--target", "--events")
 
 
 class ListsOfWords(TyperCommand):
@@ -57,6 +57,14 @@ Calendar = Annotated[
     typer.Option(
         "--calendar",
         help="Exchange whose sessions are the dates to come, e.g. XNYS. Default: the file's week.",
+    ),
+]
+Events = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--events",
+        help="Thresholds whose probability is forecast, e.g. '<=-2' or 'end>=0.5@6', in the unit of the forecast "
+        "(of a level: of its anomaly); may be repeated.",
     ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at a warning of the audit.")]
@@ -137,6 +145,7 @@ def request(
     test_from: str | None = None,
     test_to: str | None = None,
     peers: list[str] | None = None,
+    events: list[str] | None = None,
     **others: Any,
 ) -> "Request":
     """Build a :class:`Request` from command-line options; ``others`` are passed on unchanged."""
@@ -145,6 +154,7 @@ def request(
     return Request(
         target=target[0] if target and len(target) == 1 else tuple(target or ()) or None,
         all_targets=targets == "all",
+        events=tuple(events or ()),
         accept=tuple(_accepted(given) for given in accept or ()),
         exog=tuple(exog or ()),
         leads=steps(horizon, leads),

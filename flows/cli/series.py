@@ -29,6 +29,7 @@ def forecast(
     freq: options.Freq = None,
     horizon: options.Horizon = None,
     leads: options.Leads = None,
+    events: options.Events = None,
     model: Annotated[
         Path | None,
         typer.Option(
@@ -70,6 +71,7 @@ def forecast(
             freq=freq,
             horizon=horizon,
             leads=leads,
+            events=events,
             refit=refit,
             seeds=seeds,
             on_bad_row=on_bad_row,

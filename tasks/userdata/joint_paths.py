@@ -27,7 +27,7 @@ SAMPLES = 2000
 FEWEST = 800
 """Least number of rows before the first window, on which the tilt is trained."""
 
-EVENTS = (-10.0, -5.0, -2.0)
+EVENTS = ("<= -10", "<= -5", "<= -2")
 """Moves from the origin whose probability a forecast states, in the unit of the forecast."""
 
 
@@ -285,7 +285,7 @@ def forecast_paths(
                 "time": stamp(ahead[lead - 1]),
                 "lead": lead,
                 "tilt_weight": fitted.weight,
-                **_described(moves[:, lead - 1, i]),
+                **_described(moves[:, lead - 1, i], request.thresholds or EVENTS),
             }
             for lead in request.leads
         ]
@@ -305,7 +305,7 @@ def forecast_paths(
     return found
 
 
-def _described(sample: np.ndarray) -> dict[str, Any]:
+def _described(sample: np.ndarray, events: tuple[str, ...]) -> dict[str, Any]:
     quantiles = np.quantile(sample, LEVELS)
     low, high = np.quantile(sample, [0.001, 0.999])
     grid = np.linspace(low, high, 161)
@@ -314,6 +314,12 @@ def _described(sample: np.ndarray) -> dict[str, Any]:
         "mean": float(sample.mean()),
         "quantiles": {f"{p:.2f}": float(q) for p, q in zip(LEVELS, quantiles, strict=True)},
         "interval_90": [float(q) for q in np.quantile(sample, [0.05, 0.95])],
-        "events": {f"<= {edge:g}": float((sample <= edge).mean()) for edge in EVENTS},
+        "events": {event: _share(sample, event) for event in events},
         "density": {"y": grid.tolist(), "p": density.tolist()},
     }
+
+
+def _share(sample: np.ndarray, event: str) -> float:
+    """Return the share of a sample on which an event, such as ``<= -2``, occurs."""
+    sign, edge = event.split()
+    return float((sample <= float(edge)).mean() if sign == "<=" else (sample >= float(edge)).mean())

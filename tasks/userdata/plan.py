@@ -90,7 +90,7 @@ def planned(reading: Reading, request: Request, name: str) -> tuple[Any, DomainP
                 "seed": 0,
                 **train,
             },
-            "forecast": {"events": events},
+            "forecast": {"events": request.thresholds or events},
         }
     )
     notes.append(

@@ -1,5 +1,6 @@
 """Options of the commands on a user's file. Unset options are inferred from the data and reported."""
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, get_args
@@ -16,6 +17,9 @@ CHECKS = (
     "look-ahead", "normaliser", "regime-balance", "skill", "skill-by-group", "survivorship",
 )  # fmt: skip
 """Checks of the audits, whose findings can be accepted with a reason."""
+
+EVENT = re.compile(r"(end)?(?P<sign><=|>=)(?P<edge>-?\d+(\.\d+)?)(@(?P<step>\d+))?")
+"""Threshold of an event, with the step at which it is meant."""
 
 REASON = 10
 """Fewest characters of a reason."""
@@ -47,6 +51,9 @@ class Request:
     """Whether every column that could be forecast is a series of one panel."""
     strict: bool = False
     """Whether warnings of the audit stop the run."""
+    events: tuple[str, ...] = ()
+    """Events whose probability is forecast, such as ``<=-2`` or ``end>=0.5@6``, in the unit of the forecast; of a
+    level they are anomalies."""
     accept: tuple[tuple[str, str], ...] = ()
     """Checks of the audit whose findings are accepted, each with a reason."""
 
@@ -55,6 +62,12 @@ class Request:
         if self.target is None:
             return ()
         return (self.target,) if isinstance(self.target, str) else self.target
+
+    @property
+    def thresholds(self) -> tuple[str, ...]:
+        """Events in the form of ``params.yaml``, such as ``<= -2``."""
+        found = [EVENT.fullmatch(event.replace(" ", "")) for event in self.events]
+        return tuple(f"{match['sign']} {match['edge']}" for match in found if match)
 
     def __post_init__(self) -> None:
         """Raise ``BasinError`` for options that are wrong for any file."""
@@ -83,6 +96,19 @@ class Request:
             raise BasinError(
                 "--dev must not read the test block and needs to know its first date; give --test-from"
             )
+        for event in self.events:
+            match = EVENT.fullmatch(event.replace(" ", ""))
+            if match is None:
+                raise BasinError(
+                    f"--events {event}: expected a threshold in the unit of the forecast, such as '<=-2', or "
+                    "'end>=0.5@6' with the step"
+                )
+            if match["step"] and int(match["step"]) not in self.leads:
+                raise BasinError(
+                    f"--events {event}: step {match['step']} is not forecast; pass --leads {match['step']} "
+                    "or a "
+                    "--horizon that has it"
+                )
         for check, reason in self.accept:
             if check not in CHECKS:
                 raise BasinError(f"--accept {check}: no such check; expected one of {', '.join(CHECKS)}")

@@ -192,6 +192,8 @@ def test_the_daily_range_is_used_where_it_fits() -> None:
         ({"kind": "stock"}, "--kind stock"),
         ({"freq": "Q"}, "--freq Q"),
         ({"leads": (0,)}, "--leads 0"),
+        ({"events": ("min<=-0.08@21",)}, "--events min"),
+        ({"events": ("end>=0.5@6",)}, "step 6 is not forecast"),
         ({"exog": ("close",)}, "column close is named twice"),
         ({"dev": True}, "give --test-from"),
     ],
@@ -226,3 +228,8 @@ def test_an_input_called_value_is_refused_for_a_level_alone() -> None:
 def test_a_level_is_called_value() -> None:
     reading = read(prices(), Request(time="date", target="close", kind="level"), "x")
     assert list(reading.table.columns) == ["time", "series", "value"]
+
+
+def test_events_are_thresholds_in_the_unit_of_the_forecast() -> None:
+    asked = replace(ASKED, leads=(1, 6), events=("<=-2", "end>=0.5@6", ">= 1"))
+    assert asked.thresholds == ("<= -2", ">= 0.5", ">= 1")
