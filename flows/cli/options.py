@@ -63,8 +63,8 @@ Events = Annotated[
     list[str] | None,
     typer.Option(
         "--events",
-        help="Thresholds whose probability is forecast, e.g. '<=-2' or 'end>=0.5@6', in the unit of the forecast "
-        "(of a level: of its anomaly); may be repeated.",
+        help="Thresholds whose probability is forecast, e.g. '<=-2' or 'end>=0.5@6', in the unit of the "
+        "forecast (of a level: of its anomaly); may be repeated.",
     ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at a warning of the audit.")]

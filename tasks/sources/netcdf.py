@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.runtime.errors import BasinError
-from tasks.sources.calendars import CALENDARS, day_number, moments
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,6 +23,10 @@ OTHER_FORMATS = {
     b"\x0e\x03\x13\x01": ("is HDF4", "convert it to NetCDF 4"),
 }
 """First bytes of files that are often mistaken for NetCDF or cannot be read, what they are and a remedy."""
+
+CALENDARS = ("standard", "gregorian", "proleptic_gregorian", "julian", "noleap", "365_day", "all_leap", "366_day",
+             "360_day")  # fmt: skip
+"""Calendars of the CF conventions."""
 
 SECONDS = {
     **dict.fromkeys(("millisecond", "milliseconds", "msec", "ms"), 1e-3),
@@ -139,6 +142,7 @@ def _since(
     values: np.ndarray, units: str, calendar: str, label: str, name: str, notes: list[str]
 ) -> np.ndarray:
     """Decode numbers in a unit of time since a date of ``calendar``."""
+    calendar = "360_day" if calendar == "360" else calendar
     if calendar not in CALENDARS:
         known = ", ".join(CALENDARS)
         raise BasinError(f"{label} has the calendar {calendar!r}, expected one of {known}; correct the file")
@@ -157,10 +161,31 @@ def _since(
     if unit in MONTHS:
         notes.append(f"{name} is in {units!r}: each value is read as a calendar month")
         return _calendar_months(numbers * MONTHS[unit] + 12 * year + month - 1 + (day - 1) / 30)
-    if CALENDARS[calendar] not in ("standard", "proleptic_gregorian"):
+    if calendar not in ("standard", "gregorian", "proleptic_gregorian"):
         notes.append(f"{name} has the calendar {calendar}: its dates are mapped to the same month and day")
-    origin = day_number(CALENDARS[calendar], year, month, day)
-    return moments(CALENDARS[calendar], origin, numbers * SECONDS[unit] + seconds)
+    origin = f"seconds since {year:04d}-{month:02d}-{day:02d}"
+    return _standard(np.rint(numbers * SECONDS[unit] + seconds), origin, calendar)
+
+
+def _standard(seconds: np.ndarray, units: str, calendar: str) -> np.ndarray:
+    """Convert seconds in a calendar to ``datetime64[s]`` with the same month and day; NaN becomes NaT.
+
+    A day that the month does not have in the standard calendar becomes the last day of the month.
+    """
+    import cftime
+
+    found = np.full(seconds.shape, np.datetime64("NaT", "s"))
+    known = np.isfinite(seconds)
+    dates = cftime.num2date(seconds[known], units, calendar, only_use_cftime_datetimes=True)
+    parts = np.array([(d.year, d.month, d.day, d.hour, d.minute, d.second) for d in np.ravel(dates)], int)
+    if not len(parts):
+        return found
+    year, month, day, hour, minute, second = parts.T
+    months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
+    length = ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(int)
+    whole = (months.astype("datetime64[D]") + np.minimum(day, length) - 1).astype("datetime64[s]")
+    found[known] = whole + 3600 * hour + 60 * minute + second
+    return found
 
 
 def _calendar_months(months: np.ndarray) -> np.ndarray:

@@ -52,8 +52,8 @@ class Request:
     strict: bool = False
     """Whether warnings of the audit stop the run."""
     events: tuple[str, ...] = ()
-    """Events whose probability is forecast, such as ``<=-2`` or ``end>=0.5@6``, in the unit of the forecast; of a
-    level they are anomalies."""
+    """Events whose probability is forecast, such as ``<=-2`` or ``end>=0.5@6``, in the unit of the forecast.
+    Those of a level are of its anomaly."""
     accept: tuple[tuple[str, str], ...] = ()
     """Checks of the audit whose findings are accepted, each with a reason."""
 
