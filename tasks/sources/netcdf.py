@@ -24,8 +24,17 @@ OTHER_FORMATS = {
 }
 """First bytes of files that are often mistaken for NetCDF or cannot be read, what they are and a remedy."""
 
-CALENDARS = ("standard", "gregorian", "proleptic_gregorian", "julian", "noleap", "365_day", "all_leap", "366_day",
-             "360_day")  # fmt: skip
+CALENDARS = (
+    "standard",
+    "gregorian",
+    "proleptic_gregorian",
+    "julian",
+    "noleap",
+    "365_day",
+    "all_leap",
+    "366_day",
+    "360_day",
+)
 """Calendars of the CF conventions."""
 
 SECONDS = {
