@@ -10,6 +10,7 @@ import inspect
 import io
 import tokenize
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 
 from benchmarks import ROOT
@@ -101,8 +102,12 @@ SOURCES: dict[str, tuple[str, ...]] = {
 """Files and folders in the project that each row depends on, besides its own module."""
 
 
-def _content(file: Path) -> bytes:
-    """Return the content of a file, that of Python without comments, docstrings and the texts of errors."""
+@cache
+def _content(file: Path, modified: int, size: int) -> bytes:
+    """Return the content of a file, that of Python without comments, docstrings and the texts of errors.
+
+    The time of its last change and its size tell one state of the file from another.
+    """
     content = file.read_bytes()
     if file.suffix != ".py":
         return content
@@ -144,7 +149,8 @@ def content_hash(path: Path) -> str | None:
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file() and "__pycache__" not in file.parts:
-            content = _content(file)
+            state = file.stat()
+            content = _content(file, state.st_mtime_ns, state.st_size)
             name = file.relative_to(path).as_posix()
             digest.update(f"{name}\0{len(content)}\0".encode())
             digest.update(content)
