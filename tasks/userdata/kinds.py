@@ -12,6 +12,9 @@ from tasks.runtime.frequencies import frequency
 FEW = 0.01
 """Share of values that are not positive below which they are taken for errors in a file of prices."""
 
+APART = 8.0
+"""Size of a jump to a value that is not positive, in median changes, from which it seems to be an error."""
+
 UNRELATED = 0.3
 """Autocorrelation of neighbouring values below which values of both signs are returns."""
 
@@ -23,6 +26,9 @@ SEASONAL = 1e-6
 
 STATIONARY = 0.001
 """p-value of the test of Dickey and Fuller below which a series of weeks or longer steps is a level."""
+
+YEARS = 60
+"""Number of last years in which a season is looked for."""
 
 LAGS = 2
 """Lags of changes in the test of Dickey and Fuller."""
@@ -40,11 +46,12 @@ def kind_of(table: pd.DataFrame, freq: str, name: str, label: str, drop: bool = 
     value = table["close"].dropna()
     value = value[np.isfinite(value)]
     not_positive = value[value <= 0]
+    dated = table.dropna(subset=["time"])
     step = frequency(freq)
     series = max((g["close"].dropna() for _, g in table.groupby("series", sort=False)), key=len).tail(
         LOOKED_AT
     )
-    few = 0 < len(not_positive) < FEW * len(value)
+    few = 0 < len(not_positive) < FEW * len(value) and _apart(table, not_positive)
     if len(not_positive) and not (few and drop):
         if _are_returns(series) and not step.calendar:
             return (
@@ -60,16 +67,24 @@ def kind_of(table: pd.DataFrame, freq: str, name: str, label: str, drop: bool = 
                 "out, or "
                 "--kind rate if the values are right"
             )
-        if step.calendar or (step.name in ("W", "D", "h") and not _wanders(series)):
+        if step.calendar or (
+            step.name in ("W", "D", "h") and (not _wanders(series) or _seasonal(dated, freq))
+        ):
             return "level", "kind level: the forecast is of the value, with its anomaly from the season"
         return "rate", "kind rate: some values are not positive; the forecast is of the change of the value"
-    if freq == "B" or (_wanders(series) and not _seasonal(table, freq)):
+    if freq == "B" or (_wanders(series) and not _seasonal(dated, freq)):
         return "price", (
             "kind price: all values are positive and move as prices do; the forecast is of the return of "
             "the next "
             f"{step.period}, 100·Δlog, in per cent"
         )
     return "level", "kind level: the forecast is of the value, with its anomaly from the season"
+
+
+def _apart(table: pd.DataFrame, not_positive: pd.Series) -> bool:
+    """Return whether values that are not positive are jumps, as errors are, and not a smooth record."""
+    change = table.groupby("series", sort=False)["close"].diff().abs()
+    return bool((change.reindex(not_positive.index) > APART * change.median()).any())
 
 
 def _are_returns(series: pd.Series) -> bool:
@@ -96,17 +111,38 @@ def _wanders(series: pd.Series) -> bool:
 
 
 def _seasonal(table: pd.DataFrame, freq: str) -> bool:
-    """Return whether the mean changes of the seasons differ: months of the year, or hours of the day."""
+    """Return whether the record has a season: the month of the year, or the hour of the day."""
     step = frequency(freq)
-    changes, seasons = [], []
-    for _, group in table.groupby("series", sort=False):
-        part = group.dropna(subset=["close"]).tail(LOOKED_AT)
-        value = np.log(part["close"]) if (part["close"] > 0).all() else part["close"]
-        changes.append(value.diff().to_numpy()[1:])
-        seasons.append((part["time"].dt.hour if step.intraday else part["time"].dt.month).to_numpy()[1:])
-    change, season = np.concatenate(changes), np.concatenate(seasons)
-    groups = [change[season == s] for s in np.unique(season)]
+    if not step.intraday:
+        return has_annual_cycle(table, "close")
+    hours = [(part["close"].diff(), part["time"].dt.hour) for part in _latest(table, "close")]
+    return _differ(hours)
+
+
+def has_annual_cycle(table: pd.DataFrame, column: str) -> bool:
+    """Return whether the mean changes from month to month differ between the months of the year."""
+    parts = []
+    for part in _latest(table, column):
+        by_month = part.set_index("time")[column].resample("MS").mean()
+        value = np.log(by_month) if (by_month > 0).all() else by_month
+        parts.append((value.diff(), pd.Series(pd.DatetimeIndex(by_month.index).month, index=by_month.index)))
+    return _differ(parts)
+
+
+def _latest(table: pd.DataFrame, column: str) -> list[pd.DataFrame]:
+    """Return the rows of the last years of each series."""
+    known = table.dropna(subset=[column])
+    recent = known["time"] > known["time"].max() - pd.Timedelta(days=365 * YEARS)
+    return [group for _, group in known[recent].groupby("series", sort=False)]
+
+
+def _differ(parts: list[tuple[pd.Series, pd.Series]]) -> bool:
+    """Return whether changes differ between seasons, by the test of Kruskal and Wallis."""
+    change = np.concatenate([each.to_numpy(float) for each, _ in parts])
+    season = np.concatenate([of.to_numpy() for _, of in parts])
+    known = np.isfinite(change)
+    groups = [change[known & (season == s)] for s in np.unique(season)]
     groups = [g for g in groups if len(g) > 1]
-    if len(groups) < 2 or np.ptp(change) == 0:
+    if len(groups) < 2 or np.ptp(change[known]) == 0:
         return False
     return bool(stats.kruskal(*groups).pvalue < SEASONAL)

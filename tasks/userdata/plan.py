@@ -17,6 +17,7 @@ from tasks.runtime.errors import BasinError
 from tasks.runtime.frequencies import frequency
 from tasks.runtime.params import DomainParams, FeatureParams
 from tasks.tilts.walk_forward import FEWEST
+from tasks.userdata.kinds import has_annual_cycle
 from tasks.userdata.reading import Reading
 from tasks.userdata.request import Request
 from tasks.userdata.series import OwnLevels, OwnReturns, lowest_of
@@ -39,7 +40,7 @@ TRAINED = 100
 SHORTEST = 75
 """Fewest rows before the first classical fit of a short history, which has no tilt of its own."""
 
-FEWEST_BEFORE, FEWEST_ROWS = 220, 280
+FEWEST_BEFORE, FEWEST_ROWS = 222, 280
 """Fewest rows of a price, rate or return before the test block, and in all if the last fifth is tested."""
 
 
@@ -149,6 +150,13 @@ def _levels(reading: Reading, request: Request, name: str, first: pd.Timestamp, 
             f"kind level: rows of frequency {reading.freq} have no season; expected one of "
             f"{', '.join(CYCLE)}: pass --resample MS, or --kind rate for the changes from row to row"
         )
+    if frequency(reading.freq).days < 20 and reading.freq != "W" and has_annual_cycle(reading.table, "value"):
+        raise BasinError(
+            f"kind level: the {frequency(reading.freq).period}s have an annual cycle, which only weeks and "
+            "longer steps "
+            "have as season; pass --resample MS or --resample W, or --kind rate for the changes from row "
+            "to row"
+        )
     period, furthest = CYCLE[reading.freq], max(request.leads)
     before = reading.table[reading.table["time"] < first]
     rows = int(before.groupby("series", sort=False).size().min()) if len(before) else 0
@@ -250,7 +258,7 @@ def _features(table: pd.DataFrame, first: pd.Timestamp, refit: int, free: bool) 
     else:
         rows = _rows_before(table, first)
         refit = max(1, min(refit, rows // 8)) if free else refit
-        min_rows = (rows - FEWEST - 1 - refit) // 2
+        min_rows = (rows - FEWEST - 3 - refit) // 2  # the first origin is a row before the test block
         if min_rows < SHORTEST:
             raise BasinError(
                 f"{rows} rows before the test block, which starts on {first:%Y-%m-%d}; expected at least "

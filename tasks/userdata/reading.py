@@ -11,7 +11,7 @@ from tasks.runtime.calendar import WEEKDAYS, Calendar, infer
 from tasks.runtime.errors import BasinError
 from tasks.runtime.frequencies import NAMES, frequency, name_of
 from tasks.userdata import bad_rows
-from tasks.userdata.files.columns import OHLC, Roles
+from tasks.userdata.files.columns import OHLC, Roles, unit_in
 from tasks.userdata.files.table import Table
 from tasks.userdata.kinds import kind_of
 from tasks.userdata.request import Request
@@ -122,7 +122,7 @@ def understand(source: Table, request: Request) -> Reading:
         time=roles.time,
         targets=roles.targets,
         series=roles.series,
-        unit=source.units.get(name, "%" if percent else ""),
+        unit=source.units.get(name) or ("%" if percent else unit_in(name)),
         left_out=left_out,
         notes=tuple(dict.fromkeys(notes)),
         warnings=tuple(warned),

@@ -205,7 +205,7 @@ def survivorship(e: TableEvidence) -> Outcome:
     least, years = int(e.threshold("survivorship.series", 20)), e.threshold("survivorship.years", 5)
     ends = pd.Series([s.time[-1] for s in e.series if len(s.time)])
     starts = pd.Series([s.time[0] for s in e.series if len(s.time)])
-    span = (ends.max() - starts.min()).days / 365.25 if len(ends) else 0
+    span = ends.max().year - starts.min().year if len(ends) else 0  # a Timedelta holds 292 years
     if len(ends) < least or span < years:
         return Outcome(
             f"{len(ends)} series over {span:.1f} years", f"{least} over {years:g}", "not applicable",

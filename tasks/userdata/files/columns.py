@@ -23,7 +23,8 @@ TARGETS = (
     r"(\d\. ?)?adjusted close",
     r"(\d\. ?)?close|close.last",
     r"px_last|last|settle(ment)?|price",
-    r"schlu(ss|ß)kurs|kurs|цена закрытия.*|цена|収盤.*|收盘.*",
+    r"schlu(ss|ß)kurs|kurs|zamkni[eę]cie|cierre|cl[oô]ture|chiusura|fechamento|slotkoers",
+    r"цена закрытия.*|цена|収盤.*|終値|收盘.*",
     r"nino3\.?4",
     r"anom(aly)?",
     r"value|y|target|ret(urn)?s?",
@@ -36,6 +37,16 @@ BESIDE = re.compile(
     re.IGNORECASE,
 )
 """Names of columns that accompany a price and are not forecast by default."""
+
+UNITS = {
+    **dict.fromkeys(("deg c", "degc", "°c", "c", "celsius", "degree_c", "degrees_c"), "°C"),
+    **dict.fromkeys(("k", "kelvin"), "K"),
+    **dict.fromkeys(("%", "percent", "per cent"), "%"),
+    **{unit: unit for unit in ("mm", "m", "cm", "m/s", "hpa", "mw", "gw", "ppm", "usd", "eur")},
+}
+"""Units that are recognised in brackets behind the name of a column, in lower case."""
+
+MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 CLOCK = re.compile(r"\W*(time|hour|uhrzeit)\W*", re.IGNORECASE)
 
@@ -177,11 +188,23 @@ def mostly_numbers(column: pd.Series) -> bool:
     return float(np.mean([number_like(cell) for cell in sample])) > 0.5
 
 
+def without_unit(name: str) -> str:
+    """Return the name of a column without a unit in brackets, as in ``Anomaly (deg C)``."""
+    return re.sub(r"\s*[(\[][^)\]]*[)\]]\s*$", "", name) or name
+
+
+def unit_in(name: str) -> str:
+    """Return the unit that a name of a column has in brackets, or an empty text."""
+    match = re.search(r"[(\[]([^)\]]+)[)\]]\s*$", name)
+    written = match[1].strip() if match else ""
+    return UNITS.get(written.lower(), "")
+
+
 def _target(numeric: list[str]) -> tuple[str, ...]:
     others = [name for name in numeric if not BESIDE.fullmatch(name)]
     for pattern in TARGETS:
         for name in others:
-            if re.fullmatch(pattern, name.strip("<>* ").lower()):
+            if re.fullmatch(pattern, without_unit(name).strip("<>* ").lower()):
                 return (name,)
     return tuple(others or numeric)
 
@@ -201,3 +224,18 @@ def _series(frame: pd.DataFrame, dates: Dates, known: list[str]) -> str | None:
         ):
             return column
     return None
+
+
+def months_as_rows(frame: pd.DataFrame, name: str, notes: list[str]) -> pd.DataFrame:
+    """Return a table with a column for each month of the year as one row a month; others are unchanged."""
+    by_name = {str(column).lower()[:3]: column for column in reversed(frame.columns)}
+    year = next((c for c in frame.columns if str(c).lower() in ("year", "yr", "jahr")), None)
+    if year is None or not set(MONTH_NAMES) <= set(by_name):
+        return frame
+    months = [by_name[month] for month in MONTH_NAMES]
+    times = [
+        f"{y}-{month:02d}-01" for y in frame[year].astype(str).str.split(".").str[0] for month in range(1, 13)
+    ]
+    value = frame[months].to_numpy(dtype=object).ravel()
+    notes.append("each row has a year and its twelve months")
+    return pd.DataFrame({"time": times, name: value}, dtype=object)

@@ -9,7 +9,8 @@ import pandas as pd
 from tasks.runtime.errors import BasinError
 
 MISSING = (
-    "", ".", "-", "–", "--", "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "NaN", "nan", "NULL", "null", "None",
+    "", ".", "-", "–", "--", "*", "**", "***",
+    "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "NaN", "nan", "NULL", "null", "None",
     "none", "nil", "ND", "#VALUE!", "#DIV/0!", "#NAME?",
 )  # fmt: skip
 """Texts that are read as missing values."""

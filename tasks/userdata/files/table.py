@@ -9,7 +9,7 @@ from typing import TypeVar
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
-from tasks.userdata.files.columns import Roles, find, mostly_numbers, require
+from tasks.userdata.files.columns import Roles, find, months_as_rows, mostly_numbers, require
 from tasks.userdata.files.grids import read_netcdf
 from tasks.userdata.files.numbers import MISSING, Numbers, as_numbers, decimal_comma
 from tasks.userdata.files.text import read_text
@@ -22,6 +22,10 @@ Content = TypeVar("Content")
 NETCDF = (".nc", ".nc4", ".netcdf", ".cdf", ".h5")
 EXCEL = (".xlsx", ".xlsm", ".xls", ".ods")
 PARQUET = (".parquet", ".pq")
+OTHERS = (
+    ".json", ".jsonl", ".ndjson", ".feather", ".dta", ".sas7bdat", ".rds", ".mat", ".pkl", ".grib", ".grb",
+)  # fmt: skip
+"""Formats that are not read."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ def load(
     be read.
     """
     suffix = file_suffix(path)
+    if suffix in OTHERS:
+        raise BasinError(f"{path}: {suffix} files are not read; give a {FILES} file")
     table = Table(pd.DataFrame(), str(path))
     if suffix in NETCDF:
         frame, units = _read(path, lambda file: read_netcdf(file, target, time, series, table.notes))
@@ -85,7 +91,8 @@ def load(
         return from_frame(_read(path, lambda file: _excel(file, table.notes)), str(path), table.notes)
     if suffix in PARQUET:
         return from_frame(_read(path, pd.read_parquet), str(path), table.notes)
-    return replace(table, frame=_read(path, lambda file: read_text(file, table.notes)))
+    frame = _read(path, lambda file: read_text(file, table.notes))
+    return replace(table, frame=months_as_rows(frame, path.name.split(".")[0] or "value", table.notes))
 
 
 def from_frame(frame: pd.DataFrame, label: str, notes: list[str] | None = None) -> Table:
@@ -145,16 +152,27 @@ def _read(path: Path, read: Callable[[Path], Content]) -> Content:
 def _excel(path: Path, notes: list[str]) -> pd.DataFrame:
     try:
         sheets: dict[str, pd.DataFrame] = pd.read_excel(
-            path, sheet_name=None, keep_default_na=False, na_values=list(MISSING)
+            path, sheet_name=None, header=None, keep_default_na=False, na_values=list(MISSING)
         )
     except ImportError as error:
         raise BasinError(
             f"{path}: Excel files need a package that is not installed; run `pip install openpyxl`, or save "
             "the sheet as CSV"
         ) from error
-    full = {name: sheet for name, sheet in sheets.items() if not sheet.empty}
+    full = {name: sheet for name, sheet in sheets.items() if len(sheet) > 1}
     if not full:
         raise BasinError(f"{path}: no sheet has rows; give a {FILES} file with data")
     if len(full) > 1:
         notes.append(f"the sheet {next(iter(full))} is read, the first of {len(full)}")
-    return next(iter(full.values()))
+    return _with_header(next(iter(full.values())), notes)
+
+
+def _with_header(sheet: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Take the first row with as many cells as most rows as the header; rows above it are left out."""
+    cells = sheet.notna().sum(axis=1)
+    first = int((cells >= cells.mode().max()).to_numpy().argmax())
+    if first:
+        notes.append(f"{first} row{'s' * (first > 1)} above the header left out")
+    below = sheet.iloc[first + 1 :]
+    names = [str(name) if pd.notna(name) else f"column {k + 1}" for k, name in enumerate(sheet.iloc[first])]
+    return below.set_axis(names, axis=1).infer_objects().reset_index(drop=True)

@@ -10,6 +10,8 @@ import pytest
 from tasks.runtime.errors import BasinError
 from tasks.userdata.files.dates import SEASONS
 from tasks.userdata.files.table import from_frame, load
+from tasks.userdata.inspection import inspect
+from tasks.userdata.plan import planned
 from tasks.userdata.reading import Reading, understand
 from tasks.userdata.request import Request
 
@@ -67,6 +69,12 @@ FORMS = {
     "newest first": "\n".join(
         ["Date,Close", *lines("", lambda d, p: f"{d:%Y-%m-%d},{p:.2f}").strip().split("\n")[::-1]]
     ),
+    "Polish": lines("Data,Otwarcie,Zamkniecie", lambda d, p: f"{d:%Y-%m-%d},{p:.2f},{p:.2f}"),
+    "unit in brackets": lines("Time (UTC),Price (USD)", lambda d, p: f"{d:%Y-%m-%d} 00:00:00 UTC,{p:.2f}"),
+    "twelve hours": lines("Date,Close", lambda d, p: f"{d:%m/%d/%Y} 4:00:00 PM,{p:.2f}"),
+    "two dates": lines(
+        '"DATE","TIME PERIOD","Rate (A.B)"', lambda d, p: f'"{d:%Y-%m-%d}","{d:%d %b %Y}","{p:.2f}"'
+    ),
     "year, month, day": lines("year,month,day,value", lambda d, p: f"{d.year},{d.month},{d.day},{p:.2f}"),
 }
 
@@ -104,7 +112,7 @@ def test_excel_parquet_and_frames_are_read_alike(tmp_path: Path) -> None:
     frame.to_parquet(tmp_path / "index.parquet")
     many = frame.set_axis(pd.MultiIndex.from_tuples([("Close", "XYZ")], names=["Price", "Ticker"]), axis=1)
     many.to_parquet(tmp_path / "levels.parquet")
-    frame.reset_index().to_excel(tmp_path / "sheet.xlsx", index=False)
+    frame.reset_index().to_excel(tmp_path / "sheet.xlsx", index=False, startrow=2)
     for name in ("index.parquet", "levels.parquet", "sheet.xlsx"):
         reading = read(tmp_path / name)
         assert (reading.time, reading.targets) == ("Date", ("Close",))
@@ -185,6 +193,11 @@ CLIMATE = {
     "YYYYMM": monthly("month,nino\n", lambda m, v: f"{m:%Y%m},{v:.4f}"),
     "YYYYMmm": monthly("month,nino\n", lambda m, v: f"{m:%Y}M{m:%m},{v:.4f}"),
     "middle of the month": monthly("time,nino\n", lambda m, v: f"{m:%Y-%m}-15,{v:.4f}"),
+    "columns of months": "A title, and more\n"
+    "Year,Jan,Feb,Mar,Apr,May,Jun,Jul,Aug,Sep,Oct,Nov,Dec,J-D,DJF\n" + "".join(
+        f"{year}," + ",".join(f"{ANOMALY[12 * k + j]:.4f}" for j in range(12)) + ",.1,***\n"
+        for k, year in enumerate(range(1990, 2010))
+    ),
     "year by months": "  1990 2010\n" + "".join(
         f"{year} " + " ".join(f"{ANOMALY[12 * k + j]:8.4f}" for j in range(12)) + "\n"
         for k, year in enumerate(range(1990, 2010))
@@ -269,3 +282,31 @@ def test_days_become_months(tmp_path: Path) -> None:
     last = pd.Series(PRICES, index=DAYS).resample("MS").last()
     assert reading.freq == "MS" and reading.kind == "price"
     np.testing.assert_allclose(reading.table["close"], last[last.index.isin(reading.table["time"])])
+
+
+def test_daily_values_with_a_year_are_a_level_and_ask_for_months(tmp_path: Path) -> None:
+    days = pd.date_range("1990-01-01", periods=6000, freq="D")
+    rng = np.random.default_rng(0)
+    values = 10 + 8 * np.sin(2 * np.pi * days.dayofyear / 365.25) + rng.normal(0, 1, len(days))
+    path = tmp_path / "days.csv"
+    pd.DataFrame({"date": days, "mean (deg C)": values.round(1)}).to_csv(path, index=False)
+    reading = read(path)
+    assert (reading.kind, reading.freq, reading.unit) == ("level", "D", "°C")
+    with pytest.raises(BasinError, match="--resample MS"):
+        planned(reading, Request(), "days")
+    planned(read(path, resample="MS"), Request(), "days")
+
+
+def test_years_of_three_centuries_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "years.csv"
+    walk = 300 * np.exp(np.cumsum(np.random.default_rng(0).normal(0, 0.02, 300)))
+    pd.DataFrame({"year": range(1700, 2000), "index": walk}).to_csv(path, index=False)
+    found = inspect(path, Request())
+    assert (found.reading.freq, found.rows["next date"], found.refusal) == ("YS", "2000-01-01", None)
+
+
+def test_formats_that_are_not_read_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "prices.jsonl"
+    path.write_text('{"date": "2019-01-01", "close": 1.0}\n', encoding="utf-8")
+    with pytest.raises(BasinError, match=r"\.jsonl files are not read; give a CSV"):
+        read(path)
