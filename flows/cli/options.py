@@ -63,8 +63,10 @@ Events = Annotated[
     list[str] | None,
     typer.Option(
         "--events",
-        help="Thresholds whose probability is forecast, e.g. '<=-2' or 'end>=0.5@6', in the unit of the "
-        "forecast (of a level: of its anomaly); may be repeated.",
+        help="Event whose probability is forecast: a value beyond a threshold, as in '<=-2', or 'end>=0.5@6' "
+        "for the value 6 steps ahead. Thresholds are in the unit of the forecast, those of a level in that "
+        "of "
+        "its anomaly. May be repeated.",
     ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at a warning of the audit.")]

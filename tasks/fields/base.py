@@ -119,10 +119,11 @@ def gapless(fields: Fields, grid: Grid, normals: np.ndarray) -> Iterator[tuple[i
 
 
 def pairs(first: int, values: np.ndarray, fresh: np.ndarray, lead: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows ``(origin, target)`` of a block, ``lead`` months apart, whose fields have no gap.
+    """Return the indices ``(origin, target)`` of pairs of rows of a block that are ``lead`` months apart.
 
-    The field ``BEFORE`` months before the origin has no gap either. Each pair of a file is returned once,
-    with the block in which the target row is new.
+    The fields of the target, of the origin and of the month ``BEFORE`` months before the origin have no
+    missing value. Blocks overlap, so only targets marked in ``fresh`` count, and each pair is returned once.
+    ``first`` is the row of the file at which the block begins.
     """
     whole = np.isfinite(values).all(axis=1)
     aim = np.flatnonzero(whole & fresh)
@@ -153,7 +154,7 @@ def forecasts(
 def fit_base(fields: Fields, grid: Grid) -> Base:
     """Fit the base in four passes over the file: climatology, inverse model, ridge and error distribution.
 
-    Raises ``BasinError`` if fewer than :data:`FEWEST` months have no gap.
+    Raises ``BasinError`` if fewer than :data:`FEWEST` pairs of months at the longest lead have no gap.
     """
     base = _ridge(_inverse_model(fields, grid, _normals(fields, grid)), fields, grid)
     patterns, local = _laws_of_errors(base, fields, grid)
@@ -173,8 +174,9 @@ def _inverse_model(fields: Fields, grid: Grid, normals: np.ndarray) -> Base:
             counts[lag] += len(aim)
     if counts[max(LEADS)] < FEWEST:
         raise BasinError(
-            f"{fields.path}: {counts[max(LEADS)]} pairs of months of {fields.name} without gaps, expected "
-            f"{FEWEST} or more; fill small gaps or leave out the cells that have them"
+            f"{fields.path}: {counts[max(LEADS)]} pairs of months {max(LEADS)} months apart have no gaps in "
+            f"{fields.name}, expected {FEWEST} or more; give a longer record, or leave out cells with many "
+            "gaps"
         )
     covariance = {lag: moments[lag] / counts[lag] for lag in moments}
     count = min(EOFS, cells // 2, counts[0] // 20)

@@ -161,8 +161,9 @@ class Fields:
         mask = (seen >= OFTEN * len(self.months)) & (least < most)
         if mask.sum() < 2:
             raise BasinError(
-                f"{self.path}: no cell of {self.name} has values in {OFTEN:.0%} of the months; "
-                "give a file with fewer gaps"
+                f"{self.path}: {int(mask.sum())} cells of {self.name} vary and have values in {OFTEN:.0%} "
+                "of the "
+                "months, expected 2 or more; give a file with fewer gaps, or another --variable"
             )
         if mask.sum() > MOST_CELLS:
             raise BasinError(self._too_large(int(mask.sum())))

@@ -82,8 +82,8 @@ def train(
     files = sorted(str(path.resolve()) for path in shards.glob("*.parquet"))
     if len(files) <= settings.ranks:
         raise BasinError(
-            f"{shards}: {len(files)} shards of {SHARD} examples, expected more than the {settings.ranks} "
-            "ranks; give a file with more months"
+            f"the file gives at most {len(files) * SHARD} training examples, expected more than "
+            f"{settings.ranks * SHARD}; give a longer record, or one with fewer missing values"
         )
     connect()
     gpus = ray.cluster_resources().get("GPU", 0) >= settings.ranks

@@ -1,4 +1,4 @@
-"""Folds of the walk-forward evaluation: years of origins, each with a fit on targets known before."""
+"""Folds: each is a year of forecast origins, whose model is trained on targets known before that year."""
 
 from dataclasses import dataclass
 from typing import Any

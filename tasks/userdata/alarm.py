@@ -145,8 +145,9 @@ def alarm(
     needed = simulation.FEWEST + 3 * event.steps
     if len(close) < needed:
         raise BasinError(
-            f"the file has {len(close)} rows; an alarm {event.steps} steps ahead needs {needed}: give a "
-            "longer history or a shorter event"
+            f"{name}: {len(close)} rows of prices are left for the alarm, expected {needed} or more for an "
+            "event "
+            f"{event.steps} steps ahead; give a longer history, or an event over fewer steps"
         )
     years = times.dt.year.to_numpy()
     exog = {name: table[name].to_numpy(float) for name in reading.exog}

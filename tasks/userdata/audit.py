@@ -20,7 +20,9 @@ CHECKS = (*rows.CHECKS, *time.CHECKS, *labels.CHECKS)
 
 
 def audit_table(frame: pd.DataFrame, spec: Spec, progress: Progress = silent) -> dict[str, Any]:
-    """Return ``{"status", "checks"}`` of a table; checks of time need a column ``spec.time``.
+    """Run the checks of the audit on a table and return ``{"status", "checks"}``.
+
+    Checks that concern time run only if ``spec.time`` names a column.
 
     Raises
     ------
@@ -34,7 +36,7 @@ def audit_table(frame: pd.DataFrame, spec: Spec, progress: Progress = silent) ->
             f"no column {', '.join(absent)}; found {found}; give the name of a column of the table"
         )
     if frame.empty:
-        raise BasinError("no rows below the header; give a file with data")
+        raise BasinError("the table has no rows; give a file with data")
     evidence = TableEvidence(frame.reset_index(drop=True), spec)
     if spec.time and not evidence.time.notna().any():
         raise BasinError(f"column {spec.time} holds no date; expected YYYY-MM-DD, as in 2014-01-31")

@@ -28,13 +28,13 @@ class Inspection:
     Attributes
     ----------
     rows : dict of str to str
-        What was understood, by its name in the table of ``basin inspect``.
+        Names and texts of the table that ``basin inspect`` prints.
     reading : Reading
         The data as they will be used.
     notes : tuple of str
         A sentence for each choice that was inferred from the data.
     warnings : tuple of str
-        A sentence for each thing that may be an error of the file. The notes begin with them.
+        A sentence for each thing that may be an error of the file. ``notes`` begins with the warnings.
     refusal : str or None
         Reason why the file cannot be forecast, such as too few rows.
     """

@@ -77,7 +77,11 @@ def together(reading: Reading, notes: list[str]) -> tuple[pd.DatetimeIndex, list
 
 
 def windows(times: pd.DatetimeIndex, request: Request, notes: list[str]) -> tuple[list[int], int]:
-    """Return the first rows of the test windows, which do not overlap, and the end of the rows to read."""
+    """Return the first row of each test window and the index after the last row to use.
+
+    The windows do not overlap. Choices are added to ``notes``. Raises ``BasinError`` if there are too few
+    dates for one window or for training.
+    """
     horizon, end = max(request.leads), len(times)
     if request.test_to:
         end = int(times.searchsorted(pd.Timestamp(request.test_to) + pd.Timedelta(days=1)))
@@ -113,7 +117,7 @@ def windows(times: pd.DatetimeIndex, request: Request, notes: list[str]) -> tupl
 
 
 def moved(reading: Reading, path: np.ndarray, origin: np.ndarray) -> np.ndarray:
-    """Return paths as moves from the origin, in the unit of the scores."""
+    """Return the change of each path since its origin: 100·Δlog of prices, differences of other kinds."""
     if reading.kind == "price":
         move: np.ndarray = 100 * np.log(path / origin)
         return move
@@ -270,8 +274,7 @@ def forecast_paths(
     if len(values) < needed:
         raise BasinError(
             f"the data have {len(values)} dates on which all series have values, but sample paths of "
-            f"{horizon} "
-            f"steps need {needed}; give a longer history or a shorter --horizon"
+            f"{horizon} steps need {needed}; give a longer history or a shorter --horizon"
         )
     fitted = tilt or fit_path_tilt(values, horizon, seed=0, kind=kind)[0]
     path, _, _ = fitted.sample(values, horizon, SAMPLES, seed=len(values))

@@ -62,10 +62,8 @@ def kind_of(table: pd.DataFrame, freq: str, name: str, label: str, drop: bool = 
             first = not_positive.index[0]
             raise BasinError(
                 f"{label}: row {first}: {name} is {not_positive.iloc[0]:g}, where almost all values are "
-                "positive "
-                f"({len(not_positive)} such rows); pass --kind price --on-bad-row drop to leave such rows "
-                "out, or "
-                "--kind rate if the values are right"
+                f"positive ({len(not_positive)} such rows); pass --kind price --on-bad-row drop to leave "
+                "such rows out, or --kind rate if the values are right"
             )
         if step.calendar or (
             step.name in ("W", "D", "h") and (not _wanders(series) or _seasonal(dated, freq))
@@ -75,8 +73,7 @@ def kind_of(table: pd.DataFrame, freq: str, name: str, label: str, drop: bool = 
     if freq == "B" or (_wanders(series) and not _seasonal(dated, freq)):
         return "price", (
             "kind price: all values are positive and move as prices do; the forecast is of the return of "
-            "the next "
-            f"{step.period}, 100·Δlog, in per cent"
+            f"the next {step.period}, 100·Δlog, in per cent"
         )
     return "level", "kind level: the forecast is of the value, with its anomaly from the season"
 

@@ -153,9 +153,8 @@ def _levels(reading: Reading, request: Request, name: str, first: pd.Timestamp, 
     if frequency(reading.freq).days < 20 and reading.freq != "W" and has_annual_cycle(reading.table, "value"):
         raise BasinError(
             f"kind level: the {frequency(reading.freq).period}s have an annual cycle, which only weeks and "
-            "longer steps "
-            "have as season; pass --resample MS or --resample W, or --kind rate for the changes from row "
-            "to row"
+            "longer steps have as season; pass --resample MS or --resample W, or --kind rate for the "
+            "changes from row to row"
         )
     period, furthest = CYCLE[reading.freq], max(request.leads)
     before = reading.table[reading.table["time"] < first]
@@ -298,8 +297,7 @@ def _walk_from(table: pd.DataFrame, needed: int, first: pd.Timestamp, notes: lis
     if not starts or min(starts) > first:
         raise BasinError(
             f"too few rows before {first:%Y-%m-%d}, where the test block starts: training needs {needed}; "
-            "give a "
-            "longer history or a later --test-from"
+            "give a longer history or a later --test-from"
         )
     notes.append(
         "the history is short, so the forecast is the base, without an energy learned from this file"

@@ -135,16 +135,14 @@ def _roles(source: Table, request: Request) -> Roles:
     if not roles.targets:
         raise BasinError(
             f"{source.label}: no column of numbers beside {roles.time}; found {', '.join(columns[:20])}; "
-            "give a file "
-            "with values"
+            "give a file with values"
         )
     if request.all_targets:
         return roles
     if len(roles.targets) > 1 and not request.targets:
         raise BasinError(
             f"{source.label}: the columns {listed(roles.targets[:10])} could be forecast; pass --target "
-            "with one of "
-            "them, or --targets all for all as one panel"
+            "with one of them, or --targets all for all as one panel"
         )
     return roles
 
@@ -171,8 +169,7 @@ def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, 
             row = int(np.flatnonzero(numbers.unreadable)[0])
             raise BasinError(
                 f"{label}: column {target}, row {row + 1}: {str(frame[target].iloc[row])[:40]!r} is not a "
-                "number "
-                f"({int(numbers.unreadable.sum())} such rows); give a column of numbers as --target"
+                f"number ({int(numbers.unreadable.sum())} such rows); give a column of numbers as --target"
             )
         percent |= numbers.percent
         part = pd.DataFrame({"time": roles.dates.time.to_numpy(), "close": numbers.value})
@@ -349,8 +346,7 @@ def _refuse_constant(table: pd.DataFrame, label: str) -> None:
             raise BasinError(f"{label}: series {constant[0]} has one row; give a history of many dates")
         raise BasinError(
             f"{label}: series {constant[0]} has the same value in all rows, {group.iloc[0]:g}; give a "
-            "series that "
-            "varies"
+            "series that varies"
         )
 
 

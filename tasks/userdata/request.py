@@ -65,7 +65,7 @@ class Request:
 
     @property
     def thresholds(self) -> tuple[str, ...]:
-        """Events in the form of ``params.yaml``, such as ``<= -2``."""
+        """Signs and thresholds of the events, such as ``<= -2``, without ``end`` and the step."""
         found = [EVENT.fullmatch(event.replace(" ", "")) for event in self.events]
         return tuple(f"{match['sign']} {match['edge']}" for match in found if match)
 
@@ -106,8 +106,7 @@ class Request:
             if match["step"] and int(match["step"]) not in self.leads:
                 raise BasinError(
                     f"--events {event}: step {match['step']} is not forecast; pass --leads {match['step']} "
-                    "or a "
-                    "--horizon that has it"
+                    "or a --horizon that has it"
                 )
         for check, reason in self.accept:
             if check not in CHECKS:
@@ -115,8 +114,7 @@ class Request:
             if len(reason.strip()) < REASON:
                 raise BasinError(
                     f"--accept {check}={reason}: expected a reason of {REASON} characters or more, which "
-                    "the report "
-                    "shows"
+                    "the report shows"
                 )
         if self.all_targets and self.target is not None:
             raise BasinError("--targets all and --target exclude each other; give one of them")

@@ -88,9 +88,10 @@ class OwnReturns(Returns):
         return pd.concat(parts, ignore_index=True).astype({"regime": str})
 
     def widths(self, group: pd.DataFrame) -> np.ndarray:
-        """Return the usual size of moves at the next time of day, relative to all moves up to each row.
+        """Return the mean size of moves at the time of day of the next row over that of all moves.
 
-        The first move of a day spans the night, for example, and is wider than the others.
+        Only moves up to each row are used. The first move of a day spans the night, for example, and is
+        wider than the others.
         """
         if not frequency(self.frequency).intraday:
             return super().widths(group)

@@ -116,8 +116,7 @@ def _time(frame: pd.DataFrame, given: str | None, label: str) -> tuple[str, Date
             return column, _with_clock(frame, column, as_dates(frame[column], label))
     raise BasinError(
         f"{label}: no column holds dates; found {', '.join(columns[:20])}; give the column as --time, and "
-        "write "
-        "YYYY-MM-DD"
+        "write YYYY-MM-DD"
     )
 
 

@@ -105,9 +105,9 @@ def _to_times(text: pd.Series, label: str, **how: object) -> pd.Series:
     outside = years[(years < 1678) | (years > 2261)]
     if len(outside):
         raise BasinError(
-            f"{label}: row {list(text.index).index(outside.index[0]) + 1}: the year {outside.iloc[0]:.0f} is "
-            "outside "
-            "of 1678 to 2261, the years that can be read; give later rows, or shift the dates"
+            f"{label}: row {list(text.index).index(outside.index[0]) + 1}: year {outside.iloc[0]:.0f}, "
+            "expected "
+            "1678 to 2261, the years that can be read; remove such rows, or shift all dates into this range"
         )
     found: pd.Series = times
     return found
@@ -133,8 +133,7 @@ def _day_or_month_first(text: pd.Series, label: str) -> Dates | None:
         row = int(np.flatnonzero(second > 12)[0]) + 1
         raise BasinError(
             f"{label}: some dates begin with the day, and others, such as {text.iloc[row - 1]!r} in row "
-            f"{row}, "
-            "with the month; write YYYY-MM-DD"
+            f"{row}, with the month; write YYYY-MM-DD"
         )
     if not (first > 12).any() and not (second > 12).any():
         raise BasinError(

@@ -28,19 +28,21 @@ def read_netcdf(
         name = time or _time(data, path)
         if name not in data.variables:
             raise BasinError(
-                f"{path}: no variable {name}; found {', '.join(map(str, data.variables))}; give the name "
-                "of its "
-                "time coordinate as --time"
+                f"{path}: no variable {name}; found {', '.join(map(str, data.variables))}; give the name of "
+                "its time coordinate as --time"
             )
         if not np.issubdtype(data[name].dtype, np.datetime64):
-            raise BasinError(f"{path}: variable {name} holds no times; give the time coordinate as --time")
+            raise BasinError(
+                f"{path}: variable {name} has values of type {data[name].dtype}, expected dates with units "
+                "such as "
+                "'days since 1900-01-01'; give the time coordinate as --time, or add the units to the file"
+            )
         (along,) = data[name].dims or (name,)
         for wanted in target:
             if wanted not in data.variables:
                 raise BasinError(
                     f"{path}: no variable {wanted}; found {', '.join(map(str, data.data_vars))}; give the "
-                    "name of "
-                    "a variable of the file"
+                    "name of a variable of the file"
                 )
         chosen = list(target) or [str(v) for v in data.data_vars if _is_series(data, str(v), str(along))]
         if not chosen:
@@ -85,8 +87,7 @@ def _time(data: Any, path: Path) -> str:
         return name
     raise BasinError(
         f"{path}: no coordinate holds times; found {', '.join(map(str, data.variables))}; give a file with "
-        "a time "
-        "coordinate"
+        "a time coordinate"
     )
 
 
@@ -120,7 +121,6 @@ def _flat(data: Any, name: str, along: str, path: Path, series: str | None = Non
         first = others[0]
         raise BasinError(
             f"{path}: {name} has {variable.sizes[first]} values of {first} for each date; pass --series "
-            f"{first} to "
-            f"forecast each one, or give a file with one of them"
+            f"{first} to forecast each one, or give a file with one of them"
         )
     return variable
