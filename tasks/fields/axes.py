@@ -212,8 +212,8 @@ def in_order(months: np.ndarray, time: str, path: Path, notes: list[str]) -> np.
                 "month; average them to months, for example with `cdo monmean IN OUT`"
             )
         raise BasinError(
-            f"{path}: more than one field for {', '.join(map(str, again[:3]))} ({len(again)} months), expected "
-            "one for each month; keep one of each, for example open_dataset(FILE)."
+            f"{path}: more than one field for {', '.join(map(str, again[:3]))} ({len(again)} months), "
+            "expected one for each month; keep one of each, for example open_dataset(FILE)."
             f'drop_duplicates("{time}").to_netcdf(OUT) in xarray'
         )
     if (steps > 1).any():
