@@ -48,7 +48,8 @@ def run(
     ] = None,
     root: Root = Path(),
     data: Annotated[
-        Path | None, typer.Option(help="Application only: your own examples, split into training and test.")
+        Path | None,
+        typer.Option(help="Application only: your own examples, which Basin splits into training and test."),
     ] = None,
     train: Annotated[Path | None, typer.Option(help="Application only: your own training examples.")] = None,
     test: Annotated[Path | None, typer.Option(help="Application only: your own test examples.")] = None,

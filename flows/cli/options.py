@@ -56,7 +56,7 @@ Calendar = Annotated[
     str | None,
     typer.Option(
         "--calendar",
-        help="Exchange whose sessions are the dates to come, e.g. XNYS. Default: the file's week.",
+        help="Exchange whose trading days are the next dates, e.g. XNYS. Default: weekdays of the file.",
     ),
 ]
 Events = Annotated[

@@ -97,7 +97,9 @@ def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
             if httpx.get(url, timeout=2).status_code == 200:
                 return
         time.sleep(0.5)
+    ended = server.poll() is not None
+    what = "ended before it answered" if ended else f"did not answer within {PATIENCE:.0f} s"
     raise BasinError(
-        f"Prefect's server did not answer at {url} within {PATIENCE:.0f} s; see runs/serve.log in the "
-        "workspace"
+        f"Prefect's server at {url} {what}; see runs/serve.log in the workspace for the cause, and run "
+        "`basin serve` again"
     )

@@ -69,7 +69,7 @@ def intervals(
 def episodes(alarm: Flags) -> list[tuple[int, int]]:
     """Return the rows ``(first alarm, last alarm)`` of each episode.
 
-    Alarms with at most ``QUIET`` rows between them belong to the same episode.
+    Alarms with fewer than ``QUIET`` rows between them belong to the same episode.
     """
     found: list[tuple[int, int]] = []
     for row in np.flatnonzero(alarm):

@@ -138,8 +138,9 @@ def forecasts(
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """Yield ``(lead, now, before, targets, season)``, for one block of months and one lead at a time.
 
-    ``now``, ``before`` and ``targets`` are fields ``(n, d)`` of :func:`gapless`. Every month whose gaps are
-    filled from row ``start`` on is a target once for each lead.
+    ``now``, ``before`` and ``targets`` are fields ``(n, d)`` of :func:`gapless`, and ``lead`` is an index of
+    :data:`LEADS`. A month from row ``start`` on is a target once for each lead if the fields of the pair
+    have no missing value (see :func:`pairs`).
     """
     for first, values, fresh in gapless(fields, grid, normals):
         season = seasons(fields.months[first : first + len(values)])

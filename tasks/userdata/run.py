@@ -237,8 +237,8 @@ def _for_paths(reading: Reading, request: Request) -> Reading:
     """Return the data for sample paths, which use the values of the series alone."""
     if request.exog:
         raise BasinError(
-            f"--exog {request.exog[0]}: several steps ahead of a {reading.kind} are forecast from the series "
-            "alone; omit --exog, or forecast one step"
+            f"--exog {request.exog[0]}: forecasts of a {reading.kind} more than one step ahead use the "
+            "series alone; omit --exog, or omit --horizon and --leads to forecast one step"
         )
     reading = compounded(reading)
     if not reading.ohlc:
