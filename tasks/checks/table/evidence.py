@@ -15,7 +15,7 @@ from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_yaml
 from tasks.runtime.frequencies import frequency, name_of
 from tasks.runtime.params import Strict, Waiver
-from tasks.sources.readers import OFFSET
+from tasks.sources.dates import as_dates
 
 NAMED = 5
 """Most rows that are named for each series and kind of fault."""
@@ -87,33 +87,6 @@ def read_spec(path: Path | None, **given: str | None) -> Spec:
     return spec
 
 
-def as_dates(written: pd.Series) -> pd.Series:
-    """Parse dates in their own time zone, with NaT for cells that are not dates.
-
-    Raises ``BasinError`` for dates such as 03/04/2001 if no row tells whether the day or the month is first.
-    """
-    if pd.api.types.is_datetime64_any_dtype(written):
-        return written.dt.tz_localize(None) if getattr(written.dt, "tz", None) else written
-    text = written.astype(str).str.strip().str.replace(OFFSET, r"\1", regex=True)
-    best = pd.to_datetime(text, errors="coerce", format="ISO8601")
-    if best.notna().mean() > 0.5:
-        return best
-    for separator in "/.-":
-        found = [
-            pd.to_datetime(text, errors="coerce", format=order.replace("/", separator))
-            for order in ("%d/%m/%Y", "%m/%d/%Y")
-        ]
-        read = [int(times.notna().sum()) for times in found]
-        if max(read) > 0.5 * len(text):
-            if read[0] == read[1]:
-                raise BasinError(
-                    f"column {written.name}: dates such as {text.iloc[0]!r} may begin with the day or the "
-                    "month; write YYYY-MM-DD"
-                )
-            return found[int(read[1] > read[0])]
-    return best
-
-
 @dataclass(frozen=True)
 class Series:
     """One series in order of time, with the first row of each date."""
@@ -149,12 +122,12 @@ class TableEvidence:
     @cached_property
     def time(self) -> pd.Series:
         """Column of times as dates, with NaT for cells that are not dates."""
-        written = self.frame[self.spec.time]
-        if not pd.api.types.is_datetime64_any_dtype(written):
-            written = written.astype(str)
-            # pandas would parse 17 as a date. Only numbers of eight digits, such as 20140131, are dates.
-            written = written.where(~written.str.fullmatch(r"\d{1,7}(\.0)?"))
-        return as_dates(written)
+        assert self.spec.time is not None  # only the checks of series use it
+        return self.dates(self.spec.time)
+
+    def dates(self, column: str) -> pd.Series:
+        """Return a column as dates, with NaT for cells that are not dates."""
+        return as_dates(self.frame[column], f"column {column}").time
 
     def numbers(self, column: str) -> pd.Series:
         """Return a column as numbers, with NaN for cells that are not numbers."""

@@ -6,7 +6,7 @@ from scipy import stats
 
 from tasks.checks.check import Check, Outcome
 from tasks.checks.drift import drift
-from tasks.checks.table.evidence import NAMED, Series, TableEvidence, as_dates
+from tasks.checks.table.evidence import NAMED, Series, TableEvidence
 from tasks.checks.table.outcome import outcome
 from tasks.runtime.frequencies import frequency
 
@@ -118,7 +118,7 @@ def publication(e: TableEvidence) -> Outcome:
     """Check the days from a row's time to its publication. Several rows of one time are revisions."""
     if e.spec.published is None:
         return Outcome("not given", 0, "not applicable", "the spec has no column `published`")
-    known = as_dates(e.frame[e.spec.published])
+    known = e.dates(e.spec.published)
     if known.isna().mean() > 0.5:
         why = f"most cells of column {e.spec.published} are not dates"
         return Outcome("no dates", 0, "fail", why)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
-from tasks.userdata.files.dates import SEASONS, Dates, as_dates
+from tasks.sources.dates import SEASONS, Dates, as_dates
 from tasks.userdata.files.numbers import number_like
 
 OHLC = ("open", "high", "low")

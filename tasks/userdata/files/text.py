@@ -15,7 +15,7 @@ from typing import IO, Any
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
-from tasks.userdata.files.dates import date_like
+from tasks.sources.dates import date_like
 from tasks.userdata.files.numbers import MISSING, number_like
 
 MOST_ROWS = 2_000_000

@@ -8,7 +8,7 @@ import pyarrow
 import pytest
 
 from tasks.runtime.errors import BasinError
-from tasks.userdata.files.dates import SEASONS
+from tasks.sources.dates import SEASONS
 from tasks.userdata.files.table import from_frame, load
 from tasks.userdata.inspection import inspect
 from tasks.userdata.plan import planned
