@@ -175,7 +175,9 @@ def fit_path_tilt(
     with torch.no_grad():
         candidates = torch.cat([tensors[0][judged][:, None], tensors[1][judged]], 1)
         gains = -ranking_loss(fit.module(candidates, tensors[2][judged]).mean(0)).numpy()
-    blocks = [part.mean() for part in np.array_split(gains, max(2, len(gains) * params.stride // horizon))]
-    gain, error = float(gains.mean()), float(np.std(blocks, ddof=1) / np.sqrt(len(blocks)))
+    count = min(len(gains), max(2, len(gains) * params.stride // horizon))
+    blocks = [part.mean() for part in np.array_split(gains, count)] if count > 1 else []
+    gain = float(gains.mean()) if len(gains) else 0.0
+    error = float(np.std(blocks, ddof=1) / np.sqrt(count)) if blocks else np.inf
     tilt = PathTilt(fit.module, kind, volatility, 1.0 if gain > error else 0.0)
     return tilt, {"gain": gain, "se": error, "origins": len(origins), "best_step": fit.best_step}

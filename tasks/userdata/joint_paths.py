@@ -20,6 +20,7 @@ from tasks.scoring.summary import summarise
 from tasks.tilts.sample_paths import PARAMS, PathTilt, fit_path_tilt, untrained
 from tasks.userdata.reading import Reading
 from tasks.userdata.request import Request
+from tasks.userdata.time_of_day import bars
 
 SAMPLES = 2000
 """Paths drawn for each window and model."""
@@ -136,14 +137,15 @@ def evaluate_paths(
     starts, _ = windows(times, request, notes)
     horizon = max(request.leads)
     kind: sample_paths.Kind = "price" if reading.kind == "price" else "level"
-    tilt, evidence = fit_path_tilt(values[: starts[0]], horizon, seed=0, kind=kind)
+    table = bars(times, values, kind, reading.freq, reading.calendar)
+    tilt, evidence = fit_path_tilt(table.even[: starts[0]], horizon, seed=0, kind=kind)
     notes.append(_about_tilt(tilt.weight, evidence))
     drawn: dict[str, list[np.ndarray]] = {}
     losses: dict[str, list[sample_paths.PathLoss]] = {}
     normaliser = 0.0
     for done, start in enumerate(starts):
         progress("windows", done, len(starts))
-        known, truth = values[:start], values[start : start + horizon]
+        known, truth = table.even[:start], values[start : start + horizon]
         sample, plain, tilted = tilt.sample(known, horizon, SAMPLES, seed=start)
         normaliser = max(normaliser, float(tilted.log_z_error))
         samples = {"ebm": sample, "base": plain}
@@ -151,8 +153,9 @@ def evaluate_paths(
             rng = np.random.default_rng([start, 1])
             samples[model] = peer(known, horizon, SAMPLES, rng, kind=kind)
         for model, path in samples.items():
-            drawn.setdefault(model, []).append(moved(reading, path, known[-1]).astype(np.float32))
-            losses.setdefault(model, []).append(sample_paths.path_loss(path, truth))
+            wide = table.widened(path, start - 1)
+            drawn.setdefault(model, []).append(moved(reading, wide, values[start - 1]).astype(np.float32))
+            losses.setdefault(model, []).append(sample_paths.path_loss(wide, truth))
     progress("windows", len(starts), len(starts))
     observed = np.stack([moved(reading, values[s : s + horizon], values[s - 1]) for s in starts])
     forecasts = pd.concat(
@@ -276,8 +279,10 @@ def forecast_paths(
             f"the data have {len(values)} dates on which all series have values, but sample paths of "
             f"{horizon} steps need {needed}; give a longer history or a shorter --horizon"
         )
-    fitted = tilt or fit_path_tilt(values, horizon, seed=0, kind=kind)[0]
-    path, _, _ = fitted.sample(values, horizon, SAMPLES, seed=len(values))
+    table = bars(times, values, kind, reading.freq, reading.calendar)
+    fitted = tilt or fit_path_tilt(table.even, horizon, seed=0, kind=kind)[0]
+    path, _, _ = fitted.sample(table.even, horizon, SAMPLES, seed=len(values))
+    path = table.widened(path, len(values) - 1)
     domain = domain_of(reading, request, "forecast")
     moves = moved(reading, path, values[-1])
     ahead = reading.calendar.following(times[-1], horizon)

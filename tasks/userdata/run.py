@@ -240,6 +240,11 @@ def _for_paths(reading: Reading, request: Request) -> Reading:
             f"--exog {request.exog[0]}: forecasts of a {reading.kind} more than one step ahead use the "
             "series alone; omit --exog, or omit --horizon and --leads to forecast one step"
         )
+    taken = sorted({"sample", "step"} & set(reading.table["series"].astype(str)))
+    if taken:
+        raise BasinError(
+            f"the series {taken[0]} has the name of a column of paths.parquet; rename it, or omit --horizon"
+        )
     reading = compounded(reading)
     if not reading.ohlc:
         return reading

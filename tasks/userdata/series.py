@@ -13,9 +13,7 @@ from tasks.reporting.labels import listed, periods
 from tasks.runtime.calendar import Calendar
 from tasks.runtime.frequencies import frequency
 from tasks.tilts.global_prior import GLOBAL_TILT
-
-PRIOR_MOVES = 10
-"""Number of moves with which the size of moves at a time of day is shrunk to that of all moves."""
+from tasks.userdata.time_of_day import widths_by_clock
 
 METHOD = (
     "The forecast is a probability distribution. An energy-based model tilts the strongest classical "
@@ -100,32 +98,6 @@ class OwnReturns(Returns):
     def following(self, time: Any) -> np.datetime64:
         """Return the next date by the calendar of the file."""
         return self.market.following(pd.Timestamp(time))[0].to_datetime64()
-
-
-def widths_by_clock(times: pd.DatetimeIndex, size: np.ndarray, market: Calendar) -> np.ndarray:
-    """Return for each row the mean size of past moves at the next time of day over that of all past moves.
-
-    Both means are of moves known at the row. The first is shrunk to the second by ``PRIOR_MOVES`` moves.
-    ``size`` has the move into each row except the first.
-    """
-    clock = times - times.normalize()
-    following: dict[tuple[int, pd.Timedelta], pd.Timedelta] = {}
-    sums: dict[pd.Timedelta, tuple[float, int]] = {}
-    total, width = 0.0, np.ones(len(times))
-    for i, (time, now) in enumerate(zip(times, clock, strict=True)):
-        if i:
-            past, count = sums.get(now, (0.0, 0))
-            sums[now] = (past + size[i - 1], count + 1)
-            total += size[i - 1]
-        ahead = following.get((time.dayofweek, now))
-        if ahead is None:
-            later = market.following(time)[0]
-            ahead = following[time.dayofweek, now] = later - later.normalize()
-        past, count = sums.get(ahead, (0.0, 0))
-        usual = total / i if i else 0.0
-        if usual > 0:
-            width[i] = (past + PRIOR_MOVES * usual) / (count + PRIOR_MOVES) / usual
-    return width
 
 
 @dataclass(frozen=True, kw_only=True)

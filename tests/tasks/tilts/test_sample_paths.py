@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 import torch
 
 from tasks.forecasters.sample_paths import filtered_bootstrap
@@ -27,6 +28,15 @@ def test_a_tilt_of_weight_zero_is_a_draw_of_the_base():
     base = filtered_bootstrap(values, 10, 64, np.random.default_rng(3))
     np.testing.assert_array_equal(path, base)
     assert weights.log_z.item() == 0 and weights.effective_size.item() == 64
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("rows", "horizon"), [(900, 2), (1400, 300)])
+def test_the_gain_over_a_short_horizon_has_an_error_and_over_a_long_one_is_not_known(rows: int, horizon: int):
+    values = np.concatenate([trending(0), trending(0)])[:rows]
+    _, evidence = fit_path_tilt(values, horizon, seed=0, params=dataclasses.replace(PARAMS, proposals=24))
+    assert np.isfinite(evidence["gain"])
+    assert np.isfinite(evidence["se"]) == (rows == 900)  # too few rows are left to evaluate 300 steps
 
 
 def test_a_trend_in_the_past_is_learned_with_its_sign():

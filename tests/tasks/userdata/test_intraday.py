@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 
 from tasks.checks.data import _differences
+from tasks.forecasters.sample_paths import filtered_bootstrap
 from tasks.runtime.params import FeatureParams
 from tasks.userdata.files.table import from_frame
 from tasks.userdata.plan import planned
 from tasks.userdata.reading import understand
 from tasks.userdata.request import Request
+from tasks.userdata.time_of_day import bars as even_bars
 
 
 def bars(days: int = 90, wide: float = 3.0) -> pd.DataFrame:
@@ -43,3 +45,36 @@ def test_the_next_bar_and_its_hour_are_named() -> None:
     last = reading.table["time"].max()
     assert reading.calendar.following(last)[0].hour == 9
     assert reading.calendar.following(last - pd.Timedelta(hours=1))[0] == last
+
+
+def test_paths_are_wide_where_the_day_begins_and_the_rows_before_decide() -> None:
+    reading = understand(from_frame(bars(), "bars"), Request())
+    times = pd.DatetimeIndex(reading.table["time"])
+    values = reading.table[["close"]].to_numpy()
+    table = even_bars(times, values, "price", reading.freq, reading.calendar)
+    move = np.diff(np.log(table.even[200:, 0]))
+    opening = times[201:].hour == 9
+    assert 0.8 < move[opening].std() / move[~opening].std() < 1.25
+
+    origin = 400
+    ahead = reading.calendar.following(times[origin], 14)
+    assert list(ahead) == list(times[origin + 1 : origin + 15])
+    rng = np.random.default_rng(0)
+    path = filtered_bootstrap(table.even[: origin + 1], 14, 4000, rng)
+    wide = table.widened(path, origin)
+    step = np.diff(np.log(np.concatenate([np.full((4000, 1), values[origin, 0]), wide[:, :, 0]], axis=1)))
+    spread = step.std(axis=0)
+    assert spread[ahead.hour == 9].min() > 2 * spread[ahead.hour != 9].max()
+
+    shorter = even_bars(times[: origin + 1], values[: origin + 1], "price", reading.freq, reading.calendar)
+    np.testing.assert_array_equal(shorter.even, table.even[: origin + 1])
+    np.testing.assert_array_equal(shorter.widened(path, origin), wide)
+
+
+def test_days_are_not_widened() -> None:
+    times, values = pd.bdate_range("2024-01-01", periods=80), np.arange(1.0, 81.0)[:, None]
+    reading = understand(from_frame(bars(), "bars"), Request())
+    table = even_bars(times, values, "level", "B", reading.calendar)
+    path = values[None, :5]
+    assert table.even is values
+    assert table.widened(path, 3) is path
