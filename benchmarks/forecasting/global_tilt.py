@@ -17,7 +17,7 @@ from benchmarks.forecasting.forecast import BUILD, MARKETS, closes, mirrored
 from tasks.runtime.files import atomic_write, read_json, write_json
 from tasks.tilts.global_prior import GLOBAL_TILT
 from tasks.userdata.request import Request
-from tasks.userdata.run import FIT, prepare, run_stages, without_progress
+from tasks.userdata.run import FIT, prepare, read, run_stages, without_progress
 
 SINCE = "2000-01-01"
 """First date of the run's test block. The yearly folds begin as early as the data allow."""
@@ -31,7 +31,8 @@ def main() -> None:
     request = Request(
         time="date", target="close", series="market", kind="price", test_from=pd.Timestamp(SINCE).date()
     )
-    workspace, params, notes = prepare(table, request, BUILD / "global")
+    reading, name = read(table, request)
+    workspace, params, notes = prepare(table, reading, name, request, BUILD / "global")
     print("\n".join(notes))
     workspace = replace(workspace, own=replace(workspace.own, prior=None))
     run_stages(FIT, workspace, params, without_progress)

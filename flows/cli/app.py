@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flows.cli import applications, fields, models, series
-from flows.cli.errors import one_line_errors
+from flows.cli.errors import STAGES_KEPT, one_line_errors
 from flows.cli.options import ListsOfWords, Out, Overwrite, Root
 from tasks.runtime.errors import BasinError
 from tasks.stages import STAGES
@@ -68,7 +68,7 @@ def run(
     speech) run one at a time. Without --out, an application uses the data of the catalog and writes to
     applications/NAME. With --out, it writes to that folder and can use your own examples.
     """
-    with one_line_errors():
+    with one_line_errors(STAGES_KEPT):
         from tasks.runtime.params import load_domains, load_params
 
         if overwrite and out is None:
@@ -143,7 +143,7 @@ def stage(
     root: Root = Path(),
 ) -> None:
     """Run one stage of one domain if it is out of date. The stages before it must have run."""
-    with one_line_errors():
+    with one_line_errors(STAGES_KEPT):
         if stage not in STAGES:
             raise BasinError(f"unknown stage `{stage}`; expected one of {', '.join(STAGES)}")
         from flows.cli.launch import run_stages
@@ -158,7 +158,7 @@ def report(
     show: Annotated[bool, typer.Option("--open", help="Also open the report in the browser.")] = False,
 ) -> None:
     """Print the path of a domain's report. Stages that are out of date are run first."""
-    with one_line_errors():
+    with one_line_errors(STAGES_KEPT):
         from flows.cli.launch import run_stages
         from tasks.runtime.workspace import Workspace
 
@@ -187,7 +187,7 @@ def tune(
     seed: Annotated[int, typer.Option(help="Random seed for drawing the settings.")] = 0,
 ) -> None:
     """Search for better training settings with Ray Tune, using only years before the test block."""
-    with one_line_errors():
+    with one_line_errors(STAGES_KEPT):
         root = root.resolve()
         stages = STAGES[: STAGES.index("train")]
         from flows.cli.display import Display, print_tuned

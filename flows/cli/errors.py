@@ -5,18 +5,24 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import typer
 
 from tasks.runtime.errors import BasinError
 
+STAGES_KEPT = "finished stages are kept"
+
 
 @contextmanager
-def one_line_errors() -> Iterator[None]:
-    """Report a ``BasinError`` as one line on stderr with exit code 1 instead of a traceback."""
+def one_line_errors(kept: str = "no result was changed") -> Iterator[None]:
+    """Report a ``BasinError`` as one line on stderr with exit code 1 instead of a traceback.
+
+    ``kept`` is what the line of a stopped command says.
+    """
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+        signal.signal(number, partial(_stop, kept))
     try:
         yield
     except BasinError as error:
@@ -25,7 +31,7 @@ def one_line_errors() -> Iterator[None]:
         sys.exit(1)
 
 
-def _stop(number: int, _frame: Any) -> None:
+def _stop(kept: str, number: int, _frame: Any) -> None:
     """End this process and its children at once, which is safe because outputs are written atomically."""
     import psutil
 
@@ -37,5 +43,5 @@ def _stop(number: int, _frame: Any) -> None:
     for child in psutil.wait_procs(children, timeout=3)[1]:
         with suppress(psutil.NoSuchProcess):
             child.kill()
-    os.write(2, b"\nbasin: stopped; finished stages are kept\n")
+    os.write(2, f"\nbasin: stopped; {kept}\n".encode())
     os._exit(128 + number)

@@ -49,7 +49,7 @@ def fit(
     overwrite: options.Overwrite = False,
 ) -> None:
     """Fit a linear inverse model and its energy. An interrupted fit resumes from its last checkpoint."""
-    with one_line_errors():
+    with one_line_errors("the same command continues at the last epoch"):
         from flows.cli.display import Display
         from tasks.fields.base import LEADS
         from tasks.fields.coverage import coverage

@@ -31,9 +31,10 @@ def claim(folder: Path, command: str, names: Sequence[str], overwrite: bool = Fa
     """Reserve ``names`` in ``folder`` for the results of ``command`` while the block runs.
 
     Names are relative paths of files or folders, and a folder is replaced as a whole. ``folder`` is created
-    if it is missing, and removed again if the block leaves no file in it. With ``overwrite``, the block may
-    replace files at ``names`` that this command did not write. All other files stay, also those in a folder
-    that is replaced.
+    if it is missing, and removed again if the block leaves no file in it. If the block ends well, files at
+    ``names`` that an earlier run of the command wrote, and this one did not, are deleted. With ``overwrite``,
+    the block may replace files at ``names`` that this command did not write. All other files stay, also those
+    in a folder that is replaced.
 
     Raises
     ------
@@ -49,8 +50,9 @@ def claim(folder: Path, command: str, names: Sequence[str], overwrite: bool = Fa
         if not overwrite:
             _require_free(folder, command, names, owners)
         owners = owners or {}
-        before = {path: _version(folder / path) for path in _files(folder, names)}
-        before = {path: version for path, version in before.items() if owners.get(path) != command}
+        found = {path: _version(folder / path) for path in _files(folder, names)}
+        earlier = {path: version for path, version in found.items() if owners.get(path) == command}
+        before = {path: version for path, version in found.items() if path not in earlier}
         others = [path for path in before if path not in owners]
         running = {"command": command, "names": list(names), "others": others}
         _write(folder, {"files": owners, "running": running})
@@ -66,6 +68,7 @@ def claim(folder: Path, command: str, names: Sequence[str], overwrite: bool = Fa
         raise
     try:
         yield
+        _delete(folder, [path for path, version in earlier.items() if version == _version(folder / path)])
     finally:
         with suppress(OSError):  # an error of the block must not be hidden; the next run does the same
             _put_back(folder)
@@ -179,10 +182,21 @@ def _files(folder: Path, names: Sequence[str]) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in found)
 
 
-def _version(path: Path) -> tuple[int, int, int]:
-    """Return what differs between a file and one that replaced it."""
+def _version(path: Path) -> tuple[int, int, int] | None:
+    """Return what differs between a file and one that replaced it, or None if there is no file."""
+    if not os.path.lexists(path):
+        return None
     found = path.lstat()
     return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _delete(folder: Path, paths: list[str]) -> None:
+    """Delete files and then their folders inside ``folder`` that are left empty."""
+    for path in paths:
+        remove(folder / path)
+        with suppress(OSError):  # of a folder that is not empty
+            for above in Path(path).parents[:-1]:
+                (folder / above).rmdir()
 
 
 def _put_back(folder: Path) -> None:

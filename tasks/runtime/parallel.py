@@ -1,10 +1,13 @@
 """Parallel computation on Ray: run independent units and return their results in order."""
 
+import ctypes
 import os
+import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +50,8 @@ def connect() -> None:
             options |= {"include_dashboard": False, "num_cpus": os.cpu_count()}
         try:
             _knock(address)
-            ray.init(address or "local", **options)
+            with _handler_of_sigterm_kept():
+                ray.init(address or "local", **options)
         except Exception as failure:
             failures.append(failure)
         started.set()
@@ -64,6 +68,23 @@ def connect() -> None:
         raise BasinError(
             f"cannot use Ray at {where}: {reason}; check RAY_ADDRESS, or unset it to start Ray here"
         ) from failures[0]
+
+
+@contextmanager
+def _handler_of_sigterm_kept() -> Iterator[None]:
+    """Restore the process's handler of SIGTERM, which Ray replaces by one that prints a dump and ends.
+
+    Python can set handlers only in the main thread; the function of the system can in any.
+    """
+    if os.name != "posix":
+        yield
+        return
+    system, handler = ctypes.CDLL(None), ctypes.create_string_buffer(256)  # larger than `struct sigaction`
+    system.sigaction(signal.SIGTERM, None, handler)
+    try:
+        yield
+    finally:
+        system.sigaction(signal.SIGTERM, handler, None)
 
 
 def disconnect() -> None:

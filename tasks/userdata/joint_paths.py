@@ -12,7 +12,7 @@ from scipy import stats
 from tasks.forecasters import sample_paths
 from tasks.reporting.labels import periods
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import atomic_write, read_json, write_json
+from tasks.runtime.files import read_json, write_json
 from tasks.runtime.frequencies import stamp
 from tasks.runtime.parallel import Progress
 from tasks.scoring.predictive import LEVELS, from_sample, monte_carlo_error
@@ -304,12 +304,10 @@ def forecast_paths(
         columns=names,
         index=pd.MultiIndex.from_product([range(len(path)), range(1, horizon + 1)], names=["sample", "step"]),
     )
-    with atomic_write(out / "forecast.json", out / "paths.parquet") as (json_path, paths_path):
-        write_json(json_path, found)
-        long.reset_index().to_parquet(paths_path, index=False)
+    write_json(out / "forecast.json", found)
+    long.reset_index().to_parquet(out / "paths.parquet", index=False)
     if tilt is None:
-        with atomic_write(out / "model") as (folder,):
-            save_tilt(folder, fitted)
+        save_tilt(out / "model", fitted)
     return found
 
 

@@ -1,7 +1,8 @@
 """Backtest, forecast and alarm of a user's file, by the stages of the pipeline, in one output folder."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pandas as pd
 
 from tasks.events.event import parse
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import atomic_write, read_json, sha256, write_json
+from tasks.runtime.files import atomic_write, read_json, scratch, sha256, write_json
 from tasks.runtime.outputs import claim
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
@@ -55,14 +56,23 @@ EVALUATED = (
 
 @dataclass(frozen=True)
 class OwnWorkspace(Workspace):
-    """Workspace with results in the root folder, and intermediate tables below its folder ``data``."""
+    """Workspace with results in the root folder, and intermediate tables below its folder ``data``.
+
+    The root is a temporary folder, whose files are moved into the folder of the results at the end.
+    """
 
     given: Path | None = None
     """Folder of a model to forecast with. By default a model is fitted."""
+    out: Path | None = None
+    """Folder of the results, which gets the Data Docs at once, because they show why a run was stopped."""
 
     @property
     def artifacts(self) -> Path:
         return self.root
+
+    @property
+    def data_docs(self) -> Path:
+        return (self.out or self.root) / "runs" / self.domain / "data_docs"
 
     @property
     def model(self) -> Path:
@@ -87,6 +97,17 @@ def _names(*files: str) -> list[str]:
     return [getattr(workspace, name).as_posix() for name in files]
 
 
+@contextmanager
+def _results(out: Path, command: str, names: list[str], overwrite: bool) -> Iterator[Path]:
+    """Yield a temporary folder, and move ``names`` from there into ``out``, all together, at the end."""
+    with claim(out, command, names, overwrite), scratch(out.absolute()) as work:
+        yield work
+        written = [name for name in names if (work / name).exists()]
+        with atomic_write(*(out / name for name in written)) as targets:
+            for name, target in zip(written, targets, strict=True):
+                (work / name).rename(target)
+
+
 def backtest(
     data: Path | pd.DataFrame,
     request: Request,
@@ -99,15 +120,15 @@ def backtest(
     Writes ``scores.json``, ``forecasts.parquet``, ``report.html`` and ``model/`` in the folder ``out``.
     Raises ``BasinError`` for bad data or options, or if files in ``out`` would be lost.
     """
-    with claim(out, "backtest", _names(*DATA, *FITTED, *EVALUATED, "forecast"), overwrite):
-        return _backtest(data, request, out, stages)
+    with _results(out, "backtest", _names(*DATA, *FITTED, *EVALUATED, "forecast"), overwrite) as work:
+        return _backtest(data, request, out, work, stages)
 
 
-def _backtest(data: Path | pd.DataFrame, request: Request, out: Path, stages: Stages) -> Backtest:
+def _backtest(data: Path | pd.DataFrame, request: Request, out: Path, work: Path, stages: Stages) -> Backtest:
     reading, name = read(data, request)
     if max(request.leads) > 1 and reading.kind != "level":
-        return _backtest_paths(_for_paths(reading, request), request, name, out, stages)
-    workspace, params, notes = prepare(data, reading, name, request, out)
+        return _backtest_paths(_for_paths(reading, request), request, name, out, work, stages)
+    workspace, params, notes = prepare(data, reading, name, request, work, out)
     run_stages(BACKTEST, workspace, params, stages)
     _save_frozen(workspace, params)
     forecasts = pd.read_parquet(workspace.forecasts)
@@ -131,8 +152,9 @@ def forecast(
     if model is not None:
         _require_model(model)
     fitted = FITTED if model is None else ()
-    with claim(out, "forecast", [*_names(*DATA, *fitted, "forecast"), "paths.parquet"], overwrite):
-        return _forecast(data, request, out, model, stages)
+    names = [*_names(*DATA, *fitted, "forecast"), "paths.parquet"]
+    with _results(out, "forecast", names, overwrite) as work:
+        return _forecast(data, request, out, work, model, stages)
 
 
 def _require_model(model: Path) -> None:
@@ -142,12 +164,12 @@ def _require_model(model: Path) -> None:
 
 
 def _forecast(
-    data: Path | pd.DataFrame, request: Request, out: Path, model: Path | None, stages: Stages
+    data: Path | pd.DataFrame, request: Request, out: Path, work: Path, model: Path | None, stages: Stages
 ) -> Forecast:
     reading, name = read(data, request)
     if max(request.leads) > 1 and reading.kind != "level":
-        return _forecast_paths(_for_paths(reading, request), request, out, model, stages)
-    workspace, params, notes = prepare(data, reading, name, request, out, model)
+        return _forecast_paths(_for_paths(reading, request), request, out, work, model, stages)
+    workspace, params, notes = prepare(data, reading, name, request, work, out, model)
     if model is None:
         run_stages(FIT, workspace, params, stages)
         with atomic_write(workspace.model) as (folder,):
@@ -260,31 +282,28 @@ def short_name(data: Path) -> str:
     return data.name.lstrip(".").split(".")[0]
 
 
-def _backtest_paths(reading: Reading, request: Request, name: str, out: Path, stages: Stages) -> Backtest:
+def _backtest_paths(
+    reading: Reading, request: Request, name: str, out: Path, work: Path, stages: Stages
+) -> Backtest:
     domain, notes = domain_of(reading, request, name), list(reading.notes)
     found: list[Any] = []
     stages(
         "evaluate", lambda progress: found.extend(evaluate_paths(reading, request, domain, notes, progress))
     )
     forecasts, scores, tilt = found
-    with atomic_write(out / "scores.json", out / "forecasts.parquet", out / "model") as (
-        first,
-        second,
-        folder,
-    ):
-        write_json(first, scores)
-        forecasts.to_parquet(second, index=False)
-        save_tilt(folder, tilt)
-    stages("report", lambda _: write_report(out / "report.html", domain, scores, forecasts, notes))
+    write_json(work / "scores.json", scores)
+    forecasts.to_parquet(work / "forecasts.parquet", index=False)
+    save_tilt(work / "model", tilt)
+    stages("report", lambda _: write_report(work / "report.html", domain, scores, forecasts, notes))
     return Backtest(out, scores, forecasts, tuple(notes), domain.reference)
 
 
 def _forecast_paths(
-    reading: Reading, request: Request, out: Path, model: Path | None, stages: Stages
+    reading: Reading, request: Request, out: Path, work: Path, model: Path | None, stages: Stages
 ) -> Forecast:
     notes, found = list(reading.notes), {}
     tilt = None if model is None else load_tilt(model)
-    stages("forecast", lambda _: found.update(forecast_paths(reading, request, tilt, out, notes)))
+    stages("forecast", lambda _: found.update(forecast_paths(reading, request, tilt, work, notes)))
     return Forecast(out, found, tuple(notes))
 
 
@@ -293,18 +312,18 @@ def prepare(
     reading: Reading,
     name: str,
     request: Request,
-    out: Path,
+    work: Path,
+    out: Path | None = None,
     model: Path | None = None,
 ) -> tuple[OwnWorkspace, DomainParams, tuple[str, ...]]:
-    """Plan the run; write the raw table with its provenance and expectation suite.
+    """Plan a run in the folder ``work``; write the raw table with its provenance and expectation suite there.
 
     Returns the workspace, the parameters, and a sentence for each choice that was inferred.
     """
     domain, params, reading = planned(reading, request, name)
     # Workers of Ray have a working directory of their own, so the paths must not depend on ours.
-    workspace = OwnWorkspace(
-        out.absolute(), "own", domain, request.strict, None if model is None else model.absolute()
-    )
+    given = None if model is None else model.absolute()
+    workspace = OwnWorkspace(work, "own", domain, request.strict, given, out and out.absolute())
     source = {
         "name": name,
         "kind": "file",

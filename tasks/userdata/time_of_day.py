@@ -71,7 +71,7 @@ class Bars:
     """Calendar of bars within a day, or None for longer steps."""
 
     def widened(self, path: np.ndarray, origin: int) -> np.ndarray:
-        """Return paths of ``even``, ``(samples, horizon, series)`` from row ``origin``, as paths of ``values``."""
+        """Return paths of ``even`` after a row, ``(samples, steps, series)``, as paths of ``values``."""
         if self.market is None:
             return path
         size = np.abs(sample_paths.moves(self.values[: origin + 1], self.kind))
