@@ -5,12 +5,15 @@ two streams is seen where nothing has to be fitted.
 """
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jsonschema
 import pandas as pd
+import psutil
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
@@ -83,6 +86,32 @@ def test_a_backtest_leaves_scores_forecasts_report_and_model(
     assert (forecasts["origin"] < forecasts["time"]).all()
     for name in ("report.html", "model/model.safetensors", "model/config.json"):
         assert (out / name).is_file()
+
+
+def test_a_stopped_backtest_says_so_in_one_line_and_changes_no_result(
+    project_root: Path, prices: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    running = subprocess.Popen(
+        [*BASIN, *words("backtest", prices, out, "--seeds", "1")],
+        cwd=project_root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 300
+    workers: list[psutil.Process] = []
+    while not workers and time.monotonic() < deadline:
+        time.sleep(0.5)
+        started = psutil.Process(running.pid).children(recursive=True)
+        workers = [child for child in started if " ".join(child.cmdline()).startswith("ray::single_threaded")]
+    assert workers
+    running.send_signal(signal.SIGTERM)
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == 128 + signal.SIGTERM
+    assert said.strip() == "basin: stopped; no result was changed"
+    assert psutil.wait_procs(started, timeout=10)[1] == []
+    assert [path.name for path in out.iterdir() if path.name[0] != "."] == ["runs"]  # Data Docs
 
 
 def test_dev_reads_nothing_of_the_test_block(prices: Path, tmp_path: Path) -> None:

@@ -95,6 +95,18 @@ def test_the_result_of_another_command_is_not_replaced_but_may_stand_beside(tmp_
     assert "scores.json" in refused(tmp_path, "backtest", NAMES)
 
 
+def test_files_that_the_next_run_does_not_write_are_deleted_if_it_ends_well(tmp_path: Path) -> None:
+    run(tmp_path)
+    with pytest.raises(RuntimeError), claim(tmp_path, "backtest", NAMES):
+        raise RuntimeError
+    assert (tmp_path / "model" / "config.json").exists()
+    with claim(tmp_path, "backtest", NAMES):
+        (tmp_path / "scores.json").unlink()
+        (tmp_path / "scores.json").write_text("new")
+    assert contents(tmp_path) == {"scores.json": "new"}
+    assert not (tmp_path / "model").exists() and not (tmp_path / "data").exists()
+
+
 def test_work_that_fails_leaves_no_new_folder_and_no_claim_on_what_it_did_not_write(tmp_path: Path) -> None:
     out = tmp_path / "a" / "b"
     with pytest.raises(RuntimeError), claim(out, "backtest", NAMES):
