@@ -19,6 +19,28 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def wrong_content(
+    where: Path | str, error: ValidationError, *above: str, tags: tuple[str, ...] = ()
+) -> BasinError:
+    """Return the first fault that pydantic found in a file as an error of one line.
+
+    ``above`` are the keys above the content that was checked, and ``tags`` the names of the members of a
+    union, which pydantic lists among the keys.
+    """
+    # A misspelt key gives two errors, unknown and missing. The unknown name is reported.
+    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    key = ".".join([*above, *(str(part) for part in first["loc"] if part not in tags)])
+    if first["type"] == "extra_forbidden":
+        return BasinError(f"{where}: unknown key `{key}`; remove it or correct its name")
+    if first["type"] == "missing":
+        return BasinError(f"{where}: no key `{key}`; add it")
+    said = first["msg"].removeprefix("Value error, ")
+    if said.startswith("Input should be "):
+        said = "expected " + said.removeprefix("Input should be ").split(", unable")[0]
+    found = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
+    return BasinError(f"{where}: `{key}`{found}: {said}")
+
+
 class IngestParams(Strict):
     """Parameters of the stage `ingest`."""
 
@@ -156,13 +178,7 @@ def load_params(root: Path, domain: str) -> DomainParams:
     try:
         params = DomainParams.model_validate(content[domain])
     except ValidationError as error:
-        # A misspelt key gives two errors, unknown and missing. The unknown name is reported.
-        first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-        key = ".".join([domain, *map(str, first["loc"])])
-        if first["type"] == "extra_forbidden":
-            raise BasinError(f"{path}: unknown key `{key}`; remove it or correct its name") from error
-        found = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
-        raise BasinError(f"{path}: `{key}`{found}: {first['msg']}") from error
+        raise wrong_content(path, error, domain) from error
     return params
 
 

@@ -13,7 +13,11 @@ from pydantic import TypeAdapter, ValidationError
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, read_yaml
 from tasks.runtime.parallel import Progress, silent
+from tasks.runtime.params import wrong_content
 from tasks.sources.entries import DatasetSource, LibrarySource, Source, TableSource, UrlSource
+
+KINDS = ("library", "url", "file", "dataset")
+"""Kinds of sources."""
 
 RETRIES = 3
 """Number of retries of a download. The pause before each is one second longer than the last."""
@@ -49,13 +53,7 @@ def load_catalog(path: Path) -> dict[str, Source]:
         try:
             entries[str(name)] = adapter.validate_python(entry)
         except ValidationError as error:
-            first = error.errors()[0]
-            place = [str(part) for part in first["loc"] if part not in ("library", "url", "file", "dataset")]
-            key = ".".join([str(name), *place])
-            if first["type"] == "extra_forbidden":
-                raise BasinError(f"{path}: unknown key `{key}`; remove it or correct its name") from error
-            found = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
-            raise BasinError(f"{path}: `{key}`{found}: {first['msg']}") from error
+            raise wrong_content(path, error, str(name), tags=KINDS) from error
     return entries
 
 

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 from tasks.applications.harness.application import Given, get_application
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_yaml
-from tasks.runtime.params import Strict
+from tasks.runtime.params import Strict, wrong_content
 from tasks.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -51,6 +51,4 @@ def load_application_params(root: Path, name: str) -> ApplicationParams:
     try:
         return ApplicationParams.model_validate(content[name])
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join([name, *map(str, first["loc"])])
-        raise BasinError(f"{path}: `{key}`: {first['msg']}") from error
+        raise wrong_content(path, error, name) from error

@@ -14,7 +14,7 @@ from tasks.runtime.calendar import Calendar, infer
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_yaml
 from tasks.runtime.frequencies import frequency, name_of
-from tasks.runtime.params import Strict, Waiver
+from tasks.runtime.params import Strict, Waiver, wrong_content
 from tasks.sources.dates import as_dates
 
 NAMED = 5
@@ -78,8 +78,7 @@ def read_spec(path: Path | None, **given: str | None) -> Spec:
     try:
         spec = Spec(**content)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise BasinError(f"{path or 'options'}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise wrong_content(path or "options", error) from None
     if spec.freq is not None:
         frequency(spec.freq)
     if (spec.time is None) != (spec.target is None) or not (spec.time or spec.label):

@@ -97,7 +97,10 @@ def test_a_folder_without_params_is_named(tmp_path: Path, entry_point) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda p: p["finance"]["train"].update(seeds=0), "`finance.train.seeds` = 0: Input should be"),
+        (
+            lambda p: p["finance"]["train"].update(seeds=0),
+            "`finance.train.seeds` = 0: expected greater than",
+        ),
         (lambda p: p["finance"].pop("split"), "`finance.split`"),
         (
             lambda p: p.update(domains={"climate": "levels"}),
