@@ -298,10 +298,10 @@ def test_a_mirror_without_the_file_falls_back(tmp_path: Path) -> None:
         ({"publication_lag": -1}, "`it.publication_lag` = -1"),
         ({"sha256": "abc"}, "`it.sha256.0` = 'abc'"),
         ({"licence": None}, "`it.licence`"),
-        ({"format": "months"}, "`it`: Value error, format months needs one column name"),
+        ({"format": "months"}, "`it`: format months needs one column name"),
         (
             {"columns": {"close": ["JAN", "FEB"]}},
-            "`it`: Value error, format csv needs one name for each column",
+            "`it`: format csv needs one name for each column",
         ),
     ],
 )
