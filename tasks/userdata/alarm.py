@@ -12,6 +12,7 @@ from tasks.events import scores, simulation, tilt
 from tasks.events.event import Event
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, write_json
+from tasks.runtime.frequencies import stamp
 from tasks.runtime.parallel import Progress, silent
 from tasks.userdata.alarm_page import alarm_page
 from tasks.userdata.reading import Reading
@@ -169,7 +170,7 @@ def alarm(
     tested = np.arange(first, len(close) - event.steps)
     if len(tested) < 2 * event.steps:
         raise BasinError(
-            f"{len(tested)} rows to test on from {times[first]:%Y-%m-%d}, expected at least "
+            f"{len(tested)} rows to test on from {stamp(times[first])}, expected at least "
             f"{2 * event.steps}; give an earlier --test-from"
         )
     calm = _calm(close)
@@ -195,7 +196,7 @@ def alarm(
     today = history.iloc[-1]
     result = {
         "event": text,
-        "test": [f"{times[first]:%Y-%m-%d}", f"{times[tested[-1]]:%Y-%m-%d}"],
+        "test": [stamp(times[first]), stamp(times[tested[-1]])],
         "models": scored,
         "paired": {
             model: {key: [_number(v) for v in interval] for key, interval in gain.items()}
@@ -208,7 +209,7 @@ def alarm(
         "episodes": len(runs),
         "tilt": {str(year): coefficients for year, coefficients in used.items()},
         "today": {
-            "date": f"{today['time']:%Y-%m-%d}",
+            "date": stamp(today["time"]),
             "probability": float(today["probability"]),
             "threshold": _number(float(today["threshold"])),
             "alarm": bool(today["alarm"]),
@@ -233,12 +234,12 @@ def _first_tested(times: pd.Series, request: Request, start: int, notes: list[st
         first = int(np.searchsorted(times.to_numpy(), np.datetime64(request.test_from)))
         if first < start:
             raise BasinError(
-                f"--test-from {request.test_from} is before {times[start]:%Y-%m-%d}, the first date with a "
+                f"--test-from {request.test_from} is before {stamp(times[start])}, the first date with a "
                 "simulation; give a later date or a longer history"
             )
         return min(first, len(times) - 1)
     first = start + int((1 - TEST_SHARE) * (len(times) - start))
-    notes.append(f"test block: from {times[first]:%Y-%m-%d}, the later half of the dates with a probability")
+    notes.append(f"test block: from {stamp(times[first])}, the later half of the dates with a probability")
     return first
 
 
@@ -275,13 +276,13 @@ def _alarms(
     wrong = scores.false_alarms(alarm[tested], label[tested])
 
     def day(row: int) -> str:
-        return f"{times.iloc[int(tested[row])]:%Y-%m-%d}"
+        return stamp(times.iloc[int(tested[row])])
 
     def entry_of(found: dict[str, int]) -> dict[str, Any]:
         """Return the date of the ``event`` and, if it was caught, ``date`` and ``lead`` of its alarm."""
         row = int(tested[found.get("alarm", found["first"])])
         left = event.reached(close, row)
-        entry: dict[str, Any] = {"event": f"{times.iloc[row + left]:%Y-%m-%d}"}
+        entry: dict[str, Any] = {"event": stamp(times.iloc[row + left])}
         if "alarm" in found:
             entry |= {"date": day(found["alarm"]), "lead": left}
         return entry

@@ -94,7 +94,7 @@ def windows(times: pd.DatetimeIndex, request: Request, notes: list[str]) -> tupl
     if request.dev:
         length = min(end - start, int(0.4 * start))
         notes.append(
-            f"--dev: rows from {times[start]:%Y-%m-%d} on are not read; the test block ends before that date"
+            f"--dev: rows from {stamp(times[start])} on are not read; the test block ends before that date"
         )
         start, end = start - length, start
     starts = list(range(start, end - horizon + 1, horizon))
@@ -111,7 +111,7 @@ def windows(times: pd.DatetimeIndex, request: Request, notes: list[str]) -> tupl
         )
     notes.append(
         f"the test block has {len(starts)} windows of {horizon} steps that do not overlap, from "
-        f"{times[starts[0]]:%Y-%m-%d} to {times[starts[-1] + horizon - 1]:%Y-%m-%d}; the tilt is trained on "
+        f"{stamp(times[starts[0]])} to {stamp(times[starts[-1] + horizon - 1])}; the tilt is trained on "
         "the dates before the first window"
     )
     return starts, end
