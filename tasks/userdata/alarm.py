@@ -141,7 +141,9 @@ def alarm(
         table = table[table["time"] < pd.Timestamp(request.test_from)].reset_index(drop=True)
         notes.append(f"--dev: rows from {request.test_from} on are not read")
     if request.test_to:
-        table = table[table["time"] <= pd.Timestamp(request.test_to)].reset_index(drop=True)
+        table = table[table["time"] < pd.Timestamp(request.test_to) + pd.Timedelta(days=1)].reset_index(
+            drop=True
+        )
     times, close = table["time"], table["close"].to_numpy(float)
     needed = simulation.FEWEST + 3 * event.steps
     if len(close) < needed:
