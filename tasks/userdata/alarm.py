@@ -27,6 +27,9 @@ RESULTS = ("alarm.json", "alarm.parquet", "alarm.png", "report.html")
 TEST_SHARE = 0.5
 """Share of the rows with a probability that are tested, the latest ones, if no test block is given."""
 
+FEWEST_PAST = 250
+"""Dates with a known outcome before a year that are needed for its threshold."""
+
 SEED = 0
 
 
@@ -196,6 +199,12 @@ def alarm(
         other.pop("history", None)
     runs = scores.events(label[tested], event.steps)
     today = history.iloc[-1]
+    if history.loc[tested, "threshold"].eq(np.inf).all():
+        notes.append(
+            "there are no alarms, because no year of the test block has a threshold: it needs "
+            f"{FEWEST_PAST} dates with a known outcome in earlier years, and among them an event that an "
+            "alarm within the budget would have preceded"
+        )
     result = {
         "event": text,
         "test": [stamp(times[first]), stamp(times[tested[-1]])],
@@ -269,7 +278,7 @@ def _alarms(
     for year in np.unique(years[start:]):
         now = np.flatnonzero(years == year)
         past = np.arange(start, max(start, now[0] - event.steps))
-        if len(past) > 250:
+        if len(past) > FEWEST_PAST:
             length = len(past) / (len(years) / max(1e-9, (times.iloc[-1] - times.iloc[0]).days / scores.YEAR))
             level[now] = scores.threshold(probability[past], label[past], event.steps, length, budget)
     alarm = probability >= level
