@@ -11,6 +11,7 @@ import numpy as np
 from tasks.fields.audit import check_medians, possible
 from tasks.fields.axes import Axes, choose_variable, in_order, months_of
 from tasks.fields.declared import NOTHING, Declared, declared
+from tasks.fields.lone_values import HISTORY, lone_values
 from tasks.fields.positions import check_positions
 from tasks.runtime.errors import BasinError
 from tasks.sources.netcdf import NOTES, open_dataset
@@ -144,7 +145,8 @@ class Fields:
         check_medians(
             np.where(counts >= counts.max() / 2, medians, np.nan), self.months, self.name, self.path
         )
-        return fields
+        alone = lone_values(fields.blocks(HISTORY), self.months, self.lat, self.lon, self.name)
+        return replace(fields, notes=(*fields.notes, *alone))
 
     def _check_size(self) -> None:
         """Refuse a large grid by a few months, before all of the file is read."""
