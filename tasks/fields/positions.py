@@ -78,6 +78,11 @@ def check_positions(lat: "xr.DataArray", lon: "xr.DataArray", path: Path, notes:
             f"{_shown(east)}, which may be rows and columns, expected degrees; give them the units "
             "degrees_north and degrees_east if they are degrees"
         )
+    small = np.abs(north).max(initial=0) <= np.pi / 2 and np.abs(east).max(initial=0) <= 2 * np.pi
+    if small and not units_of(lat) and not units_of(lon):
+        notes.append(
+            f"{lat.name} and {lon.name} have no units and could be radians; they are read as degrees"
+        )
     steps = np.diff(north)
     if not ((steps > 0).all() or (steps < 0).all()):
         raise BasinError(_disorder(path, lat, north, "rise or fall from each to the next"))

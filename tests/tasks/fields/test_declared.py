@@ -104,6 +104,11 @@ def test_axes_in_degrees_are_read_in_any_direction_and_spelling(tmp_path, given)
     assert not fields.notes
 
 
+def test_positions_that_could_be_radians_are_said(tmp_path):
+    (note,) = read(data(np.deg2rad(LAT), np.deg2rad(LON), north={}, east={}), tmp_path).notes
+    assert note == "lat and lon have no units and could be radians; they are read as degrees"
+
+
 @pytest.mark.parametrize("lon", [[0, 72, 144, 216, 288, 360], [-180, -108, -36, 36, 108, 180]])
 @pytest.mark.parametrize("direction", [1, -1])
 def test_a_column_that_repeats_the_first_is_left_out(tmp_path, lon, direction):
