@@ -182,7 +182,8 @@ def ais(
     Raises
     ------
     ValueError
-        If an argument is not valid or no weight is finite. The message names the argument.
+        If an argument is not valid, no weight is finite, one chain has nearly all the weight, or near the
+        target hardly any move is accepted. The message names the argument.
 
     References
     ----------
@@ -241,7 +242,8 @@ def reverse_ais(
     Raises
     ------
     ValueError
-        If an argument is not valid or no weight is finite. The message names the argument.
+        If an argument is not valid, no weight is finite, one chain has nearly all the weight, or near the
+        target hardly any move is accepted. The message names the argument.
 
     References
     ----------
@@ -336,33 +338,52 @@ def _anneal(
     """Return the log weights Σ (β' − β)(E_base − E)(x) ``(chains,)`` along ``betas``, and the acceptance.
 
     The chains move at every intermediate β'. A chain that reaches a point where E is +∞ has weight 0. Raises
-    ``ValueError`` if hardly any move is accepted, because the estimate is then that of importance sampling.
+    ``ValueError`` if hardly any move is accepted near the target with any step size, because the chains then
+    do not follow the path, or if one chain has nearly all the weight.
     """
     total = torch.zeros(len(x), dtype=torch.float64, device=x.device)
-    accepted: list[float] = []
+    accepted: list[tuple[int, float]] = []
     for k in range(1, len(betas)):
         with torch.no_grad():
             total += (betas[k] - betas[k - 1]) * (base(x) - checked(energy, x)).double()
         if k == len(betas) - 1:
             break
         between = _Between(energy, base, betas[k])
-        size = math.sqrt(2 * step_sizes[_rank(k, betas) % len(step_sizes)])
+        rank = _rank(k, betas)
+        size = math.sqrt(2 * step_sizes[rank % len(step_sizes)])
         at, _, taken = metropolis(between, evaluated(between, x), size, 1, generator)
         x = at.x
-        accepted.append(float(taken.double().mean()))
-    if not accepted:
-        return total, None
-    acceptance = sum(accepted) / len(accepted)
-    if acceptance < LEAST_ACCEPTANCE:
+        accepted.append((rank, float(taken.double().mean())))
+    if accepted:
+        _check_moves(accepted, step_sizes)
+    effective = float(1 / total.softmax(0).square().sum())
+    if effective < min(2, len(x) / 2):
         raise ValueError(
-            f"step_sizes: {100 * acceptance:.1f} % of the moves were accepted, expected "
-            f"{100 * LEAST_ACCEPTANCE:g} % or more; try smaller step sizes"
+            f"levels: one of {len(x)} chains has nearly all the weight (effective number {effective:.2g}), "
+            "so log Z is not known; use more levels, other step_sizes or a base that is closer to the target"
         )
-    return total, acceptance
+    return total, sum(share for _, share in accepted) / len(accepted) if accepted else None
+
+
+def _check_moves(accepted: list[tuple[int, float]], step_sizes: Sequence[float]) -> None:
+    """Raise ``ValueError`` if near the target hardly any move is accepted with any step size.
+
+    ``accepted`` are ranks of the levels, which rise towards the target, and shares of accepted moves.
+    """
+    by_size: dict[int, list[float]] = {}
+    for rank, share in accepted:
+        if rank > len(accepted) - max(len(accepted) / 4, len(step_sizes)):
+            by_size.setdefault(rank % len(step_sizes), []).append(share)
+    near = max(sum(shares) / len(shares) for shares in by_size.values())
+    if near < LEAST_ACCEPTANCE:
+        raise ValueError(
+            f"step_sizes: at most {100 * near:.1f} % of the moves were accepted near the target, expected "
+            f"{100 * LEAST_ACCEPTANCE:g} % or more with one of the sizes; try smaller step sizes"
+        )
 
 
 LEAST_ACCEPTANCE = 0.05
-"""Share of accepted moves below which annealed chains hardly leave the draws of the base."""
+"""Share of accepted moves, at the quarter of levels nearest to the target, below which chains are stuck."""
 
 
 def _rank(k: int, betas: list[float]) -> int:

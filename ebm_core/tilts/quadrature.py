@@ -19,10 +19,16 @@ MOST_PANELS = 4096
 """Largest number of panels of a refined rule."""
 
 RESOLVED = 1e-8
-"""Change of log Z with twice as many panels, in nats, below which the rule is not refined further."""
+"""Change of log Z if the panels are halved, in nats, below which the rule is not refined further."""
+
+ROUNDING = 1e-6
+"""Such a change that is accepted if it no longer falls, as with an energy in single precision or a jump."""
 
 TOLERATED = 1e-4
 """Largest such change that is accepted with ``MOST_PANELS`` panels, as for an energy with a jump."""
+
+ROUGH, FEW = 0.01, 0.25
+"""A panel is rough if its log mass changes by more than ``ROUGH`` if it is halved. ``FEW`` are a share."""
 
 OUTSIDE = 1e-12
 """Share of the mass beyond the panels, or in the outermost two, above which the reach is doubled."""
@@ -33,33 +39,65 @@ NODES = 4
 
 @dataclass(frozen=True)
 class Panels:
-    """Composite Gauss–Legendre rule for ∫ f(s) φ(s) ds = ∫₀¹ f(Φ⁻¹(u)) du on ``count`` equal panels of s.
+    """Composite Gauss–Legendre rule for ∫ f(s) φ(s) ds = ∫₀¹ f(Φ⁻¹(u)) du on panels of s.
 
-    The panels cover ±``reach``. ``score`` and ``log_weight`` are the nodes and log weights
-    ``(count · NODES,)``. The weights sum to 1.
+    The panels lie between the ``edges`` ``(count + 1,)``, from −``reach`` to ``reach``. ``score`` and
+    ``log_weight`` are the nodes and log weights ``(count · NODES,)``. The weights sum to 1.
     """
 
-    count: int
+    edges: Tensor
     score: Tensor
     log_weight: Tensor
-    reach: float = REACH
+
+    @classmethod
+    def between(cls, edges: Tensor) -> "Panels":
+        """Return the rule with panels between the given edges."""
+        score, log_weight = _rule(edges)
+        return cls(edges, score, log_weight - torch.logsumexp(log_weight, 0))
+
+    @property
+    def count(self) -> int:
+        return len(self.edges) - 1
+
+    @property
+    def reach(self) -> float:
+        return float(self.edges[-1])
 
     @property
     def width(self) -> float:
-        return 2 * self.reach / self.count
+        """Width of the first and last panel."""
+        return float(self.edges[1] - self.edges[0])
 
-    def finer(self) -> "Panels":
-        """Return the rule with the same reach and panels of half the width."""
-        return panels(2 * self.count, self.reach)
+    def finer(self, divided: Tensor | None = None) -> "Panels":
+        """Return the rule with all panels halved, or those that are ``divided`` ``(count,)``."""
+        middle = (self.edges[:-1] + self.edges[1:]) / 2
+        added = middle if divided is None else middle[divided]
+        return Panels.between(torch.cat([self.edges, added]).sort().values)
 
     def wider(self) -> "Panels":
-        """Return the rule with twice the reach and panels of the same width."""
-        return panels(2 * self.count, 2 * self.reach)
+        """Return the rule with twice the reach, and new panels of the width of the outermost."""
+        outer = self.reach + self.width * torch.arange(1, round(self.reach / self.width) + 1)
+        return Panels.between(torch.cat([-outer.flip(0), self.edges, outer]).double())
 
     def end_mass(self, log_mass: Tensor) -> float:
         """Return the largest share of the mass, over the batch, in the first or the last panel."""
         ends = torch.softmax(log_mass, 0).reshape(self.count, NODES, -1)[[0, -1]].sum(1)
         return float(ends.max()) if ends.numel() else 0.0
+
+    def unresolved(self, log_mass: Tensor, halved: Tensor) -> Tensor:
+        """Return which panels to halve ``(count,)``, so that log Z changes less next time.
+
+        ``log_mass`` are normalised log masses at the nodes, and ``halved`` those of the finer rule. Panels
+        with hardly any change are kept if few are rough, as at a jump or in a well. Otherwise the energy is
+        rough everywhere, and masses that are missed may be in any panel.
+        """
+        before, after = (
+            torch.logsumexp(m.detach().reshape(self.count, -1, m[0].numel()), 1) for m in (log_mass, halved)
+        )
+        rough = ((before - after).abs() > ROUGH).any(1)
+        if float(rough.double().mean()) > FEW:
+            return torch.ones_like(rough)
+        return (before.exp() - after.exp()).abs().amax(1) > RESOLVED / self.count
 
 
 def legendre() -> tuple[Tensor, Tensor]:
@@ -70,21 +108,25 @@ def legendre() -> tuple[Tensor, Tensor]:
 
 @cache
 def panels(count: int, reach: float = REACH) -> Panels:
-    """Return the rule with ``count`` panels in ±``reach``, in float64."""
-    x, w = legendre()
+    """Return the rule with ``count`` panels of equal width in ±``reach``, in float64."""
     width = 2 * reach / count
-    edges = -reach + width * torch.arange(count, dtype=torch.float64)
-    score = (edges[:, None] + width * x).reshape(-1)
-    log_weight = (torch.log(w * width).expand(count, NODES)).reshape(-1) + log_normal_density(score)
-    return Panels(count, score, log_weight - torch.logsumexp(log_weight, 0), reach)
+    return Panels.between(-reach + width * torch.arange(count + 1, dtype=torch.float64))
 
 
 @cache
 def far_nodes() -> tuple[Tensor, Tensor]:
-    """Return nodes and log weights from ±REACH to ±MOST_REACH, on panels that grow with the distance."""
+    """Return nodes and log weights from ±REACH to ±MOST_REACH.
+
+    Out to ±38, beyond which the base has no mass in float64, the panels are as wide as 64 panels in ±REACH.
+    """
+    near = np.linspace(REACH, 38, 104)
+    score, log_weight = _rule(torch.from_numpy(np.r_[near, np.geomspace(38, MOST_REACH, 17)[1:]]))
+    return torch.cat([-score, score]), torch.cat([log_weight, log_weight])
+
+
+def _rule(edges: Tensor) -> tuple[Tensor, Tensor]:
+    """Return nodes and log weights, with the normal density, of the panels between edges."""
     x, w = legendre()
-    edges = torch.from_numpy(np.geomspace(REACH, MOST_REACH, 33))
     width = edges.diff()[:, None]
     score = (edges[:-1, None] + width * x).reshape(-1)
-    log_weight = torch.log(w * width).reshape(-1) + log_normal_density(score)
-    return torch.cat([-score, score]), torch.cat([log_weight, log_weight])
+    return score, torch.log(w * width).reshape(-1) + log_normal_density(score)

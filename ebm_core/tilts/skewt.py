@@ -189,9 +189,16 @@ class SkewT(ScoredDistribution):
         return self.loc + self.scale * torch.as_tensor(z)
 
 
+LARGE_ETA = 1e7
+"""Degrees of freedom above which the constant of the density is that of its expansion in 1/η."""
+
+
 def _constants(eta: Tensor, lam: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return a, b and log c of Hansen's density."""
     log_c = torch.lgamma((eta + 1) / 2) - torch.lgamma(eta / 2) - 0.5 * torch.log(math.pi * (eta - 2))
+    # Above, large numbers cancel. Γ((η+1)/2) / Γ(η/2) = √(η/2) (1 − 1/(4η) + O(η⁻²)).
+    limit = 0.75 / eta - 0.5 * math.log(2 * math.pi)
+    log_c = torch.where(eta > LARGE_ETA, limit, log_c)
     a = 4 * lam * torch.exp(log_c) * (eta - 2) / (eta - 1)
     return a, torch.sqrt(1 + 3 * lam**2 - a**2), log_c
 
@@ -233,9 +240,21 @@ def _standard_quantile(score: np.ndarray, eta: np.ndarray, lam: np.ndarray) -> n
     left = lower < (1 - lam) / 2
     side = np.where(left, 1 - lam, 1 + lam)
     tail = np.where(left, lower, upper) / side
-    t = special.stdtrit(eta, np.minimum(tail, 0.5)) * np.sqrt((eta - 2) / eta) * side
+    t = _student_quantile(np.minimum(tail, 0.5), eta) * np.sqrt((eta - 2) / eta) * side
     z: np.ndarray = (np.where(left, t, -t) - a) / b
     return z
+
+
+def _student_quantile(tail: np.ndarray, eta: np.ndarray) -> np.ndarray:
+    """Return quantiles of Student's t.
+
+    If η is small, SciPy's are of the wrong sign at probabilities below about 1e−110. There the tail is a
+    power of t in double precision.
+    """
+    smallest = np.where(np.asarray(eta) < 10, 1e-100, 0.0)
+    quantile = special.stdtrit(eta, np.maximum(tail, smallest))
+    power: np.ndarray = quantile * (np.maximum(smallest, 1e-300) / np.clip(tail, 1e-300, 1e-100)) ** (1 / eta)
+    return np.where(tail < smallest, power, quantile)
 
 
 STEP = 1e-5

@@ -8,22 +8,25 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 from ebm_core.base.arguments import check_whole
-from ebm_core.tilts.bases import from_normal_score, normal_score
+from ebm_core.tilts.bases import LAST_SCORE, SMALLEST, Scores
+from ebm_core.tilts.moments import expectation
 from ebm_core.tilts.quadrature import (
     MOST_PANELS,
     MOST_REACH,
     NODES,
     OUTSIDE,
     RESOLVED,
+    ROUNDING,
     TOLERATED,
+    Panels,
     far_nodes,
     legendre,
     panels,
 )
 from ebm_core.tilts.skewt import log_normal_density, score_of
 
-LAST_SCORE = 37.0
-"""Φ(−38) underflows, so larger scores have no quantile in float64."""
+TAIL_STEPS = 12
+"""Fixed-point steps of a quantile outside of the panels."""
 
 NEGLIGIBLE = 1e-9
 """Largest share of the mass beyond ``LAST_SCORE`` for which there are moments."""
@@ -36,15 +39,17 @@ class TiltedDistribution(Distribution):
     """Base distribution tilted by an energy, p(y) = q(y) · exp(−E(s(y))) / Z with s(y) = Φ⁻¹(Q(y)).
 
     With u = Q(y) the normaliser is Z = ∫₀¹ exp(−E(Φ⁻¹(u))) du. It is computed by a composite Gauss–Legendre
-    rule on panels of the score. There are ``count`` panels at first, and more if there is mass outside or if
-    log Z changes when their number is doubled. That change is :attr:`log_z_error`. A well of the energy can
-    go unnoticed if it is narrower than the distance of the nodes, which is about 0.04 at first.
+    rule on panels of the score. There are ``count`` panels in ±9 at first, more if there is mass outside, and
+    panels are halved where that changes log Z, as at a jump of the energy. The change of log Z if all panels
+    are halved is :attr:`log_z_error`. A well of the energy can go unnoticed if it is narrower than the
+    distance of the first nodes, which is at most 0.05 for scores within ±9 and 0.1 for those within ±38.
 
     Parameters
     ----------
     base : SkewT, LinearPool or torch.distributions.Distribution
         Base distributions q of batch shape ``(n,)``, or any other, with cdf Q. A distribution of PyTorch's
-        needs ``cdf`` and ``icdf``; except for ``Normal``, its upper tail ends at a probability of 1e−16.
+        needs ``cdf`` and ``icdf``. Except for ``Normal``, its tails end where these are no longer inverse to
+        each other, for many at a probability of 1e−16.
     energy : callable
         Energy E in nats, which maps normal scores ``(*sample, n)``, or ``(*sample, 1)`` if all rows share
         them, to ``(*sample, n)``. For a scalar base n is one.
@@ -54,8 +59,9 @@ class TiltedDistribution(Distribution):
     Raises
     ------
     ValueError
-        If ``count`` is below 1, if an energy is NaN or −∞, or +∞ everywhere, if it falls so fast that no
-        normaliser is found, or if the normaliser is not resolved to 1e-4 nats.
+        If ``count`` is below 1, if an energy has another shape, is NaN or −∞ where there is mass, or is +∞
+        everywhere, if it falls so fast that no normaliser is found, or if the normaliser is not resolved to
+        1e-4 nats. Mean, variance and entropy raise it if they are infinite or not resolved.
 
     Examples
     --------
@@ -79,6 +85,7 @@ class TiltedDistribution(Distribution):
         check_whole("count", count, 1)
         super().__init__(base.batch_shape, validate_args=False)
         self.base = base
+        self._scores = Scores(base)
         self.energy = energy
         self._rows = self.batch_shape or torch.Size([1])
         self.rule = panels(count)
@@ -90,7 +97,8 @@ class TiltedDistribution(Distribution):
     def _widen(self) -> None:
         """Extend the panels to where the mass ends. Raises ``ValueError`` if it does not end."""
         score, log_weight = far_nodes()
-        far = self._log_mass_of(score, log_weight).detach()
+        # Nothing is known where the energy is not defined, so there is no mass beyond the panels.
+        far = self._log_mass_of(score, log_weight, undefined=torch.inf).detach()
         if bool(torch.isneginf(torch.cat([self._log_mass.detach(), far])).all(0).any()):
             raise ValueError("energy: +∞ at all normal scores of a row; expected finite energies somewhere")
         while True:
@@ -109,32 +117,51 @@ class TiltedDistribution(Distribution):
             self._log_mass = self._log_mass_of(self.rule.score, self.rule.log_weight)
 
     def _refine(self) -> None:
-        """Halve the panels until log Z does not change. Raises ``ValueError`` if it keeps changing."""
-        while True:
+        """Halve panels until log Z does not change. Raises ``ValueError`` if it keeps changing."""
+        before = torch.inf
+        while self.log_z.numel():
             finer = self.rule.finer()
             log_mass = self._log_mass_of(finer.score, finer.log_weight)
             log_z = torch.logsumexp(log_mass, 0)
-            change = float((log_z - self.log_z).detach().abs().max()) if log_z.numel() else 0.0
-            if change <= RESOLVED or (finer.count > MOST_PANELS and change <= TOLERATED):
+            change = float((log_z - self.log_z).detach().abs().max())
+            settled = before <= ROUNDING and (change <= RESOLVED or before / 8 < change <= ROUNDING)
+            if settled or (change <= RESOLVED and before == torch.inf):
                 return
             if finer.count > MOST_PANELS:
+                if change <= TOLERATED:
+                    return
                 raise ValueError(
                     f"energy: normaliser not resolved, because log Z changes by {change:.1g} nats between "
                     f"{self.rule.count} and {finer.count} panels; use a smoother or flatter energy"
                 )
-            self.rule, self._log_mass, self.log_z = finer, log_mass, log_z
+            if change <= RESOLVED:  # by chance, perhaps, as at a jump
+                self.rule, self._log_mass, self.log_z, before = finer, log_mass, log_z, change
+                continue
+            before = change
+            divided = self.rule.unresolved(self._log_mass - log_z, log_mass - log_z)
+            self.rule = self.rule.finer(divided)
+            self._log_mass = self._log_mass_of(self.rule.score, self.rule.log_weight)
+            self.log_z = torch.logsumexp(self._log_mass, 0)
 
-    def _log_mass_of(self, score: Tensor, log_weight: Tensor) -> Tensor:
+    def _log_mass_of(self, score: Tensor, log_weight: Tensor, undefined: float = torch.nan) -> Tensor:
         """Return log weight − E at the nodes, ``(nodes, *batch)``. Raises ``ValueError`` if E is invalid."""
-        energy = self._at_nodes(score)
+        energy = torch.nan_to_num(self._at_nodes(score), nan=undefined, posinf=torch.inf, neginf=-torch.inf)
         if bool(torch.isnan(energy).any()) or bool(torch.isneginf(energy).any()):
             raise ValueError("energy: NaN or −∞ at some normal scores; expected a number of nats, or +∞")
         return log_weight.reshape(-1, *(1,) * (energy.dim() - 1)) - energy
 
     def _at_nodes(self, score: Tensor) -> Tensor:
         """Return the energies ``(nodes, *batch)`` of scores ``(nodes,)`` that all bases share."""
-        energy = self.energy(self._spread(score))
-        return energy.expand(len(score), *self._rows).reshape(len(score), *self.batch_shape)
+        energy: Any = self.energy(self._spread(score))
+        shape = (len(score), *self._rows)
+        try:
+            return energy.expand(shape).reshape(len(score), *self.batch_shape)
+        except (AttributeError, RuntimeError):
+            found = f"shape {tuple(energy.shape)}" if isinstance(energy, Tensor) else type(energy).__name__
+            raise ValueError(
+                f"energy: {found} from scores of shape {tuple(self._spread(score).shape)}; expected a "
+                f"tensor of shape {shape}, or one that broadcasts to it"
+            ) from None
 
     def _spread(self, nodes: Tensor) -> Tensor:
         """Return ``(nodes,)`` as ``(nodes, 1, …)``, with an axis for each of the batch and at least one."""
@@ -156,51 +183,83 @@ class TiltedDistribution(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density at ``value``, in nats."""
         value = torch.as_tensor(value, dtype=torch.float64)
-        score = normal_score(self.base, value)
+        score = self._scores.normal_score(value)
         score = score.expand(torch.broadcast_shapes(score.shape, self.batch_shape))
-        density = self.base.log_prob(value) - self._energy_at(score) - self.log_z
+        density = self._scores.log_prob(value) - self._energy_at(score) - self.log_z
         return torch.where(torch.isinf(score), -torch.inf, density)
 
     def weighted_nodes(self) -> tuple[Tensor, Tensor]:
         """Return the distribution as a weighted ensemble ``(values, weights)``, both ``(nodes, *batch)``."""
-        nodes = self.rule.score.reshape(-1, *(1,) * len(self.batch_shape))
-        if self.rule.reach > LAST_SCORE:
-            mass = torch.exp(self._log_mass - self.log_z).detach()
-            share = float(mass[self.rule.score.abs() > LAST_SCORE].sum(0).max())
+        return self._weighted(self.rule, self._log_mass)
+
+    def _weighted(self, rule: Panels, log_mass: Tensor) -> tuple[Tensor, Tensor]:
+        nodes = rule.score.reshape(-1, *(1,) * len(self.batch_shape))
+        if rule.reach > LAST_SCORE:
+            mass = torch.exp(log_mass - self.log_z).detach()
+            share = float(mass[rule.score.abs() > LAST_SCORE].sum(0).max())
             if share > NEGLIGIBLE:
                 raise ValueError(
                     f"energy: a share {share:.1g} of the mass is beyond normal scores of ±{LAST_SCORE:g}, "
                     "which have no quantile in float64; use an energy that falls more slowly"
                 )
             nodes = nodes.clamp(-LAST_SCORE, LAST_SCORE)
-        values = from_normal_score(self.base, nodes)
-        return values.expand(len(nodes), *self.batch_shape), torch.exp(self._log_mass - self.log_z)
+        values = self._scores.from_normal_score(nodes)
+        return values.expand(len(nodes), *self.batch_shape), torch.exp(log_mass - self.log_z)
 
     @property
     def mean(self) -> Tensor:
-        values, weights = self.weighted_nodes()
-        return (values * weights).sum(0)
+        centre = self._scores.from_normal_score(torch.zeros((), dtype=torch.float64)).detach()
+        return centre + self._expectation(lambda values, _: values - centre, "mean")
 
     @property
     def variance(self) -> Tensor:
-        values, weights = self.weighted_nodes()
-        return (weights * (values - (values * weights).sum(0)) ** 2).sum(0)
+        mean = self.mean
+        return self._expectation(lambda values, _: (values - mean) ** 2, "variance")
 
     def entropy(self) -> Tensor:
         """Return the entropy −E_p[log p], in nats."""
-        values, weights = self.weighted_nodes()
-        log_p = self.base.log_prob(values) - self._at_nodes(self.rule.score) - self.log_z
-        return -(weights * log_p).sum(0)
+
+        def surprise(values: Tensor, energy: Tensor) -> Tensor:
+            return energy + self.log_z - self._scores.log_prob(values)
+
+        return self._expectation(surprise, "entropy")
+
+    def _expectation(self, of: Callable[[Tensor, Tensor], Tensor], name: str) -> Tensor:
+        """Return the expectation of ``of(values, energies)``."""
+
+        def terms(rule: Panels) -> tuple[Tensor, Tensor]:
+            log_mass = self._log_mass
+            if rule is not self.rule:
+                log_mass = self._log_mass_of(rule.score, rule.log_weight)
+            values, weights = self._weighted(rule, log_mass)
+            shape = (-1, *(1,) * len(self.batch_shape))
+            energy = rule.log_weight.reshape(shape) - log_mass
+            ends = self._scores.at_an_end(rule.score.reshape(shape), rule.width)
+            return torch.where(weights > 0, weights * of(values, energy), 0.0), ends
+
+        return expectation(self.rule, terms, name)
+
+    def _tail(self, score: Tensor) -> Tensor:
+        """Return the probability beyond scores outside of the panels.
+
+        It is less than ``OUTSIDE``, and there the tail is that of the base but for a factor exp(−E)/Z.
+        """
+        energy = torch.nan_to_num(self._energy_at(score), nan=torch.inf, posinf=torch.inf)
+        return torch.exp(torch.special.log_ndtr(-score.abs()) - energy - self.log_z)
+
+    def _end(self) -> Tensor:
+        """Return the score ``reach`` for the whole batch."""
+        return torch.full((1, *self.batch_shape), self.rule.reach, dtype=torch.float64)
 
     def _edges(self) -> Tensor:
-        """Return the cumulative probabilities at the panel edges, from 0 to 1, ``(count + 1, *batch)``."""
+        """Return the cumulative probabilities at the panel edges, ``(count + 1, *batch)``."""
         mass = torch.exp(self._log_mass - self.log_z)
         mass = mass.reshape(self.rule.count, NODES, *self.batch_shape).sum(1)
-        return torch.cat([torch.zeros_like(mass[:1]), mass.cumsum(0)])
+        return torch.cat([torch.zeros_like(mass[:1]), mass.cumsum(0)]) + self._tail(-self._end())
 
     def _partial(self, panel: Tensor, score: Tensor) -> Tensor:
         """Return the probability between the left edge of ``panel`` and ``score``, a score in the panel."""
-        left = -self.rule.reach + panel * self.rule.width
+        left = self.rule.edges[panel]
         x, w = legendre()
         shape = (NODES,) + (1,) * score.dim()
         nodes = left + (score - left) * x.reshape(shape)
@@ -210,17 +269,25 @@ class TiltedDistribution(Distribution):
     def _below(self, score: Tensor) -> Tensor:
         """Return the probability below scores ``(*sample, *batch)``."""
         reach = self.rule.reach
-        panel = ((score.detach() + reach) / self.rule.width).long().clamp(0, self.rule.count - 1)
+        inner = score.clamp(-reach, reach)
+        panel = torch.searchsorted(self.rule.edges, inner.detach().contiguous(), right=True) - 1
+        panel = panel.clamp(0, self.rule.count - 1)
         below = torch.gather(self._edges(), 0, panel.reshape(-1, *self.batch_shape)).reshape(panel.shape)
-        return (below + self._partial(panel, score)).clamp(0, 1)
+        below = (below + self._partial(panel, inner)).clamp(0, 1)
+        outside = score.abs() > reach
+        if not bool(outside.any()):
+            return below
+        tail = self._tail(torch.where(outside, score, reach))
+        return torch.where(outside, torch.where(score < 0, tail, 1 - tail), below)
 
     def cdf(self, value: Tensor) -> Tensor:
         """Return P(Y ≤ value)."""
         value = torch.as_tensor(value, dtype=torch.float64)
-        score = normal_score(self.base, value)
+        score = self._scores.normal_score(value)
         score = score.expand(torch.broadcast_shapes(score.shape, self.batch_shape))
-        below = self._below(score.clamp(-self.rule.reach, self.rule.reach))
-        return torch.where(torch.isinf(score), (score > 0).double(), below)
+        endless = torch.isinf(score)
+        below = self._below(torch.where(endless, 0.0, score))
+        return torch.where(endless, (score > 0).double(), below)
 
     def icdf(self, value: Tensor) -> Tensor:
         """Return the quantile of the probabilities ``value``, by Newton's method in its panel.
@@ -237,7 +304,7 @@ class TiltedDistribution(Distribution):
             if error.requires_grad:  # the derivative of the inverse, as in ScoredDistribution
                 log_slope = log_normal_density(score) - self._energy_at(score) - self.log_z
                 score = score - (error - error.detach()) / torch.exp(log_slope).detach()
-        return from_normal_score(self.base, torch.where(torch.isinf(ends), ends.detach(), score))
+        return self._scores.from_normal_score(torch.where(torch.isinf(ends), ends.detach(), score))
 
     def _score_of(self, value: Tensor) -> Tensor:
         """Return the normal score under the base of the quantiles ``value``, of the same shape."""
@@ -248,16 +315,29 @@ class TiltedDistribution(Distribution):
         panel = panel.clamp(0, self.rule.count - 1)
         below = torch.gather(edges, 0, panel)
         mass = torch.gather(edges, 0, panel + 1) - below
-        left = -self.rule.reach + panel * self.rule.width
-        low, high = left, left + self.rule.width
-        score = left + self.rule.width * ((flat - below) / mass.clamp_min(1e-300)).clamp(0, 1)
+        left, right = self.rule.edges[panel], self.rule.edges[panel + 1]
+        low, high = left, right
+        score = left + (right - left) * ((flat - below) / mass.clamp_min(1e-300)).clamp(0, 1)
         for _ in range(8):
             excess = below + self._partial(panel, score) - flat
             low, high = torch.where(excess < 0, score, low), torch.where(excess < 0, high, score)
             slope = torch.exp(log_normal_density(score) - self._energy_at(score) - self.log_z)
             newton = score - excess / slope.clamp_min(1e-300)
             score = torch.where((newton >= low) & (newton <= high), newton, (low + high) / 2)
+        for sign, tail in ((-1, flat), (1, 1 - flat)):
+            outside = tail < self._tail(sign * self._end())
+            if bool(outside.any()):
+                score = torch.where(outside, self._tail_score(tail, sign), score)
         return score.reshape(value.shape)
+
+    def _tail_score(self, tail: Tensor, sign: int) -> Tensor:
+        """Return the scores outside of the panels beyond which there is the probability ``tail``."""
+        score = sign * self._end().expand(tail.shape)
+        for _ in range(TAIL_STEPS):
+            energy = torch.nan_to_num(self._energy_at(score), nan=torch.inf, posinf=torch.inf)
+            of_base = (tail * torch.exp(energy + self.log_z)).clamp(SMALLEST, 0.5)
+            score = -sign * torch.special.ndtri(of_base).clamp_max(-self.rule.reach)
+        return score
 
     def sample(self, sample_shape: Sequence[int] = (), generator: torch.Generator | None = None) -> Tensor:
         """Draw independent samples of shape ``(*sample_shape, *batch)`` by the inverse cdf."""

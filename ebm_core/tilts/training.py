@@ -24,6 +24,12 @@ from ebm_core.tilts.quadrature import panels
 TRAINING_PANELS = 16
 """Quadrature panels of the normaliser during training. Forecasts use more panels."""
 
+CHECK_PANELS, CHECK_ROWS = 64, 256
+"""Panels and largest number of rows with which the normaliser of a fit is checked."""
+
+LARGEST_ERROR = 0.01
+"""Largest mean error of log Z in training, in nats, that is accepted."""
+
 BATCH = 512
 CHECK_EVERY = 20
 """Optimiser steps between two evaluations of the validation block."""
@@ -234,17 +240,25 @@ def fit_seeds(
 
 
 def negative_log_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor) -> Tensor:
-    """Return E(sᵢ, xᵢ) + log Z(xᵢ) = −log p(yᵢ|xᵢ) + log q(yᵢ|xᵢ) ``(seeds, n)``, which is 0 for E = 0."""
-    rule = panels(TRAINING_PANELS)
+    """Return E(sᵢ, xᵢ) + log Z(xᵢ) = −log p(yᵢ|xᵢ) + log q(yᵢ|xᵢ) ``(seeds, n)``, which is 0 for E = 0.
+
+    Z is computed with the fixed number ``TRAINING_PANELS`` of panels of scores within ±9, which is too few
+    for steep energies. :func:`fit_tilt` checks it at the end.
+    """
+    return energy(score, x) + _log_z(energy, x, TRAINING_PANELS)
+
+
+def _log_z(energy: BilinearEnergy, x: Tensor, count: int) -> Tensor:
+    rule = panels(count)
     nodes = rule.score.to(x)[:, None]
-    log_z = torch.logsumexp(rule.log_weight.to(x)[:, None] - energy(nodes, x), dim=1)
-    return energy(score, x) + log_z
+    return torch.logsumexp(rule.log_weight.to(x)[:, None] - energy(nodes, x), dim=1)
 
 
 def fit_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor, **options: Any) -> Fit:
     """Fit a tilt by maximum likelihood to normal scores under the base and inputs, in time order.
 
-    The training runs on the device of ``x``.
+    The training runs on the device of ``x``. Its normaliser is computed with fewer panels than that of
+    :class:`~ebm_core.tilts.tilted.TiltedDistribution`, and is compared with one of more panels at the end.
 
     Parameters
     ----------
@@ -267,7 +281,8 @@ def fit_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor, **options: Any) -
     Raises
     ------
     FloatingPointError
-        If training diverges. The message names the step.
+        If training diverges, or if the fitted energy is so steep that its normaliser is off by more than 0.01
+        nats.
     ValueError
         If an option is not valid, if a score or an input is not finite, or if the checkpoint belongs to a fit
         with other options.
@@ -300,4 +315,16 @@ def fit_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor, **options: Any) -
     def loss(module: BilinearEnergy, rows: Tensor) -> Tensor:
         return negative_log_tilt(module, score[rows], x[rows])
 
-    return fit_seeds(energy, loss, len(score), device=x.device, **options)
+    fit = fit_seeds(energy, loss, len(score), device=x.device, **options)
+    some = x[-options["validation"] :].cpu()
+    some = some[:: -(-len(some) // CHECK_ROWS)]
+    with torch.no_grad():
+        error = _log_z(fit.module, some, TRAINING_PANELS) - _log_z(fit.module, some, CHECK_PANELS)
+    worst = float(error.mean(1).abs().max())
+    if worst > LARGEST_ERROR:
+        raise FloatingPointError(
+            f"energy: the normaliser of the fit is off by {worst:.2g} nats, expected {LARGEST_ERROR:g} or "
+            "less, because the energy is too steep for the panels of the training; try a larger "
+            "weight_decay or a smaller learning_rate"
+        )
+    return fit

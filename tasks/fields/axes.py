@@ -6,19 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tasks.fields.declared import is_count
+from tasks.fields.positions import NAMES, UNITS, in_degrees, units_of, why_not
 from tasks.runtime.errors import BasinError
 
 if TYPE_CHECKING:
     import xarray as xr
 
-NAMES = {
-    "latitude": ("lat", "latitude", "lats", "nav_lat"),
-    "longitude": ("lon", "longitude", "lons", "long", "nav_lon"),
-}
-UNITS = {
-    "latitude": ("degrees_north", "degree_north", "degree_n", "degrees_n", "degreen", "degreesn"),
-    "longitude": ("degrees_east", "degree_east", "degree_e", "degrees_e", "degreee", "degreese"),
-}
 LETTERS = {"latitude": "y", "longitude": "x"}
 LIMITS = {"latitude": 90.0, "longitude": 540.0}
 ENSEMBLES = ("number", "member", "members", "ens", "ensemble", "realization", "realisation", "m")
@@ -52,9 +46,14 @@ def find_axes(data: "xr.Dataset", name: str) -> Axes | None:
 
 
 def _coordinate(data: "xr.Dataset", dimension: str, kind: str) -> str | None:
-    """Return the name of a coordinate of ``kind`` on a dimension; that with the dimension's name if any."""
+    """Return the name of a coordinate of ``kind`` on a dimension; that with the dimension's name if any.
+
+    The time at which a forecast was made is taken only if there is no other.
+    """
     own = [dimension] if dimension in data.variables else []
-    for name in own + [str(each) for each in data.coords if each != dimension]:
+    names = own + [str(each) for each in data.coords if each != dimension]
+    names.sort(key=lambda name: data[name].attrs.get("standard_name") == "forecast_reference_time")
+    for name in names:
         variable = data[name]
         if variable.dims != (dimension,):
             continue
@@ -66,15 +65,15 @@ def _coordinate(data: "xr.Dataset", dimension: str, kind: str) -> str | None:
 def _is_position(variable: "xr.DataArray", kind: str) -> bool:
     """Tell whether a coordinate is a latitude or a longitude.
 
-    A coordinate called x or y, or marked as an axis only, is one if its values can be degrees.
+    None is one with other units, whatever its name. A coordinate called x or y, or marked as an axis only, is
+    one if its values can be degrees.
     """
-    if variable.dtype.kind not in "fiu":
+    if variable.dtype.kind not in "fiu" or not in_degrees(variable, kind):
         return False
     name, attributes = str(variable.name).lower(), variable.attrs
-    if name in NAMES[kind] or attributes.get("standard_name") == kind:
-        return True
-    units = str(attributes.get("units", "")).lower()
-    if units in UNITS[kind]:
+    if any(name in names for other, names in NAMES.items() if other != kind):
+        return False
+    if name in NAMES[kind] or attributes.get("standard_name") == kind or units_of(variable) in UNITS[kind]:
         return True
     letter = LETTERS[kind]
     if name != letter and str(attributes.get("axis", "")).lower() != letter:
@@ -83,7 +82,7 @@ def _is_position(variable: "xr.DataArray", kind: str) -> bool:
     steps = np.diff(values)
     # Numbers of rows and columns, 0, 1, 2, … are no degrees.
     counted = values.size > 1 and values[0] in (0, 1) and (steps == 1).all()
-    return bool(units in ("", "degrees", "degree") and not counted and (np.abs(values) <= LIMITS[kind]).all())
+    return bool(not counted and (np.abs(values) <= LIMITS[kind]).all())
 
 
 def choose_variable(data: "xr.Dataset", variable: str | None, path: Path) -> tuple[str, Axes]:
@@ -100,6 +99,9 @@ def choose_variable(data: "xr.Dataset", variable: str | None, path: Path) -> tup
         if axes and name not in bounds and data[name].dtype.kind in "fiu":
             candidates[name] = axes
     fit = [name for name, axes in candidates.items() if _beside(data, axes) is None]
+    if variable is None and len(fit) == 1 and is_count(data, fit[0]):
+        # The number of observations of a variable with more dimensions is not what is meant.
+        fit = [name for name in candidates if not is_count(data, name)][:1] or fit
     if variable is None and len(fit) > 1:
         raise BasinError(
             f"{path}: expected one variable with dimensions time, lat and lon, found {', '.join(fit)}; give "
@@ -152,6 +154,9 @@ def _why_none(data: "xr.Dataset", variable: str | None, fit: list[str]) -> str:
             f"{' and '.join(curved)} have two dimensions, a curvilinear grid, expected a regular grid; "
             "regrid the file, for example with `cdo remapbil,r360x180 IN OUT`"
         )
+    unlike = why_not(data)
+    if unlike is not None:
+        return unlike
     dimensions = {str(each) for name in shown for each in data[name].dims}
     lacking = [
         kind
@@ -182,12 +187,13 @@ def months_of(data: "xr.Dataset", coordinate: str, path: Path, notes: list[str])
             f"{path}: {int(np.isnat(months).sum())} of {months.size} values of {coordinate} are missing, "
             "expected a date for every field; correct them"
         )
-    bounds = data.get(times.attrs.get("bounds"))
+    bounds = data.get(times.attrs.get("bounds", times.attrs.get("climatology")))
     if bounds is None or bounds.dtype.kind != "M" or bounds.shape != (months.size, 2):
         return months
     ends = bounds.values.astype("datetime64[s]")
     middle = (ends[:, 0] + (ends[:, 1] - ends[:, 0]) // 2).astype("datetime64[M]")
-    if np.isnat(middle).any() or (middle == months).all():
+    long = (ends[:, 1] - ends[:, 0]).astype(int) > 62 * 86400  # such as a mean over thirty Januaries
+    if np.isnat(middle).any() or long.any() or (middle == months).all():
         return months
     notes.append(
         f"{coordinate} lies outside its bounds' month: a field of {values[0].astype('datetime64[D]')} is of "

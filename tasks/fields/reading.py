@@ -10,6 +10,9 @@ import numpy as np
 
 from tasks.fields.audit import check_medians, possible
 from tasks.fields.axes import Axes, choose_variable, in_order, months_of
+from tasks.fields.declared import NOTHING, Declared, declared
+from tasks.fields.lone_values import HISTORY, lone_values
+from tasks.fields.positions import check_positions
 from tasks.runtime.errors import BasinError
 from tasks.sources.netcdf import NOTES, open_dataset
 
@@ -65,6 +68,7 @@ class Fields:
     _variable: Any
     _limits: tuple[float, float] = (-np.inf, np.inf)
     """Values outside of these are flags or impossible, and are read as missing."""
+    _declared: Declared = NOTHING
 
     def until(self, month: np.datetime64 | None) -> "Fields":
         """Return the fields up to and including ``month``."""
@@ -82,6 +86,14 @@ class Fields:
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """Read the rows from ``start`` to before ``stop`` as float64 ``(n, lat, lon)``, NaN where missing."""
+        values = self._decoded(start, stop)
+        values[self._declared.missing(values)] = np.nan
+        if np.isinf(values).any():
+            raise BasinError(f"{self.path}: {self.name} has infinite values; write missing values as NaN")
+        values[(values < self._limits[0]) | (values > self._limits[1])] = np.nan
+        return values
+
+    def _decoded(self, start: int, stop: int) -> np.ndarray:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of xarray, on the decoding of integers
@@ -91,9 +103,6 @@ class Fields:
             raise BasinError(
                 f"{self.path}: the fields {start} to {stop} cannot be read ({reason}); get the file again"
             ) from error
-        if np.isinf(values).any():
-            raise BasinError(f"{self.path}: {self.name} has infinite values; write missing values as NaN")
-        values[(values < self._limits[0]) | (values > self._limits[1])] = np.nan
         return values
 
     def month(self, month: np.datetime64) -> np.ndarray:
@@ -103,10 +112,14 @@ class Fields:
 
     def blocks(self, before: int = 0) -> Iterator[tuple[int, np.ndarray]]:
         """Yield all rows in blocks ``(first row, values)``, each with the ``before`` rows that precede it."""
+        for start, stop in self._parts():
+            first = max(0, start - before)
+            yield first, self.read(first, stop)
+
+    def _parts(self) -> Iterator[tuple[int, int]]:
         block = int(np.clip(BLOCK_VALUES // (len(self.lat) * len(self.lon)), 12, BLOCK))
         for start in range(0, len(self.months), block):
-            first = max(0, start - before)
-            yield first, self.read(first, min(start + block, len(self.months)))
+            yield start, min(start + block, len(self.months))
 
     def checked(self, notes: list[str]) -> "Fields":
         """Return the fields with flags and impossible values as missing, and with ``notes`` on the reading.
@@ -114,8 +127,9 @@ class Fields:
         Raises ``BasinError`` if the grid is too large, if there is no value or if the unit changes.
         """
         self._check_size()
+        missing = self._declared.notes((self._decoded(*part) for part in self._parts()), self.name)
         low, high, found = possible((values for _, values in self.blocks()), self.name)
-        fields = replace(self, notes=(*notes, *found), _limits=(low, high))
+        fields = replace(self, notes=(*notes, *missing, *found), _limits=(low, high))
         medians, counts = np.full(len(self.months), np.nan), np.zeros(len(self.months))
         for first, values in fields.blocks():
             cells = values.reshape(len(values), -1)
@@ -131,7 +145,8 @@ class Fields:
         check_medians(
             np.where(counts >= counts.max() / 2, medians, np.nan), self.months, self.name, self.path
         )
-        return fields
+        alone = lone_values(fields.blocks(HISTORY), self.months, self.lat, self.lon, self.name)
+        return replace(fields, notes=(*fields.notes, *alone))
 
     def _check_size(self) -> None:
         """Refuse a large grid by a few months, before all of the file is read."""
@@ -180,16 +195,18 @@ def open_fields(path: Path, variable: str | None = None) -> Fields:
     name, axes = choose_variable(data, variable, path)
     notes = [*data.attrs[NOTES], *_dropped(data, name, axes)]
     values = data[name].isel(dict.fromkeys(axes.others, 0)).transpose(*axes.dimensions)
-    lat, lon = (np.asarray(data[each].values, float) for each in axes.coordinates[1:])
-    if not (np.isfinite(lat).all() and np.isfinite(lon).all() and (np.abs(lat) <= 90).all()):
-        raise BasinError(f"{path}: expected finite lat and lon in degrees, lat within ±90; correct them")
+    lat, lon = (data[each] for each in axes.coordinates[1:])
+    columns = check_positions(lat, lon, path, notes)
+    values, lon = (each.isel({axes.dimensions[2]: slice(0, columns)}) for each in (values, lon))
     months = months_of(data, axes.coordinates[0], path, notes)
     order = in_order(months, axes.dimensions[0], path, notes)
     if order is not None:
         values, months = values.isel({axes.dimensions[0]: order}), months[order]
     if len(months) < FEWEST_MONTHS:
         raise BasinError(f"{path}: {len(months)} months, expected at least {FEWEST_MONTHS}; give more years")
-    fields = Fields(path, name, str(values.attrs.get("units", "")), months, lat, lon, (), values)
+    north, east = (np.asarray(each.values, float) for each in (lat, lon))
+    units = str(values.attrs.get("units", ""))
+    fields = Fields(path, name, units, months, north, east, (), values, _declared=declared(data[name]))
     return fields.checked(notes)
 
 

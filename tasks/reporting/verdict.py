@@ -40,9 +40,9 @@ def blocks(scores: dict[str, Any], frequency: str) -> list[Block]:
 def clear(difference: dict[str, float]) -> str:
     """Return ``better``, ``worse`` or ``no clear difference``, according to the t statistic.
 
-    Models whose scores are the same at every date are ``equal``.
+    Models whose scores are the same in every forecast are ``equal``.
     """
-    if difference["log_score_gain"] == 0 and difference["t"] == 0:
+    if difference.get("equal"):
         return "equal"
     if abs(difference["t"]) < CLEAR:
         return "no clear difference"

@@ -14,25 +14,34 @@ def paired_test(
 
     The differences are averaged by date first. The lag is max(horizon − 1, ⌊n^(1/3)⌋) for n dates. Returns
     the ``mean``, its standard error ``se``, ``t`` and the two-sided p-value ``p`` under a normal
-    distribution. ``monte_carlo`` are estimates of the Monte Carlo error of each difference, with independent
-    draws for each date. ``se`` is never below the standard error of the mean that they give, which over a few
-    dates is known more accurately than the variance of the differences. References: Newey and West (1987);
-    Diebold and Mariano (1995).
+    distribution, and ``equal``, which is true if all differences are zero. Differences that are the same at
+    every date have no variance. Their p-value is that of the sign test, 2^(1−n), with the t and se that
+    belong to it. Fewer than three dates give t = 0 and p = 1.
+
+    ``monte_carlo`` are estimates of the Monte Carlo error of each difference, with independent draws for each
+    date. ``se`` is never below the standard error of the mean that they give, which over a few dates is known
+    more accurately than the variance of the differences. References: Newey and West (1987); Diebold and
+    Mariano (1995).
     """
     import statsmodels.api as sm
 
-    by_date = pd.Series(np.asarray(difference)).groupby(np.asarray(time)).mean().to_numpy()
-    n = len(by_date)
-    if n < 3 or np.ptp(by_date) == 0:
-        return {"mean": float(by_date.mean()), "se": 0.0, "t": 0.0, "p": 1.0}
-    lags = min(max(horizon - 1, int(np.cbrt(n))), n - 2)
-    fit = sm.OLS(by_date, np.ones(n)).fit(cov_type="HAC", cov_kwds={"maxlags": lags})
-    mean, se = float(fit.params[0]), float(fit.bse[0])
-    if monte_carlo is None:
-        return {"mean": mean, "se": se, "t": float(fit.tvalues[0]), "p": float(fit.pvalues[0])}
-    of_date = pd.Series(np.asarray(monte_carlo)).groupby(np.asarray(time)).mean().to_numpy()
-    se = max(se, float(np.sqrt((of_date**2).sum()) / n))
-    return {"mean": mean, "se": se, "t": mean / se, "p": float(2 * stats.norm.sf(abs(mean / se)))}
+    difference = np.asarray(difference)
+    by_date = pd.Series(difference).groupby(np.asarray(time)).mean().to_numpy()
+    n, mean = len(by_date), float(by_date.mean())
+    drawn = 0.0
+    if monte_carlo is not None:
+        of_date = pd.Series(np.asarray(monte_carlo)).groupby(np.asarray(time)).mean().to_numpy()
+        drawn = float(np.sqrt((of_date**2).sum()) / n)
+    if n < 3 or not difference.any():
+        return {"mean": mean, "se": drawn, "t": 0.0, "p": 1.0, "equal": not difference.any()}
+    if np.ptp(by_date) <= 1e-9 * abs(mean):  # the same but for rounding
+        se = abs(mean) / float(stats.norm.isf(max(0.5**n, 1e-300)))
+    else:
+        lags = min(max(horizon - 1, int(np.cbrt(n))), n - 2)
+        se = float(sm.OLS(by_date, np.ones(n)).fit(cov_type="HAC", cov_kwds={"maxlags": lags}).bse[0])
+    se = max(se, drawn)
+    t = mean / se if se else 0.0
+    return {"mean": mean, "se": se, "t": t, "p": float(2 * stats.norm.sf(abs(t))), "equal": False}
 
 
 CONFIDENCE_RESAMPLES = 1000

@@ -113,5 +113,6 @@ def _paired(ours: pd.DataFrame, theirs: pd.DataFrame, horizon: int) -> dict[str,
         "se": test["se"],
         "t": test["t"],
         "p": test["p"],
+        "equal": test["equal"],
         "crps_gain_pct": float(100 * crps_gain),
     }

@@ -122,7 +122,7 @@ def _bounds_of_times(data: "xr.Dataset") -> set[str]:
     """Return the names of the bounds of times. Bounds without units get those of their times."""
     names = set()
     for times in data.variables.values():
-        bounds = times.attrs.get("bounds")
+        bounds = times.attrs.get("bounds", times.attrs.get("climatology"))
         if isinstance(bounds, str) and bounds in data and " since " in str(times.attrs.get("units", "")):
             given = {key: times.attrs[key] for key in ("units", "calendar") if key in times.attrs}
             data[bounds].attrs = given | data[bounds].attrs
@@ -169,14 +169,25 @@ def _since(
     numbers = np.asarray(values, dtype=np.float64)
     if unit in MONTHS:
         notes.append(f"{name} is in {units!r}: each value is read as a calendar month")
-        return _calendar_months(numbers * MONTHS[unit] + 12 * year + month - 1 + (day - 1) / 30)
+        return _calendar_months(numbers * MONTHS[unit] + 12 * year + month - 1 + (day - 1) / 31)
     if calendar not in ("standard", "gregorian", "proleptic_gregorian"):
         notes.append(f"{name} has the calendar {calendar}: its dates are mapped to the same month and day")
+    if year == 0 and calendar in ("standard", "gregorian", "julian"):
+        notes.append(
+            f"{name} counts from the year 0: its dates are those of the proleptic Gregorian calendar"
+        )
+        calendar = "proleptic_gregorian"
     origin = f"seconds since {year:04d}-{month:02d}-{day:02d}"
-    return _standard(np.rint(numbers * SECONDS[unit] + seconds), origin, calendar)
+    try:
+        return _standard(np.rint(numbers * SECONDS[unit] + seconds), origin, calendar, year == 0)
+    except (ValueError, OverflowError) as error:
+        raise BasinError(
+            f"{label} has the units {units!r} and values that are no dates of the calendar {calendar} "
+            f"({error}); correct the units or the values"
+        ) from error
 
 
-def _standard(seconds: np.ndarray, units: str, calendar: str) -> np.ndarray:
+def _standard(seconds: np.ndarray, units: str, calendar: str, year_zero: bool) -> np.ndarray:
     """Convert seconds in a calendar to ``datetime64[s]`` with the same month and day; NaN becomes NaT.
 
     A day that the month does not have in the standard calendar becomes the last day of the month.
@@ -185,7 +196,9 @@ def _standard(seconds: np.ndarray, units: str, calendar: str) -> np.ndarray:
 
     found = np.full(seconds.shape, np.datetime64("NaT", "s"))
     known = np.isfinite(seconds)
-    dates = cftime.num2date(seconds[known], units, calendar, only_use_cftime_datetimes=True)
+    dates = cftime.num2date(
+        seconds[known], units, calendar, only_use_cftime_datetimes=True, has_year_zero=year_zero or None
+    )
     parts = np.array([(d.year, d.month, d.day, d.hour, d.minute, d.second) for d in np.ravel(dates)], int)
     if not len(parts):
         return found

@@ -102,12 +102,18 @@ class PathTilt:
             energy = self.energy(torch.as_tensor(features), torch.as_tensor(x)).mean(0)[0]
         return JointTilt(self.weight * energy)
 
-    def sample(self, values: Array, horizon: int, samples: int, seed: int) -> tuple[Array, Array, JointTilt]:
-        """Return tilted paths and paths of the base ``(samples, horizon, series)``, and the tilt.
+    def sample(
+        self, values: Array, horizon: int, samples: int, seed: int
+    ) -> tuple[Array, Array, JointTilt, Array]:
+        """Return tilted paths and paths of the base ``(samples, horizon, series)``, the tilt and the halves.
 
         Four times as many paths are drawn from the base. They are then resampled systematically, for the tilt
         with its weights and for the base with equal ones. The two forecasts thus share their draws, and their
         scores differ only as far as the tilt does. With ``weight`` 0 they are the same paths.
+
+        The halves ``(samples,)`` tell for each tilted path to which of two independent halves of the draws it
+        belongs, 0 or 1. Copies of a path and its mirror image are in the same half. The paths of the base are
+        alternately in half 0 and 1, if ``samples`` is a multiple of four.
         """
         rng = np.random.default_rng(seed)
         count = samples if self.weight == 0 else 4 * samples
@@ -116,10 +122,12 @@ class PathTilt:
         )
         tilt = self.of(path, values)
         tilted, plain = (
-            path[of.resample(samples, torch.Generator().manual_seed(seed)).numpy()]
+            of.resample(samples, torch.Generator().manual_seed(seed)).numpy()
             for of in (tilt, JointTilt(torch.zeros_like(tilt.energy)))
         )
-        return tilted, plain, tilt
+        # Path i and path i + count/2 are mirror images.
+        half = tilted % (count // 2) // (count // samples) % 2
+        return path[tilted], path[plain], tilt, half
 
 
 def untrained(seed: int, params: TiltParams = PARAMS) -> JointEnergy:

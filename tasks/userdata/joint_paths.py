@@ -142,11 +142,13 @@ def evaluate_paths(
     notes.append(_about_tilt(tilt.weight, evidence))
     drawn: dict[str, list[np.ndarray]] = {}
     losses: dict[str, list[sample_paths.PathLoss]] = {}
+    halves = []
     normaliser = 0.0
     for done, start in enumerate(starts):
         progress("windows", done, len(starts))
         known, truth = table.even[:start], values[start : start + horizon]
-        sample, plain, tilted = tilt.sample(known, horizon, SAMPLES, seed=start)
+        sample, plain, tilted, half = tilt.sample(known, horizon, SAMPLES, seed=start)
+        halves.append(half)
         normaliser = max(normaliser, float(tilted.log_z_error))
         samples = {"ebm": sample, "base": plain}
         for model, peer in sample_paths.PEERS.items():
@@ -160,7 +162,16 @@ def evaluate_paths(
     observed = np.stack([moved(reading, values[s : s + horizon], values[s - 1]) for s in starts])
     forecasts = pd.concat(
         [
-            _rows(model, np.stack(found), observed, names, times, starts, domain)
+            _rows(
+                model,
+                np.stack(found),
+                np.stack(halves) if model == "ebm" else None,
+                observed,
+                names,
+                times,
+                starts,
+                domain,
+            )
             for model, found in drawn.items()
         ],
         ignore_index=True,
@@ -193,6 +204,7 @@ def _about_tilt(weight: float, evidence: dict[str, Any]) -> str:
 def _rows(
     model: str,
     drawn: np.ndarray,
+    halves: np.ndarray | None,
     observed: np.ndarray,
     names: list[str],
     times: pd.DatetimeIndex,
@@ -201,6 +213,7 @@ def _rows(
 ) -> pd.DataFrame:
     """Return rows of ``forecasts.parquet`` from samples ``(windows, samples, horizon, series)``.
 
+    ``halves`` ``(windows, samples)`` are the independent halves of the samples, by default every other draw.
     The column ``monte_carlo`` holds the Monte Carlo error of each log density, and is not stored.
     """
     parts = []
@@ -217,7 +230,7 @@ def _rows(
                 }
             )
             sample = drawn[:, :, lead - 1, i].astype(float)
-            error = monte_carlo_error(sample, truth)
+            error = monte_carlo_error(sample, truth, halves)
             parts.append(from_sample(sample, truth).table(keys, model).assign(monte_carlo=error))
     return pd.concat(parts, ignore_index=True)
 
@@ -281,7 +294,7 @@ def forecast_paths(
         )
     table = bars(times, values, kind, reading.freq, reading.calendar)
     fitted = tilt or fit_path_tilt(table.even, horizon, seed=0, kind=kind)[0]
-    path, _, _ = fitted.sample(table.even, horizon, SAMPLES, seed=len(values))
+    path, _, _, _ = fitted.sample(table.even, horizon, SAMPLES, seed=len(values))
     path = table.widened(path, len(values) - 1)
     domain = domain_of(reading, request, "forecast")
     moves = moved(reading, path, values[-1])

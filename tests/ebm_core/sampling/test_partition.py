@@ -95,6 +95,22 @@ def test_annealing_reports_its_acceptance_and_refuses_steps_that_are_never_taken
             run(target, base, first, 20, [1000.0], torch.Generator().manual_seed(0))
 
 
+@pytest.mark.parametrize(
+    ("scale", "step_sizes", "words"),
+    [
+        (0.01, [1.0], "^step_sizes: at most .* of the moves were accepted near"),
+        (0.01, [1.0, 100.0], "^step_sizes: at most .* of the moves were accepted near"),
+        (0.01, [1e-5, 1e-3, 0.1], "^levels: one of 500 chains has nearly all the weight"),
+    ],
+)
+def test_chains_that_do_not_follow_the_path_are_refused(scale, step_sizes, words):
+    """From a standard deviation of 10 to .01, where moves are accepted on average but not at the end."""
+    base = GaussianEnergy(torch.zeros(2), 100 * torch.eye(2))
+    target = GaussianEnergy(torch.full((2,), 3.0), scale**2 * torch.eye(2))
+    with pytest.raises(ValueError, match=words):
+        ais(target, base, 500, 200, step_sizes, generator())
+
+
 def test_annealing_from_a_law_to_itself_is_exact():
     found = ais(BASE, BASE, 50, 5, [0.1], generator())
     assert found.value == pytest.approx(BASE.log_z, abs=1e-6)

@@ -1,11 +1,27 @@
 """What every distribution of `ebm_core` must do: edges, round trips, gradients, shapes."""
 
+import math
 from collections.abc import Callable
 
 import pytest
 import torch
+from scipy import stats
 from torch import Tensor
-from torch.distributions import Distribution, Exponential, Gumbel, Laplace, Normal, StudentT
+from torch.distributions import (
+    Cauchy,
+    Distribution,
+    Exponential,
+    Gumbel,
+    HalfNormal,
+    Independent,
+    Laplace,
+    LogNormal,
+    Normal,
+    Pareto,
+    StudentT,
+    Uniform,
+    Weibull,
+)
 
 from ebm_core import LinearPool, SkewT, TiltedDistribution, untilted
 
@@ -159,3 +175,79 @@ def test_a_base_without_a_distribution_function_is_refused() -> None:
     law = TiltedDistribution(StudentT(5.0), untilted)
     with pytest.raises(ValueError, match=r"^base: StudentT has no cdf; expected SkewT, LinearPool"):
         law.log_prob(torch.tensor(0.3))
+
+
+Z, ONE = torch.zeros(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
+BASES: dict[str, Distribution] = {
+    "normal": Normal(Z, ONE),
+    "Laplace": Laplace(Z, ONE),
+    "Gumbel": Gumbel(Z, ONE),
+    "exponential": Exponential(ONE),
+    "half-normal": HalfNormal(ONE),
+    "Weibull": Weibull(ONE, 2 * ONE),
+    "log-normal": LogNormal(Z, ONE / 2),
+    "uniform": Uniform(Z, ONE),
+    "Pareto": Pareto(ONE, 9 * ONE),
+}
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_moments_and_entropy_of_an_untilted_base_are_its_own(name: str) -> None:
+    base = BASES[name]
+    law = TiltedDistribution(base, untilted)
+    for found, exact in (
+        (law.mean, base.mean),
+        (law.variance, base.variance),
+        (law.entropy(), base.entropy()),
+    ):
+        torch.testing.assert_close(found, exact, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("eta", [2.05, 2.1, 2.5, 3.0, 5.0, 1e6])
+def test_the_variance_of_heavy_tails_is_that_of_the_base(eta: float) -> None:
+    law = TiltedDistribution(SkewT(Z, 2.0, eta, 0.4), untilted)
+    assert float(law.variance) == pytest.approx(4, rel=1e-6) and abs(float(law.mean)) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("base", "moment"),
+    [
+        (Cauchy(ONE, ONE), "mean"),
+        (Pareto(ONE, 0.9 * ONE), "mean"),
+        (Pareto(ONE, 1.5 * ONE), "variance"),
+        (SkewT(Z, 1.0, 2.001), "variance"),
+    ],
+)
+def test_a_moment_that_is_infinite_or_not_resolved_is_refused(base: Distribution, moment: str) -> None:
+    with pytest.raises(ValueError, match=f"^{moment}: infinite or not resolved, .*; use quantiles"):
+        getattr(TiltedDistribution(base, untilted), moment)
+
+
+@pytest.mark.parametrize("outside", [-3.0, 0.0])
+def test_values_outside_of_the_support_have_no_density(outside: float) -> None:
+    value = torch.tensor([outside], dtype=torch.float64)
+    for name in ("log-normal", "Pareto"):
+        law = TiltedDistribution(BASES[name], energy)
+        assert law.cdf(value).item() == 0 and law.log_prob(value).item() == -torch.inf
+    assert TiltedDistribution(BASES["uniform"], energy).cdf(2 - value).item() == 1
+
+
+def test_the_density_far_in_the_tail_of_a_base_of_pytorch_is_right() -> None:
+    law = TiltedDistribution(BASES["Laplace"], lambda s: -0.3 * s)
+    for y in (-30.0, -36.0, -40.0):
+        exact = y - math.log(2) + 0.3 * stats.norm.ppf(0.5 * math.exp(y)) - 0.045
+        assert law.log_prob(torch.tensor([y])).item() == pytest.approx(exact, abs=0.2)
+
+
+def test_a_base_of_vectors_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^base: Independent .* shape \(2,\); expected one"):
+        TiltedDistribution(Independent(Normal(torch.zeros(3, 2), 1.0), 1), untilted)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5, -0.7])
+@pytest.mark.parametrize("u", [1e-30, 1e-100])
+def test_quantiles_beyond_the_panels_are_those_of_the_tail(u: float, shift: float) -> None:
+    law = TiltedDistribution(Normal(Z, ONE), lambda s: -shift * s)
+    quantile = law.icdf(torch.tensor([u], dtype=torch.float64))
+    assert quantile.item() == pytest.approx(shift + stats.norm.ppf(u), rel=1e-3)
+    assert law.cdf(quantile).item() == pytest.approx(u, rel=1e-6)

@@ -81,3 +81,17 @@ def test_a_negative_scale_is_refused_whatever_the_default_of_pytorch(monkeypatch
     monkeypatch.setattr(torch.distributions.Distribution, "_validate_args", False)
     with pytest.raises(ValueError, match="scale"):
         SkewT(0.0, -1.0)
+
+
+@pytest.mark.parametrize("eta", [1e7 - 1, 1e7 + 1, 1e10, 1e12, 1e15, 1e18])
+def test_many_degrees_of_freedom_give_the_normal(eta):
+    law = SkewT(0.0, 1.0, eta)
+    z = torch.tensor([-3.0, 0.0, 2.0], dtype=torch.float64)
+    np.testing.assert_allclose(law.log_prob(z), stats.norm.logpdf(z), atol=1e-5)
+
+
+@pytest.mark.parametrize("eta", [2.05, 3.0, 9.9, 20.0])
+def test_quantiles_of_the_farthest_scores_are_inverse_to_scores(eta):
+    law = SkewT(0.0, 1.0, eta, 0.3)
+    score = torch.tensor([-36.0, -30.0, -21.0, 21.0, 33.0, 36.0], dtype=torch.float64)
+    np.testing.assert_allclose(law.normal_score(law.from_normal_score(score)), score, rtol=1e-9)

@@ -224,11 +224,48 @@ def test_a_rough_energy_has_the_normaliser_of_adaptive_quadrature(energy, within
         (lambda s: -(s**4), "no normaliser"),
         (lambda s: -0.5 * s**2, "no normaliser"),
         (lambda s: 1000 * torch.sin(1e5 * s), "not resolved"),
-        (lambda s: 5.0 * (s > 0.3), "not resolved"),
-        (lambda s: torch.where(s > 1, torch.inf, 0.0 * s), "not resolved"),
         (lambda s: s * torch.nan, "NaN"),
+        (lambda s: torch.log(s + 5), "NaN"),
+        (lambda s: 0.0, "float"),
+        (lambda s: torch.cat([s, s], -1), "shape .* expected a tensor of shape"),
     ],
 )
 def test_an_energy_without_a_normaliser_is_refused(energy, words):
     with pytest.raises(ValueError, match=f"^energy: .*{words}"):
         normal(energy)
+
+
+@pytest.mark.parametrize("end", [1.0, 0.5, 0.3, 1.125, 2.25, 0.28125, 2.0001])
+@pytest.mark.parametrize("height", [0.01, 5.0, torch.inf])
+def test_a_jump_of_the_energy_is_resolved(end, height):
+    law = normal(lambda s: torch.where(s.abs() > end, height, 0.0).to(s))
+    inside = stats.norm.cdf(end) - stats.norm.cdf(-end)
+    exact = np.log(inside + (1 - inside) * np.exp(-height))
+    assert float(law.log_z) == pytest.approx(exact, abs=1e-5) and law.rule.count < 1000
+    assert np.isfinite(float(law.entropy())) and abs(float(law.mean)) < 1e-4
+
+
+@pytest.mark.parametrize(
+    "energy", [lambda s: torch.log(s + 20), lambda s: torch.where(s > 40, torch.nan, 0 * s)]
+)
+def test_an_energy_need_not_be_defined_where_there_is_no_mass(energy):
+    assert np.isfinite(float(normal(energy).log_z))
+
+
+@pytest.mark.parametrize(("centre", "depth", "width"), [(20.4, 260, 0.2), (15.9, 150, 0.1), (-12.2, 95, 0.1)])
+def test_a_narrow_well_in_the_far_tail_is_part_of_the_normaliser(centre, depth, width):
+    def energy(s):
+        return -depth * torch.exp(-(((s - centre) / width) ** 2) / 2)
+
+    s = torch.linspace(centre - 1, centre + 1, 20_001, dtype=torch.float64)
+    far = torch.logsumexp(-energy(s) - s**2 / 2, 0) + np.log(1e-4 / np.sqrt(2 * np.pi))
+    assert float(normal(energy).log_z) == pytest.approx(np.logaddexp(0, float(far)), abs=1e-6)
+
+
+def test_an_energy_in_single_precision_needs_few_panels():
+    energy, x = a_network(0, 50)
+    single = energy.float()
+    base = SkewT(torch.zeros(50), 1.0)
+    with torch.no_grad():
+        law = TiltedDistribution(base, lambda s: single(s.float(), x.float()).mean(0).double())
+    assert law.rule.count <= 256 and law.log_z_error < 1e-6

@@ -234,3 +234,25 @@ def test_a_checkpoint_of_another_seed_or_of_another_global_of_the_loss_is_refuse
     monkeypatch.setitem(globals(), "SLOPE", 2.0)
     with pytest.raises(ValueError, match=r"another fit: loss\.SLOPE 1\.0, now 2\.0"):
         fit_again()
+
+
+@pytest.mark.parametrize("slope", [1.0, 15.0])
+def test_a_fit_with_too_steep_an_energy_is_refused(slope):
+    score, x = shifted_scores(400)
+    energy = BilinearEnergy(1, 0, 2, 1, torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        energy.score_weight.fill_(slope)
+        energy.score_bias.copy_(torch.tensor([[-4.0, 9.0]]))
+        energy.bias.copy_(torch.tensor([[[6.0, -6.0]]]))
+    options = {"validation": 100, "steps": 1, "learning_rate": 1e-6, "weight_decay": 0.0}
+
+    def run():
+        return fit_tilt(energy, score, x, generator=torch.Generator().manual_seed(0), **options)
+
+    if slope == 1.0:
+        run()
+    else:
+        with pytest.raises(
+            FloatingPointError, match=r"^energy: the normaliser of the fit is off by .* weight_decay"
+        ):
+            run()

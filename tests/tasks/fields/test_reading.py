@@ -139,7 +139,22 @@ def test_a_single_impossible_value_is_missing_and_said(read, value):
 
     fields = read(spoil)
     missing = np.isnan(fields.month(fields.months[50])[3, 3])
-    assert missing == (value == 500) == bool(fields.notes)
+    assert missing == (value == 500) == ("read as missing" in fields.notes[0])
+
+
+@pytest.mark.parametrize("value", [-20.0, 15.0, 25.0])
+@pytest.mark.parametrize("form", [lambda d: d, kelvin])
+def test_a_lone_value_that_may_be_wrong_is_kept_and_said(read, form, value):
+    def spoil(d: xr.Dataset) -> xr.Dataset:
+        d = form(d)
+        for name in d.data_vars:
+            d[name][50, 3, 4] += value
+        return d
+
+    fields = read(spoil)
+    (note,) = fields.notes
+    assert re.search(r"which are kept: \S+ in 1904-03 at lat 4, lon 192; write NaN", note)
+    assert np.isfinite(fields.month(fields.months[50])[3, 4])
 
 
 @pytest.mark.parametrize(
@@ -158,6 +173,7 @@ def test_true_values_are_no_flags(read, make):
     values = make(np.random.default_rng(0))
     fields = read(lambda d: d.assign(anomaly=(d["anomaly"].dims, values)))
     np.testing.assert_array_equal(fields.read(0, MONTHS), values)
+    assert not fields.notes
 
 
 def test_rain_with_a_flag_near_its_range_keeps_its_zeros(read):

@@ -89,6 +89,38 @@ def test_paired_test_averages_by_date_first():
     assert paired_test(difference, time, 1) == once
 
 
+DATES = pd.Series(pd.date_range("2020-01-01", periods=40, freq="MS"))
+
+
+@pytest.mark.parametrize(
+    ("difference", "error", "verdict"),
+    [
+        (np.zeros(40), None, "equal"),
+        (np.zeros(1), np.ones(1), "equal"),
+        (np.full(40, 0.5), None, "better"),
+        (np.full(40, -0.5), None, "worse"),
+        (0.3 + np.arange(40) - np.arange(40), None, "better"),
+        (np.full(4, 0.5), None, "no clear difference"),
+        (np.full(40, 0.5), np.ones(40), "better"),
+        (np.full(40, 0.5), np.full(40, 4.0), "no clear difference"),
+        (np.tile([0.25, -0.25], 20), None, "no clear difference"),
+        (np.array([0.5, 0.1]), np.ones(2), "no clear difference"),
+        (np.array([0.5]), None, "no clear difference"),
+    ],
+)
+def test_differences_without_variance_have_a_verdict(difference, error, verdict):
+    found = paired_test(difference, DATES[: len(difference)], 1, error)
+    assert clear({"log_score_gain": found["mean"], **found}) == verdict
+    assert np.isfinite(list(found.values())).all()
+    if error is not None:
+        assert found["se"] >= np.sqrt((error**2).sum()) / len(error)
+
+
+def test_differences_that_cancel_at_every_date_are_not_equal():
+    found = paired_test(np.tile([0.25, -0.25], 20), DATES[:20].repeat(2), 1)
+    assert found == {"mean": 0, "se": 0, "t": 0, "p": 1, "equal": False}
+
+
 def test_kupiec_knows_the_published_example():
     """Jorion (2007): 7 exceptions in 250 days at 1 % give LR = 5.50."""
     hits = np.zeros(250, bool)
@@ -151,7 +183,7 @@ def test_models_with_the_same_draws_are_equal():
     forecasts = sampled({"ebm": drawn(0), "base": drawn(0)}, 0)
     domain = SimpleNamespace(unit="", returns=True)
     found = summarise(domain, forecasts)["leads"][str(AHEAD)]["paired"]["base"]
-    assert found == {"log_score_gain": 0, "se": 0, "t": 0, "p": 1, "crps_gain_pct": 0}
+    assert found == {"log_score_gain": 0, "se": 0, "t": 0, "p": 1, "equal": True, "crps_gain_pct": 0}
     assert clear(found) == "equal"
 
 

@@ -45,6 +45,13 @@ YEAR, MONTH = MONTHS.year.to_numpy(), MONTHS.month.to_numpy()
         (12 * (YEAR - 1960) + MONTH - 1, "months since 1960-01-01", "standard"),
         (12 * (YEAR - 1960) + MONTH - 0.5, "months since 1960-01-01", "360"),
         (12 * (YEAR - 1960) + MONTH - 1, "months since 1960-01-15", "standard"),
+        *(
+            (12 * (YEAR - 1960) + MONTH - 1, f"months since 1960-01-{day}", "standard")
+            for day in (16, 30, 31)
+        ),
+        (12 * (YEAR - 1960) + MONTH - 0.5, "months since 1960-01-16", "standard"),
+        (MONTHS.to_julian_date() - 1721059.5 + 14, "days since 0000-01-01", "standard"),
+        (12 * YEAR + MONTH - 1, "months since 0000-01-01", "standard"),
         (YEAR + (MONTH - 0.5) / 12 - 1850, "years since 1850-01-01", "standard"),
         (24 * (MONTHS.to_julian_date() - 1721423.5), "hours since 1-1-1 00:00:0.0", "standard"),
         (MONTHS.to_julian_date() - 2378496.5 + 14, "days since 1800-01-01T00:00:00Z", "gregorian"),
@@ -132,6 +139,7 @@ def test_a_folder_without_a_zarr_array_and_no_file_end_in_one_line(tmp_path):
         ("fortnights since 1900-01-01", "standard", "'fortnights since 1900-01-01'.*expected"),
         ("days since 1900-01-01", "martian", "calendar 'martian'.*expected"),
         ("days since 1900-31-12", "standard", "'days since 1900-31-12'.*expected"),
+        ("days since 1900-02-30", "standard", "'days since 1900-02-30'.*no dates of the calendar.*correct"),
     ],
 )
 def test_a_time_that_cannot_be_decoded_ends_in_one_line(tmp_path, units, calendar, message):
