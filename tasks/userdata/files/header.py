@@ -1,5 +1,6 @@
 """Header of a table: where the data begin, and the names of their columns."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -57,8 +58,9 @@ def find_header(
     if key is None:  # no data at all: the first line is the header
         return Header(1, rows[0])
     at = key
-    first = next(k for k, row in enumerate(rows) if len(row) >= min(width, max(2, at + 1))
-                 and _is(row[at], kinds[at]))  # fmt: skip
+    cells = min(width, max(2, at + 1))
+    dated = [k for k, row in enumerate(rows) if len(row) >= cells and _is(row[at], kinds[at])]
+    first = next((k for k in dated if not _names_years(rows[k])), dated[0])
     data = [row for row in rows[first:] if len(row) == width]
     filled = max((k + 1 for k in range(width) for row in data if row[k]), default=width)
     numeric = tuple(k for k in range(width) if kinds[k] == "number" and k != at)
@@ -98,6 +100,12 @@ def _is(cell: str, kind: str) -> bool:
     return date_like(cell) if kind == "date" else number_like(cell)
 
 
+def _names_years(row: list[str]) -> bool:
+    """Return whether a row names columns by three or more successive years."""
+    years = [int(cell) for cell in row if re.fullmatch(r"[12]\d{3}", cell)]
+    return len(years) > 2 and years == list(range(years[0], years[0] + len(years)))
+
+
 def _of_width(
     above: list[list[str]], body: Body, label: str, example: list[str], strict: bool
 ) -> dict[int, list[str]]:
@@ -109,7 +117,8 @@ def _of_width(
         while row and not row[-1]:
             row = row[:-1]
         names_index = nearest and len(above[k]) == body.width and len(row) == body.key + 1  # yfinance
-        if any(date_like(cell) for cell in row) or (len(row) < min(2, body.filled) and not names_index):
+        dates = sum(map(date_like, row))
+        if 0 < dates <= len(row) / 2 or (len(row) < min(2, body.filled) and not names_index):
             continue
         named = len(row)
         if len(above[k]) == body.width or body.filled <= named <= max(body.width, body.longest):
@@ -243,15 +252,14 @@ def _dates(column: pd.Series) -> bool:
 
 
 def _unique(names: list[str]) -> list[str]:
-    """Name a repeated column after the column before it, as in ``NINO3 ANOM NINO4 ANOM``."""
+    """Name repeated columns after the column before, as in ``NINO3 ANOM NINO4 ANOM``, or number them."""
     names = [" ".join(name.split()) for name in names]
     repeated = {name for name, times in Counter(names).items() if times > 1}
+    before = [next((n for n in reversed(names[:k]) if n not in repeated), "") for k in range(len(names))]
+    joined = [f"{b} {n}".strip() if n in repeated else n for b, n in zip(before, names, strict=True)]
+    if len(set(joined)) == len(names):
+        return joined
     found: list[str] = []
     for k, name in enumerate(names):
-        if name in repeated:
-            before = next((n for n in reversed(names[:k]) if n not in repeated), "")
-            name = f"{before} {name}".strip()
-        if name in found:
-            name = f"{name} {k + 1}"
-        found.append(name)
+        found.append(f"{name} {k + 1}" if name in found else name)
     return found

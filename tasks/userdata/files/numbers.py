@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,7 +46,7 @@ _MARK = {
 _CODE = rf"(?:{'|'.join(CODES)})"
 _BEFORE = re.compile(rf"([+-]?)\s*({_CODE}|[{re.escape(CURRENCIES)}])\s*")
 _BEHIND = re.compile(rf"\s*({_CODE}|[{re.escape(CURRENCIES)}])")
-_INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
+_BARE = re.compile(r"[+-]?[\d.,]*\d")
 
 
 def number_like(cell: str) -> bool:
@@ -91,12 +92,13 @@ def as_numbers(column: pd.Series, label: str, notes: list[str], comma: bool | No
     if cells.starred.any():
         notes.append(f"{name}: the star behind {int(cells.starred.sum())} numbers is left out")
     mark = _decimal_mark(cells, name, label, notes, comma)
-    good = np.array([bool(_MARK[mark].fullmatch(cell)) for cell in cells.bare]) & ~few
-    factor = np.array([SUFFIXES.get(suffix, 1.0) for suffix in cells.suffix])
+    good = cells.fits[mark] & ~few
+    factor = np.ones(len(text))
+    factor[suffixed] = [SUFFIXES[suffix] for suffix in cells.suffix[suffixed]]
     value = np.full(len(text), np.nan)
     value[good] = [float(_point(cell, mark)) for cell in cells.bare[good]]
-    infinite = np.array([bool(_INFINITE.fullmatch(cell)) for cell in cells.bare])
-    value[infinite] = [float(cell) for cell in cells.bare[infinite]]
+    infinite = ~np.isfinite(plain) & ~np.isnan(plain)
+    value[infinite] = plain[infinite]
     return Numbers(value * factor, written & np.isnan(value), bool((cells.percent != "").any()))
 
 
@@ -127,6 +129,8 @@ def _grouped_points(text: pd.Series) -> bool:
 
 def _parts(cell: str) -> tuple[str, str, str, str]:
     """Return a cell without what stands around its number, its currency, its per cent sign and suffix."""
+    if _BARE.fullmatch(cell):
+        return cell, "", "", ""
     bare = cell.strip().replace("\u2212", "-").replace("\ufeff", "")
     currency = percent = suffix = ""
     if found := _BEFORE.match(bare):
@@ -149,21 +153,27 @@ def _parts(cell: str) -> tuple[str, str, str, str]:
 
 
 class _Cells:
-    """Cells of a column without what stands around their numbers."""
+    """Cells of a column without what stands around their numbers; equal cells are looked at once."""
 
     def __init__(self, text: pd.Series) -> None:
         self.text = text.fillna("").to_numpy(dtype=object)
         codes, unique = pd.factorize(self.text)
         parts = [_parts(cell) for cell in unique]
-        columns = [np.array([part[k] for part in parts], dtype=object)[codes] for k in range(4)]
-        self.bare, self.currency, self.percent, self.suffix = columns
+
+        def each(values: list[Any], dtype: type) -> np.ndarray:
+            return np.array(values, dtype=dtype)[codes]
+
+        self.bare, self.currency, self.percent, self.suffix = (
+            each([part[k] for part in parts], object) for k in range(4)
+        )
         self.fits = {
-            mark: np.array([bool(form.fullmatch(cell)) for cell in self.bare], dtype=bool)
+            mark: each([form.fullmatch(part[0]) is not None for part in parts], bool)
             for mark, form in _MARK.items()
         }
         self.known = self.fits["."] | self.fits[","]
-        self.not_zero = np.array([cell.strip("+-0.,") != "" for cell in self.bare], dtype=bool)
-        self.starred = np.array([cell.endswith("*") for cell in self.text], dtype=bool) & self.known
+        self.commas = self.known & each(["," in part[0] for part in parts], bool)
+        self.not_zero = each([part[0].strip("+-0.,") != "" for part in parts], bool)
+        self.starred = self.known & each([cell.endswith("*") for cell in unique], bool)
 
     def only(self, mark: str) -> np.ndarray:
         """Return which cells are numbers with this decimal mark alone."""
@@ -194,12 +204,11 @@ def _decimal_mark(cells: _Cells, name: str, label: str, notes: list[str], comma:
         )
     if only["."].any():
         return "."
-    commas = cells.known & np.array(["," in cell for cell in cells.bare], dtype=bool)
     if only[","].any():
-        what = "the comma is read as the decimal mark" if commas.any() else "points separate thousands"
+        what = "the comma is read as the decimal mark" if cells.commas.any() else "points separate thousands"
         notes.append(f"{name}: {what}")
         return ","
-    if commas.any():
+    if cells.commas.any():
         if comma is None:
             return _by_neighbours(cells, name, label, notes)
         if not comma:

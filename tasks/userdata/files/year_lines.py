@@ -35,9 +35,11 @@ def years_by_months(text: str, path: Path, notes: list[str]) -> pd.DataFrame | N
     another line with numbers.
     """
     lines = [line for line in text[:4000].splitlines() if line.strip()][:-1]
-    if sum(_is_year(_cells(line)) for line in lines) < 0.6 * len(lines) - 3:
+    count = {mark: sum(_is_year(_cells(line, mark)) for line in lines) for mark in (None, ",", ";", "\t")}
+    separator = max(count, key=lambda mark: count[mark])
+    if count[separator] < 0.6 * len(lines) - 3:
         return None
-    rows = [cells for line in text.splitlines() if (cells := _cells(line))]
+    rows = [_cells(line, separator) for line in text.splitlines() if line.strip()]
     at = [k for k, row in enumerate(rows) if _is_year(row)]
     years = [int(rows[k][0]) for k in at]
     if len(years) < 3 or len(years) < 0.6 * len(rows) or years != sorted(set(years)):
@@ -55,9 +57,9 @@ def years_by_months(text: str, path: Path, notes: list[str]) -> pd.DataFrame | N
         elif k > at[-1] and row[0] == str(years[-1] + 1) and len(row) == numbers <= MONTHS:
             values[years[-1] + 1] = row[1:]
             notes.append(f"the year {row[0]} has {len(row) - 1} months")
-        elif k < at[0] and len(row) == numbers == 2:
+        elif k < at[0] and re.fullmatch(r"[12]\d{3}\W+[12]\d{3}", " ".join(row)):
             continue  # the first and the last year
-        elif number_like(row[0]):
+        elif number_like(row[0]) or re.match(r"[12]\d{3}\W", row[0]):
             raise BasinError(
                 f"{path}: line {' '.join(row)[:60]!r} is neither a year with {MONTHS} months nor text; give "
                 f"each year {MONTHS} values, and mark missing ones with -99.99"
@@ -77,8 +79,11 @@ def years_by_months(text: str, path: Path, notes: list[str]) -> pd.DataFrame | N
     return pd.DataFrame({"time": [t for t, _ in months[: len(value)]], named: value}, dtype=object)
 
 
-def _cells(line: str) -> list[str]:
-    return line.replace(",", " ").split()
+def _cells(line: str, separator: str | None) -> list[str]:
+    cells = [cell.strip() for cell in line.split(separator)]
+    while len(cells) > MONTHS + 1 and not cells[-1]:
+        cells.pop()
+    return cells
 
 
 def _is_year(row: list[str]) -> bool:

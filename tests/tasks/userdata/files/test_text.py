@@ -9,6 +9,8 @@ import pytest
 
 from tasks.runtime.errors import BasinError
 from tasks.userdata.files.table import Table, load
+from tasks.userdata.reading import understand
+from tasks.userdata.request import Request
 
 DAYS = [f"2019-01-{day:02d}" for day in range(1, 21)]
 
@@ -75,6 +77,7 @@ def test_rows_that_do_not_fit_the_header_are_refused(tmp_path: Path, content: st
         ('"";BB.USD;BB.FLAGS\n"";"Kurs";""\nEinheit;USD;\nStand vom;04.01.2019 16:30:10 Uhr;\n'
          + rows("{day};{value};"), ["column 1", "BB.USD", "BB.FLAGS"]),
         ("Date,SPX,Date,NKY\n" + rows("{day},{value},{day},1"), ["Date", "SPX", "NKY"]),
+        ("Date,Close,Close\n" + rows("{day},{value},1"), ["Date", "Close", "Close 3"]),
         (rows(), ["column 1", "column 2"]),
         ("A title\n" + rows(), ["column 1", "column 2"]),
     ],
@@ -120,14 +123,16 @@ def years(separator: str = ",") -> str:
         ("Jahr," + MONTHS.replace("Mar", "März").replace("May", "Mai").replace("Oct", "Okt") + "\n", "", 360),
         ("year,1,2,3,4,5,6,7,8,9,10,11,12\n", "", 360),
         ("", "2020,1,2,3\n", 363),
-        ("", "\nyears 1990 to 2019\n2020 1 2 3\n", 363),
-        ("", "2021" + ",5" * 12 + "\n", 372),
+        ("", "\nyears 1990 to 2019\n2020,1,2,3\n", 363),
+        ("", "2020,1,2,,,,,,,,,,\n", 372),
+        (";" + MONTHS.replace(",", ";") + "\n", "", 360),
     ],
 )
 def test_years_of_twelve_months_are_months(tmp_path: Path, above: str, below: str, count: int) -> None:
-    frame = table(tmp_path, above + years() + below).frame
+    separator = ";" if ";" in above else ","
+    frame = table(tmp_path, above + years(separator) + below).frame
     assert len(frame) == count and list(frame.columns) == ["time", "file"]
-    assert frame["time"].iloc[-1] == {360: "2019-12-01", 363: "2020-03-01", 372: "2021-12-01"}[count]
+    assert frame["time"].iloc[-1] == {360: "2019-12-01", 363: "2020-03-01", 372: "2020-12-01"}[count]
 
 
 def test_twelve_columns_of_other_names_are_no_months(tmp_path: Path) -> None:
@@ -136,7 +141,7 @@ def test_twelve_columns_of_other_names_are_no_months(tmp_path: Path) -> None:
         assert list(frame.columns) == ["year", *names.split(",")] and len(frame) == 30
 
 
-@pytest.mark.parametrize("line", ["2020 1 2 3\n2021 1 2\n", "2025 1 2 3\n", "1 2 3 4\n", "2020 1 2 x\n"])
+@pytest.mark.parametrize("line", ["2020 1 2 3\n2021 1 2\n", "2025 1 2 3\n", "1 2 3 4\n", "2020 1 x\n"])
 def test_other_lines_of_numbers_beside_the_years_are_refused(tmp_path: Path, line: str) -> None:
     with pytest.raises(BasinError, match="neither a year with 12 months nor text"):
         table(tmp_path, years(" ") + line)
@@ -186,6 +191,18 @@ def test_a_sheet_with_data_is_chosen_and_its_units_are_no_data(tmp_path: Path) -
     (tmp_path / "old.xls").write_bytes(bytes.fromhex("D0CF11E0A1B11AE1") + bytes(4096))
     with pytest.raises(BasinError, match=r"save the file as \.xlsx or CSV"):
         load(tmp_path / "old.xls")
+
+
+def test_names_of_a_wide_table_of_dates_are_kept(tmp_path: Path) -> None:
+    for names in (["Country", "2019-01-01", "2019-02-01", "2019-03-01"], ["Country", "1960", "1961", "1962"]):
+        frame = table(tmp_path, ",".join(names) + "\nAT,1,2,3\nDE,3,4,5\n").frame
+        assert list(frame.columns) == names and len(frame) == 2
+
+
+def test_a_row_without_the_name_of_its_series_is_refused(tmp_path: Path) -> None:
+    read = table(tmp_path, "date,country,value\n" + rows("{day},AT,{value}") + rows("{day},,{value}"))
+    with pytest.raises(BasinError, match="row 21: column country, which names the series, is empty"):
+        understand(read, Request(series="country"))
 
 
 def test_texts_that_are_names_are_not_missing(tmp_path: Path) -> None:
