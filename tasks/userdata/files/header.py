@@ -37,6 +37,8 @@ class Body:
     """Column of dates, or else the first column of numbers: it tells rows of data from others."""
     numeric: tuple[int, ...]
     """Columns of numbers."""
+    cut: bool
+    """Whether a cell such as 003.00 shows that the separator cuts numbers."""
 
 
 def find_header(
@@ -64,7 +66,8 @@ def find_header(
     data = [row for row in rows[first:] if len(row) == width]
     filled = max((k + 1 for k in range(width) for row in data if row[k]), default=width)
     numeric = tuple(k for k in range(width) if kinds[k] == "number" and k != at)
-    body = Body(width, filled, max(map(len, rows[first:])), at, numeric)
+    cut = any(re.match(r"0\d", row[k]) for row in data for k in numeric)
+    body = Body(width, filled, max(map(len, rows[first:])), at, numeric, cut)
     above = rows[:first]
     lines = _of_width(above, body, label, rows[first], strict)
     if not lines and comments:
@@ -123,7 +126,7 @@ def _of_width(
         named = len(row)
         if len(above[k]) == body.width or body.filled <= named <= max(body.width, body.longest):
             lines[k] = row + [""] * (body.width - named)
-        elif nearest and named == body.filled - 1 and not _names_the_dates(row, body.key):
+        elif nearest and named == body.filled - 1 and not (body.cut or _names_the_dates(row, body.key)):
             lines[k] = ["", *row] + [""] * (body.width - named - 1)
         elif nearest and strict:
             raise BasinError(

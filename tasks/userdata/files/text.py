@@ -17,8 +17,11 @@ from tasks.userdata.files.year_lines import years_by_months
 MOST_ROWS = 2_000_000
 """Most rows of a text table."""
 
-SAMPLE = 60
+SAMPLE = 100
 """Number of first lines from which separator and header are found."""
+
+HEAD = 1_000_000
+"""Number of first characters in which these lines are."""
 
 SEPARATORS = ("\t", ";", ",", "|")
 
@@ -38,7 +41,7 @@ def read_text(path: Path, notes: list[str]) -> tuple[pd.DataFrame, str]:
         if start.startswith(first):
             raise BasinError(f"{path}: is {form} and no table; give a CSV, Excel, Parquet or NetCDF file")
     comments, text, separator = _without_comments(text)
-    head = [line for line in text[: 200 * 1000].splitlines() if line.strip()][:SAMPLE]
+    head = [line for line in text[:HEAD].splitlines() if line.strip()][:SAMPLE]
     if not head:
         raise BasinError(f"{path}: is empty; give a file with data")
     years = years_by_months(text, path, notes)
@@ -97,11 +100,12 @@ def _cells(line: str, separator: str) -> list[str]:
 
 def _rows(text: str, separator: str) -> tuple[list[list[str]], list[int]]:
     """Return the cells of the first lines with content, and the number of the line where each ends."""
+    head = io.StringIO(text[:HEAD])
     if separator == " ":
-        lines = enumerate(islice(io.StringIO(text), 10 * SAMPLE), 1)
+        lines = enumerate(islice(head, 10 * SAMPLE), 1)
         found = [(_cells(line, separator), number) for number, line in lines]
     else:
-        reader = csv.reader(io.StringIO(text), delimiter=separator)
+        reader = csv.reader(head, delimiter=separator)
         found = [([cell.strip() for cell in row], reader.line_num) for row in islice(reader, 10 * SAMPLE)]
     found = [(row, number) for row, number in found if any(row)][:SAMPLE]
     return [row for row, _ in found], [number for _, number in found]

@@ -33,6 +33,7 @@ def rows(form: str = "{day},{value}", end: str = "\n") -> str:
             r"row 1 has 3 cells \(2019-01-01, 2, 003.00\), and",
         ),
         ("Date,Close\n" + rows("{day},{value},x"), "row 1 has 3 cells"),
+        ("Tag,Kurs\n" + rows("{day},100,0{k}"), "row 1 has 3 cells"),
         ("Date,Close\n2019-01-01,2,003\n" + rows(), r"row 1: 3 cells \(2019-01-01,2,003\), expected 2 cells"),
         ("Date,Close\n" + rows() + "2019-02-01,2,003\n", r"row 21: 3 cells"),
         ("Date;Close\n" + rows("{day};{value};;{k}"), "row 1 has 4 cells"),
