@@ -228,8 +228,14 @@ def with_names(frame: pd.DataFrame, names: list[str], label: str, notes: list[st
 
 
 def _dates_of_blocks(frame: pd.DataFrame, names: list[str], label: str) -> list[int]:
-    """Return the columns that repeat the dates of an earlier column of the same name."""
-    bare = [name.rstrip("0123456789").rstrip("._ ").lower() for name in names]
+    """Return the columns that repeat the dates of an earlier column of the same name.
+
+    Numbers at the end of names, as pandas adds, and the name of the next column, do not count.
+    """
+    bare = []
+    for name, following in zip(names, [*names[1:], ""], strict=True):
+        own = name.replace(following, "") if following else name
+        bare.append(own.rstrip("0123456789").strip("._- ").lower())
     again: list[int] = []
     for k, name in enumerate(bare):
         if name not in bare[:k] or not TIMES.fullmatch(name):

@@ -78,6 +78,8 @@ def test_rows_that_do_not_fit_the_header_are_refused(tmp_path: Path, content: st
         ('"";BB.USD;BB.FLAGS\n"";"Kurs";""\nEinheit;USD;\nStand vom;04.01.2019 16:30:10 Uhr;\n'
          + rows("{day};{value};"), ["column 1", "BB.USD", "BB.FLAGS"]),
         ("Date,SPX,Date,NKY\n" + rows("{day},{value},{day},1"), ["Date", "SPX", "NKY"]),
+        ("Date,SPX,Date.1,NKY\n" + rows("{day},{value},{day},1"), ["Date", "SPX", "NKY"]),
+        ("Date SPX,SPX,Date NKY,NKY\n" + rows("{day},{value},{day},1"), ["Date SPX", "SPX", "NKY"]),
         ("Date,Close,Close\n" + rows("{day},{value},1"), ["Date", "Close", "Close 3"]),
         (rows(), ["column 1", "column 2"]),
         ("A title\n" + rows(), ["column 1", "column 2"]),
