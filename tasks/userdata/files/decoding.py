@@ -20,7 +20,8 @@ PACKED = (*OPENERS, ".zip", ".zst")
 """Suffixes of compressed files, in lower case."""
 
 WORDS = re.compile(
-    r"日付|年月|終値|始値|日期|时间|時間|收盘|收盤|날짜|일자|종가|дата|цена|закрыт|\d年\d{1,2}月",
+    r"日付|日時|年月|終値|始値|株価|価格|日期|时间|時間|收盘|收盤|开盘|開盤|价格|價格|净值|날짜|일자|일시|종가|"
+    r"дата|цена|закрыт|\d年\d{1,2}月",
     re.IGNORECASE,
 )
 """Words of tables of dates, by which an encoding that is not Western is recognised."""

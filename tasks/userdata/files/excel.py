@@ -59,7 +59,7 @@ def _with_header(sheet: pd.DataFrame, label: str, notes: list[str]) -> pd.DataFr
     head = sheet.head(SAMPLE)
     rows = [["" if pd.isna(cell) else _shown(cell) for cell in row] for row in head.itertuples(index=False)]
     at = [k for k, row in enumerate(rows) if any(row)]
-    header = find_header([rows[k] for k in at], [], label, notes)
+    header = find_header([rows[k] for k in at], [], label, notes, strict=False)
     first = at[header.first] if header.first < len(at) else at[-1] + 1
     below = sheet.iloc[first:].reset_index(drop=True)
     return with_names(below, header.names, label, notes).infer_objects()

@@ -83,6 +83,12 @@ def find_header(
     if len(lines[chosen]) > len(above[chosen]) == body.filled - 1:
         notes.append("the header has a name less than the rows: it is taken that the first column has none")
     names, used = _names(lines, chosen, body, notes)
+    nameless = next((k for k in body.numeric if k and not names[k]), None)
+    if nameless is not None and strict:
+        raise BasinError(
+            f"{label}: column {nameless + 1} has numbers, such as {data[0][nameless]!r}, and no name in the "
+            "header; put cells that contain the separator in quotes, and give each column a name"
+        )
     below_it = [k for k in range(chosen + 1, min(first, len(above))) if k in lines]
     if below_it:
         shown = "; ".join(", ".join(filter(None, above[k])) for k in below_it)

@@ -195,19 +195,18 @@ def _refuse_mixture(cells: _Cells, marks: np.ndarray, where: np.ndarray, name: s
 def _decimal_mark(cells: _Cells, name: str, label: str, notes: list[str], comma: bool | None) -> str:
     """Return the decimal mark of a column, ``.`` or ``,``: the one that fits all of its numbers."""
     only = {mark: cells.only(mark) for mark in ",."}
-    if only[","].any() and only["."].any():
-        with_comma, with_point = (int(np.flatnonzero(only[mark])[0]) for mark in ",.")
-        raise BasinError(
-            f"{label}: {name}: {cells.text[with_comma]!r} in row {with_comma + 1} has a decimal comma, and "
-            f"{cells.text[with_point]!r} in row {with_point + 1} a decimal point; write all numbers of a "
-            "column with the same decimal mark"
-        )
-    if only["."].any():
-        return "."
-    if only[","].any():
-        what = "the comma is read as the decimal mark" if cells.commas.any() else "points separate thousands"
-        notes.append(f"{name}: {what}")
-        return ","
+    for mark, other in ((".", ","), (",", ".")):
+        if not only[mark].any():
+            continue
+        if only[other].any():
+            _refuse_marks(cells, only[","], only["."], f"{label}: {name}")
+        _refuse_jumps(cells, only[mark], mark, f"{label}: {name}")
+        if mark == ",":
+            what = (
+                "the comma is read as the decimal mark" if cells.commas.any() else "points separate thousands"
+            )
+            notes.append(f"{name}: {what}")
+        return mark
     if cells.commas.any():
         if comma is None:
             return _by_neighbours(cells, name, label, notes)
@@ -220,16 +219,46 @@ def _decimal_mark(cells: _Cells, name: str, label: str, notes: list[str], comma:
     return "."
 
 
+def _refuse_marks(cells: _Cells, commas: np.ndarray, points: np.ndarray, where: str) -> None:
+    """Raise ``BasinError`` that names the first cell with a decimal comma and the first with a point."""
+    comma, point = int(commas.argmax()), int(points.argmax())
+    raise BasinError(
+        f"{where}: {cells.text[comma]!r} in row {comma + 1} has a decimal comma, and {cells.text[point]!r} "
+        f"in row {point + 1} a decimal point; write all numbers of a column with the same decimal mark"
+    )
+
+
+def _refuse_jumps(cells: _Cells, certain: np.ndarray, mark: str, where: str) -> None:
+    """Raise ``BasinError`` if numbers fit the mark only by a jump that they do not have with the other.
+
+    Numbers such as 102,062 fit a decimal point. With neighbours such as 98.88 they have a decimal comma.
+    """
+    other = "," if mark == "." else "."
+    marked = np.array([other in cell for cell in cells.bare], dtype=bool) & cells.known
+    if not marked.any() or (marked & certain).any():
+        return
+    known = np.flatnonzero(cells.known)
+    as_read = [_point(cells.bare[k], mark) for k in known]
+    otherwise = [_point(cells.bare[k], other if marked[k] else mark) for k in known]
+    if _largest_step(as_read) > JUMP >= _largest_step(otherwise):
+        commas, points = (marked, certain) if other == "," else (certain, marked)
+        _refuse_marks(cells, commas, points, where)
+
+
+def _largest_step(numbers: list[str]) -> float:
+    """Return the largest ratio of two neighbouring values, without zeros."""
+    value = np.abs([float(number) for number in numbers])
+    value = value[value > 0]
+    return float(np.exp(np.abs(np.diff(np.log(value))).max())) if len(value) > 1 else 1.0
+
+
 def _by_neighbours(cells: _Cells, name: str, label: str, notes: list[str]) -> str:
     """Decide whether a comma before three digits separates thousands, by neighbouring values."""
-    known, steps = cells.bare[cells.known], {}
-    for mark in ",.":
-        value = np.abs([float(_point(cell, mark)) for cell in known])
-        value = value[value > 0]
-        steps[mark] = float(np.abs(np.diff(np.log(value))).max()) if len(value) > 1 else 0.0
+    known = cells.bare[cells.known]
+    steps = {mark: _largest_step([_point(cell, mark) for cell in known]) for mark in ",."}
     right = min(steps, key=lambda mark: steps[mark])
     other = "." if right == "," else ","
-    if steps[other] < np.log(JUMP) or steps[right] > np.log(JUMP):
+    if steps[other] < JUMP or steps[right] > JUMP:
         first = next(cell for cell in known if "," in cell)
         whole, decimal = first.replace(",", ""), first.replace(",", ".")
         raise BasinError(

@@ -33,6 +33,7 @@ def rows(form: str = "{day},{value}", end: str = "\n") -> str:
             r"row 1 has 3 cells \(2019-01-01, 2, 003.00\), and",
         ),
         ("Date,Close\n" + rows("{day},{value},x"), "row 1 has 3 cells"),
+        ("Date,Close,\n" + rows("{day},2,103.00"), "column 3 has numbers, such as '103.00', and no name"),
         ("Tag,Kurs\n" + rows("{day},100,0{k}"), "row 1 has 3 cells"),
         ("Date,Close\n2019-01-01,2,003\n" + rows(), r"row 1: 3 cells \(2019-01-01,2,003\), expected 2 cells"),
         ("Date,Close\n" + rows() + "2019-02-01,2,003\n", r"row 21: 3 cells"),
@@ -168,7 +169,7 @@ def test_other_encodings_are_recognised_by_their_words(tmp_path: Path, encoding:
 
 def test_an_encoding_that_is_not_certain_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BasinError, match="save the file as CSV in UTF-8"):
-        table(tmp_path, ("東証株価指数,値\n" + rows()).encode("euc_jp"))
+        table(tmp_path, ("東証指数,値\n" + rows()).encode("euc_jp"))
 
 
 def test_line_ends_of_old_macs_and_archives_of_macs_are_read(tmp_path: Path) -> None:
