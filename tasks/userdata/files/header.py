@@ -127,7 +127,8 @@ def _of_width(
             row = row[:-1]
         names_index = nearest and len(above[k]) == body.width and len(row) == body.key + 1  # yfinance
         dates = sum(map(date_like, row))
-        if 0 < dates <= len(row) / 2 or (len(row) < min(2, body.filled) and not names_index):
+        no_name = row[:1] and row[0] in MISSING and row[0]  # a row of data without a date
+        if no_name or 0 < dates <= len(row) / 2 or (len(row) < min(2, body.filled) and not names_index):
             continue
         named = len(row)
         if len(above[k]) == body.width or body.filled <= named <= max(body.width, body.longest):

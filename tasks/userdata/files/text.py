@@ -10,8 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
+from tasks.sources.dates import date_like
 from tasks.userdata.files.decoding import read_decoded
 from tasks.userdata.files.header import find_header, with_names
+from tasks.userdata.files.numbers import number_like
 from tasks.userdata.files.year_lines import years_by_months
 
 MOST_ROWS = 2_000_000
@@ -85,11 +87,18 @@ def _separator(lines: list[str]) -> str:
         width, times = max(count.items(), key=lambda item: item[1] if item[0] > 1 else 0)
         shares[separator] = times / len(lines) if width > 1 else 0.0
     best = max(SEPARATORS, key=lambda s: (round(shares[s], 1), -SEPARATORS.index(s)))
-    if shares[best] >= 0.5:
+    if shares[best] >= 0.5 and not (best == "," and _has_decimal_commas(lines)):
         return best
     blanks = Counter(len(_cells(line, " ")) for line in lines)
     width, times = blanks.most_common(1)[0]
     return " " if width > 1 and times >= 0.8 * len(lines) else ","
+
+
+def _has_decimal_commas(lines: list[str]) -> bool:
+    """Return whether lines with commas are dates and numbers with blanks between them."""
+    cut = [_cells(line, " ") for line in lines]
+    read = [row for row in cut if len(row) > 1 and all(number_like(c) or date_like(c) for c in row)]
+    return len(read) > 0.8 * len(lines)
 
 
 def _cells(line: str, separator: str) -> list[str]:

@@ -82,6 +82,8 @@ def test_rows_that_do_not_fit_the_header_are_refused(tmp_path: Path, content: st
         ("Date,SPX,Date.1,NKY\n" + rows("{day},{value},{day},1"), ["Date", "SPX", "NKY"]),
         ("Date SPX,SPX,Date NKY,NKY\n" + rows("{day},{value},{day},1"), ["Date SPX", "SPX", "NKY"]),
         ("Date,Close,Close\n" + rows("{day},{value},1"), ["Date", "Close", "Close 3"]),
+        ("Date Close\n" + rows("{day} {value}"), ["Date", "Close"]),
+        ("Date of day,Close, USD\n" + rows("{day} 16:00, {value}, 5"), ["Date of day", "Close", "USD"]),
         (rows(), ["column 1", "column 2"]),
         ("A title\n" + rows(), ["column 1", "column 2"]),
     ],
@@ -91,6 +93,12 @@ def test_the_header_is_found(tmp_path: Path, content: str, names: list[str]) -> 
     assert list(frame.columns) == names
     assert len(frame) == len(DAYS)
     assert frame.iloc[0].astype(str).isin(["100.35"]).sum() == 1
+
+
+def test_decimal_commas_between_blanks_do_not_separate_cells(tmp_path: Path) -> None:
+    read = table(tmp_path, "Date Close\n" + rows("{day} 100,{k}"))
+    assert list(read.frame.columns) == ["Date", "Close"]
+    assert read.numbers("Close", read.comma).value[3] == 100.3
 
 
 @pytest.mark.parametrize("below", ["n/a,100.0\n", ",100.0\n", "someday,100.0\n"])
