@@ -349,7 +349,7 @@ def validate(
             return
         assert suite is not None
         with claim(out, "validate", RESULTS, overwrite):
-            found = check(load(data).typed(), suite, str(data), out)
+            found = check(load(data), suite, out)
         met = f"{found['rows']:,} rows meet all {len(found['expectations'])} expectations of {found['suite']}"
         typer.echo(f"{met}: {out / 'data_docs' / 'index.html'}")
 

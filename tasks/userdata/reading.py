@@ -159,7 +159,7 @@ def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, 
     if all(name in lower for name in OHLC) and not set(roles.targets) & {lower[n] for n in OHLC}:
         beside = {name: source.numbers(lower[name], comma).value for name in OHLC}
     if request.series or roles.series:
-        series = frame[cast(str, request.series or roles.series)].astype(str).to_numpy()
+        series = source.names(cast(str, request.series or roles.series), roles.dates.time.notna())
         if roles.series and not request.series:
             notes.append(f"the column {roles.series} names the series")
     parts, written, percent = [], [], False

@@ -10,6 +10,7 @@ from tasks.checks.suites import examined, failure_line, read_suite
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, write_json
 from tasks.sources.quarantine import at_fault
+from tasks.userdata.files.table import Table
 
 RESULTS = ("validation.json", "quarantine.parquet", "data_docs")
 """Results of :func:`check`."""
@@ -17,29 +18,15 @@ RESULTS = ("validation.json", "quarantine.parquet", "data_docs")
 MARGIN = 0.5
 """Share of the range of values by which the proposed limits lie beyond it."""
 
-MOSTLY = 0.9
-"""Least share of numbers in a column of text that makes it a column of numbers."""
-
-
-def typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Convert columns of text that are mostly numbers; their other cells become missing values."""
-    table = frame.copy()
-    for column in table.select_dtypes(exclude=["number", "bool", "datetime"]):
-        numbers = pd.to_numeric(table[column], errors="coerce")
-        if numbers.notna().sum() >= MOSTLY * max(int(table[column].notna().sum()), 1):
-            table[column] = numbers
-    return table
-
 
 def propose(frame: pd.DataFrame, name: str, keys: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Propose an expectation suite for files like ``frame``, to be edited by hand.
+    """Propose an expectation suite for files like ``frame``, with typed columns, to be edited by hand.
 
     It expects the same columns and at least nine tenths of the rows. The share of missing values in a column
     may double, but must stay 0 if it is 0. Numbers may lie beyond their range by half of its width, but
     positive columns must stay positive. A column with few different texts may have no other texts. The
     columns ``keys`` together identify a row.
     """
-    frame = typed(frame)
     absent = [key for key in keys if key not in frame]
     if absent:
         columns = ", ".join(map(str, frame.columns[:20]))
@@ -74,7 +61,8 @@ def _of_column(column: str, values: pd.Series) -> list[dict[str, Any]]:
     if missing == 1:
         return []
     least = {} if missing == 0 else {"mostly": round(max(1 - 2 * missing, 0.0), 4)}
-    why = f"{missing:.1%} missing in the first file"
+    what = "values" if pd.api.types.is_string_dtype(values) else "numbers or dates"
+    why = f"{what}, of which {missing:.1%} were missing in the first file"
     found = [_expect("column_values_to_not_be_null", why, column=column, **least)]
     if pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values):
         words = sorted(values.dropna().astype(str).unique())
@@ -105,21 +93,24 @@ def _expect(kind: str, why: str, **kwargs: Any) -> dict[str, Any]:
     return {"type": f"expect_{kind}", "kwargs": kwargs, "meta": {"why": why}}
 
 
-def check(frame: pd.DataFrame, suite: Path, label: str, out: Path) -> dict[str, Any]:
-    """Check ``frame`` against the file ``suite``.
+def check(source: Table, suite: Path, out: Path) -> dict[str, Any]:
+    """Check a table against the file ``suite``.
 
-    Writes ``validation.json``, ``quarantine.parquet`` and ``data_docs/`` in the folder ``out``. Raises
+    A text in a column of numbers counts as missing, and is kept in the quarantine as it is written. Writes
+    ``validation.json``, ``quarantine.parquet`` and ``data_docs/`` in the folder ``out``. Raises
     ``BasinError`` naming the first failed expectation, after these files are written.
     """
     asked = read_suite(suite)
-    named = typed(frame).assign(example=[f"row {k}" for k in range(1, len(frame) + 1)])
-    found = examined(asked, named, out / "data_docs", ("example",))
+    example = [f"row {k}" for k in range(1, len(source.frame) + 1)]
+    found = examined(asked, source.typed().assign(example=example), out / "data_docs", ("example",))
     failed = [f for f in found if not f["success"]]
-    aside = at_fault(named, failed, ("example",))
+    aside = at_fault(source.frame.assign(example=example), failed, ("example",))
+    for column in aside.select_dtypes("object"):  # a column of Parquet has one type
+        aside[column] = aside[column].astype("string")
     result = {
         "success": not failed,
         "suite": asked["suite"],
-        "rows": len(frame),
+        "rows": len(source.frame),
         "quarantined": len(aside),
         "expectations": [{k: v for k, v in f.items() if k != "rows"} for f in found],
     }
@@ -127,5 +118,5 @@ def check(frame: pd.DataFrame, suite: Path, label: str, out: Path) -> dict[str, 
         write_json(facts, result)
         aside.to_parquet(rows, index=False)
     if failed:
-        raise BasinError(failure_line(failed, f"{label}: suite {asked['suite']}", out / "data_docs"))
+        raise BasinError(failure_line(failed, f"{source.label}: suite {asked['suite']}", out / "data_docs"))
     return result

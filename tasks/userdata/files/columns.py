@@ -40,9 +40,10 @@ BESIDE = re.compile(
 
 UNITS = {
     **dict.fromkeys(("deg c", "degc", "°c", "c", "celsius", "degree_c", "degrees_c"), "°C"),
+    **dict.fromkeys(("degree_celsius", "degrees_celsius"), "°C"),
     **dict.fromkeys(("k", "kelvin"), "K"),
     **dict.fromkeys(("%", "percent", "per cent"), "%"),
-    **{unit: unit for unit in ("mm", "m", "cm", "m/s", "hpa", "mw", "gw", "ppm", "usd", "eur")},
+    **{u.lower(): u for u in ("mm", "m", "cm", "m/s", "hPa", "MW", "GW", "ppm", "USD", "EUR")},
 }
 """Units that are recognised in brackets behind the name of a column, in lower case."""
 

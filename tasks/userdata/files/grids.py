@@ -8,6 +8,7 @@ import pandas as pd
 
 from tasks.runtime.errors import BasinError
 from tasks.sources.netcdf import NOTES, open_dataset
+from tasks.userdata.files.columns import UNITS
 
 PLACES = ("lat", "latitude", "lon", "longitude", "x", "y", "nlat", "nlon", "i", "j", "cell", "ncells")
 """Names of dimensions of a grid, in lower case."""
@@ -69,14 +70,9 @@ def read_netcdf(
         units = {
             str(v.name): str(v.attrs["units"]) for v in found if v.attrs.get("units") not in (None, "", "1")
         }
-        return frame, {column: _unit(unit) for column, unit in units.items()}
+        return frame, {column: UNITS.get(unit.lower(), unit) for column, unit in units.items()}
     finally:
         data.close()
-
-
-def _unit(written: str) -> str:
-    return {"degC": "°C", "degree_C": "°C", "degrees_C": "°C", "degree_Celsius": "°C", "celsius": "°C",
-            "Celsius": "°C", "C": "°C", "kelvin": "K", "Kelvin": "K"}.get(written, written)  # fmt: skip
 
 
 def _time(data: Any, path: Path) -> str:

@@ -3,13 +3,19 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
+from tasks.sources.dates import date_like
 from tasks.userdata.files.columns import Roles, find, months_as_rows, mostly_numbers, require
+from tasks.userdata.files.decoding import PACKED
+from tasks.userdata.files.excel import SUFFIXES as EXCEL
+from tasks.userdata.files.excel import read_excel
 from tasks.userdata.files.grids import read_netcdf
 from tasks.userdata.files.numbers import MISSING, Numbers, as_numbers, decimal_comma
 from tasks.userdata.files.text import read_text
@@ -20,7 +26,6 @@ FILES = "CSV, Excel, Parquet or NetCDF"
 Content = TypeVar("Content")
 
 NETCDF = (".nc", ".nc4", ".netcdf", ".cdf", ".h5")
-EXCEL = (".xlsx", ".xlsm", ".xls", ".ods")
 PARQUET = (".parquet", ".pq")
 OTHERS = (
     ".json", ".jsonl", ".ndjson", ".feather", ".dta", ".sas7bdat", ".rds", ".mat", ".pkl", ".grib", ".grb",
@@ -37,37 +42,58 @@ class Table:
     notes: list[str] = field(default_factory=list)
     units: dict[str, str] = field(default_factory=dict)
     """Units of columns, where the file states them."""
+    separator: str = ""
+    """Character between the cells of a text table."""
 
     def roles(self, time: str | None, target: tuple[str, ...], series: str | None) -> Roles:
         """Return the columns by role; those not given are found in the file."""
         return find(self.frame, time, target, series, self.label)
 
-    def numbers(self, column: str, comma: bool = False) -> Numbers:
+    def numbers(self, column: str, comma: bool | None = None) -> Numbers:
         """Return a column as numbers, with notes on how it was read."""
         require(self.frame, [column], self.label)
         return as_numbers(self.frame[column], self.label, self.notes, comma)
 
-    @property
-    def comma(self) -> bool:
-        """Whether some column shows that the file has decimal commas."""
-        return any(decimal_comma(self.frame[column].head(2000)) for column in self.frame.columns)
+    def names(self, column: str, dated: pd.Series) -> np.ndarray:
+        """Return the names of the series as text. Raises ``BasinError`` for a dated row without a name."""
+        require(self.frame, [column], self.label)
+        nameless = (self.frame[column].isna() & dated.to_numpy()).to_numpy()
+        if nameless.any():
+            raise BasinError(
+                f"{self.label}: row {int(nameless.argmax()) + 1}: column {column}, which names the series, "
+                "is empty; write the name, or remove the row"
+            )
+        return self.frame[column].astype(str).to_numpy()
+
+    @cached_property
+    def comma(self) -> bool | None:
+        """Whether the file has decimal commas, as its columns show; None if they do not tell.
+
+        In a file with commas between the cells, a comma within a cell separates thousands if no column shows
+        another use.
+        """
+        votes = {decimal_comma(self.frame[column].head(2000)) for column in self.frame.columns} - {None}
+        if len(votes) == 1:
+            return votes.pop()
+        return False if self.separator == "," else None
 
     def typed(self, time: str | None = None) -> pd.DataFrame:
         """Return the table with its dates and with numbers in columns that are mostly numbers.
 
-        Other cells of such columns are missing values.
+        Other cells of such columns are missing values. Columns of numbers are dates only if ``time`` names
+        them.
         """
-        frame, comma = self.frame.copy(), self.comma
+        frame = self.frame.copy()
         try:
             roles = self.roles(time, (), None)
-            if roles.time in frame:
+            if roles.time in frame and (time is not None or not mostly_numbers(frame[roles.time])):
                 frame[roles.time] = roles.dates.time
         except BasinError:
             if time is not None:
                 raise
         for column in frame.columns:
             if not pd.api.types.is_numeric_dtype(frame[column]) and mostly_numbers(frame[column]):
-                frame[column] = self.numbers(column, comma).value
+                frame[column] = self.numbers(column, self.comma).value
         return frame
 
 
@@ -88,11 +114,35 @@ def load(
         frame, units = _read(path, lambda file: read_netcdf(file, target, time, series, table.notes))
         return replace(table, frame=frame, units=units)
     if suffix in EXCEL:
-        return from_frame(_read(path, lambda file: _excel(file, table.notes)), str(path), table.notes)
+        frame = _read(path, lambda file: read_excel(file, table.notes))
+        return replace(table, frame=_complete(frame, path, table.notes))
     if suffix in PARQUET:
         return from_frame(_read(path, pd.read_parquet), str(path), table.notes)
-    frame = _read(path, lambda file: read_text(file, table.notes))
-    return replace(table, frame=months_as_rows(frame, path.name.split(".")[0] or "value", table.notes))
+    frame, separator = _read(path, lambda file: read_text(file, table.notes))
+    return replace(table, frame=_complete(frame, path, table.notes), separator=separator)
+
+
+def _complete(frame: pd.DataFrame, path: Path, notes: list[str]) -> pd.DataFrame:
+    return months_as_rows(without_missing(frame), path.name.split(".")[0] or "value", notes)
+
+
+def without_missing(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in which texts such as ``NA`` are missing in columns of numbers and dates.
+
+    In other columns they may be names, such as NA for Namibia.
+    """
+    frame = frame.copy(deep=False)
+    for column in frame.columns:
+        if not (pd.api.types.is_object_dtype(frame[column]) or pd.api.types.is_string_dtype(frame[column])):
+            continue
+        stated = frame[column].isin(MISSING)
+        if not stated.any():
+            continue
+        known = frame[column][~stated].dropna()
+        sample = known.iloc[:: max(1, len(known) // 200)].astype(str)
+        if known.empty or mostly_numbers(known) or np.mean([date_like(cell) for cell in sample]) > 0.5:
+            frame[column] = frame[column].mask(stated)
+    return frame
 
 
 def from_frame(frame: pd.DataFrame, label: str, notes: list[str] | None = None) -> Table:
@@ -117,13 +167,13 @@ def from_frame(frame: pd.DataFrame, label: str, notes: list[str] | None = None) 
     if frame.columns.has_duplicates:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise BasinError(f"{label}: two columns are called {twice}; rename one of them")
-    return replace(table, frame=frame.reset_index(drop=True))
+    return replace(table, frame=without_missing(frame.reset_index(drop=True)))
 
 
 def file_suffix(path: Path) -> str:
     """Return the last suffix that is not that of a compression, such as ``.csv`` for ``prices.csv.gz``."""
-    packed = (".gz", ".bz2", ".xz", ".zip", ".zst")
-    return next((s.lower() for s in reversed(path.suffixes) if s not in packed), "")
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    return next((suffix for suffix in reversed(suffixes) if suffix not in PACKED), "")
 
 
 def _read(path: Path, read: Callable[[Path], Content]) -> Content:
@@ -147,32 +197,3 @@ def _read(path: Path, read: Callable[[Path], Content]) -> Content:
         raise BasinError(
             f"{path}: not readable as {file_suffix(path) or 'CSV'} ({reason}); give a {FILES} file"
         ) from error
-
-
-def _excel(path: Path, notes: list[str]) -> pd.DataFrame:
-    try:
-        sheets: dict[str, pd.DataFrame] = pd.read_excel(
-            path, sheet_name=None, header=None, keep_default_na=False, na_values=list(MISSING)
-        )
-    except ImportError as error:
-        raise BasinError(
-            f"{path}: Excel files need a package that is not installed; run `pip install openpyxl`, or save "
-            "the sheet as CSV"
-        ) from error
-    full = {name: sheet for name, sheet in sheets.items() if len(sheet) > 1}
-    if not full:
-        raise BasinError(f"{path}: no sheet has rows; give a {FILES} file with data")
-    if len(full) > 1:
-        notes.append(f"the sheet {next(iter(full))} is read, the first of {len(full)}")
-    return _with_header(next(iter(full.values())), notes)
-
-
-def _with_header(sheet: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """Take the first row with as many cells as most rows as the header; rows above it are left out."""
-    cells = sheet.notna().sum(axis=1)
-    first = int((cells >= cells.mode().max()).to_numpy().argmax())
-    if first:
-        notes.append(f"{first} row{'s' * (first > 1)} above the header left out")
-    below = sheet.iloc[first + 1 :]
-    names = [str(name) if pd.notna(name) else f"column {k + 1}" for k, name in enumerate(sheet.iloc[first])]
-    return below.set_axis(names, axis=1).infer_objects().reset_index(drop=True)

@@ -155,7 +155,7 @@ def test_rows_of_days_to_come_are_left_out_and_said(tmp_path: Path) -> None:
     [
         ("Date,Close\n" + "".join(f"01/{m:02d}/2019,{m}\n" for m in range(1, 12)), "day or the month"),
         ("Date,Close\n13/01/2019,1\n01/14/2019,2\n02/03/2019,3\n", "with the month"),
-        ('Date,Close\n2019-01-01,"1,234"\n2019-01-02,"1,235"\n', "may be 1234 or 1.234"),
+        ("Date;Close\n2019-01-01;1,234\n2019-01-02;1,235\n", "may be 1234 or 1.234"),
         ("1200-01-01,1\n1200-02-01,2\n1200-03-01,3\n", "expected 1678 to 2261"),
         ("Date,Close\n", "no rows below the header"),
         ("name,size\nanna,3\nbert,4\n", "no column holds dates"),
