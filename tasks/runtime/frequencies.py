@@ -110,7 +110,7 @@ def name_of(time: pd.Series, usual: float, steps: pd.Series) -> str | None:
     """
     if usual < 0.9:
         minutes = round(usual * 1440)
-        if minutes < 1 or ((steps * 1440 - minutes).abs() < 0.6).mean() < 0.5:
+        if minutes < 1 or ((steps * 1440 - minutes).abs() < max(0.6, minutes / 4)).mean() < 0.5:
             return None
         if minutes % 60 == 0:
             return "h" if minutes == 60 else f"{minutes // 60}h"
@@ -129,7 +129,9 @@ def name_of(time: pd.Series, usual: float, steps: pd.Series) -> str | None:
             if month_end:
                 return end
             business = time.dt.normalize() == (time + pd.offsets.BMonthEnd(0)).dt.normalize()
-            return "BME" if start == "MS" and business.mean() > 0.9 else start
+            if business.mean() > 0.9:
+                return "BME" if start == "MS" else end
+            return start
     return None
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from tasks.reporting.labels import count_of, listed
 from tasks.runtime.calendar import Calendar, infer
 from tasks.runtime.errors import BasinError
+from tasks.runtime.frequencies import name_of
 from tasks.userdata import bad_rows
 from tasks.userdata.files.columns import OHLC, Roles, unit_in
 from tasks.userdata.files.table import Table
@@ -87,6 +88,8 @@ def understand(source: Table, request: Request) -> Reading:
     rows = len(table)
     table = _in_order(_without_rows_to_come(table, cells, notes), notes)
     dated = table.dropna(subset=["time"])
+    if dated["close"].notna().any():
+        dated = dated.dropna(subset=["close"])
     step = step_of(dated, request.freq, request.resample, label, notes)
     name = roles.targets[0]
     unit = source.units.get(name) or ("%" if percent else unit_in(name))
@@ -112,6 +115,8 @@ def understand(source: Table, request: Request) -> Reading:
     if request.resample:
         following = _following(table, step, request.calendar)
         table = resampled(table, kind, step, freq, following, label, notes)
+        if freq in ("B", "D"):
+            freq = name_of(table["time"], 1.0, pd.Series([1.0])) or freq
     calendar = calendar_of(table, freq, request.calendar, notes, warned)
     table = bad_rows.without_holes(table, kind, freq, request.on_bad_row, label, notes, warned)
     if kind == "return":
@@ -250,9 +255,9 @@ def _of_kind(freq: str, kind: str) -> str:
 def _following(
     table: pd.DataFrame, step: Step, exchange: str | None
 ) -> Callable[[pd.Timestamp], pd.Timestamp]:
-    """Return the function from a date to the next one by the calendar of the rows, or by their usual step."""
+    """Return the function from a date to the next one by the calendar of the rows, or by a long step."""
     if not step.regular:
-        return lambda last: last + pd.Timedelta(days=step.days)
+        return lambda last: last + pd.Timedelta(days=step.longest)
     times = pd.DatetimeIndex(np.sort(table["time"].unique()))
     market = infer(times if step.days < 1 else times.normalize().unique(), step.freq, exchange)
     return lambda last: market.following(last)[0]

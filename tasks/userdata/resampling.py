@@ -45,7 +45,7 @@ def resampled(
         rows = bins.agg({"close": of} | {c: RANGE.get(c, "mean") for c in others}).assign(series=name)
         count = bins.size()
         full = count >= max(1, int(FULL * np.median(count[count > 0])))
-        lost += int((~full).sum())
+        lost += int((~full & (count > 0)).sum())
         ends = pd.Series(0, index=[last, following(last)]).resample(rule, origin=origin).size()
         if len(ends) == 1 and full.iloc[-1]:
             full.iloc[-1] = False

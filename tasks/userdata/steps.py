@@ -22,6 +22,9 @@ SAME = 0.04
 JITTER = 0.25
 """Largest distance of times from regular steps, in steps, that is rounded away."""
 
+PHASES = 3
+"""Most distances from regular steps of times without jitter. Bars of a day may begin anew after a break."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -30,6 +33,8 @@ class Step:
     freq: str
     """Name of the frequency. It is an approximation unless ``regular``, for rows that will be resampled."""
     days: float
+    longest: float
+    """Days that nine of ten steps do not exceed."""
     regular: bool
 
     @property
@@ -48,7 +53,7 @@ def step_of(table: pd.DataFrame, given: str | None, longer: str | None, label: s
     steps = steps[steps > 0]
     if steps.empty:
         raise BasinError(f"{label}: no series has more than one date; give a history of many dates")
-    usual = float(steps.median())
+    usual, longest = float(steps.median()), float(steps.quantile(0.9))
     name = name_of(table["time"], usual, steps)
     if given is not None:
         length = usual if name is None else frequency(name).days
@@ -61,16 +66,16 @@ def step_of(table: pd.DataFrame, given: str | None, longer: str | None, label: s
                 f"{label}: --freq {given}: rows are {_words(usual)} apart{looks}; "
                 + (remedy or _remedy(usual, label))
             )
-        return Step(given, frequency(given).days, True)
+        return Step(given, frequency(given).days, longest, True)
     if name is not None:
         notes.append(f"frequency {name}: rows are {_words(usual)} apart")
-        return Step(name, frequency(name).days, True)
+        return Step(name, frequency(name).days, longest, True)
     if longer is None:
         raise BasinError(
             f"{label}: rows are {_words(usual)} apart; expected {NAMES}: {_remedy(usual, label)}"
         )
     notes.append(f"rows are {_words(usual)} apart, which is no frequency of its own")
-    return Step(next((near for most, near in NEAR if usual < most), "YS"), usual, False)
+    return Step(next((near for most, near in NEAR if usual < most), "YS"), usual, longest, False)
 
 
 def _words(days: float) -> str:
@@ -139,7 +144,7 @@ def _rounded(time: pd.Series, days: float, notes: list[str]) -> pd.Series:
     length = round(days * 86400e9)
     moments = time.astype("datetime64[ns]").astype("int64").to_numpy()
     rest = moments % length
-    if len(np.unique(rest)) <= max(3, 0.01 * len(rest)):
+    if len(np.unique(rest)) <= PHASES:
         return time
     # The middle of times on a circle, such as 59:58 and 00:03, is that of their directions.
     angle = float(np.angle(np.exp(2j * np.pi * rest / length).mean())) / (2 * np.pi)

@@ -53,6 +53,8 @@ def test_other_steps_are_refused_with_a_longer_step_that_can_be_read(name: str) 
     assert reading.freq == longer
     assert not reading.table.duplicated(["series", "time"]).any()
     assert not any("gap" in sentence for sentence in reading.warnings)
+    if name in ("dekads", "two weeks", "two months", "half-years"):
+        assert not any("left out" in sentence for sentence in reading.notes)
 
 
 def test_steps_of_two_years_are_refused() -> None:
@@ -78,7 +80,8 @@ def test_a_frequency_that_is_not_that_of_the_rows_is_refused(freq: str, times, s
     ("times", "first", "said"),
     [
         (pd.date_range("1990-01-01", periods=360, freq="WOM-3FRI"), "1990-01-01", "first day of their month"),
-        (pd.date_range("1900-06-29", periods=360, freq="12BME"), "1900-06-01", "first day of their month"),
+        (pd.date_range("1900-06-29", periods=360, freq="12BME"), "1900-06-30", "last day of their month"),
+        (pd.date_range("1950-03-31", periods=300, freq="BQE"), "1950-03-31", "last day of their month"),
         (
             pd.date_range("1950-02-15", periods=280, freq=pd.DateOffset(months=3)),
             "1950-02-01",
@@ -115,10 +118,10 @@ def test_one_of_two_rows_of_a_step_is_bad() -> None:
     assert len(read(frame, on_bad_row="drop").table) == 400
 
 
-@pytest.mark.parametrize("step", ["h", "5min"])
-def test_times_that_jitter_are_rounded_and_said(step: str) -> None:
+@pytest.mark.parametrize(("step", "most"), [("h", 500.0), ("5min", 20.0), ("min", 8.0)])
+def test_times_that_jitter_are_rounded_and_said(step: str, most: float) -> None:
     times = pd.date_range("2020-01-01", periods=2000, freq=step)
-    jitter = pd.to_timedelta(RNG.integers(-20_000, 20_000, len(times)), unit="ms")
+    jitter = pd.to_timedelta(RNG.uniform(-most, most, len(times)).round(int(step == "h")), unit="s")
     found = inspect(prices(times + jitter), Request())
     assert list(found.reading.table["time"]) == list(times)
     assert any("times rounded to steps" in sentence for sentence in found.notes)
@@ -167,3 +170,19 @@ def test_a_longer_step_has_the_range_of_all_its_rows_and_ends_with_the_file() ->
     whole = read(frame[frame["Date"] <= "2021-04-09"], resample="W")
     assert whole.table["time"].iloc[-1] == pd.Timestamp("2021-04-09")
     assert reading.table.index[-1] == len(days) - 4  # the row of Friday in the file
+
+
+def test_days_of_a_market_from_its_bars_are_trading_days() -> None:
+    days = pd.bdate_range("2020-01-02", periods=60)
+    times = [day + pd.Timedelta(hours=hour) for day in days for hour in range(10, 17)]
+    reading = read(prices(times), resample="D")
+    assert (reading.freq, list(reading.table["time"])) == ("B", list(days))
+    assert not any("few rows" in sentence for sentence in reading.notes)
+
+
+@pytest.mark.parametrize(("rows", "freq"), [("B", "B"), ("W-FRI", "W"), ("MS", "MS")])
+def test_empty_days_between_the_rows_with_values_do_not_count(rows: str, freq: str) -> None:
+    known = pd.date_range("2000-01-01", periods=300, freq=rows)
+    frame = prices(known).set_index("date").reindex(pd.date_range(known[0], known[-1])).rename_axis("date")
+    reading = read(frame, on_bad_row="drop")
+    assert (reading.freq, len(reading.table)) == (freq, 300)
