@@ -102,6 +102,9 @@ def _named(place: int, cells: pd.DataFrame, found: pd.DataFrame, what: str, seve
     shown = of + stamp(cast(pd.Timestamp, found.loc[place, "time"]))
     if what == "a cell that is no number":
         return f"row {row} ({shown}: {str(cells.loc[place, 'cell'])[:40]!r})"
+    cell = str(cells.loc[place, "cell"]).strip() if cells["cell"].notna().loc[place] else ""
+    if what == "no value" and cell:
+        return f"row {row} ({shown}: {cell[:40]!r} stands for a missing value)"
     return f"row {row} ({shown})"
 
 

@@ -1,17 +1,28 @@
 """Numbers that a file has in place of missing values, such as -999 and 99.9."""
 
-import re
-
 import numpy as np
 import pandas as pd
 
 from tasks.reporting.labels import count_of
 
-FORM = re.compile(r"-?(9{2,7}|8{3,7}|7{3,7})(\.(9|8|7){1,3})?|-?9\.9{2,3}")
-"""Numbers of one digit, such as -99, 999.9, -888 and -9.99."""
+_LENGTHS = {"9": (2, 7), "8": (3, 7), "7": (3, 7)}
 
-FILLS = (-1000.0, -32768.0, 32767.0, -2147483648.0, 2147483647.0)
-"""Other numbers that stand for a missing value."""
+_SIZES = [
+    float(digit * length + "." + digit * decimals)
+    for digit, (least, most) in _LENGTHS.items()
+    for length in range(least, most + 1)
+    for decimals in range(4)
+]
+
+FORMS = np.unique(
+    [sign * size for size in (*_SIZES, 9.99, 9.999) for sign in (-1, 1)]
+    + [-1000.0, -32768.0, 32767.0, -2147483648.0, 2147483647.0]
+)
+"""Numbers that often stand for a missing value: those of one digit, such as -99, 999.9, -888 and -9.99, and
+the limits of whole numbers in files."""
+
+SINGLE = 1e-6
+"""Relative rounding error of numbers in single precision, in which a file may have them."""
 
 HUGE = 1e19
 """Size from which a number is a fill value of a format, such as 9.96921e36."""
@@ -37,7 +48,7 @@ def mask_sentinels(table: pd.DataFrame, columns: list[str], notes: list[str]) ->
         for name, group in groups:
             value = group[column].dropna()
             for sentinel in sentinels_of(value.to_numpy(float)):
-                found = value.index[value == sentinel]
+                found = value.index[_forms(value.to_numpy(float)) == sentinel]
                 table.loc[found, column] = np.nan
                 of = ([] if column == "close" else [f"input {column}"]) + [str(name)] * several
                 where = f"{count_of(len(found), 'row')}, the first is row {table.loc[found[0], 'row']},"
@@ -53,8 +64,9 @@ def sentinels_of(value: np.ndarray) -> list[float]:
     lie farther outside. A negative one among values that are never negative is far enough.
     """
     value = value[np.isfinite(value)]
-    candidates, counts = np.unique(value[_has_form(value)], return_counts=True)
-    others = np.sort(value[~np.isin(value, candidates)])
+    form = _forms(value)
+    candidates, counts = np.unique(form[np.isfinite(form)], return_counts=True)
+    others = np.sort(value[np.isnan(form)])
     if not len(candidates) or len(others) < 2 or counts.sum() > MOST * len(value):
         return []
     low, high = (float(q) for q in np.quantile(others, [EDGE, 1 - EDGE]))
@@ -69,8 +81,10 @@ def sentinels_of(value: np.ndarray) -> list[float]:
     return found
 
 
-def _has_form(value: np.ndarray) -> np.ndarray:
-    numbers, place = np.unique(value, return_inverse=True)
-    extreme = (np.abs(numbers) >= HUGE) | np.isin(numbers, FILLS)
-    form: np.ndarray = extreme | np.array([bool(FORM.fullmatch(f"{x:.9g}")) for x in numbers], dtype=bool)
-    return form[place]
+def _forms(value: np.ndarray) -> np.ndarray:
+    """Return which of ``FORMS`` each value is, the value itself if it is huge, and NaN for other values."""
+    place = np.clip(np.searchsorted(FORMS, value), 1, len(FORMS) - 1)
+    below, above = FORMS[place - 1], FORMS[place]
+    nearest = np.where(np.abs(value - below) < np.abs(value - above), below, above)
+    form = np.where(np.abs(value - nearest) <= SINGLE * np.abs(nearest), nearest, np.nan)
+    return np.where(np.isfinite(value) & (np.abs(value) >= HUGE), value, form)

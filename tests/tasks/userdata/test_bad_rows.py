@@ -99,6 +99,19 @@ def test_sentinels_are_far_from_all_other_values(flag: float) -> None:
     assert sentinels_of(values) == [flag]
 
 
+def test_a_refusal_shows_the_number_that_was_taken_for_a_missing_value() -> None:
+    frame = pd.DataFrame({"date": MONTHS, "value": VALUES})
+    frame.loc[[10, 20], "value"] = -999.0
+    with pytest.raises(BasinError, match=r"row 11 \(1970-11-01: '-999.0' stands for a missing value\)"):
+        read(frame)
+
+
+def test_sentinels_in_single_precision_are_found() -> None:
+    values = TEMPERATURE.copy()
+    values[[100, 101]] = np.float32(-99.9)
+    assert sentinels_of(values.astype(np.float32).astype(float)) == [-99.9]
+
+
 def test_sentinels_do_not_shield_each_other_and_an_error_does_not_shield_them() -> None:
     values = TEMPERATURE.copy()
     values[[5, 6]], values[[8, 9]], values[20] = -9999.0, 9999.0, 4000.0
