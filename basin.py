@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import date
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from tasks.runtime.errors import BasinError
 from tasks.userdata.alarm import Alarm
 from tasks.userdata.inspection import Inspection
 from tasks.userdata.inspection import inspect as _inspect
@@ -304,7 +306,14 @@ def _target(target: str | Sequence[str] | None) -> str | tuple[str, ...] | None:
 
 
 def _source(data: pd.DataFrame | str | Path) -> pd.DataFrame | Path:
-    return data if isinstance(data, pd.DataFrame) else Path(data)
+    if isinstance(data, pd.DataFrame):
+        return data
+    if not isinstance(data, (str, PathLike)):
+        remedy = "; call its method to_frame() first" if isinstance(data, pd.Series) else ""
+        raise BasinError(
+            f"data: expected the path of a file or a pandas DataFrame, found {type(data).__name__}{remedy}"
+        )
+    return Path(data)
 
 
 def _day(text: str | date | None) -> date | None:

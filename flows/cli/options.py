@@ -127,7 +127,8 @@ BadRow = Annotated[
     str,
     typer.Option(
         "--on-bad-row",
-        help="What to do with a row that cannot be used: stop, drop, or interpolate short holes of a level.",
+        help="What to do with a row that cannot be used: stop, drop, or interpolate, which also fills short "
+        "holes of a level from the rows before.",
     ),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]

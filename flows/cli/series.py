@@ -60,6 +60,7 @@ def forecast(
         from flows.cli.display import Display
         from tasks.reporting.tables import forecast_lines
         from tasks.userdata.run import forecast as run
+        from tasks.userdata.run import short_name
 
         request = options.request(
             time=time,
@@ -81,7 +82,7 @@ def forecast(
             accept=accept,
         )
         with Display() as display:
-            result = run(data, request, out, model, display.stages(_name(data)), overwrite)
+            result = run(data, request, out, model, display.stages(short_name(data)), overwrite)
         for sentence in result.notes:
             display.console.print(f"- {sentence}", highlight=False, markup=False, soft_wrap=True)
         for line in forecast_lines(result.steps):
@@ -135,6 +136,7 @@ def backtest(
     with one_line_errors():
         from flows.cli.display import Display, print_scores
         from tasks.userdata.run import backtest as run
+        from tasks.userdata.run import short_name
 
         request = options.request(
             time=time,
@@ -159,10 +161,10 @@ def backtest(
             accept=accept,
         )
         with Display() as display:
-            result = run(data, request, out, display.stages(_name(data)), overwrite)
+            result = run(data, request, out, display.stages(short_name(data)), overwrite)
         for sentence in result.notes:
             display.console.print(f"- {sentence}", highlight=False, markup=False, soft_wrap=True)
-        print_scores(display.console, _name(data), result.scores)
+        print_scores(display.console, short_name(data), result.scores)
         display.console.print(f"report: {result.report}", highlight=False, markup=False, soft_wrap=True)
 
 
@@ -246,6 +248,7 @@ def alarm(
     with one_line_errors():
         from flows.cli.display import Display
         from tasks.userdata.run import alarm as run
+        from tasks.userdata.run import short_name
 
         request = options.request(
             time=time,
@@ -264,7 +267,7 @@ def alarm(
             accept=accept,
         )
         with Display() as display:
-            stages = display.stages(_name(data))
+            stages = display.stages(short_name(data))
             result = run(data, request, event, max_false_alarms_per_year, out, stages, overwrite)
         display.console.print(result.summary(), highlight=False, markup=False, soft_wrap=True)
         display.console.print(
@@ -278,10 +281,10 @@ def audit(
     data: options.Data,
     out: options.Out,
     time: Annotated[
-        str | None, typer.Option(help="Column of the dates. Not needed if --spec names the column.")
+        str | None, typer.Option(help="Column of the dates. Found in the file by default.")
     ] = None,
     target: Annotated[
-        str | None, typer.Option(help="Column of the values. Not needed if --spec names the column.")
+        str | None, typer.Option(help="Column of the values. Found in the file by default.")
     ] = None,
     series: options.Series = None,
     spec: Annotated[Path | None, typer.Option(help="YAML file that describes the columns.")] = None,
@@ -352,7 +355,3 @@ def validate(
             found = check(load(data), suite, out)
         met = f"{found['rows']:,} rows meet all {len(found['expectations'])} expectations of {found['suite']}"
         typer.echo(f"{met}: {out / 'data_docs' / 'index.html'}")
-
-
-def _name(data: Path) -> str:
-    return data.name.split(".")[0]

@@ -1,5 +1,6 @@
 """Calendar of a file: its days of the week and times of day, and the dates that follow its last."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,6 +27,9 @@ WEEKS = (
 CLOSED_YEARS = 3
 """Number of years in which a date such as 25 December fell on a day of the market and never had a row."""
 
+DAYS_OF_CLOCKS = 2.5
+"""Most times of day that are usual, in rows of a day. Clocks that change for the summer have two."""
+
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -37,7 +41,8 @@ class Calendar:
     week: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
     """Days of the week with rows, from Monday, which is 0."""
     clock: tuple[tuple[pd.Timedelta, ...], ...] = ()
-    """Times of day with rows on each day of the week, of an intraday series."""
+    """Times of day with rows on each day of the week, of an intraday series. If none is usual, all are empty,
+    and the dates to come are steps of the frequency."""
     closed: frozenset[tuple[int, int]] = frozenset()
     """Months and days on which the market was closed in every year of the file."""
     exchange: str | None = None
@@ -48,13 +53,24 @@ class Calendar:
         of_step = frequency(self.freq)
         if of_step.calendar or self.freq == "W":
             return pd.DatetimeIndex(list(self._periods(last, steps, of_step)))
+        if of_step.intraday and not any(self.clock):
+            return pd.DatetimeIndex(list(self._steps(last, steps, of_step)))
         found: list[pd.Timestamp] = []
         for day in self._days(last.normalize(), steps):
             times = self.clock[day.dayofweek] if of_step.intraday else (pd.Timedelta(0),)
-            found += [day + time for time in times if day + time > last]
+            first = bisect_right(times, last - day)
+            found += [day + time for time in times[first : first + steps - len(found)]]
             if len(found) >= steps:
                 break
-        return pd.DatetimeIndex(found[:steps])
+        return pd.DatetimeIndex(found)
+
+    def _steps(self, last: pd.Timestamp, steps: int, of_step: Frequency) -> Iterator[pd.Timestamp]:
+        time = last
+        while steps:
+            time += of_step.offset
+            if time.dayofweek in self.week:
+                yield time
+                steps -= 1
 
     def _periods(self, last: pd.Timestamp, steps: int, of_step: Frequency) -> Iterator[pd.Timestamp]:
         for k in range(1, steps + 1):
@@ -91,8 +107,10 @@ class Calendar:
             days = days[open_days & ~np.array(closed, dtype=bool)]
         if not of_step.intraday:
             return days
-        times = [day + time for day in days for time in self.clock[day.dayofweek]]
-        found = pd.DatetimeIndex(times)
+        if not any(self.clock):
+            times = pd.date_range(first, last, freq=of_step.offset)
+            return times[times.normalize().isin(days)]
+        found = pd.DatetimeIndex([day + time for day in days for time in self.clock[day.dayofweek]])
         return found[(found >= first) & (found <= last)]
 
     def words(self) -> str:
@@ -109,7 +127,9 @@ class Calendar:
             days = "Monday to Friday"
         else:
             days = ", ".join(WEEKDAYS[day] for day in self.week)
-        if self.clock:
+        if frequency(self.freq).intraday and not any(self.clock):
+            days += ", at no usual times of day"
+        elif self.clock:
             busy = max(self.clock, key=len)
             first, last = (str(time).split(" ")[-1][:5] for time in (busy[0], busy[-1]))
             days += f", {len(busy)} rows a day from {first} to {last}"
@@ -157,7 +177,10 @@ def infer(times: pd.DatetimeIndex, freq: str, exchange: str | None = None) -> Ca
 
 
 def _clock(times: pd.DatetimeIndex) -> tuple[tuple[pd.Timedelta, ...], ...]:
-    """Return the times of day that at least a fifth of the days with rows have, for each day of the week."""
+    """Return the times of day that at least a fifth of the days with rows have, for each day of the week.
+
+    None is usual if they are many more than a day has rows, as of bars of 11 minutes around the clock.
+    """
     table = pd.DataFrame(
         {"weekday": times.dayofweek, "day": times.normalize(), "clock": times - times.normalize()}
     )
@@ -166,7 +189,8 @@ def _clock(times: pd.DatetimeIndex) -> tuple[tuple[pd.Timedelta, ...], ...]:
         part = table[table["weekday"] == weekday]
         share = part["clock"].value_counts() / max(part["day"].nunique(), 1)
         found.append(tuple(sorted(pd.Timedelta(clock) for clock in share.index[share >= 0.2])))
-    return tuple(found)
+    daily = table.groupby("day").size().median() if len(table) else 0
+    return tuple(found) if len(set().union(*found)) <= DAYS_OF_CLOCKS * daily else ((),) * 7
 
 
 def _closed(times: pd.DatetimeIndex, week: tuple[int, ...]) -> frozenset[tuple[int, int]]:

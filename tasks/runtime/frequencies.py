@@ -8,7 +8,7 @@ from pandas.tseries.offsets import BaseOffset
 
 from tasks.runtime.errors import BasinError
 
-NAMES = "B (trading day), D, W, MS or ME (month), QS or QE, YS or YE, h, 2h, 5min and the like"
+NAMES = "B (trading day), D, W, MS, ME or BME (month), QS or QE, YS or YE, h, 2h, 5min and the like"
 """Frequencies as named in messages."""
 
 
@@ -38,16 +38,35 @@ class Frequency:
         return self.days < 1
 
     @property
-    def offset(self) -> BaseOffset:
-        """Step as a pandas offset.
+    def months(self) -> int:
+        """Months from row to row, or 0 if the step is shorter than a month."""
+        return round(self.days / 30.44) if self.calendar else 0
 
-        Days and trading days are steps of a calendar (see ``userdata.calendar``).
+    @property
+    def offset(self) -> BaseOffset:
+        """Step as a pandas offset. Quarters and years may begin in any month.
+
+        Days and trading days are steps of a calendar (see :mod:`tasks.runtime.calendar`).
         """
         if self.name == "W":
             return pd.DateOffset(days=7)
+        if self.name == "BME":
+            return pd.offsets.BMonthEnd()
+        if self.calendar:
+            return (
+                pd.DateOffset(months=self.months)
+                if self.name.endswith("S")
+                else pd.offsets.MonthEnd(self.months)
+            )
         offset: BaseOffset = pd.tseries.frequencies.to_offset(self.name)
         return offset
 
+
+REGULAR = 0.75
+"""Share of steps of one number of days from which they are steps of days, such as 28, and not of months."""
+
+FEW_STEPS = 6
+"""Fewest steps that can tell steps of days from months."""
 
 _KNOWN = {
     f.name: f
@@ -91,23 +110,28 @@ def name_of(time: pd.Series, usual: float, steps: pd.Series) -> str | None:
     """
     if usual < 0.9:
         minutes = round(usual * 1440)
-        if minutes < 1 or ((steps * 1440 - minutes).abs() < 0.6).mean() < 0.5:
+        if minutes < 1 or ((steps * 1440 - minutes).abs() < max(0.6, minutes / 4)).mean() < 0.5:
             return None
         if minutes % 60 == 0:
             return "h" if minutes == 60 else f"{minutes // 60}h"
         return f"{minutes}min"
     if usual < 1.6:
-        days = time.dt.dayofweek.value_counts()
-        return "D" if len(days) == 7 and (days > 0.02 * len(time)).all() else "B"
-    if 4.2 < usual < 11.2:
-        return "W"
+        weekdays = time.dt.dayofweek.value_counts()
+        return "D" if len(weekdays) == 7 and (weekdays > 0.02 * len(time)).all() else "B"
+    if abs(usual - 7) < 0.6:
+        return "W" if ((steps - 7).abs() < 1.6).mean() > 0.5 else None
+    days = steps.round()
+    if usual < 340 and len(days) >= FEW_STEPS and days.value_counts(normalize=True).iloc[0] > REGULAR:
+        return None
     month_end = bool((time.dt.is_month_end).mean() > 0.9)
     for least, most, start, end in ((25, 36, "MS", "ME"), (80, 100, "QS", "QE"), (350, 380, "YS", "YE")):
         if least < usual < most:
             if month_end:
                 return end
             business = time.dt.normalize() == (time + pd.offsets.BMonthEnd(0)).dt.normalize()
-            return "BME" if start == "MS" and business.mean() > 0.9 else start
+            if business.mean() > 0.9:
+                return "BME" if start == "MS" else end
+            return start
     return None
 
 

@@ -5,6 +5,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
+from tasks.forecasters.levels.features import PERIODS
 from tasks.reporting.labels import count_of
 from tasks.runtime.errors import BasinError
 from tasks.runtime.frequencies import frequency, stamp
@@ -15,6 +16,24 @@ SHOWN = 3
 ISOLATED = 3
 """Most consecutive missing rows that ``--on-bad-row interpolate`` fills."""
 
+MANY = 0.03
+"""Share of bad rows above which they are no errors of single rows, so that dropping them is no remedy."""
+
+AGAIN = "the date of an earlier row"
+
+FILLED = ("a cell that is no number", "no value", "an infinite value")
+"""Faults of rows whose value can be filled if it is a level, which needs a row for every period."""
+
+REMEDIES = {
+    "no date": "give the column of dates as --time, or write all dates as YYYY-MM-DD",
+    "a cell that is no number": "correct these cells, or give a column of numbers as --target",
+    "no finite value of an input": "fill the input in the file, or omit it from --exog",
+    AGAIN: "give the column that names the series as --series, or a column with the whole date and time of "
+    "day as --time",
+    "a price that is not positive": "pass --kind rate if such values are right",
+}
+"""Remedies for faults of many rows. Many missing values are common, and such rows can be dropped."""
+
 
 def removed(
     table: pd.DataFrame,
@@ -24,35 +43,48 @@ def removed(
     act: str,
     label: str,
     notes: list[str],
+    apart: str | None,
 ) -> pd.DataFrame:
     """Return the table without bad rows, or raise ``BasinError`` that names the first of them.
 
-    ``cells`` has the cells as written. With ``act="interpolate"`` missing values are filled later.
+    ``cells`` has the cells as written. ``apart`` is a column that tells rows of one date apart, if there is
+    one. With ``act="interpolate"`` the holes of levels are filled later. Many rows of one date with different
+    values are a panel or shorter periods, and are refused in any case.
     """
     infinite = cast(pd.DataFrame, np.isinf(table[exog]))
     unreadable = cells["unreadable"].reindex(table.index)
+    copies = table.duplicated(["series", "time", "close"])
     faults = {
         "no date": table["time"].isna(),
         "a cell that is no number": unreadable,
         "no value": table["close"].isna(),
         "an infinite value": np.isinf(table["close"]),
         "no finite value of an input": table[exog].isna().any(axis=1) | infinite.any(axis=1),
-        "the date of an earlier row": table.duplicated(["series", "time"]),
+        AGAIN: table.duplicated(["series", "time"]),
     }
     if kind == "price":
         faults["a price that is not positive"] = table["close"] <= 0
     bad = pd.Series(False, index=table.index)
+    several = table["series"].nunique() > 1
     for what, flags in faults.items():
         found = table[flags & ~bad]
         if found.empty:
             continue
         bad |= flags
-        where = ", ".join(_named(i, cells, found, what) for i in found.index.sort_values()[:SHOWN])
-        if act == "stop":
+        many = max(SHOWN, MANY * len(table))
+        panel = what == AGAIN and (~copies[found.index]).sum() > many
+        where = ", ".join(_named(i, cells, found, what, several) for i in found.index.sort_values()[:SHOWN])
+        if act == "stop" or panel:
+            fill = kind == "level" and what in FILLED
+            act_on = "interpolate to fill such rows" if fill else "drop to leave such rows out"
+            remedy = REMEDIES.get(what) if panel or (what != AGAIN and len(found) > many) else None
+            if remedy and panel and apart:
+                remedy += f"; the column {apart} tells such rows apart"
             raise BasinError(
                 f"{label}: {what} in {where}"
                 + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
-                + "; correct the file, or pass --on-bad-row drop to leave such rows out"
+                + "; "
+                + (remedy or f"correct the file, or pass --on-bad-row {act_on}")
             )
         more = " ..." if len(found) > SHOWN else ""
         notes.append(f"{count_of(len(found), 'row')} left out with {what}: {where}{more}")
@@ -62,12 +94,17 @@ def removed(
     return kept
 
 
-def _named(row: int, cells: pd.DataFrame, found: pd.DataFrame, what: str) -> str:
+def _named(place: int, cells: pd.DataFrame, found: pd.DataFrame, what: str, several: bool) -> str:
+    row = cast(int, found.loc[place, "row"])
+    of = f"{cast(str, found.loc[place, 'series'])}, " if several else ""
     if what == "no date":
-        return f"row {row} ({str(cells.loc[row, 'date'])[:40]!r})"
-    shown = stamp(cast(pd.Timestamp, found.loc[row, "time"]))
+        return f"row {row} ({of}{str(cells.loc[place, 'date'])[:40]!r})"
+    shown = of + stamp(cast(pd.Timestamp, found.loc[place, "time"]))
     if what == "a cell that is no number":
-        return f"row {row} ({shown}: {str(cells.loc[row, 'cell'])[:40]!r})"
+        return f"row {row} ({shown}: {str(cells.loc[place, 'cell'])[:40]!r})"
+    cell = str(cells.loc[place, "cell"]).strip() if cells["cell"].notna().loc[place] else ""
+    if what == "no value" and cell:
+        return f"row {row} ({shown}: {cell[:40]!r} stands for a missing value)"
     return f"row {row} ({shown})"
 
 
@@ -84,9 +121,9 @@ def without_holes(
     gaps = table.groupby("series", sort=False)["time"].diff().dt.total_seconds() / 86400
     holes = gaps[gaps > frequency(freq).gap]
     if len(holes):
-        row = int(holes.index[0])
+        row, time = table.loc[holes.index[0], ["row", "time"]]
         warned.append(
-            f"{holes.iloc[0]:.0f} days without rows before row {row} ({table['time'].loc[row]:%Y-%m-%d}), "
+            f"coverage: {holes.iloc[0]:.0f} days without rows before row {row} ({time:%Y-%m-%d}), "
             f"{count_of(len(holes), 'such gap')} in all; a gap counts as one step"
         )
     return table
@@ -98,15 +135,23 @@ def _levels(table: pd.DataFrame, freq: str, act: str, label: str, notes: list[st
         if freq == "B":
             parts.append(group)
             continue
-        expected = pd.date_range(group["time"].iloc[0], group["time"].iloc[-1], freq=frequency(freq).offset)
+        step = frequency(freq)
+        expected = pd.date_range(group["time"].iloc[0], group["time"].iloc[-1], freq=step.offset)
+        between = group[~group["time"].isin(expected)]
+        if len(between):
+            row, time = between.iloc[0][["row", "time"]]
+            raise BasinError(
+                f"{label}: series {name}: row {row} ({stamp(time)}) is not a whole number of {step.period}s "
+                f"after the first row ({stamp(expected[0])}); correct its date, or remove the row"
+            )
         absent = expected.difference(pd.DatetimeIndex(group["time"]))
         if not len(absent):
             parts.append(group)
             continue
         run = pd.Series(np.flatnonzero(expected.isin(absent)))
         longest = int(run.groupby(run - np.arange(len(run))).size().max())
-        first = ", ".join(f"{t:%Y-%m-%d}" for t in absent[:SHOWN]) + (" ..." if len(absent) > SHOWN else "")
-        said = f"series {name}: {count_of(len(absent), frequency(freq).period)} missing ({first})"
+        first = ", ".join(stamp(t) for t in absent[:SHOWN]) + (" ..." if len(absent) > SHOWN else "")
+        said = f"series {name}: {count_of(len(absent), step.period)} missing ({first})"
         if act != "interpolate" or longest > ISOLATED:
             remedy = (
                 f"pass --on-bad-row interpolate to fill holes of up to {ISOLATED} rows"
@@ -114,10 +159,24 @@ def _levels(table: pd.DataFrame, freq: str, act: str, label: str, notes: list[st
                 else f"the longest hole has {longest} rows: fill it, or remove the rows on one side of it"
             )
             raise BasinError(f"{label}: {said}; {remedy}")
-        notes.append(f"{said}: filled on a straight line between the neighbours")
+        notes.append(f"{said}: filled from the rows before, with the usual change of the season")
         whole = group.set_index("time").reindex(expected)
-        numbers = whole.select_dtypes("number").columns
-        whole[numbers] = whole[numbers].interpolate()
-        whole["series"] = name
-        parts.append(whole.rename_axis("time").reset_index().set_axis(range(1, len(whole) + 1)))
-    return pd.concat(parts)
+        close = filled(whole["close"].to_numpy(float), PERIODS.get(freq, 1))
+        whole = whole.ffill().assign(close=close).astype({"row": int})
+        parts.append(whole.rename_axis("time").reset_index())
+    return pd.concat(parts, ignore_index=True)[list(table.columns)]
+
+
+def filled(value: np.ndarray, period: int) -> np.ndarray:
+    """Return values with each missing one replaced by an estimate from the values before it alone.
+
+    It is the value before, plus the mean change into the same season of earlier cycles of ``period`` rows,
+    that is the normal of the season with the last anomaly. No later value is used, so a forecast from a
+    filled row knows nothing of its target.
+    """
+    value = value.copy()
+    for place in np.flatnonzero(np.isnan(value)):
+        earlier = np.arange(place - period, 0, -period)
+        change = (value[earlier] - value[earlier - 1]).mean() if period > 1 and len(earlier) else 0.0
+        value[place] = value[place - 1] + change
+    return value

@@ -1,7 +1,5 @@
 """Audit of a user's table before anything is fitted: warnings with rows, which ``--strict`` makes stop."""
 
-import numpy as np
-
 from tasks.checks.check import ORDER
 from tasks.checks.data import TABLE
 from tasks.checks.table.evidence import Spec, TableEvidence
@@ -19,38 +17,38 @@ SHOWN = 3
 
 
 def first_audit(reading: Reading, request: Request) -> tuple[str, ...]:
-    """Return a warning for each check that does not pass, or raise ``BasinError`` with ``--strict``.
+    """Return the warnings of the reading and one for each check that does not pass.
 
-    A finding that ``--accept`` names is no warning, and is returned with its reason.
+    Each begins with the name of its check. With ``--strict`` the first raises ``BasinError``, unless
+    ``--accept`` names its check. Such warnings have the reason behind them.
     """
     evidence = _evidence(reading)
     accepted = dict(request.accept)
-    warnings, open_findings = [], []
+    found = [*reading.warnings]
     for name, check in CHECKS.items():
         outcome = check.run(evidence)
         if ORDER.index(outcome.status) < ORDER.index("warn"):
             continue
         faults = "; ".join(outcome.at_fault[:SHOWN]) + (" ..." if len(outcome.at_fault) > SHOWN else "")
         sentence = f"{name}: {outcome.why}: {faults}" if faults else f"{name}: {outcome.why}"
+        found.append(sentence)
+    warnings = []
+    for sentence in found:
+        name = sentence.partition(":")[0]
         if name in accepted:
             warnings.append(f"{sentence} (accepted: {accepted[name]})")
             continue
         warnings.append(sentence)
-        open_findings.append(sentence)
-    if request.strict and (open_findings or reading.warnings):
-        first = [*reading.warnings, *open_findings][0]
-        raise BasinError(
-            f"--strict: {first}; correct the file, accept the finding with --accept CHECK=REASON, or omit "
-            "--strict"
-        )
+        if request.strict:
+            raise BasinError(
+                f'--strict: {sentence}; correct the file, accept the finding with --accept {name}="reason", '
+                "or omit --strict"
+            )
     return tuple(warnings)
 
 
 def _evidence(reading: Reading) -> TableEvidence:
-    """Return the table in the order of the file.
-
-    Rows that were left out are empty, so rows keep their numbers.
-    """
+    """Return the table with the numbers of its rows in the file."""
     table = reading.table
     frame = table.rename(columns={reading.value: "close"})
     spec = Spec(
@@ -61,5 +59,4 @@ def _evidence(reading: Reading) -> TableEvidence:
         freq=reading.freq,
         inputs=(*reading.exog, *(("open", "high", "low") if reading.ohlc else ())),
     )
-    whole = frame.reindex(np.arange(1, int(table.index.max()) + 1))
-    return TableEvidence(whole.reset_index(drop=True), spec)
+    return TableEvidence(frame.reset_index(drop=True), spec, table.index.to_numpy())

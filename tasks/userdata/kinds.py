@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from tasks.reporting.labels import count_of
 from tasks.runtime.errors import BasinError
 from tasks.runtime.frequencies import frequency
 
@@ -37,11 +38,14 @@ LOOKED_AT = 3000
 """Number of latest rows that decide."""
 
 
-def kind_of(table: pd.DataFrame, freq: str, name: str, label: str, drop: bool = False) -> tuple[str, str]:
+def kind_of(
+    table: pd.DataFrame, freq: str, forecast: str, name: str, label: str, drop: bool = False
+) -> tuple[str, str]:
     """Return the kind of the values of ``table`` and a sentence with the reason.
 
-    With ``drop``, a few values that are not positive among prices will be left out. Otherwise raises
-    ``BasinError`` if a few values of what else seems to be prices are not positive.
+    ``freq`` is that of the rows, and ``forecast`` the step that is forecast, which is longer if the rows will
+    be resampled. With ``drop``, a few values that are not positive among prices will be left out. Otherwise
+    raises ``BasinError`` if a few values of what else seems to be prices are not positive.
     """
     value = table["close"].dropna()
     value = value[np.isfinite(value)]
@@ -60,10 +64,12 @@ def kind_of(table: pd.DataFrame, freq: str, name: str, label: str, drop: bool = 
             )
         if few and not step.calendar:
             first = not_positive.index[0]
+            of = table.loc[first, "series"] if table["series"].nunique() > 1 else name
+            where = f"row {table.loc[first, 'row']}: {of} is {not_positive.iloc[0]:g}"
             raise BasinError(
-                f"{label}: row {first}: {name} is {not_positive.iloc[0]:g}, where almost all values are "
-                f"positive ({len(not_positive)} such rows); pass --kind price --on-bad-row drop to leave "
-                "such rows out, or --kind rate if the values are right"
+                f"{label}: {where}, where almost all values are positive "
+                f"({count_of(len(not_positive), 'such row')}); pass --kind price --on-bad-row drop to "
+                "leave such rows out, or --kind rate if the values are right"
             )
         if step.calendar or (
             step.name in ("W", "D", "h") and (not _wanders(series) or _seasonal(dated, freq))
@@ -73,7 +79,7 @@ def kind_of(table: pd.DataFrame, freq: str, name: str, label: str, drop: bool = 
     if freq == "B" or (_wanders(series) and not _seasonal(dated, freq)):
         return "price", (
             "kind price: all values are positive and move as prices do; the forecast is of the return of "
-            f"the next {step.period}, 100·Δlog, in per cent"
+            f"the next {frequency(forecast).period}, 100·Δlog, in per cent"
         )
     return "level", "kind level: the forecast is of the value, with its anomaly from the season"
 

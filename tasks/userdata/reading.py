@@ -1,5 +1,7 @@
 """Reading of a user's file or frame into a long table, with its kind, frequency and calendar inferred."""
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -7,23 +9,23 @@ import numpy as np
 import pandas as pd
 
 from tasks.reporting.labels import count_of, listed
-from tasks.runtime.calendar import WEEKDAYS, Calendar, infer
+from tasks.runtime.calendar import Calendar, infer
 from tasks.runtime.errors import BasinError
-from tasks.runtime.frequencies import NAMES, frequency, name_of
+from tasks.runtime.frequencies import name_of
 from tasks.userdata import bad_rows
 from tasks.userdata.files.columns import OHLC, Roles, unit_in
 from tasks.userdata.files.table import Table
 from tasks.userdata.kinds import kind_of
 from tasks.userdata.request import Request
 from tasks.userdata.resampling import resampled
+from tasks.userdata.sentinels import mask_sentinels
+from tasks.userdata.steps import Step, calendar_of, on_steps, step_of
 
 CARRIED = 5
 """Most consecutive rows in which the last known value of an input replaces a missing one."""
 
-SENTINELS = (-99.99, -99.9, -9.99, -999.0, -999.9, -999.99, -9999.0, -99999.0, -1000.0, -1e30, -1e34, 1e20,
-9999.0,
-             99999.0, 9.96921e36, 1e36)  # fmt: skip
-"""Numbers that files have in place of a missing value."""
+PERCENT = re.compile(r"(^|[^a-z])(pct|percent|per cent|percentage|prozent)([^a-z]|$)|%", re.IGNORECASE)
+"""Names of columns that are in per cent."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Reading:
 
     table: pd.DataFrame
     """``time``, ``series``, ``value`` of a level or ``close`` of another kind, and the inputs. The index has
-    the numbers of the rows in the file, from 1."""
+    the numbers of the rows in the file, from 1. A filled row has that of the row before, and a longer step
+    that of its last row."""
     kind: str
     freq: str
     calendar: Calendar
@@ -52,7 +55,7 @@ class Reading:
     notes: tuple[str, ...]
     """A sentence for each choice that was inferred."""
     warnings: tuple[str, ...]
-    """A sentence for each thing in the file that may be an error."""
+    """A sentence for each thing in the file that may be an error, which begins with the name of a check."""
 
     @property
     def value(self) -> str:
@@ -81,31 +84,43 @@ def understand(source: Table, request: Request) -> Reading:
     table, cells, percent = _long(source, roles, request)
     theirs = [c for c in request.exog if str(c).lower() not in OHLC]
     has_range = set(OHLC) <= set(table.columns)
-    _mask_sentinels(table, notes)
+    mask_sentinels(table, ["close", *theirs, *(OHLC if has_range else ())], notes)
     rows = len(table)
     table = _in_order(_without_rows_to_come(table, cells, notes), notes)
     dated = table.dropna(subset=["time"])
-    freq = request.freq or _frequency(dated, label, notes)
+    if dated["close"].notna().any():
+        dated = dated.dropna(subset=["close"])
+    step = step_of(dated, request.freq, request.resample, label, notes)
     name = roles.targets[0]
+    unit = source.units.get(name) or ("%" if percent else unit_in(name))
     kind, reason = (
         (request.kind, "")
         if request.kind
-        else kind_of(dated, freq, name, label, request.on_bad_row == "drop")
+        else kind_of(
+            dated, step.freq, request.resample or step.freq, name, label, request.on_bad_row == "drop"
+        )
     )
     if reason:
         notes.append(reason)
     for column in theirs:
         table[column] = _carried(table, column, notes)
-    table = bad_rows.removed(table, cells, kind, theirs, request.on_bad_row, label, notes)
+    freq = _of_kind(request.resample or step.freq, kind)
+    if not request.resample:
+        known = table["time"].notna()
+        moved = pd.concat([on_steps(table[known], freq, kind, notes), table[~known]])
+        table = moved.sort_values(["series", "time", "row"])
+    apart = _apart(source, roles)
+    table = bad_rows.removed(table, cells, kind, theirs, request.on_bad_row, label, notes, apart)
     left_out = rows - len(table)
     if request.resample:
-        table = resampled(table, kind, freq, request.resample, label, notes)
-        freq = request.resample
-    table = _on_steps(table, freq, label)
-    calendar = _calendar(table, freq, request.calendar, notes, warned)
+        following = _following(table, step, request.calendar)
+        table = resampled(table, kind, step, freq, following, label, notes)
+        if freq in ("B", "D"):
+            freq = name_of(table["time"], 1.0, pd.Series([1.0])) or freq
+    calendar = calendar_of(table, freq, request.calendar, notes, warned)
     table = bad_rows.without_holes(table, kind, freq, request.on_bad_row, label, notes, warned)
     if kind == "return":
-        table = _in_percent(table, percent, notes)
+        table = _in_percent(table, unit == "%" or bool(PERCENT.search(name)), notes)
     _ends(table, warned)
     table, ohlc = _range(table, kind, has_range, notes)
     _refuse_constant(table, label)
@@ -113,7 +128,7 @@ def understand(source: Table, request: Request) -> Reading:
     _refuse_names(theirs, ("value",) if kind == "level" else (), label)
     columns = ["time", "series", value, *theirs, *(OHLC if ohlc else ())]
     return Reading(
-        table=table.rename(columns={"close": value})[columns],
+        table=table.rename(columns={"close": value}).set_index("row")[columns].rename_axis(None),
         kind=kind,
         freq=freq,
         calendar=calendar,
@@ -122,7 +137,7 @@ def understand(source: Table, request: Request) -> Reading:
         time=roles.time,
         targets=roles.targets,
         series=roles.series,
-        unit=source.units.get(name) or ("%" if percent else unit_in(name)),
+        unit=unit,
         left_out=left_out,
         notes=tuple(dict.fromkeys(notes)),
         warnings=tuple(warned),
@@ -148,10 +163,13 @@ def _roles(source: Table, request: Request) -> Roles:
 
 
 def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, pd.DataFrame, bool]:
-    """Return the long table, the cells of each row as written, and whether the target has per cent signs."""
+    """Return the long table, the cells of each row as written, and whether the target has per cent signs.
+
+    The column ``row`` has the numbers of the rows in the file, from 1.
+    """
     frame, label, notes = source.frame, source.label, source.notes
     theirs = [c for c in request.exog if str(c).lower() not in OHLC]
-    _refuse_names(theirs, ("time", "series", "close"), label)
+    _refuse_names(theirs, ("time", "series", "close", "row"), label)
     comma = source.comma
     lower = {str(c).lower().strip("<> "): str(c) for c in frame.columns}
     exog = {column: source.numbers(column, comma) for column in theirs}
@@ -173,12 +191,12 @@ def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, 
             )
         percent |= numbers.percent
         part = pd.DataFrame({"time": roles.dates.time.to_numpy(), "close": numbers.value})
+        part["row"] = np.arange(1, len(part) + 1)
         part["series"] = series if (request.series or roles.series) else target
         for column, values in exog.items():
             part[column] = values.value
         for column, value in beside.items():
             part[column] = value
-        part.index = pd.RangeIndex(1, len(part) + 1)
         parts.append(part)
         dates = frame[roles.time] if roles.time in frame else pd.Series("", index=frame.index)
         written.append(
@@ -194,9 +212,7 @@ def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, 
     if len(parts) == 1:
         return parts[0], written[0], percent
     notes.append(f"the columns {listed(roles.targets[:10])} are the series of one panel")
-    many, cells = pd.concat(parts), pd.concat(written)
-    many.index = cells.index = pd.RangeIndex(1, len(many) + 1)
-    return many, cells, percent
+    return pd.concat(parts, ignore_index=True), pd.concat(written, ignore_index=True), percent
 
 
 def _refuse_names(exog: list[str], taken: tuple[str, ...], label: str) -> None:
@@ -206,30 +222,6 @@ def _refuse_names(exog: list[str], taken: tuple[str, ...], label: str) -> None:
             raise BasinError(
                 f"{label}: --exog {name}: the name is taken by a column of Basin; rename it in the file"
             )
-
-
-def _mask_sentinels(table: pd.DataFrame, notes: list[str]) -> None:
-    """Make numbers that stand for a missing value missing, if they lie far outside of all other values."""
-    value = table["close"]
-    for sentinel in SENTINELS:
-        flagged = np.isclose(value, sentinel, rtol=1e-6, atol=0)
-        if not flagged.any() or flagged.mean() > 0.5:
-            continue
-        others = value[~flagged & np.isfinite(value) & (value.abs() < 1e19)]
-        if others.empty:
-            continue
-        low, high = float(others.min()), float(others.max())
-        room = max(3 * (high - low), 1e-9)
-        if low - room < sentinel < high + room and not (sentinel < 0 <= low and high < abs(sentinel)):
-            continue
-        first = int(np.flatnonzero(flagged)[0])
-        notes.append(
-            f"{sentinel:g} in {count_of(int(flagged.sum()), 'row')}, the first is row "
-            f"{table.index[first]}, stands "
-            "for a missing value"
-        )
-        table.loc[flagged, "close"] = np.nan
-        value = table["close"]
 
 
 def _without_rows_to_come(table: pd.DataFrame, cells: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
@@ -247,64 +239,42 @@ def _without_rows_to_come(table: pd.DataFrame, cells: pd.DataFrame, notes: list[
 
 def _in_order(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     ordered = table.sort_values(["series", "time"], kind="stable")
-    by_series = table.dropna(subset=["time"]).groupby("series", sort=False)["time"]
-    if by_series.apply(
-        lambda t: len(t) > 1 and t.is_monotonic_decreasing and not t.is_monotonic_increasing
-    ).any():
+    times = [t for _, t in table.dropna(subset=["time"]).groupby("series", sort=False)["time"]]
+    if any(t.is_monotonic_decreasing and not t.is_monotonic_increasing for t in times):
         notes.append("rows were in reverse order of time and are sorted")
-    elif not by_series.apply(lambda t: t.is_monotonic_increasing).all():
+    elif not all(t.is_monotonic_increasing for t in times):
         notes.append("rows were not in order of time and are sorted")
     return ordered
 
 
-def _frequency(table: pd.DataFrame, label: str, notes: list[str]) -> str:
-    steps = table.groupby("series", sort=False)["time"].diff().dt.total_seconds().dropna() / 86400
-    steps = steps[steps > 0]
-    if steps.empty:
-        raise BasinError(f"{label}: no series has more than one date; give a history of many dates")
-    usual = float(steps.median())
-    freq = name_of(table["time"], usual, steps)
-    if freq is None:
-        raise BasinError(
-            f"{label}: rows are {usual:.3g} days apart; expected {NAMES}: pass --resample MS or another "
-            "frequency"
-        )
-    words = f"{usual * 24:.3g} hours" if usual < 0.9 else f"{usual:.3g} day{'' if usual == 1 else 's'}"
-    notes.append(f"frequency {freq}: rows are {words} apart")
-    return freq
+def _of_kind(freq: str, kind: str) -> str:
+    """Return the frequency of the dates. The seasons of levels are those of months, not of business days."""
+    return "ME" if freq == "BME" and kind == "level" else freq
 
 
-def _on_steps(table: pd.DataFrame, freq: str, label: str) -> pd.DataFrame:
-    """Date rows of days and weeks without the time of day, and longer periods by their first or last day."""
-    period = {"MS": "M", "ME": "M", "QS": "Q", "QE": "Q", "YS": "Y", "YE": "Y"}.get(freq)
-    if freq in ("B", "D", "W"):
-        return table.assign(time=table["time"].dt.normalize())
-    if period is None:
-        return table
-    how = "start" if freq.endswith("S") else "end"
-    time = table["time"]
-    # Quarters may begin in any month, such as February, so their dates keep their month.
-    whole = time.dt.to_period("M" if period == "Q" else period)
-    return table.assign(time=whole.dt.to_timestamp(how=how).dt.normalize())
-
-
-def _calendar(
-    table: pd.DataFrame, freq: str, exchange: str | None, notes: list[str], warned: list[str]
-) -> Calendar:
+def _following(
+    table: pd.DataFrame, step: Step, exchange: str | None
+) -> Callable[[pd.Timestamp], pd.Timestamp]:
+    """Return the function from a date to the next one by the calendar of the rows, or by a long step."""
+    if not step.regular:
+        return lambda last: last + pd.Timedelta(days=step.longest)
     times = pd.DatetimeIndex(np.sort(table["time"].unique()))
-    calendar = infer(times, freq, exchange)
-    if not frequency(freq).calendar:
-        notes.append(f"calendar: {calendar.words()}" + ("" if exchange else ", as in the file"))
-    if freq == "B" and exchange is None:
-        odd = table[~table["time"].dt.dayofweek.isin(calendar.week)]
-        if len(odd):
-            where = ", ".join(
-                f"row {i} ({t:%Y-%m-%d}, {WEEKDAYS[t.dayofweek]})" for i, t in odd["time"].head(3).items()
-            )
-            warned.append(
-                f"{count_of(len(odd), 'row')} on days of the week that the file seldom has: {where}"
-            )
-    return calendar
+    market = infer(times if step.days < 1 else times.normalize().unique(), step.freq, exchange)
+    return lambda last: market.following(last)[0]
+
+
+def _apart(source: Table, roles: Roles) -> str | None:
+    """Return a column with few values that tells rows of one date apart, such as the number of a stock."""
+    frame, time = source.frame, roles.dates.time.reset_index(drop=True)
+    if not time.duplicated().any():
+        return None
+    for column in map(str, frame.columns):
+        values = frame[column].reset_index(drop=True)
+        if column in (*roles.targets, roles.time, roles.series) or not 1 < values.nunique() <= len(frame) / 2:
+            continue
+        if not pd.DataFrame({"time": time, "value": values}).duplicated().any():
+            return column
+    return None
 
 
 def _carried(table: pd.DataFrame, column: str, notes: list[str]) -> pd.Series:
@@ -320,7 +290,10 @@ def _carried(table: pd.DataFrame, column: str, notes: list[str]) -> pd.Series:
 
 
 def _in_percent(table: pd.DataFrame, percent: bool, notes: list[str]) -> pd.DataFrame:
-    """Return returns in per cent. Values whose usual size is below 0.2 are taken for fractions."""
+    """Return returns in per cent.
+
+    They are fractions if their usual size is below 0.2, unless signs, the unit or the name tell ``percent``.
+    """
     usual = float(table["close"].abs().quantile(0.9))
     if percent or usual >= 0.2:
         notes.append("returns are in per cent")
@@ -335,7 +308,9 @@ def _ends(table: pd.DataFrame, warned: list[str]) -> None:
     early = ends[ends < ends.max()]
     if len(early):
         shown = ", ".join(f"{name} ends earlier, on {end:%Y-%m-%d}" for name, end in early.head(3).items())
-        warned.append(f"{shown}{' ...' if len(early) > 3 else ''}; the others end on {ends.max():%Y-%m-%d}")
+        warned.append(
+            f"coverage: {shown}{' ...' if len(early) > 3 else ''}; the others end on {ends.max():%Y-%m-%d}"
+        )
 
 
 def _refuse_constant(table: pd.DataFrame, label: str) -> None:

@@ -242,7 +242,7 @@ def read(data: Path | pd.DataFrame, request: Request) -> tuple[Reading, str]:
     The notes begin with the warnings.
     """
     reading, name = read_unaudited(data, request)
-    warnings = (*reading.warnings, *first_audit(reading, request))
+    warnings = first_audit(reading, request)
     notes = (*(f"warning: {sentence}" for sentence in warnings), *reading.notes)
     return replace(reading, warnings=warnings, notes=notes), name
 

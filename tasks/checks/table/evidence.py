@@ -22,7 +22,7 @@ NAMED = 5
 
 
 class Spec(Strict):
-    """Columns of a table, as in ``SPEC.yaml``: at least ``time`` and ``target``, or ``label``."""
+    """Columns of a table, as in ``SPEC.yaml``."""
 
     time: str | None = None
     target: str | None = None
@@ -63,7 +63,7 @@ class Spec(Strict):
 def read_spec(path: Path | None, **given: str | None) -> Spec:
     """Read the spec of a file. Options ``given`` on the command line take precedence.
 
-    Raises ``BasinError`` for unknown keys, wrong values, or without ``time`` and ``target`` or ``label``.
+    Raises ``BasinError`` for unknown keys or wrong values.
     """
     content: dict[str, Any] = {}
     if path is not None:
@@ -81,8 +81,6 @@ def read_spec(path: Path | None, **given: str | None) -> Spec:
         raise wrong_content(path or "options", error) from None
     if spec.freq is not None:
         frequency(spec.freq)
-    if (spec.time is None) != (spec.target is None) or not (spec.time or spec.label):
-        raise BasinError(f"{path or 'options'}: expected both time and target, or label; name these columns")
     return spec
 
 
@@ -91,6 +89,8 @@ class Series:
     """One series in order of time, with the first row of each date."""
 
     name: str
+    places: np.ndarray
+    """Places of the rows in the table, from 0."""
     rows: np.ndarray
     """Numbers of the rows in the file, from 1."""
     time: pd.DatetimeIndex
@@ -108,6 +108,13 @@ class TableEvidence:
 
     frame: pd.DataFrame
     spec: Spec
+    numbered: np.ndarray | None = None
+    """Numbers of the rows in the file, from 1, if they are not their places in the table."""
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """Numbers of the rows in the file, from 1."""
+        return np.arange(1, len(self.frame) + 1) if self.numbered is None else self.numbered
 
     def threshold(self, name: str, default: float) -> float:
         return self.spec.thresholds.get(name, default)
@@ -197,8 +204,8 @@ class TableEvidence:
     def series(self) -> list[Series]:
         numbers = self.numbers(self.target).to_numpy()
         return [
-            Series(name, rows + 1, time, numbers[rows], self.moves(numbers[rows], time))
-            for name, rows, time in self._parts
+            Series(name, at, self.rows[at], time, numbers[at], self.moves(numbers[at], time))
+            for name, at, time in self._parts
         ]
 
     def moves(self, value: np.ndarray, time: pd.DatetimeIndex) -> np.ndarray:

@@ -85,7 +85,7 @@ def _backward(e: TableEvidence) -> list[float]:
     """
     found = []
     for series in e.series:
-        order = e.time.to_numpy()[np.sort(series.rows) - 1]
+        order = e.time.to_numpy()[np.sort(series.places)]
         steps = np.diff(order).astype(float)
         found.append(float((steps < 0).mean()) if len(steps) else 0.0)
     return found

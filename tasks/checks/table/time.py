@@ -25,7 +25,7 @@ def look_ahead(e: TableEvidence) -> Outcome:
         values = e.numbers(column).to_numpy()
         worst, same, apart, n = 0.0, 0.0, 0.0, 0
         for series in e.series:
-            x = values[series.rows - 1]
+            x = values[series.places]
             apart = max(apart, _ahead_of_target(x, series))
             same = max(same, _held(x, series.value, max(10, e.spec.horizon)))
             for known in (
@@ -223,7 +223,7 @@ def changing(e: TableEvidence) -> Outcome:
     level = e.threshold("drift.q", DRIFT_LEVEL)
     for series in e.series:
         columns = {"move": series.move} | {
-            name: e.numbers(name).to_numpy()[series.rows - 1] for name in e.inputs[:20]
+            name: e.numbers(name).to_numpy()[series.places] for name in e.inputs[:20]
         }
         table = pd.DataFrame(columns).iloc[-most:]
         table = table.loc[:, table.notna().mean() > 0.5].dropna()

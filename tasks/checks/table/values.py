@@ -22,14 +22,14 @@ def impossible(e: TableEvidence) -> Outcome:
         values = e.numbers(column)
         bad = np.flatnonzero((values < low) | (values > high))
         faults += [
-            f"row {row + 1}: {column} is {values.iloc[row]:g}, the limits are {low:g} to {high:g}"
+            f"row {e.rows[row]}: {column} is {values.iloc[row]:g}, the limits are {low:g} to {high:g}"
             for row in bad[:NAMED]
         ]
     text = e.frame[e.target]
     unread = np.flatnonzero(text.notna() & e.numbers(e.target).isna())
-    faults += [f"row {row + 1}: {text.iloc[row]!r} is not a number" for row in unread[:NAMED]]
+    faults += [f"row {e.rows[row]}: {text.iloc[row]!r} is not a number" for row in unread[:NAMED]]
     infinite = np.flatnonzero(np.isinf(e.numbers(e.target)))
-    faults += [f"row {row + 1}: an infinite value" for row in infinite[:NAMED]]
+    faults += [f"row {e.rows[row]}: an infinite value" for row in infinite[:NAMED]]
     largest = 0.0
     limit, most = e.threshold("impossible.z", 25), e.threshold("impossible.move", 0.5)
     for series in e.series:
@@ -119,7 +119,7 @@ def _new_units(e: TableEvidence) -> list[str]:
     for column in e.inputs:
         values = e.numbers(column).to_numpy()
         for series in e.series:
-            x = values[series.rows - 1]
+            x = values[series.places]
             if len(x) < 5 * width or not (x > 0).mean() > 0.99:
                 continue
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -155,7 +155,7 @@ def _contradictions(e: TableEvidence) -> list[str]:
         return []
     rows = np.flatnonzero(bad)
     return [
-        f"{len(rows)} rows ({share:.0%}) have a price outside their range, the first is row {rows[0] + 1}"
+        f"{len(rows)} rows ({share:.0%}) have a price outside their range, the first is row {e.rows[rows[0]]}"
     ]
 
 

@@ -50,6 +50,13 @@ def read_netcdf(
             raise BasinError(
                 f"{path}: no variable has the dimension {along}; found {', '.join(map(str, data.data_vars))}"
             )
+        plain = [v for v in chosen if all(data[v].sizes[d] == 1 for d in data[v].dims if d != along)]
+        if not target and series is None and 0 < len(plain) < len(chosen):
+            others = [v for v in chosen if v not in plain]
+            notes.append(
+                f"not read, because they have more values than one for each date: {', '.join(others)}"
+            )
+            chosen = plain
         with_it = [str(v) for v in data.data_vars if set(data[v].dims) == {along}]
         names = dict.fromkeys((*chosen, *with_it))
         if series is not None and series in data.dims:

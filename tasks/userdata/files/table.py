@@ -156,7 +156,7 @@ def from_frame(frame: pd.DataFrame, label: str, notes: list[str] | None = None) 
             [" ".join(filter(None, map(str, parts))) for parts in zip(*levels, strict=True)]
         )
         table.notes.append("the columns have several levels, which are joined")
-    if frame.index.name is not None or frame.index.nlevels > 1 or isinstance(frame.index, pd.DatetimeIndex):
+    if frame.index.name is not None or not pd.api.types.is_numeric_dtype(frame.index):
         names = [name for name in frame.index.names if name is None or name not in frame.columns]
         if len(names) == frame.index.nlevels:
             frame = frame.reset_index()

@@ -1,5 +1,7 @@
 """Calendars inferred from dates alone: the next date is one that the market has."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -39,6 +41,10 @@ CALENDARS = {
     "hours of New York": (bars(week(WORK, rows=100), "9h30min", 7, "h"), "h"),
     "hours of Tel Aviv": (bars(week(SUNDAY, rows=100), "10h", 8, "h"), "h"),
     "five minutes": (bars(week(WORK, rows=15), "9h30min", 78, "5min"), "5min"),
+    "eleven minutes": (pd.date_range("2024-03-01 00:03", periods=20000, freq="11min"), "11min"),
+    "quarters from February": (pd.date_range("1990-02-01", periods=120, freq="QS-FEB"), "QS"),
+    "quarters to January": (pd.date_range("1990-01-31", periods=120, freq="QE-JAN"), "QE"),
+    "years to June": (pd.date_range("1900-06-30", periods=100, freq="YE-JUN"), "YE"),
     "four hours": (pd.date_range("2023-01-01", periods=600, freq="4h"), "4h"),
     "month starts": (pd.date_range("1990-01-01", periods=300, freq="MS"), "MS"),
     "month ends": (pd.date_range("1990-01-31", periods=301, freq="ME"), "ME"),
@@ -85,6 +91,21 @@ def test_unknown_frequencies_are_refused(name: str) -> None:
         frequency(name)
 
 
-def test_rows_without_a_usual_step_have_no_frequency() -> None:
-    times = pd.Series(pd.date_range("2020-01-01", periods=50, freq="17D"))
-    assert name_of(times, 17.0, pd.Series(np.full(49, 17.0))) is None
+@pytest.mark.parametrize("days", [2, 8, 10, 14, 17, 28, 91])
+def test_regular_steps_of_other_days_have_no_frequency(days: int) -> None:
+    times = pd.Series(pd.date_range("2020-01-01", periods=50, freq=f"{days}D"))
+    assert name_of(times, float(days), pd.Series(np.full(49, float(days)))) is None
+
+
+@pytest.mark.parametrize("freq", ["QS-FEB", "QE-JAN", "YE-JUN", "YS-APR", "BME", "11min"])
+def test_no_period_of_a_record_without_holes_is_missing(freq: str) -> None:
+    times = pd.date_range("1990-01-01", periods=200, freq=freq)
+    assert list(infer(times, freq.split("-")[0]).expected(times[0], times[-1])) == list(times)
+
+
+def test_the_next_minute_is_found_without_all_those_of_the_day() -> None:
+    market = infer(pd.date_range("2020-01-01", periods=8000, freq="min"), "min")
+    began = time.perf_counter()
+    for hour in range(1000):
+        market.following(pd.Timestamp("2020-01-06") + pd.Timedelta(hours=hour), 3)
+    assert time.perf_counter() - began < 2

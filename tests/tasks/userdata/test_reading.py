@@ -7,8 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import basin
+from tasks.checks.table.evidence import read_spec
 from tasks.runtime.errors import BasinError
+from tasks.userdata.audit import read_audited
 from tasks.userdata.files.table import from_frame, load
+from tasks.userdata.inspection import inspect
 from tasks.userdata.reading import Reading, understand
 from tasks.userdata.request import Request
 
@@ -233,3 +237,72 @@ def test_a_level_is_called_value() -> None:
 def test_events_are_thresholds_in_the_unit_of_the_forecast() -> None:
     asked = replace(ASKED, leads=(1, 6), events=("<=-2", "end>=0.5@6", ">= 1"))
     assert asked.thresholds == ("<= -2", ">= 0.5", ">= 1")
+
+
+@pytest.mark.parametrize("data", [prices()["close"], None, prices().to_numpy(), [1.0, 2.0]])
+def test_what_is_no_file_and_no_frame_is_one_line(data: object) -> None:
+    calls = (
+        lambda: basin.inspect(data),
+        lambda: basin.backtest(data, out="out"),
+        lambda: basin.forecast(data, out="out"),
+        lambda: basin.alarm(data, event="min<=-0.08@21", out="out"),
+    )
+    for call in calls:
+        with pytest.raises(BasinError, match="expected the path of a file or a pandas DataFrame, found"):
+            call()
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.period_range("1980-01", periods=60, freq="M"),
+        pd.date_range("1980-01-01", periods=60, freq="MS"),
+        pd.Index([f"{day:%Y-%m-%d}" for day in pd.date_range("1980-01-01", periods=60, freq="MS")]),
+        pd.Index(list(pd.date_range("1980-01-01", periods=60, freq="MS").date)),
+    ],
+    ids=["periods", "times", "text", "dates"],
+)
+def test_an_index_of_dates_without_a_name_is_read(index: pd.Index) -> None:
+    frame = prices().drop(columns="date").set_axis(index)
+    reading = read(frame, Request())
+    assert reading.freq == "MS" and reading.table["time"].iloc[0] == pd.Timestamp("1980-01-01")
+    assert any("the index is read as the column" in sentence for sentence in reading.notes)
+
+
+def test_a_series_beside_a_grid_in_a_netcdf_file_is_read_and_said(tmp_path: Path) -> None:
+    import xarray as xr
+
+    time = pd.date_range("1950-01-01", periods=240, freq="MS")
+    variables = {"mean": ("time", np.arange(240.0)), "map": (("time", "lat"), np.ones((240, 3)))}
+    xr.Dataset(variables, {"time": time, "lat": [1, 2, 3]}).to_netcdf(tmp_path / "n.nc", engine="h5netcdf")
+    reading = understand(load(tmp_path / "n.nc"), Request())
+    assert reading.targets == ("mean",)
+    assert any(sentence.endswith("for each date: map") for sentence in reading.notes)
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_date_is_refused_without_a_warning_of_a_library() -> None:
+    assert "no series has more than one date" in refusal(prices().iloc[:1], Request())
+    panel = pd.DataFrame({"date": ["2020-01-01"] * 3, "s": ["A", "B", "C"], "close": [1.0, 2.0, 3.0]})
+    assert "no series has more than one date" in refusal(panel, Request(series="s"))
+
+
+def test_an_audit_finds_the_columns_as_the_other_commands_do(tmp_path: Path) -> None:
+    prices().rename(columns={"date": "Datum", "close": "Kurs"}).to_csv(tmp_path / "kurse.csv", index=False)
+    spec, frame = read_audited(tmp_path / "kurse.csv", read_spec(None))
+    assert (spec.time, spec.target, len(frame)) == ("Datum", "Kurs", 60)
+    spec, _ = read_audited(tmp_path / "kurse.csv", read_spec(None, time="Datum"))
+    assert spec.target == "Kurs"
+
+
+@pytest.mark.parametrize("check", ["coverage", "dates"])
+def test_each_warning_of_the_reading_is_accepted_by_the_name_of_its_check(check: str) -> None:
+    frame = prices(400)
+    if check == "coverage":
+        frame = frame.drop(index=range(200, 225))
+    else:
+        frame = pd.concat([frame, pd.DataFrame({"date": ["2018-01-06"], "close": [100.0]})])
+    with pytest.raises(BasinError, match=f"--strict: {check}: .*--accept {check}="):
+        inspect(frame, replace(ASKED, strict=True))
+    found = inspect(frame, replace(ASKED, strict=True, accept=((check, "as it should be"),)))
+    assert any(sentence.startswith(f"warning: {check}: ") for sentence in found.notes)

@@ -1,0 +1,90 @@
+"""Numbers that a file has in place of missing values, such as -999 and 99.9."""
+
+import numpy as np
+import pandas as pd
+
+from tasks.reporting.labels import count_of
+
+_LENGTHS = {"9": (2, 7), "8": (3, 7), "7": (3, 7)}
+
+_SIZES = [
+    float(digit * length + "." + digit * decimals)
+    for digit, (least, most) in _LENGTHS.items()
+    for length in range(least, most + 1)
+    for decimals in range(4)
+]
+
+FORMS = np.unique(
+    [sign * size for size in (*_SIZES, 9.99, 9.999) for sign in (-1, 1)]
+    + [-1000.0, -32768.0, 32767.0, -2147483648.0, 2147483647.0]
+)
+"""Numbers that often stand for a missing value: those of one digit, such as -99, 999.9, -888 and -9.99, and
+the limits of whole numbers in files."""
+
+SINGLE = 1e-6
+"""Relative rounding error of numbers in single precision, in which a file may have them."""
+
+HUGE = 1e19
+"""Size from which a number is a fill value of a format, such as 9.96921e36."""
+
+EDGE = 0.005
+"""Share of the values of a series at each end that do not count for its range."""
+
+APART = {"once": 3.0, "often": 1.0}
+"""Least distance of a sentinel from the range of the other values, in ranges."""
+
+ALONE = 0.5
+"""Least distance of a sentinel from any other value, in ranges."""
+
+MOST = 0.9
+"""Share of the values of a series above which they are no sentinels."""
+
+
+def mask_sentinels(table: pd.DataFrame, columns: list[str], notes: list[str]) -> None:
+    """Make numbers that stand for a missing value missing, in each column and series for itself."""
+    groups = table.groupby("series", sort=False)
+    several = groups.ngroups > 1
+    for column in columns:
+        for name, group in groups:
+            value = group[column].dropna()
+            for sentinel in sentinels_of(value.to_numpy(float)):
+                found = value.index[_forms(value.to_numpy(float)) == sentinel]
+                table.loc[found, column] = np.nan
+                of = ([] if column == "close" else [f"input {column}"]) + [str(name)] * several
+                where = f"{count_of(len(found), 'row')}, the first is row {table.loc[found[0], 'row']},"
+                notes.append(
+                    f"{', '.join(of)}{': ' if of else ''}{sentinel:.6g} in {where} stands for a missing value"
+                )
+
+
+def sentinels_of(value: np.ndarray) -> list[float]:
+    """Return the numbers that stand for missing values in a series.
+
+    They have the form of a sentinel and lie far outside of all other values. If they occur once, they must
+    lie farther outside. A negative one among values that are never negative is far enough.
+    """
+    value = value[np.isfinite(value)]
+    form = _forms(value)
+    candidates, counts = np.unique(form[np.isfinite(form)], return_counts=True)
+    others = np.sort(value[np.isnan(form)])
+    if not len(candidates) or len(others) < 2 or counts.sum() > MOST * len(value):
+        return []
+    low, high = (float(q) for q in np.quantile(others, [EDGE, 1 - EDGE]))
+    room = max(high - low, 1e-9)
+    found = []
+    for candidate, count in zip(candidates, counts, strict=True):
+        distance = max(low - candidate, candidate - high)
+        alone = float(np.abs(others - candidate).min()) > ALONE * room
+        far = distance > APART["often" if count > 1 else "once"] * room and alone
+        if abs(candidate) >= HUGE or far or (candidate <= -99 and others[0] >= 0):
+            found.append(float(candidate))
+    return found
+
+
+def _forms(value: np.ndarray) -> np.ndarray:
+    """Return which of ``FORMS`` each value is, the value itself if it is huge, and NaN for other values."""
+    place = np.clip(np.searchsorted(FORMS, value), 1, len(FORMS) - 1)
+    below, above = FORMS[place - 1], FORMS[place]
+    nearest = np.where(np.abs(value - below) < np.abs(value - above), below, above)
+    form = np.where(np.abs(value - nearest) <= SINGLE * np.abs(nearest), nearest, np.nan)
+    return np.where(np.isfinite(value) & (np.abs(value) >= HUGE), value, form)
