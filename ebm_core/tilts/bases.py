@@ -42,7 +42,7 @@ class Scores:
         if isinstance(self.base, Normal):
             return (value - self.base.loc) / self.base.scale
         inside, within = self._inside(value)
-        probability = self._of("cdf", inside).double().clamp(*self.limits)
+        probability = self._of("cdf", inside.clamp(*self._last)).double().clamp(*self.limits)
         side = torch.where(value < inside, -torch.inf, torch.inf).double()
         return torch.where(within, torch.special.ndtri(probability), side)
 
@@ -91,6 +91,15 @@ class Scores:
         )
         low = self._invertible(10.0 ** -powers.double(), upper=False)
         return low, 1 - self._invertible(2.0 ** -torch.arange(53.0, 0, -1).double(), upper=True)
+
+    @cached_property
+    def _last(self) -> tuple[Tensor, Tensor]:
+        """First and last quantile, beyond which a ``cdf`` may refuse values that its support has."""
+        try:
+            low, high = (self.base.icdf(limit).detach().double() for limit in self.limits)
+        except NotImplementedError:
+            low, high = self._bounds
+        return low, high
 
     @torch.no_grad()
     def _invertible(self, tail: Tensor, upper: bool) -> Tensor:

@@ -232,6 +232,15 @@ def test_values_outside_of_the_support_have_no_density(outside: float) -> None:
     assert TiltedDistribution(BASES["uniform"], energy).cdf(2 - value).item() == 1
 
 
+@pytest.mark.parametrize("name", BASES)
+def test_values_far_beyond_the_last_quantile_have_a_probability(name: str) -> None:
+    law = TiltedDistribution(BASES[name], energy)
+    value = torch.tensor([[-1e4], [1e4]], dtype=torch.float64)
+    torch.testing.assert_close(
+        law.cdf(value).flatten(), torch.tensor([0.0, 1.0]).double(), rtol=0, atol=1e-14
+    )
+
+
 def test_the_density_far_in_the_tail_of_a_base_of_pytorch_is_right() -> None:
     law = TiltedDistribution(BASES["Laplace"], lambda s: -0.3 * s)
     for y in (-30.0, -36.0, -40.0):
