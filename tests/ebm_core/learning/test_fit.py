@@ -164,7 +164,7 @@ def test_a_diverging_fit_names_the_step_and_what_to_do_and_leaves_a_sound_checkp
     with pytest.raises(FloatingPointError, match=r"diverged at step \d+: .*; try a smaller learning_rate"):
         run("CD", steps=200, learning_rate=1e20, checkpoint=file, every=1)
     saved = load_checkpoint(file)
-    assert saved is None or all(torch.isfinite(w).all() for w in saved["energy"].values())
+    assert saved is None or all(torch.isfinite(w).all() for w in saved["energy"]["state"].values())
 
 
 def test_a_step_too_large_from_the_start_is_an_error_of_the_argument() -> None:
