@@ -21,7 +21,7 @@ from ebm_core.base.arguments import (
     check_whole,
 )
 from ebm_core.base.files import Tree
-from ebm_core.energies.gradients import NotFiniteError, checked, evaluation_mode
+from ebm_core.energies.gradients import energies_apart
 from ebm_core.energies.networks import check_labels
 from ebm_core.learning.negatives import Negatives
 from ebm_core.tilts.joint import ranking_loss
@@ -62,6 +62,8 @@ class Objective:
     """Whether a batch is ``(x, label)`` rather than ``x``."""
     remedy = "a smaller learning_rate, or a clip"
     """What to try when a fit diverges."""
+    contrastive = False
+    """Whether the loss is a difference of energies in nats. Then growth beyond all bounds is divergence."""
 
     def loss(self, energy: Any, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return the scalar loss of ``energy`` on ``batch``. All random numbers come from ``generator``."""
@@ -73,10 +75,6 @@ class Objective:
 
     def restore(self, saved: Tree) -> None:
         """Restore a state that :meth:`state` returned."""
-
-
-MOST_CONTRAST = 1e6
-"""Difference of the mean energies of data and negatives, in nats, that counts as divergence."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +126,7 @@ class ContrastiveDivergence(Objective):
 
     negatives: Negatives
     energy_penalty: float = 0.0
+    contrastive = True
     remedy = "a smaller learning_rate or step_size of the chains, a larger energy_penalty, or a clip"
 
     def __post_init__(self) -> None:
@@ -135,22 +134,11 @@ class ContrastiveDivergence(Objective):
 
     def loss(self, energy: Any, batch: Batch, generator: torch.Generator) -> Tensor:
         x = unlabelled(batch, generator)
-        of_data, of_negatives = self._energies(energy, x, self.negatives.draw(energy, x, generator))
+        of_data, of_negatives = energies_apart(energy, x, self.negatives.draw(energy, x, generator))
         contrast = of_data.mean() - of_negatives.mean()
-        if (apart := abs(contrast.item())) > MOST_CONTRAST:
-            raise NotFiniteError(f"energies of data and negatives differ by {apart:.1e} nats")
         if not self.energy_penalty:
             return contrast
         return contrast + self.energy_penalty * (of_data.square().mean() + of_negatives.square().mean())
-
-    def _energies(self, energy: Any, x: Tensor, negatives: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the energies of data and negatives, in one call unless a module keeps batch statistics."""
-        if any(getattr(m, "running_mean", None) is not None for m in getattr(energy, "modules", tuple)()):
-            with evaluation_mode(energy):
-                of_negatives = checked(energy, negatives)
-            return checked(energy, x), of_negatives
-        of_data, of_negatives = checked(energy, torch.cat([x, negatives])).split(len(x))
-        return of_data, of_negatives
 
     def state(self) -> Tree:
         return self.negatives.state()
@@ -216,9 +204,9 @@ class EnergyDiscrepancy(Objective):
         scale = scales[drawn].reshape(-1, *(1,) * x.dim())
         noise = draw_noise((len(x), self.candidates + 1, *x.shape[1:]), x, generator)
         near = x[:, None] + scale * (noise[:, :1] + noise[:, 1:])
-        candidates = torch.cat([x[:, None], near], 1)
-        energies = checked(energy, candidates.flatten(0, 1))
-        return ranking_loss(energies.view(len(x), -1)).mean()
+        of_data, of_near = energies_apart(energy, x, near.flatten(0, 1))
+        energies = torch.cat([of_data[:, None], of_near.view(len(x), -1)], 1)
+        return ranking_loss(energies).mean()
 
 
 @dataclass(frozen=True)
@@ -272,6 +260,10 @@ class JEM(Objective):
         check_at_least("weight", self.weight, 0)
         if self.generative.labelled:
             raise ValueError("generative: the objective uses labels; expected one that uses x alone")
+
+    @property
+    def contrastive(self) -> bool:  # type: ignore[override]
+        return self.generative.contrastive
 
     def loss(self, energy: Any, batch: Batch, generator: torch.Generator) -> Tensor:
         if not isinstance(batch, tuple) or len(batch) != 2:

@@ -308,6 +308,11 @@ def check_chains(x: Tensor, steps: int, step_size: float, generator: torch.Gener
     check_points("x", x)
     if x.dim() < 2:
         raise ValueError(f"x: {x.dtype} of shape {tuple(x.shape)}; expected floating point (B, *shape)")
+    if torch.finfo(x.dtype).bits < 32:
+        raise ValueError(
+            f"x: {x.dtype}, in which small steps are lost; expected float32 or float64, as of x.float(), "
+            "with an energy of the same type, as of energy.float()"
+        )
     if not x.numel():
         raise ValueError(f"x: shape {tuple(x.shape)} has no chains; expected one or more")
     check_whole("steps", steps, 0)
