@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import FunctionType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -186,10 +187,12 @@ def explicit(energy: Energy, method: str) -> Callable[[Tensor], Any] | None:
     owner = next((i for i, each in enumerate(classes) if method in vars(each)), None)
     if owner is None:
         return None
-    used = _as_defined(classes[owner], ["forward", "__call__", method])
+    used = _as_defined(classes[owner], "forward", "__call__", method)
     if used is None or altered(energy):
         return None
-    used |= {name for name in vars(classes[owner]) if not name.startswith("__")} | {"forward", "__call__"}
+    used = (
+        used | {name for name in vars(classes[owner]) if not name.startswith("__")} | {"forward", "__call__"}
+    )
     overriding = [vars(each) for each in classes[:owner]] + [getattr(energy, "__dict__", {})]
     if any(not used.isdisjoint(names) for names in overriding):
         return None
@@ -209,16 +212,23 @@ def altered(energy: Energy) -> bool:
     modules = list(energy.modules())
     if any("forward" in vars(of) or any(vars(of).get(hooks) for hooks in _HOOKS) for of in modules):
         return True
-    return any(_as_defined(kind, ["forward"]) is None for kind in {type(module) for module in modules})
+    return any(_as_defined(kind, "forward") is None for kind in {type(module) for module in modules})
 
 
-def _as_defined(kind: type, names: list[str]) -> set[str] | None:
+_SEEN: WeakKeyDictionary[type, dict[tuple[str, ...], tuple[dict[str, Any], set[str]]]] = WeakKeyDictionary()
+"""What :func:`_as_defined` has returned for a class and names, with the attributes on which it depends."""
+
+
+def _as_defined(kind: type, *names: str) -> set[str] | None:
     """Return the methods of a class that some of them use, or None if one was assigned after its definition.
 
     Python names a method after its class. A function that is assigned later has another name, or it is a
     wrapper of the first one.
     """
-    waiting, known, used = [*names], set(names), set()
+    before = _SEEN.setdefault(kind, {}).get(names)
+    if before is not None and all(getattr(kind, name, None) is of for name, of in before[0].items()):
+        return before[1]
+    waiting, attributes, used = [*names], {name: getattr(kind, name, None) for name in names}, set()
     while waiting:
         name = waiting.pop()
         owner = next((each for each in kind.__mro__ if name in vars(each)), None)
@@ -233,9 +243,11 @@ def _as_defined(kind: type, names: list[str]) -> set[str] | None:
         if method.__qualname__ != f"{owner.__qualname__}.{name}" or hasattr(method, "__wrapped__"):
             return None
         used.add(name)
-        found = {of for of in method.__code__.co_names if not of.startswith("__")} - known
-        known |= found
-        waiting += found
+        for of in method.__code__.co_names:
+            if not of.startswith("__") and of not in attributes:
+                attributes[of] = getattr(kind, of, None)
+                waiting.append(of)
+    _SEEN[kind][names] = attributes, used
     return used
 
 
