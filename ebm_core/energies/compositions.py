@@ -57,10 +57,13 @@ class SumEnergy(nn.Module):
         self._others = [None if isinstance(energy, nn.Module) else energy for energy in energies]
 
     @property
-    def energies(self) -> list[Energy]:
+    def energies(self) -> tuple[Energy, ...]:
         """The energies in their order, of which the modules are those that ``experts`` holds at present."""
+        expected = self._others.count(None)
+        if len(self.experts) != expected:
+            raise ValueError(f"experts: {len(self.experts)} modules; expected {expected}, make a new sum")
         experts = iter(self.experts)
-        return [next(experts) if other is None else other for other in self._others]
+        return tuple(next(experts) if other is None else other for other in self._others)
 
     def forward(self, x: Tensor) -> Tensor:
         values = [w * checked(energy, x) for w, energy in zip(self.weights, self.energies, strict=True)]

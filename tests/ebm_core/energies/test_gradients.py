@@ -161,6 +161,11 @@ def expert_replaced(energy: SumEnergy) -> SumEnergy:
     return energy
 
 
+def appended(energy: SumEnergy) -> SumEnergy:
+    energy.experts.append(rbm())
+    return energy
+
+
 class Shape(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -468,6 +473,7 @@ def bad_shape(x):
         (lambda: rbm().gibbs(torch.zeros(4), 1, generator()), r"^x: shape \(4,\); expected \(B, 4\)"),
         (lambda: DenoisingEnergy(nn.Linear(2, 3))(torch.zeros(5, 2)), "network: "),
         (lambda: SumEnergy([bowl], [1.0, 2.0]), "weights: 2"),
+        (lambda: appended(SumEnergy([mlp(), bowl]))(torch.zeros(5, 4)), "^experts: 2 modules; expected 1"),
         (lambda: TemperedEnergy(bowl, 0), "temperature: 0"),
     ],
 )
