@@ -21,19 +21,14 @@ from ebm_core.energies.parzen import ManifoldParzen
 from ebm_core.energies.rbm import GaussianBernoulliRBM
 from ebm_core.learning.amortised import AmortisedSampler
 from ebm_core.learning.fit import EnergyFit, fit
+from ebm_core.learning.gradient_objectives import DenoisingScoreMatching, SlicedScoreMatching
 from ebm_core.learning.negatives import DataChains, Negatives, PersistentChains
-from ebm_core.learning.objectives import (
-    JEM,
-    ContrastiveDivergence,
-    DenoisingScoreMatching,
-    EnergyDiscrepancy,
-    Objective,
-    SlicedScoreMatching,
-)
+from ebm_core.learning.objectives import JEM, ContrastiveDivergence, EnergyDiscrepancy, Objective
 from ebm_core.sampling.convergence import effective_sample_size, r_hat, trace
 from ebm_core.sampling.partition import LogZ, ais, bracket, importance_log_z, reverse_ais
 from ebm_core.sampling.replay import ReplayBuffer
-from ebm_core.sampling.samplers import annealed_langevin, hmc, langevin, mala, parallel_tempering
+from ebm_core.sampling.samplers import annealed_langevin, hmc, langevin, mala
+from ebm_core.sampling.tempering import parallel_tempering
 from ebm_core.tilts.bilinear import BilinearEnergy
 from ebm_core.tilts.growth import widened
 from ebm_core.tilts.pool import LinearPool, fit_pool_weights

@@ -4,9 +4,13 @@ import copyreg
 import dis
 import functools
 import hashlib
+import importlib
+import importlib.util
 import inspect
+import os
 import sys
 import types
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +29,10 @@ _PLAIN = (types.NoneType, bool, int, float, complex, str, bytes)
 _SHOWN = (np.generic, np.dtype, torch.dtype, torch.layout, torch.memory_format, torch.device)
 _WRAPPERS = (types.MethodType, staticmethod, classmethod, property, type(functools.lru_cache(str)))
 _WRAPPED = ("__func__", "__self__", "__wrapped__", "fget", "fset", "fdel")
-_LIBRARIES = {*sys.stdlib_module_names, "ebm_core", "numpy", "torch"}
+_FOLDERS = [os.path.dirname(str(of.__file__)) for of in (os, np, torch)] + [
+    os.path.dirname(os.path.dirname(__file__))
+]
+_LIBRARIES = tuple(os.path.realpath(folder) + os.sep for folder in _FOLDERS)
 _HOOKS = [name for name in vars(nn.Module()) if name.startswith(("_forward", "_backward"))]
 _OF_EVERY_MODULE = set(vars(nn.Module())) - {"training"}
 _ABOUT_A_CLASS = {"__doc__", "__qualname__", "__firstlineno__", "__static_attributes__"}
@@ -40,12 +47,32 @@ def identity(**values: Any) -> Identity:
     return _walk([*values.items()], {})
 
 
-def difference(saved: Identity, now: Identity) -> str | None:
-    """Return the first name whose values differ, together with both values, or None if all are equal."""
+def difference(saved: Identity, now: Identity, without: Sequence[str] = ()) -> str | None:
+    """Return the first name whose values differ, together with both values, or None if all are equal.
+
+    Names in ``without`` and their parts do not count.
+    """
     for name in [*now, *saved]:
-        if saved.get(name) != now.get(name):
+        if saved.get(name) != now.get(name) and not is_part(name, without):
             return f"{name} {saved.get(name, 'absent')}, now {now.get(name, 'absent')}"
     return None
+
+
+def changed(before: Identity, after: Identity) -> list[str]:
+    """Return the names whose values differ. A list or mapping that has more items counts as one."""
+    found: list[str] = []
+    for name in [*before, *after]:
+        if before.get(name) == after.get(name) or is_part(name, found):
+            continue
+        whole = name.rpartition(".")[0]
+        grown = name not in before and before.get(whole) in ("list", "mapping", "set", "tuple", "frozenset")
+        found.append(whole if grown else name)
+    return found
+
+
+def is_part(name: str, of: Sequence[str]) -> bool:
+    """Return whether a name is one of several names or a part of one."""
+    return any(name == each or name.startswith(f"{each}.") for each in of)
 
 
 def _walk(values: _Parts, seen: dict[int, tuple[str, Any]]) -> Identity:
@@ -79,7 +106,8 @@ def _described(value: Any, seen: dict[int, tuple[str, Any]]) -> tuple[str, _Part
     if isinstance(value, torch.Generator):
         return f"seed {value.initial_seed()}", []
     if isinstance(value, types.ModuleType):
-        return value.__name__, []
+        names = {} if _is_library(value) else vars(value)
+        return value.__name__, _items({name: of for name, of in names.items() if not name.startswith("__")})
     if isinstance(value, types.FunctionType):
         code = "" if _is_library(value) else f" {_hash(_code(value.__code__).encode())}"
         return _name(value) + code, _function(value)
@@ -111,18 +139,69 @@ def _module(value: nn.Module) -> _Parts:
     # Without the keys of hooks, which PyTorch counts up, and hooks of state_dict, which change no result.
     hooks = [(name, list(getattr(value, name).values())) for name in _HOOKS if getattr(value, name)]
     plain = {name: of for name, of in vars(value).items() if name not in _OF_EVERY_MODULE}
+    for name, of in [*plain.items()]:
+        # Computed anew at each call, as by pruning and the older weight_norm and spectral_norm.
+        normed = {f"{name}_orig", f"{name}_g"} & value._parameters.keys()
+        if isinstance(of, Tensor) and (normed or not of.is_leaf):
+            del plain[name]
     return below + hooks + _attributes(value, plain)
 
 
 def _function(value: types.FunctionType) -> _Parts:
-    cells = zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)
+    code = value.__code__
     # A cell is empty until its variable is assigned.
-    parts = [(name, cell.cell_contents) for name, cell in cells if cell != types.CellType()]
+    cells = zip(code.co_freevars, value.__closure__ or (), strict=True)
+    used = [(name, cell.cell_contents) for name, cell in cells if cell != types.CellType()]
     if not _is_library(value):
         of_module = value.__globals__
-        parts += [(name, of_module[name]) for name in _globals(value.__code__) if name in of_module]
+        used += [(name, of_module[name]) for name in _globals(code) if name in of_module]
+        used += _imported(code, of_module)
+    parts: _Parts = []
+    for name, of in used:
+        is_own = isinstance(of, types.ModuleType) and not _is_library(of)
+        parts += _of_module(name, of, _names(code), [of]) if is_own else [(name, of)]
     defaults = [("__defaults__", value.__defaults__), ("__kwdefaults__", value.__kwdefaults__)]
     return parts + defaults + _items(vars(value))
+
+
+def _of_module(at: str, module: Any, names: list[str], above: list[Any]) -> _Parts:
+    """Return what code that has these names uses of a user's module and of the modules in it."""
+    parts: _Parts = []
+    for name in names:
+        of = vars(module).get(name)
+        if isinstance(of, types.ModuleType) and not _is_library(of):
+            parts += [] if of in above else _of_module(f"{at}.{name}", of, names, [*above, of])
+        elif name in vars(module) and not name.startswith("__"):
+            parts.append((f"{at}.{name}", of))
+    return parts
+
+
+def _imported(code: types.CodeType, of_module: dict[str, Any]) -> _Parts:
+    """Return the modules of users that a function imports when it is called."""
+    steps = [*dis.get_instructions(code)]
+    parts: _Parts = []
+    for at, step in enumerate(steps):
+        if step.opname == "IMPORT_NAME":
+            package = of_module.get("__package__") or ""
+            name = f"{'.' * steps[at - 2].argval}{step.argval}"
+            modules = {of: _own_module(of, package) for of in (name, name.partition(".")[0]) if of}
+            parts += [(of, module) for of, module in modules.items() if module is not None]
+    return parts + [part for of in _codes(code) for part in _imported(of, of_module)]
+
+
+def _own_module(name: str, package: str) -> types.ModuleType | None:
+    """Return a module that a user's code imports, or None if it is of a library or does not exist."""
+    try:
+        name = importlib.util.resolve_name(name, package)
+        root = name.partition(".")[0]
+        if root not in sys.modules:  # a library is not imported only to find out that it is one
+            spec = importlib.util.find_spec(root)
+            if spec is None or not spec.has_location or _of_library(str(spec.origin)):
+                return None
+        module = importlib.import_module(name)
+    except Exception:  # whatever the module raises, its import will raise it again in the function
+        return None
+    return None if _is_library(module) else module
 
 
 def _class(value: type) -> _Parts:
@@ -170,25 +249,56 @@ def _items(of: Any) -> _Parts:
 
 
 def _is_library(value: Any) -> bool:
-    """Return whether a function or class is of the standard library or an installed package."""
-    package = str(value.__module__).partition(".")[0]
-    if package in (
-        "__main__",
-        "__mp_main__",
-    ):  # their file may be that of a package that runs the user's code
+    """Return whether a function, class or module is of the standard library or an installed package.
+
+    Its file decides, because a user's file may be called ``code.py`` or ``statistics.py``.
+    """
+    name = _module_name(value)
+    if name in ("__main__", "__mp_main__"):  # their file may be that of a package that runs the user's code
         return False
-    file = getattr(sys.modules.get(package), "__file__", None) or ""
-    return package in _LIBRARIES or "site-packages" in file or "dist-packages" in file
+    functions = [value, *vars(value).values()] if isinstance(value, type) else [value]
+    found = [of.__globals__ for of in functions if isinstance(of, types.FunctionType)]
+    if globals_ := next((of for of in found if of.get("__name__") == name), None):
+        file = globals_.get("__file__")
+        return _of_library(file) if file else name.startswith("_frozen")
+    package = name.partition(".")[0]
+    files = [getattr(sys.modules.get(at), "__file__", None) for at in (name, package)]
+    file = files[0] or files[1]
+    return _of_library(file) if file else package in sys.builtin_module_names
+
+
+@functools.cache
+def _of_library(file: str) -> bool:
+    path = os.path.realpath(file)
+    return path.startswith(_LIBRARIES) or not {"site-packages", "dist-packages"}.isdisjoint(
+        path.split(os.sep)
+    )
+
+
+def _module_name(value: Any) -> str:
+    if isinstance(value, types.FunctionType):
+        return str(value.__globals__.get("__name__"))
+    return str(value.__name__ if isinstance(value, types.ModuleType) else value.__module__)
 
 
 def _name(value: Any) -> str:
-    return f"{value.__module__}.{value.__qualname__}" if _is_library(value) else str(value.__qualname__)
+    return f"{_module_name(value)}.{value.__qualname__}" if _is_library(value) else str(value.__qualname__)
+
+
+def _codes(code: types.CodeType) -> list[types.CodeType]:
+    return [of for of in code.co_consts if isinstance(of, types.CodeType)]
+
+
+def _names(code: types.CodeType) -> list[str]:
+    """Return the names of globals, attributes and imports that a function and its inner functions use."""
+    names = [*code.co_names, *(name for of in _codes(code) for name in _names(of))]
+    return [*dict.fromkeys(names)]
 
 
 def _globals(code: types.CodeType) -> dict[str, None]:
     """Return the globals that a function and its inner functions use, except such as ``__name__``."""
     used = [i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
-    inner = [name for of in code.co_consts if isinstance(of, types.CodeType) for name in _globals(of)]
+    inner = [name for of in _codes(code) for name in _globals(of)]
     return dict.fromkeys(name for name in used + inner if not name.startswith("__"))
 
 

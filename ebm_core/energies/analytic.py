@@ -9,15 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from ebm_core.base.arguments import check_at_least, check_points, check_positive, check_whole
+from ebm_core.energies.gradients import full_precision
 
 LOG_2PI = math.log(2 * math.pi)
 
 
 def rows(x: Tensor, d: int) -> Tensor:
-    """Return ``x`` if its shape is ``(B, d)``, otherwise raise ``ValueError``."""
+    """Return ``x`` in full precision if its shape is ``(B, d)``, otherwise raise ``ValueError``."""
     if x.dim() != 2 or x.shape[1] != d:
         raise ValueError(f"x: shape {tuple(x.shape)}; expected (B, {d})")
-    return x
+    return full_precision(x)
 
 
 def _root(covariance: Tensor) -> Tensor | None:
@@ -75,22 +76,24 @@ class GaussianEnergy(nn.Module):
             raise ValueError(
                 f"covariance: {found}; expected those of the mean, {mean.dtype} on {mean.device}"
             )
-        root = _root(covariance) if covariance.shape == (len(mean), len(mean)) else None
+        root = _root(full_precision(covariance)) if covariance.shape == (len(mean), len(mean)) else None
         if root is None:
             raise ValueError(
                 f"covariance: shape {tuple(covariance.shape)}; expected a symmetric, positive definite "
                 f"matrix of shape ({len(mean)}, {len(mean)})"
             )
         self.register_buffer("mean", mean)
-        self.register_buffer("root", root)
+        self.register_buffer("root", root.to(mean))
 
     def forward(self, x: Tensor) -> Tensor:
         away = rows(x, len(self.mean)) - self.mean
-        return torch.linalg.solve_triangular(self.root, away.T, upper=False).square().sum(0) / 2
+        return (
+            torch.linalg.solve_triangular(full_precision(self.root), away.T, upper=False).square().sum(0) / 2
+        )
 
     @property
     def log_z(self) -> float:
-        return float(self.root.diagonal().log().sum()) + len(self.mean) * LOG_2PI / 2
+        return float(full_precision(self.root).diagonal().log().sum()) + len(self.mean) * LOG_2PI / 2
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         check_whole("count", count, 0)
@@ -152,8 +155,9 @@ class GaussianMixtureEnergy(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         d = self.means.shape[1]
-        away = (rows(x, d)[:, None] - self.means).square().sum(-1) / (2 * self.scales.square())
-        return -(self.weights.log() - d * (self.scales.log() + LOG_2PI / 2) - away).logsumexp(1)
+        scales, weights = full_precision(self.scales), full_precision(self.weights)
+        away = (rows(x, d)[:, None] - self.means).square().sum(-1) / (2 * scales.square())
+        return -(weights.log() - d * (scales.log() + LOG_2PI / 2) - away).logsumexp(1)
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         check_whole("count", count, 0)
@@ -202,7 +206,8 @@ class DoubleWellEnergy(nn.Module):
         self.d, self.height = d, height
 
     def forward(self, x: Tensor) -> Tensor:
-        first, others = rows(x, self.d)[:, 0], x[:, 1:]
+        x = rows(x, self.d)
+        first, others = x[:, 0], x[:, 1:]
         return self.height * (first.square() - 1).square() + others.square().sum(1) / 2
 
     @property
@@ -292,7 +297,8 @@ class RastriginEnergy(nn.Module):
         self.d, self.amplitude = d, amplitude
 
     def forward(self, x: Tensor) -> Tensor:
-        ripple = 1 - torch.cos(2 * math.pi * rows(x, self.d))
+        x = rows(x, self.d)
+        ripple = 1 - torch.cos(2 * math.pi * x)
         return (x.square() / 2 + self.amplitude * ripple).sum(1)
 
     @property
@@ -348,7 +354,8 @@ class FunnelEnergy(nn.Module):
         self.d, self.scale = d, scale
 
     def forward(self, x: Tensor) -> Tensor:
-        v, others = rows(x, self.d)[:, 0], x[:, 1:]
+        x = rows(x, self.d)
+        v, others = x[:, 0], x[:, 1:]
         neck = v.square() / (2 * self.scale**2) + math.log(self.scale) + self.d * LOG_2PI / 2
         return neck + others.square().sum(1) * torch.exp(-v) / 2 + (self.d - 1) * v / 2
 

@@ -52,14 +52,22 @@ class SumEnergy(nn.Module):
             raise ValueError(f"weights: {len(weights)} for {len(energies)} energies; expected one for each")
         for weight in weights:
             check_finite("weights", weight)
-        self.energies, self.weights = list(energies), weights
+        self.weights = weights
         self.experts = nn.ModuleList(energy for energy in energies if isinstance(energy, nn.Module))
+        self._others = [None if isinstance(energy, nn.Module) else energy for energy in energies]
+
+    @property
+    def energies(self) -> tuple[Energy, ...]:
+        """The energies in their order, of which the modules are those that ``experts`` holds at present."""
+        expected = self._others.count(None)
+        if len(self.experts) != expected:
+            raise ValueError(f"experts: {len(self.experts)} modules; expected {expected}, make a new sum")
+        experts = iter(self.experts)
+        return tuple(next(experts) if other is None else other for other in self._others)
 
     def forward(self, x: Tensor) -> Tensor:
         values = [w * checked(energy, x) for w, energy in zip(self.weights, self.energies, strict=True)]
         return sum(values[1:], values[0])
-
-    _explicit_gradient_of = forward
 
     def input_gradient(self, x: Tensor) -> Tensor:
         """Compute Σ wᵢ ∇Eᵢ(x), with the explicit gradient of each energy that has one."""

@@ -1,11 +1,15 @@
 """Input gradients ∇E(x): by the energy's explicit formula if it has one, otherwise by autograd."""
 
+import dis
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from types import FunctionType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from ebm_core.base.arguments import check_points
 
@@ -111,11 +115,13 @@ def input_gradient(energy: Energy, x: Tensor) -> Tensor:
 
 def _uncompiled(energy: Energy) -> Energy:
     """Return the energy that ``torch.compile`` was given, because compiled code has no second derivatives."""
-    if any(vars(energy).get(hooks) for hooks in _HOOKS):
+    own = getattr(energy, "__dict__", {})
+    if any(own.get(hooks) for hooks in _HOOKS):
         return energy
-    original: Energy = vars(energy).get("_torchdynamo_orig_callable", energy)
-    if isinstance(energy, nn.Module):
-        original = energy._modules.get("_orig_mod") or energy
+    if isinstance(energy, torch._dynamo.OptimizedModule):
+        module: Any = energy._modules["_orig_mod"]
+        return module
+    original: Energy = own.get("_torchdynamo_orig_callable", energy)
     return original
 
 
@@ -173,19 +179,22 @@ def frozen_gradient(energy: Energy, x: Tensor) -> Gradient:
 def explicit(energy: Energy, method: str) -> Callable[[Tensor], Any] | None:
     """Return the energy's own method for its gradient, or None if it may not match the energy.
 
-    The method holds for the class that defines it. It ignores methods that a subclass overrides, hooks, and
-    functions that were assigned to an object or, later, to the class. In these cases the result is None.
+    The method holds for the class that defines it, as its class statement does. It ignores methods that a
+    subclass overrides, hooks, and functions that were assigned to an object or, later, to a class. In these
+    cases the result is None.
     """
     classes = type(energy).__mro__
     owner = next((i for i, each in enumerate(classes) if method in vars(each)), None)
     if owner is None:
         return None
-    described = {name for name in vars(classes[owner]) if not name.startswith("__")} | {"forward", "__call__"}
-    overriding = [vars(each) for each in classes[:owner]] + [getattr(energy, "__dict__", {})]
-    if any(not described.isdisjoint(names) for names in overriding) or _altered(energy):
+    used = _as_defined(classes[owner], "forward", "__call__", method)
+    if used is None or altered(energy):
         return None
-    own = vars(classes[owner])
-    if own.get("_explicit_gradient_of", own.get("forward")) is not own.get("forward"):
+    used = (
+        used | {name for name in vars(classes[owner]) if not name.startswith("__")} | {"forward", "__call__"}
+    )
+    overriding = [vars(each) for each in classes[:owner]] + [getattr(energy, "__dict__", {})]
+    if any(not used.isdisjoint(names) for names in overriding):
         return None
     formula: Callable[[Tensor], Any] = getattr(energy, method)
     return formula
@@ -194,16 +203,52 @@ def explicit(energy: Energy, method: str) -> Callable[[Tensor], Any] | None:
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
-def _altered(energy: Energy) -> bool:
-    """Return whether a module, or one inside it, has hooks or a ``forward`` that was assigned to it."""
+def altered(energy: Energy) -> bool:
+    """Return whether a module, or one inside it, has hooks or a ``forward`` that was assigned later."""
     if not isinstance(energy, nn.Module):
         return False
     if any(getattr(nn.modules.module, f"_global{hooks}") for hooks in _HOOKS):
         return True
-    return any(
-        "forward" in vars(module) or any(vars(module).get(hooks) for hooks in _HOOKS)
-        for module in energy.modules()
-    )
+    modules = list(energy.modules())
+    if any("forward" in vars(of) or any(vars(of).get(hooks) for hooks in _HOOKS) for of in modules):
+        return True
+    return any(_as_defined(kind, "forward") is None for kind in {type(module) for module in modules})
+
+
+_SEEN: WeakKeyDictionary[type, dict[tuple[str, ...], tuple[dict[str, Any], set[str]]]] = WeakKeyDictionary()
+"""What :func:`_as_defined` has returned for a class and names, with the attributes on which it depends."""
+
+
+def _as_defined(kind: type, *names: str) -> set[str] | None:
+    """Return the methods of a class that some of them use, or None if one was assigned after its definition.
+
+    Python names a method after its class. A function that is assigned later has another name, or it is a
+    wrapper of the first one.
+    """
+    before = _SEEN.setdefault(kind, {}).get(names)
+    if before is not None and all(getattr(kind, name, None) is of for name, of in before[0].items()):
+        return before[1]
+    waiting, attributes, used = [*names], {name: getattr(kind, name, None) for name in names}, set()
+    while waiting:
+        name = waiting.pop()
+        owner = next((each for each in kind.__mro__ if name in vars(each)), None)
+        if owner is None or owner is nn.Module:
+            continue
+        value = vars(owner)[name]
+        method = getattr(value, "fget", None) or getattr(value, "__func__", value)
+        if not isinstance(method, FunctionType):
+            if callable(method) and not isinstance(method, type):
+                return None
+            continue
+        if method.__qualname__ != f"{owner.__qualname__}.{name}" or hasattr(method, "__wrapped__"):
+            return None
+        used.add(name)
+        for of in method.__code__.co_names:
+            if not of.startswith("__") and of not in attributes:
+                attributes[of] = getattr(kind, of, None)
+                waiting.append(of)
+    _SEEN[kind][names] = attributes, used
+    return used
 
 
 def autograd_gradient(energy: Energy) -> Gradient:
@@ -232,15 +277,40 @@ def checked(energy: Energy, x: Tensor) -> Tensor:
 
 @contextmanager
 def _named(x: Tensor) -> Iterator[None]:
-    """Turn what torch raises if shapes, types or devices do not match into a ``ValueError`` that names x."""
+    """Name x in the errors of an energy."""
+    with named_failure("energy", f"failed on x, {x.dtype} of shape {tuple(x.shape)} on {x.device}"):
+        yield
+
+
+@contextmanager
+def named_failure(name: str, what: str) -> Iterator[None]:
+    """Turn what torch raises if shapes, types or devices do not match into a ``ValueError`` of one line.
+
+    Other errors are those of a user's code. They are passed on with a note.
+    """
     try:
         yield
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:
+        if not _of_torch(error):
+            error.add_note(f"{name}: {what}")
+            raise
         why = " ".join(str(error).split())
-        found = f"{x.dtype} of shape {tuple(x.shape)} on {x.device}"
-        raise ValueError(f"energy: failed on x, {found}: {why}") from error
+        if "Inference tensors cannot be saved" in why:
+            why = "its weights were made in torch.inference_mode(); make the energy outside of it"
+        raise ValueError(f"{name}: {what}: {why}") from error
+
+
+def _of_torch(error: RuntimeError) -> bool:
+    """Return whether an operation or a file of torch has raised an error, not a ``raise`` of other code."""
+    if type(error) not in (RuntimeError, NotImplementedError) or (at := error.__traceback__) is None:
+        return False
+    while at.tb_next is not None:
+        at = at.tb_next
+    code = at.tb_frame.f_code
+    raised = dis.opname[code.co_code[at.tb_lasti]] in ("RAISE_VARARGS", "RERAISE")
+    return not raised or str(at.tb_frame.f_globals.get("__name__")).partition(".")[0] == "torch"
 
 
 def check_precision(name: str, value: Tensor) -> None:
@@ -258,13 +328,34 @@ def evaluation_mode(energy: Energy) -> Iterator[None]:
 
     Samples must not change the statistics of batch normalisation, nor depend on their neighbours in a batch.
     """
-    training = [m for m in energy.modules() if m.training] if isinstance(energy, nn.Module) else []
-    for module in training:
+    with _evaluating([m for m in energy.modules() if m.training] if isinstance(energy, nn.Module) else []):
+        yield
+
+
+def energies_apart(energy: Energy, x: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the energies of data x ``(B, *shape)`` and of ``others`` ``(M, *shape)``, such as samples.
+
+    One call computes both, unless modules in training mode have buffers or use statistics of the batch. Then
+    x is alone in its batch, and these modules are in evaluation mode for the others, so that statistics are
+    those of the data.
+    """
+    modules = energy.modules() if isinstance(energy, nn.Module) else []
+    if keeping := [m for m in modules if m.training and (m._buffers or isinstance(m, _NormBase))]:
+        of_data = checked(energy, x)
+        with _evaluating(keeping):
+            return of_data, checked(energy, others)
+    of_data, of_others = checked(energy, torch.cat([x, others])).split([len(x), len(others)])
+    return of_data, of_others
+
+
+@contextmanager
+def _evaluating(modules: list[nn.Module]) -> Iterator[None]:
+    for module in modules:
         module.training = False
     try:
         yield
     finally:
-        for module in training:
+        for module in modules:
             module.training = True
 
 
@@ -274,3 +365,9 @@ HALF = (torch.bfloat16, torch.float16)
 def full_precision(value: Tensor) -> Tensor:
     """Return a half-precision tensor in float32, because differences of large energies need its digits."""
     return value.float() if value.dtype in HALF else value
+
+
+def without_autocast(x: Tensor) -> AbstractContextManager[None]:
+    """Return a context in which operations on the device of x are not rounded by mixed precision."""
+    context: AbstractContextManager[None] = torch.autocast(x.device.type, enabled=False)
+    return context

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from ebm_core.energies.gradients import without_autocast
+
 
 class PatternNormal:
     """Gaussian distribution of a field of d cells, e = V z + √D ξ with z ~ N(0, I) and ξ ~ N(0, I).
@@ -79,7 +81,9 @@ class FieldEnergy(nn.Module):
         ]
         grid = torch.cat([torch.cat([sign * field, *around], 1) for sign in (1, -1)])
         hidden = nn.functional.silu(self.near(grid))
-        pulled: Tensor = self.last(nn.functional.silu(self.far(hidden)))[:, 0][:, self.mask]
+        hidden = nn.functional.silu(self.far(hidden))
+        with without_autocast(hidden):
+            pulled: Tensor = self.last(hidden.to(self.last.weight.dtype))[:, 0][:, self.mask]
         plus, minus = pulled.chunk(2)
         return ((plus - minus) / 2 * error).sum(-1)
 

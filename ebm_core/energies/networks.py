@@ -9,6 +9,7 @@ samplers.
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +20,12 @@ from ebm_core.energies.frozen_gradient import frozen_mlp_gradient
 from ebm_core.energies.gradients import (
     Gradient,
     NotFiniteError,
+    altered,
     autograd_gradient,
     check_precision,
     differentiated,
+    full_precision,
+    without_autocast,
 )
 from ebm_core.energies.mlp_gradient import PerceptronGradient
 
@@ -72,26 +76,27 @@ class MLPEnergy(nn.Module):
             h = functional.silu(layer(h))
         return readout(self.layers[-1], h)
 
-    _explicit_gradient_of = forward
-
     def input_gradient(self, x: Tensor) -> Tensor:
         """Compute ∇ₓE ``(B, d)``, differentiable in the parameters, and in x if x requires a gradient."""
         if not self._is_plain():
             return differentiated(self, x)
         h, slopes = self._checked(x), []
-        if not x.requires_grad and not torch.is_autocast_enabled(x.device.type):
+        transformed = torch._C._are_functorch_transforms_active()  # as by vmap, which the function has not
+        if not (x.requires_grad or transformed or torch.is_autocast_enabled(x.device.type)):
             weights = [tensor for layer in self.layers for tensor in (layer.weight, layer.bias)]
-            gradient: Tensor = PerceptronGradient.apply(x, *weights[:-1])
-            return gradient
+            product: Tensor = PerceptronGradient.apply(x, *weights[:-1])
+            return product
         for layer in self.layers[:-1]:
             before = layer(h)
             gate = torch.sigmoid(before)
             h = before * gate
             slopes.append(gate + h * (1 - gate))
-        gradient = self.layers[-1].get_parameter("weight")
+        last: Any = self.layers[-1]
+        gradient = last.weight
         for layer, slope in zip(reversed(self.layers[:-1]), reversed(slopes), strict=True):
             gradient = (gradient * slope) @ layer.weight
-        return gradient
+        result: Tensor = gradient
+        return result
 
     def frozen_gradient(self, x: Tensor) -> Gradient:
         """Return a function that computes ∇ₓE for batches like ``x`` with the present weights.
@@ -102,15 +107,17 @@ class MLPEnergy(nn.Module):
         self._checked(x)
         if not self._is_plain():
             return autograd_gradient(self)
-        if not torch.isfinite(self.layers[-1].get_parameter("bias").detach()).all():
+        last: Any = self.layers[-1]
+        if not torch.isfinite(last.bias.detach()).all():
             raise NotFiniteError(
                 "energy: not finite, because the bias of its last layer is not finite; train it again"
             )
         return frozen_mlp_gradient(self.layers, x)
 
     def _is_plain(self) -> bool:
-        """Return whether the explicit gradients hold, because no layer was replaced or parametrised."""
-        return all(type(layer) is nn.Linear and layer.bias is not None for layer in self.layers)
+        """Return whether the explicit gradients hold, as no layer was replaced, parametrised or hooked."""
+        linear = all(type(layer) is nn.Linear and layer.bias is not None for layer in self.layers)
+        return linear and not altered(self.layers)
 
     def _checked(self, x: Tensor) -> Tensor:
         if x.dim() != 2 or x.shape[1] != self.d:
@@ -167,7 +174,7 @@ class ConvEnergy(nn.Module):
         if x.dim() != 4 or x.shape[1] != self.channels or not x.shape[2] * x.shape[3]:
             raise ValueError(f"x: shape {tuple(x.shape)}; expected (B, {self.channels}, height, width)")
         features = self.features(x)
-        return readout(self.last, features.to(self.last.weight.dtype).sum((2, 3)))
+        return readout(self.last, features.to(_dtype(self.last, features)).sum((2, 3)))
 
 
 class DenoisingEnergy(nn.Module):
@@ -209,7 +216,7 @@ class DenoisingEnergy(nn.Module):
                 f"network: gave shape {tuple(image.shape)} for x of shape {tuple(x.shape)}; expected the same"
             )
         check_precision("network", image)
-        energy: Tensor = (x - image).square().flatten(1).sum(1) / 2
+        energy: Tensor = full_precision(x - image).square().flatten(1).sum(1) / 2
         return energy
 
 
@@ -261,7 +268,7 @@ class ClassEnergy(nn.Module):
         if logits.dim() != 2:
             raise ValueError(f"network: gave shape {tuple(logits.shape)}; expected logits (B, classes)")
         check_precision("network", logits)
-        return logits
+        return full_precision(logits)
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         """Return E(x) ``(B,)``, or E(x, y) if labels y ``(B,)`` are given."""
@@ -320,16 +327,21 @@ class FullPrecision(nn.Module):
         self.module = module
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x):
             found: Tensor = self.module(x.to(next(self.module.parameters()).dtype))
         return found
 
 
 def readout(layer: nn.Module, h: Tensor) -> Tensor:
     """Return the energies ``(B,)`` of a last layer with one unit, in the precision of its weights."""
-    with torch.autocast(h.device.type, enabled=False):
-        energy: Tensor = layer(h.to(layer.get_parameter("weight").dtype)).squeeze(-1)
+    with without_autocast(h):
+        energy: Tensor = layer(h.to(_dtype(layer, h))).squeeze(-1)
     return energy
+
+
+def _dtype(layer: nn.Module, h: Tensor) -> torch.dtype:
+    """Return the type of a layer's weights, or that of h for a layer without weights."""
+    return next(layer.parameters(), h).dtype
 
 
 def check_widths(generator: torch.Generator, **widths: Sequence[int]) -> None:

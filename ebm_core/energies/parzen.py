@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ebm_core.base.arguments import check_at_least, check_positive, check_whole
+from ebm_core.energies.gradients import full_precision, without_autocast
 
 CHUNK = 64
 """Rows for which distances to all windows are held in memory at once."""
@@ -59,7 +60,8 @@ class ManifoldParzen(nn.Module):
     """
 
     counts: Tensor
-    centres: Tensor
+    middle: Tensor
+    away: Tensor
     factors: Tensor
     whitening: Tensor
     offset: Tensor
@@ -84,10 +86,11 @@ class ManifoldParzen(nn.Module):
             raise ValueError(
                 f"label: class {int(counts.argmin())} has {int(counts.min())} examples; expected 3 or more"
             )
-        order = torch.argsort(label, stable=True)
-        factors = [_directions(x[label == c], neighbours, rank, spread) for c in range(self.classes)]
+        middle, away = _centred(full_precision(x)[torch.argsort(label, stable=True)], counts)
+        factors = [_directions(part, neighbours, rank, spread) for part in away.split(counts.tolist())]
         self.register_buffer("counts", counts)
-        self.register_buffer("centres", x[order])
+        self.register_buffer("middle", middle)
+        self.register_buffer("away", away)
         # A class with fewer examples than directions has zeros in the other columns.
         self.register_buffer(
             "factors", torch.cat([nn.functional.pad(f, (0, rank - f.shape[2])) for f in factors])
@@ -97,7 +100,7 @@ class ManifoldParzen(nn.Module):
         d = x.shape[1]
         log_det = (excess + noise).log().sum(1) + (d - rank) * math.log(noise)
         self.register_buffer("offset", (log_det + d * math.log(2 * math.pi)) / 2)
-        self.register_buffer("shift", torch.einsum("nd,ndr->nr", self.centres, self.whitening))
+        self.register_buffer("shift", torch.einsum("nd,ndr->nr", away, self.whitening))
 
     @classmethod
     def restored(cls, tensors: dict[str, Tensor], noise: float) -> "ManifoldParzen":
@@ -105,23 +108,43 @@ class ManifoldParzen(nn.Module):
         density = cls.__new__(cls)
         nn.Module.__init__(density)
         density.noise, density.classes = noise, len(tensors["counts"])
+        if "centres" in tensors:  # of an earlier version
+            tensors = dict(tensors)
+            middle, away = _centred(tensors.pop("centres"), tensors["counts"])
+            tensors |= {"middle": middle, "away": away}
+            tensors["shift"] = torch.einsum("nd,ndr->nr", away, tensors["whitening"])
         for name, tensor in tensors.items():
             density.register_buffer(name, tensor)
         return density
 
+    @property
+    def centres(self) -> Tensor:
+        """The examples, class by class, ``(n, d)``."""
+        return self.away + self.middle.repeat_interleave(self.counts, 0)
+
     def class_log_prob(self, x: Tensor) -> Tensor:
         """Return log q(x | c), ``(B, C)``, differentiable in x."""
-        d = self.centres.shape[1]
+        d = self.away.shape[1]
         if x.dim() != 2 or x.shape[1] != d:
             raise ValueError(f"x: shape {tuple(x.shape)}; expected (B, {d})")
-        return torch.cat([self._chunk(part) for part in x.split(CHUNK)])
+        with without_autocast(x):
+            return torch.cat([self._chunk(part) for part in full_precision(x).split(CHUNK)])
 
     def _chunk(self, x: Tensor) -> Tensor:
-        along = torch.einsum("bd,ndr->bnr", x, self.whitening) - self.shift
-        squared = x.square().sum(1)[:, None] + self.centres.square().sum(1) - 2 * x @ self.centres.T
-        window = -(squared - along.square().sum(2)) / (2 * self.noise) - self.offset
-        parts = window.split(self.counts.tolist(), dim=1)
-        return torch.stack([part.logsumexp(1) - math.log(part.shape[1]) for part in parts], 1)
+        tensors = (self.away, self.whitening, self.shift, self.offset)
+        counts = self.counts.tolist()
+        parts = [full_precision(tensor).split(counts) for tensor in tensors]
+        return torch.stack([self._of_class(x - m, *p) for m, *p in zip(self.middle, *parts, strict=True)], 1)
+
+    def _of_class(self, x: Tensor, away: Tensor, whitening: Tensor, shift: Tensor, offset: Tensor) -> Tensor:
+        """Return log q of one class, with x and its examples relative to their mean.
+
+        The squares of coordinates far from zero would cancel, and leave no digits of the distances.
+        """
+        along = torch.einsum("bd,ndr->bnr", x, whitening) - shift
+        squared = x.square().sum(1)[:, None] + away.square().sum(1) - 2 * x @ away.T
+        window = -(squared - along.square().sum(2)) / (2 * self.noise) - offset
+        return window.logsumexp(1) - math.log(len(away))
 
     def forward(self, x: Tensor) -> Tensor:
         return math.log(self.classes) - self.class_log_prob(x).logsumexp(1)
@@ -139,10 +162,16 @@ class ManifoldParzen(nn.Module):
         starts = self.counts.cumsum(0) - self.counts
         window = starts[classes] + (torch.rand(count, generator=generator) * self.counts[classes]).long()
         d, rank = self.factors.shape[1:]
-        along = torch.randn(count, rank, generator=generator, dtype=self.centres.dtype)
-        across = torch.randn(count, d, generator=generator, dtype=self.centres.dtype)
+        along = torch.randn(count, rank, generator=generator, dtype=self.away.dtype)
+        across = torch.randn(count, d, generator=generator, dtype=self.away.dtype)
         spread = torch.einsum("ndr,nr->nd", self.factors[window], along)
         return self.centres[window] + spread + math.sqrt(self.noise) * across
+
+
+def _centred(x: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the means of classes ``(C, d)``, and examples in the order of the classes relative to them."""
+    middle = torch.stack([part.mean(0) for part in x.split(counts.tolist())])
+    return middle, x - middle.repeat_interleave(counts, 0)
 
 
 def _directions(x: Tensor, neighbours: int, rank: int, spread: float) -> Tensor:

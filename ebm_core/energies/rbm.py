@@ -68,24 +68,26 @@ class GaussianBernoulliRBM(nn.Module):
         """Return the log odds of h = 1 given v, ``(B, hidden)``."""
         if v.dim() != 2 or v.shape[1] != len(self.weight):
             raise ValueError(f"x: shape {tuple(v.shape)}; expected (B, {len(self.weight)})")
-        return self.hidden_bias + full_precision((v * torch.exp(-self.log_scale)) @ self.weight)
+        standard, weight = full_precision(v) * self._inverse_scale(), full_precision(self.weight)
+        return self.hidden_bias + full_precision(standard @ weight)
 
     def forward(self, v: Tensor) -> Tensor:
         """Return the free energy F(v), ``(B,)``."""
         logits = self.hidden_logits(v)
-        standard = (v - self.visible_bias) * torch.exp(-self.log_scale)
+        standard = (full_precision(v) - self.visible_bias) * self._inverse_scale()
         return standard.square().sum(1) / 2 - functional.softplus(logits).sum(1)
-
-    _explicit_gradient_of = forward
 
     def input_gradient(self, v: Tensor) -> Tensor:
         """Compute ∇F = (v − b)/σ² − W p(h = 1 | v)/σ, differentiable in the parameters."""
-        pulled = torch.sigmoid(self.hidden_logits(v)) @ self.weight.T
-        inverse = torch.exp(-self.log_scale)
-        return (v - self.visible_bias) * inverse.square() - pulled * inverse
+        pulled = torch.sigmoid(self.hidden_logits(v)) @ full_precision(self.weight).T
+        inverse = self._inverse_scale()
+        return (full_precision(v) - self.visible_bias) * inverse.square() - pulled * inverse
 
     def frozen_gradient(self, v: Tensor) -> Gradient:
         return self.input_gradient
+
+    def _inverse_scale(self) -> Tensor:
+        return torch.exp(-full_precision(self.log_scale))
 
     @torch.no_grad()
     def gibbs(self, v: Tensor, steps: int, generator: torch.Generator) -> Tensor:
@@ -94,7 +96,7 @@ class GaussianBernoulliRBM(nn.Module):
         for _ in range(steps):
             h = torch.bernoulli(torch.sigmoid(self.hidden_logits(v)), generator=generator)
             noise = normal_like(v, generator)
-            v = self.visible_bias + torch.exp(self.log_scale) * (h @ self.weight.T + noise)
+            v = self.visible_bias + (h @ full_precision(self.weight).T + noise) / self._inverse_scale()
         return v
 
     @torch.no_grad()
@@ -103,11 +105,13 @@ class GaussianBernoulliRBM(nn.Module):
 
         Raises ``ValueError`` for more than 20 hidden units.
         """
-        d, hidden = self.weight.shape
+        weight, log_scale = full_precision(self.weight), full_precision(self.log_scale)
+        d, hidden = weight.shape
         if hidden > 20:
             raise ValueError(f"hidden: {hidden} units have 2^{hidden} states; use ais for more than 20 units")
         bits = torch.arange(2**hidden)[:, None] >> torch.arange(hidden) & 1
-        h = bits.to(self.weight)
-        pull = h @ self.weight.T
-        exponent = h @ self.hidden_bias + (pull * self.visible_bias * torch.exp(-self.log_scale)).sum(1)
-        return (exponent + pull.square().sum(1) / 2).logsumexp(0) + self.log_scale.sum() + d * LOG_ROOT_2PI
+        h = bits.to(weight)
+        pull = h @ weight.T
+        exponent = h @ full_precision(self.hidden_bias)
+        exponent = exponent + (pull * self.visible_bias * self._inverse_scale()).sum(1)
+        return (exponent + pull.square().sum(1) / 2).logsumexp(0) + log_scale.sum() + d * LOG_ROOT_2PI

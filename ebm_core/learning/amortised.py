@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from ebm_core.base.arguments import check_finite, check_positive, check_whole
 from ebm_core.base.files import Tree, optimiser_state, restore_optimiser
-from ebm_core.energies.gradients import Energy, evaluation_mode, frozen_gradient
+from ebm_core.energies.gradients import Energy, evaluation_mode, frozen_gradient, named_failure
 from ebm_core.energies.noise import normal_like
 from ebm_core.learning.negatives import Negatives
 
@@ -157,13 +157,8 @@ class AmortisedSampler(nn.Module, Negatives):
 
     def _image(self, z: Tensor) -> Tensor:
         """Return g(z), or raise ``ValueError`` if it does not map ``(B, latent)`` to ``(B, *shape)``."""
-        try:
+        with named_failure("network", f"failed on latents of shape {tuple(z.shape)}"):
             image: Tensor = self.network(z)
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError as error:  # what torch raises if shapes do not match
-            why = " ".join(str(error).split())
-            raise ValueError(f"network: failed on latents of shape {tuple(z.shape)}: {why}") from error
         if image.dim() < 2 or len(image) != len(z):
             raise ValueError(
                 f"network: gave {tuple(image.shape)}; expected one row per latent, ({len(z)}, *shape)"

@@ -2,8 +2,9 @@
 
 import copy
 import math
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ from ebm_core.base.arguments import check_between, check_generator, check_points
 from ebm_core.base.files import (
     Tree,
     load_checkpoint,
+    module_state,
     optimiser_state,
+    restore_module,
     restore_optimiser,
     save_checkpoint,
+    try_checkpoint,
 )
-from ebm_core.base.identity import BEGAN, Identity, difference, identity
+from ebm_core.base.identity import BEGAN, Identity, changed, difference, identity, is_part
 from ebm_core.energies.gradients import NotFiniteError
 from ebm_core.learning.objectives import Batch, Objective
 
@@ -83,17 +87,18 @@ def fit(
     the generator. If a fit was interrupted, the same call resumes it, with results identical to the last bit.
     A call after the end returns at once, and a call with more ``steps`` continues the fit. The checkpoint
     does not hold PyTorch's global generator, so a network with random layers such as dropout does not resume
-    exactly.
+    exactly. All buffers of the energy are stored, but no other attribute. A warning names attributes and
+    global variables that the energy changes in training.
 
     A checkpoint is refused if data, energy, objective, other arguments or the seed of the generator differ.
-    This includes attributes, code and global variables of your own classes and functions, but not the
-    code of installed packages. The objective may be a new one, or the one that the interrupted fit has used.
-    The state of the generator comes from the checkpoint.
+    This includes attributes, code and global variables of your own classes and functions, in all your
+    modules that they use, but not the code of installed packages. The objective may be a new one, or the one
+    that the interrupted fit has used. The state of the generator comes from the checkpoint.
 
-    A fit has diverged if its loss or weights are not finite, or if an objective says so, as
-    :class:`~ebm_core.learning.objectives.ContrastiveDivergence` does for energies that run away. Other
-    implausible finite losses are not detected, because no bound suits all units. Inspect ``loss``, and set
-    ``clip`` if it jumps.
+    A fit has diverged if its loss or weights are not finite. It has also diverged if the loss of
+    :class:`~ebm_core.learning.objectives.ContrastiveDivergence` is above a million nats and a thousand times
+    that of the first ten steps. Other implausible finite losses are not detected, because no bound suits all
+    units. Inspect ``loss``, and set ``clip`` if it jumps.
 
     Parameters
     ----------
@@ -163,8 +168,8 @@ def fit(
     _check_options(learning_rate, decay, clip, checkpoint_every)
     _check_energy(energy, x)
     checkpoint = None if checkpoint is None else Path(checkpoint)
-    energy = copy.deepcopy(energy).to(x.device).train()
-    averaged = copy.deepcopy(energy).eval().requires_grad_(False)
+    energy = _copied(energy).to(x.device).train()
+    averaged = _copied(energy).eval().requires_grad_(False)
     weights: list[Tensor] = list(energy.parameters())
     means: list[Tensor] = list(averaged.parameters())
     optimiser = torch.optim.Adam(weights, lr=learning_rate, fused=True)
@@ -172,33 +177,51 @@ def fit(
     # Without the cache, because it would keep casts of weights that were made without gradients for chains.
     precision = torch.autocast(x.device.type, torch.bfloat16, mixed_precision, cache_enabled=False)
     settings: Identity = {}
+    fresh: Identity = {}
     began: Identity = {}
+    changing: list[str] = []
     saved: Tree | None = None
     if checkpoint is not None:
         numbers: Tree = {"batch": batch, "learning_rate": learning_rate, "decay": decay, "clip": clip}
         numbers |= {"mixed_precision": mixed_precision, "generator": generator}
-        settings = identity(data=data, energy=energy, **numbers)
+        settings, fresh = identity(data=data, energy=energy, **numbers), identity(energy=energy)
         began = identity(objective=objective)
         saved = load_checkpoint(checkpoint)
     if saved is not None:
-        if not isinstance(saved["asked"], dict):
+        if not isinstance(saved["asked"], dict) or "state" not in saved["energy"]:
             raise ValueError(f"checkpoint: {checkpoint} is from another version of ebm_core; delete it")
-        if difference(saved["asked"], settings | began) is not None:
+        changing = saved["changing"]
+        if difference(saved["asked"], settings | began, changing) is not None:
             began = _began(objective, began)
-        if (other := difference(saved["asked"], settings | began)) is not None:
+        if (other := difference(saved["asked"], settings | began, changing)) is not None:
             raise ValueError(
                 f"checkpoint: {checkpoint} belongs to another fit: {other}; delete the file, or use the same "
                 "settings"
             )
         if (done := len(saved["loss"])) > steps:
             raise ValueError(f"steps: {steps}, but {checkpoint} has done {done}; expected {done} or more")
-        energy.load_state_dict(saved["energy"])
-        averaged.load_state_dict(saved["averaged"])
+        settings = {name: of for name, of in saved["asked"].items() if name not in began}
+        restore_module(energy, saved["energy"])
+        restore_module(averaged, saved["averaged"])
         restore_optimiser(optimiser, saved["optimiser"])
         objective.restore(saved["objective"])
         generator.set_state(saved["generator"])
         loss = saved["loss"].tolist()
 
+    def state() -> Tree:
+        return {
+            "asked": settings | began,
+            "changing": changing,
+            "energy": module_state(energy),
+            "averaged": module_state(averaged),
+            "optimiser": optimiser_state(optimiser),
+            "objective": objective.state(),
+            "generator": generator.get_state(),
+            "loss": torch.tensor(loss, dtype=torch.float64),
+        }
+
+    if checkpoint is not None and saved is None:
+        try_checkpoint(checkpoint, state())
     with nullcontext() if checkpoint is None else _noted(objective, began):
         for step in range(len(loss) + 1, steps + 1):
             chosen = torch.randint(len(x), (batch,), generator=generator, device=x.device)
@@ -213,6 +236,8 @@ def fit(
             loss.append(now.item())
             if not math.isfinite(loss[-1]):
                 raise _diverged(step, objective, f"the loss is {loss[-1]}")
+            if getattr(objective, "contrastive", False) and abs(loss[-1]) > (bound := _bound(loss[:-1])):
+                raise _diverged(step, objective, f"the loss is {loss[-1]:.1e}, beyond ±{bound:.1e}")
             optimiser.zero_grad()
             now.backward()
             if clip is not None:
@@ -220,24 +245,62 @@ def fit(
             optimiser.step()
             with torch.no_grad():
                 torch._foreach_lerp_(means, weights, 1 - min(decay, (1 + step) / (10 + step)))
-                # Buffers are looked up at each step, because a module may replace the tensor of a buffer.
-                for kept, now_is in zip(averaged.buffers(), energy.buffers(), strict=True):
-                    kept.copy_(now_is)
+                _copy_buffers(energy, averaged)
             if step == steps or (checkpoint is not None and step % checkpoint_every == 0):
                 if not all(torch.isfinite(w).all() for w in weights):
                     raise _diverged(step, objective, "weights are not finite")
                 if checkpoint is not None:
-                    state: Tree = {
-                        "asked": settings | began,
-                        "energy": energy.state_dict(),
-                        "averaged": averaged.state_dict(),
-                        "optimiser": optimiser_state(optimiser),
-                        "objective": objective.state(),
-                        "generator": generator.get_state(),
-                        "loss": torch.tensor(loss, dtype=torch.float64),
-                    }
-                    save_checkpoint(checkpoint, state)
+                    changing = _changing(energy, fresh, changing)
+                    save_checkpoint(checkpoint, state())
     return EnergyFit(energy.eval(), averaged, torch.tensor(loss, dtype=torch.float64))
+
+
+def _bound(loss: list[float]) -> float:
+    """Return the size of a difference of energies, in nats, beyond which a fit has diverged.
+
+    It depends on the losses of the first steps, because energies of many pixels can differ by millions.
+    """
+    return max(1e6, 1e3 * max(map(abs, loss[:10]), default=math.inf))
+
+
+def _copied(energy: nn.Module) -> Any:
+    """Return a copy of an energy. Attributes that a call has computed have a graph, which is not copied."""
+    tensors = [of for m in energy.modules() for of in vars(m).values() if isinstance(of, Tensor)]
+    computed = {id(of): of.detach().requires_grad_().clone() for of in tensors if not of.is_leaf}
+    try:
+        return copy.deepcopy(energy, computed)
+    except (RuntimeError, TypeError) as error:
+        why = " ".join(str(error).split())
+        raise ValueError(f"energy: {type(energy).__name__} cannot be copied by deepcopy: {why}") from error
+
+
+def _copy_buffers(source: nn.Module, target: nn.Module) -> None:
+    """Copy buffers by name, because a module may replace the tensor of a buffer, or make one in training."""
+    for kept, module in zip(target.modules(), source.modules(), strict=True):
+        for name, buffer in module._buffers.items():
+            if buffer is None or (own := kept._buffers[name]) is None or own.shape != buffer.shape:
+                kept._buffers[name] = None if buffer is None else buffer.clone()
+            else:
+                own.copy_(buffer)
+
+
+def _changing(energy: nn.Module, before: Identity, known: list[str]) -> list[str]:
+    """Return the names of what a fit changes and no checkpoint holds. A warning tells new ones."""
+    own = [name for name, module in energy.named_modules() if _keeps_extra_state(module)]
+    stored = [*dict(energy.named_parameters()), *dict(energy.named_buffers()), *own]
+    names = [".".join(filter(None, ("energy", name))) for name in stored]
+    found = [name for name in changed(before, identity(energy=energy)) if not is_part(name, names)]
+    if new := [name for name in found if not is_part(name, known)]:
+        warnings.warn(
+            f"checkpoint: {', '.join(new)} changes in training and is not stored, so a resumed fit may "
+            "differ; if the energy depends on it, make it a buffer by register_buffer",
+            stacklevel=5,
+        )
+    return known + new
+
+
+def _keeps_extra_state(module: nn.Module) -> bool:
+    return type(module).get_extra_state is not nn.Module.get_extra_state
 
 
 def _diverged(step: int, objective: Objective, what: str) -> FloatingPointError:
@@ -257,8 +320,9 @@ def _noted(objective: Objective, began: Identity) -> Iterator[None]:
     try:
         yield
     finally:
-        # Dataclasses are frozen, and a module would register what is assigned.
-        object.__setattr__(objective, BEGAN, (began, identity(objective=objective)))
+        # Dataclasses are frozen, and a module would register what is assigned. Slots have no room for it.
+        with suppress(AttributeError):
+            object.__setattr__(objective, BEGAN, (began, identity(objective=objective)))
 
 
 def _check_options(learning_rate: float, decay: float, clip: float | None, checkpoint_every: int) -> None:
@@ -274,6 +338,8 @@ def _check_energy(energy: Any, x: Tensor) -> None:
         raise ValueError(
             f"energy: {type(energy).__name__}; expected a torch.nn.Module with parameters to train"
         )
+    if any(map(nn.parameter.is_lazy, energy.parameters())):
+        raise ValueError("energy: a lazy layer has no weights yet; call the energy once on a batch of data")
     weights = [parameter for parameter in energy.parameters() if parameter.requires_grad]
     if not weights:
         raise ValueError("energy: no parameter requires a gradient; expected at least one to train")

@@ -17,19 +17,11 @@ from ebm_core.base.arguments import (
     check_at_least,
     check_generator,
     check_points,
-    check_positive,
     check_positives,
     check_whole,
 )
 from ebm_core.base.files import Tree
-from ebm_core.energies.gradients import (
-    NotFiniteError,
-    checked,
-    differentiable,
-    evaluation_mode,
-    input_gradient,
-    leaf,
-)
+from ebm_core.energies.gradients import energies_apart
 from ebm_core.energies.networks import check_labels
 from ebm_core.learning.negatives import Negatives
 from ebm_core.tilts.joint import ranking_loss
@@ -70,6 +62,8 @@ class Objective:
     """Whether a batch is ``(x, label)`` rather than ``x``."""
     remedy = "a smaller learning_rate, or a clip"
     """What to try when a fit diverges."""
+    contrastive = False
+    """Whether the loss is a difference of energies in nats. Then growth beyond all bounds is divergence."""
 
     def loss(self, energy: Any, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return the scalar loss of ``energy`` on ``batch``. All random numbers come from ``generator``."""
@@ -81,10 +75,6 @@ class Objective:
 
     def restore(self, saved: Tree) -> None:
         """Restore a state that :meth:`state` returned."""
-
-
-MOST_CONTRAST = 1e6
-"""Difference of the mean energies of data and negatives, in nats, that counts as divergence."""
 
 
 @dataclass(frozen=True)
@@ -136,140 +126,25 @@ class ContrastiveDivergence(Objective):
 
     negatives: Negatives
     energy_penalty: float = 0.0
+    contrastive = True
     remedy = "a smaller learning_rate or step_size of the chains, a larger energy_penalty, or a clip"
 
     def __post_init__(self) -> None:
         check_at_least("energy_penalty", self.energy_penalty, 0)
 
     def loss(self, energy: Any, batch: Batch, generator: torch.Generator) -> Tensor:
-        x = _unlabelled(batch, generator)
-        of_data, of_negatives = self._energies(energy, x, self.negatives.draw(energy, x, generator))
+        x = unlabelled(batch, generator)
+        of_data, of_negatives = energies_apart(energy, x, self.negatives.draw(energy, x, generator))
         contrast = of_data.mean() - of_negatives.mean()
-        if (apart := abs(contrast.item())) > MOST_CONTRAST:
-            raise NotFiniteError(f"energies of data and negatives differ by {apart:.1e} nats")
         if not self.energy_penalty:
             return contrast
         return contrast + self.energy_penalty * (of_data.square().mean() + of_negatives.square().mean())
-
-    def _energies(self, energy: Any, x: Tensor, negatives: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the energies of data and negatives, in one call unless a module keeps batch statistics."""
-        if any(getattr(m, "running_mean", None) is not None for m in getattr(energy, "modules", tuple)()):
-            with evaluation_mode(energy):
-                of_negatives = checked(energy, negatives)
-            return checked(energy, x), of_negatives
-        of_data, of_negatives = checked(energy, torch.cat([x, negatives])).split(len(x))
-        return of_data, of_negatives
 
     def state(self) -> Tree:
         return self.negatives.state()
 
     def restore(self, saved: Tree) -> None:
         self.negatives.restore(saved)
-
-
-@dataclass(frozen=True)
-class DenoisingScoreMatching(Objective):
-    """Denoising score matching ½ mean ‖σ ∇E(x + σ ε) − ε‖² with ε ~ N(0, I), which needs no sampler.
-
-    The loss takes one gradient of the energy. At its minimum over E, exp(−E) is up to a constant the density
-    of the data with noise N(0, σ² I) added. The relative mass of modes that are many σ apart is hardly
-    learned.
-
-    Parameters
-    ----------
-    noise_scale : float
-        Standard deviation σ of the noise, in the data's units.
-
-    Raises
-    ------
-    ValueError
-        If the scale is not positive and finite.
-
-    References
-    ----------
-    Vincent (2011), A connection between score matching and denoising autoencoders, Neural Computation 23(7).
-
-    Examples
-    --------
-    For data from N(0, 1) and σ = 1 the noisy data have variance 2, and the energy of that variance has the
-    lowest loss.
-
-    >>> import torch
-    >>> from ebm_core import DenoisingScoreMatching, GaussianEnergy
-    >>> objective = DenoisingScoreMatching(noise_scale=1.0)
-    >>> x = torch.randn(5000, 1, generator=torch.Generator().manual_seed(0))
-    >>> def loss(variance):
-    ...     energy = GaussianEnergy(torch.zeros(1), variance * torch.eye(1))
-    ...     return objective.loss(energy, x, torch.Generator().manual_seed(1)).item()
-    >>> loss(2.0) < min(loss(1.0), loss(4.0))
-    True
-    """
-
-    noise_scale: float
-
-    def __post_init__(self) -> None:
-        check_positive("noise_scale", self.noise_scale, "a positive number in the data's units")
-
-    def loss(self, energy: Any, batch: Batch, generator: torch.Generator) -> Tensor:
-        x = _unlabelled(batch, generator)
-        noise = _noise(x.shape, x, generator)
-        pull = input_gradient(energy, torch.add(x, noise, alpha=self.noise_scale))
-        wanted = noise / self.noise_scale
-        return functional.mse_loss(pull, wanted, reduction="sum") * (self.noise_scale**2 / (2 * len(x)))
-
-
-@dataclass(frozen=True)
-class SlicedScoreMatching(Objective):
-    """Sliced score matching, the mean over data and directions v ~ N(0, I) of ½ ‖∇E(x)‖² − vᵀ ∇²E(x) v.
-
-    This is the variance-reduced form. It needs no sampler and adds no noise to the data. Up to a constant it
-    is half the Fisher divergence to the density of the data. Each projection costs a Hessian-vector product.
-    The relative mass of separate modes is not learned.
-
-    Parameters
-    ----------
-    projections : int, default 1
-        Number of directions v for each batch.
-
-    Raises
-    ------
-    ValueError
-        If ``projections`` is below 1.
-
-    References
-    ----------
-    Song, Garg, Shi and Ermon (2019), Sliced score matching, UAI.
-
-    Examples
-    --------
-    At the energy of standard normal data in d dimensions the loss is −d/2.
-
-    >>> import torch
-    >>> from ebm_core import GaussianEnergy, SlicedScoreMatching
-    >>> generator = torch.Generator().manual_seed(0)
-    >>> energy = GaussianEnergy(torch.zeros(2), torch.eye(2))
-    >>> x = energy.sample(5000, generator)
-    >>> loss = SlicedScoreMatching(projections=4).loss(energy, x, generator)
-    >>> abs(loss.item() + 1) < 0.1
-    True
-    """
-
-    projections: int = 1
-
-    def __post_init__(self) -> None:
-        check_whole("projections", self.projections, 1)
-
-    def loss(self, energy: Any, batch: Batch, generator: torch.Generator) -> Tensor:
-        x = _unlabelled(batch, generator)
-        with differentiable():
-            at = leaf(x)
-            pull = input_gradient(energy, at)
-            curvature = pull.new_zeros(())
-            for _ in range(self.projections):
-                v = _noise(at.shape, at, generator)
-                (hessian_v,) = torch.autograd.grad((pull * v).sum(), at, create_graph=True)
-                curvature = curvature + (hessian_v * v).sum()
-        return (pull.square().sum() / 2 - curvature / self.projections) / len(at)
 
 
 @dataclass(frozen=True)
@@ -323,15 +198,15 @@ class EnergyDiscrepancy(Objective):
         check_whole("candidates", self.candidates, 1)
 
     def loss(self, energy: Any, batch: Batch, generator: torch.Generator) -> Tensor:
-        x = _unlabelled(batch, generator)
+        x = unlabelled(batch, generator)
         scales = torch.tensor(self.noise_scales, dtype=x.dtype, device=x.device)
         drawn = torch.randint(len(scales), (len(x),), generator=generator, device=x.device)
         scale = scales[drawn].reshape(-1, *(1,) * x.dim())
-        noise = _noise((len(x), self.candidates + 1, *x.shape[1:]), x, generator)
+        noise = draw_noise((len(x), self.candidates + 1, *x.shape[1:]), x, generator)
         near = x[:, None] + scale * (noise[:, :1] + noise[:, 1:])
-        candidates = torch.cat([x[:, None], near], 1)
-        energies = checked(energy, candidates.flatten(0, 1))
-        return ranking_loss(energies.view(len(x), -1)).mean()
+        of_data, of_near = energies_apart(energy, x, near.flatten(0, 1))
+        energies = torch.cat([of_data[:, None], of_near.view(len(x), -1)], 1)
+        return ranking_loss(energies).mean()
 
 
 @dataclass(frozen=True)
@@ -386,11 +261,15 @@ class JEM(Objective):
         if self.generative.labelled:
             raise ValueError("generative: the objective uses labels; expected one that uses x alone")
 
+    @property
+    def contrastive(self) -> bool:  # type: ignore[override]
+        return self.generative.contrastive
+
     def loss(self, energy: Any, batch: Batch, generator: torch.Generator) -> Tensor:
         if not isinstance(batch, tuple) or len(batch) != 2:
             raise ValueError("batch: found x without labels; expected (x, label)")
         x, label = batch
-        _check_batch(x, generator)
+        check_batch(x, generator)
         if not hasattr(energy, "logits"):
             within = ", such as energy.module" if hasattr(getattr(energy, "module", None), "logits") else ""
             raise ValueError(f"energy: {type(energy).__name__} has no logits; expected a ClassEnergy{within}")
@@ -406,19 +285,19 @@ class JEM(Objective):
         self.generative.restore(saved)
 
 
-def _unlabelled(batch: Batch, generator: torch.Generator) -> Tensor:
+def unlabelled(batch: Batch, generator: torch.Generator) -> Tensor:
     if isinstance(batch, tuple):
         raise ValueError("batch: found (x, label); expected x without labels")
-    _check_batch(batch, generator)
+    check_batch(batch, generator)
     return batch
 
 
-def _check_batch(x: Tensor, generator: torch.Generator) -> None:
+def check_batch(x: Tensor, generator: torch.Generator) -> None:
     check_points("batch", x)
     check_generator(generator, x.device)
     if x.dim() < 1 or not len(x):
         raise ValueError(f"batch: shape {tuple(x.shape)} has no rows; expected one or more")
 
 
-def _noise(shape: Sequence[int], like: Tensor, generator: torch.Generator) -> Tensor:
+def draw_noise(shape: Sequence[int], like: Tensor, generator: torch.Generator) -> Tensor:
     return torch.randn(shape, generator=generator, dtype=like.dtype, device=like.device)

@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.distributed
 from torch import Tensor, nn
+from torch._dynamo.backends.debugging import aot_eager
 
 import ebm_core as core
 from ebm_core.energies.gradients import Energy
@@ -41,7 +42,7 @@ SAMPLERS: dict[str, Call] = {
     "sliced": lambda e, x: core.SlicedScoreMatching(2).loss(e, x, seeded()),
     "discrepancy": lambda e, x: core.EnergyDiscrepancy([0.1], 4).loss(e, x, seeded()),
     "contrastive": lambda e, x: core.ContrastiveDivergence(core.DataChains(3, 0.01)).loss(e, x, seeded()),
-    "plane_slice": lambda e, x: torch.tensor(core.plane_slice(e, x, 5, radius=3.0).height),
+    "plane_slice": lambda e, x: torch.tensor(core.plane_slice(e, x, 5, radius=30.0).height),
 }
 CALLS: dict[str, Call] = SAMPLERS | {
     "tempering": lambda e, x: core.parallel_tempering(e, torch.stack([x, x]), 5, 0.01, [1, 2], seeded()).x,
@@ -55,8 +56,9 @@ def trained(energy: Any, x: Tensor, objective: core.Objective | None = None, **o
     return core.fit(energy, x, objective, generator=seeded(), **(OPTIONS | options)).loss
 
 
-def same(found: Any, plain: Any) -> None:
-    torch.testing.assert_close(found, plain, equal_nan=True)
+def same(found: Any, plain: Any, **tolerance: float) -> None:
+    assert torch.isfinite(plain).any()  # a slice is NaN where there are no data
+    torch.testing.assert_close(found, plain, equal_nan=True, **tolerance)
 
 
 @pytest.mark.parametrize("name", [*SAMPLERS])
@@ -64,19 +66,14 @@ def test_memory_layouts_do_not_change_a_result(name: str) -> None:
     call = SAMPLERS[name]
     for energy in (mlp(), well):
         same(call(energy, X.T.contiguous().T), call(energy, X))
-        same(call(energy, X[:1].expand(32, 2)), call(energy, X[:1].repeat(32, 1)))
+        overlapping = X.flatten()[:33].unfold(0, 2, 1)
+        same(call(energy, overlapping), call(energy, overlapping.contiguous()))
     conv = core.ConvEnergy(3, (4,), generator=seeded(1))
-    torch.testing.assert_close(
-        call(conv, IMAGES.to(memory_format=torch.channels_last)),
-        call(conv, IMAGES),
-        rtol=1e-4,
-        atol=1e-5,
-        equal_nan=True,
-    )
+    same(call(conv, IMAGES.to(memory_format=torch.channels_last)), call(conv, IMAGES), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
-@pytest.mark.parametrize("name", [*CALLS])
+@pytest.mark.parametrize("name", [name for name in CALLS if name not in ("discrepancy", "plane_slice")])
 def test_gradients_are_taken_in_every_mode(name: str, mode: Callable[[], Any]) -> None:
     for energy in (mlp(), well):
         plain = CALLS[name](energy, X)
@@ -171,13 +168,20 @@ def test_gradients_of_gradients_in_several_processes_are_refused(objective: core
         trained(parallel("distributed", mlp()), X, objective)
 
 
-def compiled(kind: str) -> Any:
+def compiled(kind: str, graphs: list[Any]) -> Any:
+    """A compiled energy. Each of its graphs is added to a list when it is compiled."""
+
+    def backend(graph: Any, inputs: Any) -> Any:
+        graphs.append(graph)
+        return aot_eager(graph, inputs)
+
+    torch._dynamo.reset()
     if kind == "function":
-        return torch.compile(well, backend="aot_eager")
+        return torch.compile(well, backend=backend)
     energy = mlp()
     if kind == "module":
-        return torch.compile(energy, backend="aot_eager")
-    energy.compile(backend="aot_eager")
+        return torch.compile(energy, backend=backend)
+    energy.compile(backend=backend)
     return energy
 
 
@@ -185,13 +189,21 @@ def compiled(kind: str) -> Any:
 def test_compiled_energies_give_the_numbers_of_the_energy(kind: str) -> None:
     plain = well if kind == "function" else mlp()
     for name in ("langevin", "hmc", "input_gradient", "denoising", "sliced", "discrepancy"):
-        same(CALLS[name](compiled(kind), X), CALLS[name](plain, X))
+        graphs: list[Any] = []
+        same(CALLS[name](compiled(kind, graphs), X), CALLS[name](plain, X))
+        assert graphs or name not in ("hmc", "discrepancy")  # others may use formulas, or differentiate twice
 
 
-def test_a_fit_of_a_compiled_energy_resumes(tmp_path: Path) -> None:
-    objective = core.DenoisingScoreMatching(0.1)
-    plain = trained(mlp(), X, objective, steps=6)
+def test_a_fit_of_a_compiled_energy_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = trained(mlp(), X, steps=6)
+    losses: list[Tensor] = []
+    loss = core.EnergyDiscrepancy.loss
+    monkeypatch.setattr(
+        core.EnergyDiscrepancy, "loss", lambda *given: losses.append(loss(*given)) or losses[-1]
+    )
     for steps in (3, 6):
+        graphs: list[Any] = []
         checkpoint = tmp_path / "checkpoint"
-        found = trained(compiled("module"), X, objective, steps=steps, checkpoint=checkpoint)
+        found = trained(compiled("module", graphs), X, steps=steps, checkpoint=checkpoint)
+        assert graphs and len(losses) == steps
     same(found, plain)

@@ -1,16 +1,30 @@
 """Explicit gradients against autograd, and energies that give the wrong thing."""
 
+import copy
+import dataclasses
+import functools
+
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import prune
 
 from ebm_core import (
     ClassEnergy,
     ConvEnergy,
     DenoisingEnergy,
+    DenoisingScoreMatching,
+    DoubleWellEnergy,
+    EnergyDiscrepancy,
+    FunnelEnergy,
     GaussianBernoulliRBM,
+    GaussianEnergy,
+    GaussianMixtureEnergy,
+    ManifoldParzen,
     MLPEnergy,
+    RastriginEnergy,
     ScaledEnergy,
+    SlicedScoreMatching,
     SumEnergy,
     TemperedEnergy,
     input_gradient,
@@ -134,6 +148,48 @@ def replaced(energy: MLPEnergy) -> MLPEnergy:
     return energy
 
 
+def changed(energy: nn.Module, layer: nn.Module) -> nn.Module:
+    """The energy after a step of training, which attributes that a call computes do not know of."""
+    with torch.no_grad():
+        for parameter in energy.parameters():
+            parameter.mul_(1.5)
+    return energy
+
+
+def expert_replaced(energy: SumEnergy) -> SumEnergy:
+    energy.experts[0] = rbm()
+    return energy
+
+
+def appended(energy: SumEnergy) -> SumEnergy:
+    energy.experts.append(rbm())
+    return energy
+
+
+class Shape(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones((), dtype=torch.float64))
+
+    def shape(self, x: Tensor) -> Tensor:
+        return x.square().sum(1)
+
+
+class Formula(Shape):
+    """An energy of a user's with a formula of its gradient."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weight * self.shape(x)
+
+    def input_gradient(self, x: Tensor) -> Tensor:
+        return 2 * self.weight * x
+
+
+class OtherShape(Formula):
+    def shape(self, x: Tensor) -> Tensor:
+        return x.pow(4).sum(1)
+
+
 class Forwarding:
     """A wrapper that hands attributes on, as DistributedDataParallel-like classes of users do."""
 
@@ -171,13 +227,27 @@ ALTERED = {
     "hook of a layer": lambda: hooked(energy := mlp(), energy.layers[0]),
     "hook before the sum": lambda: pre_hooked(SumEnergy([mlp(), bowl])),
     "hook in a sum": lambda: SumEnergy([pre_hooked(rbm()), bowl]),
-    "parametrised layer": lambda: doubled(energy := mlp(), energy.layers[0]),
     "parametrised RBM": lambda: doubled(energy := rbm(), energy),
-    "spectral norm": lambda: hooked(energy := mlp(), nn.utils.spectral_norm(energy.layers[0])),
     "layer replaced": lambda: replaced(mlp()),
     "function assigned to a layer": lambda: inner_assigned(mlp()),
     "wrapper": lambda: Forwarding(mlp()),
     "wrapper in a sum": lambda: SumEnergy([Forwarding(mlp()), mlp()]),
+    "expert replaced": lambda: expert_replaced(SumEnergy([mlp(), bowl])),
+    "helper of a base class": lambda: OtherShape(),
+}
+ALTERATIONS = {
+    "parametrised": lambda energy, layer: doubled(energy, layer),
+    "weight norm": lambda energy, layer: changed(energy, nn.utils.parametrizations.weight_norm(layer)),
+    "spectral norm": lambda energy, layer: changed(energy, nn.utils.parametrizations.spectral_norm(layer)),
+    "older weight norm": lambda energy, layer: changed(energy, nn.utils.weight_norm(layer)),
+    "older spectral norm": lambda energy, layer: changed(energy, nn.utils.spectral_norm(layer)),
+    "pruned": lambda energy, layer: changed(energy, prune.l1_unstructured(layer, "weight", 0.5)),
+    "hook": hooked,
+}
+ALTERED |= {
+    f"{name}, layer {at}": lambda make=make, at=at: make(energy := mlp(), energy.layers[at])
+    for name, make in ALTERATIONS.items()
+    for at in range(3)
 }
 
 
@@ -205,6 +275,115 @@ def test_a_forward_assigned_to_the_class_and_hooks_of_all_modules_count(make, mo
     before = type(energy).forward
     monkeypatch.setattr(type(energy), "forward", lambda self, x: 3 * before(self, x))
     torch.testing.assert_close(frozen_gradient(energy, x)(x), by_autograd(energy, x))
+
+
+def wrapped(before):
+    @functools.wraps(before)
+    def doubled(self, x):
+        return 2 * before(self, x)
+
+    return doubled
+
+
+@pytest.mark.parametrize("wrap", [wrapped, lambda before: lambda self, x: 2 * before(self, x)])
+@pytest.mark.parametrize(
+    ("make", "kind", "name"),
+    [
+        (rbm, GaussianBernoulliRBM, "hidden_logits"),
+        (mlp, nn.Linear, "forward"),
+        (mlp, MLPEnergy, "_checked"),
+        (lambda: SumEnergy([mlp(), bowl]), SumEnergy, "forward"),
+        (lambda: SumEnergy([mlp(), bowl]), nn.Linear, "forward"),
+        (Formula, Formula, "forward"),
+        (Formula, Shape, "shape"),
+    ],
+)
+def test_functions_assigned_to_classes_count(make, kind, name, wrap, monkeypatch):
+    energy, x = make(), torch.randn(33, 4, generator=generator(1), dtype=torch.float64)
+    assert explicit(energy, "input_gradient")
+    monkeypatch.setattr(kind, name, wrap(getattr(kind, name)))
+    torch.testing.assert_close(input_gradient(energy, x), by_autograd(energy, x))
+    torch.testing.assert_close(frozen_gradient(energy, x)(x), by_autograd(energy, x))
+
+
+@dataclasses.dataclass(slots=True)
+class Slotted:
+    factor: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.factor * x.square().sum(1)
+
+
+def traced() -> nn.Module:
+    return torch.jit.trace(mlp(), torch.zeros(2, 4, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("make", [lambda: Slotted(2.0), traced])
+def test_callables_of_all_kinds_have_gradients(make):
+    energy, x = make(), torch.randn(33, 4, generator=generator(1), dtype=torch.float64)
+    torch.testing.assert_close(input_gradient(energy, x), by_autograd(energy, x))
+    torch.testing.assert_close(frozen_gradient(energy, x)(x), by_autograd(energy, x))
+
+
+@pytest.mark.parametrize("of", [lambda energy, x: energy(x), input_gradient])
+def test_energies_of_functional_weights_and_of_ensembles_are_those_of_their_members(of):
+    members = [MLPEnergy(4, (8,), generator=generator(seed)) for seed in range(3)]
+    x = torch.randn(5, 4, generator=generator(5))
+    ensemble, _ = torch.func.stack_module_state(members)
+
+    class Call(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.energy = members[0]
+
+        def forward(self, x: Tensor) -> Tensor:
+            return of(self.energy, x)
+
+    def call(weights):
+        named = {f"energy.{name}": weight for name, weight in weights.items()}
+        return torch.func.functional_call(Call(), named, (x,))
+
+    expected = torch.stack([of(member, x) for member in members])
+    torch.testing.assert_close(torch.func.vmap(call)(ensemble), expected)
+    for member, found in zip(members, expected, strict=True):
+        torch.testing.assert_close(call({n: w.detach() for n, w in member.named_parameters()}), found)
+
+
+@pytest.mark.parametrize("wrap", [*ALTERATIONS])
+def test_the_last_layer_of_a_convolutional_energy_can_be_altered(wrap):
+    energy = ConvEnergy(1, (4,), generator=generator())
+    ALTERATIONS[wrap](energy, energy.last)
+    assert energy(torch.zeros(2, 1, 8, 8)).shape == (2,)
+
+
+HALF = {
+    "rbm": rbm,
+    "gaussian": lambda: GaussianEnergy(torch.ones(4), torch.eye(4)),
+    "mixture": lambda: GaussianMixtureEnergy(torch.eye(4)[:2], torch.ones(2), torch.full((2,), 0.5)),
+    "double well": lambda: DoubleWellEnergy(4, 3.0),
+    "Rastrigin": lambda: RastriginEnergy(4, 2.0),
+    "funnel": lambda: FunnelEnergy(4),
+    "Parzen": lambda: ManifoldParzen(
+        torch.randn(20, 4, generator=generator()),
+        torch.zeros(20, dtype=torch.int64),
+        neighbours=4,
+        rank=2,
+        noise=0.5,
+        spread=1.0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HALF)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_energies_with_weights_in_half_precision_compute_in_single(name, dtype):
+    energy, x = HALF[name]().to(dtype), torch.randn(33, 4, generator=generator(1)).to(dtype)
+    expected, at = copy.deepcopy(energy).float(), x.float()
+    assert energy(x).dtype == torch.float32
+    torch.testing.assert_close(energy(x), expected(at), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(input_gradient(energy, x), by_autograd(expected, at), rtol=2e-2, atol=2e-2)
+    for objective in (DenoisingScoreMatching(0.3), SlicedScoreMatching(), EnergyDiscrepancy([0.3], 4)):
+        assert torch.isfinite(objective.loss(energy, x, generator()))
 
 
 @pytest.mark.parametrize("name", ENERGIES)
@@ -294,6 +473,7 @@ def bad_shape(x):
         (lambda: rbm().gibbs(torch.zeros(4), 1, generator()), r"^x: shape \(4,\); expected \(B, 4\)"),
         (lambda: DenoisingEnergy(nn.Linear(2, 3))(torch.zeros(5, 2)), "network: "),
         (lambda: SumEnergy([bowl], [1.0, 2.0]), "weights: 2"),
+        (lambda: appended(SumEnergy([mlp(), bowl]))(torch.zeros(5, 4)), "^experts: 2 modules; expected 1"),
         (lambda: TemperedEnergy(bowl, 0), "temperature: 0"),
     ],
 )

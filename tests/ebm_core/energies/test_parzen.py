@@ -84,3 +84,25 @@ def test_points_of_another_width_and_classes_that_are_none_are_named(examples) -
     for label in (-1, 2):
         with pytest.raises(ValueError, match=r"^label: .*; expected 0 to 1"):
             model.sample(4, torch.Generator(), label)
+
+
+@pytest.mark.parametrize("apart", [0.0, 2000.0])
+def test_densities_far_from_zero_keep_their_digits(apart) -> None:
+    label = torch.arange(64) % 2
+    x = torch.randn(64, 8, generator=torch.Generator().manual_seed(0)) + 1000 - apart * label[:, None]
+    at, found = x[:8] + 0.1, []
+    for dtype in (torch.float32, torch.float64):
+        model = ManifoldParzen(x.to(dtype), label, neighbours=8, rank=2, noise=0.1, spread=1.0)
+        found.append(model(at.to(dtype)).double())
+    torch.testing.assert_close(*found, rtol=0, atol=2e-3)
+
+
+def test_the_tensors_of_a_density_and_of_an_earlier_version_restore_it(examples) -> None:
+    x, label = examples
+    model = ManifoldParzen(x, label, neighbours=4, rank=2, noise=0.1, spread=0.7)
+    tensors = dict(model.state_dict())
+    torch.testing.assert_close(ManifoldParzen.restored(tensors, 0.1)(x), model(x))
+    earlier = {name: tensor for name, tensor in tensors.items() if name not in ("middle", "away")}
+    earlier["centres"] = model.centres
+    earlier["shift"] = torch.einsum("nd,ndr->nr", model.centres, model.whitening)
+    torch.testing.assert_close(ManifoldParzen.restored(earlier, 0.1)(x), model(x))

@@ -15,17 +15,25 @@ from ebm_core import (
     DataChains,
     DenoisingEnergy,
     DenoisingScoreMatching,
+    DoubleWellEnergy,
     EnergyDiscrepancy,
     FullPrecision,
+    FunnelEnergy,
     GaussianBernoulliRBM,
+    GaussianEnergy,
+    GaussianMixtureEnergy,
+    ManifoldParzen,
     MLPEnergy,
     Objective,
     PersistentChains,
+    RastriginEnergy,
     ReplayBuffer,
+    RosenbrockEnergy,
     SlicedScoreMatching,
     SumEnergy,
     input_gradient,
 )
+from ebm_core.energies.grid import FieldEnergy
 from ebm_core.energies.networks import initialise
 
 ROWS = 64
@@ -76,6 +84,42 @@ def denoising(last: Callable[[nn.Module], nn.Module] = FullPrecision) -> nn.Modu
     return DenoisingEnergy(drawn(nn.Sequential(first, nn.SiLU(), last(nn.Conv2d(4, 1, 3, padding=1)))))
 
 
+class Field(nn.Module):
+    """An energy of fields in a context that stays the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        mask = torch.ones(3, 4, dtype=torch.bool)
+        mask[0] = False
+        self.energy = FieldEnergy(mask, 1, 1, 8, seeded(1))
+        initialise(self.energy.last, seeded(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.energy(x, torch.ones(len(x), 1, 8), torch.ones(len(x), 1))
+
+
+def with_network(energy: nn.Module) -> nn.Module:
+    """An energy without weights beside one that can be trained."""
+    return SumEnergy([MLPEnergy(8, (32,), generator=seeded(1)), energy])
+
+
+def windows() -> nn.Module:
+    x = vectors(64, seeded(0)) + 5
+    return ManifoldParzen(x, torch.arange(64) % 2, neighbours=5, rank=2, noise=0.1, spread=1.0)
+
+
+def beside_windows(count: int, generator: torch.Generator) -> Tensor:
+    return vectors(count, generator) + 5
+
+
+def pairs(count: int, generator: torch.Generator) -> Tensor:
+    return vectors(count, generator)[:, :2]
+
+
+def mixture() -> nn.Module:
+    return GaussianMixtureEnergy(vectors(3, seeded(0)), torch.ones(3), torch.ones(3) / 3)
+
+
 ENERGIES: dict[str, tuple[Callable[[], nn.Module], Callable[[int, torch.Generator], Tensor]]] = {
     "mlp": (lambda: far_from_zero(MLPEnergy(8, (32, 32), generator=seeded(1))), vectors),
     "conv": (lambda: far_from_zero(ConvEnergy(1, (8, 16), generator=seeded(1))), images),
@@ -84,6 +128,17 @@ ENERGIES: dict[str, tuple[Callable[[], nn.Module], Callable[[int, torch.Generato
     "sum": (lambda: SumEnergy([MLPEnergy(8, (32,), generator=seeded(1)), far_from_zero(Own())]), vectors),
     "class": (lambda: far_from_zero(classes()), vectors),
     "own": (lambda: far_from_zero(Own()), vectors),
+    "field": (Field, vectors),
+    "windows": (lambda: with_network(windows()), beside_windows),
+    "gaussian": (lambda: with_network(GaussianEnergy(torch.full((8,), 30.0), torch.eye(8))), vectors),
+    "mixture": (lambda: with_network(mixture()), vectors),
+    "double well": (lambda: with_network(DoubleWellEnergy(8, 3.0)), vectors),
+    "Rastrigin": (lambda: with_network(RastriginEnergy(8, 2.0)), vectors),
+    "funnel": (lambda: with_network(FunnelEnergy(8)), vectors),
+    "Rosenbrock": (
+        lambda: SumEnergy([MLPEnergy(2, (32,), generator=seeded(1)), RosenbrockEnergy()]),
+        pairs,
+    ),
 }
 
 
@@ -124,8 +179,11 @@ def test_losses_and_gradients_are_those_of_full_precision(energy: str, objective
         slopes = [p.grad.flatten() for p in network.parameters() if p.grad is not None]
         found.append((loss.detach(), torch.cat(slopes)))
     (full, gradient), (mixed_loss, mixed_gradient) = found
-    assert abs(mixed_loss - full) <= 0.02 * abs(full) + 0.02
-    assert torch.cosine_similarity(gradient, mixed_gradient, dim=0) > 0.98
+    with torch.no_grad():
+        spread = make()(x).std()
+    assert abs(mixed_loss - full) <= 0.03 * spread
+    assert torch.cosine_similarity(gradient, mixed_gradient, dim=0) > 0.97
+    assert float(mixed_gradient.norm()) == pytest.approx(float(gradient.norm()), rel=0.1)
 
 
 @pytest.mark.parametrize("energy", ENERGIES)

@@ -11,15 +11,9 @@ from torch.distributions import MultivariateNormal
 from ebm_core.energies.networks import ClassEnergy, MLPEnergy, initialise
 from ebm_core.learning.amortised import AmortisedSampler
 from ebm_core.learning.fit import fit
+from ebm_core.learning.gradient_objectives import DenoisingScoreMatching, SlicedScoreMatching
 from ebm_core.learning.negatives import DataChains, PersistentChains
-from ebm_core.learning.objectives import (
-    JEM,
-    ContrastiveDivergence,
-    DenoisingScoreMatching,
-    EnergyDiscrepancy,
-    Objective,
-    SlicedScoreMatching,
-)
+from ebm_core.learning.objectives import JEM, ContrastiveDivergence, EnergyDiscrepancy, Objective
 from ebm_core.sampling.replay import ReplayBuffer
 
 MEAN = torch.tensor([0.5, -0.3])

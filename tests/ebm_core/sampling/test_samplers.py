@@ -9,7 +9,8 @@ from ebm_core import MLPEnergy, TemperedEnergy
 from ebm_core.energies.analytic import DoubleWellEnergy, GaussianEnergy, GaussianMixtureEnergy
 from ebm_core.sampling.convergence import effective_sample_size, r_hat, trace
 from ebm_core.sampling.replay import ReplayBuffer
-from ebm_core.sampling.samplers import annealed_langevin, hmc, langevin, mala, parallel_tempering
+from ebm_core.sampling.samplers import annealed_langevin, hmc, langevin, mala
+from ebm_core.sampling.tempering import parallel_tempering
 from ebm_core.views.discrepancies import ksd
 
 MEAN = torch.tensor([1.0, -0.5])
