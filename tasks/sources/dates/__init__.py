@@ -30,8 +30,7 @@ def written_as_dates(column: pd.Series) -> bool:
         return True
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
         return False
-    known = column.dropna()
-    cells = known.iloc[:: max(1, len(known) // forms.SAMPLE)].astype("string").str.strip()
+    cells = forms.sample(column).astype("string").str.strip()
     if cells.empty or cells.str.fullmatch(_NUMBER).mean() > 1 - MOST_UNREAD:
         return False
     return forms.form_of(forms.plain(cells))[1] >= 1 - MOST_UNREAD
@@ -57,7 +56,7 @@ def as_dates(column: pd.Series, label: str) -> Dates:
     known = text.dropna()
     if known.empty:
         return Dates(pd.Series(pd.NaT, index=column.index))
-    if known.str.fullmatch(_NUMBER).mean() > 1 - MOST_UNREAD:
+    if forms.sample(known).str.fullmatch(_NUMBER).mean() > 1 - MOST_UNREAD:
         found = of_numbers(pd.to_numeric(text, errors="coerce").astype(float), label)
         if found.time.notna().any():
             return found
@@ -78,12 +77,12 @@ def _of_times(column: pd.Series, label: str) -> Dates:
 
 
 def _of_text(text: pd.Series, label: str) -> Dates:
-    if text.dropna().str.fullmatch(_ISO).all():
+    if forms.sample(text).str.fullmatch(_ISO).all() and text.dropna().str.fullmatch(_ISO).all():
         time = pd.to_datetime(text, errors="coerce", format="ISO8601")
         if time.notna().equals(text.notna()):
             return Dates(time.astype("datetime64[ns]"))
     text = forms.plain(text)
-    form, share = forms.form_of(text.dropna())
+    form, share = forms.form_of(text)
     if form is None or share < 1 - MOST_UNREAD:
         return Dates(pd.Series(pd.NaT, index=text.index))
     found = forms.read(text, form, label)

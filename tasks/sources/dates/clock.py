@@ -1,5 +1,7 @@
 """Times of day and time zones as text: one grammar for all forms of dates."""
 
+from collections.abc import Callable
+
 import pandas as pd
 
 CLOCK = (
@@ -24,7 +26,22 @@ _COMPACT = r"^(\d{2})(\d{2})(\d{2})?$"
 
 def time_of_day(text: pd.Series) -> pd.Series:
     """Return times of day as time deltas, with NaT for cells that are none. 24:00 is the end of the day."""
-    text = text.astype("string").str.strip()
+    return _by_cell(text.astype("string").str.strip(), _times)
+
+
+def offset_of(zone: pd.Series) -> pd.Series:
+    """Return how far zones are ahead of UTC as time deltas, with NaT where there is none or only a name."""
+    return _by_cell(zone.astype("string"), _offsets)
+
+
+def _by_cell(text: pd.Series, read: Callable[[pd.Series], pd.Series]) -> pd.Series:
+    """Call ``read`` once for all different cells, as those of a long column repeat."""
+    codes, cells = pd.factorize(text)
+    found = read(pd.Series(cells, dtype="string"))
+    return pd.Series(found.reindex(codes).to_numpy(), index=text.index)
+
+
+def _times(text: pd.Series) -> pd.Series:
     parts = text.str.extract(_WITH_MARKS)
     compact = text.str.extract(_COMPACT)
     short = compact[0].notna()
@@ -44,11 +61,10 @@ def time_of_day(text: pd.Series) -> pd.Series:
     return found
 
 
-def offset_of(zone: pd.Series) -> pd.Series:
-    """Return how far zones are ahead of UTC as time deltas, with NaT where there is none or only a name."""
-    parts = zone.astype("string").str.extract(r"([+-])(\d{2}):?(\d{2})?")
+def _offsets(zone: pd.Series) -> pd.Series:
+    parts = zone.str.extract(r"([+-])(\d{2}):?(\d{2})?")
     sign = parts[0].map({"+": 1.0, "-": -1.0}).astype(float)
     minutes = sign * (60 * pd.to_numeric(parts[1]) + pd.to_numeric(parts[2]).fillna(0)).astype(float)
-    utc = zone.astype("string").str.fullmatch(r"[Zz]|UTC|GMT").fillna(False)
+    utc = zone.str.fullmatch(r"[Zz]|UTC|GMT").fillna(False)
     found: pd.Series = pd.to_timedelta(minutes.mask(utc, 0.0), unit="min")
     return found

@@ -85,6 +85,31 @@ def _named(text: pd.Series, parts: Parts, label: str) -> Dates:
     return _zoned(Dates(time + _clock(parts), note), parts)
 
 
+def _day_name_year(text: pd.Series, parts: Parts, label: str) -> Dates:
+    """Read 02 Jan 62, and 62 Jan 02 if only then the dates are in order."""
+    if not (parts["y"].str.len() == 2).any():
+        return _named(text, parts, label)
+    turned = {**parts, "y": parts["d"], "d": parts["y"]}
+    refused = None
+    try:
+        usual = _named(text, parts, label)
+        if in_order(usual.time):
+            return usual
+    except BasinError as error:
+        usual, refused = Dates(pd.Series(pd.NaT, index=text.index)), error
+    try:
+        other = _named(text, turned, label)
+        if in_order(other.time) and other.time.notna().any():
+            return Dates(
+                other.time, f"dates such as {text.dropna().iloc[0]} begin with the year; {other.note}"
+            )
+    except BasinError:
+        pass
+    if refused:
+        raise refused
+    return usual
+
+
 def _named_months(text: pd.Series, parts: Parts, label: str) -> Dates:
     unread = Dates(pd.Series(pd.NaT, index=text.index))
     try:
@@ -100,7 +125,7 @@ def _months(text: pd.Series, parts: Parts, label: str) -> Dates:
     """Read 1950-01, 1950M01, 1960:1 to 1960:4, which are quarters, and financial years such as 1950-51."""
     year, month = _number(parts, "y"), _number(parts, "m")
     later = (year + 1) % 100 == month
-    if later[month.notna()].all() and not month.dropna().between(1, 12).all():
+    if later[month.notna()].all() and month.notna().sum() > 2:
         return Dates(to_times(year, label=label), "dates are years that end in the next, dated by the first")
     one_digit = (parts["m"].str.len() == 1)[month.notna()].all()
     if one_digit and set(month.dropna()) == {1.0, 2.0, 3.0, 4.0} and year.nunique() > 1:
@@ -148,7 +173,7 @@ FORMS = (
     ),
     Form(rf"{_PREFIX}(?P<a>\d{{1,2}})(?P<sep>[/.\- ])(?P<b>\d{{1,2}})(?P=sep)(?P<c>\d{{4}}){TAIL}", _numbers),
     Form(rf"{_PREFIX}(?P<a>\d{{1,2}})(?P<sep>[/.\- ])(?P<b>\d{{1,2}})(?P=sep)(?P<c>\d{{2}}){TAIL}", _numbers),
-    Form(rf"{_PREFIX}{_DAY}[\s\-/.]*{_NAME},?[\s\-/.,']*{_YEAR}{TAIL}", _named),
+    Form(rf"{_PREFIX}{_DAY}[\s\-/.]*{_NAME},?[\s\-/.,']*{_YEAR}{TAIL}", _day_name_year),
     Form(rf"{_PREFIX}{_NAME}[\s\-/.]*{_DAY},?[\s\-/,]+{_YEAR}{TAIL}", _named),
     Form(rf"(?P<y>\d{{4}})[\s\-/.]*{_NAME}[\s\-/.]*(?P<d>\d{{1,2}}){TAIL}", _named),
     Form(rf"{_NAME}[\s\-/.,']*(?P<y>\d{{4}})", _named_months),
@@ -179,14 +204,22 @@ _REPLACED = (
 
 def plain(text: pd.Series) -> pd.Series:
     """Return the cells of a column as the forms expect them."""
+    cells = [str(cell) for cell in sample(text)]
     for pattern, replacement in _REPLACED:
-        text = text.str.replace(pattern, replacement, regex=True)
+        if any(map(pattern.search, cells)):
+            text = text.str.replace(pattern, replacement, regex=True)
     return text
+
+
+def sample(text: pd.Series) -> pd.Series:
+    """Return cells of a column, evenly spread over those that are not missing."""
+    known = text.dropna()
+    return known.iloc[:: max(1, len(known) // SAMPLE)]
 
 
 def form_of(text: pd.Series) -> tuple[Form | None, float]:
     """Return the form that most cells of a column have, and the share of cells that have it."""
-    cells = [str(cell) for cell in text.iloc[:: max(1, len(text) // SAMPLE)]]
+    cells = [str(cell) for cell in sample(text)]
     best, share = None, 0.0
     for form, pattern in zip(FORMS, _COMPILED, strict=True):
         found = float(np.mean([_fits(pattern, cell) for cell in cells])) if cells else 0.0

@@ -19,7 +19,7 @@ NAMES = {
     "dayofyear": "doy jday yday dayofyear day_of_year julian_day",
     "quarter": "quarter qtr quartal trimestre kwartaal kwartał",
     "week": "week wk woche semana semaine settimana tydzień weekofyear isoweek",
-    "hour": "hour hr hh stunde hora heure ora uur godzina",
+    "hour": "hour hr hh he hour_ending stunde hora heure ora uur godzina",
     "minute": "minute min mi minuten",
     "clock": "time clock uhrzeit zeit heure hora tijd czas",
 }
@@ -204,6 +204,8 @@ def _is_clock(column: pd.Series) -> bool:
 
 def _clock(column: pd.Series, name: str, label: str) -> pd.Series | None:
     """Return a column as times of day: hours, HHMM or HHMMSS by its longest number, or with colons."""
+    if pd.api.types.is_timedelta64_dtype(column):
+        return column
     text = column.astype("string").str.strip().str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
     digits = text.str.fullmatch(r"\d{1,6}").fillna(False)
     if digits.mean() > 0.5:

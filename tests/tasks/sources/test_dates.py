@@ -50,6 +50,8 @@ FORMS = {
     "1975": (pd.bdate_range("1975-01-02", periods=600), lambda d: f"{d:%d %b %y}"),
     "YY/MM/DD": (DAYS, lambda d: f"{d:%y/%m/%d}"),
     "YY-MM-DD": (DAYS, lambda d: f"{d:%y-%m-%d}"),
+    "YY-Mon-DD": (DAYS, lambda d: f"{d:%y-%b-%d}"),
+    "financial years": (MONTHS[576:684:12], lambda d: f"{d:%Y}-{d.year - 1999:02d}"),
     "YYMMDD": (DAYS, lambda d: f"{d:%y%m%d}"),
     "DDMMYYYY": (DAYS, lambda d: f"{d:%d%m%Y}"),
     "DD.MM.YY": (DAYS, lambda d: f"{d:%d.%m.%y}"),
