@@ -184,7 +184,7 @@ FORMS = (
     Form(r"(?P<y>\d{4})[ \-:./]*[QqKkTt](?P<q>[1-4])", _quarters),
     Form(rf"[QqTt](?P<q>[1-4])[ \-:/.']*{_YEAR}", _quarters),
     Form(rf"(?P<q>[1-4])[ ]?[QqTt][ \-:/.']*{_YEAR}", _quarters),
-    Form(r"(?P<y>\d{4})[ \-:]?[WwSs](?P<w>\d{1,2})(?:-(?P<d>[1-7]))?", _weeks),
+    Form(r"(?P<y>\d{4})[ \-:]?[Ww](?P<w>\d{1,2})(?:-(?P<d>[1-7]))?", _weeks),
     Form(rf"(?P<season>(?i:{'|'.join(SEASONS)}))[ \-/]*(?P<y>\d{{4}})", _seasons),
     Form(r"(?P<a>\d{2})(?P<b>\d{2})(?P<c>\d{4}|\d{2})", _digits),
 )

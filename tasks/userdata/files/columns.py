@@ -10,7 +10,7 @@ from tasks.runtime.errors import BasinError
 from tasks.sources.dates import MONTH_NAMES, Dates, as_dates, written_as_dates
 from tasks.sources.dates.times import distinct, in_order
 from tasks.userdata.files.numbers import number_like
-from tasks.userdata.files.parts import named, split_dates, with_clock
+from tasks.userdata.files.parts import named, repeats, split_dates, with_clock
 
 OHLC = ("open", "high", "low")
 """Columns of the range of a row, in lower case."""
@@ -79,7 +79,7 @@ def find(
         for column in frame.columns
         if str(column) not in used and column != series and mostly_numbers(frame[column])
     ]
-    found = target or _target(numeric)
+    found = target or _target([c for c in numeric if not repeats(frame[c], c, dates.time)] or numeric)
     return Roles(" ".join(parts), dates, found, series or _series(frame, dates, [*used, *numeric]))
 
 
@@ -101,14 +101,15 @@ def _time(frame: pd.DataFrame, given: str | None, label: str) -> tuple[Dates, li
     count seconds or days are dates only in a column without another name.
     """
     if given is not None:
-        if (
-            given not in frame.columns
-            and (split := split_dates(frame, label))
-            and " ".join(split[1]) == given
-        ):
+        split = split_dates(frame, label)
+        if split and given not in frame.columns and " ".join(split[1]) == given:
             return split
         require(frame, [given], label)
-        return _read(frame, given, label), [given]
+        dates = _read(frame, given, label)
+        # A year is not all of the date if the file has its months in a column of their own.
+        if split and given in split[1] and dates.note == "dates are years" and dates.time.duplicated().any():
+            return split
+        return dates, [given]
     if frame.empty:
         raise BasinError(f"{label}: no rows below the header; give a file with data")
     columns = [c for c in map(str, frame.columns) if frame[c].notna().any()]
@@ -195,7 +196,7 @@ def unit_in(name: str) -> str:
 
 
 def _target(numeric: list[str]) -> tuple[str, ...]:
-    others = [name for name in numeric if not BESIDE.fullmatch(name) and not named(name)]
+    others = [name for name in numeric if not BESIDE.fullmatch(name)]
     for pattern in TARGETS:
         for name in others:
             if re.fullmatch(pattern, without_unit(name).strip("<>* ").lower()):

@@ -20,7 +20,7 @@ NAMES = {
     "quarter": "quarter qtr quartal trimestre kwartaal kwartał",
     "week": "week wk woche semana semaine settimana tydzień weekofyear isoweek",
     "hour": "hour hr hh he hour_ending stunde hora heure ora uur godzina",
-    "minute": "minute min mi minuten",
+    "minute": "minute minuten",
     "clock": "time clock uhrzeit zeit heure hora tijd czas",
 }
 """Names of columns of parts of a date, in lower case."""
@@ -184,7 +184,8 @@ def with_clock(frame: pd.DataFrame, used: list[str], dates: Dates, label: str) -
         added = [column]
         minute = parts.get("minute")
         if minute is not None and column == parts.get("hour"):
-            clock = clock + pd.to_timedelta(pd.to_numeric(frame[minute], errors="coerce"), unit="min")
+            minutes = pd.to_numeric(frame[minute], errors="coerce").astype(float)
+            clock = clock + pd.to_timedelta(minutes.where(minutes.between(0, 59)), unit="min")
             added.append(minute)
         time = dates.time + clock
         if time.isna().mean() <= 0.5 and time.duplicated().sum() < dates.time.duplicated().sum():
@@ -192,6 +193,15 @@ def with_clock(frame: pd.DataFrame, used: list[str], dates: Dates, label: str) -
             note = f"the column{'s' * (len(added) > 1)} {', '.join(added)} {words}"
             return Dates(time, "; ".join(filter(None, (dates.note, note)))), [*used, *added]
     return dates, used
+
+
+def repeats(column: pd.Series, name: str, time: pd.Series) -> bool:
+    """Return whether a column of numbers has a part of the dates, as its name says, such as their month."""
+    part = named(name)
+    if part not in ("year", "month", "day", "dayofyear", "quarter", "week", "hour"):
+        return False
+    own = time.dt.isocalendar().week if part == "week" else getattr(time.dt, part)
+    return bool((pd.to_numeric(column, errors="coerce") == own).mean() > 0.9)
 
 
 def _is_clock(column: pd.Series) -> bool:
@@ -211,6 +221,8 @@ def _clock(column: pd.Series, name: str, label: str) -> pd.Series | None:
     if digits.mean() > 0.5:
         longest = int(text[digits].str.len().max())
         text = text if longest <= 2 else text.str.zfill(4 if longest <= 4 else 6)
+        if longest > 2 and (text[digits].str[2:4] > "59").any():
+            return None
     clock = time_of_day(text)
     if clock.notna().mean() <= 0.5:
         return None

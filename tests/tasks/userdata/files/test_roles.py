@@ -123,6 +123,21 @@ def test_columns_beside_the_months_of_a_year_name_the_series(tmp_path: Path) -> 
             assert (roles.series, roles.targets) == ("Station", ("stations",))
 
 
+def test_a_year_is_not_the_date_if_months_are_beside_it() -> None:
+    frame = pd.DataFrame({"Year": MONTHS.year, "Month": MONTHS.month, "Value": np.arange(240.0)})
+    for time in ("Year", "Year Month", None):
+        assert list(from_frame(frame, "frame").roles(time, (), None).dates.time) == list(MONTHS)
+
+
+def test_numbers_with_names_of_parts_of_a_date_may_be_values() -> None:
+    days = pd.DataFrame({"date": DAYS, "month": DAYS.month, "day": np.arange(300.0), "min": 1.0})
+    assert from_frame(days, "frame").roles(None, (), None).targets == ("day", "min")
+    beats = pd.DataFrame({"date": HOURS.normalize(), "hr": 60 + HOURS.hour, "min": HOURS.hour})
+    assert from_frame(beats, "frame").roles(None, (), None).targets == ("hr", "min")
+    spans = pd.DataFrame({"date": HOURS.normalize(), "time": HOURS - HOURS.normalize(), "close": 1.0})
+    assert list(from_frame(spans, "frame").roles(None, (), None).dates.time) == list(HOURS)
+
+
 def test_a_series_that_is_no_column_is_refused() -> None:
     frame = pd.DataFrame({"date": DAYS, "close": 1.0})
     with pytest.raises(BasinError, match="no column Station"):
