@@ -24,6 +24,8 @@ def century(years: pd.Series, label: str) -> tuple[pd.Series, str]:
     ``BasinError`` if two centuries fit.
     """
     known = years.dropna().astype(int)
+    if known.empty:
+        return years, ""
     used = np.unique(known)
     gaps = np.diff(np.append(used, used[0] + 100))
     widest = np.flatnonzero(gaps == gaps.max())
@@ -60,6 +62,8 @@ def three_numbers(text: pd.Series, parts: pd.DataFrame, clock: pd.Series, label:
     orders = ("dmy", "mdy", "ymd") if short else ("dmy", "mdy")
     valid = {order: _valid(numbers, order) for order in orders}
     readable = np.any(list(valid.values()), axis=0)
+    if not readable.any():
+        return Dates(pd.Series(pd.NaT, index=text.index))
     fitting = [order for order in orders if not (readable & ~valid[order]).any()]
     if not fitting:
         raise _mixed(text, valid, readable, label)

@@ -19,13 +19,16 @@ NAMES = {
     "dayofyear": "doy jday yday dayofyear day_of_year julian_day",
     "quarter": "quarter qtr quartal trimestre kwartaal kwartał",
     "week": "week wk woche semana semaine settimana tydzień weekofyear isoweek",
-    "hour": "hour hr hh he hour_ending stunde hora heure ora uur godzina",
+    "hour": "hour hours hr hh he hour_ending stunde hora heure ora uur godzina",
     "minute": "minute minuten",
     "clock": "time clock uhrzeit zeit heure hora tijd czas",
 }
 """Names of columns of parts of a date, in lower case."""
 
 PARTS = {name: part for part, names in NAMES.items() for name in names.split()}
+
+_INTERVAL = r"^(\d{1,2}(?::\d{2})?)\s*[-–]\s*(\d{1,2}(?::\d{2})?)$"
+"""Intervals such as 00 - 01 and 00:00-01:00."""
 
 _CODE = r"^([MQSWA])(\d{1,2})$"
 """Part of a year as the Bureau of Labor Statistics writes it. M13 and Q05 are means of the year."""
@@ -209,7 +212,16 @@ def _is_clock(column: pd.Series) -> bool:
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return False
     text = column.dropna().astype("string").str.strip()
-    return bool(len(text)) and bool((text.str.fullmatch(CLOCK) & text.str.contains(":")).mean() > 0.95)
+    begun = _begins(text)
+    times = (text.str.fullmatch(CLOCK) & text.str.contains(":")) | (text != begun)
+    return bool(len(text)) and bool(times.mean() > 0.95)
+
+
+def _begins(text: pd.Series) -> pd.Series:
+    """Return the beginnings of intervals that all have the same length, and other cells unchanged."""
+    parts = text.str.extract(_INTERVAL)
+    length = (time_of_day(parts[1]) - time_of_day(parts[0])).dropna().dt.total_seconds() % 86400
+    return text.where(parts[0].isna(), parts[0]) if length.nunique() == 1 else text
 
 
 def _clock(column: pd.Series, name: str, label: str) -> pd.Series | None:
@@ -217,6 +229,7 @@ def _clock(column: pd.Series, name: str, label: str) -> pd.Series | None:
     if pd.api.types.is_timedelta64_dtype(column):
         return column
     text = column.astype("string").str.strip().str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
+    text = _begins(text)
     digits = text.str.fullmatch(r"\d{1,6}").fillna(False)
     if digits.mean() > 0.5:
         longest = int(text[digits].str.len().max())

@@ -174,11 +174,12 @@ def test_what_cannot_be_told_is_refused_in_one_line(cells: object, said: str) ->
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("form", ["days without year", "half years", "numbers", "prices"])
+@pytest.mark.parametrize("form", ["days without year", "half years", "numbers", "days", "prices"])
 def test_what_is_no_date_is_not_read(form: str) -> None:
     cells = {
         "days without year": [f"{d:%b %d}" for d in DAYS],
         "half years": [f"{year}-S{half}" for year in range(1990, 2010) for half in (1, 2)],
+        "days": list(range(737_000, 737_600)),
         "numbers": list(range(100_000, 100_600)),
         "prices": list(np.linspace(90_000, 95_000, 600)),
     }[form]

@@ -54,6 +54,8 @@ FILES = {
     "HHMMSS": ("date,time,close\n", SESSION, lambda k, d: f"{d:%Y%m%d},{int(f'{d:%H%M%S}')}"),
     "HHMM": ("date,time,close\n", SESSION, lambda k, d: f"{d:%Y%m%d},{int(f'{d:%H%M}')}"),
     "a clock with another name": ("day,at,close\n", SESSION, lambda k, d: f"{d:%Y-%m-%d},{d:%I:%M %p}"),
+    "from hour to hour": ("date,Hours,v\n", HOURS, lambda k, d: f"{d:%d.%m.%Y},{d:%H} - {d.hour + 1:02d}"),
+    "a clock before the date": ("time,date,v\n", HOURS, lambda k, d: f"{d:%H%M%S},{d:%Y%m%d}"),
     "no header": ("", HOURS, lambda k, d: f"{d:%Y.%m.%d},{d:%H:%M}"),
     "no header, year and month": ("", MONTHS, lambda k, d: f"{d.year},{d.month}"),
 }  # fmt: skip
@@ -127,6 +129,11 @@ def test_a_year_is_not_the_date_if_months_are_beside_it() -> None:
     frame = pd.DataFrame({"Year": MONTHS.year, "Month": MONTHS.month, "Value": np.arange(240.0)})
     for time in ("Year", "Year Month", None):
         assert list(from_frame(frame, "frame").roles(time, (), None).dates.time) == list(MONTHS)
+
+
+def test_a_month_and_a_day_with_a_dash_are_no_time_of_day() -> None:
+    frame = pd.DataFrame({"Year": DAYS.year, "at": DAYS.strftime("%m-%d"), "v": np.arange(300.0)})
+    assert from_frame(frame, "frame").roles(None, (), None).dates.time.duplicated().any()
 
 
 def test_numbers_with_names_of_parts_of_a_date_may_be_values() -> None:
