@@ -101,15 +101,15 @@ def _time(frame: pd.DataFrame, given: str | None, label: str) -> tuple[Dates, li
     count seconds or days are dates only in a column without another name.
     """
     if given is not None:
-        split = split_dates(frame, label)
-        if split and given not in frame.columns and " ".join(split[1]) == given:
+        split = None if given in frame.columns else split_dates(frame, label)
+        if split and " ".join(split[1]) == given:
             return split
         require(frame, [given], label)
         dates = _read(frame, given, label)
-        # A year is not all of the date if the file has its months in a column of their own.
-        if split and given in split[1] and dates.note == "dates are years" and dates.time.duplicated().any():
-            return split
-        return dates, [given]
+        if dates.note == "dates are years" and dates.time.duplicated().any():
+            # A year is not all of the date if the file has its months in a column of their own.
+            split = split_dates(frame, label)
+        return split if split and given in split[1] else (dates, [given])
     if frame.empty:
         raise BasinError(f"{label}: no rows below the header; give a file with data")
     columns = [c for c in map(str, frame.columns) if frame[c].notna().any()]

@@ -58,7 +58,7 @@ def _by_part(frame: pd.DataFrame) -> dict[str, str]:
 def split_dates(frame: pd.DataFrame, label: str) -> tuple[Dates, list[str]] | None:
     """Return dates whose year and month, quarter, week or day have columns of their own, and the columns."""
     columns = _by_part(frame) or _without_header(frame)
-    year = _years(frame, columns.get("year"), label)
+    year, century_note = _years(frame, columns, label)
     if year is None:
         return None
     used = [columns["year"]]
@@ -81,16 +81,20 @@ def split_dates(frame: pd.DataFrame, label: str) -> tuple[Dates, list[str]] | No
         time, used = period[1], [*used, period[0]]
     else:
         return None
-    return Dates(time, f"the columns {', '.join(used)} are the date"), used
+    note = f"the columns {', '.join(used)} are the date"
+    return Dates(time, "; ".join(filter(None, (note, century_note)))), used
 
 
-def _years(frame: pd.DataFrame, column: str | None, label: str) -> pd.Series | None:
-    if column is None:
-        return None
-    years: pd.Series = pd.to_numeric(frame[column], errors="coerce").astype(float)
+def _years(frame: pd.DataFrame, columns: dict[str, str], label: str) -> tuple[pd.Series | None, str]:
+    """Return the years, or None, and how years of two digits, which need months beside them, were read."""
+    if "year" not in columns:
+        return None, ""
+    years: pd.Series = pd.to_numeric(frame[columns["year"]], errors="coerce").astype(float)
     if years.between(1000, 2300).mean() > 0.5:
-        return years
-    return century(years, label)[0] if years.dropna().between(0, 99).all() and years.notna().any() else None
+        return years, ""
+    known = years.dropna()
+    short = "month" in columns and (known.between(0, 99) & (known % 1 == 0)).all()
+    return century(years, label) if short else (None, "")
 
 
 def _numbers(frame: pd.DataFrame, column: str | None, most: int) -> pd.Series | None:
