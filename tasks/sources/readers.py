@@ -8,9 +8,6 @@ import pandas as pd
 
 from tasks.runtime.errors import BasinError
 
-OFFSET = r"(:\d\d(?:\.\d+)?)\s*(?:[+-]\d\d:?\d\d|Z)$"
-"""Regular expression of a time zone at the end of a time, after its minutes or seconds."""
-
 if TYPE_CHECKING:
     from tasks.sources.entries import Entry
 

@@ -7,15 +7,19 @@ import numpy as np
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
-from tasks.sources.dates import SEASONS, Dates, as_dates
+from tasks.sources.dates import MONTH_NAMES, Dates, as_dates, written_as_dates
+from tasks.sources.dates.times import distinct, in_order
 from tasks.userdata.files.numbers import number_like
+from tasks.userdata.files.parts import named, repeats, split_dates, with_clock
 
 OHLC = ("open", "high", "low")
 """Columns of the range of a row, in lower case."""
 
 TIMES = re.compile(
-    r"\W*(date|time|datetime|timestamp|ds|day|month|year|open.?time|valid_time|(trade|observation|trading)?.?date|"
-    r"datum|fecha|data|дата|日期|period)\W*", re.IGNORECASE
+    r"\W*(date|time|datetime|timestamp|ds|day|week|month|quarter|year|open.?time|valid_time|time.?period|"
+    r"(trade|observation|trading)?.?date|as.?of|unix|epoch|yyyymm(dd)?|yearmonth|"
+    r"datum|zeit|jahr|monat|quartal|tag|fecha|año|mes|data|ano|mês|anno|mese|année|mois|jaar|maand|rok|"
+    r"дата|日期|日付|年月日?|period)\W*", re.IGNORECASE
 )  # fmt: skip
 
 TARGETS = (
@@ -47,12 +51,8 @@ UNITS = {
 }
 """Units that are recognised in brackets behind the name of a column, in lower case."""
 
-MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-
-CLOCK = re.compile(r"\W*(time|hour|uhrzeit)\W*", re.IGNORECASE)
-
-LOOKED_AT = 2000
-"""Number of rows from which the roles of columns are found."""
+FEW_UNREAD = 0.05
+"""Share of dates from which cells that are not read have another form, and are no bad rows."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,17 @@ def find(
     frame: pd.DataFrame, time: str | None, target: tuple[str, ...], series: str | None, label: str
 ) -> Roles:
     """Find the roles that are not given. Raises ``BasinError`` if no column has dates."""
-    name, dates = _time(frame, time, label)
-    parts = set(name.split(" ")) | {name}
+    if series is not None:
+        require(frame, [series], label)
+    dates, parts = _time(frame, time, label)
+    dates, used = with_clock(frame, parts, dates, label)
     numeric = [
         str(column)
         for column in frame.columns
-        if str(column) not in parts and column != series and mostly_numbers(frame[column])
+        if str(column) not in used and column != series and mostly_numbers(frame[column])
     ]
-    found = target or _target(numeric)
-    return Roles(name, dates, found, series or _series(frame, dates, [name, *numeric]))
+    found = target or _target([c for c in numeric if not repeats(frame[c], c, dates.time)] or numeric)
+    return Roles(" ".join(parts), dates, found, series or _series(frame, dates, [*used, *numeric]))
 
 
 def require(frame: pd.DataFrame, wanted: list[str], label: str) -> None:
@@ -92,91 +94,85 @@ def require(frame: pd.DataFrame, wanted: list[str], label: str) -> None:
         )
 
 
-def _time(frame: pd.DataFrame, given: str | None, label: str) -> tuple[str, Dates]:
+def _time(frame: pd.DataFrame, given: str | None, label: str) -> tuple[Dates, list[str]]:
+    """Return the dates and their columns.
+
+    Columns of dates that are named as such come first, then dates in several columns, other columns of dates
+    as text, columns of years, and at last numbers in the first column, if they are regular. Numbers that
+    count seconds or days are dates only in a column without another name.
+    """
     if given is not None:
-        if given not in frame.columns and (split := _split_dates(frame)) and split[0] == given:
+        split = None if given in frame.columns else split_dates(frame, label)
+        if split and " ".join(split[1]) == given:
             return split
         require(frame, [given], label)
-        return given, _with_clock(frame, given, as_dates(frame[given], label))
+        dates = _read(frame, given, label)
+        if dates.note == "dates are years" and dates.time.duplicated().any():
+            # A year is not all of the date if the file has its months in a column of their own.
+            split = split_dates(frame, label)
+        return split if split and given in split[1] else (dates, [given])
     if frame.empty:
         raise BasinError(f"{label}: no rows below the header; give a file with data")
-    if split := _split_dates(frame):
+    columns = [c for c in map(str, frame.columns) if frame[c].notna().any()]
+    known = [c for c in columns if TIMES.fullmatch(without_unit(c)) and frame[c].nunique() > 1]
+    written = [c for c in columns if written_as_dates(frame[c])]
+    for column in [c for c in known if c in written]:
+        return _read(frame, column, label), [column]
+    years = []
+    for column in [c for c in known if mostly_numbers(frame[c])]:
+        dates = as_dates(frame[column], label)
+        if dates.note == "dates are years":
+            years.append((dates, [column]))
+        elif dates.time.notna().mean() > 0.5:
+            return _read(frame, column, label), [column]
+    if split := split_dates(frame, label):
         return split
-    columns = list(map(str, frame.columns))
-    head = frame.head(LOOKED_AT)
-    for column in sorted(columns, key=lambda c: not TIMES.fullmatch(c)):
-        named, first = bool(TIMES.fullmatch(column)), column == columns[0]
-        values = head[column]
-        numbers = (
-            pd.api.types.is_numeric_dtype(values)
-            or values.astype("string").str.fullmatch(r"[\d.]+").mean() > 0.5
-        )
-        if numbers and not named and not first:
-            continue  # any number could count days or seconds
-        if as_dates(values, label).time.notna().mean() > 0.5:
-            return column, _with_clock(frame, column, as_dates(frame[column], label))
+    for column in written:
+        return _read(frame, column, label), [column]
+    if years:
+        return years[0]
+    if columns and mostly_numbers(frame[columns[0]]):
+        dates = as_dates(frame[columns[0]], label)
+        nameless = not dates.counted or re.fullmatch(r"column 1|unnamed.*|index|", columns[0], re.IGNORECASE)
+        if dates.time.notna().mean() > 0.5 and nameless and _regular(dates.time):
+            return _read(frame, columns[0], label), [columns[0]]
+    for column in known:
+        if not mostly_numbers(frame[column]) and not named(column):
+            _read(frame, column, label)  # says which form is not read
+    shown = ", ".join(map(str, frame.columns[:20]))
     raise BasinError(
-        f"{label}: no column holds dates; found {', '.join(columns[:20])}; give the column as --time, and "
-        "write YYYY-MM-DD"
+        f"{label}: no column holds dates; found {shown}; give the column as --time, and write YYYY-MM-DD"
     )
 
 
-def _split_dates(frame: pd.DataFrame) -> tuple[str, Dates] | None:
-    """Return dates that are written as year and month, or as season and year, in columns of their own."""
-    by_name = {str(c).lower().strip("<>"): str(c) for c in frame.columns}
-    year = next((by_name[n] for n in ("year", "yr", "jahr") if n in by_name), None)
-    month = next((by_name[n] for n in ("month", "mon", "mo", "mn", "monat") if n in by_name), None)
-    if year is None or frame.empty:
-        return None
-    years = pd.to_numeric(frame[year], errors="coerce")
-    if not years.between(1000, 2300).mean() > 0.5:
-        return None
-    if month is not None:
-        months = pd.to_numeric(frame[month], errors="coerce")
-        day = next((by_name[n] for n in ("day", "dy", "tag") if n in by_name), None)
-        days = pd.to_numeric(frame[day], errors="coerce") if day else pd.Series(1.0, index=frame.index)
-        name = " ".join(filter(None, (year, month, day)))
-    else:
-        season = next(
-            (
-                c
-                for c in map(str, frame.columns)
-                if frame[c].astype("string").str.upper().isin(SEASONS).mean() > 0.5
-            ),
-            None,
+def _read(frame: pd.DataFrame, column: str, label: str) -> Dates:
+    """Return a column as dates. Raises ``BasinError`` if more than a few have a form that is not read."""
+    dates = as_dates(frame[column], label)
+    text = frame[column].astype("string")
+    unread = (dates.time.isna() & text.str.contains(r"\d").fillna(False)).to_numpy()
+    count = int(text.notna().sum())
+    if unread.sum() > max(2, FEW_UNREAD * count):
+        row = int(unread.argmax())
+        raise BasinError(
+            f"{label}: column {column}: {unread.sum()} of {count} dates have a form that is not read, such "
+            f"as {text.iloc[row][:40]!r} in row {row + 1}; write all dates as YYYY-MM-DD"
         )
-        if season is None:
-            return None
-        months = (
-            frame[season]
-            .astype("string")
-            .str.upper()
-            .map({s: k + 1 for k, s in enumerate(SEASONS)})
-            .astype(float)
-        )
-        days, name = pd.Series(1.0, index=frame.index), f"{season} {year}"
-    time = pd.to_datetime(pd.DataFrame({"year": years, "month": months, "day": days}), errors="coerce")
-    return name, Dates(time.astype("datetime64[ns]"), f"the columns {name.replace(' ', ', ')} are the date")
+    return dates
 
 
-def _with_clock(frame: pd.DataFrame, name: str, dates: Dates) -> Dates:
-    """Add the time of day of a column of its own, if dates repeat without it."""
-    clock = next((str(c) for c in frame.columns if str(c) != name and CLOCK.fullmatch(str(c))), None)
-    if clock is None or not dates.time.duplicated().any() or dates.time.dt.time.nunique() > 1:
-        return dates
-    text = frame[clock].astype("string").str.strip()
-    compact = text.str.fullmatch(r"\d{3,6}").fillna(False)
-    padded = text.str.zfill(4).str.ljust(6, "0")
-    text = text.mask(compact, padded.str[:2] + ":" + padded.str[2:4] + ":" + padded.str[4:6])
-    text = text.where(text.str.count(":") > 1, text + ":00")
-    time = dates.time + pd.to_timedelta(text, errors="coerce")
-    if time.isna().mean() > 0.5 or time.duplicated().sum() >= dates.time.duplicated().sum():
-        return dates
-    return Dates(time, f"the column {clock} is the time of day")
+def _regular(time: pd.Series) -> bool:
+    """Return whether the different times are in order, and nearly all steps are about as long as usual."""
+    steps = distinct(time).diff().abs().dropna()
+    usual = steps.median()
+    return (
+        in_order(time) and len(steps) > 0 and bool(((steps > usual / 2) & (steps < 5 * usual)).mean() > 0.8)
+    )
 
 
 def mostly_numbers(column: pd.Series) -> bool:
     """Return whether more than half of the cells of a column look like numbers."""
+    if isinstance(column.dtype, pd.CategoricalDtype):  # identifies, as in a table of stations
+        return False
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return False
     if pd.api.types.is_numeric_dtype(column):
@@ -227,7 +223,10 @@ def _series(frame: pd.DataFrame, dates: Dates, known: list[str]) -> str | None:
 
 
 def months_as_rows(frame: pd.DataFrame, name: str, notes: list[str]) -> pd.DataFrame:
-    """Return a table with a column for each month of the year as one row a month; others are unchanged."""
+    """Return a table with a column for each month of the year as one row a month; others are unchanged.
+
+    Columns before the months, and later ones that are no numbers, identify the rows and are repeated.
+    """
     by_name = {str(column).lower()[:3]: column for column in reversed(frame.columns)}
     year = next((c for c in frame.columns if str(c).lower() in ("year", "yr", "jahr")), None)
     if year is None or not set(MONTH_NAMES) <= set(by_name):
@@ -236,6 +235,12 @@ def months_as_rows(frame: pd.DataFrame, name: str, notes: list[str]) -> pd.DataF
     times = [
         f"{y}-{month:02d}-01" for y in frame[year].astype(str).str.split(".").str[0] for month in range(1, 13)
     ]
-    value = frame[months].to_numpy(dtype=object).ravel()
+    first = min(map(list(frame.columns).index, months))
+    beside = [c for c in frame.columns[:first] if c != year]
+    beside += [c for c in frame.columns[first:] if c not in months and not mostly_numbers(frame[c])]
     notes.append("each row has a year and its twelve months")
-    return pd.DataFrame({"time": times, name: value}, dtype=object)
+    rows = pd.DataFrame({"time": times}, dtype=object)
+    for column in beside:
+        rows[column] = pd.Categorical(np.repeat(frame[column].to_numpy(), 12))
+    rows[name if name not in rows else f"{name} value"] = frame[months].to_numpy(dtype=object).ravel()
+    return rows

@@ -167,7 +167,7 @@ def test_what_is_no_file_or_no_series_is_one_line(tmp_path: Path) -> None:
         (b"date,close\n2020-01-01," + b"9" * 500_000 + b"\n", "not readable as .csv"),
         (bytes(range(128, 256)) * 99, "not readable as text"),
         (b"date,close\n" + b"\x00" * 9999, "not readable as text"),
-        (b'date,close\n"2020-01-01,1\n' * 20, "is not a number|more than one date"),
+        (b'date,close\n"2020-01-01,1\n' * 20, "not a number|more than one date|form that is not read"),
         (b"date,close\n" + b"2020-01-01,1\n" * 30, "more than 20 rows"),
     ],
     ids=["formula", "huge field", "binary", "zeros", "quotes", "endless"],

@@ -1,0 +1,140 @@
+"""Dates as numbers: calendar dates, counts since 1970, serial days of Excel and years with decimals."""
+
+import numpy as np
+import pandas as pd
+
+from tasks.sources.dates.times import Dates, in_order, require_years, to_times
+from tasks.sources.dates.zones import local_midnights
+
+EPOCHS = {
+    "seconds": (1e8, 1e10, 1e9),
+    "milliseconds": (1e11, 1e13, 1e6),
+    "microseconds": (1e14, 1e16, 1e3),
+    "nanoseconds": (1e17, 1e19, 1.0),
+}
+"""Range of numbers that count units of time since 1970, and the nanoseconds of a unit."""
+
+EXCEL = pd.Timestamp("1899-12-30")
+
+MOST_ODD = 0.1
+"""Share of numbers that may not be dates of the calendar, if the others are."""
+
+
+def of_numbers(value: pd.Series, label: str) -> Dates:
+    """Read 20190102, 201901, 1950.0417, seconds or more since 1970, or the serial days of Excel."""
+    known = value.dropna()
+    if known.empty:
+        return Dates(pd.Series(pd.NaT, index=value.index))
+    whole = bool((known == known.round()).all())
+    low, high = float(known.min()), float(known.max())
+    readings = [_calendar(value, known, label)] if whole else []
+    readings.append(_epochs(value, known))
+    if low > 15_000 and high < 80_000:
+        seconds = (value * 86400).round()
+        readings.append(
+            Dates(EXCEL + pd.to_timedelta(seconds, unit="s"), "dates are serial days of Excel", True)
+        )
+    if not whole and low > 1000 and high < 2300:
+        readings.append(_decimal_years(value, label))
+    return next((found for found in readings if found), Dates(pd.Series(pd.NaT, index=value.index)))
+
+
+def _calendar(value: pd.Series, known: pd.Series, label: str) -> Dates | None:
+    """Read years, YYYYMM, YYYYMMDD, and the latter with hours, minutes and seconds behind them."""
+    digits = int(known.abs().map(lambda v: len(f"{v:.0f}")).mode().max())
+    if digits not in (4, 6, 8, 10, 12, 14):
+        return None
+    text = value.where(value >= 0).map("{:.0f}".format, na_action="ignore").astype("string")
+    text = text.where(text.str.len() == digits)
+    parts = [
+        pd.to_numeric(text.str[at : at + size]).astype(float)
+        for at, size in ((0, 4), (4, 2), (6, 2), (8, 2), (10, 2), (12, 2))
+        if at < digits
+    ]
+    valid = parts[0].between(1000, 2262) | (parts[0] == 9999)
+    for part, (least, most) in zip(parts[1:], ((1, 12), (1, 31), (0, 24), (0, 59), (0, 59)), strict=False):
+        valid &= part.between(least, most)
+    if valid.sum() < (1 - MOST_ODD) * len(known):
+        return None
+    parts = [part.where(valid) for part in parts]
+    time = to_times(*parts[:3], label=label)
+    for part, unit in zip(parts[3:], ("h", "min", "s"), strict=False):
+        time = time + pd.to_timedelta(part, unit=unit)  # type: ignore[call-overload]
+    return Dates(time, {4: "dates are years", 6: "dates are written as YYYYMM"}.get(digits))
+
+
+def _epochs(value: pd.Series, known: pd.Series) -> Dates | None:
+    """Read counts since 1970. The largest number tells the unit, as others may be near 1970 or before."""
+    size = known.abs()
+    units = [unit for unit, (least, most, _) in EPOCHS.items() if ((size >= least) & (size < most)).any()]
+    if not units:
+        return None
+    least, most, factor = EPOCHS[units[-1]]
+    if size.max() >= most:
+        return None
+    if len(units) > 1 and size.min() >= EPOCHS[units[0]][0]:
+        mixed = pd.Series(np.nan, index=value.index)
+        for unit in units:
+            lower, upper, scale = EPOCHS[unit]
+            mixed = mixed.mask((value.abs() >= lower) & (value.abs() < upper), value * scale)
+        time = pd.to_datetime(mixed.round(), unit="ns")
+        if in_order(time):
+            return Dates(time, f"dates are {' or '.join(units)} since 1970 (UTC)", True)
+    if size.median() < least:
+        return None
+    time = pd.to_datetime((value * factor).round(), unit="ns")
+    note = f"dates are {units[-1]} since 1970 (UTC)"
+    local = local_midnights(time)
+    return Dates(local.time, f"{note}; {local.note}", True) if local else Dates(time, note, True)
+
+
+def _decimal_years(value: pd.Series, label: str) -> Dates | None:
+    """Read years with decimals: months as 1871.01 to 1871.12, and parts of a year."""
+    year = np.floor(value + 1e-6)
+    part = value - year
+    require_years(year, label)
+    hundredths = part * 100
+    month = hundredths.round()
+    if (hundredths - month).abs().max() < 1e-3 and month.dropna().between(1, 12).all():
+        if set(month.dropna()) == {10.0, 20.0, 30.0, 40.0}:
+            return None
+        if month.nunique() > 1:
+            return Dates(
+                to_times(year, month, label=label), "dates are written as YYYY.MM, and .1 is October"
+            )
+    tenths = part * 10
+    if (tenths - tenths.round()).abs().max() < 1e-3 and set(tenths.dropna().round()) == {1.0, 2.0, 3.0, 4.0}:
+        return Dates(to_times(year, 3 * tenths.round() - 2, label=label), "dates are quarters")
+    place = part * 12
+    middle = bool(((place % 1) - 0.5).abs().median() < 0.25)  # else the year changes at 1 January
+    count = 12 * year + (np.floor(place) if middle else np.round(place))
+    step = count.diff().abs().median()
+    if step in (1, 3):
+        words = "months" if step == 1 else "quarters"
+        return Dates(
+            to_times(count // 12, count % 12 + 1, label=label), f"dates are decimal years, read as {words}"
+        )
+    return _decimal_days(year, part, label)
+
+
+def _decimal_days(year: pd.Series, part: pd.Series, label: str) -> Dates | None:
+    """Read parts of a year as days. The length of the year is the one that makes them whole or half."""
+    start = to_times(year, label=label)
+    own = (to_times((year + 1).clip(upper=2261), label=label) - start).dt.days.astype(float)
+    found, least = None, np.inf
+    for length in (own, own * 0 + 365.25, own * 0 + 365.0):
+        for middle in (0.0, 0.5):
+            place = part * length - middle
+            error = float((place - place.round()).abs().mean())
+            if error < least - 1e-6:
+                found, least = place.round(), error
+    if found is None or least > 0.2:
+        return None
+    time = start + pd.to_timedelta(found, unit="D")
+    # With years of 365.25 days, 31 December of a leap year falls into the next year.
+    early = part.groupby(time).transform("min") == part
+    time = time.mask(time.duplicated(keep=False) & early, time - pd.Timedelta(days=1))
+    steps = time.diff().abs()
+    if time.duplicated().any() or steps.dt.days.median() > 31:
+        return None
+    return Dates(time, "dates are decimal years, read as days")

@@ -1,0 +1,125 @@
+"""Order of day, month and year in dates of three numbers, and the century of years of two digits."""
+
+import numpy as np
+import pandas as pd
+
+from tasks.runtime.errors import BasinError
+from tasks.sources.dates.times import Dates, in_order, regular, several_a_day, to_times
+
+NEWEST = 2029
+"""Last year that the newest two-digit year of a file may mean."""
+
+UNSURE = range(30, 40)
+"""Two-digit years that may be of the 1930s or of the 2030s, if they are the newest of a file."""
+
+ORDERS = {"dmy": "the day", "mdy": "the month", "ymd": "the year"}
+"""Orders of day, month and year, with what they begin with."""
+
+
+def century(years: pd.Series, label: str) -> tuple[pd.Series, str]:
+    """Return two-digit years as years of four digits, with a note.
+
+    The years of a file follow each other: they begin behind the longest run of years that do not occur, or,
+    if all years occur, where the rows begin. The newest year is at most 2029, whatever today's date. Raises
+    ``BasinError`` if two centuries fit.
+    """
+    known = years.dropna().astype(int)
+    if known.empty:
+        return years, ""
+    used = np.unique(known)
+    gaps = np.diff(np.append(used, used[0] + 100))
+    widest = np.flatnonzero(gaps == gaps.max())
+    if len(widest) == 1:
+        first = int(used[(widest[0] + 1) % len(used)])
+        count = (known - first) % 100
+    else:
+        steps = (known.diff().fillna(0).astype(int) + 50) % 100 - 50
+        if not ((steps >= 0).all() or (steps <= 0).all()) or steps.abs().max() > 5:
+            raise _unsure(f"rows are not in order, and years such as {used[0]:02d}", label)
+        count = steps.cumsum() + int(known.iloc[0])
+    last = int(count.max())
+    newest = int(known[count == last].iloc[0])
+    if newest in UNSURE:
+        raise _unsure(f"years such as {newest:02d}", label)
+    end = 2000 + newest if 2000 + newest <= NEWEST else 1900 + newest
+    found = (count + end - last).reindex(years.index).astype(float)
+    return found, f"years of two digits are read as {found.min():.0f} to {found.max():.0f}"
+
+
+def _unsure(what: str, label: str) -> BasinError:
+    return BasinError(f"{label}: {what} may be of two centuries; write years of four digits")
+
+
+def three_numbers(text: pd.Series, parts: pd.DataFrame, clock: pd.Series, label: str) -> Dates:
+    """Read dates such as 31/12/2018, 12/31/18 and 18-12-31 with the order that fits all rows.
+
+    ``parts`` has the three numbers of each row. If several orders fit, the one is taken whose dates are in
+    order, or else follow each other in regular steps. Steps longer than a day do not tell the day from the
+    month. Raises ``BasinError`` if no order or several are left.
+    """
+    numbers = [pd.to_numeric(parts[k], errors="coerce").astype(float) for k in "abc"]
+    short = bool((parts["c"].str.len() == 2).any())
+    orders = ("dmy", "mdy", "ymd") if short else ("dmy", "mdy")
+    valid = {order: _valid(numbers, order) for order in orders}
+    readable = np.any(list(valid.values()), axis=0)
+    if not readable.any():
+        return Dates(pd.Series(pd.NaT, index=text.index))
+    fitting = [order for order in orders if not (readable & ~valid[order]).any()]
+    if not fitting:
+        raise _mixed(text, valid, readable, label)
+    readings = _readings(numbers, fitting, short, readable, clock, label)
+    left = list(readings)
+    why = ""
+    for test, reason in ((in_order, "are in order"), (regular, "have regular steps")):
+        if len(left) > 1 and (test is in_order or "ymd" in left or several_a_day(readings[left[0]].time)):
+            passed = [order for order in left if test(readings[order].time)]
+            left, why = passed or left, f", as only then they {reason}"
+    if len(left) != 1:
+        raise BasinError(
+            f"{label}: dates such as {text[readable].iloc[0]!r} may begin with "
+            f"{' or '.join(ORDERS[order] for order in left)}, and no row of the file tells which; "
+            "write YYYY-MM-DD"
+        )
+    found = readings[left[0]]
+    example = text[readable].iloc[0]
+    note = f"dates such as {example} begin with {ORDERS[left[0]]}{why if len(fitting) > 1 else ''}"
+    return Dates(found.time, "; ".join(filter(None, (note, found.note))))
+
+
+def _valid(numbers: list[pd.Series], order: str) -> np.ndarray:
+    month, day = numbers[order.index("m")], numbers[order.index("d")]
+    return (month.between(1, 12) & day.between(1, 31)).to_numpy()
+
+
+def _readings(
+    numbers: list[pd.Series],
+    orders: list[str],
+    short: bool,
+    readable: np.ndarray,
+    clock: pd.Series,
+    label: str,
+) -> dict[str, Dates]:
+    """Return the dates in each order. Of several, those without a century are left out."""
+    found: dict[str, Dates] = {}
+    for order in orders:
+        year, month, day = (numbers[order.index(part)].where(readable) for part in "ymd")
+        note = None
+        try:
+            if short:
+                year, note = century(year, label)
+        except BasinError:
+            if order == orders[-1] and not found:
+                raise
+            continue
+        found[order] = Dates(to_times(year, month, day, label=label) + clock, note)
+    return found
+
+
+def _mixed(text: pd.Series, valid: dict[str, np.ndarray], readable: np.ndarray, label: str) -> BasinError:
+    usual = max(valid, key=lambda order: valid[order].sum())
+    row = int(np.flatnonzero(readable & ~valid[usual])[0])
+    other = next(order for order in valid if valid[order][row])
+    return BasinError(
+        f"{label}: some dates begin with {ORDERS[usual]}, and others, such as {text.iloc[row]!r} in row "
+        f"{row + 1}, with {ORDERS[other]}; write YYYY-MM-DD"
+    )

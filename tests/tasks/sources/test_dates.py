@@ -1,0 +1,191 @@
+"""Dates in the forms that people export: each column is read as the same dates, or refused in one line."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.runtime.errors import BasinError
+from tasks.sources.dates import as_dates, date_like
+
+DAYS = pd.bdate_range("2019-01-02", periods=600)
+OLD = pd.bdate_range("1962-01-02", periods=3000)
+MONTHS = pd.date_range("1955-01-01", periods=840, freq="MS")
+ENDS = pd.date_range("1960-01-31", periods=600, freq="ME")
+QUARTERS = pd.date_range("1960-01-01", periods=240, freq="QS")
+WEEKS = pd.date_range("2010-01-04", periods=500, freq="7D")
+HOURS = pd.date_range("2019-01-01", periods=1500, freq="h")
+MINUTES = pd.date_range("2019-04-01", periods=2500, freq="min")
+GERMAN = ["Jan.", "Feb.", "März", "Apr.", "Mai", "Jun.", "Jul.", "Aug.", "Sept.", "Okt.", "Nov.", "Dez."]
+FRENCH = ["janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc."]
+POLISH = ["sty", "lut", "mar", "kwi", "maj", "cze", "lip", "sie", "wrz", "paź", "lis", "gru"]
+SPANISH = [
+    "enero",
+    "febrero",
+    "marzo",
+    "abril",
+    "mayo",
+    "junio",
+    "julio",
+    "agosto",
+    "septiembre",
+    "octubre",
+    "noviembre",
+    "diciembre",
+]
+CENTURY = pd.date_range("1901-01-01", periods=1440, freq="MS")
+EPOCH = pd.Timestamp(0)
+
+
+def seconds(days: pd.DatetimeIndex) -> list[int]:
+    return [int((d - EPOCH).total_seconds()) for d in days]
+
+
+FORMS = {
+    "month first, two digits": (OLD, lambda d: f"{d.month}/{d.day}/{d:%y}"),
+    "name of the month, two digits": (OLD, lambda d: f"{d:%d-%b-%y}"),
+    "Bank of England": (ENDS, lambda d: f"{d:%d %b %y}"),
+    "month and year of two digits": (MONTHS, lambda d: f"{d:%b-%y}"),
+    "a year of two digits behind a blank": (MONTHS, lambda d: f"{d:%b %y}"),
+    "more than a century of two digits": (CENTURY, lambda d: f"{d:%b-%y}"),
+    "1975": (pd.bdate_range("1975-01-02", periods=600), lambda d: f"{d:%d %b %y}"),
+    "YY/MM/DD": (DAYS, lambda d: f"{d:%y/%m/%d}"),
+    "YY-MM-DD": (DAYS, lambda d: f"{d:%y-%m-%d}"),
+    "YY-Mon-DD": (DAYS, lambda d: f"{d:%y-%b-%d}"),
+    "financial years": (MONTHS[576:684:12], lambda d: f"{d:%Y}-{d.year - 1999:02d}"),
+    "YYMMDD": (DAYS, lambda d: f"{d:%y%m%d}"),
+    "DDMMYYYY": (DAYS, lambda d: f"{d:%d%m%Y}"),
+    "DD.MM.YY": (DAYS, lambda d: f"{d:%d.%m.%y}"),
+    "newest first, two digits": (DAYS[::-1], lambda d: f"{d:%d.%m.%y}"),
+    "not in order": (OLD[::7].append(OLD[3::7]), lambda d: f"{d:%d.%m.%y}"),
+    "minutes of few days": (MINUTES, lambda d: f"{d:%d/%m/%Y %H:%M}"),
+    "AM and PM": (HOURS, lambda d: f"{d:%m/%d/%Y %I:%M %p}"),
+    "Postgres": (DAYS, lambda d: f"{d:%Y-%m-%d} 00:00:00+01"),
+    "RFC 2822": (DAYS, lambda d: f"{d:%a, %d %b %Y} 00:00:00 +0100"),
+    "XML": (DAYS, lambda d: f"{d:%Y-%m-%d}+01:00"),
+    "XML west": (DAYS, lambda d: f"{d:%Y-%m-%d}-05:00"),
+    "JavaScript": (DAYS, lambda d: f"{d:%a %b %d %Y} 00:00:00 GMT+0100 (CET)"),
+    "ctime": (DAYS, lambda d: d.ctime()),
+    "GMT": (DAYS, lambda d: f"{d:%d %b %Y} 00:00 GMT"),
+    "German": (DAYS, lambda d: f"{d.day}. {GERMAN[d.month - 1]} {d.year}"),
+    "French": (DAYS, lambda d: f"{d.day} {FRENCH[d.month - 1]} {d.year}"),
+    "Polish": (DAYS, lambda d: f"{d.day} {POLISH[d.month - 1]} {d.year}"),
+    "Spanish": (DAYS, lambda d: f"{d.day} de {SPANISH[d.month - 1]} de {d.year}"),
+    "SAS": (DAYS, lambda d: f"{d:%d%b%Y}".upper()),
+    "ideographs": (DAYS, lambda d: f"{d.year}年{d.month}月{d.day}日"),
+    "1960:Q1": (QUARTERS, lambda d: f"{d.year}:Q{d.quarter}"),
+    "1960 Q1": (QUARTERS, lambda d: f"{d.year} Q{d.quarter}"),
+    "1Q60": (QUARTERS, lambda d: f"{d.quarter}Q{d:%y}"),
+    "Q1/1960": (QUARTERS, lambda d: f"Q{d.quarter}/{d.year}"),
+    "1960:1": (QUARTERS, lambda d: f"{d.year}:{d.quarter}"),
+    "1960.1 as a quarter": (QUARTERS, lambda d: f"{d.year}.{d.quarter}"),
+    "1955:01": (MONTHS, lambda d: f"{d:%Y:%m}"),
+    "01/1955": (MONTHS, lambda d: f"{d:%m/%Y}"),
+    "1955-Jan": (MONTHS, lambda d: f"{d:%Y-%b}"),
+    "YYYY.MM": (MONTHS, lambda d: f"{d:%Y.%m}"),
+    "Shiller": (MONTHS, lambda d: f"{d:%Y.%m}".rstrip("0") if d.month == 10 else f"{d:%Y.%m}"),
+    "weeks": (WEEKS, lambda d: f"{d:%G-W%V}"),
+    "days of decimal years": (DAYS, lambda d: f"{d.year + (d.dayofyear - 0.5) / 365.25:.4f}"),
+    "days of decimal years from 0": (
+        DAYS, lambda d: f"{d.year + (d.dayofyear - 1) / (366 if d.is_leap_year else 365):.6f}"
+    ),
+    "quarters of decimal years": (QUARTERS, lambda d: f"{d.year + (d.quarter - 1) / 4:.2f}"),
+    "date and time in digits": (HOURS, lambda d: f"{d:%Y%m%d %H%M%S}"),
+    "digits to hours": (HOURS, lambda d: f"{d:%Y%m%d%H}"),
+    "digits to minutes": (HOURS, lambda d: f"{d:%Y%m%d%H%M}"),
+    "digits to seconds": (HOURS, lambda d: f"{d:%Y%m%d%H%M%S}"),
+    "basic form of ISO 8601": (HOURS, lambda d: f"{d:%Y%m%dT%H%M%SZ}"),
+    "serial days with a time": (HOURS, lambda d: f"{(d - pd.Timestamp('1899-12-30')) / pd.Timedelta('1D')}"),
+    "seconds": (MONTHS, lambda d: f"{seconds([d])[0]}"),
+    "milliseconds from 1970": (MONTHS[180:], lambda d: f"{seconds([d])[0]}000"),
+    "milliseconds, then microseconds": (
+        DAYS, lambda d: f"{seconds([d])[0]}000" + ("000" if d.year > 2019 else "")
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_dates_are_read_from_every_form(form: str) -> None:
+    dates, write = FORMS[form]
+    found = as_dates(pd.Series([write(d) for d in dates], name="Date"), "file")
+    np.testing.assert_array_equal(found.time.to_numpy(), dates.to_numpy())
+    numbers = pd.to_numeric(pd.Series([write(d) for d in dates]), errors="coerce")
+    if numbers.notna().all() and form not in ("DDMMYYYY", "Shiller"):
+        np.testing.assert_array_equal(as_dates(numbers, "frame").time.to_numpy(), dates.to_numpy())
+
+
+def test_years_of_two_digits_are_the_same_in_every_series_of_a_panel() -> None:
+    months = pd.date_range("1962-01-01", "2019-12-01", freq="MS")
+    found = as_dates(pd.Series([f"{d:%b-%y}" for d in [*months, *months]]), "file")
+    assert list(found.time) == [*months, *months]
+    assert found.note == "years of two digits are read as 1962 to 2019"
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Europe/London", "Australia/Sydney", "Asia/Tokyo"])
+def test_midnights_of_a_zone_that_are_written_in_utc_are_local_dates(zone: str) -> None:
+    for dates in (DAYS, MONTHS[240:]):
+        moments = dates.tz_localize(zone).tz_convert("UTC")
+        for column in (pd.Series(moments), pd.Series(moments.strftime("%Y-%m-%dT%H:%M:%SZ"))):
+            found = as_dates(column, "file")
+            assert list(found.time) == list(dates)
+            assert "local dates" in str(found.note)
+
+
+def test_other_times_of_day_in_utc_keep_their_date() -> None:
+    close = DAYS + pd.Timedelta(hours=16)
+    for zone in ("America/New_York", "Europe/Berlin", "UTC"):
+        moments = close.tz_localize(zone).tz_convert("UTC")
+        found = as_dates(pd.Series(moments.strftime("%Y-%m-%d %H:%M:%S+00")), "file")
+        assert list(found.time.dt.normalize()) == list(DAYS)
+    noon = pd.date_range("2019-01-01", periods=500).strftime("%Y-%m-%dT12:00:00Z")
+    assert as_dates(pd.Series(noon), "file").time.iloc[0] == pd.Timestamp("2019-01-01")
+    naive = pd.Series(DAYS.tz_localize("Asia/Tokyo").tz_convert("UTC").tz_localize(None))
+    assert as_dates(naive, "frame").time.equals(naive)
+
+
+def test_the_end_of_a_day_may_be_24_00() -> None:
+    found = as_dates(pd.Series(["2019-01-02 23:00", "2019-01-02 24:00", "2019-01-03 24:30"]), "file")
+    assert found.time.iloc[1] == pd.Timestamp("2019-01-03")
+    assert pd.isna(found.time.iloc[2])
+
+
+def test_bad_cells_do_not_change_the_reading_of_the_others() -> None:
+    text = [f"{d:%d/%m/%y}" for d in DAYS]
+    text[7], text[90] = "00/00/00", "n.a."
+    found = as_dates(pd.Series(text), "file")
+    assert list(found.time.drop([7, 90])) == list(DAYS.delete([7, 90]))
+    assert found.time[[7, 90]].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ([f"01/{m:02d}/2019" for m in range(1, 12)], "may begin with the day or the month"),
+        ([f"{d.month}/{d.day}/{d.year}" for d in MONTHS], "may begin with the day or the month"),
+        (["13/01/2019", "01/14/2019", "02/03/2019"], "with the month"),
+        ([f"{d:%d-%b-%y}" for d in pd.bdate_range("1931-01-01", periods=900)], "of two centuries"),
+        (["2019-01-01", "2019-01-02", "9999-12-31"], "year 9999, expected 1678 to 2261"),
+        (pd.Series(["2019-01-01", "9999-12-31"]).astype("datetime64[us]"), "row 2: year 9999"),
+        ([20190101, 20190102, *range(20190103, 20190120), 99991231], "year 9999"),
+    ],
+)
+def test_what_cannot_be_told_is_refused_in_one_line(cells: object, said: str) -> None:
+    with pytest.raises(BasinError, match=said) as refused:
+        as_dates(pd.Series(cells), "file")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("form", ["days without year", "half years", "numbers", "days", "prices"])
+def test_what_is_no_date_is_not_read(form: str) -> None:
+    cells = {
+        "days without year": [f"{d:%b %d}" for d in DAYS],
+        "half years": [f"{year}-S{half}" for year in range(1990, 2010) for half in (1, 2)],
+        "days": list(range(737_000, 737_600)),
+        "numbers": list(range(100_000, 100_600)),
+        "prices": list(np.linspace(90_000, 95_000, 600)),
+    }[form]
+    assert as_dates(pd.Series(cells), "file").time.isna().all()
+
+
+def test_names_of_columns_do_not_look_like_dates() -> None:
+    assert not any(map(date_like, ("Close", "Set", "Year 2019", "Volume 12", "M1", "3M", "Price 01-02")))
+    assert all(map(date_like, ("2019-01-02", "1Q60", "02 Mär 2019", "2019-W01", "2019-01-02 00:00:00+01")))
