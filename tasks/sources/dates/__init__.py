@@ -3,12 +3,12 @@
 import pandas as pd
 
 from tasks.sources.dates import forms
-from tasks.sources.dates.months import MONTH_NAMES, SEASONS
+from tasks.sources.dates.months import SEASONS, month_of
 from tasks.sources.dates.numbers import of_numbers
 from tasks.sources.dates.times import Dates, require_years
 from tasks.sources.dates.zones import of_zone
 
-__all__ = ["MONTH_NAMES", "MOST_UNREAD", "SEASONS", "Dates", "as_dates", "date_like", "written_as_dates"]
+__all__ = ["MOST_UNREAD", "SEASONS", "Dates", "as_dates", "date_like", "month_of", "written_as_dates"]
 
 MOST_UNREAD = 0.5
 """Share of cells that a form of dates may leave unread. Those cells are bad rows."""

@@ -5,8 +5,6 @@ from collections import defaultdict
 
 import pandas as pd
 
-MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-
 SEASONS = ("DJF", "JFM", "FMA", "MAM", "AMJ", "MJJ", "JJA", "JAS", "ASO", "SON", "OND", "NDJ")
 """Three-month means, named by their months. They belong to their middle month, the first to January."""
 

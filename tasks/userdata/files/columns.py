@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
-from tasks.sources.dates import MONTH_NAMES, Dates, as_dates, written_as_dates
+from tasks.sources.dates import Dates, as_dates, month_of, written_as_dates
 from tasks.sources.dates.times import distinct, in_order
 from tasks.userdata.files.numbers import number_like
 from tasks.userdata.files.parts import named, repeats, split_dates, with_clock
@@ -227,11 +227,11 @@ def months_as_rows(frame: pd.DataFrame, name: str, notes: list[str]) -> pd.DataF
 
     Columns before the months, and later ones that are no numbers, identify the rows and are repeated.
     """
-    by_name = {str(column).lower()[:3]: column for column in reversed(frame.columns)}
+    by_month = {month_of(str(column)): column for column in reversed(frame.columns)}
     year = next((c for c in frame.columns if str(c).lower() in ("year", "yr", "jahr")), None)
-    if year is None or not set(MONTH_NAMES) <= set(by_name):
+    if year is None or not set(range(1, 13)) <= set(by_month):
         return frame
-    months = [by_name[month] for month in MONTH_NAMES]
+    months = [by_month[month] for month in range(1, 13)]
     times = [
         f"{y}-{month:02d}-01" for y in frame[year].astype(str).str.split(".").str[0] for month in range(1, 13)
     ]

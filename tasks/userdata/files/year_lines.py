@@ -6,25 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
+from tasks.sources.dates import month_of
 from tasks.userdata.files.numbers import MISSING, number_like
 
 MONTHS = 12
-
-NAMES = (
-    ("jan", "ene", "gen", "янв"),
-    ("feb", "fév", "fev", "фев"),
-    ("mar", "mär", "mrz", "мар"),
-    ("apr", "avr", "abr", "апр"),
-    ("may", "mai", "mag", "maj", "mei", "май"),
-    ("jun", "jui", "giu", "июн"),
-    ("jul", "jui", "lug", "июл"),
-    ("aug", "aoû", "aou", "ago", "авг"),
-    ("sep", "set", "сен"),
-    ("oct", "okt", "ott", "out", "окт"),
-    ("nov", "ноя"),
-    ("dec", "dez", "déc", "dic", "дек"),
-)
-"""First letters of the months of the year, in lower case."""
 
 
 def years_by_months(text: str, path: Path, notes: list[str]) -> pd.DataFrame | None:
@@ -102,5 +87,5 @@ def _names_others(row: list[str]) -> bool:
 def _names_months(row: list[str]) -> bool:
     names = [name.strip('"').lower() for name in row[-MONTHS:]]
     return len(row) in (MONTHS, MONTHS + 1) and all(
-        name[:3] in NAMES[k] or name.lstrip("m0") == str(k + 1) for k, name in enumerate(names)
+        month_of(name) == k or name.lstrip("m0") == str(k) for k, name in enumerate(names, 1)
     )
