@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 
 CLOCK = (
-    r"(?:\d{1,2}:\d{2}(?::\d{2}(?:[.,:]\d+)?)?(?:\s*[AaPp]\.?\s?[Mm]\.?)?|\d{6}|\d{4}|\d{1,2}[hH]?"
+    r"(?:\d{1,2}:\d{2}(?::\d{2}(?:[.,:]\d+)?)?(?:\s*(?:[AaPp]\.?\s?[Mm]\.?|Uhr))?|\d{6}|\d{4}|\d{1,2}[hH]?"
     r"|\d{1,2}\s*[AaPp][Mm])"
 )
 """Time of day such as 9:30, 09:30:00.5, 4:00 PM, 170000, 1700 and 17."""
