@@ -222,9 +222,9 @@ class TiltedDistribution(Distribution):
         def surprise(values: Tensor, energy: Tensor) -> Tensor:
             return energy + self.log_z - self._scores.log_prob(values)
 
-        return self._expectation(surprise, "entropy")
+        return self._expectation(surprise, "entropy", smooth=True)
 
-    def _expectation(self, of: Callable[[Tensor, Tensor], Tensor], name: str) -> Tensor:
+    def _expectation(self, of: Callable[[Tensor, Tensor], Tensor], name: str, smooth: bool = False) -> Tensor:
         """Return the expectation of ``of(values, energies)``."""
 
         def terms(rule: Panels) -> tuple[Tensor, Tensor]:
@@ -237,7 +237,7 @@ class TiltedDistribution(Distribution):
             ends = self._scores.at_an_end(rule.score.reshape(shape), rule.width)
             return torch.where(weights > 0, weights * of(values, energy), 0.0), ends
 
-        return expectation(self.rule, terms, name)
+        return expectation(self.rule, terms, name, smooth)
 
     def _tail(self, score: Tensor) -> Tensor:
         """Return the probability beyond scores outside of the panels.
