@@ -19,6 +19,7 @@ GROUPS = {
 """Files whose tests share something expensive (``tests/system/conftest.py``)."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file stays in one process, and so do the files of a group."""
     for item in items:
