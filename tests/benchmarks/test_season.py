@@ -20,6 +20,7 @@ def test_the_season_of_a_simulated_record_is_removed_from_every_start() -> None:
 
 
 @pytest.mark.mirror
+@pytest.mark.usefixtures("mirror")
 def test_the_season_of_nino34_is_removed() -> None:
     record = pd.read_csv(mirrored("climate/nino34_sst_1871.csv"), parse_dates=["time"])
     row = seasonal_climatology(record, (1951, 1982, 1992), "NINO34_MEAN")

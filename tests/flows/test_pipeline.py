@@ -144,6 +144,7 @@ def test_all_stages_run_then_all_are_cached_then_only_the_changed_domain_runs(to
     assert {domain for (_, domain), outcome in third.outcomes.items() if outcome == "ran"} == {"climate"}
 
 
+@pytest.mark.slow
 def test_a_cached_stage_shows_as_cached_and_results_as_artifacts_in_the_ui(toy: Path) -> None:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter
@@ -165,6 +166,7 @@ def test_a_cached_stage_shows_as_cached_and_results_as_artifacts_in_the_ui(toy: 
     }
 
 
+@pytest.mark.slow
 def test_bad_data_stop_their_domain_with_one_line_and_keep_its_last_good_outputs(toy: Path) -> None:
     run(toy)
     set_seed(toy, "finance", 13)
@@ -189,6 +191,7 @@ def test_a_bug_is_told_in_one_line_and_its_traceback_kept_in_the_run_record(toy:
     assert any("toy_stage" in line for line in run_record(toy, "finance")["failure"])
 
 
+@pytest.mark.slow
 def test_a_lost_connection_is_tried_again(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
@@ -204,6 +207,7 @@ def test_a_lost_connection_is_tried_again(toy: Path, monkeypatch: pytest.MonkeyP
     assert calls[:3] == ["ingest", "ingest", "validate"]
 
 
+@pytest.mark.slow
 def test_a_second_run_waits_for_the_first(toy: Path) -> None:
     from tasks.runtime.freshness import one_run_at_a_time
 
