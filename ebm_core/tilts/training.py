@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -243,7 +243,7 @@ def negative_log_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor) -> Tenso
     """Return E(sᵢ, xᵢ) + log Z(xᵢ) = −log p(yᵢ|xᵢ) + log q(yᵢ|xᵢ) ``(seeds, n)``, which is 0 for E = 0.
 
     Z is computed with the fixed number ``TRAINING_PANELS`` of panels of scores within ±9, which is too few
-    for steep energies. :func:`fit_tilt` checks it at the end.
+    for steep energies. :func:`fit_tilt` checks them at the end.
     """
     return energy(score, x) + _log_z(energy, x, TRAINING_PANELS)
 
@@ -258,7 +258,8 @@ def fit_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor, **options: Any) -
     """Fit a tilt by maximum likelihood to normal scores under the base and inputs, in time order.
 
     The training runs on the device of ``x``. Its normaliser is computed with fewer panels than that of
-    :class:`~ebm_core.tilts.tilted.TiltedDistribution`, and is compared with one of more panels at the end.
+    :class:`~ebm_core.tilts.tilted.TiltedDistribution`. A seed whose energy has become so steep that this
+    normaliser is off by more than 0.01 nats gets the parameters of the start, and 0 as its best step.
 
     Parameters
     ----------
@@ -281,8 +282,7 @@ def fit_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor, **options: Any) -
     Raises
     ------
     FloatingPointError
-        If training diverges, or if the fitted energy is so steep that its normaliser is off by more than 0.01
-        nats.
+        If training diverges, or if the energy at the start is too steep for the normaliser.
     ValueError
         If an option is not valid, if a score or an input is not finite, or if the checkpoint belongs to a fit
         with other options.
@@ -318,13 +318,26 @@ def fit_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor, **options: Any) -
     fit = fit_seeds(energy, loss, len(score), device=x.device, **options)
     some = x[-options["validation"] :].cpu()
     some = some[:: -(-len(some) // CHECK_ROWS)]
+    steep = _normaliser_error(fit.module, some) > LARGEST_ERROR
+    if not steep.any():
+        return fit
+    start = dict(energy.named_parameters())
     with torch.no_grad():
-        error = _log_z(fit.module, some, TRAINING_PANELS) - _log_z(fit.module, some, CHECK_PANELS)
-    worst = float(error.mean(1).abs().max())
+        for name, p in fit.module.named_parameters():
+            p[steep] = start[name].cpu()[steep]
+    worst = float(_normaliser_error(fit.module, some).max())
     if worst > LARGEST_ERROR:
         raise FloatingPointError(
-            f"energy: the normaliser of the fit is off by {worst:.2g} nats, expected {LARGEST_ERROR:g} or "
-            "less, because the energy is too steep for the panels of the training; try a larger "
-            "weight_decay or a smaller learning_rate"
+            f"energy: the normaliser of the energy at the start is off by {worst:.2g} nats, expected "
+            f"{LARGEST_ERROR:g} or less, because the energy is too steep for the panels of the training; "
+            "start from a flatter energy"
         )
-    return fit
+    best = [0 if off else step for step, off in zip(fit.best_step, steep.tolist(), strict=True)]
+    return replace(fit, best_step=best)
+
+
+def _normaliser_error(energy: BilinearEnergy, x: Tensor) -> Tensor:
+    """Return the mean error of log Z in training ``(seeds,)``, in nats."""
+    with torch.no_grad():
+        error = _log_z(energy, x, TRAINING_PANELS) - _log_z(energy, x, CHECK_PANELS)
+    return error.mean(1).abs()

@@ -375,7 +375,10 @@ def run_stages(names: tuple[str, ...], workspace: OwnWorkspace, params: DomainPa
     for name in names:
         function = stage_function(name)
 
-        def run(progress: Progress, function: Any = function) -> Any:
-            return function(workspace, params, progress)
+        def run(progress: Progress, function: Any = function, name: str = name) -> Any:
+            try:
+                return function(workspace, params, progress)
+            except FloatingPointError as error:
+                raise BasinError(f"{workspace.own.name}: {name}: {error}") from error
 
         stages(name, run)

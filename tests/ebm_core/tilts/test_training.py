@@ -237,7 +237,7 @@ def test_a_checkpoint_of_another_seed_or_of_another_global_of_the_loss_is_refuse
 
 
 @pytest.mark.parametrize("slope", [1.0, 15.0])
-def test_a_fit_with_too_steep_an_energy_is_refused(slope):
+def test_a_fit_from_too_steep_an_energy_is_refused(slope):
     score, x = shifted_scores(400)
     energy = BilinearEnergy(1, 0, 2, 1, torch.Generator().manual_seed(1))
     with torch.no_grad():
@@ -253,6 +253,19 @@ def test_a_fit_with_too_steep_an_energy_is_refused(slope):
         run()
     else:
         with pytest.raises(
-            FloatingPointError, match=r"^energy: the normaliser of the fit is off by .* weight_decay"
+            FloatingPointError,
+            match=r"^energy: the normaliser of the energy at the start is off by .* flatter",
         ):
             run()
+
+
+def test_a_seed_that_becomes_too_steep_keeps_its_start():
+    score, x = shifted_scores(400)
+    energy = BilinearEnergy(1, 8, 8, 2, torch.Generator().manual_seed(1))
+    options = {"validation": 100, "steps": 20, "learning_rate": 50.0, "weight_decay": 0.0}
+    fit = fit_tilt(
+        energy, torch.full_like(score, 0.3), x, generator=torch.Generator().manual_seed(0), **options
+    )
+    assert fit.best_step == [0, 0]
+    for name, p in energy.named_parameters():
+        torch.testing.assert_close(dict(fit.module.named_parameters())[name], p)
