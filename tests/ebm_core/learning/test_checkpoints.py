@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ebm_core import EnergyDiscrepancy, EnergyFit, MLPEnergy, fit
+from ebm_core.base.files import load_checkpoint
 from ebm_core.base.identity import difference, identity
 from ebm_core.energies.networks import initialise
 
@@ -121,7 +122,11 @@ def test_a_state_that_cannot_be_stored_is_named_before_the_first_step(
 def test_an_extra_state_is_stored(tmp_path: Path) -> None:
     extra = {"a": [1, {"b": None}], "c": {"d/e": torch.ones(2)}}
     trained(Extra(extra), checkpoint=tmp_path / "fit")
-    trained(Extra(extra), 2, checkpoint=tmp_path / "fit")
+    saved = load_checkpoint(tmp_path / "fit")
+    assert saved is not None
+    stored = saved["energy"]["state"]["_extra_state"]
+    assert stored["a"] == extra["a"] and torch.equal(stored["c"]["d/e"], torch.ones(2))
+    assert len(trained(Extra(extra), 2, checkpoint=tmp_path / "fit").loss) == 2
 
 
 class Slots:
