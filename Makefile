@@ -28,13 +28,14 @@ run: setup
 
 # Two processes, because most tests use one core. One thread per process, because more threads than cores slow down
 # all of them. In the order of the folders, the files that take longest are not the last.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --durations 15
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder \
+  --max-worker-restart 2 --durations 15
 
 test: setup
 	$(PYTEST) -m "not slow"
 
 test-slow: setup
-	$(PYTEST) -m slow --timeout 1200
+	$(PYTEST) -m slow --timeout 1200 -o faulthandler_timeout=1300
 
 lint: setup
 	$(BIN)/ruff check .
