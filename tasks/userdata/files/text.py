@@ -95,10 +95,17 @@ def _separator(lines: list[str]) -> str:
 
 
 def _has_decimal_commas(lines: list[str]) -> bool:
-    """Return whether lines with commas are dates and numbers with blanks between them."""
+    """Return whether lines with commas are dates and numbers with blanks between them.
+
+    A comma beside a blank separates cells.
+    """
     cut = [_cells(line, " ") for line in lines]
-    read = [row for row in cut if len(row) > 1 and all(number_like(c) or date_like(c) for c in row)]
+    read = [row for row in cut if len(row) > 1 and all(c == c.strip(",") and _is_read(c) for c in row)]
     return len(read) > 0.8 * len(lines)
+
+
+def _is_read(cell: str) -> bool:
+    return number_like(cell) or date_like(cell)
 
 
 def _cells(line: str, separator: str) -> list[str]:

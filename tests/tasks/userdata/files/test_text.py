@@ -83,6 +83,7 @@ def test_rows_that_do_not_fit_the_header_are_refused(tmp_path: Path, content: st
         ("Date SPX,SPX,Date NKY,NKY\n" + rows("{day},{value},{day},1"), ["Date SPX", "SPX", "NKY"]),
         ("Date,Close,Close\n" + rows("{day},{value},1"), ["Date", "Close", "Close 3"]),
         ("Date Close\n" + rows("{day} {value}"), ["Date", "Close"]),
+        ("Date, Count, Close\n" + rows("19{k:02d}, {k}, {value}"), ["Date", "Count", "Close"]),
         ("Date of day,Close, USD\n" + rows("{day} 16:00, {value}, 5"), ["Date of day", "Close", "USD"]),
         (rows(), ["column 1", "column 2"]),
         ("A title\n" + rows(), ["column 1", "column 2"]),
