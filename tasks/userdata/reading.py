@@ -170,7 +170,7 @@ def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, 
     frame, label, notes = source.frame, source.label, source.notes
     theirs = [c for c in request.exog if str(c).lower() not in OHLC]
     _refuse_names(theirs, ("time", "series", "close", "row"), label)
-    comma = source.comma
+    comma = source.comma(roles.time)
     lower = {str(c).lower().strip("<> "): str(c) for c in frame.columns}
     exog = {column: source.numbers(column, comma) for column in theirs}
     beside = {}

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -65,14 +64,14 @@ class Table:
             )
         return self.frame[column].astype(str).to_numpy()
 
-    @cached_property
-    def comma(self) -> bool | None:
-        """Whether the file has decimal commas, as its columns show; None if they do not tell.
+    def comma(self, dates: str | None = None) -> bool | None:
+        """Return whether the file has decimal commas, as its columns show, or None if they do not tell.
 
-        In a file with commas between the cells, a comma within a cell separates thousands if no column shows
-        another use.
+        The column ``dates`` does not count, as the point of 01.1950 is no decimal mark. In a file with commas
+        between the cells, a comma within a cell separates thousands if no column shows another use.
         """
-        votes = {decimal_comma(self.frame[column].head(2000)) for column in self.frame.columns} - {None}
+        others = [column for column in self.frame.columns if column != dates]
+        votes = {decimal_comma(self.frame[column].head(2000)) for column in others} - {None}
         if len(votes) == 1:
             return votes.pop()
         return False if self.separator == "," else None
@@ -83,17 +82,19 @@ class Table:
         Other cells of such columns are missing values. Columns of numbers are dates only if ``time`` names
         them.
         """
-        frame = self.frame.copy()
+        frame, dates = self.frame.copy(), None
         try:
             roles = self.roles(time, (), None)
+            dates = roles.time
             if roles.time in frame and (time is not None or not mostly_numbers(frame[roles.time])):
                 frame[roles.time] = roles.dates.time
         except BasinError:
             if time is not None:
                 raise
+        comma = self.comma(dates)
         for column in frame.columns:
             if not pd.api.types.is_numeric_dtype(frame[column]) and mostly_numbers(frame[column]):
-                frame[column] = self.numbers(column, self.comma).value
+                frame[column] = self.numbers(column, comma).value
         return frame
 
 

@@ -87,13 +87,21 @@ def test_only_a_column_of_numbers_that_agree_tells_the_decimal_mark(cells: list[
 def test_columns_that_may_be_read_in_two_ways_follow_the_others() -> None:
     frame = pd.DataFrame({"Close": ["21,073", "21,110"], "Change": ["0.5%", "0.2%"]})
     table = Table(frame, "x", separator=";")
-    assert table.numbers("Close", table.comma).value.tolist() == [21073, 21110]
+    assert table.numbers("Close", table.comma()).value.tolist() == [21073, 21110]
     german = Table(frame.assign(Change=["0,5%", "0,2%"]), "x", separator=",")
-    assert german.numbers("Close", german.comma).value.tolist() == [21.073, 21.11]
+    assert german.numbers("Close", german.comma()).value.tolist() == [21.073, 21.11]
     alone = Table(frame[["Close"]], "x", separator=",")
-    assert alone.numbers("Close", alone.comma).value.tolist() == [21073, 21110]
+    assert alone.numbers("Close", alone.comma()).value.tolist() == [21073, 21110]
     points = Table(pd.DataFrame({"Close": ["100.350", "101.170"], "Tags": ["none", "1,5"]}), "x")
-    assert points.numbers("Close", points.comma).value.tolist() == [100.35, 101.17]
+    assert points.numbers("Close", points.comma()).value.tolist() == [100.35, 101.17]
+
+
+def test_the_points_of_dates_tell_no_decimal_mark() -> None:
+    months = [f"{month:02d}.1950" for month in range(1, 13)]
+    frame = pd.DataFrame({"Monat": months, "A": ["1.250"] * 12, "B": ["3,5"] * 12})
+    table = Table(frame, "x", separator=";")
+    assert table.typed()["A"].iloc[0] == 1250
+    assert table.numbers("A", table.comma("Monat")).value[0] == 1250
 
 
 def test_numbers_are_dates_only_if_they_are_named_so() -> None:

@@ -99,7 +99,7 @@ def test_the_header_is_found(tmp_path: Path, content: str, names: list[str]) -> 
 def test_decimal_commas_between_blanks_do_not_separate_cells(tmp_path: Path) -> None:
     read = table(tmp_path, "Date Close\n" + rows("{day} 100,{k}"))
     assert list(read.frame.columns) == ["Date", "Close"]
-    assert read.numbers("Close", read.comma).value[3] == 100.3
+    assert read.numbers("Close", read.comma()).value[3] == 100.3
 
 
 @pytest.mark.parametrize("below", ["n/a,100.0\n", ",100.0\n", "someday,100.0\n"])
