@@ -154,7 +154,9 @@ def _parsed(body: str, separator: str, longest: int, width: int, path: Path) -> 
             engine="c",
         )
     except pd.errors.ParserError as error:
-        _refuse_longer(body, separator, width, path)
+        found = _most_cells(body, separator, width, path)
+        if found > longest:  # of a row with empty cells at its end
+            return _parsed(body, separator, found, width, path)
         reason = " ".join(str(error).split())[:200]
         raise BasinError(
             f"{path}: not readable as a table ({reason}); expected {width} cells a row, as in the header"
@@ -162,19 +164,22 @@ def _parsed(body: str, separator: str, longest: int, width: int, path: Path) -> 
     if len(table) > MOST_ROWS:
         raise BasinError(f"{path}: more than {MOST_ROWS:,} rows; give a shorter file, or Parquet")
     if table.iloc[:, width:].notna().to_numpy().any():
-        _refuse_longer(body, separator, width, path)
+        _most_cells(body, separator, width, path)
     return table.iloc[:, :width]
 
 
-def _refuse_longer(body: str, separator: str, width: int, path: Path) -> None:
-    """Raise ``BasinError`` that names the first row with content beyond ``width`` cells."""
+def _most_cells(body: str, separator: str, width: int, path: Path) -> int:
+    """Return the most cells of a row; raise ``BasinError`` for a row with content beyond ``width`` cells."""
     cells = (_cells(line, " ") for line in io.StringIO(body)) if separator == " " else csv.reader(
         io.StringIO(body), delimiter=separator
     )  # fmt: skip
+    most = 0
     for row, found in enumerate(filter(None, cells), 1):
+        most = max(most, len(found))
         if any(cell.strip() for cell in found[width:]):
             shown = separator.join(found)[:80]
             raise BasinError(
                 f"{path}: row {row}: {len(found)} cells ({shown}), expected {width} cells as in the header; "
                 "put cells that contain the separator in quotes, and give each column a name"
             )
+    return most

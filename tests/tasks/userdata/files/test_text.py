@@ -96,6 +96,10 @@ def test_the_header_is_found(tmp_path: Path, content: str, names: list[str]) -> 
     assert frame.iloc[0].astype(str).isin(["100.35"]).sum() == 1
 
 
+def test_empty_cells_at_the_end_of_a_late_row_are_left_out(tmp_path: Path) -> None:
+    assert len(table(tmp_path, "Date,Close\n" + 10 * rows() + "2019-02-01,5,,\n").frame) == 201
+
+
 def test_decimal_commas_between_blanks_do_not_separate_cells(tmp_path: Path) -> None:
     read = table(tmp_path, "Date Close\n" + rows("{day} 100,{k}"))
     assert list(read.frame.columns) == ["Date", "Close"]
