@@ -268,7 +268,10 @@ def _dates(column: pd.Series) -> bool:
 
 
 def _unique(names: list[str]) -> list[str]:
-    """Name repeated columns after the column before, as in ``NINO3 ANOM NINO4 ANOM``, or number them."""
+    """Name repeated columns after the column before, as in ``NINO3 ANOM NINO4 ANOM``, or number them.
+
+    All of them are numbered. The first of two columns called Close is not what a user means by it.
+    """
     names = [" ".join(name.split()) for name in names]
     repeated = {name for name, times in Counter(names).items() if times > 1}
     before = [next((n for n in reversed(names[:k]) if n not in repeated), "") for k in range(len(names))]
@@ -277,5 +280,5 @@ def _unique(names: list[str]) -> list[str]:
         return joined
     found: list[str] = []
     for k, name in enumerate(names):
-        found.append(f"{name} {k + 1}" if name in found else name)
+        found.append(f"{name} {k + 1}" if name in repeated or name in found else name)
     return found

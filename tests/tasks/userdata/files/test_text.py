@@ -81,7 +81,7 @@ def test_rows_that_do_not_fit_the_header_are_refused(tmp_path: Path, content: st
         ("Date,SPX,Date,NKY\n" + rows("{day},{value},{day},1"), ["Date", "SPX", "NKY"]),
         ("Date,SPX,Date.1,NKY\n" + rows("{day},{value},{day},1"), ["Date", "SPX", "NKY"]),
         ("Date SPX,SPX,Date NKY,NKY\n" + rows("{day},{value},{day},1"), ["Date SPX", "SPX", "NKY"]),
-        ("Date,Close,Close\n" + rows("{day},{value},1"), ["Date", "Close", "Close 3"]),
+        ("Date,Close,Close\n" + rows("{day},{value},1"), ["Date", "Close 2", "Close 3"]),
         ("Date Close\n" + rows("{day} {value}"), ["Date", "Close"]),
         ("Date, Count, Close\n" + rows("19{k:02d}, {k}, {value}"), ["Date", "Count", "Close"]),
         ("Date of day,Close, USD\n" + rows("{day} 16:00, {value}, 5"), ["Date of day", "Close", "USD"]),
@@ -214,6 +214,12 @@ def test_names_of_a_wide_table_of_dates_are_kept(tmp_path: Path) -> None:
     for names in (["Country", "2019-01-01", "2019-02-01", "2019-03-01"], ["Country", "1960", "1961", "1962"]):
         frame = table(tmp_path, ",".join(names) + "\nAT,1,2,3\nDE,3,4,5\n").frame
         assert list(frame.columns) == names and len(frame) == 2
+
+
+def test_none_of_two_columns_of_one_name_is_the_target(tmp_path: Path) -> None:
+    read = table(tmp_path, "Date,Close,Close\n" + rows("{day},{value},1{value}"))
+    with pytest.raises(BasinError, match="the columns Close 2 and Close 3 could be forecast"):
+        understand(read, Request())
 
 
 def test_a_row_without_the_name_of_its_series_is_refused(tmp_path: Path) -> None:
