@@ -44,7 +44,9 @@ def resampled(
         bins = group.set_index("time").resample(rule, origin=origin)
         rows = bins.agg({"close": of} | {c: RANGE.get(c, "mean") for c in others}).assign(series=name)
         count = bins.size()
-        full = count >= max(1, int(FULL * np.median(count[count > 0])))
+        least = FULL * np.median(count[count > 0])
+        # Of shorter steps the number varies: 20 days give one or two rows a month, and days may end early.
+        full = count >= (least if step.regular and frequency(step.freq).calendar else max(1, int(least)))
         lost += int((~full & (count > 0)).sum())
         ends = pd.Series(0, index=[last, following(last)]).resample(rule, origin=origin).size()
         if len(ends) == 1 and full.iloc[-1]:

@@ -180,6 +180,17 @@ def test_days_of_a_market_from_its_bars_are_trading_days() -> None:
     assert not any("few rows" in sentence for sentence in reading.notes)
 
 
+def test_a_quarter_of_one_month_is_left_out() -> None:
+    months = pd.date_range("1980-01-01", periods=240, freq="MS")
+    frame = levels(months, 12).drop(index=[1, 2, 239])
+    reading = read(frame, resample="QS", kind="level")
+    assert list(reading.table["time"].iloc[[0, -1]]) == [
+        pd.Timestamp("1980-04-01"),
+        pd.Timestamp("1999-07-01"),
+    ]
+    assert any("1 with few rows left out" in sentence for sentence in reading.notes)
+
+
 @pytest.mark.parametrize(("rows", "freq"), [("B", "B"), ("W-FRI", "W"), ("MS", "MS")])
 def test_empty_days_between_the_rows_with_values_do_not_count(rows: str, freq: str) -> None:
     known = pd.date_range("2000-01-01", periods=300, freq=rows)
