@@ -132,9 +132,9 @@ def _time(frame: pd.DataFrame, given: str | None, label: str) -> tuple[Dates, li
     if years:
         return years[0]
     if columns and mostly_numbers(frame[columns[0]]):
-        dates = as_dates(frame[columns[0]], label)
-        nameless = not dates.counted or re.fullmatch(r"column 1|unnamed.*|index|", columns[0], re.IGNORECASE)
-        if dates.time.notna().mean() > 0.5 and nameless and _regular(dates.time):
+        nameless = bool(re.fullmatch(r"column 1|unnamed.*|index|", columns[0], re.IGNORECASE))
+        guess = _guessed(frame[columns[0]], nameless, label)
+        if guess is not None and guess.time.notna().mean() > 0.5 and _regular(guess.time):
             return _read(frame, columns[0], label), [columns[0]]
     for column in known:
         if not mostly_numbers(frame[column]) and not named(column):
@@ -158,6 +158,17 @@ def _read(frame: pd.DataFrame, column: str, label: str) -> Dates:
             f"as {text.iloc[row][:40]!r} in row {row + 1}; write all dates as YYYY-MM-DD"
         )
     return dates
+
+
+def _guessed(column: pd.Series, nameless: bool, label: str) -> Dates | None:
+    """Return numbers as dates. With a name of their own they may be no dates, which then is no error."""
+    try:
+        dates = as_dates(column, label)
+    except BasinError:
+        if nameless:
+            raise
+        return None
+    return dates if nameless or not dates.counted else None
 
 
 def _regular(time: pd.Series) -> bool:

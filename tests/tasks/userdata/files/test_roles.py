@@ -84,6 +84,7 @@ def test_dates_are_found_in_one_column_or_several(tmp_path: Path, form: str) -> 
     ("file", "said"),
     [
         ("Note,Close\n,1\n,2\n,3\n", "no column holds dates"),
+        ("open,close\n" + "".join(f"{1100 + k / 8:.3f},{k}\n" for k in range(50)), "no column holds dates"),
         ("id,amount\n" + "".join(f"{20001 + k},{k}\n" for k in range(50)), "no column holds dates"),
         (content("Date,Close\n", DAYS, lambda k, d: f"{d:%d %b}"), "form that is not read, such as '02 Jan'"),
         (
