@@ -17,6 +17,7 @@ _ISO = r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)?"
 """Form that pandas reads, which is the usual one and the fastest to read."""
 
 _NUMBER = r"[-+]?\d+(\.\d*)?"
+_DECIMAL_YEAR = r"\d{4}\.\d*"
 
 
 def date_like(cell: str) -> bool:
@@ -58,8 +59,8 @@ def as_dates(column: pd.Series, label: str) -> Dates:
         return Dates(pd.Series(pd.NaT, index=column.index))
     if forms.sample(known).str.fullmatch(_NUMBER).mean() > 1 - MOST_UNREAD:
         found = of_numbers(pd.to_numeric(text, errors="coerce").astype(float), label)
-        if found.time.notna().any():
-            return found
+        if found.time.notna().any() or known.str.fullmatch(_DECIMAL_YEAR).mean() > 1 - MOST_UNREAD:
+            return found  # as text, 1950.5 would be May
     return _of_text(text, label)
 
 

@@ -109,8 +109,12 @@ def _decimal_years(value: pd.Series, label: str) -> Dates | None:
     middle = bool(((place % 1) - 0.5).abs().median() < 0.25)  # else the year changes at 1 January
     count = 12 * year + (np.floor(place) if middle else np.round(place))
     step = count.diff().abs().median()
-    if step in (1, 3):
-        words = "months" if step == 1 else "quarters"
+    words = {
+        1: "months",
+        3: "quarters",
+        12: "years" if ((part.dropna() - 0.5).abs() < 1e-3).all() else None,
+    }.get(step)
+    if words:
         return Dates(
             to_times(count // 12, count % 12 + 1, label=label), f"dates are decimal years, read as {words}"
         )

@@ -48,6 +48,7 @@ FORMS = {
     "a year of two digits behind a blank": (MONTHS, lambda d: f"{d:%b %y}"),
     "more than a century of two digits": (CENTURY, lambda d: f"{d:%b-%y}"),
     "1975": (pd.bdate_range("1975-01-02", periods=600), lambda d: f"{d:%d %b %y}"),
+    "MM.YYYY": (MONTHS, lambda d: f"{d:%m.%Y}"),
     "YY/MM/DD": (DAYS, lambda d: f"{d:%y/%m/%d}"),
     "YY-MM-DD": (DAYS, lambda d: f"{d:%y-%m-%d}"),
     "YY-Mon-DD": (DAYS, lambda d: f"{d:%y-%b-%d}"),
@@ -109,7 +110,7 @@ def test_the_same_dates_are_read_from_every_form(form: str) -> None:
     found = as_dates(pd.Series([write(d) for d in dates], name="Date"), "file")
     np.testing.assert_array_equal(found.time.to_numpy(), dates.to_numpy())
     numbers = pd.to_numeric(pd.Series([write(d) for d in dates]), errors="coerce")
-    if numbers.notna().all() and form not in ("DDMMYYYY", "Shiller"):
+    if numbers.notna().all() and form not in ("DDMMYYYY", "MM.YYYY", "Shiller"):
         np.testing.assert_array_equal(as_dates(numbers, "frame").time.to_numpy(), dates.to_numpy())
 
 
@@ -140,6 +141,14 @@ def test_other_times_of_day_in_utc_keep_their_date() -> None:
     assert as_dates(pd.Series(noon), "file").time.iloc[0] == pd.Timestamp("2019-01-01")
     naive = pd.Series(DAYS.tz_localize("Asia/Tokyo").tz_convert("UTC").tz_localize(None))
     assert as_dates(naive, "frame").time.equals(naive)
+
+
+def test_middles_of_years_are_years_and_other_decimals_no_months() -> None:
+    for years in (pd.Series([f"{year}.5" for year in range(1700, 1800)]), np.arange(1700, 1800) + 0.5):
+        found = as_dates(pd.Series(years), "file")
+        assert list(found.time) == list(pd.date_range("1700-07-01", periods=100, freq="12MS"))
+        assert found.note == "dates are decimal years, read as years"
+    assert as_dates(pd.Series([f"{1900 + k % 7}.{k % 9}" for k in range(99)]), "file").time.isna().all()
 
 
 def test_the_end_of_a_day_may_be_24_00() -> None:
