@@ -26,6 +26,9 @@ NO_UNITS = ("", "1", "none", "unknown")
 ROTATED = ("grid_latitude", "grid_longitude")
 """Standard names of the coordinates of a rotated pole."""
 
+SAME = 1e-4
+"""Degrees up to which longitudes are equal. Single precision rounds them by up to 2e-5 degrees."""
+
 REMEDY = "to_netcdf(OUT) in xarray"
 
 
@@ -88,12 +91,12 @@ def check_positions(lat: "xr.DataArray", lon: "xr.DataArray", path: Path, notes:
         raise BasinError(_disorder(path, lat, north, "rise or fall from each to the next"))
     around = np.diff(east) % 360
     total = float(around.sum())
-    if total > 360 + 1e-6:  # to the west
+    if total > 360 + SAME:  # to the west
         around = 360 - around
         total = float(around.sum())
-    if total > 360 + 1e-6 or (np.minimum(around, 360 - around) < 1e-6).any():
+    if total > 360 + SAME or (np.minimum(around, 360 - around) < SAME).any():
         raise BasinError(_disorder(path, lon, east, "run once around the earth without repeating"))
-    if len(east) < 3 or total < 360 - 1e-6:
+    if len(east) < 3 or total < 360 - SAME:
         return len(east)
     notes.append(f"{lon.name} {east[-1]:g} repeats {east[0]:g} and is not used")
     return len(east) - 1

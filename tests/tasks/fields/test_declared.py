@@ -109,7 +109,10 @@ def test_positions_that_could_be_radians_are_said(tmp_path):
     assert note == "lat and lon have no units and could be radians; they are read as degrees"
 
 
-@pytest.mark.parametrize("lon", [[0, 72, 144, 216, 288, 360], [-180, -108, -36, 36, 108, 180]])
+ROUNDED = np.linspace(0.05, 360.05, 6, dtype=np.float32)  # ends 359.99999 degrees apart
+
+
+@pytest.mark.parametrize("lon", [[0, 72, 144, 216, 288, 360], [-180, -108, -36, 36, 108, 180], ROUNDED])
 @pytest.mark.parametrize("direction", [1, -1])
 def test_a_column_that_repeats_the_first_is_left_out(tmp_path, lon, direction):
     fields = read(data(lon=lon[::direction]), tmp_path)
