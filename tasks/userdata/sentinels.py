@@ -36,6 +36,9 @@ APART = {"once": 3.0, "often": 1.0}
 ALONE = 0.5
 """Least distance of a sentinel from any other value, in ranges."""
 
+LARGER = 1.5
+"""Least size of a sentinel among positive values, as a multiple of high ones. Prices are often 9.99 or 99."""
+
 MOST = 0.9
 """Share of the values of a series above which they are no sentinels."""
 
@@ -75,7 +78,8 @@ def sentinels_of(value: np.ndarray) -> list[float]:
     for candidate, count in zip(candidates, counts, strict=True):
         distance = max(low - candidate, candidate - high)
         alone = float(np.abs(others - candidate).min()) > ALONE * room
-        far = distance > APART["often" if count > 1 else "once"] * room and alone
+        usual = others[0] > 0 and 0 < candidate < LARGER * high
+        far = not usual and distance > APART["often" if count > 1 else "once"] * room and alone
         if abs(candidate) >= HUGE or far or (candidate <= -99 and others[0] >= 0):
             found.append(float(candidate))
     return found

@@ -129,8 +129,10 @@ def test_sentinels_do_not_shield_each_other_and_an_error_does_not_shield_them() 
         np.r_[RNG.normal(0, 1, 500), -9.99],
         np.r_[np.exp(RNG.normal(7, 1.2, 1500)), 98_910.0, 99_999.0, 99_999.0],
         np.r_[RNG.uniform(0, 110, 500).round(1), 99.9, 99.9],
+        RNG.choice([7.99, 8.49, 9.99], 500, p=[0.1, 0.1, 0.8]),
+        RNG.choice([79.0, 85.0, 99.0], 500, p=[0.1, 0.1, 0.8]),
     ],
-    ids=["a price", "depths", "one large return", "flow", "per cent"],
+    ids=["a price", "depths", "one large return", "flow", "per cent", "9.99", "99"],
 )
 def test_values_of_the_form_of_a_sentinel_stay_values(values: np.ndarray) -> None:
     assert sentinels_of(values) == []
