@@ -98,7 +98,8 @@ def _named(place: int, cells: pd.DataFrame, found: pd.DataFrame, what: str, seve
     row = cast(int, found.loc[place, "row"])
     of = f"{cast(str, found.loc[place, 'series'])}, " if several else ""
     if what == "no date":
-        return f"row {row} ({of}{str(cells.loc[place, 'date'])[:40]!r})"
+        written = "empty" if cells["date"].isna().loc[place] else repr(str(cells.loc[place, "date"])[:40])
+        return f"row {row} ({of}{written})"
     shown = of + stamp(cast(pd.Timestamp, found.loc[place, "time"]))
     if what == "a cell that is no number":
         return f"row {row} ({shown}: {str(cells.loc[place, 'cell'])[:40]!r})"

@@ -117,6 +117,7 @@ def test_backwards_order_time_zones_and_local_dates_are_understood() -> None:
     ambiguous = prices(5).assign(date=["01/02/2018", "01/03/2018", "01/04/2018", "01/05/2018", "01/08/2018"])
     assert "may begin with the day or the month" in refusal(ambiguous)
     assert "no date in row 1 ('soon')" in refusal(prices().assign(date=["soon", *prices()["date"][1:]]))
+    assert "no date in row 1 (empty)" in refusal(prices().assign(date=[None, *prices()["date"][1:]]))
 
 
 def test_comma_as_decimal_mark_semicolons_and_compression(tmp_path: Path) -> None:
