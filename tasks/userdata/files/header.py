@@ -126,7 +126,7 @@ def _of_width(
         while row and not row[-1]:
             row = row[:-1]
         names_index = nearest and len(above[k]) == body.width and len(row) == body.key + 1  # yfinance
-        dates = sum(map(date_like, row))
+        dates = 0 if _names_the_dates(row, body.key) else sum(map(date_like, row))
         no_name = row[:1] and row[0] in MISSING and row[0]  # a row of data without a date
         if no_name or 0 < dates <= len(row) / 2 or (len(row) < min(2, body.filled) and not names_index):
             continue

@@ -71,6 +71,7 @@ def test_rows_that_do_not_fit_the_header_are_refused(tmp_path: Path, content: st
         (",A,A,B\n,open,close,open\n" + rows("{day},{value},1,1"),
          ["column 1", "A open", "A close", "B open"]),
         ("Price,Close,Volume\nTicker,X,X\nTag,,\n" + rows("{day},{value},1"), ["Tag", "Close", "Volume"]),
+        ("Date,Mar 2019\n" + rows(), ["Date", "Mar 2019"]),
         ("Date,3M,10Y\n" + rows("{day},{value},1"), ["Date", "3M", "10Y"]),
         ("Date,600519,000858\n" + rows("{day},{value},1"), ["Date", "600519", "000858"]),
         (",1,2\n" + rows("{day},{value},1"), ["column 1", "1", "2"]),
