@@ -178,7 +178,7 @@ def _of_module(at: str, module: Any, names: list[str], above: list[Any]) -> _Par
 
 def _imported(code: types.CodeType, of_module: dict[str, Any]) -> _Parts:
     """Return the modules of users that a function imports when it is called."""
-    steps = [*dis.get_instructions(code)]
+    steps = [step for step in dis.get_instructions(code) if step.opname != "EXTENDED_ARG"]
     parts: _Parts = []
     for at, step in enumerate(steps):
         if step.opname == "IMPORT_NAME":

@@ -258,6 +258,11 @@ def test_modules_of_users_count_by_what_is_used_of_them(
     assert difference(first, of(22.0)) is not None
 
 
+def test_a_long_function_may_import_a_module() -> None:
+    lines = "".join(f"    a{k} = x.b{k}\n" for k in range(300))  # bytecode with arguments above 255
+    assert "of" in identity(of=defined(f"def f(x):\n{lines}    import statistics\n    return x"))
+
+
 @pytest.mark.parametrize("module", ["profile", "code", "statistics", "a_users_module"])
 def test_files_with_names_of_the_standard_library_are_those_of_the_user(module: str) -> None:
     first, second = (defined(f"def f(x):\n    return x * {k}", __name__=module) for k in (2, 3))
