@@ -25,11 +25,14 @@ def wrong_content(
     """Return the first fault that pydantic found in a file as an error of one line.
 
     ``above`` are the keys above the content that was checked, and ``tags`` the names of the members of a
-    union, which pydantic lists among the keys.
+    union, which pydantic puts before the keys.
     """
     # A misspelt key gives two errors, unknown and missing. The unknown name is reported.
     first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-    key = ".".join([*above, *(str(part) for part in first["loc"] if part not in tags)])
+    keys = [str(part) for part in first["loc"]]
+    if keys and keys[0] in tags:
+        del keys[0]
+    key = ".".join([*above, *keys])
     if first["type"] == "extra_forbidden":
         return BasinError(f"{where}: unknown key `{key}`; remove it or correct its name")
     if first["type"] == "missing":

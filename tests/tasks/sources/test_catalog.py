@@ -298,6 +298,7 @@ def test_a_mirror_without_the_file_falls_back(tmp_path: Path) -> None:
         ({"publication_lag": -1}, "`it.publication_lag` = -1"),
         ({"sha256": "abc"}, "`it.sha256.0` = 'abc'"),
         ({"licence": None}, "`it.licence`"),
+        ({"kind": "url", "path": None}, "no key `it.url`"),
         ({"format": "months"}, "`it`: format months needs one column name"),
         (
             {"columns": {"close": ["JAN", "FEB"]}},
