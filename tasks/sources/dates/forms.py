@@ -58,12 +58,14 @@ def _full_year(parts: Parts, label: str) -> tuple[pd.Series, str | None]:
 
 
 def _year_first(text: pd.Series, parts: Parts, label: str) -> Dates:
+    """Read 2019-01-02, and 2019-02-01 with the day before the month if the first form does not fit."""
     year, month, day = (_number(parts, key) for key in "ymd")
-    note = None
-    turned = month.between(13, 31)
-    if turned.any() and day.dropna().between(1, 12).all():
-        month, day, note = day, month, "dates have the day before the month"
-    return _zoned(Dates(to_times(year, month, day, label=label) + _clock(parts), note), parts)
+    time, note = to_times(year, month, day, label=label), None
+    # A single wrong month, such as 13, leaves most dates, and these in order.
+    fits = in_order(time) and time.notna().sum() > 0.5 * month.notna().sum()
+    if not fits and month.between(13, 31).any() and day.dropna().between(1, 12).all():
+        time, note = to_times(year, day, month, label=label), "dates have the day before the month"
+    return _zoned(Dates(time + _clock(parts), note), parts)
 
 
 def _numbers(text: pd.Series, parts: Parts, label: str) -> Dates:

@@ -165,6 +165,14 @@ def test_bad_cells_do_not_change_the_reading_of_the_others() -> None:
     assert found.time[[7, 90]].isna().all()
 
 
+def test_one_wrong_month_does_not_turn_the_dates_of_a_file() -> None:
+    text = [f"{d:%Y-%m-%d}" for d in MONTHS]
+    text[50] = "1959-13-01"
+    found = as_dates(pd.Series(text), "file")
+    assert list(found.time.drop(50)) == list(MONTHS.delete(50)) and pd.isna(found.time[50])
+    assert found.note is None
+
+
 @pytest.mark.parametrize(
     ("cells", "said"),
     [
