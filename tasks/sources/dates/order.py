@@ -9,6 +9,9 @@ from tasks.sources.dates.times import Dates, in_order, regular, several_a_day, t
 NEWEST = 2029
 """Last year that the newest two-digit year of a file may mean."""
 
+FEW = 0.05
+"""Share of dates that do not fit an order up to which they may be errors."""
+
 UNSURE = range(30, 40)
 """Two-digit years that may be of the 1930s or of the 2030s, if they are the newest of a file."""
 
@@ -68,6 +71,13 @@ def three_numbers(text: pd.Series, parts: pd.DataFrame, clock: pd.Series, label:
     if not fitting:
         raise _mixed(text, valid, readable, label)
     readings = _readings(numbers, fitting, short, readable, clock, label)
+    if not any(in_order(found.time) for found in readings.values()):
+        # One wrong date, such as 01/13/2010 among days and months, must not decide.
+        for order in [order for order in orders if order not in fitting]:
+            right = readable & valid[order]
+            few = right.sum() >= (1 - FEW) * readable.sum()
+            if few and _are_in_order(numbers, order, short, right, clock, label):
+                raise _mixed(text, valid, readable, label, order)
     left = list(readings)
     why = ""
     for test, reason in ((in_order, "are in order"), (regular, "have regular steps")):
@@ -84,6 +94,16 @@ def three_numbers(text: pd.Series, parts: pd.DataFrame, clock: pd.Series, label:
     example = text[readable].iloc[0]
     note = f"dates such as {example} begin with {ORDERS[left[0]]}{why if len(fitting) > 1 else ''}"
     return Dates(found.time, "; ".join(filter(None, (note, found.note))))
+
+
+def _are_in_order(
+    numbers: list[pd.Series], order: str, short: bool, right: np.ndarray, clock: pd.Series, label: str
+) -> bool:
+    """Return whether the dates ``right`` are in order if they are read in an order that fits most."""
+    try:
+        return in_order(_readings(numbers, [order], short, right, clock, label)[order].time)
+    except BasinError:  # of the century
+        return False
 
 
 def _valid(numbers: list[pd.Series], order: str) -> np.ndarray:
@@ -115,8 +135,10 @@ def _readings(
     return found
 
 
-def _mixed(text: pd.Series, valid: dict[str, np.ndarray], readable: np.ndarray, label: str) -> BasinError:
-    usual = max(valid, key=lambda order: valid[order].sum())
+def _mixed(
+    text: pd.Series, valid: dict[str, np.ndarray], readable: np.ndarray, label: str, usual: str | None = None
+) -> BasinError:
+    usual = usual or max(valid, key=lambda order: valid[order].sum())
     row = int(np.flatnonzero(readable & ~valid[usual])[0])
     other = next(order for order in valid if valid[order][row])
     return BasinError(

@@ -179,6 +179,10 @@ def test_one_wrong_month_does_not_turn_the_dates_of_a_file() -> None:
         ([f"01/{m:02d}/2019" for m in range(1, 12)], "may begin with the day or the month"),
         ([f"{d.month}/{d.day}/{d.year}" for d in MONTHS], "may begin with the day or the month"),
         (["13/01/2019", "01/14/2019", "02/03/2019"], "with the month"),
+        (
+            [f"01/{m % 12 + 1 + (m == 8) * 4:02d}/{2019 + m // 12}" for m in range(36)],
+            "'01/13/2019' in row 9",
+        ),
         ([f"{d:%d-%b-%y}" for d in pd.bdate_range("1931-01-01", periods=900)], "of two centuries"),
         (["2019-01-01", "2019-01-02", "9999-12-31"], "year 9999, expected 1678 to 2261"),
         (pd.Series(["2019-01-01", "9999-12-31"]).astype("datetime64[us]"), "row 2: year 9999"),
