@@ -34,7 +34,7 @@ from ebm_core.tilts.growth import widened
 from ebm_core.tilts.pool import LinearPool, fit_pool_weights
 from ebm_core.tilts.skewt import SkewT
 from ebm_core.tilts.tilted import TiltedDistribution, untilted
-from ebm_core.tilts.training import Fit, fit_seeds, fit_tilt
+from ebm_core.tilts.training import Fit, fit_seeds, fit_tilt, fit_tilts
 from ebm_core.views.discrepancies import energy_calibration, energy_histogram, ksd, mmd
 from ebm_core.views.surfaces import draw_surface, log_to_tensorboard, loss_surface, plane_slice
 
@@ -84,6 +84,7 @@ __all__ = [
     "fit_pool_weights",
     "fit_seeds",
     "fit_tilt",
+    "fit_tilts",
     "frozen_gradient",
     "hmc",
     "importance_log_z",

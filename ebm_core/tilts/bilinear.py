@@ -72,8 +72,21 @@ class BilinearEnergy(nn.Module):
 
     def coefficients(self, x: Tensor) -> Tensor:
         """Return a(x), shape ``(seeds, n, features)``."""
-        hidden = torch.tanh(x @ self.inner_weight + self.inner_bias)
-        return hidden @ self.outer_weight + x @ self.linear_weight + self.bias
+        # One product for all seeds is several times faster than one for each.
+        linear = self._seeds_first(x @ self._columns(self.linear_weight)) + self.bias
+        if not self.hidden:
+            return linear
+        inner = x @ self._columns(self.inner_weight) + self.inner_bias.flatten()
+        return torch.baddbmm(linear, self._seeds_first(torch.tanh(inner)), self.outer_weight)
+
+    @staticmethod
+    def _columns(weight: Tensor) -> Tensor:
+        """Return weights ``(seeds, inputs, k)`` as one matrix ``(inputs, seeds · k)``."""
+        return weight.transpose(0, 1).flatten(1)
+
+    def _seeds_first(self, rows: Tensor) -> Tensor:
+        """Return values ``(n, seeds · k)`` as ``(seeds, n, k)``."""
+        return rows.unflatten(1, (self.seeds, -1)).transpose(0, 1)
 
     def basis(self, score: Tensor) -> Tensor:
         """Return φ(s), shape ``(seeds, *score.shape, features)``."""

@@ -1,7 +1,7 @@
 """Training of several seeds at once, with mini-batches and early stopping on the latest rows."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,7 @@ from ebm_core.base.arguments import (
 from ebm_core.base.files import load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
 from ebm_core.base.identity import Identity, difference, identity
 from ebm_core.tilts.bilinear import BilinearEnergy
-from ebm_core.tilts.quadrature import panels
-
-TRAINING_PANELS = 16
-"""Quadrature panels of the normaliser during training. Forecasts use more panels."""
-
-CHECK_PANELS, CHECK_ROWS = 64, 256
-"""Panels and largest number of rows with which the normaliser of a fit is checked."""
+from ebm_core.tilts.likelihood import negative_log_tilt, normaliser_error
 
 LARGEST_ERROR = 0.01
 """Largest mean error of log Z in training, in nats, that is accepted."""
@@ -72,8 +66,6 @@ class Fit:
     best_step: list[int]
 
 
-@torch.inference_mode(False)
-@torch.enable_grad()
 def fit_seeds(
     module: nn.Module,
     loss: Callable[[Any, Tensor], Tensor],
@@ -156,6 +148,43 @@ def fit_seeds(
     >>> bool(((fit.module.value - 2).abs() < 0.3).all())
     True
     """
+    together = _fit_together(
+        [module],
+        lambda modules, rows: loss(modules[0], rows),
+        count,
+        {"module": module, "loss": loss},
+        validation=validation,
+        steps=steps,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        generator=generator,
+        device=device,
+        checkpoint=checkpoint,
+    )
+    return together[0]
+
+
+@torch.inference_mode(False)
+@torch.enable_grad()
+def _fit_together(
+    modules: Sequence[nn.Module],
+    loss: Callable[[Any, Tensor], Tensor],
+    count: int,
+    identified: dict[str, Any],
+    *,
+    validation: int,
+    steps: int,
+    learning_rate: float,
+    weight_decay: float,
+    generator: torch.Generator,
+    device: torch.device | str = "cpu",
+    checkpoint: Path | None = None,
+) -> list[Fit]:
+    """Train several modules on the same mini-batches, each as :func:`fit_seeds` does.
+
+    ``loss(modules, rows)`` returns the losses ``(seeds of all modules, len(rows))``, and ``identified`` are
+    the values by which a checkpoint recognises the fit, besides the options.
+    """
     check_whole("count", count, 2)
     check_whole("validation", validation, 1, count - 1)
     check_whole("steps", steps, 1)
@@ -166,11 +195,14 @@ def fit_seeds(
     if checkpoint is not None:
         numbers = {"steps": steps, "learning_rate": learning_rate, "weight_decay": weight_decay}
         numbers |= {"count": count, "validation": validation}
-        asked = identity(module=module, loss=loss, generator=generator, **numbers)
-    module = copy.deepcopy(module).to(device)
+        asked = identity(**identified, generator=generator, **numbers)
+    module = nn.ModuleList(copy.deepcopy(each) for each in modules).to(device)
+    seeds = [(i, k) for i, each in enumerate(module) for k in range(len(next(each.parameters())))]
     fitted = count - validation
     held_out = torch.arange(fitted, count, device=device)
-    optimiser = torch.optim.AdamW(module.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    optimiser = torch.optim.AdamW(
+        module.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True
+    )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
 
     def validate() -> Tensor:
@@ -203,8 +235,8 @@ def fit_seeds(
         now = loss(module, rows).mean(1)
         if not torch.isfinite(now).all():
             raise FloatingPointError(
-                f"the negative log-likelihood of {type(module).__name__} is not finite at step {step}; try a "
-                "smaller learning_rate or a larger weight_decay"
+                f"the negative log-likelihood of {type(module[0]).__name__} is not finite at step {step}; "
+                "try a smaller learning_rate or a larger weight_decay"
             )
         optimiser.zero_grad()
         now.sum().backward()
@@ -213,9 +245,10 @@ def fit_seeds(
         if step % CHECK_EVERY and step != steps:
             continue
         later = validate()
-        for seed in torch.nonzero(later < best).flatten().tolist():
-            best[seed], best_step[seed] = later[seed], step
-            for name, p in module.named_parameters():
+        for at in torch.nonzero(later < best).flatten().tolist():
+            best[at], best_step[at] = later[at], step
+            owner, seed = seeds[at]
+            for name, p in module[owner].named_parameters(prefix=str(owner)):
                 kept[name][seed] = p.detach()[seed]
         checks.append(step)
         losses.append(now.detach())
@@ -235,23 +268,14 @@ def fit_seeds(
                 "validations": torch.stack(validations),
             }
             save_checkpoint(checkpoint, state)
-    module.load_state_dict(kept)
-    return Fit(module.cpu(), checks, torch.stack(losses).cpu(), torch.stack(validations).cpu(), best_step)
-
-
-def negative_log_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor) -> Tensor:
-    """Return E(sᵢ, xᵢ) + log Z(xᵢ) = −log p(yᵢ|xᵢ) + log q(yᵢ|xᵢ) ``(seeds, n)``, which is 0 for E = 0.
-
-    Z is computed with the fixed number ``TRAINING_PANELS`` of panels of scores within ±9, which is too few
-    for steep energies. :func:`fit_tilt` checks them at the end.
-    """
-    return energy(score, x) + _log_z(energy, x, TRAINING_PANELS)
-
-
-def _log_z(energy: BilinearEnergy, x: Tensor, count: int) -> Tensor:
-    rule = panels(count)
-    nodes = rule.score.to(x)[:, None]
-    return torch.logsumexp(rule.log_weight.to(x)[:, None] - energy(nodes, x), dim=1)
+    with torch.no_grad():
+        for name, p in module.named_parameters():
+            p.copy_(kept[name])
+    found, trained, held = [], torch.stack(losses).cpu(), torch.stack(validations).cpu()
+    for i, each in enumerate(module.cpu()):
+        at = [k for k, (owner, _seed) in enumerate(seeds) if owner == i]
+        found.append(Fit(each, checks, trained[:, at], held[:, at], [best_step[k] for k in at]))
+    return found
 
 
 def fit_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor, **options: Any) -> Fit:
@@ -302,30 +326,75 @@ def fit_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor, **options: Any) -
     >>> bool((fit.validation.amin(0) < -0.05).all())
     True
     """
+    return fit_tilts([energy], score, x, **options)[0]
+
+
+def fit_tilts(energies: Sequence[BilinearEnergy], score: Tensor, x: Tensor, **options: Any) -> list[Fit]:
+    """Fit several tilts to the same rows, with the same mini-batches, each as :func:`fit_tilt` does.
+
+    One call for energies of different numbers of hidden units is faster than one call for each.
+
+    Parameters
+    ----------
+    energies : sequence of BilinearEnergy
+        Energies to start from, with the same number of features φ(s). They are not changed.
+    score, x, **options
+        As in :func:`fit_tilt`.
+
+    Returns
+    -------
+    list of Fit
+        One for each energy.
+
+    Raises
+    ------
+    FloatingPointError, ValueError
+        As :func:`fit_tilt`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import BilinearEnergy, fit_tilts
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> x = torch.randn(200, 1, generator=generator)
+    >>> score = 0.6 * x[:, 0] + 0.8 * torch.randn(200, generator=generator)
+    >>> energies = [BilinearEnergy(1, hidden, 4, 2, generator) for hidden in (0, 4)]
+    >>> options = {"validation": 50, "steps": 20, "learning_rate": 0.05, "weight_decay": 0.0}
+    >>> [fit.module.hidden for fit in fit_tilts(energies, score, x, generator=generator, **options)]
+    [0, 4]
+    """
     check_points("score", score, "(n,)")
     check_points("x", x, "(n, inputs)")
     if score.dim() != 1:
         raise ValueError(f"score: shape {tuple(score.shape)}; expected (n,)")
-    if x.shape != (len(score), energy.inputs):
-        raise ValueError(f"x: shape {tuple(x.shape)}; expected (n, inputs), ({len(score)}, {energy.inputs})")
+    for energy in energies:
+        if x.shape != (len(score), energy.inputs):
+            raise ValueError(
+                f"x: shape {tuple(x.shape)}; expected (n, inputs), ({len(score)}, {energy.inputs})"
+            )
     for name, tensor in (("score", score), ("x", x)):
         if not torch.isfinite(tensor).all():
             raise ValueError(f"{name} has non-finite values; drop or correct those rows before training")
 
-    def loss(module: BilinearEnergy, rows: Tensor) -> Tensor:
-        return negative_log_tilt(module, score[rows], x[rows])
+    def loss(modules: Sequence[BilinearEnergy], rows: Tensor) -> Tensor:
+        return torch.cat([negative_log_tilt(module, score[rows], x[rows]) for module in modules])
 
-    fit = fit_seeds(energy, loss, len(score), device=x.device, **options)
-    some = x[-options["validation"] :].cpu()
-    some = some[:: -(-len(some) // CHECK_ROWS)]
-    steep = _normaliser_error(fit.module, some) > LARGEST_ERROR
+    identified = {"energies": list(energies), "score": score, "x": x}
+    fits = _fit_together(energies, loss, len(score), identified, device=x.device, **options)
+    held_out = x[-options["validation"] :].cpu()
+    return [_resolved(fit, energy, held_out) for fit, energy in zip(fits, energies, strict=True)]
+
+
+def _resolved(fit: Fit, start: BilinearEnergy, x: Tensor) -> Fit:
+    """Return the fit with the parameters of its start for each seed that is too steep for the panels."""
+    steep = normaliser_error(fit.module, x) > LARGEST_ERROR
     if not steep.any():
         return fit
-    start = dict(energy.named_parameters())
+    before = dict(start.named_parameters())
     with torch.no_grad():
         for name, p in fit.module.named_parameters():
-            p[steep] = start[name].cpu()[steep]
-    worst = float(_normaliser_error(fit.module, some).max())
+            p[steep] = before[name].cpu()[steep]
+    worst = float(normaliser_error(fit.module, x).max())
     if worst > LARGEST_ERROR:
         raise FloatingPointError(
             f"energy: the normaliser of the energy at the start is off by {worst:.2g} nats, expected "
@@ -334,10 +403,3 @@ def fit_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor, **options: Any) -
         )
     best = [0 if off else step for step, off in zip(fit.best_step, steep.tolist(), strict=True)]
     return replace(fit, best_step=best)
-
-
-def _normaliser_error(energy: BilinearEnergy, x: Tensor) -> Tensor:
-    """Return the mean error of log Z in training ``(seeds,)``, in nats."""
-    with torch.no_grad():
-        error = _log_z(energy, x, TRAINING_PANELS) - _log_z(energy, x, CHECK_PANELS)
-    return error.mean(1).abs()

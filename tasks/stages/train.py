@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from tasks.domains import get_domain
 from tasks.runtime.files import atomic_write
 from tasks.runtime.parallel import Progress, run_units, silent
 from tasks.runtime.params import DomainParams
@@ -13,32 +14,30 @@ from tasks.tilts.fits import write_fits
 from tasks.tilts.model import TiltedModel, tensors
 from tasks.tilts.pool_weights import PoolWeights
 from tasks.tilts.training_data import training_data
-from tasks.tilts.walk_forward import Choice, Trained, choose, mdn_chain, run_chain, tilt_chain
+from tasks.tilts.walk_forward import Choice, Trained, choose, mdn_chain, run_chain, tilt_chains
 
 
 def train(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
     """Train the energy model and the peer network of every fold and write ``fits/``.
 
     For each fold, ``fits/`` has the chosen tilt, its weight, the scores behind the choice, and the peer
-    network. Each capacity is one unit on Ray that trains the folds in order, each starting from the one
-    before. Capacity and weight of a fold are chosen on out-of-sample gains of *earlier* folds only. A larger
+    network if the domain has one. The folds are trained in order, each starting from the one before, with
+    all capacities at once. Capacity and weight of a fold are chosen on out-of-sample gains of *earlier* folds only. A larger
     capacity is kept only if it gains more than one standard error, and without any gain the weight of the
     tilt is zero. If the domain has a ``prior``, a tilt learned on other series, the energy is fitted on top
     of it.
     """
     data = training_data(workspace, params)
     inputs, plan = data.inputs, data.plan
-    units = [
-        (tilt_chain, hidden, inputs, data.score, plan, params.train, data.priors)
-        for hidden in params.train.capacities
+    units: list[tuple[Any, ...]] = [
+        (tilt_chains, params.train.capacities, inputs, data.score, plan, params.train, data.priors)
     ]
-    *chains, network = run_units(
-        run_chain,
-        [*units, (mdn_chain, inputs, plan, params.train)],
-        "energy models and peer network",
-        progress,
-        gpus=0.25,
-    )
+    label = "energy models"
+    if "mdn" in get_domain(workspace).peers:
+        units.append((mdn_chain, inputs, plan, params.train))
+        label = "energy models and peer network"
+    by_fold, *others = run_units(run_chain, units, label, progress, gpus=0.5)
+    chains, networks = list(zip(*by_fold, strict=True)), others[0] if others else None
     entries: list[dict[str, Any]] = []
     parameters: dict[str, Tensor] = {}
     for i, fold in enumerate(plan):
@@ -48,7 +47,9 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
         config = model.config
         trained: Trained = chains[choice.capacity][i]
         parameters |= tensors(model, f"{fold.name}/")
-        parameters |= {f"mdn/{fold.name}/{name}": value for name, value in network[i]["parameters"].items()}
+        network = networks[i] if networks else None
+        if network:
+            parameters |= {f"mdn/{fold.name}/{name}": value for name, value in network["parameters"].items()}
         entries.append(
             {
                 "fold": fold.name,
@@ -64,7 +65,7 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
                 "validation": trained.validation,
                 "best_step": trained.best_step,
                 "tilt": asdict(config),
-                "mdn": network[i]["config"],
+                "mdn": network and network["config"],
             }
         )
     with atomic_write(workspace.fits) as (folder,):

@@ -11,7 +11,7 @@ import torch
 
 from ebm_core.tilts.bilinear import BilinearEnergy
 from ebm_core.tilts.quadrature import panels
-from ebm_core.tilts.training import fit_tilt
+from ebm_core.tilts.training import Fit, fit_tilts
 from tasks.forecasters.mixture_density import MixtureDensityNetwork, fit_mdn
 from tasks.runtime.errors import BasinError
 from tasks.runtime.folds import Fold
@@ -184,52 +184,74 @@ def training_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def tilt_chain(
-    hidden: int,
+def tilt_chain(hidden: int, *arguments: Any) -> Iterator[Trained]:
+    """Train one capacity. The other arguments are those of :func:`tilt_chains`."""
+    for (trained,) in tilt_chains((hidden,), *arguments):
+        yield trained
+
+
+def tilt_chains(
+    capacities: Sequence[int],
     inputs: pd.DataFrame,
     score: torch.Tensor,
     plan: list[Fold],
     params: TrainParams,
     priors: Sequence[TiltedModel | None] | None = None,
-) -> Iterator[Trained]:
-    """Train one capacity on the folds in time order, each warm-started from the fold before.
+) -> Iterator[list[Trained]]:
+    """Train all capacities on the folds in time order, each warm-started from the fold before.
 
     ``score`` ``(len(inputs),)`` holds the normal scores of the targets under their bases, and ``priors`` the
-    prior tilt of each fold, if any.
+    prior tilt of each fold, if any. What a capacity learns does not depend on the others.
     """
     generator, device = torch.Generator().manual_seed(params.seed), training_device()
-    energy: BilinearEnergy | None = None
+    energies: list[BilinearEnergy] = []
     for fold, prior in zip(plan, priors or [None] * len(plan), strict=True):
         rows, scaling = training_rows(inputs, fold)
         x = standardised(rows, **scaling).float()
-        first = energy is None
-        if energy is None:
-            energy = BilinearEnergy(x.shape[1], hidden, params.features, params.seeds, generator)
+        first = not energies
+        if first:
+            shape = (params.features, params.seeds)
+            energies = [
+                BilinearEnergy(x.shape[1], hidden, *shape, torch.Generator().manual_seed(params.seed))
+                for hidden in capacities
+            ]
         known = score[rows.index.to_numpy()].float().to(device)
-        fit = fit_tilt(energy, known, x.to(device), **_options(params, len(rows), first, generator))
-        energy = fit.module
-        config = TiltConfig(
-            **scaling,
-            hidden=hidden,
-            features=params.features,
-            seeds=params.seeds,
-            weights={},
-            pool={},
-            prior=None if prior is None else prior.config,
-        )
-        model = TiltedModel(config, copy.deepcopy(fit.module).double(), prior)
+        fits = fit_tilts(energies, known, x.to(device), **_options(params, len(rows), first, generator))
+        energies = [fit.module for fit in fits]
         later = inputs[
             (inputs["origin"] >= fold.start) & (inputs["origin"] < fold.stop) & inputs["target"].notna()
         ]
-        yield Trained(
-            model,
-            fit.loss.mean(1).tolist(),
-            fit.validation.mean(1).tolist(),
-            fit.steps,
-            fit.best_step,
-            later.index.to_numpy(),
-            out_of_sample_gains(model, later, score[later.index.to_numpy()]),
-        )
+        yield [_trained(fit, scaling, params, prior, later, score) for fit in fits]
+
+
+def _trained(
+    fit: Fit,
+    scaling: dict[str, tuple[Any, ...]],
+    params: TrainParams,
+    prior: TiltedModel | None,
+    later: pd.DataFrame,
+    score: torch.Tensor,
+) -> Trained:
+    config = TiltConfig(
+        **scaling,
+        hidden=fit.module.hidden,
+        features=params.features,
+        seeds=params.seeds,
+        weights={},
+        pool={},
+        prior=None if prior is None else prior.config,
+    )
+    model = TiltedModel(config, copy.deepcopy(fit.module).double(), prior)
+    rows = later.index.to_numpy()
+    return Trained(
+        model,
+        fit.loss.mean(1).tolist(),
+        fit.validation.mean(1).tolist(),
+        fit.steps,
+        fit.best_step,
+        rows,
+        out_of_sample_gains(model, later, score[rows]),
+    )
 
 
 def out_of_sample_gains(model: TiltedModel, rows: pd.DataFrame, score: torch.Tensor) -> np.ndarray:
