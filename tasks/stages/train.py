@@ -22,10 +22,10 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
 
     For each fold, ``fits/`` has the chosen tilt, its weight, the scores behind the choice, and the peer
     network if the domain has one. The folds are trained in order, each starting from the one before, with
-    all capacities at once. Capacity and weight of a fold are chosen on out-of-sample gains of *earlier* folds only. A larger
-    capacity is kept only if it gains more than one standard error, and without any gain the weight of the
-    tilt is zero. If the domain has a ``prior``, a tilt learned on other series, the energy is fitted on top
-    of it.
+    all capacities at once. Capacity and weight of a fold are chosen on out-of-sample gains of *earlier* folds
+    only. A larger capacity is kept only if it gains more than one standard error, and without any gain the
+    weight of the tilt is zero. If the domain has a ``prior``, a tilt learned on other series, the energy is
+    fitted on top of it.
     """
     data = training_data(workspace, params)
     inputs, plan = data.inputs, data.plan
