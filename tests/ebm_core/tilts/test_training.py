@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ebm_core import BilinearEnergy, SkewT, TiltedDistribution, fit_seeds, fit_tilt, fit_tilts
-from ebm_core.tilts import training
+from ebm_core.tilts import regression, training
 from ebm_core.tilts.likelihood import negative_log_tilt
 from ebm_core.tilts.regression import fit_skewt_regression
 
@@ -211,6 +211,19 @@ def test_regression_recovers_location_scale_and_shape():
     np.testing.assert_allclose(found.beta, [0.2, 0.5], atol=0.04)
     assert found.eta == pytest.approx(6, rel=0.25)
     assert found.lam == pytest.approx(-0.2, abs=0.05)
+
+
+@pytest.mark.parametrize(("eta", "lam"), [(3.3, 0.4), (50.0, -0.6), (2.2, 0.0)])
+def test_the_density_of_the_regression_and_its_derivatives_are_those_of_the_skewed_t(eta, lam):
+    z, *shape = (
+        torch.tensor(value, dtype=torch.float64, requires_grad=True)
+        for value in (np.linspace(-4, 4, 41), eta, lam)
+    )
+    expected = SkewT(0.0, 1.0, *shape, validate_args=False).log_prob(z)
+    expected.sum().backward()
+    found = regression._log_density(z.detach().numpy(), eta, lam)
+    for value, right in zip(found, (expected.detach(), z.grad, *(s.grad for s in shape)), strict=True):
+        np.testing.assert_allclose(value, right, rtol=1e-9, atol=1e-9)
 
 
 def test_regression_refuses_non_finite_inputs():
