@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ Progress = Callable[[str, int, int], None]
 """Progress callback of long computations, called as ``progress(label, done, total)``."""
 
 ROOT = Path(__file__).resolve().parents[2]
+STARTING = 5.0
+"""Seconds that Ray takes to start on this machine. Units are computed here if Ray would not save as many."""
+
 RETRIES = 3
 """Number of restarts of a unit whose worker or node died. An exception of the unit itself is not retried."""
 
@@ -108,13 +112,42 @@ def run_units(
     progress: Progress = silent,
     gpus: float = 0.0,
 ) -> list[Any]:
-    """Compute ``[function(*unit) for unit in units]`` on Ray, with one thread per unit.
+    """Compute ``[function(*unit) for unit in units]``, here or on Ray, with one thread per unit.
 
-    The result of a unit depends only on its arguments, so it does not change with the number of workers or
-    if the unit runs again because its worker or node died. ``gpus`` is the share of a GPU that each unit
-    takes if the cluster has GPUs. An exception of a unit is raised again. Raises ``BasinError`` if a unit's
-    worker died ``RETRIES`` + 1 times.
+    The units are computed here as long as Ray would take longer to start than it would save, unless it runs
+    already or ``RAY_ADDRESS`` names a cluster. The result of a unit depends only on its arguments, so it does
+    not change with the place, with the number of workers, or if the unit runs again because its worker or
+    node died. ``gpus`` is the share of a GPU that each unit takes if the cluster has GPUs. An exception of a
+    unit is raised again. Raises ``BasinError`` if a unit's worker died ``RETRIES`` + 1 times.
     """
+    results: list[Any] = []
+    progress(label, 0, len(units))
+    began = time.monotonic()
+    while len(results) < len(units) and not _ray_pays(len(results), len(units), time.monotonic() - began):
+        results.append(single_threaded(function, units[len(results)]))
+        progress(label, len(results), len(units))
+    rest = units[len(results) :]
+    return results + (_on_ray(function, rest, label, progress, gpus, len(results)) if rest else [])
+
+
+def _ray_pays(done: int, count: int, seconds: float) -> bool:
+    """Return whether the units that are left end earlier on Ray, if ``done`` of them took ``seconds``."""
+    ray = sys.modules.get("ray")
+    if os.environ.get("RAY_ADDRESS") or (ray is not None and ray.is_initialized()):
+        return True
+    saved = 1 - 1 / (os.cpu_count() or 1)
+    return done > 0 and seconds / done * (count - done) * saved > STARTING
+
+
+def _on_ray(
+    function: Callable[..., Any],
+    units: Sequence[tuple[Any, ...]],
+    label: str,
+    progress: Progress,
+    gpus: float,
+    before: int,
+) -> list[Any]:
+    """Compute units on Ray, ``before`` of them being done already."""
     import ray
 
     connect()
@@ -123,7 +156,6 @@ def run_units(
     remote = ray.remote(**options)(single_threaded)
     pending = {remote.remote(function, unit): i for i, unit in enumerate(units)}
     results: list[Any] = [None] * len(units)
-    progress(label, 0, len(units))
     while pending:
         (ready, *_), _rest = ray.wait(list(pending), num_returns=1)
         try:
@@ -137,7 +169,7 @@ def run_units(
             raise BasinError(
                 f"{label}: a worker died {RETRIES + 1} times ({reason}); check the memory of the machine"
             ) from error
-        progress(label, len(units) - len(pending), len(units))
+        progress(label, before + len(units) - len(pending), before + len(units))
     return results
 
 

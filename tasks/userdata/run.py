@@ -169,7 +169,8 @@ def _forecast(
     reading, name = read(data, request)
     if max(request.leads) > 1 and reading.kind != "level":
         return _forecast_paths(_for_paths(reading, request), request, out, work, model, stages)
-    workspace, params, notes = prepare(data, reading, name, request, work, out, model)
+    fitted = replace(request, peers=())  # a forecast needs no model to compare with
+    workspace, params, notes = prepare(data, reading, name, fitted, work, out, model)
     if model is None:
         run_stages(FIT, workspace, params, stages)
         with atomic_write(workspace.model) as (folder,):

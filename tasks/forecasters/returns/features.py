@@ -9,6 +9,7 @@ import pandas as pd
 from tasks.forecasters.returns import frozen, garch
 from tasks.forecasters.returns.scale_regression import (
     REGRESSIONS,
+    VOLATILITIES,
     base_forecasts,
     first_base,
     scaled,
@@ -54,6 +55,11 @@ class Returns:
     state = "x_z"
     state_title = "last return, in standard deviations predicted by EGARCH"
 
+    @property
+    def volatilities(self) -> tuple[str, ...]:
+        """Volatility models that are fitted: those of the base and those among the peers."""
+        return tuple(model for model in garch.MODELS if model in (*VOLATILITIES.values(), *self.peers))
+
     def following(self, time: Any) -> np.datetime64:
         """Return the time at which the step after ``time`` ends."""
         raise NotImplementedError
@@ -80,9 +86,11 @@ class Returns:
                     "features.min_rows, in steps of features.refit); give a longer history or lower "
                     "features.min_rows in params.yaml"
                 )
-        units = [(model, self.steps(group), params) for group in groups.values() for model in garch.MODELS]
+        units = [
+            (model, self.steps(group), params) for group in groups.values() for model in self.volatilities
+        ]
         forecasts = iter(run_units(walk_forward, units, "volatility models", progress))
-        prepared = {name: {m: next(forecasts) for m in garch.MODELS} for name in groups}
+        prepared = {name: {m: next(forecasts) for m in self.volatilities} for name in groups}
         bases = run_units(
             base_forecasts,
             [(self, group, prepared[name], params, start) for name, group in groups.items()],

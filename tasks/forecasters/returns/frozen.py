@@ -40,13 +40,13 @@ def frozen_parameters(
         group = group.reset_index(drop=True)
         returns = domain.steps(group)
         at = range(params.min_rows, len(returns), params.refit)[-1]
-        fitted = {model: garch.fit(model, returns[: at + 1]) for model in garch.MODELS}
+        fitted = {model: garch.fit(model, returns[: at + 1]) for model in domain.volatilities}
         past = classical[classical["series"] == name]
         rows = group.index[pd.Index(group["time"]).get_indexer(past["origin"])]
         past = scaled(past.assign(row=rows), 1 / domain.widths(group)[rows])
         known = {str(model): part for model, part in past.groupby("model")}
         # The table starts at the first base, but the scale regression was fitted to earlier rows as well.
-        for model in garch.MODELS:
+        for model in domain.volatilities:
             early = walk_forward(model, returns[: first_base(params) - 1], params)
             known[model] = pd.concat([early, known[model]]).drop_duplicates("row", keep="last")
         table = measures(domain, group, known)

@@ -33,7 +33,10 @@ In a calm market all volatility measures can be very low at once, and a linear m
 SHOCK = 3.0
 """Bound of standardised shocks, in standard deviations."""
 
-PRIOR_SCALE = {"egarch": 0.5, "gjr": 0.5}
+VOLATILITIES = {"egarch": "egarch-skewt", "gjr": "gjr-skewt"}
+"""Inputs that are log volatilities, and their models."""
+
+PRIOR_SCALE = dict.fromkeys(VOLATILITIES, 0.5)
 """Coefficients to which the log scale is shrunk. They make it the mean of the two log volatilities."""
 
 PENALTY_LOC, PENALTY_SCALE = 200.0, 20.0
@@ -55,6 +58,11 @@ class Columns(Protocol):
     ohlc: bool
     exog: tuple[str, ...]
     logged: tuple[str, ...]
+
+    @property
+    def volatilities(self) -> tuple[str, ...]:
+        """Volatility models that are fitted."""
+        ...
 
     def steps(self, group: pd.DataFrame) -> np.ndarray:
         """Return the adjusted target of each row except the last."""
@@ -99,7 +107,7 @@ def measures(domain: Columns, group: pd.DataFrame, models: dict[str, pd.DataFram
     """
     returns = pd.Series(np.concatenate([[np.nan], domain.steps(group)]), index=group.index)
     table = pd.DataFrame(index=group.index)
-    for name, model in (("egarch", "egarch-skewt"), ("gjr", "gjr-skewt")):
+    for name, model in VOLATILITIES.items():
         table[name] = np.log(models[model].set_index("row")["scale"]).reindex(group.index)
     realised = [("rms", returns**2, 0.02)]
     if domain.ohlc:

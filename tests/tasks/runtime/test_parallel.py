@@ -1,18 +1,41 @@
-"""Units on Ray: results in order, exceptions passed on, and access only with the token."""
+"""Units here and on Ray: results in order, exceptions passed on, and access only with the token."""
 
+import os
 import subprocess
 import sys
+import time
 
 import pytest
 
+from tasks.runtime import parallel
 from tasks.runtime.errors import BasinError
-from tasks.runtime.parallel import run_units, single_threaded
+from tasks.runtime.parallel import connect, disconnect, run_units, single_threaded
+
+
+@pytest.fixture
+def on_ray():
+    connect()
 
 
 def divide(a: int, b: int) -> float:
     return a / b
 
 
+def place(seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def test_units_are_computed_here_until_ray_saves_more_time_than_its_start(monkeypatch):
+    disconnect()
+    monkeypatch.setattr(parallel, "STARTING", 0.2)
+    monkeypatch.setattr(parallel.os, "cpu_count", lambda: 2)
+    assert run_units(place, [(0.0,)] * 5, "short") == [os.getpid()] * 5
+    here, *others = run_units(place, [(0.3,)] * 5, "long")
+    assert here == os.getpid() and os.getpid() not in others
+
+
+@pytest.mark.usefixtures("on_ray")
 def test_results_come_in_the_order_of_the_units():
     assert run_units(divide, [(6, 2), (1, 4), (0, 5)], "divisions") == [3.0, 0.25, 0.0]
 
@@ -23,6 +46,7 @@ def spread(seed: int) -> float:
     return torch.randn(2_000_001, generator=torch.Generator().manual_seed(seed)).double().var().item()
 
 
+@pytest.mark.usefixtures("on_ray")
 def test_a_unit_has_the_same_bits_here_and_on_ray():
     import torch
 
@@ -36,6 +60,7 @@ def test_a_unit_has_the_same_bits_here_and_on_ray():
     assert run_units(spread, [(0,)], "spreads") == [here]
 
 
+@pytest.mark.usefixtures("on_ray")
 def test_exceptions_of_a_unit_are_passed_on():
     with pytest.raises(ZeroDivisionError):
         run_units(divide, [(1, 1), (1, 0)], "divisions")
@@ -52,6 +77,7 @@ def test_a_cluster_that_is_not_there_is_named(tmp_path):
     assert f"{BasinError.__name__}: cannot use Ray at no.such.host:1" in found.stderr
 
 
+@pytest.mark.usefixtures("on_ray")
 def test_ray_refuses_connections_without_the_token(tmp_path):
     """Ray's processes listen on all interfaces, so access is controlled by a token."""
     import ray
