@@ -2,26 +2,38 @@
 
 from collections.abc import Sequence
 from datetime import date
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from tasks.runtime.errors import BasinError
-from tasks.userdata.alarm import Alarm
-from tasks.userdata.inspection import Inspection
-from tasks.userdata.inspection import inspect as _inspect
-from tasks.userdata.request import Request
-from tasks.userdata.results import Backtest, Forecast
-from tasks.userdata.run import alarm as _alarm
-from tasks.userdata.run import backtest as _backtest
-from tasks.userdata.run import forecast as _forecast
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tasks.userdata.alarm import Alarm
+    from tasks.userdata.inspection import Inspection
+    from tasks.userdata.results import Backtest, Forecast
 
 __all__ = ["Alarm", "Backtest", "Forecast", "Inspection", "alarm", "backtest", "forecast", "inspect"]
 
+RESULTS = {
+    "Alarm": "tasks.userdata.alarm",
+    "Backtest": "tasks.userdata.results",
+    "Forecast": "tasks.userdata.results",
+    "Inspection": "tasks.userdata.inspection",
+}
+"""Classes of results and their modules, which are imported when they are used."""
 
-def inspect(data: pd.DataFrame | str | Path, **options: Any) -> Inspection:
+
+def __getattr__(name: str) -> Any:
+    if name not in RESULTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(RESULTS[name]), name)
+
+
+def inspect(data: "pd.DataFrame | str | Path", **options: Any) -> "Inspection":
     """Return what is understood of a file, and what may be wrong with it. Nothing is fitted or written.
 
     Parameters
@@ -55,11 +67,14 @@ def inspect(data: pd.DataFrame | str | Path, **options: Any) -> Inspection:
     >>> found.rows["next date"]
     '2021-02-24'
     """
-    return _inspect(_source(data), Request(**options))
+    from tasks.userdata.inspection import inspect as look
+    from tasks.userdata.request import Request
+
+    return look(_source(data), Request(**options))
 
 
 def backtest(
-    data: pd.DataFrame | str | Path,
+    data: "pd.DataFrame | str | Path",
     *,
     out: str | Path,
     time: str | None = None,
@@ -71,7 +86,7 @@ def backtest(
     peers: Sequence[str] | None = None,
     overwrite: bool = False,
     **options: Any,
-) -> Backtest:
+) -> "Backtest":
     """Backtest the energy-based model and the classical models on the dates of a test block.
 
     Each date is forecast from earlier data only, as a full distribution, and scored. The results are written
@@ -138,6 +153,9 @@ def backtest(
     >>> print(result.summary())  # doctest: +SKIP
     >>> result.forecasts.groupby("model")["crps"].mean()  # doctest: +SKIP
     """
+    from tasks.userdata.request import Request
+    from tasks.userdata.run import backtest as run
+
     request = Request(
         time=time,
         target=_target(target),
@@ -148,11 +166,11 @@ def backtest(
         peers=None if peers is None else tuple(peers),
         **options,
     )
-    return _backtest(_source(data), request, Path(out), overwrite=overwrite)
+    return run(_source(data), request, Path(out), overwrite=overwrite)
 
 
 def forecast(
-    data: pd.DataFrame | str | Path,
+    data: "pd.DataFrame | str | Path",
     *,
     out: str | Path,
     time: str | None = None,
@@ -162,7 +180,7 @@ def forecast(
     model: str | Path | None = None,
     overwrite: bool = False,
     **options: Any,
-) -> Forecast:
+) -> "Forecast":
     """Forecast the steps after the last row of the data, each as a full distribution.
 
     The results are written to the folder ``out``: ``forecast.json`` and, unless ``model`` is given,
@@ -216,13 +234,16 @@ def forecast(
     >>> print(result.summary())  # doctest: +SKIP
     >>> result.quantiles[["0.05", "0.5", "0.95"]]  # doctest: +SKIP
     """
+    from tasks.userdata.request import Request
+    from tasks.userdata.run import forecast as run
+
     request = Request(time=time, target=_target(target), exog=tuple(exog), leads=tuple(leads), **options)
     kept = None if model is None else Path(model)
-    return _forecast(_source(data), request, Path(out), kept, overwrite=overwrite)
+    return run(_source(data), request, Path(out), kept, overwrite=overwrite)
 
 
 def alarm(
-    data: pd.DataFrame | str | Path,
+    data: "pd.DataFrame | str | Path",
     *,
     event: str,
     out: str | Path,
@@ -234,7 +255,7 @@ def alarm(
     test_to: str | date | None = None,
     overwrite: bool = False,
     **options: Any,
-) -> Alarm:
+) -> "Alarm":
     """Estimate the probability of an event for each date and raise alarms within a budget of false alarms.
 
     The results are written to the folder ``out``: ``alarm.json``, ``alarm.parquet``, ``alarm.png`` and
@@ -290,6 +311,9 @@ def alarm(
     >>> print(result.summary())  # doctest: +SKIP
     >>> result.history.query("alarm")  # doctest: +SKIP
     """
+    from tasks.userdata.request import Request
+    from tasks.userdata.run import alarm as run
+
     request = Request(
         time=time,
         target=_target(target),
@@ -298,14 +322,16 @@ def alarm(
         test_to=_day(test_to),
         **options,
     )
-    return _alarm(_source(data), request, event, max_false_alarms_per_year, Path(out), overwrite=overwrite)
+    return run(_source(data), request, event, max_false_alarms_per_year, Path(out), overwrite=overwrite)
 
 
 def _target(target: str | Sequence[str] | None) -> str | tuple[str, ...] | None:
     return target if target is None or isinstance(target, str) else tuple(target)
 
 
-def _source(data: pd.DataFrame | str | Path) -> pd.DataFrame | Path:
+def _source(data: "pd.DataFrame | str | Path") -> "pd.DataFrame | Path":
+    import pandas as pd
+
     if isinstance(data, pd.DataFrame):
         return data
     if not isinstance(data, (str, PathLike)):
@@ -317,4 +343,9 @@ def _source(data: pd.DataFrame | str | Path) -> pd.DataFrame | Path:
 
 
 def _day(text: str | date | None) -> date | None:
-    return None if text is None else pd.Timestamp(text).date()
+    if text is None:
+        return None
+    import pandas as pd
+
+    day: date = pd.Timestamp(text).date()
+    return day
