@@ -141,12 +141,12 @@ def alarm(
     table = reading.table
     if request.dev:
         assert request.test_from is not None  # checked by Request
-        table = table[table["time"] < pd.Timestamp(request.test_from)].reset_index(drop=True)
+        table = table[table["time"] < pd.Timestamp(request.test_from)]
         notes.append(f"--dev: rows from {request.test_from} on are not read")
     if request.test_to:
-        table = table[table["time"] < pd.Timestamp(request.test_to) + pd.Timedelta(days=1)].reset_index(
-            drop=True
-        )
+        table = table[table["time"] < pd.Timestamp(request.test_to) + pd.Timedelta(days=1)]
+    # Rows are found by position from here on, and the index has the numbers of the rows in the file.
+    table = table.reset_index(drop=True)
     times, close = table["time"], table["close"].to_numpy(float)
     needed = simulation.FEWEST + 3 * event.steps
     if len(close) < needed:
