@@ -12,6 +12,9 @@ Array = NDArray[np.float64]
 
 GRAMMAR = re.compile(r"(min|max|sum|end)(<=|>=)(-?\d+(?:\.\d+)?)@([1-9]\d*)")
 
+HIGHEST = 700.0
+"""Highest log return of a simulated path. The exponential of a higher one has no floating-point number."""
+
 
 @dataclass(frozen=True)
 class Event:
@@ -35,6 +38,15 @@ class Event:
             return total
         found: Array = {"min": path.min(-1), "max": path.max(-1), "end": path[..., -1]}[self.what]
         return found
+
+    def statistic_of_moves(self, moves: Array) -> Array:
+        """Return the statistic ``(...)`` of log returns of single steps ``(..., steps)``, in per cent."""
+        if self.what == "sum":
+            summed: Array = np.expm1(np.minimum(moves / 100, HIGHEST)).sum(axis=-1)
+            return summed
+        path = moves.cumsum(axis=-1) / 100
+        found: Array = {"min": path.min(-1), "max": path.max(-1), "end": path[..., -1]}[self.what]
+        return np.expm1(np.minimum(found, HIGHEST))
 
     def happened(self, statistic: Array) -> NDArray[np.bool_]:
         """Return whether the event happened, given the statistic.
