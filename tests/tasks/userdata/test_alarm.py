@@ -46,3 +46,15 @@ def test_the_tested_dates_are_those_of_the_history(prices: pd.DataFrame, tmp_pat
     found = basin.alarm(prices, event=EVENT, test_from="2019-01-01", out=tmp_path)
     assert found.found["test"] == ["2019-01-01", f"{prices['date'].iloc[-6]:%Y-%m-%d}"]
     assert found.history["time"].iloc[0] == pd.Timestamp("2019-01-01")
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("event", ["min<=-0.5@5", "max>=0.5@5", "end>=0.0001@1", "min<=-0.0001@9"])
+def test_an_event_that_never_or_often_occurs_has_no_warning_of_a_library(
+    prices: pd.DataFrame, tmp_path: Path, event: str
+) -> None:
+    found = basin.alarm(prices, event=event, out=tmp_path)
+    assert found.found["models"]["ebm"]["brier_skill_interval"][0] is not None
+    if not found.found["episodes"]:
+        assert found.found["models"]["ebm"]["auroc_interval"] == [None, None]
+        assert "0 events caught, 0 missed" in found.summary()
