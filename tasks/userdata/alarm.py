@@ -151,8 +151,7 @@ def alarm(
     needed = simulation.FEWEST + 3 * event.steps
     if len(close) < needed:
         raise BasinError(
-            f"{name}: {len(close)} rows of prices are left for the alarm, expected {needed} or more for an "
-            "event "
+            f"{len(close)} rows of prices are left for the alarm, expected {needed} or more for an event "
             f"{event.steps} steps ahead; give a longer history, or an event over fewer steps"
         )
     years = times.dt.year.to_numpy()

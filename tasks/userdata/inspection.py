@@ -11,7 +11,7 @@ from tasks.runtime.frequencies import frequency, stamp
 from tasks.userdata.plan import planned
 from tasks.userdata.reading import Reading
 from tasks.userdata.request import Request
-from tasks.userdata.run import read
+from tasks.userdata.run import naming, read
 
 FORECAST = {
     "price": "the return until the next date, 100·Δlog, in per cent",
@@ -54,10 +54,12 @@ class Inspection:
 
 def inspect(data: Path | pd.DataFrame, request: Request) -> Inspection:
     """Return what is understood of a file, its warnings, and whether it can be forecast."""
-    reading, name = read(data, request)
+    with naming(data):
+        reading, name = read(data, request)
     table, refusal = reading.table, None
     try:
-        planned(reading, request, name)
+        with naming(data):
+            planned(reading, request, name)
     except BasinError as error:
         refusal = str(error)
     ends = table.groupby("series", sort=False)["time"].max()

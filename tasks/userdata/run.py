@@ -120,7 +120,8 @@ def backtest(
     Writes ``scores.json``, ``forecasts.parquet``, ``report.html`` and ``model/`` in the folder ``out``.
     Raises ``BasinError`` for bad data or options, or if files in ``out`` would be lost.
     """
-    with _results(out, "backtest", _names(*DATA, *FITTED, *EVALUATED, "forecast"), overwrite) as work:
+    names = _names(*DATA, *FITTED, *EVALUATED, "forecast")
+    with _results(out, "backtest", names, overwrite) as work, naming(data):
         return _backtest(data, request, out, work, stages)
 
 
@@ -153,7 +154,7 @@ def forecast(
         _require_model(model)
     fitted = FITTED if model is None else ()
     names = [*_names(*DATA, *fitted, "forecast"), "paths.parquet"]
-    with _results(out, "forecast", names, overwrite) as work:
+    with _results(out, "forecast", names, overwrite) as work, naming(data):
         return _forecast(data, request, out, work, model, stages)
 
 
@@ -225,7 +226,7 @@ def alarm(
     if budget < 0:
         raise BasinError(f"--max-false-alarms-per-year {budget:g}: expected 0 or more")
     found: list[Alarm] = []
-    with claim(out, "alarm", RESULTS, overwrite):
+    with claim(out, "alarm", RESULTS, overwrite), naming(data):
         reading, name = read(data, request)
 
         def run(progress: Progress) -> None:
@@ -234,6 +235,26 @@ def alarm(
 
         stages("alarm", run)
     return found[0]
+
+
+@contextmanager
+def naming(data: Path | pd.DataFrame) -> Iterator[None]:
+    """Begin the message of a ``BasinError`` of the block with the name of the data, if it has none.
+
+    Errors that the operating system caused, such as a full disk, are about other files and stay unchanged.
+    """
+    try:
+        yield
+    except BasinError as error:
+        label = label_of(data)
+        if f"{label}: " not in str(error) and not isinstance(error.__cause__, OSError):
+            error.args = (f"{label}: {error}",)
+        raise
+
+
+def label_of(data: Path | pd.DataFrame) -> str:
+    """Return the name of the data in messages: the path as given, or ``the frame``."""
+    return str(data) if isinstance(data, Path) else "the frame"
 
 
 def read(data: Path | pd.DataFrame, request: Request) -> tuple[Reading, str]:
@@ -252,7 +273,7 @@ def read_unaudited(data: Path | pd.DataFrame, request: Request) -> tuple[Reading
     if isinstance(data, Path):
         table = load(data, request.targets, request.time, request.series)
         return understand(table, request), short_name(data)
-    return understand(from_frame(data, "the frame"), request), "the frame"
+    return understand(from_frame(data, label_of(data)), request), label_of(data)
 
 
 def _for_paths(reading: Reading, request: Request) -> Reading:
@@ -379,6 +400,6 @@ def run_stages(names: tuple[str, ...], workspace: OwnWorkspace, params: DomainPa
             try:
                 return function(workspace, params, progress)
             except FloatingPointError as error:
-                raise BasinError(f"{workspace.own.name}: {name}: {error}") from error
+                raise BasinError(f"{name}: {error}") from error
 
         stages(name, run)
