@@ -10,11 +10,13 @@ from scipy import special
 
 from tasks.events import scores, simulation, tilt
 from tasks.events.event import Event
+from tasks.reporting.labels import count_of
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, write_json
 from tasks.runtime.frequencies import stamp
 from tasks.runtime.parallel import Progress, silent
 from tasks.userdata.alarm_page import alarm_page
+from tasks.userdata.kinds import FEW
 from tasks.userdata.reading import Reading
 from tasks.userdata.request import Request
 
@@ -29,6 +31,9 @@ TEST_SHARE = 0.5
 
 FEWEST_PAST = 250
 """Dates with a known outcome before a year that are needed for its threshold."""
+
+SHOWN = 5
+"""Number of series that a message names."""
 
 SEED = 0
 
@@ -136,8 +141,7 @@ def alarm(
         If the series are levels, if there are several, or if there are too few rows.
     """
     notes = list(reading.notes)
-    if reading.kind != "price" or reading.table["series"].nunique() > 1:
-        raise BasinError("alarms need one series of prices; give a file with one series, or --kind price")
+    _require_one_price(reading, request)
     table = reading.table
     if request.dev:
         assert request.test_from is not None  # checked by Request
@@ -233,6 +237,42 @@ def alarm(
         answer.plot().savefig(picture, dpi=150, format="png")
     progress("intervals", 3, 3)
     return answer
+
+
+def _require_one_price(reading: Reading, request: Request) -> None:
+    """Raise ``BasinError`` with the series or the kind found, unless it is one series of prices."""
+    names = list(map(str, reading.table["series"].unique()))
+    if len(names) > 1:
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        shown = ", ".join(names[:SHOWN]) + more
+        remedy = (
+            f"keep the rows of one of them in the file, by the column {reading.series}"
+            if reading.series
+            else "give one of these columns as --target"
+        )
+        raise BasinError(f"alarms need one series of prices, found {len(names)}: {shown}; {remedy}")
+    if reading.kind == "price":
+        return
+    value = reading.table[reading.value]
+    bad = value[value <= 0]
+    if request.kind:
+        reason = f"as --kind {reading.kind} says"
+    elif len(bad):
+        reason = f"because {len(bad):,} of {len(value):,} values are not positive, such as {bad.iloc[0]:g}"
+    else:
+        reason = "because the values have a season or stay near a mean"
+    if bad.empty:
+        remedy = "pass --kind price if the values are prices"
+    elif len(bad) < FEW * len(value):
+        remedy = (
+            f"pass --kind price --on-bad-row drop to leave {count_of(len(bad), 'row')} out, where the value "
+            "is not positive"
+        )
+    else:
+        remedy = "give a file of prices, or pass --kind return if the values are returns"
+    raise BasinError(
+        f"alarms need one series of prices, found {names[0]} of kind {reading.kind}, {reason}; {remedy}"
+    )
 
 
 def _number(value: float) -> float | None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import basin
+from tasks.events import scores, simulation
 from tasks.runtime.errors import BasinError
 
 EVENT = "min<=-0.08@21"
@@ -16,7 +17,9 @@ EVENT = "min<=-0.08@21"
 
 def prices(rows: int, **columns: Any) -> pd.DataFrame:
     close = 100 * np.exp(np.cumsum(0.01 * np.random.default_rng(0).standard_normal(rows)))
-    return pd.DataFrame({"date": pd.bdate_range("2015-01-01", periods=rows), "close": close.round(2)} | columns)
+    return pd.DataFrame(
+        {"date": pd.bdate_range("2015-01-01", periods=rows), "close": close.round(2)} | columns
+    )
 
 
 COMMANDS: dict[str, Callable[..., Any]] = {
@@ -28,9 +31,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize(
-    ("rows", "options"), [(60, {}), (400, {"exog": ["none"]}), (60, {"strict": True})]
-)
+@pytest.mark.parametrize(("rows", "options"), [(60, {}), (400, {"exog": ["none"]}), (60, {"strict": True})])
 def test_a_refusal_begins_once_with_the_name_of_the_file(
     tmp_path: Path, command: str, rows: int, options: dict[str, Any]
 ) -> None:
@@ -54,3 +55,52 @@ def test_a_refusal_of_the_folder_of_results_does_not_name_the_file(tmp_path: Pat
     (tmp_path / "out/mine.txt").write_text("x")
     with pytest.raises(BasinError, match=r"^.*/out has mine\.txt"):
         basin.alarm(prices(60), event=EVENT, out=tmp_path / "out")
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulation, "SAMPLES", 400)
+    monkeypatch.setattr(scores, "DRAWS", 20)
+
+
+RNG = np.random.default_rng(2)
+RATE = np.cumsum(0.05 * RNG.standard_normal(1300))
+STATIONARY = 10 + RNG.standard_normal(1300)
+FEW_BAD = np.where(np.arange(1300) == 700, -1.0, prices(1300)["close"])
+DAYS = pd.date_range("2015-01-01", periods=1300)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("values", "given", "found", "remedy"),
+    [
+        (
+            RATE - RATE.mean(),
+            {},
+            "kind rate, because .* of 1,300 values are not positive",
+            {"kind": "return"},
+        ),
+        (STATIONARY, {}, "kind level, because the values have a season or stay", {"kind": "price"}),
+        (RATE - RATE.min() + 1, {"kind": "rate"}, "kind rate, as --kind rate says", {"kind": "price"}),
+        (FEW_BAD, {"kind": "rate"}, "kind rate", {"kind": "price", "on_bad_row": "drop"}),
+    ],
+)
+def test_an_alarm_of_another_kind_is_refused_with_a_remedy_that_works(
+    tmp_path: Path, values: np.ndarray, given: dict[str, Any], found: str, remedy: dict[str, str]
+) -> None:
+    table = pd.DataFrame({"date": DAYS, "yield": values})
+    words = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in remedy.items())
+    with pytest.raises(BasinError, match=f"^the frame: alarms need .* found yield of {found}.*{words}"):
+        basin.alarm(table, event=EVENT, out=tmp_path, **given)
+    basin.alarm(table, event=EVENT, out=tmp_path, **remedy)
+
+
+def test_an_alarm_of_several_series_is_refused_with_their_names(tmp_path: Path) -> None:
+    table = prices(300, other=prices(300)["close"] + 1)
+    said = "the frame: alarms need one series of prices, found 2: close, other; give one of these .* --target"
+    with pytest.raises(BasinError, match=said):
+        basin.alarm(table, target=["close", "other"], event=EVENT, out=tmp_path)
+    panel = pd.concat([prices(300, market=name) for name in "ABCDEFG"])
+    said = "found 7: A, B, C, D, E and 2 more; keep the rows of one of them in the file, by the column market"
+    with pytest.raises(BasinError, match=said):
+        basin.alarm(panel, event=EVENT, out=tmp_path)
