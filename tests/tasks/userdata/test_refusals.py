@@ -57,6 +57,13 @@ def test_a_refusal_of_the_folder_of_results_does_not_name_the_file(tmp_path: Pat
         basin.alarm(prices(60), event=EVENT, out=tmp_path / "out")
 
 
+@pytest.mark.parametrize("option", ["freq", "resample"])
+@pytest.mark.parametrize("name", ["W-FRI", "X", "0h", "48h", ""])
+def test_a_frequency_that_is_none_is_refused_under_the_option_that_gave_it(option: str, name: str) -> None:
+    with pytest.raises(BasinError, match=f"^--{option} {name}: expected one of B"):
+        basin.inspect(prices(300), **{option: name})
+
+
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simulation, "SAMPLES", 400)
