@@ -26,6 +26,7 @@ from tasks.userdata.files.table import from_frame, load
 from tasks.userdata.first_audit import first_audit
 from tasks.userdata.joint_paths import domain_of, evaluate_paths, forecast_paths, load_tilt, save_tilt
 from tasks.userdata.joint_paths_page import write_report
+from tasks.userdata.model_inputs import mismatch
 from tasks.userdata.plan import planned
 from tasks.userdata.reading import Reading, compounded, understand
 from tasks.userdata.request import Request
@@ -196,11 +197,9 @@ def _forecast_frozen(workspace: OwnWorkspace, model: Path) -> None:
     if not workspace.own.returns:
         raise BasinError("--model is for prices and rates; omit it for levels, which are fitted in seconds")
     kept = read_json(model / "classical.json", f"{MODEL} of one step ahead, or omit --model")
-    if kept["inputs"] != workspace.own.frozen_inputs():
-        raise BasinError(
-            f"--model {model} was fitted to other inputs, {kept['inputs']}, than the file has, "
-            f"{workspace.own.frozen_inputs()}; give the same columns, or omit --model"
-        )
+    differences = mismatch(kept["inputs"], workspace.own.frozen_inputs())
+    if differences:
+        raise BasinError(f"--model {model} was fitted to other inputs: {differences}")
     raw = valid(workspace.raw, workspace.quarantine)
     inputs, classical = workspace.own.forecast_frozen(raw, kept["series"])
     with atomic_write(workspace.inputs, workspace.classical) as (inputs_path, classical_path):
@@ -323,7 +322,7 @@ def _forecast_paths(
     reading: Reading, request: Request, out: Path, work: Path, model: Path | None, stages: Stages
 ) -> Forecast:
     notes, found = list(reading.notes), {}
-    tilt = None if model is None else load_tilt(model)
+    tilt = None if model is None else load_tilt(model, reading.kind)
     stages("forecast", lambda _: found.update(forecast_paths(reading, request, tilt, work, notes)))
     return Forecast(out, found, tuple(notes))
 
