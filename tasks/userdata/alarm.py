@@ -38,7 +38,7 @@ SHOWN = 5
 SEED = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Alarm:
     """Result of :func:`basin.alarm`.
 
@@ -70,6 +70,9 @@ class Alarm:
     found: dict[str, Any]
     history: pd.DataFrame
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return self.summary()
 
     def summary(self) -> str:
         """Return the scores of all models, the numbers of events caught and missed, and the latest alarm."""

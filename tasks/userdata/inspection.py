@@ -21,7 +21,7 @@ FORECAST = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Inspection:
     """Result of :func:`basin.inspect`: what was understood of a file.
 
@@ -45,11 +45,15 @@ class Inspection:
     warnings: tuple[str, ...]
     refusal: str | None
 
+    def __repr__(self) -> str:
+        return self.summary()
+
     def summary(self) -> str:
-        """Return the table and the notes as text."""
+        """Return the table that ``basin inspect`` prints, the notes, and a refusal, as text."""
         width = max(map(len, self.rows))
         lines = [f"{name:{width}}  {value}" for name, value in self.rows.items()]
-        return "\n".join([*lines, *(f"- {sentence}" for sentence in self.notes)])
+        refusal = [] if self.refusal is None else [f"cannot be forecast: {self.refusal}"]
+        return "\n".join([*lines, *(f"- {sentence}" for sentence in (*self.notes, *refusal))])
 
 
 def inspect(data: Path | pd.DataFrame, request: Request) -> Inspection:
