@@ -1,8 +1,11 @@
 """Python interface of Basin: backtests, forecasts and alarms for your own time series."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from datetime import date
+from difflib import get_close_matches
 from importlib import import_module
+from inspect import signature
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 
     from tasks.userdata.alarm import Alarm
     from tasks.userdata.inspection import Inspection
+    from tasks.userdata.request import Request
     from tasks.userdata.results import Backtest, Forecast
 
 __all__ = ["Alarm", "Backtest", "Forecast", "Inspection", "alarm", "backtest", "forecast", "inspect"]
@@ -68,9 +72,8 @@ def inspect(data: "pd.DataFrame | str | Path", **options: Any) -> "Inspection":
     '2021-02-24'
     """
     from tasks.userdata.inspection import inspect as look
-    from tasks.userdata.request import Request
 
-    return look(_source(data), Request(**options))
+    return look(_source(data), _request(inspect, options))
 
 
 def backtest(
@@ -153,18 +156,18 @@ def backtest(
     >>> print(result.summary())  # doctest: +SKIP
     >>> result.forecasts.groupby("model")["crps"].mean()  # doctest: +SKIP
     """
-    from tasks.userdata.request import Request
     from tasks.userdata.run import backtest as run
 
-    request = Request(
+    request = _request(
+        backtest,
+        options,
         time=time,
-        target=_target(target),
-        exog=tuple(exog),
-        leads=tuple(leads),
-        test_from=_day(test_from),
-        test_to=_day(test_to),
-        peers=None if peers is None else tuple(peers),
-        **options,
+        target=target,
+        exog=exog,
+        leads=leads,
+        test_from=test_from,
+        test_to=test_to,
+        peers=peers,
     )
     return run(_source(data), request, Path(out), overwrite=overwrite)
 
@@ -234,10 +237,9 @@ def forecast(
     >>> print(result.summary())  # doctest: +SKIP
     >>> result.quantiles[["0.05", "0.5", "0.95"]]  # doctest: +SKIP
     """
-    from tasks.userdata.request import Request
     from tasks.userdata.run import forecast as run
 
-    request = Request(time=time, target=_target(target), exog=tuple(exog), leads=tuple(leads), **options)
+    request = _request(forecast, options, time=time, target=target, exog=exog, leads=leads)
     kept = None if model is None else Path(model)
     return run(_source(data), request, Path(out), kept, overwrite=overwrite)
 
@@ -311,22 +313,52 @@ def alarm(
     >>> print(result.summary())  # doctest: +SKIP
     >>> result.history.query("alarm")  # doctest: +SKIP
     """
-    from tasks.userdata.request import Request
     from tasks.userdata.run import alarm as run
 
-    request = Request(
-        time=time,
-        target=_target(target),
-        exog=tuple(exog),
-        test_from=_day(test_from),
-        test_to=_day(test_to),
-        **options,
+    request = _request(
+        alarm, options, time=time, target=target, exog=exog, test_from=test_from, test_to=test_to
     )
     return run(_source(data), request, event, max_false_alarms_per_year, Path(out), overwrite=overwrite)
 
 
-def _target(target: str | Sequence[str] | None) -> str | tuple[str, ...] | None:
-    return target if target is None or isinstance(target, str) else tuple(target)
+COMMAND_LINE = {"horizon": "leads", "targets": "all_targets"}
+"""Options of the commands, and the options of the same use in Python."""
+
+
+def _known(function: Callable[..., Any]) -> set[str]:
+    """Return the names of the options of a function."""
+    from tasks.userdata.request import Request
+
+    named = {name for name in signature(function).parameters if name not in ("data", "options")}
+    return named | {field.name for field in fields(Request)}
+
+
+def _request(function: Callable[..., Any], options: dict[str, Any], **named: Any) -> "Request":
+    """Return the options of a function as a ``Request``, or raise ``TypeError`` for an unknown one."""
+    import pandas as pd
+
+    from tasks.userdata.request import Request
+
+    known = sorted(_known(function))
+    for name in options:
+        if name not in known:
+            close = [COMMAND_LINE[name]] if name in COMMAND_LINE else get_close_matches(name, known, 1)
+            raise TypeError(
+                f"basin.{function.__name__}: unknown option {name}"
+                + (f" (did you mean {close[0]}?)" if close else "")
+                + f"; expected one of {', '.join(known)}"
+            )
+    given = {**named, **options}
+    for name in ("target", "exog", "leads", "peers", "events"):
+        value = given.get(name)
+        if isinstance(value, str) and name != "target":
+            given[name] = (value,)
+        elif value is not None and not isinstance(value, str):
+            given[name] = tuple(value)
+    for name in ("test_from", "test_to"):
+        if given.get(name) is not None:
+            given[name] = pd.Timestamp(given[name]).date()
+    return Request(**given)
 
 
 def _source(data: "pd.DataFrame | str | Path") -> "pd.DataFrame | Path":
@@ -340,12 +372,3 @@ def _source(data: "pd.DataFrame | str | Path") -> "pd.DataFrame | Path":
             f"data: expected the path of a file or a pandas DataFrame, found {type(data).__name__}{remedy}"
         )
     return Path(data)
-
-
-def _day(text: str | date | None) -> date | None:
-    if text is None:
-        return None
-    import pandas as pd
-
-    day: date = pd.Timestamp(text).date()
-    return day

@@ -32,8 +32,13 @@ def one_line_errors(kept: str = "no result was changed") -> Iterator[None]:
 
 
 def _stop(kept: str, number: int, _frame: Any) -> None:
-    """End this process and its children at once, which is safe because outputs are written atomically."""
+    """End this process and its children at once, without temporary files of theirs.
+
+    That is safe because outputs are written atomically.
+    """
     import psutil
+
+    from tasks.runtime.files import clean_up
 
     # Prefect and Ray would otherwise wait for servers that received the same Ctrl-C and have ended.
     children = psutil.Process().children(recursive=True)
@@ -43,5 +48,6 @@ def _stop(kept: str, number: int, _frame: Any) -> None:
     for child in psutil.wait_procs(children, timeout=3)[1]:
         with suppress(psutil.NoSuchProcess):
             child.kill()
+    clean_up()  # `finally` is not reached below
     os.write(2, f"\nbasin: stopped; {kept}\n".encode())
     os._exit(128 + number)

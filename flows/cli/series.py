@@ -210,7 +210,7 @@ def inspect(
         for sentence in found.notes:
             console.print(f"- {escape(sentence)}", highlight=False, soft_wrap=True)
         if found.refusal is not None:
-            raise BasinError(f"{data}: {found.refusal}")
+            raise BasinError(found.refusal)
 
 
 def alarm(

@@ -12,6 +12,9 @@ Array = NDArray[np.float64]
 
 GRAMMAR = re.compile(r"(min|max|sum|end)(<=|>=)(-?\d+(?:\.\d+)?)@([1-9]\d*)")
 
+HIGHEST = 700.0
+"""Highest log return of a simulated path. The exponential of a higher one has no floating-point number."""
+
 
 @dataclass(frozen=True)
 class Event:
@@ -36,6 +39,15 @@ class Event:
         found: Array = {"min": path.min(-1), "max": path.max(-1), "end": path[..., -1]}[self.what]
         return found
 
+    def statistic_of_moves(self, moves: Array) -> Array:
+        """Return the statistic ``(...)`` of log returns of single steps ``(..., steps)``, in per cent."""
+        if self.what == "sum":
+            summed: Array = np.expm1(np.minimum(moves / 100, HIGHEST)).sum(axis=-1)
+            return summed
+        path = moves.cumsum(axis=-1) / 100
+        found: Array = {"min": path.min(-1), "max": path.max(-1), "end": path[..., -1]}[self.what]
+        return np.expm1(np.minimum(found, HIGHEST))
+
     def happened(self, statistic: Array) -> NDArray[np.bool_]:
         """Return whether the event happened, given the statistic.
 
@@ -53,7 +65,7 @@ class Event:
         """
         if self.what == "sum":
             return self.threshold * multiple
-        found: Array = np.expm1(multiple * np.log1p(max(self.threshold, -1 + 1e-9)))
+        found: Array = np.expm1(multiple * np.log1p(self.threshold))
         return found
 
     def observed(self, close: Array) -> Array:
@@ -90,4 +102,25 @@ def parse(text: str) -> Event:
             f"--event {text}: a return of 0 would already meet the condition; use <= with a negative return "
             "or >= with a positive one"
         )
-    return Event(what, sign == "<=", float(threshold), int(steps))
+    event = Event(what, sign == "<=", float(threshold), int(steps))
+    _refuse_impossible(event, text)
+    return event
+
+
+def _refuse_impossible(event: Event, text: str) -> None:
+    """Raise ``BasinError`` for a fall of 100 % or more, which no price has. Rises have no limit."""
+    least = -event.steps if event.what == "sum" else -1
+    if event.threshold > least:
+        return
+    if event.what == "sum":
+        reason = f"{event.steps} returns of a price, each above -1, sum to more than {least}"
+    else:
+        reason = "the return of a price is above -1, which is a fall of 100 %"
+    remedy = f"give a threshold above {least}, such as {event.what}<=-0.08@{event.steps} for 8 %"
+    if -100 < event.threshold <= -1:
+        share = f"{event.threshold / 100:g}"
+        remedy = (
+            f"returns are fractions: write {share} for {-event.threshold:g} %, as in "
+            f"{event.what}<={share}@{event.steps}"
+        )
+    raise BasinError(f"--event {text}: {reason}; {remedy}")

@@ -44,7 +44,7 @@ def intervals(
     """Return 95 % intervals of the scores of each model, and of the gains of ``ebm`` over each other model.
 
     They come from a circular block bootstrap of the rows, with the same blocks for all models (Politis and
-    Romano 1992).
+    Romano 1992). A score that no resample has, such as the AUROC without an event, has the interval NaN.
     """
     from arch.bootstrap import CircularBlockBootstrap
 
@@ -58,8 +58,11 @@ def intervals(
     arrays = {name: np.array(values) for name, values in drawn.items()}
 
     def between(values: Array) -> dict[str, list[float]]:
-        low, high = np.nanquantile(values, [0.025, 0.975], axis=0)
-        return {name: [float(low[i]), float(high[i])] for i, name in enumerate(names)}
+        known = [column[np.isfinite(column)] for column in values.T]
+        return {
+            name: np.quantile(column, [0.025, 0.975]).tolist() if len(column) else [float("nan")] * 2
+            for name, column in zip(names, known, strict=True)
+        }
 
     alone = {name: between(values) for name, values in arrays.items()}
     gains = {name: between(arrays["ebm"] - values) for name, values in arrays.items() if name != "ebm"}

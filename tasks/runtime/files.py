@@ -5,8 +5,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,35 @@ import psutil
 import yaml
 
 from tasks.runtime.errors import BasinError
+
+_cleanups: list[tuple[int, Callable[[], None]]] = []
+"""What is left to do by blocks that a signal may end, with the number of the process of each."""
+
+
+@contextmanager
+def cleanup(act: Callable[[], None]) -> Iterator[None]:
+    """Call ``act`` after the block, or in :func:`clean_up` if a signal ends the process before.
+
+    ``act`` may be called twice, if the signal arrives while it runs.
+    """
+    entry = (os.getpid(), act)
+    _cleanups.append(entry)
+    try:
+        yield
+    finally:
+        act()
+        _cleanups.remove(entry)
+
+
+def clean_up() -> None:
+    """Do what the running blocks of :func:`cleanup` have left, for a process that ends without them.
+
+    Blocks of a parent process, whose state a fork copies, are left to it.
+    """
+    for process, act in reversed(list(_cleanups)):
+        if process == os.getpid():
+            with suppress(Exception):  # the others are still to be done
+                act()
 
 
 @contextmanager
@@ -37,41 +67,38 @@ def atomic_write(*targets: Path) -> Iterator[tuple[Path, ...]]:
                 f"cannot write {error.filename or target}: {error.strerror or error}; free some space or "
                 "make the folder writable, or give another one"
             ) from error
-    try:
-        yield temporaries
-        for temporary in temporaries:
-            temporary.stat()  # raises if one is missing, before the first is renamed
-        for target, temporary in zip(targets, temporaries, strict=True):
-            # Only a file is replaced by a file in one step.
-            if os.path.lexists(target) and (target.is_dir() or temporary.is_dir()):
-                old = target.with_name(f".{target.name}.{os.getpid()}.old")
-                target.rename(old)
-                try:
-                    temporary.rename(target)
-                except OSError:
-                    old.rename(target)
-                    raise
-                remove(old)
-            else:
-                os.replace(temporary, target)
-            placed += 1
-    except FileNotFoundError as error:
-        raise BasinError(
-            f"{error.filename} is missing; run the stage that writes it (`basin run`)"
-        ) from error
-    except OSError as error:
-        where = error.filename or targets[0]
-        kept = "the earlier outputs are unchanged"
-        if placed:
-            kept = f"{placed} of {len(targets)} outputs were replaced, the others are unchanged"
-        raise BasinError(
-            f"cannot write {where}: {error.strerror or error}; free some space or make the folder "
-            f"writable, then run again ({kept})"
-        ) from error
-    finally:
-        for temporary in temporaries:
-            with suppress(OSError):  # an error of the block must not be hidden by one of the clean-up
-                remove(temporary)
+    with cleanup(partial(_discard, *temporaries)):
+        try:
+            yield temporaries
+            for temporary in temporaries:
+                temporary.stat()  # raises if one is missing, before the first is renamed
+            for target, temporary in zip(targets, temporaries, strict=True):
+                # Only a file is replaced by a file in one step.
+                if os.path.lexists(target) and (target.is_dir() or temporary.is_dir()):
+                    old = target.with_name(f".{target.name}.{os.getpid()}.old")
+                    target.rename(old)
+                    try:
+                        temporary.rename(target)
+                    except OSError:
+                        old.rename(target)
+                        raise
+                    remove(old)
+                else:
+                    os.replace(temporary, target)
+                placed += 1
+        except FileNotFoundError as error:
+            raise BasinError(
+                f"{error.filename} is missing; run the stage that writes it (`basin run`)"
+            ) from error
+        except OSError as error:
+            where = error.filename or targets[0]
+            kept = "the earlier outputs are unchanged"
+            if placed:
+                kept = f"{placed} of {len(targets)} outputs were replaced, the others are unchanged"
+            raise BasinError(
+                f"cannot write {where}: {error.strerror or error}; free some space or make the folder "
+                f"writable, then run again ({kept})"
+            ) from error
 
 
 @contextmanager
@@ -89,11 +116,14 @@ def scratch(folder: Path) -> Iterator[Path]:
         raise BasinError(
             f"cannot write {folder}: {error.strerror or error}; free some space or make the folder writable"
         ) from error
-    try:
+    with cleanup(partial(_discard, work)):
         yield work
-    finally:
+
+
+def _discard(*paths: Path) -> None:
+    for path in paths:
         with suppress(OSError):  # an error of the block must not be hidden by one of the clean-up
-            remove(work)
+            remove(path)
 
 
 def _sweep(target: Path) -> None:

@@ -85,17 +85,17 @@ _KNOWN = {
 }
 
 
-def frequency(name: str) -> Frequency:
+def frequency(name: str, option: str = "--freq") -> Frequency:
     """Return a frequency by its name, such as ``B``, ``MS``, ``h`` or ``5min``.
 
-    Raises ``BasinError`` if there is none of that name.
+    Raises ``BasinError``, which names the ``option`` that gave the name, if there is none of that name.
     """
     if name in _KNOWN:
         return _KNOWN[name]
     match = re.fullmatch(r"(\d*)(min|h)", name)
     count = int(match[1] or 1) if match else 0
     if match is None or count < 1 or count * (60 if match[2] == "h" else 1) >= 24 * 60:
-        raise BasinError(f"--freq {name}: expected one of {NAMES}")
+        raise BasinError(f"{option} {name}: expected one of {NAMES}")
     minutes = count * (60 if match[2] == "h" else 1)
     unit = "hour" if match[2] == "h" else "minute"
     days = minutes / 1440

@@ -13,7 +13,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import atomic_write, remove, write_json
+from tasks.runtime.files import atomic_write, cleanup, remove, write_json
 
 MARKER = ".basin.json"
 
@@ -66,10 +66,8 @@ def claim(folder: Path, command: str, names: Sequence[str], overwrite: bool = Fa
         if isinstance(error, OSError):
             raise _not_writable(folder, error) from error
         raise
-    try:
-        yield
-        _delete(folder, [path for path, version in earlier.items() if version == _version(folder / path)])
-    finally:
+
+    def release() -> None:
         with suppress(OSError):  # an error of the block must not be hidden; the next run does the same
             _put_back(folder)
             kept = {path: owner for path, owner in owners.items() if os.path.lexists(folder / path)}
@@ -81,6 +79,10 @@ def claim(folder: Path, command: str, names: Sequence[str], overwrite: bool = Fa
             else:
                 remove(folder / MARKER)
                 _unmake(made)
+
+    with cleanup(release):
+        yield
+        _delete(folder, [path for path, version in earlier.items() if version == _version(folder / path)])
 
 
 def require_file(path: Path, overwrite: bool = False, option: str = "--out") -> None:

@@ -10,11 +10,13 @@ from scipy import special
 
 from tasks.events import scores, simulation, tilt
 from tasks.events.event import Event
+from tasks.reporting.labels import count_of
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, write_json
 from tasks.runtime.frequencies import stamp
 from tasks.runtime.parallel import Progress, silent
 from tasks.userdata.alarm_page import alarm_page
+from tasks.userdata.kinds import FEW
 from tasks.userdata.reading import Reading
 from tasks.userdata.request import Request
 
@@ -30,10 +32,13 @@ TEST_SHARE = 0.5
 FEWEST_PAST = 250
 """Dates with a known outcome before a year that are needed for its threshold."""
 
+SHOWN = 5
+"""Number of series that a message names."""
+
 SEED = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Alarm:
     """Result of :func:`basin.alarm`.
 
@@ -65,6 +70,9 @@ class Alarm:
     found: dict[str, Any]
     history: pd.DataFrame
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return self.summary()
 
     def summary(self) -> str:
         """Return the scores of all models, the numbers of events caught and missed, and the latest alarm."""
@@ -136,23 +144,21 @@ def alarm(
         If the series are levels, if there are several, or if there are too few rows.
     """
     notes = list(reading.notes)
-    if reading.kind != "price" or reading.table["series"].nunique() > 1:
-        raise BasinError("alarms need one series of prices; give a file with one series, or --kind price")
+    _require_one_price(reading, request)
     table = reading.table
     if request.dev:
         assert request.test_from is not None  # checked by Request
-        table = table[table["time"] < pd.Timestamp(request.test_from)].reset_index(drop=True)
+        table = table[table["time"] < pd.Timestamp(request.test_from)]
         notes.append(f"--dev: rows from {request.test_from} on are not read")
     if request.test_to:
-        table = table[table["time"] < pd.Timestamp(request.test_to) + pd.Timedelta(days=1)].reset_index(
-            drop=True
-        )
+        table = table[table["time"] < pd.Timestamp(request.test_to) + pd.Timedelta(days=1)]
+    # Rows are found by position from here on, and the index has the numbers of the rows in the file.
+    table = table.reset_index(drop=True)
     times, close = table["time"], table["close"].to_numpy(float)
     needed = simulation.FEWEST + 3 * event.steps
     if len(close) < needed:
         raise BasinError(
-            f"{name}: {len(close)} rows of prices are left for the alarm, expected {needed} or more for an "
-            "event "
+            f"{len(close)} rows of prices are left for the alarm, expected {needed} or more for an event "
             f"{event.steps} steps ahead; give a longer history, or an event over fewer steps"
         )
     years = times.dt.year.to_numpy()
@@ -234,6 +240,42 @@ def alarm(
         answer.plot().savefig(picture, dpi=150, format="png")
     progress("intervals", 3, 3)
     return answer
+
+
+def _require_one_price(reading: Reading, request: Request) -> None:
+    """Raise ``BasinError`` with the series or the kind found, unless it is one series of prices."""
+    names = list(map(str, reading.table["series"].unique()))
+    if len(names) > 1:
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        shown = ", ".join(names[:SHOWN]) + more
+        remedy = (
+            f"keep the rows of one of them in the file, by the column {reading.series}"
+            if reading.series
+            else "give one of these columns as --target"
+        )
+        raise BasinError(f"alarms need one series of prices, found {len(names)}: {shown}; {remedy}")
+    if reading.kind == "price":
+        return
+    value = reading.table[reading.value]
+    bad = value[value <= 0]
+    if request.kind:
+        reason = f"as --kind {reading.kind} says"
+    elif len(bad):
+        reason = f"because {len(bad):,} of {len(value):,} values are not positive, such as {bad.iloc[0]:g}"
+    else:
+        reason = "because the values have a season or stay near a mean"
+    if bad.empty:
+        remedy = "pass --kind price if the values are prices"
+    elif len(bad) < FEW * len(value):
+        remedy = (
+            f"pass --kind price --on-bad-row drop to leave {count_of(len(bad), 'row')} out, where the value "
+            "is not positive"
+        )
+    else:
+        remedy = "give a file of prices, or pass --kind return if the values are returns"
+    raise BasinError(
+        f"alarms need one series of prices, found {names[0]} of kind {reading.kind}, {reason}; {remedy}"
+    )
 
 
 def _number(value: float) -> float | None:

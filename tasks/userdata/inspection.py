@@ -11,7 +11,7 @@ from tasks.runtime.frequencies import frequency, stamp
 from tasks.userdata.plan import planned
 from tasks.userdata.reading import Reading
 from tasks.userdata.request import Request
-from tasks.userdata.run import read
+from tasks.userdata.run import naming, read
 
 FORECAST = {
     "price": "the return until the next date, 100·Δlog, in per cent",
@@ -21,7 +21,7 @@ FORECAST = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Inspection:
     """Result of :func:`basin.inspect`: what was understood of a file.
 
@@ -45,19 +45,25 @@ class Inspection:
     warnings: tuple[str, ...]
     refusal: str | None
 
+    def __repr__(self) -> str:
+        return self.summary()
+
     def summary(self) -> str:
-        """Return the table and the notes as text."""
+        """Return the table that ``basin inspect`` prints, the notes, and a refusal, as text."""
         width = max(map(len, self.rows))
         lines = [f"{name:{width}}  {value}" for name, value in self.rows.items()]
-        return "\n".join([*lines, *(f"- {sentence}" for sentence in self.notes)])
+        refusal = [] if self.refusal is None else [f"cannot be forecast: {self.refusal}"]
+        return "\n".join([*lines, *(f"- {sentence}" for sentence in (*self.notes, *refusal))])
 
 
 def inspect(data: Path | pd.DataFrame, request: Request) -> Inspection:
     """Return what is understood of a file, its warnings, and whether it can be forecast."""
-    reading, name = read(data, request)
+    with naming(data):
+        reading, name = read(data, request)
     table, refusal = reading.table, None
     try:
-        planned(reading, request, name)
+        with naming(data):
+            planned(reading, request, name)
     except BasinError as error:
         refusal = str(error)
     ends = table.groupby("series", sort=False)["time"].max()

@@ -264,11 +264,20 @@ def save_tilt(folder: Path, tilt: PathTilt) -> None:
     )
 
 
-def load_tilt(folder: Path) -> PathTilt:
-    """Return the tilt that :func:`save_tilt` wrote. Raises ``BasinError`` for a folder of another model."""
+def load_tilt(folder: Path, kind: str) -> PathTilt:
+    """Return the tilt that :func:`save_tilt` wrote.
+
+    Raises ``BasinError`` for a folder of another model, or of one for series of another ``kind``.
+    """
     config = read_json(folder / "config.json")
     if not config.get("joint"):
         raise BasinError(f"--model {folder} is not a model of joint paths; omit --model or --horizon")
+    if (config["kind"] == "price") != (kind == "price"):
+        of = "prices" if config["kind"] == "price" else "rates"
+        raise BasinError(
+            f"--model {folder} was fitted to {of}, and the kind of the values is {kind}; omit --model to fit "
+            "a new one"
+        )
     energy = untrained(seed=0)
     energy.load_state_dict(load_file(folder / "model.safetensors"))
     return PathTilt(

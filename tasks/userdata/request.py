@@ -76,7 +76,7 @@ class Request:
         if self.freq is not None:
             frequency(self.freq)
         if self.resample is not None:
-            frequency(self.resample)
+            frequency(self.resample, "--resample")
         if self.on_bad_row not in ACTS:
             raise BasinError(f"--on-bad-row {self.on_bad_row}: expected one of {', '.join(ACTS)}")
         if not self.leads or min(self.leads) < 1 or len(set(self.leads)) < len(self.leads):

@@ -15,7 +15,7 @@ SHOWN = 250
 """Number of latest dates in the figure."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Backtest:
     """Result of :func:`basin.backtest`.
 
@@ -51,6 +51,9 @@ class Backtest:
     def report(self) -> Path:
         """Path of ``report.html``."""
         return self.folder / "report.html"
+
+    def __repr__(self) -> str:
+        return self.summary()
 
     def summary(self) -> str:
         """Return tables with the scores of the model and its peers, followed by the notes."""
@@ -94,7 +97,7 @@ class Backtest:
         return figure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Forecast:
     r"""Result of :func:`basin.forecast`, the forecast distributions of the steps after the last row.
 
@@ -136,6 +139,9 @@ class Forecast:
     folder: Path
     steps: dict[str, Any]
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return self.summary()
 
     def summary(self) -> str:
         """Return a line for each step, with mean, 90 % interval and event probabilities, and the notes."""

@@ -26,6 +26,7 @@ from tasks.userdata.files.table import from_frame, load
 from tasks.userdata.first_audit import first_audit
 from tasks.userdata.joint_paths import domain_of, evaluate_paths, forecast_paths, load_tilt, save_tilt
 from tasks.userdata.joint_paths_page import write_report
+from tasks.userdata.model_inputs import mismatch
 from tasks.userdata.plan import planned
 from tasks.userdata.reading import Reading, compounded, understand
 from tasks.userdata.request import Request
@@ -120,7 +121,8 @@ def backtest(
     Writes ``scores.json``, ``forecasts.parquet``, ``report.html`` and ``model/`` in the folder ``out``.
     Raises ``BasinError`` for bad data or options, or if files in ``out`` would be lost.
     """
-    with _results(out, "backtest", _names(*DATA, *FITTED, *EVALUATED, "forecast"), overwrite) as work:
+    names = _names(*DATA, *FITTED, *EVALUATED, "forecast")
+    with _results(out, "backtest", names, overwrite) as work, naming(data):
         return _backtest(data, request, out, work, stages)
 
 
@@ -153,7 +155,7 @@ def forecast(
         _require_model(model)
     fitted = FITTED if model is None else ()
     names = [*_names(*DATA, *fitted, "forecast"), "paths.parquet"]
-    with _results(out, "forecast", names, overwrite) as work:
+    with _results(out, "forecast", names, overwrite) as work, naming(data):
         return _forecast(data, request, out, work, model, stages)
 
 
@@ -207,11 +209,9 @@ def _forecast_frozen(workspace: OwnWorkspace, model: Path) -> None:
     if not workspace.own.returns:
         raise BasinError("--model is for prices and rates; omit it for levels, which are fitted in seconds")
     kept = read_json(model / "classical.json", f"{MODEL} of one step ahead, or omit --model")
-    if kept["inputs"] != workspace.own.frozen_inputs():
-        raise BasinError(
-            f"--model {model} was fitted to other inputs, {kept['inputs']}, than the file has, "
-            f"{workspace.own.frozen_inputs()}; give the same columns, or omit --model"
-        )
+    differences = mismatch(kept["inputs"], workspace.own.frozen_inputs())
+    if differences:
+        raise BasinError(f"--model {model} was fitted to other inputs: {differences}")
     raw = valid(workspace.raw, workspace.quarantine)
     inputs, classical = workspace.own.forecast_frozen(raw, kept["series"])
     with atomic_write(workspace.inputs, workspace.classical) as (inputs_path, classical_path):
@@ -237,7 +237,7 @@ def alarm(
     if budget < 0:
         raise BasinError(f"--max-false-alarms-per-year {budget:g}: expected 0 or more")
     found: list[Alarm] = []
-    with claim(out, "alarm", RESULTS, overwrite):
+    with claim(out, "alarm", RESULTS, overwrite), naming(data):
         reading, name = read(data, request)
 
         def run(progress: Progress) -> None:
@@ -246,6 +246,26 @@ def alarm(
 
         stages("alarm", run)
     return found[0]
+
+
+@contextmanager
+def naming(data: Path | pd.DataFrame) -> Iterator[None]:
+    """Begin the message of a ``BasinError`` of the block with the name of the data, if it has none.
+
+    Errors that the operating system caused, such as a full disk, are about other files and stay unchanged.
+    """
+    try:
+        yield
+    except BasinError as error:
+        label = label_of(data)
+        if f"{label}: " not in str(error) and not isinstance(error.__cause__, OSError):
+            error.args = (f"{label}: {error}",)
+        raise
+
+
+def label_of(data: Path | pd.DataFrame) -> str:
+    """Return the name of the data in messages: the path as given, or ``the frame``."""
+    return str(data) if isinstance(data, Path) else "the frame"
 
 
 def read(data: Path | pd.DataFrame, request: Request) -> tuple[Reading, str]:
@@ -264,7 +284,7 @@ def read_unaudited(data: Path | pd.DataFrame, request: Request) -> tuple[Reading
     if isinstance(data, Path):
         table = load(data, request.targets, request.time, request.series)
         return understand(table, request), short_name(data)
-    return understand(from_frame(data, "the frame"), request), "the frame"
+    return understand(from_frame(data, label_of(data)), request), label_of(data)
 
 
 def _for_paths(reading: Reading, request: Request) -> Reading:
@@ -314,7 +334,7 @@ def _forecast_paths(
     reading: Reading, request: Request, out: Path, work: Path, model: Path | None, stages: Stages
 ) -> Forecast:
     notes, found = list(reading.notes), {}
-    tilt = None if model is None else load_tilt(model)
+    tilt = None if model is None else load_tilt(model, reading.kind)
     stages("forecast", lambda _: found.update(forecast_paths(reading, request, tilt, work, notes)))
     return Forecast(out, found, tuple(notes))
 
@@ -391,6 +411,6 @@ def run_stages(names: tuple[str, ...], workspace: OwnWorkspace, params: DomainPa
             try:
                 return function(workspace, params, progress)
             except FloatingPointError as error:
-                raise BasinError(f"{workspace.own.name}: {name}: {error}") from error
+                raise BasinError(f"{name}: {error}") from error
 
         stages(name, run)

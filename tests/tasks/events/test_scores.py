@@ -1,5 +1,7 @@
 """Events, alarms and episodes, counted by hand."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,28 @@ def test_labels_know_the_whole_horizon_or_nothing() -> None:
 def test_what_is_no_event_is_one_line(text: str) -> None:
     with pytest.raises(BasinError, match="--event"):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("min<=-8@21", "write -0.08 for 8 %, as in min<=-0.08@21"),
+        ("min <= -1 @ 21", "write -0.01 for 1 %, as in min<=-0.01@21"),
+        ("end<=-12.5@5", "write -0.125 for 12.5 %, as in end<=-0.125@5"),
+        ("max<=-2@3", "write -0.02 for 2 %, as in max<=-0.02@3"),
+        ("sum<=-8@5", "5 returns of a price, each above -1, sum to more than -5"),
+        ("min<=-800@21", "give a threshold above -1, such as min<=-0.08@21 for 8 %"),
+    ],
+)
+def test_a_fall_that_no_price_can_have_is_refused_with_its_likely_meaning(text: str, remedy: str) -> None:
+    with pytest.raises(BasinError, match=f"^--event {re.escape(text)}: .*{re.escape(remedy)}"):
+        parse(text)
+
+
+@pytest.mark.parametrize("text", ["min<=-0.999@21", "max>=8@21", "end>=1@5", "sum<=-4@5", "sum>=9@5"])
+def test_large_moves_that_a_price_can_have_are_events(text: str) -> None:
+    event = parse(text)
+    assert np.isfinite(event.barrier(np.array([0.5, 1.25]))).all()
 
 
 def test_an_episode_ends_after_21_quiet_rows() -> None:

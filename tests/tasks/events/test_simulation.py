@@ -7,7 +7,7 @@ import pytest
 from scipy import special
 
 from tasks.events.event import parse
-from tasks.events.simulation import BARRIERS, EXACT, Simulated, _paths, origins, running_rate
+from tasks.events.simulation import BARRIERS, EXACT, Simulated, _paths, _simulated, origins, running_rate
 from tasks.events.tilt import tilted
 
 EVENT = parse("min<=-0.08@21")
@@ -28,8 +28,8 @@ def market() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def test_paths_of_constant_variance_have_the_variance_of_their_sum() -> None:
     constant = {"mu": 0.0, "omega": 4.0, "alpha[1]": 0.0, "gamma[1]": 0.0, "beta[1]": 0.0}
-    path = _paths(constant, 4.0, np.random.default_rng(0).standard_normal((20000, 21)))
-    assert 100 * np.log1p(path[:, -1]).std() == pytest.approx(2 * np.sqrt(21), rel=0.02)
+    moves = _paths(constant, 4.0, np.random.default_rng(0).standard_normal((20000, 21)))
+    assert moves.sum(axis=1).std() == pytest.approx(2 * np.sqrt(21), rel=0.02)
 
 
 def test_odds_are_counts_at_the_starts_and_lie_between_them_elsewhere() -> None:
@@ -51,6 +51,20 @@ def test_an_input_that_knows_the_volatility_leads_the_simulation(market) -> None
     rows = slice(1100, len(close) - EVENT.steps)
     with_input, without = (roc_auc_score(found.label[rows], p[rows, EXACT]) for p in (found.led, found.plain))
     assert with_input > without + 0.01
+
+
+@pytest.mark.parametrize("text", ["min<=-0.08@21", "max>=0.08@21", "end<=-0.08@21", "sum>=0.08@21"])
+def test_paths_that_explode_after_a_split_have_a_finite_statistic_and_volatility(text: str) -> None:
+    # A split in the past is a shock of 97 standard deviations. Drawn twice, it moves the log price by more
+    # than floating-point numbers can hold as a simple return.
+    explosive = {"mu": 0.0, "omega": 0.8, "alpha[1]": 0.04, "gamma[1]": 0.25, "beta[1]": 0.0}
+    explosive |= {"eta": 5.0, "lambda": 0.0}
+    returns = np.random.default_rng(1).standard_normal(800)
+    returns[[300, 500]] = -350, 330
+    with np.errstate(all="raise"):
+        found = _simulated(parse(text), explosive, returns, np.array([800]), np.random.default_rng(0))
+    assert all(np.isfinite(statistic).all() for statistic in found.statistics)
+    assert np.isfinite(found.horizon).all()
 
 
 def test_nothing_is_known_before_its_time(market) -> None:

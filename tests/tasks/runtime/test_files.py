@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -137,3 +138,45 @@ def test_scratch_leaves_nothing_but_what_was_put_beside_it(tmp_path):
     with scratch(tmp_path / "kept"), pytest.raises(BasinError, match=r"cannot write .*result"):
         scratch(tmp_path / "kept" / "result").__enter__()
     assert [path.name for path in (tmp_path / "kept").iterdir()] == ["result"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_no_temporary_file_and_the_earlier_results(tmp_path, number):
+    script = """
+import os, signal, sys
+from pathlib import Path
+from flows.cli.errors import one_line_errors
+from tasks.runtime.files import atomic_write, scratch
+from tasks.runtime.outputs import claim
+
+out = Path(sys.argv[1])
+with one_line_errors(), claim(out, "backtest", ("scores.json",), overwrite=True), scratch(out) as work:
+    (work / "validation.json").write_text("{}")
+    (work / "data").mkdir()
+    (work / "data/raw.parquet").write_text("x")
+    with atomic_write(out / "scores.json") as (scores,):
+        scores.write_text("half")
+        if sys.argv[3] == "fork" and os.fork() == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+        if sys.argv[3] == "fork":
+            assert os.wait()[1] and work.exists() and scores.exists()
+        os.kill(os.getpid(), int(sys.argv[2]))
+"""
+    for name, files in (("new", {}), ("mine", {"scores.json": "mine"})):
+        for fork in ("", "fork"):
+            out = tmp_path / (name + fork)
+            if files:
+                out.mkdir()
+            for file, content in files.items():
+                (out / file).write_text(content)
+            done = subprocess.run(
+                [sys.executable, "-c", script, str(out), str(number.value), fork],
+                capture_output=True,
+                text=True,
+            )
+            assert done.returncode == 128 + number, done.stderr
+            assert done.stderr.splitlines()[-1] == "basin: stopped; no result was changed"
+            left = {path.name: path.read_text() for path in out.iterdir()} if out.exists() else {}
+            left.pop(".basin.json", None)
+            assert left == files
+            assert out.exists() == bool(files)
