@@ -11,7 +11,6 @@ import pandas as pd
 
 from tasks.forecasters.levels.features import PERIODS as CYCLE
 from tasks.forecasters.levels.features import first_origin
-from tasks.forecasters.levels.season import normals
 from tasks.forecasters.returns.features import HISTORY
 from tasks.forecasters.returns.scale_regression import first_base
 from tasks.reporting.labels import count_of, listed, periods
@@ -20,6 +19,7 @@ from tasks.runtime.frequencies import frequency
 from tasks.runtime.params import DomainParams, FeatureParams
 from tasks.tilts.walk_forward import FEWEST
 from tasks.userdata.kinds import has_annual_cycle
+from tasks.userdata.normals import notes_on_normals, spread_of_anomalies
 from tasks.userdata.reading import Reading
 from tasks.userdata.remedies import NoSeasonError, TooFewRowsError, longer_history, other_step
 from tasks.userdata.request import Request
@@ -212,17 +212,11 @@ def _levels(reading: Reading, request: Request, name: str, first: pd.Timestamp, 
         "warm_steps": 40,
         "validation_share": 0.4,
     }
-    spread = _spread_of_anomalies(before, period)
+    notes += notes_on_normals(reading.table, reading.freq, features)
+    spread = spread_of_anomalies(before, period)
     edge = np.format_float_positional(spread, precision=2, fractional=False, trim="-")
     events = (f">= {edge}", f"<= -{edge}")
     return domain, features, train, events
-
-
-def _spread_of_anomalies(table: pd.DataFrame, period: int) -> float:
-    """Return the standard deviation of the first series about its normal."""
-    value = table.loc[table["series"] == table["series"].iloc[0], "value"].to_numpy(float)
-    season = np.arange(len(value)) % period
-    return float((value - normals(value[:, None], season, period)[season, 0]).std())
 
 
 def _chosen_peers(known: tuple[str, ...], reference: str, request: Request) -> tuple[str, ...]:

@@ -102,3 +102,20 @@ def test_a_later_test_block_is_named_only_where_it_works() -> None:
     with pytest.raises(BasinError):
         backtest(130, (pd.Timestamp(first) - pd.Timedelta(days=31)).date())
     assert "--test-from" not in str(inspect(temperatures(130, "MS"), Request()).refusal)
+
+
+def monthly(season: float) -> tuple[str, ...]:
+    """Return the notes on a monthly file of 1960-01 to 2023-04 with a season of an amplitude."""
+    table = pd.DataFrame({"date": pd.date_range("1960-01-01", "2023-04-01", freq="MS")})
+    wave = season * np.cos(2 * np.pi * table["date"].dt.month / 12)
+    table["t"] = wave + np.random.default_rng(0).normal(0, 1, len(table))
+    request = Request(kind="level")
+    return planned(understand(from_frame(table, "x"), request), request, "x")[2].notes
+
+
+def test_the_rows_of_the_normal_are_named() -> None:
+    (note,) = (note for note in monthly(5.0) if "normal" in note)
+    assert "the mean of each season from 1992-11-01 to 2022-10-01: the 30 cycles" in note
+    assert note.endswith("up to the last refit, 6 rows before the end")
+    (note,) = (note for note in monthly(0.0) if "normal" in note)
+    assert note == "values are anomalies: their normal is 0"
