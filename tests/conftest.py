@@ -18,8 +18,10 @@ GROUPS = {
     "test_cluster.py": "undisturbed run",
     "test_score.py": "learned applications",
     "test_pictures.py": "learned applications",
+    "test_pipeline.py": "Prefect server",
+    "test_application.py": "Prefect server",
 }
-"""Files whose tests share something expensive (``tests/system/conftest.py``)."""
+"""Files whose tests share something expensive, such as a fixture of a ``conftest.py``."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
