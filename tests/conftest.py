@@ -2,10 +2,13 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tasks.runtime.parallel import single_threaded
 from tests import small_project
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -15,8 +18,10 @@ GROUPS = {
     "test_cluster.py": "undisturbed run",
     "test_score.py": "learned applications",
     "test_pictures.py": "learned applications",
+    "test_pipeline.py": "Prefect server",
+    "test_application.py": "Prefect server",
 }
-"""Files whose tests share something expensive (``tests/system/conftest.py``)."""
+"""Files whose tests share something expensive, such as a fixture of a ``conftest.py``."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
@@ -59,3 +64,16 @@ def project(made_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """Return a copy of a small project with its git history and DVC cache."""
     small_project.surround(monkeypatch)
     return shutil.copytree(made_project, tmp_path, symlinks=True, dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="module")
+def in_process() -> Iterator[None]:
+    """Compute the models of the domains in this process, because Ray takes long to start."""
+
+    def run_units(function: Any, units: Any, *_: Any) -> list[Any]:
+        return [single_threaded(function, unit) for unit in units]
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("tasks.domains.climate.run_units", run_units)
+        monkeypatch.setattr("tasks.forecasters.returns.features.run_units", run_units)
+        yield

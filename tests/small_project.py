@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -35,8 +36,11 @@ def call(root: Path, *command: str) -> None:
 
 
 def retrain(root: Path, level: int) -> None:
+    from dvc.repo import Repo
+
     (root / "params.yaml").write_text(f"level: {level}\n")
-    call(root, sys.executable, "-m", "dvc", "repro", "-q")
+    with chdir(root), Repo() as repo:  # in this process, because DVC takes long to import
+        repo.reproduce()
     call(root, "git", "add", "-A")
     call(root, "git", "commit", "-qm", f"level {level}", "--allow-empty")
 
@@ -51,10 +55,12 @@ def surround(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def make(root: Path) -> Path:
     """Create the project in ``root`` and commit its first model."""
+    from dvc.repo import Repo
+
     (root / "make.py").write_text(MAKE)
     (root / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE))
     (root / ".gitignore").write_text("/runs/\n/artifacts/\n")
     call(root, "git", "init", "-q")
-    call(root, sys.executable, "-m", "dvc", "init", "-q")
+    Repo.init(str(root)).close()
     retrain(root, 1)
     return root

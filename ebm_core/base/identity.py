@@ -4,7 +4,6 @@ import copyreg
 import dis
 import functools
 import hashlib
-import importlib
 import importlib.util
 import inspect
 import os
@@ -35,14 +34,21 @@ _FOLDERS = [os.path.dirname(str(of.__file__)) for of in (os, np, torch)] + [
 _LIBRARIES = tuple(os.path.realpath(folder) + os.sep for folder in _FOLDERS)
 _HOOKS = [name for name in vars(nn.Module()) if name.startswith(("_forward", "_backward"))]
 _OF_EVERY_MODULE = set(vars(nn.Module())) - {"training"}
+_NOT_LOADED = ", not loaded"
 _ABOUT_A_CLASS = {"__doc__", "__qualname__", "__firstlineno__", "__static_attributes__"}
+
+
+class _Unloaded(str):
+    """Name of a user's module that a function imports when it is called, and that is not loaded."""
 
 
 def identity(**values: Any) -> Identity:
     """Describe values down to their numbers, tensors and the code of their functions and classes.
 
     Attributes, items, closures and globals of functions are followed. Installed packages and modules count by
-    name, generators by seed, and objects that cannot be copied, such as locks, by type.
+    name, generators by seed, and objects that cannot be copied, such as locks, by type. Modules that a
+    function imports when it is called are not imported here, and count by name as long as they are not
+    loaded.
     """
     return _walk([*values.items()], {})
 
@@ -50,8 +56,10 @@ def identity(**values: Any) -> Identity:
 def difference(saved: Identity, now: Identity, without: Sequence[str] = ()) -> str | None:
     """Return the first name whose values differ, together with both values, or None if all are equal.
 
-    Names in ``without`` and their parts do not count.
+    Names in ``without`` and their parts do not count, nor do those of modules that one of them had not
+    loaded.
     """
+    without = [*without, *_not_loaded(saved, now)]
     for name in [*now, *saved]:
         if saved.get(name) != now.get(name) and not is_part(name, without):
             return f"{name} {saved.get(name, 'absent')}, now {now.get(name, 'absent')}"
@@ -61,13 +69,25 @@ def difference(saved: Identity, now: Identity, without: Sequence[str] = ()) -> s
 def changed(before: Identity, after: Identity) -> list[str]:
     """Return the names whose values differ. A list or mapping that has more items counts as one."""
     found: list[str] = []
+    without = _not_loaded(before, after)
     for name in [*before, *after]:
-        if before.get(name) == after.get(name) or is_part(name, found):
+        if before.get(name) == after.get(name) or is_part(name, found) or is_part(name, without):
             continue
         whole = name.rpartition(".")[0]
         grown = name not in before and before.get(whole) in ("list", "mapping", "set", "tuple", "frozenset")
         found.append(whole if grown else name)
     return found
+
+
+def _not_loaded(*found: Identity) -> list[str]:
+    """Return the names of modules that one identity had not loaded, and of objects that are parts of them."""
+    without = [name for one in found for name, text in one.items() if text.endswith(_NOT_LOADED)]
+    if without:
+        same = [
+            (name, text[8:]) for one in found for name, text in one.items() if text.startswith("same as ")
+        ]
+        without += [name for name, other in same if is_part(other, without)]
+    return without
 
 
 def is_part(name: str, of: Sequence[str]) -> bool:
@@ -96,6 +116,8 @@ def _walk(values: _Parts, seen: dict[int, tuple[str, Any]]) -> Identity:
 
 def _described(value: Any, seen: dict[int, tuple[str, Any]]) -> tuple[str, _Parts]:
     """Return a short description of an object, and the parts that it depends on."""
+    if isinstance(value, _Unloaded):
+        return f"{value}{_NOT_LOADED}", []
     if type(value) in _PLAIN or isinstance(value, _SHOWN):
         text = repr(value)
         return text if len(text) <= 200 else f"{type(value).__name__} {_hash(text.encode())}", []
@@ -177,7 +199,7 @@ def _of_module(at: str, module: Any, names: list[str], above: list[Any]) -> _Par
 
 
 def _imported(code: types.CodeType, of_module: dict[str, Any]) -> _Parts:
-    """Return the modules of users that a function imports when it is called."""
+    """Return the modules of users that a function imports when it is called, or their names."""
     steps = [step for step in dis.get_instructions(code) if step.opname != "EXTENDED_ARG"]
     parts: _Parts = []
     for at, step in enumerate(steps):
@@ -189,19 +211,27 @@ def _imported(code: types.CodeType, of_module: dict[str, Any]) -> _Parts:
     return parts + [part for of in _codes(code) for part in _imported(of, of_module)]
 
 
-def _own_module(name: str, package: str) -> types.ModuleType | None:
-    """Return a module that a user's code imports, or None if it is of a library or does not exist."""
+def _own_module(name: str, package: str) -> types.ModuleType | _Unloaded | None:
+    """Return a module of a user's that code imports, its name if it is not loaded, or None for a library.
+
+    It is not imported, because that runs the user's code, which may take long or end the process.
+    """
     try:
         name = importlib.util.resolve_name(name, package)
-        root = name.partition(".")[0]
-        if root not in sys.modules:  # a library is not imported only to find out that it is one
-            spec = importlib.util.find_spec(root)
-            if spec is None or not spec.has_location or _of_library(str(spec.origin)):
-                return None
-        module = importlib.import_module(name)
-    except Exception:  # whatever the module raises, its import will raise it again in the function
+    except ImportError:  # a relative import outside of a package, which fails in the function too
         return None
-    return None if _is_library(module) else module
+    module = sys.modules.get(name)
+    if module is not None:
+        return None if _is_library(module) else module
+    root = name.partition(".")[0]
+    if root in sys.modules:
+        return None if _is_library(sys.modules[root]) else _Unloaded(name)
+    try:
+        spec = importlib.util.find_spec(root)  # a package is not imported to find itself
+    except Exception:  # whatever a finder raises, it will raise again in the function
+        return None
+    known = spec is not None and (spec.origin in ("built-in", "frozen") or _of_library(str(spec.origin)))
+    return None if known else _Unloaded(name)
 
 
 def _class(value: type) -> _Parts:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import FunctionType
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import torch
 from torch import Tensor, nn
@@ -62,7 +62,9 @@ def input_gradient(energy: Energy, x: Tensor) -> Tensor:
     """Compute ∇ₓE(x), differentiable in the energy's parameters, for losses that depend on this gradient.
 
     An energy with a method ``input_gradient(x)`` supplies an explicit formula, which takes about half the
-    time of differentiating twice. Other energies are differentiated by autograd, which keeps the graph.
+    time of differentiating twice. Other energies are differentiated by autograd, which keeps the graph, and
+    so are those whose method has a decorator: ``@torch.no_grad()`` would cut the graph, and other decorators
+    are unknown.
 
     Parameters
     ----------
@@ -135,7 +137,8 @@ def differentiated(energy: Energy, x: Tensor) -> Tensor:
 def frozen_gradient(energy: Energy, x: Tensor) -> Gradient:
     """Return a function that computes ∇E with the present parameters, for use at every step of a sampler.
 
-    An energy with a method ``frozen_gradient(x)`` prepares its weights and buffers once. Other energies are
+    An energy with a method ``frozen_gradient(x)`` prepares its weights and buffers once. The method may have
+    the decorator ``@torch.no_grad()``, but one with another decorator is not used. Other energies are
     differentiated by autograd at every call. Their gradient is NaN where the energy is not finite.
 
     Parameters
@@ -181,11 +184,14 @@ def explicit(energy: Energy, method: str) -> Callable[[Tensor], Any] | None:
 
     The method holds for the class that defines it, as its class statement does. It ignores methods that a
     subclass overrides, hooks, and functions that were assigned to an object or, later, to a class. In these
-    cases the result is None.
+    cases the result is None, and also for methods with decorators, except for those of torch that set the
+    gradient mode. These would cut the graph of ``input_gradient``.
     """
     classes = type(energy).__mro__
     owner = next((i for i, each in enumerate(classes) if method in vars(each)), None)
     if owner is None:
+        return None
+    if method == "input_gradient" and hasattr(vars(classes[owner])[method], "__wrapped__"):
         return None
     used = _as_defined(classes[owner], "forward", "__call__", method)
     if used is None or altered(energy):
@@ -215,8 +221,26 @@ def altered(energy: Energy) -> bool:
     return any(_as_defined(kind, "forward") is None for kind in {type(module) for module in modules})
 
 
-_SEEN: WeakKeyDictionary[type, dict[tuple[str, ...], tuple[dict[str, Any], set[str]]]] = WeakKeyDictionary()
-"""What :func:`_as_defined` has returned for a class and names, with the attributes on which it depends."""
+_Before = tuple[dict[str, "ref[Any]"], set[str]]
+_SEEN: WeakKeyDictionary[type, dict[tuple[str, ...], _Before]] = WeakKeyDictionary()
+"""What :func:`_as_defined` has returned for a class and names, with the attributes on which it depends.
+
+Methods may refer to their class, as with ``super()``, so a reference to them would keep the class alive.
+"""
+
+_GRADIENT_MODE = torch.no_grad()(lambda: None).__code__
+"""Code of every function with a decorator of torch that sets the gradient mode."""
+
+
+def _method(value: Any) -> Any:
+    """Return the function of a property, a class method or a bound method, and other values as they are."""
+    return getattr(value, "fget", None) or getattr(value, "__func__", value)
+
+
+def _reference(value: Any) -> "ref[Any]":
+    """Return a reference to a method, or to the type of another value, that does not keep it alive."""
+    method = _method(value)
+    return ref(method if isinstance(method, FunctionType) else type(method))
 
 
 def _as_defined(kind: type, *names: str) -> set[str] | None:
@@ -226,16 +250,20 @@ def _as_defined(kind: type, *names: str) -> set[str] | None:
     wrapper of the first one.
     """
     before = _SEEN.setdefault(kind, {}).get(names)
-    if before is not None and all(getattr(kind, name, None) is of for name, of in before[0].items()):
+    if before is not None and all(
+        _reference(getattr(kind, n, None))() is of() for n, of in before[0].items()
+    ):
         return before[1]
-    waiting, attributes, used = [*names], {name: getattr(kind, name, None) for name in names}, set()
+    waiting, used = [*names], set()
+    attributes = {name: _reference(getattr(kind, name, None)) for name in names}
     while waiting:
         name = waiting.pop()
         owner = next((each for each in kind.__mro__ if name in vars(each)), None)
         if owner is None or owner is nn.Module:
             continue
-        value = vars(owner)[name]
-        method = getattr(value, "fget", None) or getattr(value, "__func__", value)
+        method = _method(vars(owner)[name])
+        if getattr(method, "__code__", None) is _GRADIENT_MODE:
+            method = method.__wrapped__
         if not isinstance(method, FunctionType):
             if callable(method) and not isinstance(method, type):
                 return None
@@ -245,7 +273,7 @@ def _as_defined(kind: type, *names: str) -> set[str] | None:
         used.add(name)
         for of in method.__code__.co_names:
             if not of.startswith("__") and of not in attributes:
-                attributes[of] = getattr(kind, of, None)
+                attributes[of] = _reference(getattr(kind, of, None))
                 waiting.append(of)
     _SEEN[kind][names] = attributes, used
     return used

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flows.cli import applications, fields, models, series
-from flows.cli.errors import STAGES_KEPT, one_line_errors
+from flows.cli.errors import FROM_THE_FIRST, STAGES_KEPT, one_line_errors
 from flows.cli.options import ListsOfWords, Out, Overwrite, Root
 from tasks.runtime.errors import BasinError
 from tasks.stages import STAGES
@@ -79,19 +79,22 @@ def run(
         if examples or any(name not in listed for name in domain or ()):
             if domain is None or len(domain) != 1:
                 raise BasinError("an application or a run with --out needs exactly one --domain; give one")
-            if not examples:
-                if seeds is not None:
-                    raise BasinError(
-                        "--seeds needs --out; without --out the seeds are those of applications/params.yaml"
-                    )
-                applications.run_project(domain[0], root)
+            if not examples and seeds is not None:
+                raise BasinError(
+                    "--seeds needs --out; without --out the seeds are those of applications/params.yaml"
+                )
+            if examples and out is None:
+                raise BasinError("a run on your own examples needs --out, a folder for the results")
+            # The stages of an application pass models on in memory, so no stage is skipped in the next run.
+            if out is None:
+                with one_line_errors(FROM_THE_FIRST):
+                    applications.run_project(domain[0], root)
                 return
             from tasks.applications.harness.application import Given
 
-            if out is None:
-                raise BasinError("a run on your own examples needs --out, a folder for the results")
             given = Given(data, train, test, label, 5 if seeds is None else seeds)
-            applications.run(domain[0], given, root, out, overwrite)
+            with one_line_errors():
+                applications.run(domain[0], given, root, out, overwrite)
             return
         from tasks.runtime.workspace import Workspace
 

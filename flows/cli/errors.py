@@ -13,6 +13,7 @@ import typer
 from tasks.runtime.errors import BasinError
 
 STAGES_KEPT = "finished stages are kept"
+FROM_THE_FIRST = "the next run begins with the first stage"
 
 
 @contextmanager

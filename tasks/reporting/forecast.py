@@ -8,7 +8,17 @@ import pandas as pd
 
 from tasks.reporting import charts
 from tasks.reporting.comparison import years
-from tasks.reporting.labels import dated, forecast_mean, listed, plural, series_name, signed, span, text
+from tasks.reporting.labels import (
+    ANOMALIES,
+    dated,
+    forecast_mean,
+    listed,
+    plural,
+    series_name,
+    signed,
+    span,
+    text,
+)
 from tasks.reporting.page import Cell, Row, Section, pair, paragraph, table
 from tasks.reporting.verdict import without_brackets
 
@@ -188,7 +198,8 @@ def forecast_table(label: str, steps: list[dict[str, Any]], domain: Any, unit: s
     caption = f"{label}: mean and quantiles in {unit}, and probabilities of {events_of}"
     if level:
         base_period = span(*steps[0]["base_period"])
-        caption += f". An anomaly is the difference from the normal, the mean of {base_period}"
+        normal = f"An anomaly is the difference from the normal, the mean of {base_period}"
+        caption += f". {ANOMALIES.capitalize() if steps[0]['normal'] == 0 else normal}"
     return table(caption, columns, rows)
 
 

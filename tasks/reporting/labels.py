@@ -66,6 +66,9 @@ def model_note(model: str) -> str:
     return MODELS.get(model, ("", ""))[1]
 
 
+ANOMALIES = "values are anomalies: their normal is 0"
+"""What is said of a series that varies around 0."""
+
 SERIES = {"sp500": "S&P 500", "nasdaq": "NASDAQ", "nino": "Niño 1+2 index"}
 
 
@@ -126,7 +129,14 @@ def forecast_mean(step: dict[str, Any], unit: str) -> str:
     if "anomaly" not in step:
         return shown
     anomaly = signed(step["anomaly"]["mean"], 2)
-    return f"{shown} ({anomaly} {unit} from the mean of {span(*step['base_period'])})"
+    return f"{shown} ({from_normal(step, f'{anomaly} {unit}')})"
+
+
+def from_normal(step: dict[str, Any], anomaly: str) -> str:
+    """Return an anomaly with the rows of which its normal is the mean, or that the values are anomalies."""
+    if step["normal"] == 0:
+        return ANOMALIES
+    return f"{anomaly} from the mean of {span(*step['base_period'])}"
 
 
 def signed(value: float, digits: int = 3) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.reporting.labels import span
+from tasks.reporting.labels import from_normal
 
 
 @dataclass(frozen=True)
@@ -96,12 +96,13 @@ def _change(step: dict[str, Any], unit: str) -> str:
 
 def _level(step: dict[str, Any], unit: str) -> str:
     low, high = step["interval_90"]
+    anomaly = f"{step['anomaly']['mean']:+.2f} {unit}"
     chances = [f"P(anomaly {event}) {_percent(chance)}" for event, chance in step["events"].items()]
     if "mass_at_lowest" in step:
         chances.append(f"P(lowest value) {_percent(step['mass_at_lowest'])}")
     return (
-        f"mean {step['mean']:.2f} {unit} ({step['anomaly']['mean']:+.2f} {unit} from the mean of "
-        f"{span(*step['base_period'])}), 90 % within [{low:.2f}, {high:.2f}] {unit}; {', '.join(chances)}"
+        f"mean {step['mean']:.2f} {unit} ({from_normal(step, anomaly)}), "
+        f"90 % within [{low:.2f}, {high:.2f}] {unit}; {', '.join(chances)}"
     )
 
 

@@ -105,9 +105,10 @@ def windows(times: pd.DatetimeIndex, request: Request, notes: list[str]) -> tupl
         )
     needed = FEWEST + 2 * horizon
     if start < needed:
+        later = "a later --test-from, " if end - horizon >= needed else ""
         raise BasinError(
             f"the data have {start} dates before the test block, but sample paths of {horizon} steps need "
-            f"{needed}; give a later --test-from, a longer history or a shorter --horizon"
+            f"{needed}; give {later}a longer history or a shorter --horizon"
         )
     notes.append(
         f"the test block has {len(starts)} windows of {horizon} steps that do not overlap, from "

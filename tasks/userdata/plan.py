@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from datetime import date
+from functools import partial
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -9,16 +11,17 @@ import pandas as pd
 
 from tasks.forecasters.levels.features import PERIODS as CYCLE
 from tasks.forecasters.levels.features import first_origin
-from tasks.forecasters.levels.season import normals
 from tasks.forecasters.returns.features import HISTORY
 from tasks.forecasters.returns.scale_regression import first_base
-from tasks.reporting.labels import listed, periods
+from tasks.reporting.labels import count_of, listed, periods
 from tasks.runtime.errors import BasinError
 from tasks.runtime.frequencies import frequency
 from tasks.runtime.params import DomainParams, FeatureParams
 from tasks.tilts.walk_forward import FEWEST
 from tasks.userdata.kinds import has_annual_cycle
+from tasks.userdata.normals import notes_on_normals, spread_of_anomalies
 from tasks.userdata.reading import Reading
+from tasks.userdata.remedies import NoSeasonError, TooFewRowsError, longer_history, other_step
 from tasks.userdata.request import Request
 from tasks.userdata.series import OwnLevels, OwnReturns, lowest_of
 
@@ -44,11 +47,25 @@ FEWEST_BEFORE, FEWEST_ROWS = 222, 280
 """Fewest rows of a price, rate or return before the test block, and in all if the last fifth is tested."""
 
 
-def planned(reading: Reading, request: Request, name: str) -> tuple[Any, DomainParams, Reading]:
+def planned(
+    reading: Reading, request: Request, name: str, has_test_from: bool = True
+) -> tuple[Any, DomainParams, Reading]:
     """Return ``(domain, params, reading)``.
 
-    The reading ends with the test block, and its notes have a sentence for each decision.
+    The reading ends with the test block, and its notes have a sentence for each decision. ``has_test_from``
+    is whether the command has the option ``--test-from``, which then is a remedy for a short history.
     """
+    try:
+        return _planned(reading, request, name)
+    except TooFewRowsError as error:
+        remedy = longer_history(partial(_planned, name=name), reading, request, has_test_from)
+        raise BasinError(f"{error}: {remedy}") from None
+    except NoSeasonError as error:
+        remedy = other_step(partial(_planned, name=name), reading, request, error.steps)
+        raise BasinError(f"{error}: {remedy}") from None
+
+
+def _planned(reading: Reading, request: Request, name: str) -> tuple[Any, DomainParams, Reading]:
     notes = list(reading.notes)
     sizes = reading.table.groupby("series", sort=False).size()
     most = MOST_ROWS[reading.kind]
@@ -146,25 +163,28 @@ def _returns(reading: Reading, request: Request, name: str, first: pd.Timestamp,
 
 def _levels(reading: Reading, request: Request, name: str, first: pd.Timestamp, notes: list[str]) -> Plan:
     if reading.freq not in CYCLE:
-        raise BasinError(
+        raise NoSeasonError(
             f"kind level: rows of frequency {reading.freq} have no season; expected one of "
-            f"{', '.join(CYCLE)}: pass --resample MS, or --kind rate for the changes from row to row"
+            f"{', '.join(CYCLE)}",
+            ("W", "MS"),
         )
     if frequency(reading.freq).days < 20 and reading.freq != "W" and has_annual_cycle(reading.table, "value"):
-        raise BasinError(
+        raise NoSeasonError(
             f"kind level: the {frequency(reading.freq).period}s have an annual cycle, which only weeks and "
-            "longer steps have as season; pass --resample MS or --resample W, or --kind rate for the "
-            "changes from row to row"
+            "longer steps have as season",
+            ("W", "MS"),
         )
     period, furthest = CYCLE[reading.freq], max(request.leads)
     before = reading.table[reading.table["time"] < first]
     rows = int(before.groupby("series", sort=False).size().min()) if len(before) else 0
     least = 3 * period + furthest
-    if rows < 2 * least + 3 * period:
-        raise BasinError(
-            f"{rows} rows before {first:%Y-%m-%d}, where the test block starts; forecasts {furthest} steps "
-            f"ahead of a series with a cycle of {period} rows need {2 * least + 3 * period}: give a longer "
-            "history or a later --test-from"
+    needed = 2 * least + 3 * period
+    if rows < needed:
+        in_all = periods(reading.freq, ceil(needed / (1 - TEST_SHARE)))
+        raise TooFewRowsError(
+            f"{periods(reading.freq, rows)} before {first:%Y-%m-%d}, where the test block starts; forecasts "
+            f"{count_of(furthest, 'step')} ahead of a series with a cycle of {count_of(period, 'row')} need "
+            f"{needed}{'' if request.test_from else f', about {in_all} in all'}"
         )
     features = FeatureParams(
         refit=request.refit or frequency(reading.freq).refit, min_rows=max(least, 24, min(240, rows // 3))
@@ -192,17 +212,11 @@ def _levels(reading: Reading, request: Request, name: str, first: pd.Timestamp, 
         "warm_steps": 40,
         "validation_share": 0.4,
     }
-    spread = _spread_of_anomalies(before, period)
+    notes += notes_on_normals(reading.table, reading.freq, features)
+    spread = spread_of_anomalies(before, period)
     edge = np.format_float_positional(spread, precision=2, fractional=False, trim="-")
     events = (f">= {edge}", f"<= -{edge}")
     return domain, features, train, events
-
-
-def _spread_of_anomalies(table: pd.DataFrame, period: int) -> float:
-    """Return the standard deviation of the first series about its normal."""
-    value = table.loc[table["series"] == table["series"].iloc[0], "value"].to_numpy(float)
-    season = np.arange(len(value)) % period
-    return float((value - normals(value[:, None], season, period)[season, 0]).std())
 
 
 def _chosen_peers(known: tuple[str, ...], reference: str, request: Request) -> tuple[str, ...]:
@@ -259,9 +273,9 @@ def _features(table: pd.DataFrame, first: pd.Timestamp, refit: int, free: bool) 
         refit = max(1, min(refit, rows // 8)) if free else refit
         min_rows = (rows - FEWEST - 3 - refit) // 2  # the first origin is a row before the test block
         if min_rows < SHORTEST:
-            raise BasinError(
-                f"{rows} rows before the test block, which starts on {first:%Y-%m-%d}; expected at least "
-                f"{FEWEST_BEFORE}, which are about {FEWEST_ROWS} rows in all: give a longer history"
+            raise TooFewRowsError(
+                f"{count_of(rows, 'row')} before the test block, which starts on {first:%Y-%m-%d}; expected "
+                f"at least {FEWEST_BEFORE}, which are about {FEWEST_ROWS} rows in all"
             )
         features = FeatureParams(refit=refit, min_rows=min(min_rows, least - 1))
     short = [str(n) for n, size in table.groupby("series", sort=False).size().items()
@@ -295,9 +309,8 @@ def _walk_from(table: pd.DataFrame, needed: int, first: pd.Timestamp, notes: lis
     if year <= first.year:
         return f"{year}-01-01"
     if not starts or min(starts) > first:
-        raise BasinError(
-            f"too few rows before {first:%Y-%m-%d}, where the test block starts: training needs {needed}; "
-            "give a longer history or a later --test-from"
+        raise TooFewRowsError(
+            f"too few rows before {first:%Y-%m-%d}, where the test block starts; training needs {needed}"
         )
     notes.append(
         "the history is short, so the forecast is the base, without an energy learned from this file"

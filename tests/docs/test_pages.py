@@ -74,3 +74,8 @@ def test_links_between_files_of_the_repository_lead_somewhere(project_root: Path
         if ":" not in link and not (page.parent / link).exists()
     ]
     assert broken == []
+
+
+def test_lines_of_the_changelog_have_at_most_120_characters(project_root: Path) -> None:
+    lines = (project_root / "CHANGELOG.md").read_text(encoding="utf-8").splitlines()
+    assert [number for number, line in enumerate(lines, 1) if len(line) > 120] == []

@@ -3,6 +3,8 @@
 import copy
 import dataclasses
 import functools
+import gc
+import weakref
 
 import pytest
 import torch
@@ -304,6 +306,75 @@ def test_functions_assigned_to_classes_count(make, kind, name, wrap, monkeypatch
     monkeypatch.setattr(kind, name, wrap(getattr(kind, name)))
     torch.testing.assert_close(input_gradient(energy, x), by_autograd(energy, x))
     torch.testing.assert_close(frozen_gradient(energy, x)(x), by_autograd(energy, x))
+
+
+class Decorated(Shape):
+    """Formulas of the gradient with decorators."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weight * self.shape(x)
+
+    def shape(self, x: Tensor) -> Tensor:
+        return super().shape(x)
+
+    @torch.no_grad()
+    def input_gradient(self, x: Tensor) -> Tensor:
+        return 2 * self.weight * x
+
+    @torch.no_grad()
+    def frozen_gradient(self, x: Tensor):
+        self.calls += 1
+        return lambda at: 2 * self.weight.detach() * at
+
+
+def test_a_formula_without_gradients_is_used_where_no_graph_is_needed():
+    energy, x = Decorated(), torch.randn(33, 4, generator=generator(1), dtype=torch.float64)
+    torch.testing.assert_close(frozen_gradient(energy, x)(x), 2 * x)
+    assert energy.calls == 1
+    # With the graph cut by the decorator, the loss would have no gradient in the weight.
+    input_gradient(energy, x).square().sum().backward()
+    assert energy.weight.grad is not None
+
+
+def test_a_formula_with_an_unknown_decorator_is_not_used():
+    class Own(Formula):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x)
+
+        input_gradient = wrapped(Formula.input_gradient)
+
+    x = torch.randn(33, 4, generator=generator(1), dtype=torch.float64)
+    torch.testing.assert_close(input_gradient(Own(), x), 2 * x)
+
+
+def test_a_class_defined_in_a_loop_is_freed():
+    def alive() -> "weakref.ref[type]":
+        class Own(Decorated):
+            def forward(self, x: Tensor) -> Tensor:
+                return super().forward(x) * Own.factor.fget(self)
+
+            @property
+            def factor(self) -> float:
+                return float(isinstance(self, Own))
+
+            def input_gradient(self, x: Tensor) -> Tensor:
+                return 2 * self.weight * x
+
+            def frozen_gradient(self, x: Tensor):
+                return super().frozen_gradient(x)
+
+        energy, x = Own(), torch.ones(2, 2, dtype=torch.float64)
+        assert explicit(energy, "input_gradient") and explicit(energy, "frozen_gradient")
+        input_gradient(energy, x)
+        return weakref.ref(Own)
+
+    classes = [alive() for _ in range(3)]
+    gc.collect()
+    assert [of() for of in classes] == [None] * 3
 
 
 @dataclasses.dataclass(slots=True)

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from ebm_core import EnergyDiscrepancy, EnergyFit, MLPEnergy, fit
 from ebm_core.base.files import load_checkpoint
-from ebm_core.base.identity import difference, identity
+from ebm_core.base.identity import changed, difference, identity
 from ebm_core.energies.networks import initialise
 
 
@@ -256,6 +256,40 @@ def test_modules_of_users_count_by_what_is_used_of_them(
     first = of(1.0)
     assert of(1.0) == of(1.0, unused=2.0) == first
     assert difference(first, of(22.0)) is not None
+
+
+USER = """
+import torch
+class Energy(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1))
+    def forward(self, x):
+        import a_module_to_come
+        return self.after(a_module_to_come.act(self.weight * x))
+    def after(self, x):
+        return torch.exp(x).sum(1)
+"""
+
+
+@pytest.mark.parametrize("raising", ["", "raise SystemExit(3)"])
+def test_a_fit_does_not_import_what_a_function_imports_at_its_call(
+    raising: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "a_module_to_come.py").write_text(
+        f"{raising}\nimport torch\ndef act(x):\n    return torch.abs(x)\n"
+    )
+    make = defined(f"{USER}\ndef f():\n    return Energy()", __name__="mine")
+    before = identity(of=make())
+    assert "a_module_to_come" not in sys.modules
+    if not raising:
+        importlib.import_module("a_module_to_come")
+        after = identity(of=make())
+        del sys.modules["a_module_to_come"]
+        assert before != after
+        assert difference(before, after) is None and difference(after, before) is None
+        assert changed(before, after) == []
 
 
 def test_a_long_function_may_import_a_module() -> None:

@@ -1,6 +1,7 @@
 """`basin run --domain APPLICATION` reports bad input in one line and writes scores and a report."""
 
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,29 @@ def basin(capsys: pytest.CaptureFixture, *arguments: object) -> str:
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("basin: ")
     return line
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [([], "the next run begins with the first stage"), (["--out", "out"], "no result was changed")],
+)
+def test_a_stopped_run_does_not_say_that_stages_are_kept(
+    options: list[str], words: str, project_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[object] = []
+
+    def running(*_: object) -> None:
+        said.extend(signal.getsignal(number).args[0] for number in (signal.SIGINT, signal.SIGTERM))
+
+    monkeypatch.setattr("flows.cli.applications.run", running)
+    monkeypatch.setattr("flows.cli.applications.run_project", running)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        app(["run", "--domain", "anomaly", "--root", str(project_root), *options], standalone_mode=False)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert said == [words] * 2
 
 
 def anomalies(rows: int = 160) -> pd.DataFrame:

@@ -33,7 +33,7 @@ def raw() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def prepared(raw):
+def prepared(raw, in_process):
     return DOMAIN.features(raw, PARAMS)
 
 

@@ -46,6 +46,20 @@ def test_a_printed_line_has_value_anomaly_and_base_period() -> None:
     assert line.endswith("P(lowest value) = 25.0 %")
 
 
+def test_a_series_of_anomalies_has_no_mean_as_normal() -> None:
+    anomalies = forecast(normal=0.0)
+    (line,) = forecast_lines(anomalies)
+    words = sentence(anomalies["series"]["sst"], MONTHS, "°C")
+    past = pd.DataFrame(
+        {"series": "sst", "lead": 1, "time": pd.date_range("2019-01-01", periods=24, freq="MS")}
+    )
+    html = forecast_section(
+        anomalies, past.assign(observed=0.1, **{"q0.05": -1.0, "q0.95": 1.0}), MONTHS
+    ).content
+    for text in (line, words, html):
+        assert "alues are anomalies: their normal is 0" in text and "the mean of 1991" not in text
+
+
 def test_the_report_has_value_anomaly_normal_and_base_period() -> None:
     words = sentence(forecast(mass_at_lowest=0.25)["series"]["sst"], MONTHS, "°C")
     assert "a mean of 27.40 °C (+0.60 °C from the mean of 1991-2020)" in words
