@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ebm_core.base.arguments import check_generator, check_whole
+from ebm_core.base.formulas import altered
 from ebm_core.energies.frozen_gradient import frozen_mlp_gradient
 from ebm_core.energies.gradients import (
     Gradient,
     NotFiniteError,
-    altered,
     autograd_gradient,
     check_precision,
     differentiated,

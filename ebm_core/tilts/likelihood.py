@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ebm_core.energies.gradients import altered
+from ebm_core.base.formulas import explicit
 from ebm_core.tilts.bilinear import BilinearEnergy
 from ebm_core.tilts.quadrature import panels
 
@@ -24,7 +24,7 @@ def negative_log_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor) -> Tenso
     """
     rule = panels(TRAINING_PANELS)
     nodes, log_weight = rule.score.to(x)[:, None], rule.log_weight.to(x)
-    if _as_defined(energy):
+    if explicit(energy, "coefficients") is not None:
         # The coefficients, the expensive part, are computed once for outcomes and nodes.
         coefficients = energy.coefficients(x)
         own = (coefficients * energy.basis(score)).sum(-1)
@@ -41,13 +41,6 @@ def normaliser_error(energy: BilinearEnergy, x: Tensor) -> Tensor:
     with torch.no_grad():
         error = _log_z(energy, some, TRAINING_PANELS) - _log_z(energy, some, CHECK_PANELS)
     return error.mean(1).abs()
-
-
-def _as_defined(energy: Any) -> bool:
-    """Return whether the energy is a :class:`BilinearEnergy` without hooks or methods of a subclass."""
-    names, kind = ("forward", "coefficients", "basis"), type(energy)
-    own = all(getattr(kind, name, None) is vars(BilinearEnergy)[name] for name in names)
-    return own and not altered(energy)
 
 
 def _log_z(energy: BilinearEnergy, x: Tensor, count: int) -> Tensor:

@@ -32,7 +32,8 @@ from ebm_core import (
     input_gradient,
     langevin,
 )
-from ebm_core.energies.gradients import explicit, frozen_gradient
+from ebm_core.base.formulas import explicit
+from ebm_core.energies.gradients import frozen_gradient
 from ebm_core.views.discrepancies import ksd
 
 
