@@ -1,4 +1,4 @@
-"""Formulas that an energy has for its gradient or its parts, used only where they are those of ``forward``."""
+"""Formulas that an energy has for its gradient or its parts, if they are those of its ``forward``."""
 
 from collections.abc import Callable
 from types import FunctionType
