@@ -92,8 +92,9 @@ def test_a_stopped_backtest_says_so_in_one_line_and_changes_no_result(
     project_root: Path, prices: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
+    on_ray = "from tasks.runtime import parallel; parallel.STARTING = 0; from flows.cli.app import app; app()"
     running = subprocess.Popen(
-        [*BASIN, *words("backtest", prices, out, "--seeds", "1")],
+        [sys.executable, "-c", on_ray, *words("backtest", prices, out, "--seeds", "1")],
         cwd=project_root,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
