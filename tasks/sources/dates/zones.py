@@ -2,17 +2,33 @@
 
 import pandas as pd
 
+from tasks.sources.dates.clock import offset_of, offset_of_name
 from tasks.sources.dates.sessions import ZONES, in_zone, session_zone, written_in_local_time, zone_unknown
 from tasks.sources.dates.times import Dates, several_a_day
 
 DAY = pd.Timedelta(days=1)
 
 
-def with_offsets(local: pd.Series, offset: pd.Series) -> Dates:
-    """Return the dates of times as written and of how far their zone is ahead of UTC, if it is given."""
+def with_offsets(local: pd.Series, zone: pd.Series) -> Dates:
+    """Return the dates of times as written and of the text of their zones, such as +01:00, Z or EST.
+
+    Names of zones are not used if no cell has an offset. Otherwise they stand for their offset, and cells
+    with a name that several zones have are no dates.
+    """
+    offset = offset_of(zone)
+    named = offset.isna() & zone.notna()
     if offset.isna().all():
-        return Dates(local)
-    return of_zone(local, local - offset.fillna(pd.Timedelta(0)))
+        return Dates(
+            local, f"dates name a time zone, such as {zone[named].iloc[0]}: the times are used as written"
+        )
+    if named.any():
+        offset = offset.fillna(offset_of_name(zone))
+        local = local.mask(named & offset.isna())
+    moments = (local - offset.fillna(pd.Timedelta(0))).astype("datetime64[ns]")
+    found = of_zone(local, moments)
+    if (zone.isna() & local.notna()).any() and found.time.equals(moments):
+        return Dates(found.time, f"{found.note}; times without a zone are read as UTC")
+    return found
 
 
 def of_zone(local: pd.Series, moments: pd.Series) -> Dates:

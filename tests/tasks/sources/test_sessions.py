@@ -121,3 +121,22 @@ def test_offsets_of_several_zones_are_converted_to_utc() -> None:
     written = pd.concat([with_offsets(session("America/New_York")), with_offsets(session("Europe/Berlin"))])
     found = as_dates(written, "file")
     assert list(found.time) == list(both.tz_convert("UTC").tz_localize(None))
+
+
+def test_names_of_zones_are_noted_and_the_times_used_as_written() -> None:
+    times = session(None)
+    found = as_dates(pd.Series(times.strftime("%Y-%m-%d %H:%M EST")), "file")
+    assert list(found.time) == list(times)
+    assert found.note == "dates name a time zone, such as EST: the times are used as written"
+
+
+def test_a_named_zone_beside_offsets_is_not_utc() -> None:
+    hours = AROUND_THE_CLOCK.tz_convert("America/New_York")
+    text = pd.Series([f"{t:%Y-%m-%d %H:%M %Z}" if k % 3 else t.isoformat(" ") for k, t in enumerate(hours)])
+    found = as_dates(text, "file")
+    assert list(found.time) == list(AROUND_THE_CLOCK.tz_localize(None))
+    text[7] = "2022-06-01 03:00 IST"
+    text[8] = "2022-06-01 08:00"
+    found = as_dates(text, "file")
+    assert pd.isna(found.time[7]) and found.time[8] == pd.Timestamp("2022-06-01 08:00")
+    assert "times without a zone are read as UTC" in str(found.note)
