@@ -98,12 +98,17 @@ def strays(times: np.ndarray, offset: np.ndarray) -> Strays:
 
 
 def around_the_clock(utc: np.ndarray) -> bool:
-    """Return whether the week has no pause longer than the usual step or an hour, such as that of crypto."""
-    if len(utc) < 2:
+    """Return whether the week has no pause longer than the usual step or an hour, such as that of crypto.
+
+    If there are rows of some days only, these are judged.
+    """
+    if len(utc) < 2 or utc[-1] - utc[0] < DAY / 2:
         return False
-    step = float(np.median(np.diff(utc)))
+    steps = np.diff(utc)
+    step = float(np.median(steps))
     week = np.unique(utc % WEEK)
-    pause = np.diff(np.append(week, week[0] + WEEK)).max()
+    whole = utc[-1] - utc[0] >= WEEK
+    pause = np.diff(np.append(week, week[0] + WEEK)).max() if whole else steps.max()
     return bool(step < DAY / 2 and pause <= max(1.5 * step, 3600))
 
 

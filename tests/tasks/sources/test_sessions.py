@@ -98,6 +98,9 @@ def test_a_market_without_pauses_stays_in_utc(step: int) -> None:
         found = as_dates(column, "file")
         assert found.note == "dates have a time zone: they are converted to UTC"
         assert found.time.iloc[0].hour % step == 0
+    days = pd.date_range("2023-06-01", periods=900, freq="5min", tz="Europe/Berlin")
+    for column in (in_utc(days), with_offsets(days)):
+        assert as_dates(column, "file").note == "dates have a time zone: they are converted to UTC"
 
 
 def test_a_session_of_a_zone_without_summer_time_stays_in_utc() -> None:
