@@ -40,9 +40,9 @@ def written_as_dates(column: pd.Series) -> bool:
 def as_dates(column: pd.Series, label: str) -> Dates:
     """Convert a column to times.
 
-    Dates with a time zone are local dates if there is one local time of day or if all are midnights of a
-    zone, and UTC otherwise. Raises ``BasinError`` if the order of day and month or the century cannot be
-    told, or if the dates lie outside of 1678 to 2261.
+    Dates with a time zone are local if there is one local time of day, or if the offsets or the times of day
+    show a zone, and UTC otherwise. Raises ``BasinError`` if the order of day and month or the century cannot
+    be told, or if the dates lie outside of 1678 to 2261.
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         return _of_times(column, label)

@@ -10,9 +10,14 @@ CLOCK = (
 )
 """Time of day such as 9:30, 09:30:00.5, 4:00 PM, 170000, 1700 and 17."""
 
-_ABBREVIATED = (
-    "[ECMP][SD]T|CES?T|EES?T|WES?T|BST|MSK|JST|KST|IST|HKT|SGT|AE[SD]T|NZ[SD]T"  # times are as written
-)
+NAMED = {
+    "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
+    "WET": 0, "WEST": 1, "BST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3,
+    "IST": None, "HKT": 8, "SGT": 8, "JST": 9, "KST": 9, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13,
+}  # fmt: skip
+"""Hours by which named zones are ahead of UTC. IST is used in India, Israel and Ireland."""
+
+_ABBREVIATED = "|".join(NAMED)
 
 ZONE = rf"(?:[Zz]|(?:UTC|GMT)?[+-]\d{{2}}(?::?\d{{2}})?|UTC|GMT|{_ABBREVIATED})(?:\s*\([^)]*\))?"
 """Time zone such as Z, UTC, +01, +0100, +01:00 and GMT+0100 (CET)."""
@@ -32,6 +37,13 @@ def time_of_day(text: pd.Series) -> pd.Series:
 def offset_of(zone: pd.Series) -> pd.Series:
     """Return how far zones are ahead of UTC as time deltas, with NaT where there is none or only a name."""
     return _by_cell(zone.astype("string"), _offsets)
+
+
+def offset_of_name(zone: pd.Series) -> pd.Series:
+    """Return how far zones such as EST are ahead of UTC, with NaT for other texts and ambiguous names."""
+    hours = zone.astype("string").str.extract(r"^([A-Z]+)")[0].map(NAMED).astype(float)
+    found: pd.Series = pd.to_timedelta(hours, unit="h")
+    return found
 
 
 def _by_cell(text: pd.Series, read: Callable[[pd.Series], pd.Series]) -> pd.Series:

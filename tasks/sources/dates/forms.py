@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
-from tasks.sources.dates.clock import TAIL, offset_of, time_of_day
+from tasks.sources.dates.clock import TAIL, time_of_day
 from tasks.sources.dates.months import NAME, SEASONS, month_of, months_of
 from tasks.sources.dates.order import century, three_numbers
 from tasks.sources.dates.times import Dates, in_order, require_years, to_times
@@ -45,7 +45,7 @@ def _clock(parts: Parts) -> pd.Series:
 def _zoned(dates: Dates, parts: Parts) -> Dates:
     if parts["zone"].isna().all():
         return dates
-    found = with_offsets(dates.time, offset_of(parts["zone"]))
+    found = with_offsets(dates.time, parts["zone"])
     return Dates(found.time, "; ".join(filter(None, (dates.note, found.note))) or None)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.sources.dates.times import Dates, in_order, require_years, to_times
-from tasks.sources.dates.zones import local_midnights
+from tasks.sources.dates.zones import if_zone_unknown, local_times
 
 EPOCHS = {
     "seconds": (1e8, 1e10, 1e9),
@@ -84,8 +84,10 @@ def _epochs(value: pd.Series, known: pd.Series) -> Dates | None:
         return None
     time = pd.to_datetime((value * factor).round(), unit="ns")
     note = f"dates are {units[-1]} since 1970 (UTC)"
-    local = local_midnights(time)
-    return Dates(local.time, f"{note}; {local.note}", True) if local else Dates(time, note, True)
+    local = local_times(time)
+    if local is None:
+        return Dates(time, f"{note}{if_zone_unknown(time)}", True)
+    return Dates(local.time, f"{note}; {local.note}", True)
 
 
 def _decimal_years(value: pd.Series, label: str) -> Dates | None:

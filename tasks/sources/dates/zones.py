@@ -1,40 +1,75 @@
-"""Dates that have a time zone: local dates where the file shows that days are local, otherwise UTC."""
+"""Dates that have a time zone: local times where the file shows that days are local, otherwise UTC."""
 
 import pandas as pd
 
-from tasks.sources.dates.times import Dates
+from tasks.sources.dates.clock import offset_of, offset_of_name
+from tasks.sources.dates.sessions import ZONES, in_zone, session_zone, written_in_local_time, zone_unknown
+from tasks.sources.dates.times import Dates, several_a_day
 
 DAY = pd.Timedelta(days=1)
 
-ZONES = (
-    "Europe/London", "Europe/Berlin", "Europe/Athens", "Asia/Jerusalem",
-    "Australia/Sydney", "Australia/Adelaide", "Pacific/Auckland",
-)  # fmt: skip
-"""Zones with summer time whose midnights are on the day before in UTC, one for each rule."""
 
+def with_offsets(local: pd.Series, zone: pd.Series) -> Dates:
+    """Return the dates of times as written and of the text of their zones, such as +01:00, Z or EST.
 
-def with_offsets(local: pd.Series, offset: pd.Series) -> Dates:
-    """Return the dates of times as written and of how far their zone is ahead of UTC, if it is given."""
+    Names of zones are not used if no cell has an offset. Otherwise they stand for their offset, and cells
+    with a name that several zones have are no dates.
+    """
+    offset = offset_of(zone)
+    named = offset.isna() & zone.notna()
     if offset.isna().all():
-        return Dates(local)
-    return of_zone(local, local - offset.fillna(pd.Timedelta(0)))
+        return Dates(
+            local, f"dates name a time zone, such as {zone[named].iloc[0]}: the times are used as written"
+        )
+    if named.any():
+        offset = offset.fillna(offset_of_name(zone))
+        local = local.mask(named & offset.isna())
+    moments = (local - offset.fillna(pd.Timedelta(0))).astype("datetime64[ns]")
+    found = of_zone(local, moments)
+    if (zone.isna() & local.notna()).any() and found.time.equals(moments):
+        return Dates(found.time, f"{found.note}; times without a zone are read as UTC")
+    return found
 
 
 def of_zone(local: pd.Series, moments: pd.Series) -> Dates:
-    """Return local dates if there is one local time of day, or if all times are midnights of a zone.
+    """Return local times if there is one local time of day, or if the offsets or the times show a zone.
 
     Otherwise times are those of UTC. The date of a local midnight in UTC is the day before, east of London.
     """
     local, moments = local.astype("datetime64[ns]"), moments.astype("datetime64[ns]")
-    single = local.dropna().dt.time.nunique() <= 1
-    if single and not local.equals(moments):
+    single, offset = local.dropna().dt.time.nunique() <= 1, (local - moments).dropna()
+    if single and (offset != pd.Timedelta(0)).any():
         return Dates(local.dt.normalize(), "dates have a time zone: the local dates are used")
-    ahead = local_midnights(moments)
-    if ahead is not None:
-        return ahead
+    found = local_times(moments) if offset.nunique() <= 1 else local_midnights(moments)
+    if found is not None:
+        return found
     if single:
         return Dates(moments.dt.normalize(), "dates have a time zone: the dates in UTC are used")
-    return Dates(moments, "dates have a time zone: they are converted to UTC")
+    if (offset != pd.Timedelta(0)).any() and written_in_local_time(local, moments):
+        return Dates(local, "dates have a time zone: the local times are used")
+    return Dates(moments, f"dates have a time zone: they are converted to UTC{if_zone_unknown(moments)}")
+
+
+def local_times(moments: pd.Series) -> Dates | None:
+    """Return local times of moments in UTC that are midnights or bars within the day of a zone, or None."""
+    found = local_midnights(moments)
+    if found is not None or not several_a_day(moments):
+        return found
+    zone = session_zone(moments)
+    if zone is None:
+        return None
+    return Dates(
+        in_zone(moments, zone),
+        f"times of day in UTC shift with the summer time of {zone}, or of a zone with the same rule: they "
+        f"are read as local times of {zone}",
+    )
+
+
+def if_zone_unknown(moments: pd.Series) -> str:
+    """Return the end of a note on times in UTC whose zone later rows may show, or nothing."""
+    if not several_a_day(moments) or not zone_unknown(moments):
+        return ""
+    return "; if later rows shift with the summer time of a zone, all are read as its local times"
 
 
 def local_midnights(moments: pd.Series) -> Dates | None:
@@ -65,11 +100,11 @@ def local_midnights(moments: pd.Series) -> Dates | None:
 
 def _of_summer_time(moments: pd.Series, times: pd.Series) -> Dates | None:
     for zone in ZONES:
-        local = times.dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None)
+        local = in_zone(times, zone)
         weekend = (times.dt.dayofweek < 5).all() and (local.dt.dayofweek > 4).any()
         if (local == local.dt.normalize()).all() and not weekend:
-            dates = moments.dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None)
             return Dates(
-                dates.dt.normalize(), f"times in UTC are midnights of {zone}: the local dates are used"
+                in_zone(moments, zone).dt.normalize(),
+                f"times in UTC are midnights of {zone}: the local dates are used",
             )
     return None
