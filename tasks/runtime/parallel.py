@@ -111,11 +111,13 @@ def run_units(
     label: str,
     progress: Progress = silent,
     gpus: float = 0.0,
+    seconds: float = 0.0,
 ) -> list[Any]:
     """Compute ``[function(*unit) for unit in units]``, here or on Ray, with one thread per unit.
 
     The units are computed here as long as Ray would take longer to start than it would save, unless it runs
-    already or ``RAY_ADDRESS`` names a cluster. The result of a unit depends only on its arguments, so it does
+    already or ``RAY_ADDRESS`` names a cluster. ``seconds`` is about how long a unit takes; by default it is
+    measured, from the first unit on. The result of a unit depends only on its arguments, so it does
     not change with the place, with the number of workers, or if the unit runs again because its worker or
     node died. ``gpus`` is the share of a GPU that each unit takes if the cluster has GPUs. An exception of a
     unit is raised again. Raises ``BasinError`` if a unit's worker died ``RETRIES`` + 1 times.
@@ -123,20 +125,21 @@ def run_units(
     results: list[Any] = []
     progress(label, 0, len(units))
     began = time.monotonic()
-    while len(results) < len(units) and not _ray_pays(len(results), len(units), time.monotonic() - began):
+    while len(results) < len(units) and not _ray_pays(len(units) - len(results), seconds):
         results.append(single_threaded(function, units[len(results)]))
+        seconds = (time.monotonic() - began) / len(results)
         progress(label, len(results), len(units))
     rest = units[len(results) :]
     return results + (_on_ray(function, rest, label, progress, gpus, len(results)) if rest else [])
 
 
-def _ray_pays(done: int, count: int, seconds: float) -> bool:
-    """Return whether the units that are left end earlier on Ray, if ``done`` of them took ``seconds``."""
+def _ray_pays(count: int, seconds: float) -> bool:
+    """Return whether ``count`` units of so many seconds end earlier on Ray than here."""
     ray = sys.modules.get("ray")
     if os.environ.get("RAY_ADDRESS") or (ray is not None and ray.is_initialized()):
         return True
-    saved = 1 - 1 / (os.cpu_count() or 1)
-    return done > 0 and seconds / done * (count - done) * saved > STARTING
+    rounds = -(-count // (os.cpu_count() or 1))
+    return (count - rounds) * seconds > STARTING
 
 
 def _on_ray(

@@ -16,6 +16,9 @@ from tasks.tilts.pool_weights import PoolWeights
 from tasks.tilts.training_data import training_data
 from tasks.tilts.walk_forward import Choice, Trained, choose, mdn_chain, run_chain, tilt_chains
 
+STEP = 0.003
+"""Seconds of a training step, about."""
+
 
 def train(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
     """Train the energy model and the peer network of every fold and write ``fits/``.
@@ -36,7 +39,8 @@ def train(workspace: Workspace, params: DomainParams, progress: Progress = silen
     if "mdn" in get_domain(workspace).peers:
         units.append((mdn_chain, inputs, plan, params.train))
         label = "energy models and peer network"
-    by_fold, *others = run_units(run_chain, units, label, progress, gpus=0.5)
+    steps = params.train.max_steps + (len(plan) - 1) * params.train.warm_steps
+    by_fold, *others = run_units(run_chain, units, label, progress, gpus=0.5, seconds=steps * STEP)
     chains, networks = list(zip(*by_fold, strict=True)), others[0] if others else None
     entries: list[dict[str, Any]] = []
     parameters: dict[str, Tensor] = {}
