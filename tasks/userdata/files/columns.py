@@ -80,7 +80,8 @@ def find(
         for column in frame.columns
         if str(column) not in used and column != series and mostly_numbers(frame[column])
     ]
-    found = target or _target([c for c in numeric if not repeats(frame[c], c, dates.time)] or numeric)
+    own = [c for c in numeric if not repeats(frame[c], c, dates.time)] or numeric
+    found = target or _target(own, [c for c in own if _varies(frame[c])])
     return Roles(" ".join(parts), dates, found, series or _series(frame, dates, [*used, *numeric]))
 
 
@@ -187,7 +188,7 @@ def mostly_numbers(column: pd.Series) -> bool:
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return False
     if pd.api.types.is_numeric_dtype(column):
-        return True
+        return bool(column.notna().any())
     known = column.dropna().astype(str)
     if known.empty:
         return False
@@ -207,13 +208,22 @@ def unit_in(name: str) -> str:
     return UNITS.get(written.lower(), "")
 
 
-def _target(numeric: list[str]) -> tuple[str, ...]:
+def _varies(column: pd.Series) -> bool:
+    """Return whether a column of numbers has different ones; 7 and 7.0 are the same."""
+    known = column.dropna()
+    numbers = pd.to_numeric(known, errors="coerce").dropna()
+    return (numbers if len(numbers) > len(known) / 2 else known).nunique() > 1
+
+
+def _target(numeric: list[str], varying: list[str]) -> tuple[str, ...]:
+    """Return the columns that may be forecast. Those that vary come before constants."""
     others = [name for name in numeric if not BESIDE.fullmatch(name)]
+    others = [name for name in others if name in varying] or others
     for pattern in TARGETS:
         for name in others:
             if re.fullmatch(pattern, without_unit(name).strip("<>* ").lower()):
                 return (name,)
-    return tuple(others or numeric)
+    return tuple(others or varying or numeric)
 
 
 def _series(frame: pd.DataFrame, dates: Dates, known: list[str]) -> str | None:

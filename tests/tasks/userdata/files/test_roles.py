@@ -138,7 +138,7 @@ def test_a_month_and_a_day_with_a_dash_are_no_time_of_day() -> None:
 
 
 def test_numbers_with_names_of_parts_of_a_date_may_be_values() -> None:
-    days = pd.DataFrame({"date": DAYS, "month": DAYS.month, "day": np.arange(300.0), "min": 1.0})
+    days = pd.DataFrame({"date": DAYS, "month": DAYS.month, "day": np.arange(300.0), "min": DAYS.day})
     assert from_frame(days, "frame").roles(None, (), None).targets == ("day", "min")
     beats = pd.DataFrame({"date": HOURS.normalize(), "hr": 60 + HOURS.hour, "min": HOURS.hour})
     assert from_frame(beats, "frame").roles(None, (), None).targets == ("hr", "min")
@@ -158,3 +158,14 @@ def test_dates_far_away_in_another_column_do_no_harm() -> None:
     assert from_frame(frame, "frame").roles(None, (), None).time == "date"
     with pytest.raises(BasinError, match="frame: row 1: year 9999"):
         from_frame(frame, "frame").roles("expiry", (), None)
+
+
+def test_columns_without_numbers_and_constants_beside_other_columns_are_no_targets() -> None:
+    values = pd.DataFrame({"date": DAYS, "flow": np.arange(300.0)})
+    for constant in (np.nan, None, 7, 7.0, "01646500", "$5", [7.0, np.nan] * 150, ["7", "7.0"] * 150):
+        roles = from_frame(values.assign(site=constant), "frame").roles(None, (), None)
+        assert roles.targets == ("flow",), constant
+    alone = from_frame(pd.DataFrame({"date": DAYS, "close": 1.0}), "frame")
+    assert alone.roles(None, (), None).targets == ("close",)
+    stopped = {"date": DAYS, "open": np.arange(300.0), "close": 1.0, "volume": np.arange(300.0)}
+    assert from_frame(pd.DataFrame(stopped), "frame").roles(None, (), None).targets == ("close",)
