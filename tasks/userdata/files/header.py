@@ -218,13 +218,14 @@ def _say_left_out(above: list[list[str]], used: set[int], what: str, notes: list
 
 
 def with_names(frame: pd.DataFrame, names: list[str], label: str, notes: list[str]) -> pd.DataFrame:
-    """Name the columns of a table; columns without a name and content are left out.
+    """Name the columns of a table; rows without content, and columns without a name and content, are left out.
 
     Blocks of columns with dates of their own are one table if their dates are equal. Raises ``BasinError``
     if they differ.
     """
     kept = [k for k, name in enumerate(names) if name or frame.iloc[:, k].notna().any()]
     frame = frame.iloc[:, kept]
+    frame = frame[frame.notna().any(axis=1)].reset_index(drop=True)
     names = [names[k] or f"column {k + 1}" for k in kept]
     again = _dates_of_blocks(frame, names, label)
     if again:

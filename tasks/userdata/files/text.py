@@ -174,7 +174,7 @@ def _most_cells(body: str, separator: str, width: int, path: Path) -> int:
         io.StringIO(body), delimiter=separator
     )  # fmt: skip
     most = 0
-    for row, found in enumerate(filter(None, cells), 1):
+    for row, found in enumerate(filter(any, cells), 1):
         most = max(most, len(found))
         if any(cell.strip() for cell in found[width:]):
             shown = separator.join(found)[:80]

@@ -233,3 +233,16 @@ def test_texts_that_are_names_are_not_missing(tmp_path: Path) -> None:
     read = table(tmp_path, "date,country,value\n" + rows("{day},NA,{value}") + "2019-02-01,ZA,NA\n")
     assert set(read.frame["country"]) == {"NA", "ZA"}
     assert read.frame["value"].isna().sum() == 1
+
+
+def test_rows_without_content_are_left_out_as_blank_lines_are(tmp_path: Path) -> None:
+    days = [pd.Timestamp(day) for day in DAYS]
+    sheet = [["Date", "PX", "Comment"], *([day, 1.5 + k, None] for k, day in enumerate(days[:9]))]
+    sheet += [[None, " ", None], *([day, 2.5 + k, None] for k, day in enumerate(days[9:]))]
+    footer = [[None, None, None], ["Source: somebody", None, None]]
+    for rest, count in ([], 20), (footer, 21):
+        pd.DataFrame(sheet + rest).to_excel(tmp_path / "file.xlsx", index=False, header=False)
+        read = load(tmp_path / "file.xlsx")
+        assert len(read.frame) == count and read.frame["Date"].notna().all()
+        assert read.roles(None, (), None).targets == ("PX",)
+    assert len(table(tmp_path, "Date,PX\n" + rows() + ",\n\n" + rows().replace("2019", "2020")).frame) == 40
