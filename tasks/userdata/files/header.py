@@ -9,6 +9,7 @@ import pandas as pd
 from tasks.runtime.errors import BasinError
 from tasks.sources.dates import date_like
 from tasks.userdata.files.columns import TIMES, UNITS
+from tasks.userdata.files.groups import with_groups
 from tasks.userdata.files.numbers import CODES, MISSING, number_like
 
 ZONES = ("utc", "gmt", "cet", "est")
@@ -82,7 +83,7 @@ def find_header(
         first = _first_below(rows, chosen, first, body)
     if len(lines[chosen]) > len(above[chosen]) == body.filled - 1:
         notes.append("the header has a name less than the rows: it is taken that the first column has none")
-    names, used = _names(lines, chosen, body, notes)
+    names, used = _names(lines, above, chosen, body, notes)
     nameless = next((k for k in body.numeric if k and not names[k]), None)
     if nameless is not None and strict:
         raise BasinError(
@@ -187,7 +188,7 @@ def _first_below(rows: list[list[str]], header: int, first: int, body: Body) -> 
 
 
 def _names(
-    lines: dict[int, list[str]], chosen: int, body: Body, notes: list[str]
+    lines: dict[int, list[str]], above: list[list[str]], chosen: int, body: Body, notes: list[str]
 ) -> tuple[list[str], list[int]]:
     """Return the names in the header, joined with the lines above if they tell the columns apart."""
     row, key = lines[chosen], body.key
@@ -199,7 +200,11 @@ def _names(
     repeated = Counter(row[c] for c in others if row[c])
     blocks = any(TIMES.fullmatch(name) for name in repeated)
     if not levels or blocks or not (index_name or max(repeated.values(), default=0) > 1):
-        return row, [chosen]
+        grouped = ((k, with_groups(row, above[k], key)) for k in range(chosen - 1, -1, -1))
+        line, found = next(((k, names) for k, names in grouped if names), (chosen, row))
+        if line != chosen:
+            notes.append("the header has 2 lines, which are joined")
+        return found, sorted({line, chosen})
     if not index_name:
         levels.append(chosen)
     parts = [[lines[k][c] for c in others] for k in levels]
@@ -257,8 +262,9 @@ def _dates_of_blocks(frame: pd.DataFrame, names: list[str], label: str) -> list[
             row = int(differ.argmax())
             shown = " and ".join(str(column.iloc[row]).removesuffix(" 00:00:00") for column in (one, other))
             raise BasinError(
-                f"{label}: columns {first + 1} ({names[first]}) and {k + 1} ({names[k]}) both have dates, "
-                f"which differ in row {row + 1} ({shown}); give each block of columns a file of its own"
+                f"{label}: columns {int(frame.columns[first]) + 1} ({names[first]}) and "
+                f"{int(frame.columns[k]) + 1} ({names[k]}) both have dates, which differ in row {row + 1} "
+                f"({shown}); give each block of columns a file of its own"
             )
         again.append(k)
     return again
