@@ -251,8 +251,14 @@ def read(text: pd.Series, form: Form, label: str) -> Dates:
 
 def fits_a_form(cell: str) -> bool:
     """Return whether a cell has one of the forms, other than digits alone."""
+    return bool(groups_of(cell))
+
+
+def groups_of(cell: str) -> dict[str, str]:
+    """Return the parts of a cell by the first form that it has, or none for other cells and digits alone."""
     if cell.isdigit() or not any(map(str.isdigit, cell)):
-        return False
+        return {}
     for pattern, replacement in _REPLACED:
         cell = pattern.sub(replacement, cell)
-    return any(_fits(pattern, cell) for pattern in _COMPILED)
+    fitting = (match for pattern in _COMPILED if _fits(pattern, cell) and (match := pattern.fullmatch(cell)))
+    return next((match.groupdict(default="") for match in fitting), {})

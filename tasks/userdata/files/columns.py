@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from tasks.reporting.labels import listed
 from tasks.runtime.errors import BasinError
 from tasks.sources.dates import Dates, as_dates, month_of, written_as_dates
+from tasks.sources.dates.periods import periods_in
 from tasks.sources.dates.times import distinct, in_order
 from tasks.userdata.files.numbers import number_like
 from tasks.userdata.files.parts import named, repeats, split_dates, with_clock
@@ -153,6 +155,11 @@ def _read(frame: pd.DataFrame, column: str, label: str) -> Dates:
     unread = (dates.time.isna() & text.str.contains(r"\d").fillna(False)).to_numpy()
     count = int(text.notna().sum())
     if unread.sum() > max(2, FEW_UNREAD * count):
+        if len(periods := periods_in(text)) > 1:
+            raise BasinError(
+                f"{label}: column {column}: the dates mix {listed(list(periods))}, such as "
+                f"{listed([repr(example) for example in periods.values()])}; keep the rows of one kind"
+            )
         row = int(unread.argmax())
         raise BasinError(
             f"{label}: column {column}: {unread.sum()} of {count} dates have a form that is not read, such "

@@ -62,7 +62,11 @@ def find_header(
         return Header(1, rows[0])
     at = key
     cells = min(width, max(2, at + 1))
-    dated = [k for k, row in enumerate(rows) if len(row) >= cells and _is(row[at], kinds[at])]
+    dated = [
+        k
+        for k, row in enumerate(rows)
+        if len(row) >= cells and (_is(row[at], kinds[at]) or (at == 0 and _is_year_of_data(row)))
+    ]
     first = next((k for k in dated if not _names_years(rows[k])), dated[0])
     data = [row for row in rows[first:] if len(row) == width]
     filled = max((k + 1 for k in range(width) for row in data if row[k]), default=width)
@@ -116,6 +120,12 @@ def _names_years(row: list[str]) -> bool:
     return len(years) > 2 and years == list(range(years[0], years[0] + len(years)))
 
 
+def _is_year_of_data(row: list[str]) -> bool:
+    """Return whether a row has a year and numbers alone, as above the quarters of a file that mixes them."""
+    values = [cell for cell in row[1:] if cell]
+    return bool(re.fullmatch(r"1[6-9]\d\d|20\d\d", row[0]) and values and all(map(number_like, values)))
+
+
 def _of_width(
     above: list[list[str]], body: Body, label: str, example: list[str], strict: bool
 ) -> dict[int, list[str]]:
@@ -162,6 +172,11 @@ def _chosen(lines: dict[int, list[str]], above: list[list[str]], body: Body) -> 
         return before[-1]
     if whole and not any(date_like(cell) for row in above[last + 1 :] for cell in row):
         return last
+    if len(lines) > 2 and not any(lines[last][k] for k in body.numeric):
+        # Lines of a word and its value for each series, of which the last is empty: the first one is the title.
+        first = min(lines)
+        if all(lines[first][: body.filled]) and _distinct(lines[first], body.key):
+            return first
     nameless = [k for k, row in lines.items() if not row[body.key] and _distinct(row, body.key)]
     return max(nameless, key=lambda k: (sum(map(bool, lines[k])), k)) if nameless else last
 

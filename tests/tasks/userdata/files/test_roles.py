@@ -169,3 +169,32 @@ def test_columns_without_numbers_and_constants_beside_other_columns_are_no_targe
     assert alone.roles(None, (), None).targets == ("close",)
     stopped = {"date": DAYS, "open": np.arange(300.0), "close": 1.0, "volume": np.arange(300.0)}
     assert from_frame(pd.DataFrame(stopped), "frame").roles(None, (), None).targets == ("close",)
+
+
+def test_dates_of_several_periods_are_refused_and_those_of_one_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "series.csv"
+    head = '"Title","Unemployment rate"\n"CDID","MGSX"\n"Unit","%"\n"Release date","12-11-2024"\n'
+    head += '"Next release","17 December 2024"\n"Important notes",""\n'
+    kinds = {
+        "years": [f"{year}" for year in range(1990, 2020)],
+        "quarters": [f"{year} Q{q}" for year in range(1990, 2020) for q in (1, 2, 3, 4)],
+        "months": [f"{d.year} {d:%b}".upper() for d in pd.date_range("1990-01-01", periods=360, freq="MS")],
+    }
+    for mixed in (
+        ("years", "quarters", "months"),
+        ("years", "quarters"),
+        ("years", "months"),
+        tuple(kinds)[1:],
+    ):
+        for above in (head, "Date,Value\n", '"Important notes",""\n' + head):
+            body = "".join(f'"{date}","{k % 7}.5"\n' for kind in mixed for k, date in enumerate(kinds[kind]))
+            path.write_text(above + body, encoding="utf-8")
+            words = f"{', '.join(mixed[:-1])} and {mixed[-1]}"
+            with pytest.raises(
+                BasinError, match=rf"the dates mix {words}, such as .*keep the rows of one kind"
+            ):
+                load(path).roles(None, (), None)
+    for dates in kinds.values():
+        path.write_text(head + "".join(f'"{d}","{k % 7}.5"\n' for k, d in enumerate(dates)), encoding="utf-8")
+        roles = load(path).roles(None, (), None)
+        assert roles.targets == ("Unemployment rate",) and len(roles.dates.time.dropna()) == len(dates)
