@@ -142,6 +142,12 @@ def _time(frame: pd.DataFrame, given: str | None, label: str) -> tuple[Dates, li
     for column in known:
         if not mostly_numbers(frame[column]) and not named(column):
             _read(frame, column, label)  # says which form is not read
+    if len(frame.columns) == 1:
+        cell = str(frame.iloc[len(frame) // 2, 0])
+        raise BasinError(
+            f"{label}: each row has one cell, such as {cell[:60]!r} in row {len(frame) // 2 + 1}; put a comma "
+            "between date and values in all rows, and a header with a name for each column above them"
+        )
     shown = ", ".join(map(str, frame.columns[:20]))
     raise BasinError(
         f"{label}: no column holds dates; found {shown}; give the column as --time, and write YYYY-MM-DD"

@@ -255,3 +255,25 @@ def test_rows_without_content_are_left_out_as_blank_lines_are(tmp_path: Path) ->
         assert len(read.frame) == count and read.frame["Date"].notna().all()
         assert read.roles(None, (), None).targets == ("PX",)
     assert len(table(tmp_path, "Date,PX\n" + rows() + ",\n\n" + rows().replace("2019", "2020")).frame) == 40
+
+
+SST = " Weekly SST data starts week centered on 3Jan1990\n\n                Nino3        Nino34\n"
+SST += " Week          SST SSTA     SST SSTA\n"
+
+
+def test_numbers_without_a_blank_before_a_minus_are_two_cells(tmp_path: Path) -> None:
+    weeks = pd.date_range("1990-01-03", periods=60, freq="7D")
+    anomaly = np.random.default_rng(0).normal(0, 1, 60).round(1) + 0.0
+    lines = [f" {d:%d%b%Y}     25.1{a:4.1f}     26.6-0.3\n" for d, a in zip(weeks, anomaly, strict=True)]
+    read = table(tmp_path, SST + "".join(lines), "weekly.for")
+    assert list(read.frame.columns) == ["Week", "Nino3 SST", "Nino3 SSTA", "Nino34 SST", "Nino34 SSTA"]
+    assert list(read.roles(None, (), None).dates.time) == list(weeks)
+    assert list(read.numbers("Nino3 SSTA").value) == list(anomaly)
+
+
+def test_rows_of_one_cell_are_refused_with_the_cell(tmp_path: Path) -> None:
+    lines = [
+        f"03JAN{year}     23.4{'8' * (year % 5)}25.1 0.3 x{' y' * (year % 7)}\n" for year in range(1950, 2010)
+    ]
+    with pytest.raises(BasinError, match=r"each row has one cell, such as '03JAN.*put a comma between"):
+        table(tmp_path, SST + "".join(lines)).roles(None, (), None)
