@@ -20,6 +20,7 @@ from tasks.tilts.walk_forward import FEWEST
 from tasks.userdata.kinds import has_annual_cycle
 from tasks.userdata.reading import Reading
 from tasks.userdata.request import Request
+from tasks.userdata.sentinels import naming_sentinels
 from tasks.userdata.series import OwnLevels, OwnReturns, lowest_of
 
 LONG = 6000
@@ -49,6 +50,11 @@ def planned(reading: Reading, request: Request, name: str) -> tuple[Any, DomainP
 
     The reading ends with the test block, and its notes have a sentence for each decision.
     """
+    with naming_sentinels(reading.notes):
+        return _planned(reading, request, name)
+
+
+def _planned(reading: Reading, request: Request, name: str) -> tuple[Any, DomainParams, Reading]:
     notes = list(reading.notes)
     sizes = reading.table.groupby("series", sort=False).size()
     most = MOST_ROWS[reading.kind]

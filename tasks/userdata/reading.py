@@ -19,7 +19,7 @@ from tasks.userdata.kinds import kind_of
 from tasks.userdata.request import Request
 from tasks.userdata.resampling import resampled
 from tasks.userdata.row_order import far_dates, in_order
-from tasks.userdata.sentinels import mask_sentinels
+from tasks.userdata.sentinels import mask_sentinels, naming_sentinels
 from tasks.userdata.steps import Step, calendar_of, on_steps, step_of
 
 CARRIED = 5
@@ -75,6 +75,11 @@ def understand(source: Table, request: Request) -> Reading:
     BasinError
         If a column is missing, or for bad rows unless they are dropped.
     """
+    with naming_sentinels(source.notes):
+        return _understood(source, request)
+
+
+def _understood(source: Table, request: Request) -> Reading:
     label, notes = source.label, source.notes
     warned: list[str] = []
     if source.frame.empty:

@@ -8,6 +8,7 @@ from tasks.runtime.errors import BasinError
 from tasks.userdata.bad_rows import filled
 from tasks.userdata.files.table import from_frame
 from tasks.userdata.inspection import inspect
+from tasks.userdata.plan import planned
 from tasks.userdata.reading import Reading, understand
 from tasks.userdata.request import Request
 from tasks.userdata.sentinels import sentinels_of
@@ -193,3 +194,18 @@ def test_dates_of_rows_that_are_not_in_order_are_right() -> None:
         np.random.default_rng(0).permutation(4000),
     ):
         assert len(understand(from_frame(frame.iloc[order], "x"), Request()).table) == 4000
+
+
+@pytest.mark.parametrize("share", ["half of the rows", "almost all rows"])
+def test_a_refusal_after_a_mask_names_the_sentinel(share: str) -> None:
+    days = pd.date_range("2010-01-01", periods=400)
+    value = RNG.normal(10, 1, 400).round(2)
+    if share == "half of the rows":
+        value[1::2] = -999.9
+    else:
+        value[60:400] = -999.9
+    with pytest.raises(
+        BasinError, match=r"\(-999\.9 in \d+ rows, the first is row \d+, stands for a missing"
+    ):
+        reading = understand(from_frame(pd.DataFrame({"date": days, "value": value}), "x"), Request())
+        planned(reading, Request(), "x")
