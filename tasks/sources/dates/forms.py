@@ -129,7 +129,7 @@ def _months(text: pd.Series, parts: Parts, label: str) -> Dates:
     later = (year + 1) % 100 == month
     if later[month.notna()].all() and month.notna().sum() > 2:
         return Dates(to_times(year, label=label), "dates are years that end in the next, dated by the first")
-    one_digit = (parts["m"].str.len() == 1)[month.notna()].all()
+    one_digit = (parts["m"].str.len() == 1)[month.notna()].all() and not text.str.contains("[Mm]").any()
     if one_digit and set(month.dropna()) == {1.0, 2.0, 3.0, 4.0} and year.nunique() > 1:
         return Dates(to_times(year, 3 * month - 2, label=label), "dates are quarters")
     return Dates(to_times(year, month, label=label))

@@ -232,3 +232,10 @@ def test_years_of_two_digits_and_months_without_a_mark_are_refused(form: str) ->
 
 def test_years_that_could_be_months_of_one_year_are_years() -> None:
     assert as_dates(pd.Series(range(1901, 1913)), "file").note == "dates are years"
+
+
+@pytest.mark.parametrize("form", ["{}M{}", "{}m{}", "{} M{}"])
+def test_the_letter_m_means_months_also_if_a_file_has_only_four(form: str) -> None:
+    cells = pd.Series([form.format(year, month) for year in range(1950, 1960) for month in range(1, 5)])
+    found = as_dates(cells, "file")
+    assert found.note is None and list(found.time.dt.month.unique()) == [1, 2, 3, 4]
