@@ -21,6 +21,8 @@ MANY = 0.03
 
 AGAIN = "the date of an earlier row"
 
+FAR = "a date years away from those of the rows beside it"
+
 FILLED = ("a cell that is no number", "no value", "an infinite value")
 """Faults of rows whose value can be filled if it is a level, which needs a row for every period."""
 
@@ -56,6 +58,7 @@ def removed(
     copies = table.duplicated(["series", "time", "close"])
     faults = {
         "no date": table["time"].isna(),
+        FAR: table["far"],
         "a cell that is no number": unreadable,
         "no value": table["close"].isna(),
         "an infinite value": np.isinf(table["close"]),

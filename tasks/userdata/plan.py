@@ -23,6 +23,7 @@ from tasks.userdata.normals import notes_on_normals, spread_of_anomalies
 from tasks.userdata.reading import Reading
 from tasks.userdata.remedies import NoSeasonError, TooFewRowsError, longer_history, other_step
 from tasks.userdata.request import Request
+from tasks.userdata.sentinels import naming_sentinels
 from tasks.userdata.series import OwnLevels, OwnReturns, lowest_of
 
 LONG = 6000
@@ -55,14 +56,15 @@ def planned(
     The reading ends with the test block, and its notes have a sentence for each decision. ``has_test_from``
     is whether the command has the option ``--test-from``, which then is a remedy for a short history.
     """
-    try:
-        return _planned(reading, request, name)
-    except TooFewRowsError as error:
-        remedy = longer_history(partial(_planned, name=name), reading, request, has_test_from)
-        raise BasinError(f"{error}: {remedy}") from None
-    except NoSeasonError as error:
-        remedy = other_step(partial(_planned, name=name), reading, request, error.steps)
-        raise BasinError(f"{error}: {remedy}") from None
+    with naming_sentinels(reading.notes):
+        try:
+            return _planned(reading, request, name)
+        except TooFewRowsError as error:
+            remedy = longer_history(partial(_planned, name=name), reading, request, has_test_from)
+            raise BasinError(f"{error}: {remedy}") from None
+        except NoSeasonError as error:
+            remedy = other_step(partial(_planned, name=name), reading, request, error.steps)
+            raise BasinError(f"{error}: {remedy}") from None
 
 
 def _planned(reading: Reading, request: Request, name: str) -> tuple[Any, DomainParams, Reading]:

@@ -18,7 +18,8 @@ from tasks.userdata.files.table import Table
 from tasks.userdata.kinds import kind_of
 from tasks.userdata.request import Request
 from tasks.userdata.resampling import resampled
-from tasks.userdata.sentinels import mask_sentinels
+from tasks.userdata.row_order import far_dates, in_order
+from tasks.userdata.sentinels import mask_sentinels, naming_sentinels
 from tasks.userdata.steps import Step, calendar_of, on_steps, step_of
 
 CARRIED = 5
@@ -74,6 +75,11 @@ def understand(source: Table, request: Request) -> Reading:
     BasinError
         If a column is missing, or for bad rows unless they are dropped.
     """
+    with naming_sentinels(source.notes):
+        return _understood(source, request)
+
+
+def _understood(source: Table, request: Request) -> Reading:
     label, notes = source.label, source.notes
     warned: list[str] = []
     if source.frame.empty:
@@ -86,8 +92,9 @@ def understand(source: Table, request: Request) -> Reading:
     has_range = set(OHLC) <= set(table.columns)
     mask_sentinels(table, ["close", *theirs, *(OHLC if has_range else ())], notes)
     rows = len(table)
-    table = _in_order(_without_rows_to_come(table, cells, notes), notes)
-    dated = table.dropna(subset=["time"])
+    table["far"] = far_dates(table)
+    table = in_order(_without_rows_to_come(table, cells, notes), notes)
+    dated = table[~table["far"]].dropna(subset=["time"])
     if dated["close"].notna().any():
         dated = dated.dropna(subset=["close"])
     step = step_of(dated, request.freq, request.resample, label, notes)
@@ -106,11 +113,12 @@ def understand(source: Table, request: Request) -> Reading:
         table[column] = _carried(table, column, notes)
     freq = _of_kind(request.resample or step.freq, kind)
     if not request.resample:
-        known = table["time"].notna()
+        known = table["time"].notna() & ~table["far"]
         moved = pd.concat([on_steps(table[known], freq, kind, notes), table[~known]])
         table = moved.sort_values(["series", "time", "row"])
     apart = _apart(source, roles)
     table = bad_rows.removed(table, cells, kind, theirs, request.on_bad_row, label, notes, apart)
+    table = table.drop(columns="far")
     left_out = rows - len(table)
     if request.resample:
         following = _following(table, step, request.calendar)
@@ -226,8 +234,8 @@ def _refuse_names(exog: list[str], taken: tuple[str, ...], label: str) -> None:
 
 def _without_rows_to_come(table: pd.DataFrame, cells: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     """Leave out rows after the last value of each series, such as those of days to come with known inputs."""
-    known = table["close"].notna() | cells["unreadable"] | table["time"].isna()
-    last = table["time"].where(known).groupby(table["series"]).transform("max")
+    known = table["close"].notna() | cells["unreadable"] | table["time"].isna() | table["far"]
+    last = table["time"].where(known & ~table["far"]).groupby(table["series"]).transform("max")
     to_come = ~known & (table["time"] > last)
     if to_come.any():
         where = count_of(int(to_come.sum()), "row")
@@ -235,16 +243,6 @@ def _without_rows_to_come(table: pd.DataFrame, cells: pd.DataFrame, notes: list[
             f"{where} after the last value, from {table.loc[to_come, 'time'].min():%Y-%m-%d}, not used"
         )
     return table[~to_come]
-
-
-def _in_order(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    ordered = table.sort_values(["series", "time"], kind="stable")
-    times = [t for _, t in table.dropna(subset=["time"]).groupby("series", sort=False)["time"]]
-    if any(t.is_monotonic_decreasing and not t.is_monotonic_increasing for t in times):
-        notes.append("rows were in reverse order of time and are sorted")
-    elif not all(t.is_monotonic_increasing for t in times):
-        notes.append("rows were not in order of time and are sorted")
-    return ordered
 
 
 def _of_kind(freq: str, kind: str) -> str:

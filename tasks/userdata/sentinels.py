@@ -1,9 +1,19 @@
 """Numbers that a file has in place of missing values, such as -999 and 99.9."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
 import numpy as np
 import pandas as pd
 
 from tasks.reporting.labels import count_of
+from tasks.runtime.errors import BasinError
+
+MASKED = "stands for a missing value"
+"""Words of a note or message that name a sentinel."""
+
+SHOWN = 3
+"""Number of sentinels that the message of a refusal names."""
 
 _LENGTHS = {"9": (2, 7), "8": (3, 7), "7": (3, 7)}
 
@@ -43,6 +53,19 @@ MOST = 0.9
 """Share of the values of a series above which they are no sentinels."""
 
 
+@contextmanager
+def naming_sentinels(notes: Sequence[str]) -> Iterator[None]:
+    """Add the notes on sentinels to the message of a ``BasinError`` of the block, if it names none."""
+    try:
+        yield
+    except BasinError as error:
+        masked = [note for note in notes if MASKED in note]
+        if masked and MASKED not in str(error):
+            more = f" and {len(masked) - SHOWN} more" if len(masked) > SHOWN else ""
+            error.args = (f"{error} ({'; '.join(masked[:SHOWN])}{more})",)
+        raise
+
+
 def mask_sentinels(table: pd.DataFrame, columns: list[str], notes: list[str]) -> None:
     """Make numbers that stand for a missing value missing, in each column and series for itself."""
     groups = table.groupby("series", sort=False)
@@ -55,9 +78,7 @@ def mask_sentinels(table: pd.DataFrame, columns: list[str], notes: list[str]) ->
                 table.loc[found, column] = np.nan
                 of = ([] if column == "close" else [f"input {column}"]) + [str(name)] * several
                 where = f"{count_of(len(found), 'row')}, the first is row {table.loc[found[0], 'row']},"
-                notes.append(
-                    f"{', '.join(of)}{': ' if of else ''}{sentinel:.6g} in {where} stands for a missing value"
-                )
+                notes.append(f"{', '.join(of)}{': ' if of else ''}{sentinel:.6g} in {where} {MASKED}")
 
 
 def sentinels_of(value: np.ndarray) -> list[float]:

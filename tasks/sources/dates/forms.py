@@ -129,7 +129,7 @@ def _months(text: pd.Series, parts: Parts, label: str) -> Dates:
     later = (year + 1) % 100 == month
     if later[month.notna()].all() and month.notna().sum() > 2:
         return Dates(to_times(year, label=label), "dates are years that end in the next, dated by the first")
-    one_digit = (parts["m"].str.len() == 1)[month.notna()].all()
+    one_digit = (parts["m"].str.len() == 1)[month.notna()].all() and not text.str.contains("[Mm]").any()
     if one_digit and set(month.dropna()) == {1.0, 2.0, 3.0, 4.0} and year.nunique() > 1:
         return Dates(to_times(year, 3 * month - 2, label=label), "dates are quarters")
     return Dates(to_times(year, month, label=label))
@@ -251,8 +251,14 @@ def read(text: pd.Series, form: Form, label: str) -> Dates:
 
 def fits_a_form(cell: str) -> bool:
     """Return whether a cell has one of the forms, other than digits alone."""
+    return bool(groups_of(cell))
+
+
+def groups_of(cell: str) -> dict[str, str]:
+    """Return the parts of a cell by the first form that it has, or none for other cells and digits alone."""
     if cell.isdigit() or not any(map(str.isdigit, cell)):
-        return False
+        return {}
     for pattern, replacement in _REPLACED:
         cell = pattern.sub(replacement, cell)
-    return any(_fits(pattern, cell) for pattern in _COMPILED)
+    fitting = (match for pattern in _COMPILED if _fits(pattern, cell) and (match := pattern.fullmatch(cell)))
+    return next((match.groupdict(default="") for match in fitting), {})

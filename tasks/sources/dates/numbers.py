@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from tasks.sources.dates.times import Dates, in_order, require_years, to_times
+from tasks.runtime.errors import BasinError
+from tasks.sources.dates.times import FIRST, LAST, Dates, in_order, require_years, to_times
 from tasks.sources.dates.zones import if_zone_unknown, local_times
 
 EPOCHS = {
@@ -16,6 +17,9 @@ EPOCHS = {
 
 EXCEL = pd.Timestamp("1899-12-30")
 
+REGULAR = 0.8
+"""Least share of equal steps between numbers that are YYMM."""
+
 MOST_ODD = 0.1
 """Share of numbers that may not be dates of the calendar, if the others are."""
 
@@ -26,6 +30,11 @@ def of_numbers(value: pd.Series, label: str) -> Dates:
     if known.empty:
         return Dates(pd.Series(pd.NaT, index=value.index))
     whole = bool((known == known.round()).all())
+    if whole and _are_short_months(known):
+        raise BasinError(
+            f"{label}: numbers such as {known.iloc[0]:04.0f} seem to be YYMM, a year of two digits and a "
+            "month, which is not read; write YYYY-MM"
+        )
     low, high = float(known.min()), float(known.max())
     readings = [_calendar(value, known, label)] if whole else []
     readings.append(_epochs(value, known))
@@ -37,6 +46,23 @@ def of_numbers(value: pd.Series, label: str) -> Dates:
     if not whole and low > 1000 and high < 2300:
         readings.append(_decimal_years(value, label))
     return next((found for found in readings if found), Dates(pd.Series(pd.NaT, index=value.index)))
+
+
+def _are_short_months(known: pd.Series) -> bool:
+    """Return whether numbers are YYMM: as such they are months in regular steps, and no years.
+
+    1901 to 1912 may be years, but not if 2001 follows. 1001 is none that can be read.
+    """
+    year, month = known // 100, known % 100
+    if len(known) < 3 or not (known.between(1, 9912) & month.between(1, 12)).all():
+        return False
+    steps = (12 * (year - year.iloc[0]) + month).diff().dropna()
+    steps = (steps + 600) % 1200 - 600  # 0001 follows 9912
+    usual = steps.median()
+    if usual == 0 or (steps == usual).mean() < REGULAR:
+        return False
+    outside = bool((known.between(1000, FIRST - 1) | (known > LAST)).all())
+    return bool(year.nunique() > 1 and known.diff().dropna().nunique() > 1) or outside
 
 
 def _calendar(value: pd.Series, known: pd.Series, label: str) -> Dates | None:

@@ -12,6 +12,9 @@ NEWEST = 2029
 FEW = 0.05
 """Share of dates that do not fit an order up to which they may be errors."""
 
+ODD = 5
+"""Most years between rows beside each other that are no error."""
+
 UNSURE = range(30, 40)
 """Two-digit years that may be of the 1930s or of the 2030s, if they are the newest of a file."""
 
@@ -26,9 +29,10 @@ def century(years: pd.Series, label: str) -> tuple[pd.Series, str]:
     if all years occur, where the rows begin. The newest year is at most 2029, whatever today's date. Raises
     ``BasinError`` if two centuries fit.
     """
-    known = years.dropna().astype(int)
-    if known.empty:
+    every = years.dropna().astype(int)
+    if every.empty:
         return years, ""
+    known = every[~_odd(every.to_numpy())]
     used = np.unique(known)
     gaps = np.diff(np.append(used, used[0] + 100))
     widest = np.flatnonzero(gaps == gaps.max())
@@ -45,8 +49,29 @@ def century(years: pd.Series, label: str) -> tuple[pd.Series, str]:
     if newest in UNSURE:
         raise _unsure(f"years such as {newest:02d}", label)
     end = 2000 + newest if 2000 + newest <= NEWEST else 1900 + newest
-    found = (count + end - last).reindex(years.index).astype(float)
-    return found, f"years of two digits are read as {found.min():.0f} to {found.max():.0f}"
+    found = count + end - last
+    note = f"years of two digits are read as {found.min():.0f} to {found.max():.0f}"
+    odd = every.drop(known.index)
+    return pd.concat([found, end - (newest - odd) % 100]).reindex(years.index).astype(float), note
+
+
+def _odd(years: np.ndarray) -> np.ndarray:
+    """Return which years of two digits are far from those of the rows beside them, which are near each other.
+
+    Such years are errors of single rows and do not tell the century of the others.
+    """
+    if len(years) < 10:
+        return np.zeros(len(years), dtype=bool)
+
+    def distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        return np.abs((one - other + 50) % 100 - 50)
+
+    before = np.append(years[1], years[:-1])  # the first year is compared with the two below it
+    after = np.append(years[1:], years[-2])
+    middle = distance(before, after) <= 1
+    middle[0], middle[-1] = distance(years[1], years[2]) <= 1, distance(years[-2], years[-3]) <= 1
+    odd: np.ndarray = middle & (np.minimum(distance(years, before), distance(years, after)) > ODD)
+    return odd & (odd.sum() <= FEW * len(years))
 
 
 def _unsure(what: str, label: str) -> BasinError:

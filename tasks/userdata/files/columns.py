@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from tasks.reporting.labels import listed
 from tasks.runtime.errors import BasinError
 from tasks.sources.dates import Dates, as_dates, month_of, written_as_dates
+from tasks.sources.dates.periods import periods_in
 from tasks.sources.dates.times import distinct, in_order
 from tasks.userdata.files.numbers import number_like
 from tasks.userdata.files.parts import named, repeats, split_dates, with_clock
@@ -80,7 +82,8 @@ def find(
         for column in frame.columns
         if str(column) not in used and column != series and mostly_numbers(frame[column])
     ]
-    found = target or _target([c for c in numeric if not repeats(frame[c], c, dates.time)] or numeric)
+    own = [c for c in numeric if not repeats(frame[c], c, dates.time)] or numeric
+    found = target or _target(own, [c for c in own if _varies(frame[c])])
     return Roles(" ".join(parts), dates, found, series or _series(frame, dates, [*used, *numeric]))
 
 
@@ -139,6 +142,12 @@ def _time(frame: pd.DataFrame, given: str | None, label: str) -> tuple[Dates, li
     for column in known:
         if not mostly_numbers(frame[column]) and not named(column):
             _read(frame, column, label)  # says which form is not read
+    if len(frame.columns) == 1:
+        cell = str(frame.iloc[len(frame) // 2, 0])
+        raise BasinError(
+            f"{label}: each row has one cell, such as {cell[:60]!r} in row {len(frame) // 2 + 1}; put a "
+            "comma between date and values in all rows, and a header with a name for each column above them"
+        )
     shown = ", ".join(map(str, frame.columns[:20]))
     raise BasinError(
         f"{label}: no column holds dates; found {shown}; give the column as --time, and write YYYY-MM-DD"
@@ -152,6 +161,11 @@ def _read(frame: pd.DataFrame, column: str, label: str) -> Dates:
     unread = (dates.time.isna() & text.str.contains(r"\d").fillna(False)).to_numpy()
     count = int(text.notna().sum())
     if unread.sum() > max(2, FEW_UNREAD * count):
+        if len(periods := periods_in(text)) > 1:
+            raise BasinError(
+                f"{label}: column {column}: the dates mix {listed(list(periods))}, such as "
+                f"{listed([repr(example) for example in periods.values()])}; keep the rows of one kind"
+            )
         row = int(unread.argmax())
         raise BasinError(
             f"{label}: column {column}: {unread.sum()} of {count} dates have a form that is not read, such "
@@ -187,7 +201,7 @@ def mostly_numbers(column: pd.Series) -> bool:
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return False
     if pd.api.types.is_numeric_dtype(column):
-        return True
+        return bool(column.notna().any())
     known = column.dropna().astype(str)
     if known.empty:
         return False
@@ -207,13 +221,22 @@ def unit_in(name: str) -> str:
     return UNITS.get(written.lower(), "")
 
 
-def _target(numeric: list[str]) -> tuple[str, ...]:
+def _varies(column: pd.Series) -> bool:
+    """Return whether a column of numbers has different ones; 7 and 7.0 are the same."""
+    known = column.dropna()
+    numbers = pd.to_numeric(known, errors="coerce").dropna()
+    return (numbers if len(numbers) > len(known) / 2 else known).nunique() > 1
+
+
+def _target(numeric: list[str], varying: list[str]) -> tuple[str, ...]:
+    """Return the columns that may be forecast. Those that vary come before constants."""
     others = [name for name in numeric if not BESIDE.fullmatch(name)]
+    others = [name for name in others if name in varying] or others
     for pattern in TARGETS:
         for name in others:
             if re.fullmatch(pattern, without_unit(name).strip("<>* ").lower()):
                 return (name,)
-    return tuple(others or numeric)
+    return tuple(others or varying or numeric)
 
 
 def _series(frame: pd.DataFrame, dates: Dates, known: list[str]) -> str | None:

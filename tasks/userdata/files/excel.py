@@ -29,7 +29,8 @@ def read_excel(path: Path, notes: list[str]) -> pd.DataFrame:
         raise BasinError(
             f"{path}: {path.suffix} files need a package that is not installed; {remedy}"
         ) from error
-    full = {name: table for name, sheet in sheets.items() if len(table := _without_margins(sheet)) > 1}
+    blank = {name: sheet.mask(sheet.map(_is_blank)) for name, sheet in sheets.items()}
+    full = {name: table for name, sheet in blank.items() if len(table := _without_margins(sheet)) > 1}
     if not full:
         raise BasinError(f"{path}: no sheet has rows; give a file with data")
     with_data = [name for name, sheet in full.items() if _has_data(sheet)]
@@ -38,6 +39,10 @@ def read_excel(path: Path, notes: list[str]) -> pd.DataFrame:
         which = "the only one" if len(with_data) == 1 else "the first"
         notes.append(f"the sheet {name} is read, {which} with dates and numbers of {len(full)}")
     return _with_header(full[name], f"{path}: sheet {name}" if len(full) > 1 else str(path), notes)
+
+
+def _is_blank(cell: object) -> bool:
+    return isinstance(cell, str) and not cell.strip()
 
 
 def _without_margins(sheet: pd.DataFrame) -> pd.DataFrame:

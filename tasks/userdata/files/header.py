@@ -9,6 +9,7 @@ import pandas as pd
 from tasks.runtime.errors import BasinError
 from tasks.sources.dates import date_like
 from tasks.userdata.files.columns import TIMES, UNITS
+from tasks.userdata.files.groups import with_groups
 from tasks.userdata.files.numbers import CODES, MISSING, number_like
 
 ZONES = ("utc", "gmt", "cet", "est")
@@ -61,7 +62,11 @@ def find_header(
         return Header(1, rows[0])
     at = key
     cells = min(width, max(2, at + 1))
-    dated = [k for k, row in enumerate(rows) if len(row) >= cells and _is(row[at], kinds[at])]
+    dated = [
+        k
+        for k, row in enumerate(rows)
+        if len(row) >= cells and (_is(row[at], kinds[at]) or (at == 0 and _is_year_of_data(row)))
+    ]
     first = next((k for k in dated if not _names_years(rows[k])), dated[0])
     data = [row for row in rows[first:] if len(row) == width]
     filled = max((k + 1 for k in range(width) for row in data if row[k]), default=width)
@@ -82,7 +87,7 @@ def find_header(
         first = _first_below(rows, chosen, first, body)
     if len(lines[chosen]) > len(above[chosen]) == body.filled - 1:
         notes.append("the header has a name less than the rows: it is taken that the first column has none")
-    names, used = _names(lines, chosen, body, notes)
+    names, used = _names(lines, above, chosen, body, notes)
     nameless = next((k for k in body.numeric if k and not names[k]), None)
     if nameless is not None and strict:
         raise BasinError(
@@ -113,6 +118,12 @@ def _names_years(row: list[str]) -> bool:
     """Return whether a row names columns by three or more successive years."""
     years = [int(cell) for cell in row if re.fullmatch(r"[12]\d{3}", cell)]
     return len(years) > 2 and years == list(range(years[0], years[0] + len(years)))
+
+
+def _is_year_of_data(row: list[str]) -> bool:
+    """Return whether a row has a year and numbers alone, as above the quarters of a file that mixes them."""
+    values = [cell for cell in row[1:] if cell]
+    return bool(re.fullmatch(r"1[6-9]\d\d|20\d\d", row[0]) and values and all(map(number_like, values)))
 
 
 def _of_width(
@@ -161,6 +172,11 @@ def _chosen(lines: dict[int, list[str]], above: list[list[str]], body: Body) -> 
         return before[-1]
     if whole and not any(date_like(cell) for row in above[last + 1 :] for cell in row):
         return last
+    if len(lines) > 2 and not any(lines[last][k] for k in body.numeric):
+        # Lines of a word and its value for each series, of which the last is empty: the first is the title.
+        first = min(lines)
+        if all(lines[first][: body.filled]) and _distinct(lines[first], body.key):
+            return first
     nameless = [k for k, row in lines.items() if not row[body.key] and _distinct(row, body.key)]
     return max(nameless, key=lambda k: (sum(map(bool, lines[k])), k)) if nameless else last
 
@@ -187,7 +203,7 @@ def _first_below(rows: list[list[str]], header: int, first: int, body: Body) -> 
 
 
 def _names(
-    lines: dict[int, list[str]], chosen: int, body: Body, notes: list[str]
+    lines: dict[int, list[str]], above: list[list[str]], chosen: int, body: Body, notes: list[str]
 ) -> tuple[list[str], list[int]]:
     """Return the names in the header, joined with the lines above if they tell the columns apart."""
     row, key = lines[chosen], body.key
@@ -199,7 +215,11 @@ def _names(
     repeated = Counter(row[c] for c in others if row[c])
     blocks = any(TIMES.fullmatch(name) for name in repeated)
     if not levels or blocks or not (index_name or max(repeated.values(), default=0) > 1):
-        return row, [chosen]
+        grouped = ((k, with_groups(row, above[k], key)) for k in range(chosen - 1, -1, -1))
+        line, found = next(((k, names) for k, names in grouped if names), (chosen, row))
+        if line != chosen:
+            notes.append("the header has 2 lines, which are joined")
+        return found, sorted({line, chosen})
     if not index_name:
         levels.append(chosen)
     parts = [[lines[k][c] for c in others] for k in levels]
@@ -218,13 +238,14 @@ def _say_left_out(above: list[list[str]], used: set[int], what: str, notes: list
 
 
 def with_names(frame: pd.DataFrame, names: list[str], label: str, notes: list[str]) -> pd.DataFrame:
-    """Name the columns of a table; columns without a name and content are left out.
+    """Name the columns of a table without its empty rows, and columns that have no name and no content.
 
     Blocks of columns with dates of their own are one table if their dates are equal. Raises ``BasinError``
     if they differ.
     """
     kept = [k for k, name in enumerate(names) if name or frame.iloc[:, k].notna().any()]
     frame = frame.iloc[:, kept]
+    frame = frame[frame.notna().any(axis=1)].reset_index(drop=True)
     names = [names[k] or f"column {k + 1}" for k in kept]
     again = _dates_of_blocks(frame, names, label)
     if again:
@@ -256,8 +277,9 @@ def _dates_of_blocks(frame: pd.DataFrame, names: list[str], label: str) -> list[
             row = int(differ.argmax())
             shown = " and ".join(str(column.iloc[row]).removesuffix(" 00:00:00") for column in (one, other))
             raise BasinError(
-                f"{label}: columns {first + 1} ({names[first]}) and {k + 1} ({names[k]}) both have dates, "
-                f"which differ in row {row + 1} ({shown}); give each block of columns a file of its own"
+                f"{label}: columns {int(frame.columns[first]) + 1} ({names[first]}) and "
+                f"{int(frame.columns[k]) + 1} ({names[k]}) both have dates, which differ in row {row + 1} "
+                f"({shown}); give each block of columns a file of its own"
             )
         again.append(k)
     return again

@@ -27,6 +27,9 @@ HEAD = 1_000_000
 
 SEPARATORS = ("\t", ";", ",", "|")
 
+_GLUED = re.compile(r"(\.\d+)(?=-\d*\.\d)")
+"""A number with decimals and without a blank before the minus of the next, as FORTRAN writes full columns."""
+
 COMMENTS = ("#", "%")
 """First characters of lines above a table that are comments."""
 
@@ -46,6 +49,9 @@ def read_text(path: Path, notes: list[str]) -> tuple[pd.DataFrame, str]:
     head = [line for line in text[:HEAD].splitlines() if line.strip()][:SAMPLE]
     if not head:
         raise BasinError(f"{path}: is empty; give a file with data")
+    if not separator and _glued(head):
+        text, head = _GLUED.sub(r"\1 ", text), [_GLUED.sub(r"\1 ", line) for line in head]
+        notes.append("numbers that stand without a blank before a minus, such as 23.4-0.4, are two cells")
     years = years_by_months(text, path, notes)
     if years is not None:
         return years, " "
@@ -92,6 +98,15 @@ def _separator(lines: list[str]) -> str:
     blanks = Counter(len(_cells(line, " ")) for line in lines)
     width, times = blanks.most_common(1)[0]
     return " " if width > 1 and times >= 0.8 * len(lines) else ","
+
+
+def _glued(lines: list[str]) -> bool:
+    """Return whether lines with blanks between cells have equally many only if a minus begins a cell."""
+    apart = [_GLUED.sub(r"\1 ", line) for line in lines]
+    if apart == lines or any(mark in line for mark in "\t;|" for line in lines):
+        return False
+    most = [Counter(len(_cells(line, " ")) for line in each).most_common(1)[0][1] for each in (lines, apart)]
+    return most[0] < 0.8 * len(lines) <= most[1] and _separator(apart) == " "
 
 
 def _has_decimal_commas(lines: list[str]) -> bool:
@@ -174,7 +189,7 @@ def _most_cells(body: str, separator: str, width: int, path: Path) -> int:
         io.StringIO(body), delimiter=separator
     )  # fmt: skip
     most = 0
-    for row, found in enumerate(filter(None, cells), 1):
+    for row, found in enumerate(filter(any, cells), 1):
         most = max(most, len(found))
         if any(cell.strip() for cell in found[width:]):
             shown = separator.join(found)[:80]

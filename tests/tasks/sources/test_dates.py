@@ -210,3 +210,32 @@ def test_what_is_no_date_is_not_read(form: str) -> None:
 def test_names_of_columns_do_not_look_like_dates() -> None:
     assert not any(map(date_like, ("Close", "Set", "Year 2019", "Volume 12", "M1", "3M", "Price 01-02")))
     assert all(map(date_like, ("2019-01-02", "1Q60", "02 Mär 2019", "2019-W01", "2019-01-02 00:00:00+01")))
+
+
+SHORT = pd.date_range("1998-01-01", periods=60, freq="MS")
+
+
+@pytest.mark.parametrize(
+    "form", ["text", "numbers", "quarters", "one year", "newest first", "2017 and later"]
+)
+def test_years_of_two_digits_and_months_without_a_mark_are_refused(form: str) -> None:
+    months = {
+        "one year": pd.date_range("2010-01-01", periods=12, freq="MS"),
+        "quarters": pd.date_range("2010-03-01", periods=30, freq="3MS"),
+        "newest first": SHORT[::-1],
+        "2017 and later": pd.date_range("2017-01-01", periods=60, freq="MS"),
+    }.get(form, SHORT)
+    cells = pd.Series(months.strftime("%y%m"))
+    with pytest.raises(BasinError, match=rf"such as {cells[0]} seem to be YYMM, .*not read; write YYYY-MM$"):
+        as_dates(cells if form == "text" else cells.astype(int), "file")
+
+
+def test_years_that_could_be_months_of_one_year_are_years() -> None:
+    assert as_dates(pd.Series(range(1901, 1913)), "file").note == "dates are years"
+
+
+@pytest.mark.parametrize("form", ["{}M{}", "{}m{}", "{} M{}"])
+def test_the_letter_m_means_months_also_if_a_file_has_only_four(form: str) -> None:
+    cells = pd.Series([form.format(year, month) for year in range(1950, 1960) for month in range(1, 5)])
+    found = as_dates(cells, "file")
+    assert found.note is None and list(found.time.dt.month.unique()) == [1, 2, 3, 4]

@@ -8,6 +8,7 @@ from tasks.runtime.errors import BasinError
 from tasks.userdata.bad_rows import filled
 from tasks.userdata.files.table import from_frame
 from tasks.userdata.inspection import inspect
+from tasks.userdata.plan import planned
 from tasks.userdata.reading import Reading, understand
 from tasks.userdata.request import Request
 from tasks.userdata.sentinels import sentinels_of
@@ -160,3 +161,51 @@ def test_the_name_of_small_returns_tells_that_they_are_in_per_cent(name: str, fa
     reading = read(pd.DataFrame({"date": DAYS, name: returns}))
     assert reading.kind == "return"
     np.testing.assert_allclose(reading.table["close"], factor * returns)
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d", "%d-%b-%y", "%d/%m/%y"])
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(
+    ("place", "wrong"), [(150, "1999-01-05"), (150, "2060-01-05"), (319, "1999-01-05"), (150, "2035-01-05")]
+)
+def test_a_date_years_away_from_its_neighbours_is_a_bad_row(
+    form: str, reverse: bool, place: int, wrong: str
+) -> None:
+    days = pd.Series(pd.bdate_range("2010-01-04", periods=320))
+    days[place] = pd.Timestamp(wrong)
+    close = 100 * np.exp(np.cumsum(np.random.default_rng(0).normal(0, 0.01, 320)))
+    frame = pd.DataFrame({"date": days.dt.strftime(form), "close": close.round(2)})
+    row = 320 - place if reverse else place + 1
+    frame = frame.iloc[::-1].reset_index(drop=True) if reverse else frame
+    with pytest.raises(BasinError, match=rf"years away from those of the rows beside it in row {row} \("):
+        understand(from_frame(frame, "x"), Request())
+    reading = understand(from_frame(frame, "x"), Request(on_bad_row="drop"))
+    assert (reading.left_out, reading.freq) == (1, "B")
+    assert reading.table["time"].dt.year.isin([2010, 2011]).all()
+
+
+def test_dates_of_rows_that_are_not_in_order_are_right() -> None:
+    days = pd.Series(pd.bdate_range("2000-01-03", periods=4000))
+    walk = 100 * np.exp(np.cumsum(np.random.default_rng(0).normal(0, 0.01, 4000)))
+    frame = pd.DataFrame({"date": days.astype(str), "close": walk.round(2)})
+    for order in (
+        np.roll(np.arange(4000), 1000),
+        np.roll(np.arange(4000), 1),
+        np.random.default_rng(0).permutation(4000),
+    ):
+        assert len(understand(from_frame(frame.iloc[order], "x"), Request()).table) == 4000
+
+
+@pytest.mark.parametrize("share", ["half of the rows", "almost all rows"])
+def test_a_refusal_after_a_mask_names_the_sentinel(share: str) -> None:
+    days = pd.date_range("2010-01-01", periods=400)
+    value = RNG.normal(10, 1, 400).round(2)
+    if share == "half of the rows":
+        value[1::2] = -999.9
+    else:
+        value[60:400] = -999.9
+    with pytest.raises(
+        BasinError, match=r"\(-999\.9 in \d+ rows, the first is row \d+, stands for a missing"
+    ):
+        reading = understand(from_frame(pd.DataFrame({"date": days, "value": value}), "x"), Request())
+        planned(reading, Request(), "x")

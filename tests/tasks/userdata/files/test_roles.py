@@ -138,7 +138,7 @@ def test_a_month_and_a_day_with_a_dash_are_no_time_of_day() -> None:
 
 
 def test_numbers_with_names_of_parts_of_a_date_may_be_values() -> None:
-    days = pd.DataFrame({"date": DAYS, "month": DAYS.month, "day": np.arange(300.0), "min": 1.0})
+    days = pd.DataFrame({"date": DAYS, "month": DAYS.month, "day": np.arange(300.0), "min": DAYS.day})
     assert from_frame(days, "frame").roles(None, (), None).targets == ("day", "min")
     beats = pd.DataFrame({"date": HOURS.normalize(), "hr": 60 + HOURS.hour, "min": HOURS.hour})
     assert from_frame(beats, "frame").roles(None, (), None).targets == ("hr", "min")
@@ -158,3 +158,43 @@ def test_dates_far_away_in_another_column_do_no_harm() -> None:
     assert from_frame(frame, "frame").roles(None, (), None).time == "date"
     with pytest.raises(BasinError, match="frame: row 1: year 9999"):
         from_frame(frame, "frame").roles("expiry", (), None)
+
+
+def test_columns_without_numbers_and_constants_beside_other_columns_are_no_targets() -> None:
+    values = pd.DataFrame({"date": DAYS, "flow": np.arange(300.0)})
+    for constant in (np.nan, None, 7, 7.0, "01646500", "$5", [7.0, np.nan] * 150, ["7", "7.0"] * 150):
+        roles = from_frame(values.assign(site=constant), "frame").roles(None, (), None)
+        assert roles.targets == ("flow",), constant
+    alone = from_frame(pd.DataFrame({"date": DAYS, "close": 1.0}), "frame")
+    assert alone.roles(None, (), None).targets == ("close",)
+    stopped = {"date": DAYS, "open": np.arange(300.0), "close": 1.0, "volume": np.arange(300.0)}
+    assert from_frame(pd.DataFrame(stopped), "frame").roles(None, (), None).targets == ("close",)
+
+
+def test_dates_of_several_periods_are_refused_and_those_of_one_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "series.csv"
+    head = '"Title","Unemployment rate"\n"CDID","MGSX"\n"Unit","%"\n"Release date","12-11-2024"\n'
+    head += '"Next release","17 December 2024"\n"Important notes",""\n'
+    kinds = {
+        "years": [f"{year}" for year in range(1990, 2020)],
+        "quarters": [f"{year} Q{q}" for year in range(1990, 2020) for q in (1, 2, 3, 4)],
+        "months": [f"{d.year} {d:%b}".upper() for d in pd.date_range("1990-01-01", periods=360, freq="MS")],
+    }
+    for mixed in (
+        ("years", "quarters", "months"),
+        ("years", "quarters"),
+        ("years", "months"),
+        tuple(kinds)[1:],
+    ):
+        for above in (head, "Date,Value\n", '"Important notes",""\n' + head):
+            body = "".join(f'"{date}","{k % 7}.5"\n' for kind in mixed for k, date in enumerate(kinds[kind]))
+            path.write_text(above + body, encoding="utf-8")
+            words = f"{', '.join(mixed[:-1])} and {mixed[-1]}"
+            with pytest.raises(
+                BasinError, match=rf"the dates mix {words}, such as .*keep the rows of one kind"
+            ):
+                load(path).roles(None, (), None)
+    for dates in kinds.values():
+        path.write_text(head + "".join(f'"{d}","{k % 7}.5"\n' for k, d in enumerate(dates)), encoding="utf-8")
+        roles = load(path).roles(None, (), None)
+        assert roles.targets == ("Unemployment rate",) and len(roles.dates.time.dropna()) == len(dates)

@@ -83,6 +83,15 @@ def test_rows_that_do_not_fit_the_header_are_refused(tmp_path: Path, content: st
         ("Date,SPX,Date.1,NKY\n" + rows("{day},{value},{day},1"), ["Date", "SPX", "NKY"]),
         ("Date SPX,SPX,Date NKY,NKY\n" + rows("{day},{value},{day},1"), ["Date SPX", "SPX", "NKY"]),
         ("Date,Close,Close\n" + rows("{day},{value},1"), ["Date", "Close 2", "Close 3"]),
+        ("Report,,of,\nDate,Close,Close,Close\n" + rows("{day},{value},1,1"),
+         ["Date", "Close 2", "Close 3", "Close 4"]),
+        ("SPX,,,NKY,\nDate,PX,,Date,PX\n" + rows("{day},{value},,{day},1"), ["Date", "SPX", "NKY"]),
+        ("SPX,,,NKY\n\nDate,PX,,Date,PX\n" + rows("{day},{value},,{day},1"), ["Date", "SPX", "NKY"]),
+        (",SPX,,,NKY\nDate,PX,,Date,PX\n" + rows("{day},{value},,{day},1"), ["Date", "SPX", "NKY"]),
+        ("SPX,,NKY,\nDate,PX,Date,PX\n" + rows("{day},{value},{day},1"), ["Date", "SPX", "NKY"]),
+        (",SPX,,NKY,\nDate,PX,VOL,PX,VOL\n" + rows("{day},{value},1,1,1"),
+         ["Date", "SPX PX", "SPX VOL", "NKY PX", "NKY VOL"]),
+        ("SPX,NKY\nDate,PX,PX\n" + rows("{day},{value},1"), ["Date", "SPX", "NKY"]),
         ("Date Close\n" + rows("{day} {value}"), ["Date", "Close"]),
         ("Date, Count, Close\n" + rows("19{k:02d}, {k}, {value}"), ["Date", "Count", "Close"]),
         ("Date of day,Close, USD\n" + rows("{day} 16:00, {value}, 5"), ["Date of day", "Close", "USD"]),
@@ -120,7 +129,7 @@ def test_blocks_with_dates_of_their_own_are_refused_in_text_and_excel(tmp_path: 
     frame.to_excel(tmp_path / "blocks.xlsx", index=False, header=False)
     frame.to_csv(tmp_path / "blocks.csv", index=False, header=False)
     for name in ("blocks.xlsx", "blocks.csv"):
-        with pytest.raises(BasinError, match=r"\(Date\) and . \(Date\) both .* row 11 \(2019-01-11"):
+        with pytest.raises(BasinError, match=r"1 \(Date\) and 4 \(Date\) both .* row 11 \(2019-01-11"):
             load(tmp_path / name)
 
 
@@ -233,3 +242,38 @@ def test_texts_that_are_names_are_not_missing(tmp_path: Path) -> None:
     read = table(tmp_path, "date,country,value\n" + rows("{day},NA,{value}") + "2019-02-01,ZA,NA\n")
     assert set(read.frame["country"]) == {"NA", "ZA"}
     assert read.frame["value"].isna().sum() == 1
+
+
+def test_rows_without_content_are_left_out_as_blank_lines_are(tmp_path: Path) -> None:
+    days = [pd.Timestamp(day) for day in DAYS]
+    sheet = [["Date", "PX", "Comment"], *([day, 1.5 + k, None] for k, day in enumerate(days[:9]))]
+    sheet += [[None, " ", None], *([day, 2.5 + k, None] for k, day in enumerate(days[9:]))]
+    footer = [[None, None, None], ["Source: somebody", None, None]]
+    for rest, count in ([], 20), (footer, 21):
+        pd.DataFrame(sheet + rest).to_excel(tmp_path / "file.xlsx", index=False, header=False)
+        read = load(tmp_path / "file.xlsx")
+        assert len(read.frame) == count and read.frame["Date"].notna().all()
+        assert read.roles(None, (), None).targets == ("PX",)
+    assert len(table(tmp_path, "Date,PX\n" + rows() + ",\n\n" + rows().replace("2019", "2020")).frame) == 40
+
+
+SST = " Weekly SST data starts week centered on 3Jan1990\n\n                Nino3        Nino34\n"
+SST += " Week          SST SSTA     SST SSTA\n"
+
+
+def test_numbers_without_a_blank_before_a_minus_are_two_cells(tmp_path: Path) -> None:
+    weeks = pd.date_range("1990-01-03", periods=60, freq="7D")
+    anomaly = np.random.default_rng(0).normal(0, 1, 60).round(1) + 0.0
+    lines = [f" {d:%d%b%Y}     25.1{a:4.1f}     26.6-0.3\n" for d, a in zip(weeks, anomaly, strict=True)]
+    read = table(tmp_path, SST + "".join(lines), "weekly.for")
+    assert list(read.frame.columns) == ["Week", "Nino3 SST", "Nino3 SSTA", "Nino34 SST", "Nino34 SSTA"]
+    assert list(read.roles(None, (), None).dates.time) == list(weeks)
+    assert list(read.numbers("Nino3 SSTA").value) == list(anomaly)
+
+
+def test_rows_of_one_cell_are_refused_with_the_cell(tmp_path: Path) -> None:
+    lines = [
+        f"03JAN{year}     23.4{'8' * (year % 5)}25.1 0.3 x{' y' * (year % 7)}\n" for year in range(1950, 2010)
+    ]
+    with pytest.raises(BasinError, match=r"each row has one cell, such as '03JAN.*put a comma between"):
+        table(tmp_path, SST + "".join(lines)).roles(None, (), None)
