@@ -9,8 +9,8 @@ def with_groups(row: list[str], above: list[str], key: int) -> list[str] | None:
     """Return the header ``row`` with the names of groups before those of its columns, or None.
 
     A name in the line ``above`` holds up to the next one. Without empty cells between them, the names hold
-    for equally many columns each. A group with one column beside its dates gives the column its name. The line is
-    used only if the header alone repeats names, and no longer does so with it.
+    for equally many columns each. A group with one column beside its dates gives the column its name. The
+    line is used only if the header alone repeats names, and no longer does so with it.
 
     Examples
     --------
