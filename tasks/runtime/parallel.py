@@ -115,8 +115,8 @@ def run_units(
 ) -> list[Any]:
     """Compute ``[function(*unit) for unit in units]``, here or on Ray, with one thread per unit.
 
-    The units are computed here as long as Ray would take longer to start than it would save, unless it runs
-    already or ``RAY_ADDRESS`` names a cluster. ``seconds`` is about how long a unit takes; by default it is
+    The units are computed here, in the main thread, as long as Ray would take longer to start than it would
+    save, unless it runs already or ``RAY_ADDRESS`` names a cluster. ``seconds`` is about how long a unit takes; by default it is
     measured, from the first unit on. The result of a unit depends only on its arguments, so it does
     not change with the place, with the number of workers, or if the unit runs again because its worker or
     node died. ``gpus`` is the share of a GPU that each unit takes if the cluster has GPUs. An exception of a
@@ -138,6 +138,8 @@ def _ray_pays(count: int, seconds: float) -> bool:
     ray = sys.modules.get("ray")
     if os.environ.get("RAY_ADDRESS") or (ray is not None and ray.is_initialized()):
         return True
+    if threading.current_thread() is not threading.main_thread():
+        return True  # the number of threads of a computation is one for the whole process
     rounds = -(-count // (os.cpu_count() or 1))
     return (count - rounds) * seconds > STARTING
 
@@ -180,8 +182,9 @@ def single_threaded(function: Callable[..., Any], unit: tuple[Any, ...]) -> Any:
     """Compute ``function(*unit)`` with one thread, as :func:`run_units` does, for bitwise equal results."""
     from threadpoolctl import threadpool_limits
 
-    torch = sys.modules.get("torch")
-    if torch is not None:
+    if "torch" in sys.modules:
+        import torch
+
         torch.get_num_threads()  # initialises torch's thread count, which would otherwise undo the limit
     with threadpool_limits(1):
         return function(*unit)

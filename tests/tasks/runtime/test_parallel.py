@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -33,6 +34,14 @@ def test_units_are_computed_here_until_ray_saves_more_time_than_its_start(monkey
     assert run_units(place, [(0.0,)] * 5, "short") == [os.getpid()] * 5
     here, *others = run_units(place, [(0.3,)] * 5, "long")
     assert here == os.getpid() and os.getpid() not in others
+
+
+def test_units_of_other_threads_are_computed_on_ray():
+    """Domains run in threads of one process, which has one number of threads for all computations."""
+    disconnect()
+    with ThreadPoolExecutor(1) as thread:
+        (elsewhere,) = thread.submit(run_units, place, [(0.0,)], "short").result()
+    assert elsewhere != os.getpid()
 
 
 @pytest.mark.usefixtures("on_ray")
