@@ -116,11 +116,12 @@ def run_units(
     """Compute ``[function(*unit) for unit in units]``, here or on Ray, with one thread per unit.
 
     The units are computed here, in the main thread, as long as Ray would take longer to start than it would
-    save, unless it runs already or ``RAY_ADDRESS`` names a cluster. ``seconds`` is about how long a unit takes; by default it is
-    measured, from the first unit on. The result of a unit depends only on its arguments, so it does
-    not change with the place, with the number of workers, or if the unit runs again because its worker or
-    node died. ``gpus`` is the share of a GPU that each unit takes if the cluster has GPUs. An exception of a
-    unit is raised again. Raises ``BasinError`` if a unit's worker died ``RETRIES`` + 1 times.
+    save, unless it runs already or ``RAY_ADDRESS`` names a cluster. ``seconds`` is about how long a unit
+    takes; by default it is measured, from the first unit on. The result of a unit depends only on its
+    arguments, so it does not change with the place, with the number of workers, or if the unit runs again
+    because its worker or node died. ``gpus`` is the share of a GPU that each unit takes if the cluster has
+    GPUs. An exception of a unit is raised again. Raises ``BasinError`` if a unit's worker died
+    ``RETRIES`` + 1 times.
     """
     results: list[Any] = []
     progress(label, 0, len(units))
