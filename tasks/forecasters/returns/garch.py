@@ -61,7 +61,7 @@ def forecasts(model: str, params: dict[str, float], returns: np.ndarray, first: 
 def _specified(model: str, values: np.ndarray) -> Any:
     from arch.univariate import EGARCH, GARCH, ConstantMean, SkewStudent, StudentsT
 
-    specified = ConstantMean(values)
+    specified = ConstantMean(values, rescale=False)  # None warns of small returns
     specified.volatility = {
         "garch-t": GARCH(1, 0, 1),
         "gjr-skewt": GARCH(1, 1, 1),

@@ -15,3 +15,11 @@ def test_a_fit_that_ran_away_is_not_taken(model):
             found = garch.one_step(model, returns, at, at + 126)
             ratio = found["scale"] / returns[:at].std()
             assert ratio.between(0.2, 8).all(), (seed, at, ratio.min(), ratio.max())
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("model", garch.MODELS)
+def test_returns_of_any_size_are_fitted_without_a_warning(model):
+    returns = np.random.default_rng(0).standard_t(4, 600)
+    for size in (1e-3, 1.0, 1e3):
+        assert garch.one_step(model, size * returns, 500, 600)["scale"].gt(0).all()
