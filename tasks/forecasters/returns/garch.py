@@ -1,5 +1,6 @@
 """Volatility models from the package ``arch``, with forecasts one step ahead."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,8 @@ def fit(model: str, returns: np.ndarray) -> dict[str, float]:
     starts = [_start(model, returns, persistent) for persistent in (True, False)]
     best = max((_specified(model, returns).fix(start) for start in starts), key=lambda r: r.loglikelihood)
     for start in (None, *starts):
-        fitted = _specified(model, returns).fit(disp="off", show_warning=False, starting_values=start)
+        with warnings.catch_warnings(action="ignore"):  # of starting values that the optimiser cannot use
+            fitted = _specified(model, returns).fit(disp="off", show_warning=False, starting_values=start)
         sane = abs(fitted.params.get("lambda", 0.0)) < DEGENERATE and fitted.params["alpha[1]"] >= 0
         if sane and fitted.loglikelihood > best.loglikelihood:
             best = fitted
