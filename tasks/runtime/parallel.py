@@ -47,8 +47,6 @@ def connect() -> None:
 
     def host() -> None:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-        # Otherwise Ray prints errors of tasks that a stopped run leaves.
-        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         if address:
             # The nodes of a cluster need only the installed packages: Ray sends them the project's code.
             options["runtime_env"] = {"py_modules": [str(ROOT / name) for name in ("ebm_core", "tasks")]}
