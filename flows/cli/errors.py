@@ -41,6 +41,8 @@ def _stop(kept: str, number: int, _frame: Any) -> None:
 
     from tasks.runtime.files import clean_up
 
+    terminal = os.dup(2)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # Ray prints errors of the tasks that end here
     # Prefect and Ray would otherwise wait for servers that received the same Ctrl-C and have ended.
     children = psutil.Process().children(recursive=True)
     for child in children:
@@ -50,5 +52,5 @@ def _stop(kept: str, number: int, _frame: Any) -> None:
         with suppress(psutil.NoSuchProcess):
             child.kill()
     clean_up()  # `finally` is not reached below
-    os.write(2, f"\nbasin: stopped; {kept}\n".encode())
+    os.write(terminal, f"\nbasin: stopped; {kept}\n".encode())
     os._exit(128 + number)
