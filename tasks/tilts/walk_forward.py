@@ -11,7 +11,8 @@ import torch
 
 from ebm_core.tilts.bilinear import BilinearEnergy
 from ebm_core.tilts.quadrature import panels
-from ebm_core.tilts.training import Fit, fit_tilts
+from ebm_core.tilts.seeds import Fit
+from ebm_core.tilts.training import fit_tilts
 from tasks.forecasters.mixture_density import MixtureDensityNetwork, fit_mdn
 from tasks.runtime.errors import BasinError
 from tasks.runtime.folds import Fold
