@@ -70,6 +70,7 @@ def fit_seeds(
     learning_rate: float,
     weight_decay: float,
     generator: torch.Generator,
+    patience: int | None = None,
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
 ) -> Fit:
@@ -105,6 +106,9 @@ def fit_seeds(
         Weight decay of AdamW.
     generator : torch.Generator
         Source of the mini-batches, on the CPU.
+    patience : int, optional
+        Steps without a lower validation loss after which a seed is finished. Training ends when all seeds
+        are. By default all ``steps`` are taken.
     device : torch.device or str, default "cpu"
         Device of the training. The tensors that ``loss`` uses must be on it.
     checkpoint : Path, optional
@@ -152,6 +156,7 @@ def fit_seeds(
         learning_rate=learning_rate,
         weight_decay=weight_decay,
         generator=generator,
+        patience=patience,
         device=device,
         checkpoint=checkpoint,
     )
@@ -171,6 +176,7 @@ def fit_together(
     learning_rate: float,
     weight_decay: float,
     generator: torch.Generator,
+    patience: int | None = None,
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
 ) -> list[Fit]:
@@ -184,11 +190,13 @@ def fit_together(
     check_whole("steps", steps, 1)
     check_positive("learning_rate", learning_rate)
     check_at_least("weight_decay", weight_decay, 0)
+    patience = steps if patience is None else patience
+    check_whole("patience", patience, 1)
     check_generator(generator, torch.device("cpu"))
     asked: Identity = {}
     if checkpoint is not None:
         numbers = {"steps": steps, "learning_rate": learning_rate, "weight_decay": weight_decay}
-        numbers |= {"count": count, "validation": validation}
+        numbers |= {"count": count, "validation": validation, "patience": patience}
         asked = identity(**identified, generator=generator, **numbers)
     module = nn.ModuleList(copy.deepcopy(each) for each in modules).to(device)
     seeds = [(i, k) for i, each in enumerate(module) for k in range(len(next(each.parameters())))]
@@ -225,6 +233,8 @@ def fit_together(
         checks, best_step, done = saved["checks"], saved["best_step"], saved["checks"][-1]
         losses, validations = (list(saved[name].to(device)) for name in ("losses", "validations"))
     for step in range(done + 1, steps + 1):
+        if all(step - 1 - at >= patience for at in best_step):
+            break
         rows = torch.randint(fitted, (min(BATCH, fitted),), generator=generator).to(device)
         now = loss(module, rows).mean(1)
         if not torch.isfinite(now).all():
@@ -240,6 +250,8 @@ def fit_together(
             continue
         later = validate()
         for at in torch.nonzero(later < best).flatten().tolist():
+            if step - best_step[at] > patience:
+                continue
             best[at], best_step[at] = later[at], step
             owner, seed = seeds[at]
             for name, p in module[owner].named_parameters(prefix=str(owner)):

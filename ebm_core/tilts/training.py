@@ -33,7 +33,7 @@ def fit_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor, **options: Any) -
         Inputs.
     **options
         Keyword arguments of :func:`fit_seeds`: ``validation``, ``steps``, ``learning_rate``,
-        ``weight_decay``, ``generator`` and ``checkpoint``.
+        ``weight_decay``, ``generator``, ``patience`` and ``checkpoint``.
 
     Returns
     -------

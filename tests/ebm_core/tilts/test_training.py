@@ -136,6 +136,16 @@ def test_fits_together_are_those_of_each_alone():
         torch.testing.assert_close(fit_.module.state_dict(), alone.module.state_dict())
 
 
+def test_a_seed_without_improvement_for_the_patience_is_finished():
+    score, x = shifted_scores(1500)
+    full, short = (fit(score, x, validation=300, patience=patience) for patience in (None, 60))
+    assert full.steps[-1] == 300
+    assert short.steps[-1] == max(short.best_step) + 60
+    for seed, best in enumerate(short.best_step):
+        since = [i for i, step in enumerate(full.steps) if step <= best + 60]
+        assert full.steps[int(full.validation[since, seed].argmin())] == best
+
+
 def test_seeds_do_not_touch_each_other():
     score, x = shifted_scores(1500)
     start = BilinearEnergy(1, 0, 4, 3, torch.Generator().manual_seed(0))
