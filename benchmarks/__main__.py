@@ -13,14 +13,22 @@ from benchmarks import ROOT, energies
 from benchmarks.applications import applications, divergence, music_speech, pictures
 from benchmarks.auditing import audit, cases
 from benchmarks.forecasting import forecast, lean, scores, season
-from benchmarks.operation import adversity, chaos, distributed, fields, monitor, prefect_overhead, times
+from benchmarks.operation import (
+    adversity,
+    chaos,
+    distributed,
+    fields,
+    monitor,
+    prefect_overhead,
+    speed,
+    times,
+)
 from benchmarks.record import read
 from benchmarks.runner import run_rows
 from benchmarks.tables import write_tables
 from tasks.runtime.errors import BasinError
 
 PIPELINE = {
-    "help": times.help_page,
     "sp500": scores.sp500,
     "normaliser": scores.normaliser,
     "elnino": scores.elnino,
@@ -50,10 +58,11 @@ APPLICATIONS = {
     "divergence": divergence.divergence,
     **lean.ROWS,
 }
-ROWS = {**PIPELINE, **FORECAST, **OPERATION, **TRUST, **energies.ROWS, **APPLICATIONS}
+ROWS = {**PIPELINE, **FORECAST, **speed.ROWS, **OPERATION, **TRUST, **energies.ROWS, **APPLICATIONS}
 GROUPS = {
     "pipeline": list(PIPELINE),
     "forecast": list(FORECAST),
+    "speed": list(speed.ROWS),
     "operation": list(OPERATION),
     "trust": list(TRUST),
     "core": list(energies.ROWS),

@@ -29,6 +29,7 @@ PIPELINE = (
 )
 FLOW = (*PIPELINE, "tasks/reporting", "tasks/operations", "tasks/runtime", "flows", "dvc.yaml")
 OWN_FILES = (*TILT, "tasks/forecasters", "tasks/scoring", "tasks/userdata", "tasks/reporting/verdict.py")
+OWN_COMMANDS = (*OWN_FILES, "tasks/stages", "tasks/reporting", "tasks/runtime", "flows/cli")
 FIELDS = (
     "ebm_core/base",
     "ebm_core/energies",
@@ -42,7 +43,6 @@ LEARNING = (*ENERGIES, "ebm_core/learning")
 HARNESS = ("ebm_core", "tasks/applications/harness", "applications/params.yaml")
 
 SOURCES: dict[str, tuple[str, ...]] = {
-    "help": ("flows/cli",),
     "sp500": PIPELINE,
     "normaliser": PIPELINE,
     "elnino": PIPELINE,
@@ -61,6 +61,11 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "season": (*OWN_FILES, "benchmarks/forecasting/forecast.py"),
     "exchange": ("benchmarks/forecasting/exchange.py", "tasks/forecasters/sample_paths.py", "tasks/tilts"),
     "alarm": (*OWN_FILES, "tasks/events"),
+    "forecast-time": OWN_COMMANDS,
+    "patience": OWN_FILES,
+    "backtest-time": OWN_COMMANDS,
+    "nino-time": OWN_COMMANDS,
+    "imports": ("basin.py", "flows/cli"),
     "chaos": FLOW,
     "cluster": (*FLOW, "tests/system/test_cluster.py"),
     "together": FLOW,

@@ -50,7 +50,8 @@ TABLES: dict[str, tuple[str, ...]] = {
         "alarm",
     ),
     "fields": ("field", "field-scale"),
-    "pipeline": ("cold", "runs", "repro", "help", "tests"),
+    "pipeline": ("cold", "runs", "repro", "tests"),
+    "speed": ("forecast-time", "patience", "backtest-time", "nino-time", "imports"),
     "operation": ("fits", "cached", "day", "cluster", "chaos", "together", "adversity", "monitor"),
     "audits": ("audit", "cases"),
     "energies": (

@@ -32,9 +32,10 @@ from ebm_core.sampling.tempering import parallel_tempering
 from ebm_core.tilts.bilinear import BilinearEnergy
 from ebm_core.tilts.growth import widened
 from ebm_core.tilts.pool import LinearPool, fit_pool_weights
+from ebm_core.tilts.seeds import Fit, fit_seeds
 from ebm_core.tilts.skewt import SkewT
 from ebm_core.tilts.tilted import TiltedDistribution, untilted
-from ebm_core.tilts.training import Fit, fit_seeds, fit_tilt, fit_tilts
+from ebm_core.tilts.training import fit_tilt, fit_tilts
 from ebm_core.views.discrepancies import energy_calibration, energy_histogram, ksd, mmd
 from ebm_core.views.surfaces import draw_surface, log_to_tensorboard, loss_surface, plane_slice
 

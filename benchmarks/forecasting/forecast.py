@@ -270,13 +270,17 @@ LESS = {"3": 3.5, "6": 4.0, "9": 5.0, "12": 8.0}
 """Targets for the reduction of CRPS in comparison with the ridge, in per cent by lead."""
 
 
+INDICES = ("WWV", "NPMM", "SPMM", "IOB", "IOD", "SIOD", "TNA", "ATL3", "SASD")
+"""Inputs of the forecasts of Niño 3.4."""
+
+
 def nino() -> Iterator[Row]:
     found = ran(
         "nino",
         mirrored("climate/enso_indices_oras5.nc"),
         time="time",
         target="Nino34",
-        exog=("WWV", "NPMM", "SPMM", "IOB", "IOD", "SIOD", "TNA", "ATL3", "SASD"),
+        exog=INDICES,
         leads=(3, 6, 9, 12),
         test_from="2000-01-01",
         test_to="2017-12-31",

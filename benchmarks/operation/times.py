@@ -49,11 +49,6 @@ def hashes(folder: Path) -> dict[str, list[str]]:
     return {name: [out["md5"] for out in stage["outs"]] for name, stage in sorted(stages.items())}
 
 
-def help_page() -> Iterator[Row]:
-    seconds = statistics.median(timed(basin("--help"), ROOT)[0] for _ in range(3))
-    yield Row("basin --help", "≤ 1 s", f"{seconds:.2f} s", seconds <= 1, value=seconds, unit="s")
-
-
 def cold() -> Iterator[Row]:
     """Time `make run`, including the installation of the environment."""
     with clone() as folder:
@@ -74,9 +69,9 @@ def runs() -> Iterator[Row]:
         seconds, _ = timed(basin("run"), folder)
         yield Row(
             "run, environment ready, no artifacts",
-            "≤ 6 min",
+            "≤ 2 min",
             f"{seconds / 60:.1f} min",
-            seconds <= 360,
+            seconds <= 120,
             value=seconds / 60,
             unit="min",
         )

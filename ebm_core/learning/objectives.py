@@ -2,7 +2,7 @@
 
 The density is p(x) = exp(−E(x))/Z. An objective holds its hyper-parameters and is passed to
 :func:`ebm_core.learning.fit.fit`. Tilts of forecasts have other objectives: their likelihood is in
-:mod:`ebm_core.tilts.training`, and ranking against draws of a base is in :mod:`ebm_core.tilts.joint`.
+:mod:`ebm_core.tilts.likelihood`, and ranking against draws of a base is in :mod:`ebm_core.tilts.joint`.
 """
 
 from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ebm_core.tilts.training import Fit, fit_seeds
+from ebm_core.tilts.seeds import Fit, fit_seeds
 
 
 class JointEnergy(nn.Module):
@@ -65,7 +65,7 @@ def fit_ranking(energy: JointEnergy, truth: Tensor, proposals: Tensor, x: Tensor
 
     ``truth`` ``(n, members, features)`` are the features of the outcomes, ``proposals``
     ``(n, K, members, features)`` those of K draws of the base, and ``x`` ``(n, members, inputs)`` the inputs.
-    ``options`` are those of :func:`ebm_core.tilts.training.fit_seeds`. Raises ``ValueError`` if shapes do not
+    ``options`` are those of :func:`ebm_core.tilts.seeds.fit_seeds`. Raises ``ValueError`` if shapes do not
     match or values are not finite.
     """
     if proposals.shape[:1] + proposals.shape[2:] != truth.shape or x.shape[:2] != truth.shape[:2]:

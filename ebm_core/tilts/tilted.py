@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
@@ -184,7 +185,7 @@ class TiltedDistribution(Distribution):
         """Return the log density at ``value``, in nats."""
         value = torch.as_tensor(value, dtype=torch.float64)
         score = self._scores.normal_score(value)
-        score = score.expand(torch.broadcast_shapes(score.shape, self.batch_shape))
+        score = score.expand(np.broadcast_shapes(score.shape, self.batch_shape))
         density = self._scores.log_prob(value) - self._energy_at(score) - self.log_z
         return torch.where(torch.isinf(score), -torch.inf, density)
 
@@ -284,7 +285,7 @@ class TiltedDistribution(Distribution):
         """Return P(Y ≤ value)."""
         value = torch.as_tensor(value, dtype=torch.float64)
         score = self._scores.normal_score(value)
-        score = score.expand(torch.broadcast_shapes(score.shape, self.batch_shape))
+        score = score.expand(np.broadcast_shapes(score.shape, self.batch_shape))
         endless = torch.isinf(score)
         below = self._below(torch.where(endless, 0.0, score))
         return torch.where(endless, (score > 0).double(), below)
@@ -296,7 +297,8 @@ class TiltedDistribution(Distribution):
         """
         ends = score_of(value)
         value = torch.as_tensor(value, dtype=torch.float64)
-        value = value.expand(torch.broadcast_shapes(value.shape, self.batch_shape))
+        # The function of PyTorch for shapes imports SymPy, which takes as long as a forecast.
+        value = value.expand(np.broadcast_shapes(value.shape, self.batch_shape))
         with torch.no_grad():
             score = self._score_of(value)
         if torch.is_grad_enabled():

@@ -1,281 +1,19 @@
-"""Training of several seeds at once, with mini-batches and early stopping on the latest rows."""
+"""Training of tilts by maximum likelihood, several energies at once."""
 
-import copy
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ebm_core.base.arguments import (
-    check_at_least,
-    check_generator,
-    check_points,
-    check_positive,
-    check_whole,
-)
-from ebm_core.base.files import load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
-from ebm_core.base.identity import Identity, difference, identity
+from ebm_core.base.arguments import check_points
 from ebm_core.tilts.bilinear import BilinearEnergy
-from ebm_core.tilts.likelihood import negative_log_tilt, normaliser_error
+from ebm_core.tilts.likelihood import negative_log_tilts, normaliser_error
+from ebm_core.tilts.seeds import Fit, fit_together
 
 LARGEST_ERROR = 0.01
 """Largest mean error of log Z in training, in nats, that is accepted."""
-
-BATCH = 512
-CHECK_EVERY = 20
-"""Optimiser steps between two evaluations of the validation block."""
-
-
-@dataclass(frozen=True)
-class Fit:
-    """Result of :func:`fit_seeds` and :func:`fit_tilt`.
-
-    Attributes
-    ----------
-    module : nn.Module
-        The trained module, with the parameters of each seed at its best step.
-    steps : list of int
-        Steps at which the validation block was evaluated, 0 included.
-    loss : Tensor, shape (checks, seeds)
-        Loss of the mini-batch at each of these steps, in nats.
-    validation : Tensor, shape (checks, seeds)
-        Loss of the validation block at each of these steps, in nats.
-    best_step : list of int
-        Step of the lowest validation loss, one for each seed.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from ebm_core import BilinearEnergy, fit_tilt
-    >>> generator = torch.Generator().manual_seed(0)
-    >>> energy = BilinearEnergy(1, hidden=0, features=2, seeds=3, generator=generator)
-    >>> score, x = torch.randn(100, generator=generator), torch.randn(100, 1, generator=generator)
-    >>> options = {"validation": 30, "steps": 40, "learning_rate": 0.01, "weight_decay": 0.0}
-    >>> fit = fit_tilt(energy, score, x, generator=generator, **options)
-    >>> fit.steps, tuple(fit.validation.shape), len(fit.best_step)
-    ([0, 20, 40], (3, 3), 3)
-    """
-
-    module: Any
-    steps: list[int]
-    loss: Tensor
-    validation: Tensor
-    best_step: list[int]
-
-
-def fit_seeds(
-    module: nn.Module,
-    loss: Callable[[Any, Tensor], Tensor],
-    count: int,
-    *,
-    validation: int,
-    steps: int,
-    learning_rate: float,
-    weight_decay: float,
-    generator: torch.Generator,
-    device: torch.device | str = "cpu",
-    checkpoint: Path | None = None,
-) -> Fit:
-    """Train a copy of a module with several seeds, with early stopping on the latest rows.
-
-    The rows are in time order, and the latest form the validation block. AdamW with a cosine schedule runs on
-    mini-batches of the other rows. Each seed keeps the parameters of the step with the lowest validation
-    loss, which may be the start. The result is moved to the CPU.
-
-    With a ``checkpoint`` file the complete state is stored at every evaluation of the validation block. If a
-    fit was interrupted, the same call resumes it, with results identical to the last bit. The state of the
-    generator then comes from the checkpoint. A checkpoint is refused if an argument or the seed of the
-    generator differs, including attributes, code and global variables of your own classes and functions. Use
-    one file for each fit.
-
-    Parameters
-    ----------
-    module : nn.Module
-        Module in which the first axis of every parameter is the seed, so that seeds do not affect each other.
-        It is not changed.
-    loss : callable
-        Function ``loss(module, rows)`` that returns losses ``(seeds, len(rows))`` in nats, for row numbers
-        ``rows`` of int64 ``(batch,)``.
-    count : int
-        Number of rows.
-    validation : int
-        Number of the latest rows that form the validation block, at least one and less than ``count``.
-    steps : int
-        Number of AdamW steps.
-    learning_rate : float
-        Learning rate at the start of the schedule.
-    weight_decay : float
-        Weight decay of AdamW.
-    generator : torch.Generator
-        Source of the mini-batches, on the CPU.
-    device : torch.device or str, default "cpu"
-        Device of the training. The tensors that ``loss`` uses must be on it.
-    checkpoint : Path, optional
-        File in which the state of the fit is stored.
-
-    Returns
-    -------
-    Fit
-        The trained module, and the losses at the evaluations of the validation block.
-
-    Raises
-    ------
-    FloatingPointError
-        If training diverges. The message names the step.
-    ValueError
-        If an option is not valid, or if the checkpoint belongs to a fit with other options. The message names
-        the argument.
-
-    Examples
-    --------
-    Three seeds of a module with one parameter learn the mean of the data.
-
-    >>> import torch
-    >>> from ebm_core import fit_seeds
-    >>> class Mean(torch.nn.Module):
-    ...     def __init__(self, seeds):
-    ...         super().__init__()
-    ...         self.value = torch.nn.Parameter(torch.zeros(seeds))
-    >>> generator = torch.Generator().manual_seed(0)
-    >>> y = 2 + torch.randn(500, generator=generator)
-    >>> def loss(module, rows):
-    ...     return (module.value[:, None] - y[rows]) ** 2 / 2
-    >>> options = {"validation": 100, "steps": 100, "learning_rate": 0.1, "weight_decay": 0.0}
-    >>> fit = fit_seeds(Mean(3), loss, len(y), generator=generator, **options)
-    >>> bool(((fit.module.value - 2).abs() < 0.3).all())
-    True
-    """
-    together = _fit_together(
-        [module],
-        lambda modules, rows: loss(modules[0], rows),
-        count,
-        {"module": module, "loss": loss},
-        validation=validation,
-        steps=steps,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        generator=generator,
-        device=device,
-        checkpoint=checkpoint,
-    )
-    return together[0]
-
-
-@torch.inference_mode(False)
-@torch.enable_grad()
-def _fit_together(
-    modules: Sequence[nn.Module],
-    loss: Callable[[Any, Tensor], Tensor],
-    count: int,
-    identified: dict[str, Any],
-    *,
-    validation: int,
-    steps: int,
-    learning_rate: float,
-    weight_decay: float,
-    generator: torch.Generator,
-    device: torch.device | str = "cpu",
-    checkpoint: Path | None = None,
-) -> list[Fit]:
-    """Train several modules on the same mini-batches, each as :func:`fit_seeds` does.
-
-    ``loss(modules, rows)`` returns the losses ``(seeds of all modules, len(rows))``, and ``identified`` are
-    the values by which a checkpoint recognises the fit, besides the options.
-    """
-    check_whole("count", count, 2)
-    check_whole("validation", validation, 1, count - 1)
-    check_whole("steps", steps, 1)
-    check_positive("learning_rate", learning_rate)
-    check_at_least("weight_decay", weight_decay, 0)
-    check_generator(generator, torch.device("cpu"))
-    asked: Identity = {}
-    if checkpoint is not None:
-        numbers = {"steps": steps, "learning_rate": learning_rate, "weight_decay": weight_decay}
-        numbers |= {"count": count, "validation": validation}
-        asked = identity(**identified, generator=generator, **numbers)
-    module = nn.ModuleList(copy.deepcopy(each) for each in modules).to(device)
-    seeds = [(i, k) for i, each in enumerate(module) for k in range(len(next(each.parameters())))]
-    fitted = count - validation
-    held_out = torch.arange(fitted, count, device=device)
-    optimiser = torch.optim.AdamW(
-        module.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True
-    )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-
-    def validate() -> Tensor:
-        with torch.no_grad():
-            return loss(module, held_out).mean(1)
-
-    best = validate()
-    kept = {name: p.detach().clone() for name, p in module.named_parameters()}
-    best_step = [0] * len(best)
-    checks, losses, validations = [0], [best.clone()], [best.clone()]
-    done = 0
-    saved = None if checkpoint is None else load_checkpoint(checkpoint)
-    if saved is not None:
-        if not isinstance(saved["asked"], dict):
-            raise ValueError(f"checkpoint: {checkpoint} is from another version of ebm_core; delete it")
-        if (other := difference(saved["asked"], asked)) is not None:
-            raise ValueError(
-                f"checkpoint: {checkpoint} belongs to another fit: {other}; delete the file, or use the same "
-                "settings"
-            )
-        module.load_state_dict(saved["module"])
-        restore_optimiser(optimiser, saved["optimiser"])
-        schedule.load_state_dict(saved["schedule"])
-        generator.set_state(saved["generator"])
-        best, kept = saved["best"].to(device), {name: p.to(device) for name, p in saved["kept"].items()}
-        checks, best_step, done = saved["checks"], saved["best_step"], saved["checks"][-1]
-        losses, validations = (list(saved[name].to(device)) for name in ("losses", "validations"))
-    for step in range(done + 1, steps + 1):
-        rows = torch.randint(fitted, (min(BATCH, fitted),), generator=generator).to(device)
-        now = loss(module, rows).mean(1)
-        if not torch.isfinite(now).all():
-            raise FloatingPointError(
-                f"the negative log-likelihood of {type(module[0]).__name__} is not finite at step {step}; "
-                "try a smaller learning_rate or a larger weight_decay"
-            )
-        optimiser.zero_grad()
-        now.sum().backward()
-        optimiser.step()
-        schedule.step()
-        if step % CHECK_EVERY and step != steps:
-            continue
-        later = validate()
-        for at in torch.nonzero(later < best).flatten().tolist():
-            best[at], best_step[at] = later[at], step
-            owner, seed = seeds[at]
-            for name, p in module[owner].named_parameters(prefix=str(owner)):
-                kept[name][seed] = p.detach()[seed]
-        checks.append(step)
-        losses.append(now.detach())
-        validations.append(later)
-        if checkpoint is not None:
-            state = {
-                "asked": asked,
-                "module": module.state_dict(),
-                "optimiser": optimiser_state(optimiser),
-                "schedule": schedule.state_dict(),
-                "generator": generator.get_state(),
-                "best": best,
-                "kept": kept,
-                "checks": checks,
-                "best_step": best_step,
-                "losses": torch.stack(losses),
-                "validations": torch.stack(validations),
-            }
-            save_checkpoint(checkpoint, state)
-    with torch.no_grad():
-        for name, p in module.named_parameters():
-            p.copy_(kept[name])
-    found, trained, held = [], torch.stack(losses).cpu(), torch.stack(validations).cpu()
-    for i, each in enumerate(module.cpu()):
-        at = [k for k, (owner, _seed) in enumerate(seeds) if owner == i]
-        found.append(Fit(each, checks, trained[:, at], held[:, at], [best_step[k] for k in at]))
-    return found
 
 
 def fit_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor, **options: Any) -> Fit:
@@ -295,7 +33,7 @@ def fit_tilt(energy: BilinearEnergy, score: Tensor, x: Tensor, **options: Any) -
         Inputs.
     **options
         Keyword arguments of :func:`fit_seeds`: ``validation``, ``steps``, ``learning_rate``,
-        ``weight_decay``, ``generator`` and ``checkpoint``.
+        ``weight_decay``, ``generator``, ``patience`` and ``checkpoint``.
 
     Returns
     -------
@@ -377,10 +115,10 @@ def fit_tilts(energies: Sequence[BilinearEnergy], score: Tensor, x: Tensor, **op
             raise ValueError(f"{name} has non-finite values; drop or correct those rows before training")
 
     def loss(modules: Sequence[BilinearEnergy], rows: Tensor) -> Tensor:
-        return torch.cat([negative_log_tilt(module, score[rows], x[rows]) for module in modules])
+        return negative_log_tilts(modules, score[rows], x[rows])
 
     identified = {"energies": list(energies), "score": score, "x": x}
-    fits = _fit_together(energies, loss, len(score), identified, device=x.device, **options)
+    fits = fit_together(energies, loss, len(score), identified, device=x.device, **options)
     held_out = x[-options["validation"] :].cpu()
     return [_resolved(fit, energy, held_out) for fit, energy in zip(fits, energies, strict=True)]
 

@@ -219,6 +219,10 @@ def coverage(e: DataEvidence) -> Outcome:
 def regime_balance(e: DataEvidence) -> Outcome:
     """Check each regime's share of the test block, and the number of its independent episodes there."""
     limits, split = e.params.audit, e.params.split
+    if split.test_from == split.test_to:
+        return Outcome(
+            "one date", "a test block", "not applicable", "no forecasts are scored, or those of one date"
+        )
     regimes = e.domain.regimes(e.raw)
     names = sorted(regimes["regime"].unique())
     tested = regimes[regimes["time"].between(pd.Timestamp(split.test_from), pd.Timestamp(split.test_to))]

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ebm_core.tilts.training import Fit, fit_seeds
+from ebm_core.tilts.seeds import Fit, fit_seeds
 
 COMPONENTS = 4
 

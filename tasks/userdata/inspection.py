@@ -63,7 +63,7 @@ def inspect(data: Path | pd.DataFrame, request: Request) -> Inspection:
     table, refusal = reading.table, None
     try:
         with naming(data):
-            planned(reading, request, name, has_test_from=False)
+            planned(reading, request, name, tested=False)
     except BasinError as error:
         refusal = str(error)
     ends = table.groupby("series", sort=False)["time"].max()

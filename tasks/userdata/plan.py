@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import date
 from functools import partial
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -44,30 +43,33 @@ TRAINED = 100
 SHORTEST = 75
 """Fewest rows before the first classical fit of a short history, which has no tilt of its own."""
 
-FEWEST_BEFORE, FEWEST_ROWS = 222, 280
-"""Fewest rows of a price, rate or return before the test block, and in all if the last fifth is tested."""
+FEWEST_BEFORE = 222
+"""Fewest rows of a price, rate or return before the test block."""
 
 
 def planned(
-    reading: Reading, request: Request, name: str, has_test_from: bool = True
+    reading: Reading, request: Request, name: str, tested: bool = True
 ) -> tuple[Any, DomainParams, Reading]:
     """Return ``(domain, params, reading)``.
 
-    The reading ends with the test block, and its notes have a sentence for each decision. ``has_test_from``
-    is whether the command has the option ``--test-from``, which then is a remedy for a short history.
+    If forecasts are ``tested``, the reading ends with the test block. Otherwise everything is for a forecast
+    after the last date, which stands for the block. The notes have a sentence for each decision.
     """
     with naming_sentinels(reading.notes):
         try:
-            return _planned(reading, request, name)
+            return _planned(reading, request, name, tested)
         except TooFewRowsError as error:
-            remedy = longer_history(partial(_planned, name=name), reading, request, has_test_from)
+            plan = partial(_planned, name=name, tested=tested)
+            remedy = longer_history(plan, reading, request, tested)
             raise BasinError(f"{error}: {remedy}") from None
         except NoSeasonError as error:
-            remedy = other_step(partial(_planned, name=name), reading, request, error.steps)
+            remedy = other_step(partial(_planned, name=name, tested=tested), reading, request, error.steps)
             raise BasinError(f"{error}: {remedy}") from None
 
 
-def _planned(reading: Reading, request: Request, name: str) -> tuple[Any, DomainParams, Reading]:
+def _planned(
+    reading: Reading, request: Request, name: str, tested: bool
+) -> tuple[Any, DomainParams, Reading]:
     notes = list(reading.notes)
     sizes = reading.table.groupby("series", sort=False).size()
     most = MOST_ROWS[reading.kind]
@@ -76,16 +78,22 @@ def _planned(reading: Reading, request: Request, name: str) -> tuple[Any, Domain
             f"series {sizes.idxmax()}: {sizes.max():,} rows, expected at most {most:,} for kind "
             f"{reading.kind}; give the latest rows, or resample to a lower frequency"
         )
-    table, split = _split(reading.table, request, notes)
+    if tested:
+        table, split = _split(reading.table, request, notes)
+    else:
+        table, last = reading.table, reading.table["time"].max().date()
+        split = {"test_from": last, "test_to": last}
     first = pd.Timestamp(split["test_from"])
+    where = f"before {first:%Y-%m-%d}, where the test block starts" if tested else "before the last date"
     plan = _levels if reading.kind == "level" else _returns
-    domain, features, train, events = plan(replace(reading, table=table), request, name, first, notes)
+    domain, features, train, events = plan(replace(reading, table=table), request, name, first, where, notes)
     if reading.kind == "level":
         at = first_origin(CYCLE[reading.freq], domain.leads, features)
     else:
         at = first_base(features)
     trained = TRAINED if features.min_rows >= MIN_ROWS[0] else FEWEST
     needed = at + -(-trained // len(domain.leads)) + max(domain.leads)
+    earliest = _earliest(table, first, max(domain.leads))
     params = DomainParams.model_validate(
         {
             "ingest": {"as_of": f"{table['time'].max():%Y-%m-%d}"},
@@ -99,7 +107,7 @@ def _planned(reading: Reading, request: Request, name: str) -> tuple[Any, Domain
             },
             "features": features.model_dump(),
             "split": {
-                "walk_from": _walk_from(table, needed, _earliest(table, first, max(domain.leads)), notes),
+                "walk_from": _walk_from(table, needed, earliest, where, notes),
                 "test_from": str(split["test_from"]),
                 "test_to": str(split["test_to"]),
             },
@@ -113,9 +121,10 @@ def _planned(reading: Reading, request: Request, name: str) -> tuple[Any, Domain
             "forecast": {"events": request.thresholds or events},
         }
     )
+    block = f"test block {params.split.test_from} to {params.split.test_to}; " if tested else ""
     notes.append(
-        f"test block {params.split.test_from} to {params.split.test_to}; walk-forward from "
-        f"{params.split.walk_from}; classical models refitted every {features.refit} rows, networks yearly"
+        f"{block}walk-forward from {params.split.walk_from}; classical models refitted every "
+        f"{features.refit} rows, networks yearly"
     )
     return domain, params, replace(reading, table=table, notes=tuple(notes))
 
@@ -124,11 +133,13 @@ Plan = tuple[Any, FeatureParams, dict[str, Any], tuple[str, ...]]
 """``(domain, features, train, events)``."""
 
 
-def _returns(reading: Reading, request: Request, name: str, first: pd.Timestamp, notes: list[str]) -> Plan:
+def _returns(
+    reading: Reading, request: Request, name: str, first: pd.Timestamp, where: str, notes: list[str]
+) -> Plan:
     table = reading.table
     sizes = table.groupby("series", sort=False).size()
     refit = request.refit or frequency(reading.freq).refit * (2 if sizes.max() > LONG else 1)
-    features = _features(table, first, refit, request.refit is None)
+    features = _features(table, first, where, refit, request.refit is None)
     before = table[table["time"] < first]
     domain = OwnReturns(
         name=name,
@@ -163,7 +174,9 @@ def _returns(reading: Reading, request: Request, name: str, first: pd.Timestamp,
     return replace(domain, calm=calm, wild=wild, peers=peers), features, train, events
 
 
-def _levels(reading: Reading, request: Request, name: str, first: pd.Timestamp, notes: list[str]) -> Plan:
+def _levels(
+    reading: Reading, request: Request, name: str, first: pd.Timestamp, where: str, notes: list[str]
+) -> Plan:
     if reading.freq not in CYCLE:
         raise NoSeasonError(
             f"kind level: rows of frequency {reading.freq} have no season; expected one of "
@@ -182,11 +195,9 @@ def _levels(reading: Reading, request: Request, name: str, first: pd.Timestamp, 
     least = 3 * period + furthest
     needed = 2 * least + 3 * period
     if rows < needed:
-        in_all = periods(reading.freq, ceil(needed / (1 - TEST_SHARE)))
         raise TooFewRowsError(
-            f"{periods(reading.freq, rows)} before {first:%Y-%m-%d}, where the test block starts; forecasts "
-            f"{count_of(furthest, 'step')} ahead of a series with a cycle of {count_of(period, 'row')} need "
-            f"{needed}{'' if request.test_from else f', about {in_all} in all'}"
+            f"{periods(reading.freq, rows)} {where}; forecasts {count_of(furthest, 'step')} ahead of a "
+            f"series with a cycle of {count_of(period, 'row')} need {needed}"
         )
     features = FeatureParams(
         refit=request.refit or frequency(reading.freq).refit, min_rows=max(least, 24, min(240, rows // 3))
@@ -260,7 +271,7 @@ def _split(table: pd.DataFrame, request: Request, notes: list[str]) -> tuple[pd.
     return table, {"test_from": first.date(), "test_to": min(last, table["time"].max()).date()}
 
 
-def _features(table: pd.DataFrame, first: pd.Timestamp, refit: int, free: bool) -> FeatureParams:
+def _features(table: pd.DataFrame, first: pd.Timestamp, where: str, refit: int, free: bool) -> FeatureParams:
     """Choose the rows of the first classical fit so that rows are left to train the tilt on.
 
     They lie before the year in which the test block starts if ``TRAINED`` are left there. A shorter history
@@ -275,10 +286,7 @@ def _features(table: pd.DataFrame, first: pd.Timestamp, refit: int, free: bool) 
         refit = max(1, min(refit, rows // 8)) if free else refit
         min_rows = (rows - FEWEST - 3 - refit) // 2  # the first origin is a row before the test block
         if min_rows < SHORTEST:
-            raise TooFewRowsError(
-                f"{count_of(rows, 'row')} before the test block, which starts on {first:%Y-%m-%d}; expected "
-                f"at least {FEWEST_BEFORE}, which are about {FEWEST_ROWS} rows in all"
-            )
+            raise TooFewRowsError(f"{count_of(rows, 'row')} {where}; expected at least {FEWEST_BEFORE}")
         features = FeatureParams(refit=refit, min_rows=min(min_rows, least - 1))
     short = [str(n) for n, size in table.groupby("series", sort=False).size().items()
              if size <= first_base(features)]  # fmt: skip
@@ -301,7 +309,7 @@ def _earliest(table: pd.DataFrame, first: pd.Timestamp, lead: int) -> pd.Timesta
     return pd.Timestamp(times[at])
 
 
-def _walk_from(table: pd.DataFrame, needed: int, first: pd.Timestamp, notes: list[str]) -> str:
+def _walk_from(table: pd.DataFrame, needed: int, first: pd.Timestamp, where: str, notes: list[str]) -> str:
     """Return the first 1 January by which a series has ``needed`` rows, but at latest the day of ``first``.
 
     Raises ``BasinError`` if no series has ``needed`` rows before ``first``.
@@ -311,9 +319,7 @@ def _walk_from(table: pd.DataFrame, needed: int, first: pd.Timestamp, notes: lis
     if year <= first.year:
         return f"{year}-01-01"
     if not starts or min(starts) > first:
-        raise TooFewRowsError(
-            f"too few rows before {first:%Y-%m-%d}, where the test block starts; training needs {needed}"
-        )
+        raise TooFewRowsError(f"too few rows {where}; training needs {needed}")
     notes.append(
         "the history is short, so the forecast is the base, without an energy learned from this file"
     )

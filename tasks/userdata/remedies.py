@@ -36,12 +36,9 @@ class NoSeasonError(BasinError):
         self.steps = steps
 
 
-def longer_history(plan: Plan, reading: Reading, request: Request, has_test_from: bool) -> str:
-    """Return the remedy for too few rows before the test block.
-
-    ``has_test_from`` is whether the command has the option ``--test-from``.
-    """
-    later = _later(plan, reading, request) if has_test_from else None
+def longer_history(plan: Plan, reading: Reading, request: Request, tested: bool) -> str:
+    """Return the remedy for too few rows, which for a tested forecast may be a later test block."""
+    later = _later(plan, reading, request) if tested else None
     return "give a longer history" + (f", or pass --test-from {later:%Y-%m-%d}" if later else "")
 
 

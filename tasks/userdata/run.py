@@ -130,7 +130,7 @@ def _backtest(data: Path | pd.DataFrame, request: Request, out: Path, work: Path
     reading, name = read(data, request)
     if max(request.leads) > 1 and reading.kind != "level":
         return _backtest_paths(_for_paths(reading, request), request, name, out, work, stages)
-    workspace, params, notes = prepare(data, reading, name, request, work, out, has_test_from=True)
+    workspace, params, notes = prepare(data, reading, name, request, work, out, tested=True)
     run_stages(BACKTEST, workspace, params, stages)
     _save_frozen(workspace, params)
     forecasts = pd.read_parquet(workspace.forecasts)
@@ -347,13 +347,13 @@ def prepare(
     work: Path,
     out: Path | None = None,
     model: Path | None = None,
-    has_test_from: bool = False,
+    tested: bool = False,
 ) -> tuple[OwnWorkspace, DomainParams, tuple[str, ...]]:
     """Plan a run in the folder ``work``; write the raw table with its provenance and expectation suite there.
 
     Returns the workspace, the parameters, and a sentence for each choice that was inferred.
     """
-    domain, params, reading = planned(reading, request, name, has_test_from)
+    domain, params, reading = planned(reading, request, name, tested)
     # Workers of Ray have a working directory of their own, so the paths must not depend on ours.
     given = None if model is None else model.absolute()
     workspace = OwnWorkspace(work, "own", domain, request.strict, given, out and out.absolute())

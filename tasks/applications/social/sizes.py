@@ -9,9 +9,10 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.special import ndtri
 
 from ebm_core.tilts.bilinear import BilinearEnergy
+from ebm_core.tilts.seeds import Fit
 from ebm_core.tilts.skewt import SkewT
 from ebm_core.tilts.tilted import TiltedDistribution
-from ebm_core.tilts.training import Fit, fit_tilt
+from ebm_core.tilts.training import fit_tilt
 
 STEPS = 100
 """Largest number of steps of the cumulative distribution."""

@@ -156,10 +156,11 @@ class Returns:
         returns = np.append(self.moves(group), np.nan)
         error = (returns[pd.Index(group["time"]).get_indexer(gjr["origin"])] - loc) / scale
         levels = (np.arange(HISTORY) + 0.5) / HISTORY
-        # The error of the forecast from one origin is known at the next origin.
+        # The error of the forecast from one origin is known at the next origin. `np.quantile` takes ten times
+        # as long as to sort.
         return np.stack(
             [
-                loc[k] + scale[k] * np.quantile(error[:k], levels)
+                loc[k] + scale[k] * np.interp(levels * (k - 1), np.arange(k), np.sort(error[:k]))
                 for k in pd.Index(gjr["origin"]).get_indexer(rows["origin"])
             ]
         )

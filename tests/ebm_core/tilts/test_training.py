@@ -1,12 +1,15 @@
 """Training recovers a known tilt, stops on later data, and says what went wrong."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from ebm_core import BilinearEnergy, SkewT, TiltedDistribution, fit_seeds, fit_tilt, fit_tilts
-from ebm_core.tilts import regression, training
-from ebm_core.tilts.likelihood import negative_log_tilt
+from ebm_core.tilts import likelihood, regression, training
+from ebm_core.tilts.likelihood import PARAMETERS, TRAINING_PANELS, negative_log_tilts
+from ebm_core.tilts.quadrature import panels
 from ebm_core.tilts.regression import fit_skewt_regression
 
 OPTIONS = {"validation": 800, "steps": 300, "learning_rate": 0.02, "weight_decay": 0.01}
@@ -37,7 +40,7 @@ def recovered(energy: BilinearEnergy) -> bool:
 def test_a_known_tilt_is_recovered_and_with_the_sign_of_its_loss_flipped_is_not(monkeypatch):
     score, x = shifted_scores(4000)
     assert recovered(fit(score, x).module)
-    monkeypatch.setattr(training, "negative_log_tilt", lambda *of: -negative_log_tilt(*of))
+    monkeypatch.setattr(training, "negative_log_tilts", lambda *of: -negative_log_tilts(*of))
     wrong = fit(score, x)
     assert min(wrong.best_step) > 0 and not recovered(wrong.module)
 
@@ -48,7 +51,7 @@ def test_held_out_likelihood_gains_what_theory_says():
     energy = fit(score, x).module
     later, x_later = shifted_scores(4000, seed=9)
     with torch.no_grad():
-        gain = -negative_log_tilt(energy, later, x_later).mean(1)
+        gain = -negative_log_tilts([energy], later, x_later).mean(1)
     assert (gain > 0.15).all()
     assert (gain < 0.21).all()
 
@@ -61,21 +64,46 @@ def test_with_nothing_to_learn_the_model_stays_near_its_base():
     assert (trained.validation.min(0).values > -0.01).all()
 
 
-def test_gradient_of_the_loss_is_that_of_finite_differences():
-    score, x = shifted_scores(6)
-    energy = BilinearEnergy(1, 2, 3, 1, torch.Generator().manual_seed(0)).double()
+def perturbed(hidden: tuple[int, ...], size: float) -> list[BilinearEnergy]:
+    generator = torch.Generator().manual_seed(0)
+    energies = [BilinearEnergy(1, units, 3, 2, generator).double() for units in hidden]
     with torch.no_grad():
-        for parameter in energy.parameters():
-            parameter.add_(0.3)
-    names, values = zip(*energy.named_parameters(), strict=True)
+        for parameter in (p for energy in energies for p in energy.parameters()):
+            parameter.add_(size * torch.randn(parameter.shape, generator=generator, dtype=torch.float64))
+    return energies
 
-    def loss(*parameters):
-        swapped = dict(zip(names, parameters, strict=True))
-        rule = torch.func.functional_call
-        module = lambda s, inputs: rule(energy, swapped, (s, inputs))  # noqa: E731
-        return negative_log_tilt(module, score.double(), x.double()).mean()
 
-    assert torch.autograd.gradcheck(loss, tuple(v.detach().requires_grad_() for v in values))
+def of_parameters(energies: list[BilinearEnergy], library: Any, score: torch.Tensor, x: torch.Tensor) -> Any:
+    """Return losses and gradients of their mean by the formulas for a library."""
+    rule = panels(TRAINING_PANELS)
+    given = [score, x, rule.score, rule.log_weight.exp()]
+    given += [getattr(energy, name).detach() for energy in energies for name in PARAMETERS]
+    arrays = given if library is torch else [each.numpy() for each in given]
+    losses, kept = likelihood.losses(library, *arrays)
+    return losses, likelihood.gradients(library, library.ones_like(losses) / losses.shape[1], *kept)
+
+
+@pytest.mark.parametrize("library", [np, torch])
+@pytest.mark.parametrize("size", [0.3, 40.0])
+def test_losses_and_gradients_are_those_of_autograd(size, library):
+    """Large parameters give energies whose exponentials would overflow."""
+    score, x = (each.double() for each in shifted_scores(30))
+    energies = perturbed((0, 4), size)
+    names = [getattr(energy, name) for energy in energies for name in PARAMETERS]
+    rule = panels(TRAINING_PANELS)
+    expected = torch.cat(
+        [
+            e(score, x) + torch.logsumexp(rule.log_weight[:, None] - e(rule.score[:, None], x), 1)
+            for e in energies
+        ]
+    )
+    gradients = torch.autograd.grad(expected.mean(1).sum(), names, allow_unused=True)
+    losses, found = of_parameters(energies, library, score, x)
+    np.testing.assert_allclose(losses, expected.detach(), rtol=1e-10, atol=1e-10)
+    for ours, theirs in zip(found, gradients, strict=True):
+        np.testing.assert_allclose(
+            ours, torch.zeros(ours.shape) if theirs is None else theirs, rtol=1e-8, atol=1e-10
+        )
 
 
 class Doubled(BilinearEnergy):
@@ -88,7 +116,7 @@ def test_the_loss_of_a_subclass_is_that_of_its_own_energy():
     energies = [kind(1, 2, 3, 2, torch.Generator().manual_seed(0)) for kind in (BilinearEnergy, Doubled)]
     for energy, size in zip(energies, (0.4, 0.2), strict=True):
         torch.nn.init.constant_(energy.bias, size)
-    losses = [negative_log_tilt(energy, score, x) for energy in energies]
+    losses = [negative_log_tilts([energy], score, x) for energy in energies]
     torch.testing.assert_close(*losses)
     gradients = [
         torch.autograd.grad(loss.mean(), energy.bias) for loss, energy in zip(losses, energies, strict=True)
@@ -106,6 +134,16 @@ def test_fits_together_are_those_of_each_alone():
         assert fit_.best_step == alone.best_step
         torch.testing.assert_close(fit_.validation, alone.validation)
         torch.testing.assert_close(fit_.module.state_dict(), alone.module.state_dict())
+
+
+def test_a_seed_without_improvement_for_the_patience_is_finished():
+    score, x = shifted_scores(1500)
+    full, short = (fit(score, x, validation=300, patience=patience) for patience in (None, 60))
+    assert full.steps[-1] == 300
+    assert short.steps[-1] == max(short.best_step) + 60
+    for seed, best in enumerate(short.best_step):
+        since = [i for i, step in enumerate(full.steps) if step <= best + 60]
+        assert full.steps[int(full.validation[since, seed].argmin())] == best
 
 
 def test_seeds_do_not_touch_each_other():

@@ -68,7 +68,7 @@ def test_only_known_checks_are_accepted_and_with_a_reason(accept: tuple, said: s
 
 
 def test_too_few_rows_are_refused_with_the_number_needed() -> None:
-    assert "about 280 rows" in str(inspect(prices(60), Request()).refusal)
+    assert "expected at least 222" in str(inspect(prices(60), Request()).refusal)
     assert inspect(prices(290), Request()).refusal is None
 
 
