@@ -52,30 +52,43 @@ def quantile(step: dict[str, Any], levels: Sequence[float]) -> np.ndarray:
     return _between(step["quantiles"], levels)
 
 
+def value_at_risk(step: dict[str, Any], levels: Sequence[float]) -> np.ndarray:
+    """Return the quantiles of a step of `forecast.json` at ``levels`` of the lower tail of a return.
+
+    Raises ``BasinError`` if the forecast is not of a return, or for a level that is not in the tail.
+    """
+    _require_tail("value at risk", step, levels)
+    return quantile(step, levels)
+
+
 def shortfall(step: dict[str, Any], levels: Sequence[float]) -> np.ndarray:
     """Return the expected shortfalls of a step of `forecast.json` at ``levels``.
 
     Stored values are returned as they are. From the stored level a below the level p, ES(p) is
     (a · ES(a) + ∫ q(u) du) / p, with the integral of the quantiles from a to p. Raises ``BasinError`` if the
-    forecast is not of a return, or for a level outside of the stored ones.
+    forecast is not of a return, or for a level that is not in the tail.
     """
-    if "es" not in step:
-        raise BasinError("expected shortfall is of returns, and this forecast is of levels; use quantile()")
+    _require_tail("expected shortfall", step, levels)
     stored = {float(name): value for name, value in step["es"].items()}
-    least, most = min(stored), max(stored)
+    x, w = np.polynomial.legendre.leggauss(NODES)
     found = []
     for level in levels:
-        if not least <= level <= most:
-            raise BasinError(
-                f"expected shortfall at level {level:g}: expected the probability of the tail, from "
-                f"{least:g} to {most:g}; at a confidence of 99 % it is 0.01"
-            )
         start = max(known for known in stored if known <= level)
-        x, w = np.polynomial.legendre.leggauss(NODES)
         inside = start + (level - start) * (1 + x) / 2
         total = start * stored[start] + (level - start) / 2 * float(w @ _between(step["quantiles"], inside))
         found.append(stored[start] if level == start else total / level)
     return np.array(found)
+
+
+def _require_tail(what: str, step: dict[str, Any], levels: Sequence[float]) -> None:
+    if "es" not in step:
+        raise BasinError(f"{what} is of returns, and this forecast has none; use quantile()")
+    for level in levels:
+        if not RISK_LEVELS[0] <= level <= RISK_LEVELS[-1]:
+            raise BasinError(
+                f"{what} at level {level:g}: expected the probability of the tail, from "
+                f"{RISK_LEVELS[0]:g} to {RISK_LEVELS[-1]:g}; at a confidence of 99 % it is 0.01"
+            )
 
 
 def _between(quantiles: dict[str, float], levels: Sequence[float] | np.ndarray) -> np.ndarray:

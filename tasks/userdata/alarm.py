@@ -21,7 +21,7 @@ from tasks.userdata.reading import Reading
 from tasks.userdata.request import Request
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from tasks.reporting.figures import Picture
 
 RESULTS = ("alarm.json", "alarm.parquet", "alarm.png", "report.html")
 """Files that :func:`alarm` writes."""
@@ -103,24 +103,11 @@ class Alarm:
             ]
         )
 
-    def plot(self) -> "Figure":
+    def plot(self) -> "Picture":
         """Draw probability and threshold by date, with alarms in red and dates before an event shaded."""
-        from matplotlib.figure import Figure
+        from tasks.reporting.figures import alarm_picture
 
-        figure = Figure(figsize=(11, 4), layout="constrained")
-        axes, table = figure.subplots(), self.history
-        top = max(0.05, float(table["probability"].max()) * 1.05)
-        axes.fill_between(
-            table["time"], 0, top, where=table["label"], color="0.85", label="followed by the event"
-        )
-        axes.plot(table["time"], table["probability"], color="black", linewidth=0.8, label="probability")
-        axes.plot(table["time"], table["threshold"], color="C0", linewidth=0.8, label="threshold")
-        days = table[table["alarm"]]
-        axes.plot(days["time"], days["probability"], ".", color="C3", markersize=4, label="alarm")
-        axes.set_ylim(0, top)
-        axes.set_ylabel(f"probability of {self.found['event']}")
-        axes.legend(frameon=False, ncols=4, loc="upper left")
-        return figure
+        return alarm_picture(self.history, self.found["event"])
 
 
 def alarm(
@@ -237,7 +224,7 @@ def alarm(
         write_json(first_path, result)
         page.write_text(alarm_page(name, result, answer.history, notes), encoding="utf-8")
         answer.history.to_parquet(second, index=False)
-        answer.plot().savefig(picture, dpi=150, format="png")
+        picture.write_bytes(answer.plot().png())
     progress("intervals", 3, 3)
     return answer
 

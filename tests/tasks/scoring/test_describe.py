@@ -125,5 +125,5 @@ def test_a_level_that_is_not_stored_is_refused(levels: list[float], said: str) -
     with pytest.raises(BasinError, match=r"confidence of 99 % it is 0\.01"):
         shortfall(step, [0.99])
     (level,) = describe(normal(np.array([0.0]), np.array([1.0])), ())
-    with pytest.raises(BasinError, match="this forecast is of levels"):
+    with pytest.raises(BasinError, match="this forecast has none"):
         shortfall(level, [0.01])
