@@ -174,7 +174,7 @@ def alarm_picture(history: pd.DataFrame, event: str) -> Picture:
     axes.plot(days["time"], days["probability"], ".", color="C3", markersize=4, label="alarm")
     axes.set_ylim(0, top)
     axes.set_ylabel(f"probability of {event}")
-    axes.legend(frameon=False, ncols=4, loc="upper left")
+    picture.legend(loc="outside upper right", ncols=4, frameon=False, fontsize="small")
     _plain(axes)
     return picture
 
