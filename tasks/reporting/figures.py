@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from tasks.reporting.labels import dated, series_name
 from tasks.reporting.maps import DOTS_PER_INCH, drawing
+from tasks.runtime.frequencies import stamp
 
 WIDE, NARROW = "90 % interval", "50 % interval"
 DARK, MIDDLE, LIGHT = "#1d4ed8", "#93b4f5", "#d6e2fb"
@@ -152,6 +153,8 @@ def backtest_picture(forecasts: pd.DataFrame, unit: str, reference: str) -> Pict
         + ("" if tilted else ", which is its base, as the energy has no weight")
     )
     for axes in (above, below):
+        if ours["time"].nunique() == 1:  # the ticks of a single date would be years apart
+            axes.set_xticks(latest["time"], [stamp(time) for time in latest["time"]])
         axes.legend(frameon=False, loc="best")
         _plain(axes)
     return picture

@@ -11,7 +11,7 @@ STYLE = (
     "font-variant-numeric:tabular-nums;white-space:nowrap}"
     ".basin th:first-child,.basin td:first-child{text-align:left;padding-left:0}"
     ".basin thead th{font-weight:500;opacity:.7;border-bottom:1px solid}"
-    ".basin summary{cursor:pointer;opacity:.7}</style>"
+    ".basin details{margin-top:.4em}.basin summary{cursor:pointer;opacity:.7}</style>"
 )
 
 
@@ -25,8 +25,9 @@ def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -
     )
 
 
-def page(tables: Sequence[str], notes: Sequence[str]) -> str:
-    """Return tables with their style, followed by the notes, which are folded."""
+def page(tables: Sequence[str], notes: Sequence[str], lines: Sequence[str] = ()) -> str:
+    """Return tables with their style, followed by lines of text and by the notes, which are folded."""
     items = "".join(f"<li>{escape(note)}</li>" for note in notes)
     folded = f"<details><summary>Notes</summary><ul>{items}</ul></details>" if notes else ""
-    return f'<div class="basin">{STYLE}{"".join(tables)}{folded}</div>'
+    said = "".join(f"<div>{escape(line)}</div>" for line in lines)
+    return f'<div class="basin">{STYLE}{"".join(tables)}{said}{folded}</div>'

@@ -87,7 +87,7 @@ class Alarm:
     def _repr_html_(self) -> str:
         rows = [[model, *cells] for model, cells in self._rows().items()]
         table = notebook.table(self._tested(), ["model", *SCORES], rows)
-        return notebook.page([table], [*self._alarms(), *self.notes])
+        return notebook.page([table], self.notes, self._alarms())
 
     def _rows(self) -> dict[str, list[str]]:
         """Return the scores of each model with their intervals, as text."""

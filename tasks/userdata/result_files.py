@@ -9,6 +9,7 @@ from tasks.reporting.forecast import levels
 from tasks.runtime.files import write_json
 from tasks.runtime.frequencies import frequency
 from tasks.runtime.netcdf import attributes, write_netcdf
+from tasks.scoring.quantiles import key
 from tasks.userdata.results import LEVELS, Forecast
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def write_forecast(folder: Path, result: Forecast, unit: str) -> None:
 
 def write_backtest(folder: Path, forecasts: pd.DataFrame) -> None:
     """Write ``forecasts.csv``, which has the rows of ``forecasts.parquet`` and some of its quantiles."""
-    chosen = [f"q{level:.2f}" for level in LEVELS]
+    chosen = [f"q{key(level)}" for level in LEVELS]
     kept = [c for c in map(str, forecasts) if not c.startswith("q0.") or c in chosen]
     forecasts[kept].to_csv(folder / "forecasts.csv", index=False, float_format=DIGITS)
 

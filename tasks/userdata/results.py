@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import floor, log10
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -24,6 +25,9 @@ LEVELS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99)
 
 TAILS = (0.01, 0.025, 0.05)
 """Levels of value at risk and expected shortfall in tables."""
+
+ROWS = 60
+"""Most rows of a forecast in the table of a notebook."""
 
 INDEX = ["series", "time", "lead"]
 
@@ -158,12 +162,23 @@ class Forecast:
         kind = self.steps.get("kind")
         names = {c: f"{kind} {n}" if c.startswith("value_") else n for c, n in names.items() if c in frame}
         rows = []
-        for step in frame.to_dict("records"):
-            values = [f"{text(100 * step[c], 1)} %" if c.startswith("P(") else text(step[c]) for c in names]
+        for step in frame.head(ROWS).to_dict("records"):
+            digits = {"": _digits(step["q0.95"] - step["q0.05"])}
+            if "value_q0.05" in step:
+                digits["value_"] = _digits(step["value_q0.95"] - step["value_q0.05"])
+            values = [
+                f"{text(100 * step[c], 1)} %"
+                if c.startswith("P(")
+                else text(step[c], digits["value_" if c.startswith("value_") else ""])
+                for c in names
+            ]
             rows.append([*([step["series"]] if several else []), stamp(step["time"]), *values])
         columns = [*(["series"] if several else []), "for", *names.values()]
-        caption = f"{', '.join(frame['series'].unique()[:3])}: forecast, {self.steps['unit']}"
-        return notebook.page([notebook.table(caption, columns, rows)], self.notes)
+        last = [stamp(time) for time in sorted(frame["origin"].unique())]
+        caption = f"Forecast from {' and '.join(last[:: max(1, len(last) - 1)])}, {self.steps['unit']}"
+        more = len(frame) - len(rows)
+        lines = [f"{more} more rows are in to_frame()"] if more else []
+        return notebook.page([notebook.table(caption, columns, rows)], self.notes, lines)
 
     @property
     def quantiles(self) -> pd.DataFrame:
@@ -364,6 +379,11 @@ class Forecast:
         index = pd.MultiIndex.from_tuples(rows, names=INDEX)
         frame = pd.DataFrame(list(rows.values()), index, levels)
         return frame[levels[0]] if np.ndim(level) == 0 else frame
+
+
+def _digits(width: float) -> int:
+    """Return the decimals that show an interval of a width to three significant digits, 2 or more."""
+    return 2 if width <= 0 else max(2, 2 - floor(log10(width)))
 
 
 def _chosen(prefix: str, values: dict[str, float], levels: Sequence[float]) -> dict[str, float]:
