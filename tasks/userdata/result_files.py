@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from tasks.reporting.forecast import levels
@@ -67,15 +68,14 @@ def write_levels(
     table = levels(forecasts, inputs, lowest).rename(columns={"origin": "init", "time": "valid_time"})
     names = [c for c in map(str, table) if c.startswith("q0.")]
     keys = ["series", "init", "lead"]
-    by_model = table.set_index(["model", *keys])
-    wide = by_model[names].rename(columns=lambda name: float(name[1:])).rename_axis(columns="quantile")
-    ours = table[table["model"] == "ebm"].set_index(keys)
-    data = xr.Dataset(
-        {
-            "forecast": wide.stack(future_stack=True).to_xarray().astype("f4"),
-            "observed": ours["observed"].to_xarray(),
-        }
-    )
+    axes = {key: table[key].unique() for key in ("model", *keys)} | {"init": np.sort(table["init"].unique())}
+    every = pd.MultiIndex.from_product(list(axes.values()), names=list(axes))
+    values = table.set_index(list(axes))[names].astype("f4").reindex(every).to_numpy()
+    shape = [len(axis) for axis in axes.values()]
+    observed = table[table["model"] == "ebm"].set_index(keys)["observed"].to_xarray()
+    axes["quantile"] = np.array([float(name[1:]) for name in names])
+    data = xr.Dataset({"forecast": (list(axes), values.reshape(*shape, len(names)))}, axes)
+    data["observed"] = observed
     data["forecast"].attrs = attributes(unit, long_name="quantiles of the forecast")
     data["observed"].attrs = attributes(unit, long_name="outcome")
     data = data.assign_coords(valid_time=_valid_times(table))
