@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from scipy import special
-from scipy.interpolate import PchipInterpolator
 
 from tasks.runtime.errors import BasinError
 
@@ -92,6 +91,8 @@ def _require_tail(what: str, step: dict[str, Any], levels: Sequence[float]) -> N
 
 
 def _between(quantiles: dict[str, float], levels: Sequence[float] | np.ndarray) -> np.ndarray:
+    from scipy.interpolate import PchipInterpolator
+
     known = np.array([float(name) for name in quantiles])
     for level in levels:
         if not known[0] <= level <= known[-1]:

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tasks.forecasters.returns.frozen import classical_fits
 from tasks.reporting.labels import model_name
 from tasks.runtime.files import read_json
 from tasks.runtime.frequencies import stamp
@@ -60,6 +59,8 @@ def moved_by(kind: str, origin: float | np.ndarray, change: np.ndarray) -> np.nd
 
 def fits_of(model: Path) -> dict[str, dict[str, Any]]:
     """Return the classical fits of each series that a model of returns in a folder was fitted to."""
+    from tasks.forecasters.returns.frozen import classical_fits
+
     path = model / "classical.json"
     if not path.is_file():
         return {}
