@@ -13,7 +13,7 @@ from tasks.events.event import parse
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, read_json, scratch, sha256, write_json
 from tasks.runtime.outputs import claim
-from tasks.runtime.parallel import Progress, silent
+from tasks.runtime.parallel import Progress, Stages, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
 from tasks.sources.quarantine import valid
@@ -25,8 +25,7 @@ from tasks.userdata.alarm import alarm as raise_alarms
 from tasks.userdata.files.table import from_frame, load
 from tasks.userdata.first_audit import first_audit
 from tasks.userdata.forecast_record import fits_of, not_converged, with_file
-from tasks.userdata.joint_paths import domain_of, evaluate_paths, forecast_paths, load_tilt, save_tilt
-from tasks.userdata.joint_paths_page import write_report
+from tasks.userdata.joint_paths_run import backtest_paths, for_paths, paths_ahead
 from tasks.userdata.model_inputs import mismatch
 from tasks.userdata.plan import planned
 from tasks.userdata.reading import Reading, compounded, understand
@@ -91,9 +90,6 @@ class OwnWorkspace(Workspace):
 MODEL = "give the folder model/ of an earlier backtest or forecast"
 """Remedy for a folder that has no model to forecast with."""
 
-Stages = Callable[[str, Callable[[Progress], Any]], None]
-"""Runs a named stage. It is called as ``stages(name, run)``, where ``run(progress)`` does the work."""
-
 
 def without_progress(name: str, run: Callable[[Progress], Any]) -> None:
     """Run a stage without showing its progress."""
@@ -138,7 +134,7 @@ def backtest(
 def _backtest(data: Path | pd.DataFrame, request: Request, out: Path, work: Path, stages: Stages) -> Backtest:
     reading, name = read(data, request)
     if max(request.leads) > 1 and reading.kind != "level":
-        return _backtest_paths(_for_paths(reading, request), request, name, out, work, stages)
+        return backtest_paths(for_paths(reading, request), request, name, out, work, stages)
     workspace, params, notes = prepare(data, reading, name, request, work, out, has_test_from=True)
     run_stages(BACKTEST, workspace, params, stages)
     _save_frozen(workspace, params)
@@ -192,7 +188,7 @@ def _forecast(
 ) -> Forecast:
     reading, name = read(data, request)
     if max(request.leads) > 1 and reading.kind != "level":
-        found, notes = _forecast_paths(_for_paths(reading, request), request, work, model, stages)
+        found, notes = paths_ahead(for_paths(reading, request), request, work, model, stages)
         found = with_file(found, reading.kind, reading.freq, reading.table, {})
     else:
         found, notes = _forecast_steps(data, reading, name, request, out, work, model, stages)
@@ -328,57 +324,9 @@ def read_unaudited(data: Path | pd.DataFrame, request: Request) -> tuple[Reading
     return understand(from_frame(data, label_of(data)), request), label_of(data)
 
 
-def _for_paths(reading: Reading, request: Request) -> Reading:
-    """Return the data for sample paths, which use the values of the series alone."""
-    if request.exog:
-        raise BasinError(
-            f"--exog {request.exog[0]}: forecasts of a {reading.kind} more than one step ahead use the "
-            "series alone; omit --exog, or omit --horizon and --leads to forecast one step"
-        )
-    taken = sorted({"sample", "step"} & set(reading.table["series"].astype(str)))
-    if taken:
-        raise BasinError(
-            f"the series {taken[0]} has the name of a column of paths.parquet; rename it, or omit --horizon"
-        )
-    reading = compounded(reading)
-    if not reading.ohlc:
-        return reading
-    note = "open, high and low are not used for several steps ahead"
-    kept = [
-        sentence for sentence in reading.notes if not sentence.startswith("the columns open, high and low")
-    ]
-    return replace(reading, notes=(*kept, note))
-
-
 def short_name(data: Path) -> str:
     """Return the name of a file without folders and suffixes."""
     return data.name.lstrip(".").split(".")[0]
-
-
-def _backtest_paths(
-    reading: Reading, request: Request, name: str, out: Path, work: Path, stages: Stages
-) -> Backtest:
-    domain, notes = domain_of(reading, request, name), list(reading.notes)
-    found: list[Any] = []
-    stages(
-        "evaluate", lambda progress: found.extend(evaluate_paths(reading, request, domain, notes, progress))
-    )
-    forecasts, scores, tilt = found
-    write_json(work / "scores.json", scores)
-    forecasts.to_parquet(work / "forecasts.parquet", index=False)
-    write_backtest(work, forecasts)
-    save_tilt(work / "model", tilt)
-    stages("report", lambda _: write_report(work / "report.html", domain, scores, forecasts, notes))
-    return Backtest(out, scores, forecasts, tuple(notes), domain.reference)
-
-
-def _forecast_paths(
-    reading: Reading, request: Request, work: Path, model: Path | None, stages: Stages
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    notes, found = list(reading.notes), {}
-    tilt = None if model is None else load_tilt(model, reading.kind)
-    stages("forecast", lambda _: found.update(forecast_paths(reading, request, tilt, work, notes)))
-    return found, tuple(notes)
 
 
 def prepare(
