@@ -26,6 +26,10 @@ FEW = 40
 """Number of dates up to which intervals are drawn as bars, so that a single date is visible too."""
 
 
+FEW_TICKS = 8
+"""Number of dates up to which each has a tick in the picture of a forecast."""
+
+
 class Picture(Figure):
     """Figure without a window that notebooks show as an image.
 
@@ -80,12 +84,12 @@ def _values(axes: Any, part: dict[str, Any], forecast: dict[str, Any]) -> None:
     of = [step.get("value", step)["quantiles"] for step in steps]
     history = part.get("history", {"time": [], "value": []})
     if kind == "return" and steps[-1]["lead"] > 1:  # these forecasts are of sums of returns
-        history = {"time": [], "value": []}
+        history = {"time": [part["origin"]], "value": [0.0]}
     past, ahead = pd.DatetimeIndex(history["time"]), pd.DatetimeIndex([step["time"] for step in steps])
     low, below, middle, above, high = (
         np.array([quantiles[level] for quantiles in of]) for level in ("0.05", "0.25", "0.50", "0.75", "0.95")
     )
-    if len(past):
+    if len(past) > 1:
         axes.plot(past, history["value"], color="black", linewidth=1, label="past values")
     if len(steps) == 1:
         axes.vlines(ahead, low, high, color=LIGHT, linewidth=7, label=WIDE)
@@ -96,6 +100,9 @@ def _values(axes: Any, part: dict[str, Any], forecast: dict[str, Any]) -> None:
         for bottom, top, colour, label in ((low, high, LIGHT, WIDE), (below, above, MIDDLE, NARROW)):
             axes.fill_between(times, np.r_[last, bottom], np.r_[last, top], color=colour, label=label, lw=0)
         axes.plot(times, np.r_[last, middle], color=DARK, linewidth=1.2, label="median")
+    if len(past) + len(steps) <= FEW_TICKS:  # the ticks of a few days would be hours apart
+        shown = past.append(ahead)
+        axes.set_xticks(shown, [stamp(time) for time in shown], rotation=20)
     axes.set_ylabel(kind if kind in ("price", "rate") else forecast["unit"])
     _plain(axes)
 
@@ -109,11 +116,10 @@ def _density(axes: Any, step: dict[str, Any], forecast: dict[str, Any]) -> None:
     axes.plot(y, p, color=DARK, linewidth=1.2)
     axes.axvline(step["mean"], color=GREY, linewidth=0.8, linestyle="--")
     axes.set_ylim(bottom=0)
-    axes.set_title(
-        f"{dated(step['time'], forecast.get('frequency', 'D'))}: mean {step['mean']:.3g} (dashed)",
-        fontsize="medium",
-        loc="left",
-    )
+    title = f"{dated(step['time'], forecast.get('frequency', 'D'))}: mean {step['mean']:.3g} (dashed)"
+    if "mass_at_lowest" in step:
+        title += f", P(lowest value) = {step['mass_at_lowest']:.0%}"
+    axes.set_title(title, fontsize="medium", loc="left")
     axes.set_xlabel(forecast["unit"])
     axes.set_ylabel("density")
     _plain(axes)

@@ -112,9 +112,10 @@ class Forecast:
     folder : Path
         Folder of the results.
     steps : dict
-        Content of ``forecast.json``: for each series and step the mean, interval, quantiles and density, in
-        ``steps["unit"]``, and the probabilities of events. Levels also have the anomaly and the normal, and
-        their events are of the anomaly.
+        Content of ``forecast.json``: for each series and step the mean, standard deviation, quantiles and
+        density, in ``steps["unit"]``, and the probabilities of events. Returns also have the value at risk
+        and the expected shortfall. Levels also have the anomaly and the normal, and their events are of the
+        anomaly.
     notes : tuple of str
         A sentence for each choice that was inferred from the data.
 
@@ -140,6 +141,15 @@ class Forecast:
     data to 2024-01-02, forecast for 2024-01-03: mean +0.04, 90 % within [-1.70, +1.60] %; P(y <= -2) = 3.5 %
     >>> float(result.quantiles.loc[("close", "2024-01-03", 1), "0.95"])
     1.6
+    >>> result.quantile([0.05, 0.5]).to_numpy().tolist()
+    [[-1.7, 0.06]]
+
+    Tables of a forecast, and its picture:
+
+    >>> result.to_frame()  # doctest: +SKIP
+    >>> result.es(0.01)  # doctest: +SKIP
+    >>> result.prices(0.05)  # doctest: +SKIP
+    >>> result.plot()  # doctest: +SKIP
     """
 
     folder: Path
