@@ -2,19 +2,16 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 
 from ebm_core.tilts.tilted import TiltedDistribution
 from tasks.runtime.frequencies import stamp
+from tasks.scoring.predictive import expected_shortfalls
 from tasks.scoring.quantiles import LEVELS, RISK_LEVELS, entries, risks
 from tasks.tilts.model import TiltedModel
 
 DENSITY_POINTS = 161
-
-TAIL_NODES = 64
-"""Nodes of the Gauss–Legendre rule of an expected shortfall, in normal scores of the probability from −8."""
 
 
 def steps_ahead(
@@ -94,7 +91,7 @@ def describe(
     values = nodes.maximum(least)
     mean = (values * weights).sum(0)
     sd = ((values - mean) ** 2 * weights).sum(0).sqrt()
-    shortfalls = _shortfalls(distribution) if returns else None
+    shortfalls = expected_shortfalls(distribution, RISK_LEVELS) if returns else None
     steps: list[dict[str, Any]] = []
     for i in range(distribution.batch_shape[0]):
         table = entries(quantiles[:, i])
@@ -112,17 +109,6 @@ def describe(
         for step, mass in zip(steps, distribution.cdf(floor), strict=True):
             step["mass_at_lowest"] = float(mass)
     return steps
-
-
-def _shortfalls(distribution: TiltedDistribution) -> np.ndarray:
-    """Return the means ``(len(RISK_LEVELS), n)`` of the quantiles below each level."""
-    levels = torch.tensor(RISK_LEVELS, dtype=torch.float64)
-    x, w = (torch.tensor(each) for each in np.polynomial.legendre.leggauss(TAIL_NODES))
-    end = torch.special.ndtri(levels)
-    score = -8 + (end + 8) * (1 + x[:, None]) / 2  # (nodes, levels)
-    weight = w[:, None] * (end + 8) / 2 * torch.exp(-(score**2) / 2) / np.sqrt(2 * np.pi) / levels
-    quantiles = distribution.icdf(torch.special.ndtr(score)[..., None])
-    return (weight[..., None] * quantiles).sum(0).numpy()
 
 
 def _chance(distribution: TiltedDistribution, event: str, least: torch.Tensor) -> torch.Tensor:

@@ -14,6 +14,9 @@ LEVELS = np.unique([*np.arange(1, 100) / 100, 0.001, 0.0025, 0.005, 0.025, 0.975
 RISK_LEVELS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1)
 """Levels of value at risk and expected shortfall in `forecast.json`."""
 
+LARGEST_TAIL = 0.5
+"""Largest probability of a tail, so that a confidence such as 0.99 is not taken for one."""
+
 NODES = 16
 """Nodes of the Gauss–Legendre rule between the levels of two stored expected shortfalls."""
 
@@ -83,10 +86,10 @@ def _require_tail(what: str, step: dict[str, Any], levels: Sequence[float]) -> N
     if "es" not in step:
         raise BasinError(f"{what} is of returns, and this forecast has none; use quantile()")
     for level in levels:
-        if not RISK_LEVELS[0] <= level <= RISK_LEVELS[-1]:
+        if not RISK_LEVELS[0] <= level <= LARGEST_TAIL:
             raise BasinError(
                 f"{what} at level {level:g}: expected the probability of the tail, from "
-                f"{RISK_LEVELS[0]:g} to {RISK_LEVELS[-1]:g}; at a confidence of 99 % it is 0.01"
+                f"{RISK_LEVELS[0]:g} to {LARGEST_TAIL:g}; at a confidence of 99 % it is 0.01"
             )
 
 

@@ -26,14 +26,12 @@ def with_file(
     column = "value" if kind == "level" else "close"
     series = {}
     for name, part in found["series"].items():
-        rows = table[
-            (table["series"].astype(str) == str(name)) & (table["time"] <= pd.Timestamp(part["origin"]))
-        ]
-        rows = rows.tail(HISTORY)
+        known = table["time"].dt.floor("min") <= pd.Timestamp(part["origin"])  # which has no seconds
+        rows = table[known & (table["series"].astype(str) == str(name))].tail(HISTORY)
         history = {"time": [stamp(time) for time in rows["time"]], "value": rows[column].tolist()}
         steps = [_with_value(step, kind, history["value"][-1]) for step in part["steps"]]
-        known = {"fits": fits[name]} if name in fits else {}
-        series[name] = {**part, "steps": steps, **known, "history": history}
+        fitted = {"fits": fits[name]} if name in fits else {}
+        series[name] = {**part, "steps": steps, **fitted, "history": history}
     return {
         "kind": kind,
         "frequency": freq,

@@ -238,7 +238,7 @@ class Forecast:
         Parameters
         ----------
         level : float or sequence of float
-            Probability of the tail, from 0.001 to 0.1. The value at risk at a confidence of 99 % has the
+            Probability of the tail, from 0.001 to 0.5. The value at risk at a confidence of 99 % has the
             level 0.01.
 
         Returns
@@ -249,7 +249,7 @@ class Forecast:
         Raises
         ------
         tasks.runtime.errors.BasinError
-            If the forecast is of levels, or for a level outside of 0.001 to 0.1.
+            If the forecast is of levels, or for a level outside of 0.001 to 0.5.
         """
         return self._table(quantiles.value_at_risk, level)
 
@@ -268,7 +268,7 @@ class Forecast:
         Parameters
         ----------
         level : float or sequence of float
-            Probability of the tail, from 0.001 to 0.1.
+            Probability of the tail, from 0.001 to 0.5.
 
         Returns
         -------
@@ -278,7 +278,7 @@ class Forecast:
         Raises
         ------
         tasks.runtime.errors.BasinError
-            If the forecast is of levels, or for a level outside of 0.001 to 0.1.
+            If the forecast is of levels, or for a level outside of 0.001 to 0.5.
         """
         return self._table(quantiles.shortfall, level)
 

@@ -10,7 +10,7 @@ from ebm_core.tilts.skewt import SkewT
 from ebm_core.tilts.tilted import TiltedDistribution, untilted
 from tasks.runtime.errors import BasinError
 from tasks.scoring.describe import describe, steps_ahead
-from tasks.scoring.quantiles import RISK_LEVELS, quantile, shortfall
+from tasks.scoring.quantiles import quantile, shortfall
 
 EVENTS = ("<= -1", ">= 1")
 
@@ -108,11 +108,11 @@ def test_values_between_stored_levels_are_near_those_of_a_heavy_tail() -> None:
     assert quantile(step, [0.05])[0] == step["quantiles"]["0.05"]
     assert shortfall(step, [0.05])[0] == step["es"]["0.05"]
     draws = np.sort(distribution.sample((400_000,), torch.Generator().manual_seed(0)).numpy()[:, 0])
-    means = [draws[: round(level * len(draws))].mean() for level in (0.01, 0.0123, 0.08)]
-    np.testing.assert_allclose(shortfall(step, [0.01, 0.0123, 0.08]), means, rtol=0.03)
+    means = [draws[: round(level * len(draws))].mean() for level in (0.01, 0.0123, 0.08, 0.3)]
+    np.testing.assert_allclose(shortfall(step, [0.01, 0.0123, 0.08, 0.3]), means, rtol=0.03)
     fine = np.linspace(0.001, 0.999, 4000)
     assert (np.diff(quantile(step, fine)) >= 0).all()
-    tail = fine[fine <= max(RISK_LEVELS)]
+    tail = fine[fine <= 0.5]
     assert (np.diff(shortfall(step, tail)) > 0).all()
     assert (shortfall(step, tail) < quantile(step, tail)).all()
 
