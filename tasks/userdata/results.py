@@ -184,8 +184,8 @@ class Forecast:
             ]
             rows.append([*([step["series"]] if several else []), stamp(step["time"]), *values])
         columns = [*(["series"] if several else []), "for", *names.values()]
-        last = [stamp(time) for time in sorted(frame["origin"].unique())]
-        caption = f"Forecast from {' and '.join(last[:: max(1, len(last) - 1)])}, {self.steps['unit']}"
+        of = "" if several else f"{frame['series'].iloc[0]}, "
+        caption = f"{of}forecast from {stamp(frame['origin'].max())}, {self.steps['unit']}"
         more = len(frame) - len(rows)
         lines = [f"{more} more rows are in to_frame()"] if more else []
         return notebook.page([notebook.table(caption, columns, rows)], self.notes, lines)
