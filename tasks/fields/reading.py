@@ -69,6 +69,8 @@ class Fields:
     _limits: tuple[float, float] = (-np.inf, np.inf)
     """Values outside of these are flags or impossible, and are read as missing."""
     _declared: Declared = NOTHING
+    standard_name: str = ""
+    """Standard name of the variable by the CF conventions, if the file has one."""
 
     def until(self, month: np.datetime64 | None) -> "Fields":
         """Return the fields up to and including ``month``."""
@@ -206,7 +208,11 @@ def open_fields(path: Path, variable: str | None = None) -> Fields:
         raise BasinError(f"{path}: {len(months)} months, expected at least {FEWEST_MONTHS}; give more years")
     north, east = (np.asarray(each.values, float) for each in (lat, lon))
     units = str(values.attrs.get("units", ""))
-    fields = Fields(path, name, units, months, north, east, (), values, _declared=declared(data[name]))
+    standard = str(values.attrs.get("standard_name", ""))
+    fields = Fields(
+        path, name, units, months, north, east, (), values,
+        _declared=declared(data[name]), standard_name=standard,
+    )  # fmt: skip
     return fields.checked(notes)
 
 

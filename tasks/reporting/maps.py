@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ebm_core.views.landscapes import contour_levels
-
 ENERGY = "energy −log p, nats"
 CEILING = 14.0
 """Nats above the lowest energy at which the colour scale ends."""
@@ -41,6 +39,8 @@ def paint(
 ) -> None:
     """Draw filled contours with a colour bar, at log-spaced levels unless ``levels`` are given."""
     from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
+
+    from ebm_core.views.landscapes import contour_levels
 
     shown = np.minimum(energy, np.nanmin(energy) + CEILING)
     levels = contour_levels(shown, 16) if levels is None else levels

@@ -13,7 +13,7 @@ from tasks.events.event import parse
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, read_json, scratch, sha256, write_json
 from tasks.runtime.outputs import claim
-from tasks.runtime.parallel import Progress, silent
+from tasks.runtime.parallel import Progress, Stages, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
 from tasks.sources.quarantine import valid
@@ -24,12 +24,19 @@ from tasks.userdata.alarm import RESULTS, Alarm
 from tasks.userdata.alarm import alarm as raise_alarms
 from tasks.userdata.files.table import from_frame, load
 from tasks.userdata.first_audit import first_audit
-from tasks.userdata.joint_paths import domain_of, evaluate_paths, forecast_paths, load_tilt, save_tilt
-from tasks.userdata.joint_paths_page import write_report
+from tasks.userdata.forecast_record import fits_of, not_converged, with_file
+from tasks.userdata.joint_paths_run import backtest_paths, for_paths, paths_ahead
 from tasks.userdata.model_inputs import mismatch
 from tasks.userdata.plan import planned
 from tasks.userdata.reading import Reading, compounded, understand
 from tasks.userdata.request import Request
+from tasks.userdata.result_files import (
+    BACKTEST_FILES,
+    FORECAST_FILES,
+    write_backtest,
+    write_forecast,
+    write_levels,
+)
 from tasks.userdata.results import Backtest, Forecast
 from tasks.userdata.series import suite
 
@@ -83,9 +90,6 @@ class OwnWorkspace(Workspace):
 MODEL = "give the folder model/ of an earlier backtest or forecast"
 """Remedy for a folder that has no model to forecast with."""
 
-Stages = Callable[[str, Callable[[Progress], Any]], None]
-"""Runs a named stage. It is called as ``stages(name, run)``, where ``run(progress)`` does the work."""
-
 
 def without_progress(name: str, run: Callable[[Progress], Any]) -> None:
     """Run a stage without showing its progress."""
@@ -118,10 +122,11 @@ def backtest(
 ) -> Backtest:
     """Run a backtest on the user's data.
 
-    Writes ``scores.json``, ``forecasts.parquet``, ``report.html`` and ``model/`` in the folder ``out``.
-    Raises ``BasinError`` for bad data or options, or if files in ``out`` would be lost.
+    Writes ``scores.json``, ``forecasts.parquet``, ``forecasts.csv``, ``report.html`` and ``model/`` in the
+    folder ``out``, and ``forecasts.nc`` for levels. Raises ``BasinError`` for bad data or options, or if
+    files in ``out`` would be lost.
     """
-    names = _names(*DATA, *FITTED, *EVALUATED, "forecast")
+    names = [*_names(*DATA, *FITTED, *EVALUATED, "forecast"), *BACKTEST_FILES]
     with _results(out, "backtest", names, overwrite) as work, naming(data):
         return _backtest(data, request, out, work, stages)
 
@@ -129,12 +134,24 @@ def backtest(
 def _backtest(data: Path | pd.DataFrame, request: Request, out: Path, work: Path, stages: Stages) -> Backtest:
     reading, name = read(data, request)
     if max(request.leads) > 1 and reading.kind != "level":
-        return _backtest_paths(_for_paths(reading, request), request, name, out, work, stages)
+        return backtest_paths(for_paths(reading, request), request, name, out, work, stages)
     workspace, params, notes = prepare(data, reading, name, request, work, out, tested=True)
     run_stages(BACKTEST, workspace, params, stages)
     _save_frozen(workspace, params)
-    forecasts = pd.read_parquet(workspace.forecasts)
-    return Backtest(out, read_json(workspace.scores), forecasts, notes, workspace.own.reference)
+    forecasts, domain = pd.read_parquet(workspace.forecasts), workspace.own
+    write_json(workspace.forecast, _completed(workspace, reading))
+    write_backtest(work, forecasts)
+    if reading.kind == "level":
+        inputs = pd.read_parquet(workspace.inputs)
+        write_levels(work, forecasts, inputs, domain.lowest, reading.freq, reading.unit)
+    notes = (*notes, *not_converged(fits_of(workspace.model)))
+    return Backtest(out, read_json(workspace.scores), forecasts, notes, domain.reference)
+
+
+def _completed(workspace: OwnWorkspace, reading: Reading) -> dict[str, Any]:
+    """Return the content of ``forecast.json`` with what is known from the file and the fits."""
+    raw = valid(workspace.raw, workspace.quarantine)
+    return with_file(read_json(workspace.forecast), reading.kind, reading.freq, raw, fits_of(workspace.model))
 
 
 def forecast(
@@ -147,14 +164,15 @@ def forecast(
 ) -> Forecast:
     """Forecast the dates after the last row.
 
-    Writes ``forecast.json`` in the folder ``out``, and ``model/`` unless ``model`` is given. With ``model``,
-    the folder of a model from an earlier backtest or forecast, nothing is refitted. Raises ``BasinError`` for
+    Writes ``forecast.json``, ``forecast.csv`` and ``forecast.png`` in the folder ``out``, ``forecast.nc`` for
+    levels, ``paths.parquet`` for sample paths, and ``model/`` unless ``model`` is given. With ``model``, the
+    folder of a model from an earlier backtest or forecast, nothing is refitted. Raises ``BasinError`` for
     bad data or options, or if files in ``out`` would be lost.
     """
     if model is not None:
         _require_model(model)
     fitted = FITTED if model is None else ()
-    names = [*_names(*DATA, *fitted, "forecast"), "paths.parquet"]
+    names = [*_names(*DATA, *fitted), *FORECAST_FILES, "paths.parquet"]
     with _results(out, "forecast", names, overwrite) as work, naming(data):
         return _forecast(data, request, out, work, model, stages)
 
@@ -170,7 +188,26 @@ def _forecast(
 ) -> Forecast:
     reading, name = read(data, request)
     if max(request.leads) > 1 and reading.kind != "level":
-        return _forecast_paths(_for_paths(reading, request), request, out, work, model, stages)
+        found, notes = paths_ahead(for_paths(reading, request), request, work, model, stages)
+        found = with_file(found, reading.kind, reading.freq, reading.table, {})
+    else:
+        found, notes = _forecast_steps(data, reading, name, request, out, work, model, stages)
+    result = Forecast(out, found, notes)
+    write_forecast(work, result, reading.unit)
+    return result
+
+
+def _forecast_steps(
+    data: Path | pd.DataFrame,
+    reading: Reading,
+    name: str,
+    request: Request,
+    out: Path,
+    work: Path,
+    model: Path | None,
+    stages: Stages,
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the content of ``forecast.json`` and the notes of a forecast by the stages of the pipeline."""
     fitted = replace(request, peers=())  # a forecast needs no model to compare with
     workspace, params, notes = prepare(data, reading, name, fitted, work, out, model)
     _accept(workspace)
@@ -182,7 +219,7 @@ def _forecast(
     else:
         _forecast_frozen(workspace, model)
     run_stages(("forecast",), workspace, params, stages)
-    return Forecast(out, read_json(workspace.forecast), notes)
+    return _completed(workspace, reading), (*notes, *not_converged(fits_of(workspace.model)))
 
 
 def _accept(workspace: OwnWorkspace) -> None:
@@ -287,56 +324,9 @@ def read_unaudited(data: Path | pd.DataFrame, request: Request) -> tuple[Reading
     return understand(from_frame(data, label_of(data)), request), label_of(data)
 
 
-def _for_paths(reading: Reading, request: Request) -> Reading:
-    """Return the data for sample paths, which use the values of the series alone."""
-    if request.exog:
-        raise BasinError(
-            f"--exog {request.exog[0]}: forecasts of a {reading.kind} more than one step ahead use the "
-            "series alone; omit --exog, or omit --horizon and --leads to forecast one step"
-        )
-    taken = sorted({"sample", "step"} & set(reading.table["series"].astype(str)))
-    if taken:
-        raise BasinError(
-            f"the series {taken[0]} has the name of a column of paths.parquet; rename it, or omit --horizon"
-        )
-    reading = compounded(reading)
-    if not reading.ohlc:
-        return reading
-    note = "open, high and low are not used for several steps ahead"
-    kept = [
-        sentence for sentence in reading.notes if not sentence.startswith("the columns open, high and low")
-    ]
-    return replace(reading, notes=(*kept, note))
-
-
 def short_name(data: Path) -> str:
     """Return the name of a file without folders and suffixes."""
     return data.name.lstrip(".").split(".")[0]
-
-
-def _backtest_paths(
-    reading: Reading, request: Request, name: str, out: Path, work: Path, stages: Stages
-) -> Backtest:
-    domain, notes = domain_of(reading, request, name), list(reading.notes)
-    found: list[Any] = []
-    stages(
-        "evaluate", lambda progress: found.extend(evaluate_paths(reading, request, domain, notes, progress))
-    )
-    forecasts, scores, tilt = found
-    write_json(work / "scores.json", scores)
-    forecasts.to_parquet(work / "forecasts.parquet", index=False)
-    save_tilt(work / "model", tilt)
-    stages("report", lambda _: write_report(work / "report.html", domain, scores, forecasts, notes))
-    return Backtest(out, scores, forecasts, tuple(notes), domain.reference)
-
-
-def _forecast_paths(
-    reading: Reading, request: Request, out: Path, work: Path, model: Path | None, stages: Stages
-) -> Forecast:
-    notes, found = list(reading.notes), {}
-    tilt = None if model is None else load_tilt(model, reading.kind)
-    stages("forecast", lambda _: found.update(forecast_paths(reading, request, tilt, work, notes)))
-    return Forecast(out, found, tuple(notes))
 
 
 def prepare(

@@ -1,0 +1,63 @@
+"""Backtest and forecast of joint sample paths of a user's file."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tasks.runtime.errors import BasinError
+from tasks.runtime.files import write_json
+from tasks.runtime.parallel import Stages
+from tasks.userdata.joint_paths import domain_of, evaluate_paths, forecast_paths, load_tilt, save_tilt
+from tasks.userdata.joint_paths_page import write_report
+from tasks.userdata.reading import Reading, compounded
+from tasks.userdata.request import Request
+from tasks.userdata.result_files import write_backtest
+from tasks.userdata.results import Backtest
+
+
+def for_paths(reading: Reading, request: Request) -> Reading:
+    """Return the data for sample paths, which use the values of the series alone."""
+    if request.exog:
+        raise BasinError(
+            f"--exog {request.exog[0]}: forecasts of a {reading.kind} more than one step ahead use the "
+            "series alone; omit --exog, or omit --horizon and --leads to forecast one step"
+        )
+    taken = sorted({"sample", "step"} & set(reading.table["series"].astype(str)))
+    if taken:
+        raise BasinError(
+            f"the series {taken[0]} has the name of a column of paths.parquet; rename it, or omit --horizon"
+        )
+    reading = compounded(reading)
+    if not reading.ohlc:
+        return reading
+    note = "open, high and low are not used for several steps ahead"
+    kept = [
+        sentence for sentence in reading.notes if not sentence.startswith("the columns open, high and low")
+    ]
+    return replace(reading, notes=(*kept, note))
+
+
+def backtest_paths(
+    reading: Reading, request: Request, name: str, out: Path, work: Path, stages: Stages
+) -> Backtest:
+    domain, notes = domain_of(reading, request, name), list(reading.notes)
+    found: list[Any] = []
+    stages(
+        "evaluate", lambda progress: found.extend(evaluate_paths(reading, request, domain, notes, progress))
+    )
+    forecasts, scores, tilt = found
+    write_json(work / "scores.json", scores)
+    forecasts.to_parquet(work / "forecasts.parquet", index=False)
+    write_backtest(work, forecasts)
+    save_tilt(work / "model", tilt)
+    stages("report", lambda _: write_report(work / "report.html", domain, scores, forecasts, notes))
+    return Backtest(out, scores, forecasts, tuple(notes), domain.reference)
+
+
+def paths_ahead(
+    reading: Reading, request: Request, work: Path, model: Path | None, stages: Stages
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    notes, found = list(reading.notes), {}
+    tilt = None if model is None else load_tilt(model, reading.kind)
+    stages("forecast", lambda _: found.update(forecast_paths(reading, request, tilt, work, notes)))
+    return found, tuple(notes)
