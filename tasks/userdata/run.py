@@ -22,16 +22,15 @@ from tasks.tilts.fits import load_fold
 from tasks.tilts.model import save_model
 from tasks.userdata.alarm import RESULTS, Alarm
 from tasks.userdata.alarm import alarm as raise_alarms
-from tasks.userdata.files.table import from_frame, load
-from tasks.userdata.first_audit import first_audit
 from tasks.userdata.joint_paths import domain_of, evaluate_paths, forecast_paths, load_tilt, save_tilt
 from tasks.userdata.joint_paths_page import write_report
 from tasks.userdata.model_inputs import mismatch
 from tasks.userdata.plan import planned
-from tasks.userdata.reading import Reading, compounded, understand
+from tasks.userdata.reading import Reading, compounded
 from tasks.userdata.request import Request
 from tasks.userdata.results import Backtest, Forecast
 from tasks.userdata.series import suite
+from tasks.userdata.sources import Data, label_of, naming, read
 
 BACKTEST = STAGES[STAGES.index("validate") :]
 """Stages of a backtest. Reading the file takes the place of the stage ``ingest``."""
@@ -110,7 +109,7 @@ def _results(out: Path, command: str, names: list[str], overwrite: bool) -> Iter
 
 
 def backtest(
-    data: Path | pd.DataFrame,
+    data: Data,
     request: Request,
     out: Path,
     stages: Stages = without_progress,
@@ -126,7 +125,7 @@ def backtest(
         return _backtest(data, request, out, work, stages)
 
 
-def _backtest(data: Path | pd.DataFrame, request: Request, out: Path, work: Path, stages: Stages) -> Backtest:
+def _backtest(data: Data, request: Request, out: Path, work: Path, stages: Stages) -> Backtest:
     reading, name = read(data, request)
     if max(request.leads) > 1 and reading.kind != "level":
         return _backtest_paths(_for_paths(reading, request), request, name, out, work, stages)
@@ -138,7 +137,7 @@ def _backtest(data: Path | pd.DataFrame, request: Request, out: Path, work: Path
 
 
 def forecast(
-    data: Path | pd.DataFrame,
+    data: Data,
     request: Request,
     out: Path,
     model: Path | None = None,
@@ -166,7 +165,7 @@ def _require_model(model: Path) -> None:
 
 
 def _forecast(
-    data: Path | pd.DataFrame, request: Request, out: Path, work: Path, model: Path | None, stages: Stages
+    data: Data, request: Request, out: Path, work: Path, model: Path | None, stages: Stages
 ) -> Forecast:
     reading, name = read(data, request)
     if max(request.leads) > 1 and reading.kind != "level":
@@ -220,7 +219,7 @@ def _forecast_frozen(workspace: OwnWorkspace, model: Path) -> None:
 
 
 def alarm(
-    data: Path | pd.DataFrame,
+    data: Data,
     request: Request,
     event: str,
     budget: float,
@@ -248,45 +247,6 @@ def alarm(
     return found[0]
 
 
-@contextmanager
-def naming(data: Path | pd.DataFrame) -> Iterator[None]:
-    """Begin the message of a ``BasinError`` of the block with the name of the data, if it has none.
-
-    Errors that the operating system caused, such as a full disk, are about other files and stay unchanged.
-    """
-    try:
-        yield
-    except BasinError as error:
-        label = label_of(data)
-        if f"{label}: " not in str(error) and not isinstance(error.__cause__, OSError):
-            error.args = (f"{label}: {error}",)
-        raise
-
-
-def label_of(data: Path | pd.DataFrame) -> str:
-    """Return the name of the data in messages: the path as given, or ``the frame``."""
-    return str(data) if isinstance(data, Path) else "the frame"
-
-
-def read(data: Path | pd.DataFrame, request: Request) -> tuple[Reading, str]:
-    """Return the data as a ``Reading`` with the warnings of its audit, and a short name for them.
-
-    The notes begin with the warnings.
-    """
-    reading, name = read_unaudited(data, request)
-    warnings = first_audit(reading, request)
-    notes = (*(f"warning: {sentence}" for sentence in warnings), *reading.notes)
-    return replace(reading, warnings=warnings, notes=notes), name
-
-
-def read_unaudited(data: Path | pd.DataFrame, request: Request) -> tuple[Reading, str]:
-    """Return the data as a ``Reading``, and a short name for them."""
-    if isinstance(data, Path):
-        table = load(data, request.targets, request.time, request.series)
-        return understand(table, request), short_name(data)
-    return understand(from_frame(data, label_of(data)), request), label_of(data)
-
-
 def _for_paths(reading: Reading, request: Request) -> Reading:
     """Return the data for sample paths, which use the values of the series alone."""
     if request.exog:
@@ -307,11 +267,6 @@ def _for_paths(reading: Reading, request: Request) -> Reading:
         sentence for sentence in reading.notes if not sentence.startswith("the columns open, high and low")
     ]
     return replace(reading, notes=(*kept, note))
-
-
-def short_name(data: Path) -> str:
-    """Return the name of a file without folders and suffixes."""
-    return data.name.lstrip(".").split(".")[0]
 
 
 def _backtest_paths(
@@ -340,7 +295,7 @@ def _forecast_paths(
 
 
 def prepare(
-    data: Path | pd.DataFrame,
+    data: Data,
     reading: Reading,
     name: str,
     request: Request,
@@ -360,8 +315,8 @@ def prepare(
     source = {
         "name": name,
         "kind": "file",
-        "origin": str(data) if isinstance(data, Path) else "a frame",
-        "sha256": sha256(data) if isinstance(data, Path) else _hash(data),
+        "origin": label_of(data),
+        "sha256": sha256(data) if isinstance(data, Path) else _hash(reading.table),
         "rows": len(reading.table),
         "licence": "the user's own",
         "unit": reading.unit or reading.targets[0],
