@@ -19,6 +19,7 @@ from tasks.userdata.alarm_page import alarm_page
 from tasks.userdata.kinds import FEW
 from tasks.userdata.reading import Reading
 from tasks.userdata.request import Request
+from tasks.userdata.stored import Stored
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +40,7 @@ SEED = 0
 
 
 @dataclass(frozen=True, repr=False)
-class Alarm:
+class Alarm(Stored):
     """Result of :func:`basin.alarm`.
 
     Attributes
@@ -65,6 +66,8 @@ class Alarm:
     >>> result.found["today"]["probability"]  # doctest: +SKIP
     >>> result.plot().savefig("alarms.png")  # doctest: +SKIP
     """
+
+    command = "alarm"
 
     folder: Path
     found: dict[str, Any]
@@ -231,6 +234,7 @@ def alarm(
             "threshold": _number(float(today["threshold"])),
             "alarm": bool(today["alarm"]),
         },
+        "notes": notes,
     }
     answer = Alarm(out, result, history[history["time"] >= times[first]].reset_index(drop=True), tuple(notes))
     with atomic_write(*(out / name for name in RESULTS)) as (first_path, second, picture, page):

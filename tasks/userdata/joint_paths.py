@@ -321,7 +321,7 @@ def forecast_paths(
             for lead in request.leads
         ]
         series[name] = {"origin": stamp(times[-1]), "steps": steps}
-    found = {"unit": domain.unit, "series": series}
+    found = {"unit": domain.unit, "series": series, "notes": notes}
     long = pd.DataFrame(
         path.reshape(len(path) * horizon, len(names)),
         columns=names,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from tasks.reporting.tables import forecast_lines, score_tables
+from tasks.userdata.stored import Stored
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,7 +17,7 @@ SHOWN = 250
 
 
 @dataclass(frozen=True, repr=False)
-class Backtest:
+class Backtest(Stored):
     """Result of :func:`basin.backtest`.
 
     Attributes
@@ -40,6 +41,8 @@ class Backtest:
     >>> print(result.summary())  # doctest: +SKIP
     >>> result.plot().savefig("gains.png")  # doctest: +SKIP
     """
+
+    command = "backtest"
 
     folder: Path
     scores: dict[str, Any]
@@ -98,7 +101,7 @@ class Backtest:
 
 
 @dataclass(frozen=True, repr=False)
-class Forecast:
+class Forecast(Stored):
     r"""Result of :func:`basin.forecast`, the forecast distributions of the steps after the last row.
 
     Attributes
@@ -135,6 +138,8 @@ class Forecast:
     >>> float(result.quantiles.loc[("close", "2024-01-03", 1), "0.95"])
     1.6
     """
+
+    command = "forecast"
 
     folder: Path
     steps: dict[str, Any]

@@ -132,8 +132,9 @@ def _backtest(data: Data, request: Request, out: Path, work: Path, stages: Stage
     workspace, params, notes = prepare(data, reading, name, request, work, out, has_test_from=True)
     run_stages(BACKTEST, workspace, params, stages)
     _save_frozen(workspace, params)
-    forecasts = pd.read_parquet(workspace.forecasts)
-    return Backtest(out, read_json(workspace.scores), forecasts, notes, workspace.own.reference)
+    reference = workspace.own.reference
+    scores = _with(workspace.scores, reference=reference, notes=list(notes))
+    return Backtest(out, scores, pd.read_parquet(workspace.forecasts), notes, reference)
 
 
 def forecast(
@@ -181,7 +182,15 @@ def _forecast(
     else:
         _forecast_frozen(workspace, model)
     run_stages(("forecast",), workspace, params, stages)
-    return Forecast(out, read_json(workspace.forecast), notes)
+    return Forecast(out, _with(workspace.forecast, notes=list(notes)), notes)
+
+
+def _with(path: Path, **facts: Any) -> dict[str, Any]:
+    """Add facts to a JSON file of a stage, and return its content."""
+    content: dict[str, Any] = read_json(path) | facts
+    with atomic_write(path) as (temporary,):
+        write_json(temporary, content)
+    return content
 
 
 def _accept(workspace: OwnWorkspace) -> None:
@@ -278,6 +287,7 @@ def _backtest_paths(
         "evaluate", lambda progress: found.extend(evaluate_paths(reading, request, domain, notes, progress))
     )
     forecasts, scores, tilt = found
+    scores |= {"reference": domain.reference, "notes": notes}
     write_json(work / "scores.json", scores)
     forecasts.to_parquet(work / "forecasts.parquet", index=False)
     save_tilt(work / "model", tilt)

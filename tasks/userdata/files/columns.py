@@ -147,7 +147,7 @@ def _time(frame: pd.DataFrame, given: str | None, label: str) -> tuple[Dates, li
     for column in known:
         if not mostly_numbers(frame[column]) and not named(column):
             _read(frame, column, label)  # says which form is not read
-    if len(frame.columns) == 1:
+    if len(frame.columns) == 1 and not pd.api.types.is_numeric_dtype(frame.iloc[:, 0]):
         cell = str(frame.iloc[len(frame) // 2, 0])
         raise BasinError(
             f"{label}: each row has one cell, such as {cell[:60]!r} in row {len(frame) // 2 + 1}; put a "
