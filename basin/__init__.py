@@ -11,6 +11,7 @@ from basin.tables import audit, inspect
 from tasks.runtime.errors import BasinError
 
 if TYPE_CHECKING:
+    from tasks.fields.field import Field
     from tasks.userdata.alarm import Alarm
     from tasks.userdata.audit import Audit
     from tasks.userdata.inspection import Inspection
@@ -21,6 +22,7 @@ __all__ = [
     "Audit",
     "Backtest",
     "BasinError",
+    "Field",
     "Forecast",
     "Inspection",
     "alarm",
@@ -36,6 +38,7 @@ RESULTS = {
     "Alarm": "tasks.userdata.alarm",
     "Audit": "tasks.userdata.audit",
     "Backtest": "tasks.userdata.results",
+    "Field": "tasks.fields.field",
     "Forecast": "tasks.userdata.results",
     "Inspection": "tasks.userdata.inspection",
 }
