@@ -13,6 +13,7 @@ import architecture
 import command_line
 import core_reference
 import glossary
+import notebooks
 import parameters
 import repository_files
 import scores_schema
@@ -48,6 +49,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "reference/scores.md": scores_schema.page(DOCS / "scores.schema.json"),
         **{name: (ROOT / path).read_text(encoding="utf-8") for name, path in repository_files.PAGES.items()},
         **core_reference.pages(ROOT),
+        **notebooks.pages(),
     }
     written = {file.src_uri: file.content_string for file in files.documentation_pages()} | generated
     sources.clear()
