@@ -116,7 +116,7 @@ def forecast(
     >>> from arch.data import sp500
     >>> result = basin.forecast(sp500.load(), target="Adj Close")  # doctest: +SKIP
     >>> print(result)  # doctest: +SKIP
-    >>> result.quantiles[["0.05", "0.5", "0.95"]]  # doctest: +SKIP
+    >>> result.quantile([0.05, 0.5, 0.95])  # doctest: +SKIP
 
     Forecast the next ten days as joint paths.
 

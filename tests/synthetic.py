@@ -4,6 +4,7 @@ import shutil
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,8 @@ from scipy import stats
 
 from tasks.runtime.files import write_json
 from tasks.runtime.workspace import Workspace
+from tasks.scoring import quantiles
+from tasks.scoring.quantiles import key
 
 LEVELS = np.arange(1, 100) / 100
 PEERS = {
@@ -191,7 +194,9 @@ def make_forecast(domain: str, times: pd.DatetimeIndex) -> dict:
                     "lead": lead,
                     "tilt_weight": 0.0 if lead == 3 else 0.8,
                     "mean": 0.3,
-                    "quantiles": {f"{u:.2f}": law.ppf(u) for u in LEVELS},
+                    "sd": law.std(),
+                    "quantiles": {key(u): law.ppf(u) for u in quantiles.LEVELS},
+                    **(tails(law) if domain == "finance" else {}),
                     "events": {f"<= -{f}": law.cdf(-f) for f in (2, 3, 5)},
                     "interval_90": [law.ppf(0.05), law.ppf(0.95)],
                     "density": {"y": y.tolist(), "p": law.pdf(y).tolist()},
@@ -199,6 +204,12 @@ def make_forecast(domain: str, times: pd.DatetimeIndex) -> dict:
             )
         series[name] = {"origin": f"{times[-1]:%Y-%m-%d}", "steps": steps}
     return {"unit": "%", "series": series}
+
+
+def tails(law: Any) -> dict:
+    levels = quantiles.RISK_LEVELS
+    es = {key(p): law.mean() - law.std() * stats.norm.pdf(stats.norm.ppf(p)) / p for p in levels}
+    return {"var": {key(p): law.ppf(p) for p in levels}, "es": es}
 
 
 def make_provenance(domain: str, rows: int) -> dict:

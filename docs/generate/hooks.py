@@ -16,7 +16,7 @@ import glossary
 import notebooks
 import parameters
 import repository_files
-import scores_schema
+import schemas
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -36,7 +36,7 @@ sources: dict[str, Path] = {}
 MADE_OF = {
     "reference/command-line.md": "flows/cli/app.py",
     "reference/parameters.md": "tasks/runtime/params.py",
-    "reference/scores.md": "docs/scores.schema.json",
+    **schemas.PAGES,
     **repository_files.PAGES,
 }
 
@@ -46,7 +46,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     generated = {
         "reference/command-line.md": command_line.page(),
         "reference/parameters.md": parameters.page(ROOT),
-        "reference/scores.md": scores_schema.page(DOCS / "scores.schema.json"),
+        **{name: schemas.page(ROOT / path) for name, path in schemas.PAGES.items()},
         **{name: (ROOT / path).read_text(encoding="utf-8") for name, path in repository_files.PAGES.items()},
         **core_reference.pages(ROOT),
         **notebooks.pages(),

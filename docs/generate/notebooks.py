@@ -1,7 +1,7 @@
 """Notebooks: their run, which stores the outputs, and the pages of the site that show them.
 
-``python docs/generate/notebooks.py`` runs every notebook of ``docs/notebooks`` and stores its outputs. Jupyter is
-not needed.
+``python docs/generate/notebooks.py`` runs every notebook of ``docs/notebooks`` and stores its outputs,
+without Jupyter.
 """
 
 import ast
@@ -68,9 +68,6 @@ def _data(value: Any) -> dict[str, Any]:
             found[mime] = base64.b64encode(content).decode()
         elif content is not None:
             found[mime] = content.splitlines(keepends=True)
-    if "image/png" not in found and hasattr(value, "savefig"):  # a figure, as the inline backend shows it
-        value.savefig(picture := io.BytesIO(), format="png", dpi=80)
-        found["image/png"] = base64.b64encode(picture.getvalue()).decode()
     return found
 
 

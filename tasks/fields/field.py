@@ -81,7 +81,8 @@ class Field:
         Returns
         -------
         Dataset
-            ``mean``, ``spread`` and ``sample`` over ``lead`` (months), ``draw``, ``lat`` and ``lon``.
+            ``mean``, ``spread`` and ``sample`` over ``init``, ``lead`` (months), ``member``, ``lat`` and
+            ``lon``.
         """
         at = self.fields.months[-1] if origin is None else month_of("origin", origin)
         leads = [k for k, lead in enumerate(LEADS) if lead]

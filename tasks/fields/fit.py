@@ -64,7 +64,7 @@ def _fit(fields: Fields, settings: Settings, out: Path, progress: Progress) -> F
     inflation, weights = judged(base, energy, fields, grid, start, settings.seed)
     model = FieldModel(
         fields.name, fields.units, str(fields.months[0]), str(fields.months[-1]),
-        grid, inflated(fit_base(fields, grid), inflation), energy, weights, np.zeros(0),
+        grid, inflated(fit_base(fields, grid), inflation), energy, weights, np.zeros(0), fields.standard_name,
     )  # fmt: skip
     known = model.of_months(fields)
     model = replace(model, known=np.sort(known[np.isfinite(known)]))

@@ -49,6 +49,8 @@ class FieldModel:
     weights: tuple[float, ...]
     known: np.ndarray
     """Energies of the months of the fit, in ascending order."""
+    standard_name: str = ""
+    """Standard name of the variable by the CF conventions, if it is known."""
 
     @cached_property
     def laws(self) -> Laws:
@@ -209,7 +211,8 @@ class FieldModel:
         written = {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in columns.items()}
         written |= {f"energy/{name}": values.clone() for name, values in self.energy.state_dict().items()}
         save_file(written, folder / "model.safetensors")
-        facts = {"format": FORMAT, **{key: getattr(self, key) for key in ("name", "units", "first", "last")}}
+        about = ("name", "units", "standard_name", "first", "last")
+        facts = {"format": FORMAT, **{key: getattr(self, key) for key in about}}
         facts |= {
             "width": self.energy.near.out_channels,
             "weights": dict(zip(map(str, LEADS), self.weights, strict=True)),
@@ -247,7 +250,8 @@ def load_model(folder: Path) -> FieldModel:
         )
         weights = tuple(float(facts["weights"][str(lead)]) for lead in LEADS)
         name, units, first, last = (str(facts[key]) for key in ("name", "units", "first", "last"))
-        return FieldModel(name, units, first, last, grid, base, energy, weights, arrays["known"].numpy())
+        known, standard = arrays["known"].numpy(), str(facts.get("standard_name", ""))
+        return FieldModel(name, units, first, last, grid, base, energy, weights, known, standard)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise BasinError(

@@ -70,6 +70,8 @@ class Fields:
     _limits: tuple[float, float] = (-np.inf, np.inf)
     """Values outside of these are flags or impossible, and are read as missing."""
     _declared: Declared = NOTHING
+    standard_name: str = ""
+    """Standard name of the variable by the CF conventions, if the file has one."""
 
     def until(self, month: np.datetime64 | None) -> "Fields":
         """Return the fields up to and including ``month``."""
@@ -211,7 +213,11 @@ def fields_of(data: "xr.Dataset", label: str, variable: str | None = None) -> Fi
         raise BasinError(f"{label}: {len(months)} months, expected at least {FEWEST_MONTHS}; give more years")
     north, east = (np.asarray(each.values, float) for each in (lat, lon))
     units = str(values.attrs.get("units", ""))
-    fields = Fields(label, name, units, months, north, east, (), values, _declared=declared(data[name]))
+    standard = str(values.attrs.get("standard_name", ""))
+    fields = Fields(
+        label, name, units, months, north, east, (), values,
+        _declared=declared(data[name]), standard_name=standard,
+    )  # fmt: skip
     return fields.checked(notes)
 
 

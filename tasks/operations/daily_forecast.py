@@ -52,7 +52,7 @@ def daily_forecast(root: Path, domain: str, as_of: date) -> dict[str, Any]:
         inputs, classical = known.features(raw, params.features, start=raw["time"].max())
     last = inputs.groupby("series", sort=False)["origin"].transform("max")
     rows = inputs[(inputs["origin"] == last) & inputs["target"].isna()].reset_index(drop=True)
-    series = steps_ahead(model, rows, classical, params.forecast.events)
+    series = steps_ahead(model, rows, classical, params.forecast.events, returns=known.returns)
     if known.returns:
         scored = pd.read_parquet(used / "forecasts.parquet", columns=["series", "model", "q0.05"])
         for name, part in series.items():

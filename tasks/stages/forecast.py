@@ -17,10 +17,11 @@ from tasks.tilts.model import load_model
 def forecast(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
     """Forecast from the last origin of each series with the registered model and write ``forecast.json``.
 
-    The file has, for each series and lead, quantiles, density, the probability of each event of
-    ``params.forecast.events`` and the weight of the tilt. A weight of 0 means the forecast of the base. The
-    forecast of a level, whose inputs have a column ``normal``, is in the unit of the level, beside that of
-    the anomaly. Its events are of the anomaly.
+    The file has, for each series and lead, mean, standard deviation, quantiles, density, the probability of
+    each event of ``params.forecast.events`` and the weight of the tilt. A weight of 0 means the forecast of
+    the base. The forecast of a return also has its value at risk and expected shortfall. The forecast of a
+    level, whose inputs have a column ``normal``, is in the unit of the level, beside that of the anomaly. Its
+    events are of the anomaly.
     """
     domain = get_domain(workspace)
     model = load_model(workspace.model)
@@ -32,7 +33,7 @@ def forecast(workspace: Workspace, params: DomainParams, progress: Progress = si
             f"{workspace.inputs}: no origin whose target is still unknown; run the stage features again"
         )
     unit, lowest = (domain.level_unit, domain.lowest) if "normal" in rows else (domain.unit, None)
-    series = steps_ahead(model, rows, classical, params.forecast.events, lowest)
+    series = steps_ahead(model, rows, classical, params.forecast.events, lowest, domain.returns)
     with atomic_write(workspace.forecast) as (path,):
         write_json(path, {"unit": unit, "series": series})
     return {name: f"{part['origin']} -> {part['steps'][0]['time']}" for name, part in series.items()}

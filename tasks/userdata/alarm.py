@@ -10,6 +10,7 @@ from scipy import special
 
 from tasks.events import scores, simulation, tilt
 from tasks.events.event import Event
+from tasks.reporting import notebook
 from tasks.reporting.labels import count_of
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, write_json
@@ -22,7 +23,7 @@ from tasks.userdata.request import Request
 from tasks.userdata.stored import Stored
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from tasks.reporting.figures import Picture
 
 RESULTS = ("alarm.json", "alarm.parquet", "alarm.png", "report.html")
 """Files that :func:`alarm` writes."""
@@ -35,6 +36,9 @@ FEWEST_PAST = 250
 
 SHOWN = 5
 """Number of series that a message names."""
+
+SCORES = ("auroc", "ap", "brier_skill", "calm_auroc")
+"""Scores in the table of a result."""
 
 SEED = 0
 
@@ -79,51 +83,51 @@ class Alarm(Stored):
 
     def summary(self) -> str:
         """Return the scores of all models, the numbers of events caught and missed, and the latest alarm."""
-        names = ("auroc", "ap", "brier_skill", "calm_auroc")
-        rows = {
+        table = pd.DataFrame(self._rows(), index=list(SCORES)).T.to_string()
+        notes = (f"- {sentence}" for sentence in self.notes)
+        return "\n".join([self._tested(), table, *self._alarms(), *notes])
+
+    def _repr_html_(self) -> str:
+        rows = [[model, *cells] for model, cells in self._rows().items()]
+        table = notebook.table(self._tested(), ["model", *SCORES], rows)
+        return notebook.page([table], self.notes, self._alarms())
+
+    def _rows(self) -> dict[str, list[str]]:
+        """Return the scores of each model with their intervals, as text."""
+        return {
             model: [
                 f"{scores[n]:.3f} [{scores[f'{n}_interval'][0]:.3f}, {scores[f'{n}_interval'][1]:.3f}]"
                 if scores[n] is not None
                 else "-"
-                for n in names
+                for n in SCORES
             ]
             for model, scores in self.found["models"].items()
         }
-        table = pd.DataFrame(rows, index=list(names)).T.to_string()
+
+    def _tested(self) -> str:
+        found = self.found
+        return (
+            f"{found['event']}: tested from {found['test'][0]} to {found['test'][1]}, "
+            f"{found['episodes']} events, base rate {found['base_rate']:.3f}"
+        )
+
+    def _alarms(self) -> tuple[str, str]:
+        """Return a sentence on the alarms of the test block and one on the last date."""
         found, today = self.found, self.found["today"]
-        return "\n".join(
-            [
-                f"{found['event']}: tested from {found['test'][0]} to {found['test'][1]}, "
-                f"{found['episodes']} events, base rate {found['base_rate']:.3f}",
-                table,
-                f"alarms: {len(found['caught'])} events caught, {len(found['missed'])} missed, "
-                f"{found['false_alarms_per_year']:.2f} false alarms a year, alarms on "
-                f"{found['alarm_days']:.0%} of the dates",
-                f"{today['date']}: probability {today['probability']:.3f}: "
-                + ("ALARM" if today["alarm"] else "no alarm")
-                + (f", threshold {today['threshold']:.3f}" if today["threshold"] is not None else ""),
-                *(f"- {sentence}" for sentence in self.notes),
-            ]
+        return (
+            f"alarms: {len(found['caught'])} events caught, {len(found['missed'])} missed, "
+            f"{found['false_alarms_per_year']:.2f} false alarms a year, alarms on "
+            f"{found['alarm_days']:.0%} of the dates",
+            f"{today['date']}: probability {today['probability']:.3f}: "
+            + ("ALARM" if today["alarm"] else "no alarm")
+            + (f", threshold {today['threshold']:.3f}" if today["threshold"] is not None else ""),
         )
 
-    def plot(self) -> "Figure":
+    def plot(self) -> "Picture":
         """Draw probability and threshold by date, with alarms in red and dates before an event shaded."""
-        from matplotlib.figure import Figure
+        from tasks.reporting.figures import alarm_picture
 
-        figure = Figure(figsize=(11, 4), layout="constrained")
-        axes, table = figure.subplots(), self.history
-        top = max(0.05, float(table["probability"].max()) * 1.05)
-        axes.fill_between(
-            table["time"], 0, top, where=table["label"], color="0.85", label="followed by the event"
-        )
-        axes.plot(table["time"], table["probability"], color="black", linewidth=0.8, label="probability")
-        axes.plot(table["time"], table["threshold"], color="C0", linewidth=0.8, label="threshold")
-        days = table[table["alarm"]]
-        axes.plot(days["time"], days["probability"], ".", color="C3", markersize=4, label="alarm")
-        axes.set_ylim(0, top)
-        axes.set_ylabel(f"probability of {self.found['event']}")
-        axes.legend(frameon=False, ncols=4, loc="upper left")
-        return figure
+        return alarm_picture(self.history, self.found["event"])
 
 
 def alarm(
@@ -241,7 +245,7 @@ def alarm(
         write_json(first_path, result)
         page.write_text(alarm_page(name, result, answer.history, notes), encoding="utf-8")
         answer.history.to_parquet(second, index=False)
-        answer.plot().savefig(picture, dpi=150, format="png")
+        picture.write_bytes(answer.plot().png())
     progress("intervals", 3, 3)
     return answer
 

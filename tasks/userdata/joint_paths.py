@@ -15,7 +15,8 @@ from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, write_json
 from tasks.runtime.frequencies import stamp
 from tasks.runtime.parallel import Progress
-from tasks.scoring.predictive import LEVELS, from_sample, monte_carlo_error
+from tasks.scoring.predictive import from_sample, monte_carlo_error
+from tasks.scoring.quantiles import LEVELS, RISK_LEVELS, entries, risks
 from tasks.scoring.summary import summarise
 from tasks.tilts.sample_paths import PARAMS, PathTilt, fit_path_tilt, untrained
 from tasks.userdata.reading import Reading
@@ -289,7 +290,7 @@ def load_tilt(folder: Path, kind: str) -> PathTilt:
 def forecast_paths(
     reading: Reading, request: Request, tilt: PathTilt | None, out: Path, notes: list[str]
 ) -> dict[str, Any]:
-    """Write ``forecast.json`` and ``paths.parquet`` for the steps after the last row.
+    """Forecast the steps after the last row, return the content of ``forecast.json``, and write the paths.
 
     ``paths.parquet`` has the columns ``sample`` and ``step``, and a column for each series.
     """
@@ -320,29 +321,41 @@ def forecast_paths(
             }
             for lead in request.leads
         ]
-        series[name] = {"origin": stamp(times[-1]), "steps": steps}
-    found = {"unit": domain.unit, "series": series, "notes": notes}
+        series[name] = {"origin": stamp(times[-1]), "steps": steps, "variance": _variance(moves[:, :, i])}
+    found = {"unit": domain.unit, "series": series}
     long = pd.DataFrame(
         path.reshape(len(path) * horizon, len(names)),
         columns=names,
         index=pd.MultiIndex.from_product([range(len(path)), range(1, horizon + 1)], names=["sample", "step"]),
     )
-    write_json(out / "forecast.json", found)
     long.reset_index().to_parquet(out / "paths.parquet", index=False)
     if tilt is None:
         save_tilt(out / "model", fitted)
     return found
 
 
+def _variance(moves: np.ndarray) -> dict[str, list[float]]:
+    """Return the variances of the move of each step alone and of the sum of the moves up to it.
+
+    ``moves`` ``(samples, horizon)`` are the moves from the origin.
+    """
+    alone = np.diff(moves, axis=1, prepend=0.0)
+    return {"step": alone.var(axis=0, ddof=1).tolist(), "sum": moves.var(axis=0, ddof=1).tolist()}
+
+
 def _described(sample: np.ndarray, events: tuple[str, ...]) -> dict[str, Any]:
-    quantiles = np.quantile(sample, LEVELS)
-    low, high = np.quantile(sample, [0.001, 0.999])
-    grid = np.linspace(low, high, 161)
+    values = np.quantile(sample, LEVELS)
+    table = entries(values)
+    at = np.quantile(sample, RISK_LEVELS)
+    # Rockafellar and Uryasev (2000): the mean of the values below q is q − E[max(q − Y, 0)] / level.
+    shortfalls = at - np.maximum(at[:, None] - sample, 0).mean(axis=1) / RISK_LEVELS
+    grid = np.linspace(values[0], values[-1], 161)
     density = stats.gaussian_kde(sample)(grid) if np.ptp(sample) else np.zeros_like(grid)
     return {
         "mean": float(sample.mean()),
-        "quantiles": {f"{p:.2f}": float(q) for p, q in zip(LEVELS, quantiles, strict=True)},
-        "interval_90": [float(q) for q in np.quantile(sample, [0.05, 0.95])],
+        "sd": float(sample.std(ddof=1)),
+        **table,
+        **risks(table["quantiles"], shortfalls),
         "events": {event: _share(sample, event) for event in events},
         "density": {"y": grid.tolist(), "p": density.tolist()},
     }

@@ -1,19 +1,38 @@
 """Results of a backtest or a forecast, as tables, figures and data frames."""
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import floor, log10
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
+import numpy as np
 import pandas as pd
 
+from tasks.reporting import notebook
+from tasks.reporting.labels import text
 from tasks.reporting.tables import forecast_lines, score_tables
+from tasks.runtime.errors import BasinError
+from tasks.runtime.frequencies import stamp
+from tasks.scoring import quantiles
+from tasks.userdata.forecast_record import moved_by
 from tasks.userdata.stored import Stored
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from tasks.reporting.figures import Picture
 
-SHOWN = 250
-"""Number of latest dates in the figure."""
+LEVELS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99)
+"""Levels of the quantiles in tables."""
+
+TAILS = (0.01, 0.025, 0.05)
+"""Levels of value at risk and expected shortfall in tables."""
+
+ROWS = 60
+"""Most rows of a forecast in the table of a notebook."""
+
+INDEX = ["series", "time", "lead"]
+
+Levels = float | Sequence[float]
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,38 +85,25 @@ class Backtest(Stored):
             parts.append(f"{content.title}\n{table.to_string()}")
         return "\n\n".join([*parts, "\n".join(f"- {sentence}" for sentence in self.notes)])
 
-    def plot(self) -> "Figure":
+    def _repr_html_(self) -> str:
+        tables = [notebook.table(t.title, t.columns, t.rows) for t in score_tables(self.scores)]
+        return notebook.page(tables, self.notes)
+
+    def plot(self) -> "Picture":
         """Draw the forecasts of the latest dates, and the cumulative gain in log score.
 
         The upper axes show the latest outcomes and the intervals that were forecast for them. The lower axes
         show the gain in log score over the reference and over the base, in nats, summed over time, so that a
         gain from a single episode is visible.
-        """
-        from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(10, 6), layout="constrained")
-        above, below = figure.subplots(2, 1)
-        ours = self.forecasts[self.forecasts["model"] == "ebm"].sort_values(["series", "lead", "time"])
-        first = ours[(ours["series"] == ours["series"].iloc[0]) & (ours["lead"] == ours["lead"].min())]
-        latest = first.tail(SHOWN)
-        wide, narrow = "90 % interval", "50 % interval"
-        above.fill_between(latest["time"], latest["q0.05"], latest["q0.95"], color="0.85", label=wide)
-        above.fill_between(latest["time"], latest["q0.25"], latest["q0.75"], color="0.7", label=narrow)
-        above.plot(latest["time"], latest["observed"], ".", color="black", markersize=3, label="outcome")
-        above.set_ylabel(self.scores["unit"])
-        above.set_title(f"{first['series'].iloc[0]}: outcomes and the intervals forecast for them")
-        for peer in (self.reference, "base"):
-            theirs = self.forecasts[self.forecasts["model"] == peer]
-            keys = ["series", "lead", "time"]
-            both = ours.merge(theirs, on=keys, suffixes=("", "_peer"))
-            gain = (both["log_density"] - both["log_density_peer"]).groupby(both["time"]).mean().cumsum()
-            below.plot(gain.index, gain, label=f"over {peer}")
-        below.axhline(0, color="0.6", linewidth=0.8)
-        below.set_ylabel("cumulative gain, nats")
-        below.set_title("Gain in log score of the energy model")
-        for axes in (above, below):
-            axes.legend(frameon=False, loc="best")
-        return figure
+        Returns
+        -------
+        Picture
+            Figure of matplotlib, which notebooks show.
+        """
+        from tasks.reporting.figures import backtest_picture
+
+        return backtest_picture(self.forecasts, self.scores["unit"], self.reference)
 
 
 @dataclass(frozen=True, repr=False)
@@ -152,26 +158,240 @@ class Forecast(Stored):
         """Return a line for each step, with mean, 90 % interval and event probabilities, and the notes."""
         return "\n".join([*forecast_lines(self.steps), *(f"- {sentence}" for sentence in self.notes)])
 
+    def _repr_html_(self) -> str:
+        frame = self.to_frame()
+        several = frame["series"].nunique() > 1
+        names = {"mean": "mean", "sd": "sd", "q0.05": "5 %", "q0.50": "median", "q0.95": "95 %"}
+        names |= {"var_0.01": "VaR 1 %", "es_0.01": "ES 1 %", "value_q0.05": "5 %", "value_q0.95": "95 %"}
+        names |= {column: column for column in map(str, frame) if column.startswith("P(")}
+        kind = self.steps.get("kind")
+        names = {c: f"{kind} {n}" if c.startswith("value_") else n for c, n in names.items() if c in frame}
+        rows = []
+        for step in frame.head(ROWS).to_dict("records"):
+            digits = {"": _digits(step["q0.95"] - step["q0.05"])}
+            if "value_q0.05" in step:
+                digits["value_"] = _digits(step["value_q0.95"] - step["value_q0.05"])
+            values = [
+                f"{text(100 * step[c], 1)} %"
+                if c.startswith("P(")
+                else text(step[c], digits["value_" if c.startswith("value_") else ""])
+                for c in names
+            ]
+            rows.append([*([step["series"]] if several else []), stamp(step["time"]), *values])
+        columns = [*(["series"] if several else []), "for", *names.values()]
+        last = [stamp(time) for time in sorted(frame["origin"].unique())]
+        caption = f"Forecast from {' and '.join(last[:: max(1, len(last) - 1)])}, {self.steps['unit']}"
+        more = len(frame) - len(rows)
+        lines = [f"{more} more rows are in to_frame()"] if more else []
+        return notebook.page([notebook.table(caption, columns, rows)], self.notes, lines)
+
     @property
     def quantiles(self) -> pd.DataFrame:
         """Quantiles in ``steps["unit"]``, indexed by ``series, time, lead``, with a column for each level."""
+        rows = {key: step["quantiles"] for key, step in self._steps()}
+        return pd.DataFrame(rows).T.rename_axis(INDEX)
+
+    @overload
+    def quantile(self, level: float) -> "pd.Series[float]": ...
+
+    @overload
+    def quantile(self, level: Sequence[float]) -> pd.DataFrame: ...
+
+    def quantile(self, level: Levels) -> "pd.Series[float] | pd.DataFrame":
+        """Return the quantiles of the forecasts at any level.
+
+        Levels of ``forecast.json`` (0.01 to 0.99 and further ones in the tails) are exact. Between them, the
+        quantile is interpolated by a monotone cubic of the normal score of the level.
+
+        Parameters
+        ----------
+        level : float or sequence of float
+            Probabilities from 0.001 to 0.999.
+
+        Returns
+        -------
+        Series or DataFrame
+            Quantiles in ``steps["unit"]``, indexed by ``series, time, lead``. For several levels there is a
+            column for each.
+
+        Raises
+        ------
+        tasks.runtime.errors.BasinError
+            For a level outside of 0.001 to 0.999.
+        """
+        return self._table(quantiles.quantile, level)
+
+    @overload
+    def var(self, level: float) -> "pd.Series[float]": ...
+
+    @overload
+    def var(self, level: Sequence[float]) -> pd.DataFrame: ...
+
+    def var(self, level: Levels) -> "pd.Series[float] | pd.DataFrame":
+        """Return the value at risk: the quantile of the return, which is negative for a loss.
+
+        Parameters
+        ----------
+        level : float or sequence of float
+            Probability of the tail, from 0.001 to 0.1. The value at risk at a confidence of 99 % has the
+            level 0.01.
+
+        Returns
+        -------
+        Series or DataFrame
+            Values at risk in ``steps["unit"]``, as those of :meth:`quantile`.
+
+        Raises
+        ------
+        tasks.runtime.errors.BasinError
+            If the forecast is of levels, or for a level outside of 0.001 to 0.1.
+        """
+        return self._table(quantiles.value_at_risk, level)
+
+    @overload
+    def es(self, level: float) -> "pd.Series[float]": ...
+
+    @overload
+    def es(self, level: Sequence[float]) -> pd.DataFrame: ...
+
+    def es(self, level: Levels) -> "pd.Series[float] | pd.DataFrame":
+        """Return the expected shortfall: the mean of the returns below :meth:`var`, negative for a loss.
+
+        Levels of ``forecast.json`` are exact. Between them, the quantiles from the next lower one are
+        integrated.
+
+        Parameters
+        ----------
+        level : float or sequence of float
+            Probability of the tail, from 0.001 to 0.1.
+
+        Returns
+        -------
+        Series or DataFrame
+            Expected shortfalls in ``steps["unit"]``, as the quantiles of :meth:`quantile`.
+
+        Raises
+        ------
+        tasks.runtime.errors.BasinError
+            If the forecast is of levels, or for a level outside of 0.001 to 0.1.
+        """
+        return self._table(quantiles.shortfall, level)
+
+    def prices(self, level: Levels = (0.05, 0.25, 0.5, 0.75, 0.95)) -> "pd.Series[float] | pd.DataFrame":
+        """Return quantiles of the price itself, or of the rate if the forecast is of its change.
+
+        The quantile of a price is the last price times exp(q / 100), with q the quantile of the return.
+
+        Parameters
+        ----------
+        level : float or sequence of float, default (0.05, 0.25, 0.5, 0.75, 0.95)
+            Probabilities from 0.001 to 0.999.
+
+        Returns
+        -------
+        Series or DataFrame
+            Quantiles in the unit of the file, as those of :meth:`quantile`.
+
+        Raises
+        ------
+        tasks.runtime.errors.BasinError
+            If the data are returns or levels, or for a level outside of 0.001 to 0.999.
+        """
+        kind = self.steps.get("kind")
+        if kind not in ("price", "rate"):
+            raise BasinError(
+                "prices() is for forecasts of prices and rates, and this one is of kind "
+                f"{kind or 'unknown'}; use quantile()"
+            )
+        table = self._table(quantiles.quantile, level)
+        last = {name: part["history"]["value"][-1] for name, part in self.steps["series"].items()}
+        origins = np.array([last[name] for name in table.index.get_level_values("series")])
+        values = table.to_numpy()
+        moved = moved_by(kind, origins if values.ndim == 1 else origins[:, None], values)
+        if isinstance(table, pd.Series):
+            return pd.Series(moved, table.index, name=table.name)
+        return pd.DataFrame(moved, table.index, table.columns)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each series and step, which is also the content of ``forecast.csv``.
+
+        The columns are ``series``, ``origin``, ``time``, ``lead``, ``mean``, ``sd``, quantiles such as
+        ``q0.05``, and probabilities of events such as ``P(y <= -2)``. Returns also have ``var_0.01`` and
+        ``es_0.01``, prices and rates quantiles of the value itself such as ``value_q0.05``, and levels the
+        mean ``anomaly`` and the ``normal``.
+        """
+        rows = []
+        for (name, _, _), step in self._steps():
+            row = {"series": name, "origin": pd.Timestamp(self.steps["series"][name]["origin"])}
+            row |= {"time": pd.Timestamp(step["time"])}
+            row |= {entry: step[entry] for entry in ("lead", "mean", "sd") if entry in step}
+            if "anomaly" in step:
+                row |= {"anomaly": step["anomaly"]["mean"], "normal": step["normal"]}
+            row |= _chosen("q", step["quantiles"], LEVELS)
+            for entry in ("var", "es"):
+                row |= _chosen(f"{entry}_", step.get(entry, {}), TAILS)
+            row |= _chosen("value_q", step.get("value", {}).get("quantiles", {}), LEVELS)
+            of = "anomaly" if "anomaly" in step else "y"
+            row |= {f"P({of} {event})": chance for event, chance in step["events"].items()}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    @property
+    def params(self) -> pd.DataFrame:
+        """Parameters of the classical fits of returns: ``value``, ``std_error`` and ``converged``.
+
+        The index is ``series, model, parameter``. Parameters of volatility models have the names of the
+        package ``arch``, with robust standard errors. ``converged`` is missing where the optimiser does not
+        say. The table is empty for levels and for sample paths.
+        """
         rows = {
-            (name, step["time"], step["lead"]): step["quantiles"]
+            (name, model, parameter): {
+                "value": value,
+                "std_error": (fit.get("std_errors") or {}).get(parameter),
+                "converged": fit.get("converged"),
+            }
             for name, part in self.steps["series"].items()
-            for step in part["steps"]
+            for model, fit in part.get("fits", {}).items()
+            for parameter, value in fit["params"].items()
         }
-        return pd.DataFrame(rows).T.rename_axis(["series", "time", "lead"])
+        index = pd.MultiIndex.from_tuples(rows, names=["series", "model", "parameter"]) if rows else None
+        frame = pd.DataFrame(list(rows.values()), index, ["value", "std_error", "converged"])
+        return frame.astype({"value": float, "std_error": float, "converged": "boolean"})
 
-    def plot(self) -> "Figure":
-        """Draw the density of the nearest step of each series."""
-        from matplotlib.figure import Figure
+    def plot(self) -> "Picture":
+        """Draw the latest values with the intervals forecast after them, and the density of a single step.
 
-        figure = Figure(figsize=(8, 4), layout="constrained")
-        axes = figure.subplots()
+        Returns
+        -------
+        Picture
+            Figure of matplotlib, which notebooks show.
+        """
+        from tasks.reporting.figures import forecast_picture
+
+        return forecast_picture(self.steps)
+
+    def _steps(self) -> "Iterator[tuple[tuple[str, str, int], dict[str, Any]]]":
+        """Yield the series, time and lead of each step, and the step."""
         for name, part in self.steps["series"].items():
-            step = part["steps"][0]
-            axes.plot(step["density"]["y"], step["density"]["p"], label=f"{name}, {step['time']}")
-        axes.set_xlabel(self.steps["unit"])
-        axes.set_ylabel("density")
-        axes.legend(frameon=False)
-        return figure
+            for step in part["steps"]:
+                yield (name, step["time"], step["lead"]), step
+
+    def _table(
+        self, of: Callable[[dict[str, Any], Sequence[float]], np.ndarray], level: Levels
+    ) -> "pd.Series[float] | pd.DataFrame":
+        levels = [float(each) for each in np.atleast_1d(level)]
+        rows = {key: of(step, levels) for key, step in self._steps()}
+        index = pd.MultiIndex.from_tuples(rows, names=INDEX)
+        frame = pd.DataFrame(list(rows.values()), index, levels)
+        return frame[levels[0]] if np.ndim(level) == 0 else frame
+
+
+def _digits(width: float) -> int:
+    """Return the decimals that show an interval of a width to three significant digits, 2 or more."""
+    return 2 if width <= 0 else max(2, 2 - floor(log10(width)))
+
+
+def _chosen(prefix: str, values: dict[str, float], levels: Sequence[float]) -> dict[str, float]:
+    """Return the values of some of the levels, with a column name for each."""
+    keys = [quantiles.key(level) for level in levels]
+    return {f"{prefix}{key}": values[key] for key in keys if key in values}

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,69 +15,36 @@ from tasks.runtime.files import atomic_write, read_json, scratch, sha256, write_
 from tasks.runtime.outputs import claim
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
-from tasks.runtime.workspace import Workspace
 from tasks.sources.quarantine import valid
 from tasks.stages import STAGES, stage_function
 from tasks.tilts.fits import load_fold
 from tasks.tilts.model import save_model
 from tasks.userdata.alarm import RESULTS, Alarm
 from tasks.userdata.alarm import alarm as raise_alarms
+from tasks.userdata.forecast_record import fits_of, not_converged, with_file
 from tasks.userdata.joint_paths import domain_of, evaluate_paths, forecast_paths, load_tilt, save_tilt
 from tasks.userdata.joint_paths_page import write_report
 from tasks.userdata.model_inputs import mismatch
 from tasks.userdata.plan import planned
 from tasks.userdata.reading import Reading, compounded
 from tasks.userdata.request import Request
+from tasks.userdata.result_files import (
+    BACKTEST_FILES,
+    FORECAST_FILES,
+    write_backtest,
+    write_forecast,
+    write_levels,
+)
 from tasks.userdata.results import Backtest, Forecast
 from tasks.userdata.series import suite
 from tasks.userdata.sources import Data, label_of, naming, read
+from tasks.userdata.workspace import DATA, EVALUATED, FITTED, OwnWorkspace, names_of
 
 BACKTEST = STAGES[STAGES.index("validate") :]
 """Stages of a backtest. Reading the file takes the place of the stage ``ingest``."""
 
 FIT = STAGES[STAGES.index("features") : STAGES.index("train") + 1]
 """Stages of a forecast that fits its own model."""
-
-
-DATA = (
-    "raw", "provenance", "expectations", "quarantine", "validation", "data_docs", "inputs", "classical",
-)  # fmt: skip
-"""Files of the workspace that every backtest and forecast writes."""
-
-FITTED = ("audit", "fits", "model")
-"""Files of the workspace that are written if a model is fitted."""
-
-EVALUATED = (
-    "scores", "forecasts", "metrics", "plots", "landscape", "tensorboard", "forecast_audit", "model_card",
-    "report",
-)  # fmt: skip
-"""Files of the workspace that only a backtest writes."""
-
-
-@dataclass(frozen=True)
-class OwnWorkspace(Workspace):
-    """Workspace with results in the root folder, and intermediate tables below its folder ``data``.
-
-    The root is a temporary folder, whose files are moved into the folder of the results at the end.
-    """
-
-    given: Path | None = None
-    """Folder of a model to forecast with. By default a model is fitted."""
-    out: Path | None = None
-    """Folder of the results, which gets the Data Docs at once, because they show why a run was stopped."""
-
-    @property
-    def artifacts(self) -> Path:
-        return self.root
-
-    @property
-    def data_docs(self) -> Path:
-        return (self.out or self.root) / "runs" / self.domain / "data_docs"
-
-    @property
-    def model(self) -> Path:
-        return self.given or self.root / "model"
-
 
 MODEL = "give the folder model/ of an earlier backtest or forecast"
 """Remedy for a folder that has no model to forecast with."""
@@ -89,12 +56,6 @@ Stages = Callable[[str, Callable[[Progress], Any]], None]
 def without_progress(name: str, run: Callable[[Progress], Any]) -> None:
     """Run a stage without showing its progress."""
     run(silent)
-
-
-def _names(*files: str) -> list[str]:
-    """Return the paths of files of a workspace, relative to its root."""
-    workspace = OwnWorkspace(Path(), "own")
-    return [getattr(workspace, name).as_posix() for name in files]
 
 
 @contextmanager
@@ -117,10 +78,11 @@ def backtest(
 ) -> Backtest:
     """Run a backtest on the user's data.
 
-    Writes ``scores.json``, ``forecasts.parquet``, ``report.html`` and ``model/`` in the folder ``out``.
-    Raises ``BasinError`` for bad data or options, or if files in ``out`` would be lost.
+    Writes ``scores.json``, ``forecasts.parquet``, ``forecasts.csv``, ``report.html`` and ``model/`` in the
+    folder ``out``, and ``forecasts.nc`` for levels. Raises ``BasinError`` for bad data or options, or if
+    files in ``out`` would be lost.
     """
-    names = _names(*DATA, *FITTED, *EVALUATED, "forecast")
+    names = [*names_of(*DATA, *FITTED, *EVALUATED, "forecast"), *BACKTEST_FILES]
     with _results(out, "backtest", names, overwrite) as work, naming(data):
         return _backtest(data, request, out, work, stages)
 
@@ -132,9 +94,22 @@ def _backtest(data: Data, request: Request, out: Path, work: Path, stages: Stage
     workspace, params, notes = prepare(data, reading, name, request, work, out, has_test_from=True)
     run_stages(BACKTEST, workspace, params, stages)
     _save_frozen(workspace, params)
-    reference = workspace.own.reference
-    scores = _with(workspace.scores, reference=reference, notes=list(notes))
-    return Backtest(out, scores, pd.read_parquet(workspace.forecasts), notes, reference)
+    forecasts, domain = pd.read_parquet(workspace.forecasts), workspace.own
+    write_json(workspace.forecast, _completed(workspace, reading))
+    write_backtest(work, forecasts)
+    if reading.kind == "level":
+        inputs = pd.read_parquet(workspace.inputs)
+        write_levels(work, forecasts, inputs, domain.lowest, reading.freq, reading.unit)
+    notes = (*notes, *not_converged(fits_of(workspace.model)))
+    scores = read_json(workspace.scores) | {"reference": domain.reference, "notes": list(notes)}
+    write_json(workspace.scores, scores)
+    return Backtest(out, scores, forecasts, notes, domain.reference)
+
+
+def _completed(workspace: OwnWorkspace, reading: Reading) -> dict[str, Any]:
+    """Return the content of ``forecast.json`` with what is known from the file and the fits."""
+    raw = valid(workspace.raw, workspace.quarantine)
+    return with_file(read_json(workspace.forecast), reading.kind, reading.freq, raw, fits_of(workspace.model))
 
 
 def forecast(
@@ -147,14 +122,15 @@ def forecast(
 ) -> Forecast:
     """Forecast the dates after the last row.
 
-    Writes ``forecast.json`` in the folder ``out``, and ``model/`` unless ``model`` is given. With ``model``,
-    the folder of a model from an earlier backtest or forecast, nothing is refitted. Raises ``BasinError`` for
+    Writes ``forecast.json``, ``forecast.csv`` and ``forecast.png`` in the folder ``out``, ``forecast.nc`` for
+    levels, ``paths.parquet`` for sample paths, and ``model/`` unless ``model`` is given. With ``model``, the
+    folder of a model from an earlier backtest or forecast, nothing is refitted. Raises ``BasinError`` for
     bad data or options, or if files in ``out`` would be lost.
     """
     if model is not None:
         _require_model(model)
     fitted = FITTED if model is None else ()
-    names = [*_names(*DATA, *fitted, "forecast"), "paths.parquet"]
+    names = [*names_of(*DATA, *fitted), *FORECAST_FILES, "paths.parquet"]
     with _results(out, "forecast", names, overwrite) as work, naming(data):
         return _forecast(data, request, out, work, model, stages)
 
@@ -170,7 +146,26 @@ def _forecast(
 ) -> Forecast:
     reading, name = read(data, request)
     if max(request.leads) > 1 and reading.kind != "level":
-        return _forecast_paths(_for_paths(reading, request), request, out, work, model, stages)
+        found, notes = _forecast_paths(_for_paths(reading, request), request, work, model, stages)
+        found = with_file(found, reading.kind, reading.freq, reading.table, {})
+    else:
+        found, notes = _forecast_steps(data, reading, name, request, out, work, model, stages)
+    result = Forecast(out, found | {"notes": list(notes)}, notes)
+    write_forecast(work, result, reading.unit)
+    return result
+
+
+def _forecast_steps(
+    data: Data,
+    reading: Reading,
+    name: str,
+    request: Request,
+    out: Path,
+    work: Path,
+    model: Path | None,
+    stages: Stages,
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the content of ``forecast.json`` and the notes of a forecast by the stages of the pipeline."""
     fitted = replace(request, peers=())  # a forecast needs no model to compare with
     workspace, params, notes = prepare(data, reading, name, fitted, work, out, model)
     _accept(workspace)
@@ -182,15 +177,7 @@ def _forecast(
     else:
         _forecast_frozen(workspace, model)
     run_stages(("forecast",), workspace, params, stages)
-    return Forecast(out, _with(workspace.forecast, notes=list(notes)), notes)
-
-
-def _with(path: Path, **facts: Any) -> dict[str, Any]:
-    """Add facts to a JSON file of a stage, and return its content."""
-    content: dict[str, Any] = read_json(path) | facts
-    with atomic_write(path) as (temporary,):
-        write_json(temporary, content)
-    return content
+    return _completed(workspace, reading), (*notes, *not_converged(fits_of(workspace.model)))
 
 
 def _accept(workspace: OwnWorkspace) -> None:
@@ -290,18 +277,19 @@ def _backtest_paths(
     scores |= {"reference": domain.reference, "notes": notes}
     write_json(work / "scores.json", scores)
     forecasts.to_parquet(work / "forecasts.parquet", index=False)
+    write_backtest(work, forecasts)
     save_tilt(work / "model", tilt)
     stages("report", lambda _: write_report(work / "report.html", domain, scores, forecasts, notes))
     return Backtest(out, scores, forecasts, tuple(notes), domain.reference)
 
 
 def _forecast_paths(
-    reading: Reading, request: Request, out: Path, work: Path, model: Path | None, stages: Stages
-) -> Forecast:
+    reading: Reading, request: Request, work: Path, model: Path | None, stages: Stages
+) -> tuple[dict[str, Any], tuple[str, ...]]:
     notes, found = list(reading.notes), {}
     tilt = None if model is None else load_tilt(model, reading.kind)
     stages("forecast", lambda _: found.update(forecast_paths(reading, request, tilt, work, notes)))
-    return Forecast(out, found, tuple(notes))
+    return found, tuple(notes)
 
 
 def prepare(

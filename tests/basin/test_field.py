@@ -48,22 +48,22 @@ def test_arrays_datasets_and_files_are_forecast_alike(model: Path, path: Path, d
         for each in (path, str(path), data, data["anomaly"], data["anomaly"].rename(None))
     )
     assert all(first.identical(other) for other in others) and data.identical(before)
-    assert first["mean"].dims == ("lead", "lat", "lon") and first["sample"].sizes["draw"] == 4
-    assert list(first["month"].values) == ["1940-03", "1940-06"]
-    assert first["mean"].attrs["units"] == "degC" and np.isnan(first["mean"].values[:, 0, 0]).all()
+    assert first["mean"].dims == ("init", "lead", "lat", "lon") and first["sample"].sizes["member"] == 4
+    assert first["valid_time"].dt.strftime("%Y-%m").values.tolist() == [["1940-03", "1940-06"]]
+    assert first["mean"].attrs["units"] == "degC" and np.isnan(first["mean"].values[..., 0, 0]).all()
 
 
 def test_a_field_is_drawn_scored_and_filled(model: Path, data: xr.Dataset) -> None:
     gap = data.copy(deep=True)
     gap["anomaly"][MONTHS - 1, 2, 2] = np.nan
     field = basin.field(gap, model=model)
-    assert field.sample(7, draws=3)["sample"].sizes["draw"] == 3
+    assert field.sample(7, draws=3)["sample"].sizes["member"] == 3
     score = field.score()
     assert len(score) == MONTHS - 1 and list(score.columns) == ["energy", "share_as_high"]
     filled = field.fill("1939-12")
     assert np.isfinite(filled["filled"].values[2, 2]) and filled["spread"].values[2, 2] > 0
     at = field.forecast(origin="1936-02", draws=2)
-    assert list(at["month"].values) == ["1936-05", "1936-08"]
+    assert at["valid_time"].dt.strftime("%Y-%m").values.tolist() == [["1936-05", "1936-08"]]
 
 
 @pytest.mark.parametrize(

@@ -35,10 +35,17 @@ def test_every_parameter_is_on_the_page_with_its_limits(generator, project_root:
     assert "\n## An entry of `waive`\n" in page
 
 
-def test_every_part_of_the_schema_is_on_the_page(generator, project_root: Path) -> None:
-    page = generator("scores_schema").page(project_root / "docs/scores.schema.json")
-    assert "| `var.*.kupiec_p` | number, ≥ 0, ≤ 1 |" in page
-    assert "| `test` | list of 2 dates | yes |" in page
+def test_every_part_of_a_schema_is_on_its_page(generator, project_root: Path) -> None:
+    schemas = generator("schemas")
+    pages = {path: schemas.page(project_root / path) for path in schemas.PAGES.values()}
+    assert set(pages) == {f"docs/{path.name}" for path in (project_root / "docs").glob("*.schema.json")}
+    scores = pages["docs/scores.schema.json"]
+    assert "| `var.*.kupiec_p` | number, ≥ 0, ≤ 1 |" in scores
+    assert "| `test` | list of 2 dates | yes |" in scores
+    forecast = pages["docs/forecast.schema.json"]
+    assert "| `steps` | list of [step](#step) | yes |" in forecast
+    assert "| `history.value` | list of numbers | yes |" in forecast
+    assert "| `threshold` | any | yes |" in pages["docs/audit.schema.json"]
 
 
 def test_every_term_is_in_the_glossary_once_and_in_order(generator, project_root: Path) -> None:

@@ -108,7 +108,7 @@ def test_a_killed_fit_goes_on_in_a_new_process_and_its_model_is_used(
     monkeypatch.chdir(tmp_path)
     both = ("--data", str(data), "--model", "model")
     assert "1966-11: mean" in basin("forecast", *both, "--out", "ahead.nc", "--draws", "4")
-    assert xr.open_dataset(tmp_path / "ahead.nc").sizes["draw"] == 4
+    assert xr.open_dataset(tmp_path / "ahead.nc").sizes["member"] == 4
     assert "fields: drawn.nc" in basin("sample", "--model", "model", "--month", "1", "--out", "drawn.nc")
     assert "all 800 months" in basin("score", *both, "--out", "energies.csv")
     assert "0 of 47 cells filled" in basin("fill", *both, "--month", "1950-01", "--out", "filled.nc")

@@ -57,6 +57,12 @@ def backtest(prices: Path, out: Path, *more: str, seeds: int = 2) -> Result:
     return basin("backtest", prices, out, "--seeds", str(seeds), "--refit", "300", *more)
 
 
+def validate(project_root: Path, path: Path) -> None:
+    """Check a JSON file of Basin against its schema in ``docs``."""
+    schema = json.loads((project_root / f"docs/{path.stem}.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(json.loads(path.read_text(encoding="utf-8")))
+
+
 def test_a_backtest_leaves_scores_forecasts_report_and_model(
     project_root: Path, prices: Path, tmp_path: Path
 ) -> None:
@@ -64,9 +70,9 @@ def test_a_backtest_leaves_scores_forecasts_report_and_model(
     done = backtest(prices, out, "--exog", "Volume", "--test-from", "2005-06-01")
     for said in ("kind price", "frequency B", "test block 2005-06-01", "egarch-skewt", "report.html"):
         assert said in done.stdout
+    for name in ("scores", "forecast", "audit"):
+        validate(project_root, out / f"{name}.json")
     scores = json.loads((out / "scores.json").read_text())
-    schema = json.loads((project_root / "docs/scores.schema.json").read_text())
-    jsonschema.Draft202012Validator(schema).validate(scores)
     assert scores["test"][0] == "2005-06-01"
     forecasts = pd.read_parquet(out / "forecasts.parquet")
     wanted = {
@@ -153,17 +159,26 @@ def test_a_model_that_is_given_forecasts_the_next_rows_without_a_fit(
         json.loads((tmp_path / name / "forecast.json").read_text())["series"]["Adj Close"]["steps"][0]
         for name in ("a", "b")
     ]
+    for name in ("a", "b"):
+        validate(project_root, tmp_path / name / "forecast.json")
+        fits = json.loads((tmp_path / name / "forecast.json").read_text())["series"]["Adj Close"]["fits"]
+        assert fits["egarch-skewt"]["converged"] and fits["egarch-skewt"]["std_errors"]["eta"] > 0
     widths = [high - low for low, high in (step["interval_90"] for step in steps)]
     assert widths[1] == pytest.approx(widths[0], rel=0.1)
     other = basin("forecast", prices, tmp_path / "c", *model, "--exog", "Volume", code=1)
     assert "was fitted to other inputs" in other.stderr
 
 
-def test_paths_of_a_horizon_and_an_alarm(prices: Path, tmp_path: Path) -> None:
+def test_paths_of_a_horizon_and_an_alarm(project_root: Path, prices: Path, tmp_path: Path) -> None:
     basin("forecast", prices, tmp_path / "paths", "--horizon", "5")
     paths = pd.read_parquet(tmp_path / "paths/paths.parquet")
     assert set(paths["step"]) == {1, 2, 3, 4, 5} and paths["sample"].nunique() >= 1000
+    validate(project_root, tmp_path / "paths/forecast.json")
+    assert (tmp_path / "paths/forecast.png").is_file() and len(
+        pd.read_csv(tmp_path / "paths/forecast.csv")
+    ) == 5
     basin("alarm", prices, tmp_path / "alarm", "--event", "min<=-0.05@10")
+    validate(project_root, tmp_path / "alarm/alarm.json")
     found = json.loads((tmp_path / "alarm/alarm.json").read_text())
     assert {"ebm", "base", "gjr-filtered-simulation"} <= set(found["models"])
     assert isinstance(found["today"]["alarm"], bool)

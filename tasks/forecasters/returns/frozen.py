@@ -1,5 +1,6 @@
 """Classical models of returns with stored parameters, which forecast later rows without a refit."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -9,7 +10,9 @@ from threadpoolctl import threadpool_limits
 
 from tasks.forecasters.returns import garch
 from tasks.forecasters.returns.scale_regression import (
+    LOC_INPUTS,
     REGRESSIONS,
+    SHOCK_INPUTS,
     Columns,
     ScaleRegression,
     first_base,
@@ -32,15 +35,17 @@ def frozen_parameters(
 ) -> dict[str, Any]:
     """Fit the classical models at the last refit date and return the content of ``classical.json``.
 
-    ``classical`` holds the walk-forward forecasts, which are inputs of the scale regressions. The fit uses
-    one thread, because its last digits, and so the hash of the model, depend on the number of threads.
+    ``classical`` holds the walk-forward forecasts, which are inputs of the scale regressions. Beside the
+    parameters, by series, the content has what is known of the fits (see :func:`classical_fits`). The fit
+    uses one thread, because its last digits, and so the hash of the model, depend on the number of threads.
     """
-    frozen = {}
+    frozen, known_of = {}, {}
     for name, group in raw.groupby("series", sort=False):
         group = group.reset_index(drop=True)
         returns = domain.steps(group)
         at = range(params.min_rows, len(returns), params.refit)[-1]
-        fitted = {model: garch.fit(model, returns[: at + 1]) for model in domain.volatilities}
+        estimates = {model: garch.estimate(model, returns[: at + 1]) for model in domain.volatilities}
+        fitted = {model: estimates[model].pop("params") for model in domain.volatilities}
         past = classical[classical["series"] == name]
         rows = group.index[pd.Index(group["time"]).get_indexer(past["origin"])]
         past = scaled(past.assign(row=rows), 1 / domain.widths(group)[rows])
@@ -56,8 +61,38 @@ def frozen_parameters(
             model: asdict(fit_scale(domain, table, target, last, window))
             for model, window in REGRESSIONS.items()
         }
-        frozen[str(name)] = {**fitted, **scales}
-    return {"inputs": inputs_of(domain), "series": frozen}
+        frozen[str(name)], known_of[str(name)] = {**fitted, **scales}, estimates
+    return {"inputs": inputs_of(domain), "series": frozen, "fits": known_of}
+
+
+def classical_fits(stored: dict[str, Any], series: str) -> dict[str, dict[str, Any]]:
+    """Return the classical fits of a series from the content of ``classical.json``.
+
+    For each model they are its ``params`` by name and, for a volatility model, ``std_errors``, ``converged``
+    and ``log_likelihood``, as in :func:`tasks.forecasters.returns.garch.estimate`.
+    """
+    fits, known = {}, stored.get("fits", {}).get(series, {})
+    for model, params in stored["series"][series].items():
+        if model not in REGRESSIONS:
+            fits[model] = {"params": params, **known.get(model, {})}
+            continue
+        exog = [f"exog_{column}{change}" for column in stored["inputs"]["exog"] for change in ("", "_5")]
+        floors = params["floors"]
+        names = [*(n for n in floors), *SHOCK_INPUTS, *exog]
+        fits[model] = {
+            "params": {
+                **_named("location", LOC_INPUTS, params["gamma"]),
+                **_named("log scale", names, params["beta"]),
+                "eta": params["eta"],
+                "lambda": params["lam"],
+            }
+        }
+    return fits
+
+
+def _named(part: str, inputs: Sequence[str], coefficients: Sequence[float]) -> dict[str, float]:
+    """Return coefficients by name, of which the first is the constant."""
+    return {f"{part}: {name}": value for name, value in zip(("constant", *inputs), coefficients, strict=True)}
 
 
 def inputs_of(domain: Columns) -> dict[str, Any]:

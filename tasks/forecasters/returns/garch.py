@@ -1,5 +1,6 @@
 """Volatility models from the package ``arch``, with forecasts one step ahead."""
 
+import math
 import warnings
 from typing import Any
 
@@ -23,14 +24,40 @@ def one_step(model: str, returns: np.ndarray, refit_at: int, until: int) -> pd.D
 
 
 def fit(model: str, returns: np.ndarray) -> dict[str, float]:
-    """Fit a model by maximum likelihood and return its parameters under the names of ``arch``.
+    """Fit a model by maximum likelihood and return its parameters under the names of ``arch``."""
+    return _params(_fitted(model, returns))
+
+
+def estimate(model: str, returns: np.ndarray) -> dict[str, Any]:
+    """Fit a model as :func:`fit` does, and return what ``arch`` reports of the fit.
+
+    The entries are ``params``, their ``std_errors`` (robust; None if they cannot be computed), whether the
+    optimiser ``converged``, and the ``log_likelihood`` of the returns in per cent.
+    """
+    result = _fitted(model, returns)
+    errors = {str(name): float(value) for name, value in getattr(result, "std_err", {}).items()}
+    return {
+        "params": _params(result),
+        "std_errors": errors if errors and all(map(math.isfinite, errors.values())) else None,
+        # A result without a flag is that of the starting values, which were better than any fit.
+        "converged": getattr(result, "convergence_flag", 1) == 0,
+        "log_likelihood": float(result.loglikelihood),
+    }
+
+
+def _params(result: Any) -> dict[str, float]:
+    return {str(name): float(value) for name, value in result.params.items()}
+
+
+def _fitted(model: str, returns: np.ndarray) -> Any:
+    """Return the result of ``arch`` for a model fitted by maximum likelihood.
 
     The models are GARCH(1,1)-t (Bollerslev 1987), GJR(1,1,1)-skew-t (Glosten, Jagannathan and Runkle 1993)
     and EGARCH(1,1,1)-skew-t (Nelson 1991). The optimiser of ``arch`` sometimes stops far from a maximum, or
     where volatility does not react to shocks, without a warning. A fit is therefore accepted only if its
     likelihood exceeds that of two sets of fixed starting values, its skewness is not extreme and shocks raise
     volatility (α ≥ 0). Otherwise the fit is repeated from these starting values. If no fit is accepted, the
-    better starting values are returned.
+    result of the better starting values is returned.
     """
     starts = [_start(model, returns, persistent) for persistent in (True, False)]
     best = max((_specified(model, returns).fix(start) for start in starts), key=lambda r: r.loglikelihood)
@@ -42,7 +69,7 @@ def fit(model: str, returns: np.ndarray) -> dict[str, float]:
             best = fitted
             if fitted.convergence_flag == 0:
                 break
-    return {str(name): float(value) for name, value in best.params.items()}
+    return best
 
 
 def forecasts(model: str, params: dict[str, float], returns: np.ndarray, first: int) -> pd.DataFrame:

@@ -302,10 +302,24 @@ def test_results_are_written_as_grids(model, fields, tmp_path):
     laws = [model.forecast(fields, fields.months[-1], lead, 5, 0) for lead in (1, 2)]
     write_forecasts(model, laws, tmp_path / "ahead.nc")
     ahead = xr.open_dataset(tmp_path / "ahead.nc")
-    assert dict(ahead.sizes) == {"lead": 2, "draw": 5, "lat": 6, "lon": 8}
-    assert list(ahead["month"].values) == ["1950-03", "1950-06"]
-    assert np.isnan(ahead["mean"].values[:, 0, 0]).all()
-    assert ahead["mean"].attrs["units"] == "degC"
+    assert dict(ahead.sizes) == {"init": 1, "lead": 2, "member": 5, "lat": 6, "lon": 8}
+    assert ahead.attrs["Conventions"] == "CF-1.8" and ahead["lead"].attrs["units"] == "months"
+    assert list(ahead["init"].values.astype("M8[D]").astype(str)) == ["1949-12-01"]
+    assert ahead["valid_time"].values.astype("M8[D]").astype(str).tolist() == [["1950-03-01", "1950-06-01"]]
+    for name, standard in (("valid_time", "time"), ("member", "realization"), ("lat", "latitude")):
+        assert ahead[name].attrs["standard_name"] == standard
+    assert np.isnan(ahead["mean"].values[0, :, 0, 0]).all()
+    assert ahead["spread"].attrs["units"] == "degC" and "standard_deviation" in ahead["spread"].cell_methods
+    np.testing.assert_allclose(ahead["sample"][0].std("member"), ahead["spread"][0], rtol=1e-4)
+    write_forecasts(model, laws, tmp_path / "again.nc")
+    assert (tmp_path / "again.nc").read_bytes() == (tmp_path / "ahead.nc").read_bytes()
+    named = replace(model, standard_name="sea_surface_temperature_anomaly")
+    write_forecasts(named, [model.sample(1, 3, 0)], tmp_path / "januaries.nc")
+    januaries = xr.open_dataset(tmp_path / "januaries.nc")
+    assert dict(januaries.sizes) == {"member": 3, "lat": 6, "lon": 8}
+    assert januaries["sample"].attrs["standard_name"] == "sea_surface_temperature_anomaly"
     assert write_filled(model, fields, fields.months[7], 0.1, tmp_path / "filled.nc") == 0
+    filled = xr.open_dataset(tmp_path / "filled.nc")
+    assert filled["filled"].dims == ("lat", "lon") and str(filled["time"].values)[:10] == "1900-08-01"
     rows = write_energies(model, fields, tmp_path / "energies.csv")
     assert len((tmp_path / "energies.csv").read_text().splitlines()) == len(rows) + 1 == MONTHS + 1

@@ -1,4 +1,4 @@
-"""Forecasts of levels are described in the unit of the level, and no quantile is below its least value."""
+"""Descriptions of forecasts: moments, quantiles, tails, and levels in the unit of the level."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,9 @@ from scipy import stats
 
 from ebm_core.tilts.skewt import SkewT
 from ebm_core.tilts.tilted import TiltedDistribution, untilted
+from tasks.runtime.errors import BasinError
 from tasks.scoring.describe import describe, steps_ahead
+from tasks.scoring.quantiles import RISK_LEVELS, quantile, shortfall
 
 EVENTS = ("<= -1", ">= 1")
 
@@ -83,3 +85,45 @@ def test_a_forecast_that_lies_wholly_below_the_least_value_is_that_value() -> No
     assert step["mean"] == step["quantiles"]["0.99"] == 50 and step["mass_at_lowest"] == 1
     assert step["events"] == {">= 40": 1.0, "<= 40": 0.0}
     assert (np.diff(step["density"]["y"]) > 0).all()
+
+
+def test_moments_quantiles_and_tails_are_those_of_the_distribution() -> None:
+    (step,) = describe(normal(np.array([0.1]), np.array([1.3])), (), returns=True)
+    law = stats.norm(0.1, 1.3)
+    assert (step["mean"], step["sd"]) == (pytest.approx(0.1, abs=1e-5), pytest.approx(1.3, abs=1e-5))
+    assert set(step["var"]) == set(step["es"]) >= {"0.01", "0.025", "0.05"}
+    for name, value in step["es"].items():
+        level = float(name)
+        assert value == pytest.approx(0.1 - 1.3**2 * law.pdf(law.ppf(level)) / level, abs=1e-4)
+        assert value < step["var"][name] == step["quantiles"][name]
+
+
+def test_values_between_stored_levels_are_near_those_of_a_heavy_tail() -> None:
+    skewed = SkewT(torch.tensor([0.1]), torch.tensor([1.3]), torch.tensor([4.0]), torch.tensor([-0.2]))
+    distribution = TiltedDistribution(skewed, untilted)
+    (step,) = describe(distribution, (), returns=True)
+    levels = np.array([0.001, 0.0017, 0.004, 0.01, 0.0123, 0.033, 0.05, 0.08])
+    exact = distribution.icdf(torch.tensor(levels)[:, None]).numpy()[:, 0]
+    np.testing.assert_allclose(quantile(step, levels), exact, rtol=2e-3)
+    assert quantile(step, [0.05])[0] == step["quantiles"]["0.05"]
+    assert shortfall(step, [0.05])[0] == step["es"]["0.05"]
+    draws = np.sort(distribution.sample((400_000,), torch.Generator().manual_seed(0)).numpy()[:, 0])
+    means = [draws[: round(level * len(draws))].mean() for level in (0.01, 0.0123, 0.08)]
+    np.testing.assert_allclose(shortfall(step, [0.01, 0.0123, 0.08]), means, rtol=0.03)
+    fine = np.linspace(0.001, 0.999, 4000)
+    assert (np.diff(quantile(step, fine)) >= 0).all()
+    tail = fine[fine <= max(RISK_LEVELS)]
+    assert (np.diff(shortfall(step, tail)) > 0).all()
+    assert (shortfall(step, tail) < quantile(step, tail)).all()
+
+
+@pytest.mark.parametrize(("levels", "said"), [([0.0], "from 0.001 to 0.999"), ([5], "from 0.001 to 0.999")])
+def test_a_level_that_is_not_stored_is_refused(levels: list[float], said: str) -> None:
+    (step,) = describe(normal(np.array([0.0]), np.array([1.0])), (), returns=True)
+    with pytest.raises(BasinError, match=said):
+        quantile(step, levels)
+    with pytest.raises(BasinError, match=r"confidence of 99 % it is 0\.01"):
+        shortfall(step, [0.99])
+    (level,) = describe(normal(np.array([0.0]), np.array([1.0])), ())
+    with pytest.raises(BasinError, match="this forecast has none"):
+        shortfall(level, [0.01])

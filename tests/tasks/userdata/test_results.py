@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from tasks.runtime.files import read_json
 from tasks.userdata.results import Backtest, Forecast
@@ -30,4 +31,38 @@ def test_a_forecast_reads_as_lines_quantiles_and_a_density(tmp_path: Path) -> No
     assert result.summary().startswith("sp500: data to ")
     assert list(result.quantiles.index.names) == ["series", "time", "lead"]
     assert (result.quantiles["0.95"] > result.quantiles["0.05"]).all()
-    assert len(result.plot().axes[0].get_lines()) == 2
+    frame = result.to_frame()
+    assert list(frame["series"]) == ["sp500", "nasdaq"] and {"q0.025", "q0.50", "es_0.01"} <= set(frame)
+    titles = [axes.get_title(loc="left") for axes in result.plot().axes]
+    assert titles[0] == "S&P 500" and titles[1].endswith("mean 0.3 (dashed)") and len(titles) == 4
+    table = result._repr_html_()
+    assert table.count("<tr>") == 3 and "VaR 1 %" in table and "&lt;= -2" in table
+
+
+def test_pictures_are_shown_by_notebooks_without_pyplot(tmp_path: Path) -> None:
+    from matplotlib import pyplot
+
+    workspace = project(tmp_path, "finance", rows=300)
+    result = Forecast(tmp_path, read_json(workspace.forecast), ())
+    assert result.plot()._repr_png_() == result.plot()._repr_png_() and result.plot().png()[1:4] == b"PNG"
+    assert pyplot.get_fignums() == []
+
+
+@pytest.mark.parametrize("dates", [1, 2, 300])
+def test_a_backtest_of_few_dates_or_without_a_tilt_is_drawn(tmp_path: Path, dates: int) -> None:
+    workspace = project(tmp_path, "finance", rows=300)
+    forecasts = pd.read_parquet(workspace.forecasts)
+    last = forecasts["time"] >= sorted(forecasts["time"].unique())[-dates]
+    result = Backtest(tmp_path, read_json(workspace.scores), forecasts[last], (), "egarch-skewt")
+    picture = result.plot()
+    above, below = picture.axes
+    drawn = [c for c in above.collections if c.get_paths()]
+    low, high = above.get_ylim()
+    ours = forecasts[last & (forecasts["model"] == "ebm") & (forecasts["series"] == "nasdaq")].tail(250)
+    assert len(drawn) == 2 and low < ours["observed"].min() and ours["observed"].max() < high
+    assert all(line.get_marker() == ("." if dates < 40 else "None") for line in below.get_lines()[:2])
+    assert "no weight" not in below.get_title()
+    base = forecasts[forecasts["model"] == "base"].assign(model="ebm")
+    same = pd.concat([base, forecasts[forecasts["model"] != "ebm"]], ignore_index=True)
+    plain = Backtest(tmp_path, result.scores, same, (), "egarch-skewt").plot()
+    assert plain.axes[1].get_title().endswith("which is its base, as the energy has no weight")

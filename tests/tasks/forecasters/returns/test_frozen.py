@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.forecasters.returns.frozen import forecast_frozen, frozen_parameters
+from tasks.forecasters.returns.frozen import classical_fits, forecast_frozen, frozen_parameters
 from tasks.runtime.calendar import Calendar
 from tasks.runtime.errors import BasinError
 from tasks.runtime.params import FeatureParams
@@ -30,7 +30,8 @@ def test_what_was_frozen_forecasts_as_it_did_in_the_walk():
     domain = OwnReturns(name="own", title="", frequency="B", kind="price", **asked)
     params = FeatureParams(refit=120, min_rows=200)
     inputs, classical = domain.features(raw, params)
-    kept = json.loads(json.dumps(frozen_parameters(domain, raw, classical, params)))["series"]
+    stored = json.loads(json.dumps(frozen_parameters(domain, raw, classical, params)))
+    kept = stored["series"]
     now, models = forecast_frozen(domain, raw, kept)
 
     last = inputs["origin"].max()
@@ -50,3 +51,10 @@ def test_what_was_frozen_forecasts_as_it_did_in_the_walk():
     np.testing.assert_allclose(now[x].to_numpy(float), then[x].to_numpy(float), rtol=0.01, atol=0.1)
     with pytest.raises(BasinError, match="knows no series other"):
         forecast_frozen(domain, raw.assign(series="other"), kept)
+
+    fits = classical_fits(stored, "own")
+    assert set(fits) == set(frozen.index)
+    assert fits["egarch-skewt"]["converged"] and fits["egarch-skewt"]["params"] == kept["own"]["egarch-skewt"]
+    regression = fits["scale-regression"]["params"]
+    assert regression["log scale: egarch"] == kept["own"]["scale-regression"]["beta"][1]
+    assert list(regression)[-2:] == ["eta", "lambda"] and len(regression) == 4 + 9 + 2 + 1

@@ -23,3 +23,18 @@ def test_returns_of_any_size_are_fitted_without_a_warning(model):
     returns = np.random.default_rng(0).standard_t(4, 600)
     for size in (1e-3, 1.0, 1e3):
         assert garch.one_step(model, size * returns, 500, 600)["scale"].gt(0).all()
+
+
+@pytest.mark.parametrize("model", garch.MODELS)
+def test_an_estimate_has_what_arch_reports(model):
+    returns = np.random.default_rng(1).standard_t(5, 900)
+    found = garch.estimate(model, returns)
+    assert found["params"] == garch.fit(model, returns) and found["converged"] is True
+    assert found["std_errors"].keys() == found["params"].keys() and min(found["std_errors"].values()) > 0
+    assert found["log_likelihood"] < 0
+
+
+def test_an_estimate_says_where_the_optimiser_did_not_converge(monkeypatch):
+    monkeypatch.setattr(garch, "DEGENERATE", -1.0)  # no fit is accepted
+    found = garch.estimate("egarch-skewt", np.random.default_rng(1).standard_t(5, 900))
+    assert found["converged"] is False and found["std_errors"] is None

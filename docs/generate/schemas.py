@@ -1,30 +1,47 @@
-"""Reference page of ``scores.json``, generated from its JSON schema."""
+"""Reference pages of the JSON files that Basin writes, generated from their JSON schemas."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-INTRODUCTION = """# `scores.json`
+PAGES = {
+    f"reference/{name}.md": f"docs/{name}.schema.json" for name in ("forecast", "scores", "alarm", "audit")
+}
+"""Pages of the site, and the schema from which each is generated."""
 
-{description} The stage `evaluate` and `basin backtest` write this file. Its JSON schema is
-`docs/scores.schema.json`.
+INTRODUCTIONS = {
+    "scores": """The stage `evaluate` and `basin backtest` write this file.
 
 A file has `leads` if there is one series, and `series` and `pooled` if there are several. The keys of `leads`
 are numbers of steps ahead. The keys of `models` and `paired` are names of models. `paired` compares the
 energy-based model with each other model on the same dates. [Scores](concepts/scores.md) defines every score.
-"""
+""",
+    "forecast": """The stage `forecast`, `basin forecast` and `basin backtest` write this file.
+
+The keys of `series` are names of series. Numbers are in `unit`. The forecast of a price or a rate is of its
+change, and `value` has the quantiles of the price or rate itself. The value at risk `var` and the expected
+shortfall `es` are returns, so losses are negative. [Your own file](guides/own-files.md#results) describes the
+other files of a forecast.
+""",
+    "alarm": """`basin alarm` writes this file. [Alarms](guides/alarms.md) explains the scores.
+""",
+    "audit": """The stage `audit` and `basin audit` write this file. `audit_forecasts.json` has the same form.
+""",
+}
+"""What is said of each file below its description, by the name of its schema."""
 
 
 def page(path: Path) -> str:
-    schema = json.loads(path.read_text(encoding="utf-8"))
-    lines = [INTRODUCTION.format(description=schema["description"])]
+    schema, name = json.loads(path.read_text(encoding="utf-8")), path.name.split(".")[0]
+    introduction = f"{schema['description']} {INTRODUCTIONS[name]}"
+    lines = [f"# `{schema['title']}`", "", introduction, f"Its JSON schema is `docs/{path.name}`.", ""]
     lines += ["## The file", "", *_table(schema, "")]
-    for name, definition in schema["$defs"].items():
+    for part, definition in schema["$defs"].items():
         if "properties" in definition:
-            lines += ["", f"## `{name}`", "", *_table(definition, "")]
+            lines += ["", f"## `{part}`", "", *_table(definition, "")]
         else:
             inner = definition["additionalProperties"]
-            lines += ["", f"## `{name}`", "", "For each number of steps:", "", *_table(inner, "")]
+            lines += ["", f"## `{part}`", "", "For each number of steps:", "", *_table(inner, "")]
     return "\n".join(lines) + "\n"
 
 
@@ -50,10 +67,18 @@ def _type(value: dict[str, Any]) -> str:
     if reference := value.get("$ref"):
         name = reference.rsplit("/", 1)[-1]
         return f"[{name}](#{name})"
+    if choices := value.get("enum"):
+        return ", ".join(f"`{choice}`" for choice in choices)
+    if "type" not in value:
+        return "any"
     kind = value["type"]
     kind = " or ".join(kind) if isinstance(kind, list) else kind
     if kind == "array":
-        return f"list of {value['minItems']} {value['items'].get('format', value['items']['type'])}s"
+        items = value["items"]
+        of = items["format"] if "format" in items else _type(items)
+        of = f"{of}s" if of.isalpha() else of
+        count = f" {value['minItems']}" if value.get("maxItems") else ""
+        return f"list of{count} {of}"
     inner = value.get("additionalProperties")
     if kind == "object" and isinstance(inner, dict):
         return f"mapping to {_type(inner)}" if "properties" not in inner else "mapping"
