@@ -15,6 +15,7 @@ from tasks.fields.output import energies_of, filled_of, forecasts_of
 from tasks.fields.reading import Fields, fields_of
 from tasks.fields.training import Settings
 from tasks.runtime.errors import BasinError
+from tasks.runtime.stored import Stored
 from tasks.sources.netcdf import open_dataset, with_times
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class Field:
+class Field(Stored):
     """Result of :func:`basin.field`: a model of monthly fields on a grid, and the fields of the data.
 
     Attributes
@@ -42,6 +43,8 @@ class Field:
     >>> field = basin.field("sst.nc", until="2009-12", out="out/sst")  # doctest: +SKIP
     >>> field.forecast(origin="2015-06")["mean"].sel(lead=6).plot()  # doctest: +SKIP
     """
+
+    command = "field fit"
 
     folder: Path
     model: FieldModel

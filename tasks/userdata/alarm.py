@@ -16,11 +16,11 @@ from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, write_json
 from tasks.runtime.frequencies import stamp
 from tasks.runtime.parallel import Progress, silent
+from tasks.runtime.stored import Stored
 from tasks.userdata.alarm_page import alarm_page
 from tasks.userdata.kinds import FEW
 from tasks.userdata.reading import Reading
 from tasks.userdata.request import Request
-from tasks.userdata.stored import Stored
 
 if TYPE_CHECKING:
     from tasks.reporting.figures import Picture

@@ -16,8 +16,8 @@ from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, write_json
 from tasks.runtime.outputs import claim
 from tasks.runtime.parallel import Progress, silent
+from tasks.runtime.stored import Stored
 from tasks.userdata.sources import Data, label_of, naming, short_name, table_of
-from tasks.userdata.stored import Stored
 
 RESULTS = ("audit.json", "audit.html")
 """Files of an audit."""

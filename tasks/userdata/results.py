@@ -14,9 +14,9 @@ from tasks.reporting.labels import text
 from tasks.reporting.tables import forecast_lines, score_tables
 from tasks.runtime.errors import BasinError
 from tasks.runtime.frequencies import stamp
+from tasks.runtime.stored import Stored
 from tasks.scoring import quantiles
 from tasks.userdata.forecast_record import moved_by
-from tasks.userdata.stored import Stored
 
 if TYPE_CHECKING:
     from tasks.reporting.figures import Picture

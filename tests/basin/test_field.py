@@ -37,8 +37,10 @@ def model(data: xr.Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr("tasks.fields.fit.train", train)
         field = basin.field(data, until="1934-12", width=4, out=folder)
+        kept = basin.field(data, until="1934-12", width=4).save(folder.with_name("kept"))
     assert "fitted to 1900-01 to 1934-12, data 1900-01 to 1939-12" in repr(field)
-    return folder
+    assert {path.name for path in kept.iterdir()} == {path.name for path in folder.iterdir()}
+    return kept
 
 
 def test_arrays_datasets_and_files_are_forecast_alike(model: Path, path: Path, data: xr.Dataset) -> None:

@@ -18,7 +18,7 @@ class Stored:
     folder: Path
 
     def save(self, out: str | PathLike[str], overwrite: bool = False) -> Path:
-        """Copy the files of the result to the folder ``out``, from which :func:`basin.load` reads them.
+        """Copy the files of the result to the folder ``out``, to use them in a later session.
 
         Parameters
         ----------
