@@ -63,10 +63,10 @@ def forecast(
         Column of the dates.
     series : str, optional
         Column with the name of the series, in a table of several series.
-    targets : {"all"}, optional
-        Every column that could be forecast is a series of one panel.
-    kind : {"price", "return", "rate", "level"}, optional
-        Kind of the values.
+    targets : str, optional
+        With ``"all"``, every column that could be forecast is a series of one panel.
+    kind : str, optional
+        Kind of the values: ``"price"``, ``"return"``, ``"rate"`` or ``"level"``.
     freq : str, optional
         Time step of the data, such as ``5min``, ``h``, ``D``, ``B``, ``W``, ``MS``, ``QS`` or ``YS``.
     events : str or sequence of str, optional

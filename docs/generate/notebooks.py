@@ -81,7 +81,7 @@ def page(notebook: dict[str, Any], name: str) -> str:
             continue
         parts.append(f"```python\n{source}\n```")
         parts += [_shown(output) for output in cell["outputs"]]
-    parts.append(f"This page is the notebook [`{name}`]({name}) with its outputs.")
+    parts.append(f'This page is the notebook <a href="{name}" download>{name}</a> with its outputs.')
     return "\n\n".join(parts) + "\n"
 
 

@@ -56,11 +56,13 @@ SEVERAL = {
     "rows (Ticker, Date)": LONG,
     "rows (Date, Ticker)": LONG.swaplevel().sort_index(),
     "rows (Ticker, Date) of a Series": LONG["Close"],
+    "rows without names of the levels": LONG.rename_axis([None, None]),
     "statsforecast": FORECAST_FRAME,
     "statsforecast, with unique_id as index": FORECAST_FRAME.set_index("unique_id"),
 }
 NUMBERED = {
     "rows (permno, Date)": LONG.rename(index={"A": 10001, "B": 10002}, level=0).rename_axis(["id", "Date"]),
+    "frames joined under numbers": pd.concat([BARS, OTHER], keys=[0, 1]),
     "statsforecast": FORECAST_FRAME.assign(unique_id=np.repeat([0, 1], ROWS)),
 }
 LEVELS = {

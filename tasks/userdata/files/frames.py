@@ -64,17 +64,18 @@ def _one_level(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
 
 def _with_index(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     """Return a frame whose index is row numbers, with its earlier levels as first columns."""
-    columns, names = [], []
+    columns, names, alone = [], [], frame.index.nlevels == 1
     for k, given in enumerate(frame.index.names):
         level = frame.index.get_level_values(k)
-        name = INDEX if given is None else " ".join(str(given).split())
+        name = " ".join(str(given).split()) if given is not None else INDEX if alone else f"level {k}"
         column = pd.Series(level, index=frame.index)
         numbers = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+        nameless = given is None and alone
         if name in frame and column.equals(frame[name]):
             continue
-        if given is None and numbers and (_row_numbers(level) or _has_dates(frame)):
+        if numbers and nameless and (_row_numbers(level) or _has_dates(frame)):
             continue
-        if numbers and not (given is None or names_dates(name) or counts_years(column)):
+        if numbers and not (nameless or names_dates(name) or counts_years(column)):
             column = column.astype("category")
         columns.append(column)
         names.append(f"{name} (index)" if name in frame else name)
