@@ -63,8 +63,9 @@ def test_the_rule_can_fail(tmp_path: Path, path: str, source: str) -> None:
 
 def modules(root: Path) -> dict[str, Path]:
     """Dotted names of the project's modules."""
-    paths = [path for top in (*FORBIDDEN, "benchmarks") for path in sorted((root / top).rglob("*.py"))]
-    paths += root.glob("basin.py")
+    paths = [
+        path for top in (*FORBIDDEN, "basin", "benchmarks") for path in sorted((root / top).rglob("*.py"))
+    ]
     parts = {path: path.relative_to(root).with_suffix("").parts for path in paths}
     return {".".join(of[:-1] if of[-1] == "__init__" else of): path for path, of in parts.items()}
 

@@ -13,6 +13,7 @@ import architecture
 import command_line
 import core_reference
 import glossary
+import notebooks
 import parameters
 import repository_files
 import schemas
@@ -42,17 +43,21 @@ MADE_OF = {
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages, and a listing of each file of the repository that a page links to."""
+    shown = notebooks.pages()
     generated = {
         "reference/command-line.md": command_line.page(),
         "reference/parameters.md": parameters.page(ROOT),
         **{name: schemas.page(ROOT / path) for name, path in schemas.PAGES.items()},
         **{name: (ROOT / path).read_text(encoding="utf-8") for name, path in repository_files.PAGES.items()},
         **core_reference.pages(ROOT),
+        **shown,
     }
     written = {file.src_uri: file.content_string for file in files.documentation_pages()} | generated
     sources.clear()
     sources.update(
-        {name: DOCS / name for name in written} | {name: ROOT / path for name, path in MADE_OF.items()}
+        {name: DOCS / name for name in written}
+        | {name: ROOT / path for name, path in MADE_OF.items()}
+        | {name: (DOCS / name).with_suffix(".ipynb") for name in shown}
     )
     links = {
         (sources[name].parent / link).resolve()

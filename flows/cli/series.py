@@ -60,7 +60,7 @@ def forecast(
         from flows.cli.display import Display
         from tasks.reporting.tables import forecast_lines
         from tasks.userdata.run import forecast as run
-        from tasks.userdata.run import short_name
+        from tasks.userdata.sources import short_name
 
         request = options.request(
             time=time,
@@ -136,7 +136,7 @@ def backtest(
     with one_line_errors():
         from flows.cli.display import Display, print_scores
         from tasks.userdata.run import backtest as run
-        from tasks.userdata.run import short_name
+        from tasks.userdata.sources import short_name
 
         request = options.request(
             time=time,
@@ -248,7 +248,7 @@ def alarm(
     with one_line_errors():
         from flows.cli.display import Display
         from tasks.userdata.run import alarm as run
-        from tasks.userdata.run import short_name
+        from tasks.userdata.sources import short_name
 
         request = options.request(
             time=time,

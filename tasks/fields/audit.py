@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -116,7 +115,7 @@ def possible(blocks: Iterator[np.ndarray], name: str) -> tuple[float, float, lis
     return low, high, notes
 
 
-def check_medians(medians: np.ndarray, months: np.ndarray, name: str, path: Path) -> None:
+def check_medians(medians: np.ndarray, months: np.ndarray, name: str, label: str) -> None:
     """Raise ``BasinError`` if the median of the field moves from one month to the next as no field can.
 
     ``medians`` ``(n,)`` are NaN for months with few values.
@@ -130,7 +129,7 @@ def check_medians(medians: np.ndarray, months: np.ndarray, name: str, path: Path
     if size[worst] > JUMP:
         before, after = known[worst - 1], known[worst]
         raise BasinError(
-            f"{path}: the median of {name} moves from {medians[before]:.6g} in {months[before]} to "
+            f"{label}: the median of {name} moves from {medians[before]:.6g} in {months[before]} to "
             f"{medians[after]:.6g} in {months[after]}, {size[worst]:.0f} times its usual move; expected one "
             "unit and one kind of value in all months; correct the file"
         )

@@ -1,7 +1,6 @@
 """Axes of a variable: its dimensions of time, latitude and longitude, found by values and attributes."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -85,7 +84,7 @@ def _is_position(variable: "xr.DataArray", kind: str) -> bool:
     return bool(not counted and (np.abs(values) <= LIMITS[kind]).all())
 
 
-def choose_variable(data: "xr.Dataset", variable: str | None, path: Path) -> tuple[str, Axes]:
+def choose_variable(data: "xr.Dataset", variable: str | None, label: str) -> tuple[str, Axes]:
     """Return the variable to read and its axes.
 
     Raises ``BasinError`` if no variable has the dimensions time, latitude and longitude alone, or several
@@ -104,7 +103,7 @@ def choose_variable(data: "xr.Dataset", variable: str | None, path: Path) -> tup
         fit = [name for name in candidates if not is_count(data, name)][:1] or fit
     if variable is None and len(fit) > 1:
         raise BasinError(
-            f"{path}: expected one variable with dimensions time, lat and lon, found {', '.join(fit)}; give "
+            f"{label}: expected one variable with dimensions time, lat and lon, found {', '.join(fit)}; give "
             "the name of one with --variable"
         )
     chosen = variable or next(iter(fit or candidates), None)
@@ -112,9 +111,9 @@ def choose_variable(data: "xr.Dataset", variable: str | None, path: Path) -> tup
         axes = candidates[chosen]
         dimension = _beside(data, axes)
         if dimension is not None:
-            raise BasinError(f"{path}: {chosen} {_too_many(data, dimension)}")
+            raise BasinError(f"{label}: {chosen} {_too_many(data, dimension)}")
         return chosen, axes
-    raise BasinError(f"{path}: {_why_none(data, variable, fit)}")
+    raise BasinError(f"{label}: {_why_none(data, variable, fit)}")
 
 
 def _beside(data: "xr.Dataset", axes: Axes) -> str | None:
@@ -175,16 +174,16 @@ def _is_two_dimensional(name: object) -> bool:
     return any(str(name).lower() in names or str(name).lower().endswith("lat") for names in NAMES.values())
 
 
-def months_of(data: "xr.Dataset", coordinate: str, path: Path, notes: list[str]) -> np.ndarray:
+def months_of(data: "xr.Dataset", coordinate: str, label: str, notes: list[str]) -> np.ndarray:
     """Return the month of each field, that in which the middle of its bounds lies if time has bounds."""
     times = data[coordinate]
     values = times.values.astype("datetime64[s]")
     months = values.astype("datetime64[M]")
     if not months.size:
-        raise BasinError(f"{path}: time has no values; give a file with monthly fields")
+        raise BasinError(f"{label}: time has no values; give a file with monthly fields")
     if np.isnat(months).any():
         raise BasinError(
-            f"{path}: {int(np.isnat(months).sum())} of {months.size} values of {coordinate} are missing, "
+            f"{label}: {int(np.isnat(months).sum())} of {months.size} values of {coordinate} are missing, "
             "expected a date for every field; correct them"
         )
     bounds = data.get(times.attrs.get("bounds", times.attrs.get("climatology")))
@@ -202,7 +201,7 @@ def months_of(data: "xr.Dataset", coordinate: str, path: Path, notes: list[str])
     return middle
 
 
-def in_order(months: np.ndarray, time: str, path: Path, notes: list[str]) -> np.ndarray | None:
+def in_order(months: np.ndarray, time: str, label: str, notes: list[str]) -> np.ndarray | None:
     """Return the order that sorts the months along the dimension ``time``, or None if they are sorted.
 
     Raises ``BasinError`` if a month is missing or occurs twice.
@@ -214,18 +213,18 @@ def in_order(months: np.ndarray, time: str, path: Path, notes: list[str]) -> np.
         again = np.unique(ordered[1:][steps == 0])
         if len(months) > 2 * len(np.unique(months)):
             raise BasinError(
-                f"{path}: {int((ordered == again[0]).sum())} fields in {again[0]}, expected one for each "
+                f"{label}: {int((ordered == again[0]).sum())} fields in {again[0]}, expected one for each "
                 "month; average them to months, for example with `cdo monmean IN OUT`"
             )
         raise BasinError(
-            f"{path}: more than one field for {', '.join(map(str, again[:3]))} ({len(again)} months), "
+            f"{label}: more than one field for {', '.join(map(str, again[:3]))} ({len(again)} months), "
             "expected one for each month; keep one of each, for example open_dataset(FILE)."
             f'drop_duplicates("{time}").to_netcdf(OUT) in xarray'
         )
     if (steps > 1).any():
         absent = np.setdiff1d(np.arange(ordered[0], ordered[-1] + 1), ordered)
         raise BasinError(
-            f"{path}: {_named(absent)} missing ({len(absent)} of {len(absent) + len(months)} months from "
+            f"{label}: {_named(absent)} missing ({len(absent)} of {len(absent) + len(months)} months from "
             f"{ordered[0]} to {ordered[-1]}), expected every month; add the fields, or fields of NaN if they "
             f'are not known, for example open_dataset(FILE).resample({time}="MS").mean().to_netcdf(OUT) '
             "in xarray"

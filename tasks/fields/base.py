@@ -175,7 +175,7 @@ def _inverse_model(fields: Fields, grid: Grid, normals: np.ndarray) -> Base:
             counts[lag] += len(aim)
     if counts[max(LEADS)] < FEWEST:
         raise BasinError(
-            f"{fields.path}: {counts[max(LEADS)]} pairs of months {max(LEADS)} months apart have no gaps in "
+            f"{fields.label}: {counts[max(LEADS)]} pairs of months {max(LEADS)} months apart have no gaps in "
             f"{fields.name}, expected {FEWEST} or more; give a longer record, or leave out cells with many "
             "gaps"
         )
@@ -233,8 +233,8 @@ def _normals(fields: Fields, grid: Grid) -> np.ndarray:
         np.add.at(seen, season, finite)
     if (seen < 2).any():
         raise BasinError(
-            f"{fields.path}: a cell of {fields.name} has fewer than 2 values in a calendar month, expected 2 "
-            "or more; give more years"
+            f"{fields.label}: a cell of {fields.name} has fewer than 2 values in a calendar month, expected "
+            "2 or more; give more years"
         )
     return total / seen
 

@@ -40,7 +40,7 @@ def fit(
     """
     if len(fields.months) < FEWEST_MONTHS:
         raise BasinError(
-            f"{fields.path}: {len(fields.months)} months up to {fields.months[-1]}, expected at least "
+            f"{fields.label}: {len(fields.months)} months up to {fields.months[-1]}, expected at least "
             f"{FEWEST_MONTHS} for a fit; give a later month as --until"
         )
     with claim(out, "field fit", (*FILES, WORK), overwrite):

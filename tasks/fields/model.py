@@ -187,7 +187,7 @@ class FieldModel:
         missing = int((~np.isfinite(values)).sum())
         if 2 * missing > len(values):
             raise BasinError(
-                f"{fields.path}: {missing} of {len(values)} cells of {month} are missing, expected at most "
+                f"{fields.label}: {missing} of {len(values)} cells of {month} are missing, expected at most "
                 "half; forecast from a month with more values (--from)"
             )
         return self.fill(values, month)[0] if missing else values
@@ -198,7 +198,7 @@ class FieldModel:
             one, other = getattr(fields, axis), getattr(self.grid, axis)
             if one.shape != other.shape or not np.allclose(one, other, rtol=0, atol=1e-3):
                 raise BasinError(
-                    f"{fields.path}: its {axis} is not that of the model; give a file on the grid of the "
+                    f"{fields.label}: its {axis} is not that of the model; give a file on the grid of the "
                     "model, or fit a model to this grid"
                 )
 

@@ -1,6 +1,5 @@
 """Checks of latitudes and longitudes: their units, their order, and that they are no rows and columns."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,7 +65,7 @@ def why_not(data: "xr.Dataset") -> str | None:
     return None
 
 
-def check_positions(lat: "xr.DataArray", lon: "xr.DataArray", path: Path, notes: list[str]) -> int:
+def check_positions(lat: "xr.DataArray", lon: "xr.DataArray", label: str, notes: list[str]) -> int:
     """Return the number of different longitudes, one less than in the file if the last repeats the first.
 
     Raises ``BasinError`` if a value is out of range, if latitudes or longitudes are out of order or occur
@@ -74,10 +73,10 @@ def check_positions(lat: "xr.DataArray", lon: "xr.DataArray", path: Path, notes:
     """
     north, east = (np.asarray(each.values, float) for each in (lat, lon))
     if not (np.isfinite(north).all() and np.isfinite(east).all() and (np.abs(north) <= 90).all()):
-        raise BasinError(f"{path}: expected finite lat and lon in degrees, lat within ±90; correct them")
+        raise BasinError(f"{label}: expected finite lat and lon in degrees, lat within ±90; correct them")
     if _are_counts(lat, north, "latitude") and _are_counts(lon, east, "longitude"):
         raise BasinError(
-            f"{path}: {lat.name} and {lon.name} have no units and the values {_shown(north)} and "
+            f"{label}: {lat.name} and {lon.name} have no units and the values {_shown(north)} and "
             f"{_shown(east)}, which may be rows and columns, expected degrees; give them the units "
             "degrees_north and degrees_east if they are degrees"
         )
@@ -88,14 +87,14 @@ def check_positions(lat: "xr.DataArray", lon: "xr.DataArray", path: Path, notes:
         )
     steps = np.diff(north)
     if not ((steps > 0).all() or (steps < 0).all()):
-        raise BasinError(_disorder(path, lat, north, "rise or fall from each to the next"))
+        raise BasinError(_disorder(label, lat, north, "rise or fall from each to the next"))
     around = np.diff(east) % 360
     total = float(around.sum())
     if total > 360 + SAME:  # to the west
         around = 360 - around
         total = float(around.sum())
     if total > 360 + SAME or (np.minimum(around, 360 - around) < SAME).any():
-        raise BasinError(_disorder(path, lon, east, "run once around the earth without repeating"))
+        raise BasinError(_disorder(label, lon, east, "run once around the earth without repeating"))
     if len(east) < 3 or total < 360 - SAME:
         return len(east)
     notes.append(f"{lon.name} {east[-1]:g} repeats {east[0]:g} and is not used")
@@ -118,10 +117,10 @@ def _are_counts(variable: "xr.DataArray", values: np.ndarray, kind: str) -> bool
     return (step == 1 or not named) and float(values.min()) / step in (0.0, 0.5, 1.0)
 
 
-def _disorder(path: Path, variable: "xr.DataArray", values: np.ndarray, expected: str) -> str:
+def _disorder(label: str, variable: "xr.DataArray", values: np.ndarray, expected: str) -> str:
     name = str(variable.name)
     return (
-        f"{path}: the values of {name}, {_shown(values)}, are out of order or repeat, expected values "
+        f"{label}: the values of {name}, {_shown(values)}, are out of order or repeat, expected values "
         f"that {expected}; "
         f'sort them, for example open_dataset(FILE).drop_duplicates("{name}").sortby("{name}").{REMEDY}'
     )

@@ -54,9 +54,10 @@ class Grid:
 
 @dataclass(frozen=True)
 class Fields:
-    """Open file with one field for each month, without missing months."""
+    """Open data with one field for each month, without missing months."""
 
-    path: Path
+    label: str
+    """Name of the data in messages."""
     name: str
     units: str
     months: np.ndarray
@@ -83,7 +84,7 @@ class Fields:
     def position(self, month: np.datetime64) -> int:
         """Return the row of a month, or raise ``BasinError`` if the file does not have it."""
         if not self.months[0] <= month <= self.months[-1]:
-            raise BasinError(f"{self.path}: no month {month}; give a month from {self.span}")
+            raise BasinError(f"{self.label}: no month {month}; give a month from {self.span}")
         return int((month - self.months[0]).astype(int))
 
     def read(self, start: int, stop: int) -> np.ndarray:
@@ -91,7 +92,7 @@ class Fields:
         values = self._decoded(start, stop)
         values[self._declared.missing(values)] = np.nan
         if np.isinf(values).any():
-            raise BasinError(f"{self.path}: {self.name} has infinite values; write missing values as NaN")
+            raise BasinError(f"{self.label}: {self.name} has infinite values; write missing values as NaN")
         values[(values < self._limits[0]) | (values > self._limits[1])] = np.nan
         return values
 
@@ -103,7 +104,7 @@ class Fields:
         except Exception as error:  # the errors of a damaged chunk depend on its compression library
             reason = " ".join(str(error).split())[:200]
             raise BasinError(
-                f"{self.path}: the fields {start} to {stop} cannot be read ({reason}); get the file again"
+                f"{self.label}: the fields {start} to {stop} cannot be read ({reason}); get the file again"
             ) from error
         return values
 
@@ -141,11 +142,11 @@ class Fields:
             medians[first : first + len(cells)][some] = np.nanmedian(cells[some], axis=1)
         if not counts.any():
             raise BasinError(
-                f"{self.path}: {self.name} has no values: all {self._variable.size:,} are missing, expected "
+                f"{self.label}: {self.name} has no values: all {self._variable.size:,} are missing, expected "
                 "monthly fields; give another variable, region or file"
             )
         check_medians(
-            np.where(counts >= counts.max() / 2, medians, np.nan), self.months, self.name, self.path
+            np.where(counts >= counts.max() / 2, medians, np.nan), self.months, self.name, self.label
         )
         alone = lone_values(fields.blocks(HISTORY), self.months, self.lat, self.lon, self.name)
         return replace(fields, notes=(*fields.notes, *alone))
@@ -161,7 +162,7 @@ class Fields:
 
     def _too_large(self, cells: int) -> str:
         return (
-            f"{self.path}: {cells:,} cells with values, expected at most {MOST_CELLS:,}; take a region or a "
+            f"{self.label}: {cells:,} cells with values, expected at most {MOST_CELLS:,}; take a region or a "
             "coarser grid, for example with `cdo sellonlatbox` or `cdo remapcon`"
         )
 
@@ -178,7 +179,7 @@ class Fields:
         mask = (seen >= OFTEN * len(self.months)) & (least < most)
         if mask.sum() < 2:
             raise BasinError(
-                f"{self.path}: {int(mask.sum())} cells of {self.name} vary and have values in {OFTEN:.0%} "
+                f"{self.label}: {int(mask.sum())} cells of {self.name} vary and have values in {OFTEN:.0%} "
                 "of the "
                 "months, expected 2 or more; give a file with fewer gaps, or another --variable"
             )
@@ -188,29 +189,33 @@ class Fields:
 
 
 def open_fields(path: Path, variable: str | None = None) -> Fields:
-    """Open a file with monthly fields on a grid of latitude and longitude, or raise ``BasinError``.
+    """Open a file with monthly fields on a grid of latitude and longitude, or raise ``BasinError``."""
+    return fields_of(open_dataset(path), str(path), variable)
+
+
+def fields_of(data: "xr.Dataset", label: str, variable: str | None = None) -> Fields:
+    """Return the monthly fields of a dataset whose times are those of :func:`open_dataset`.
 
     Names, order and units of the axes may be any that :mod:`tasks.fields.axes` recognises. Other dimensions
     of size 1 are dropped. Flags and impossible values are read as missing.
     """
-    data = open_dataset(path)
-    name, axes = choose_variable(data, variable, path)
+    name, axes = choose_variable(data, variable, label)
     notes = [*data.attrs[NOTES], *_dropped(data, name, axes)]
     values = data[name].isel(dict.fromkeys(axes.others, 0)).transpose(*axes.dimensions)
     lat, lon = (data[each] for each in axes.coordinates[1:])
-    columns = check_positions(lat, lon, path, notes)
+    columns = check_positions(lat, lon, label, notes)
     values, lon = (each.isel({axes.dimensions[2]: slice(0, columns)}) for each in (values, lon))
-    months = months_of(data, axes.coordinates[0], path, notes)
-    order = in_order(months, axes.dimensions[0], path, notes)
+    months = months_of(data, axes.coordinates[0], label, notes)
+    order = in_order(months, axes.dimensions[0], label, notes)
     if order is not None:
         values, months = values.isel({axes.dimensions[0]: order}), months[order]
     if len(months) < FEWEST_MONTHS:
-        raise BasinError(f"{path}: {len(months)} months, expected at least {FEWEST_MONTHS}; give more years")
+        raise BasinError(f"{label}: {len(months)} months, expected at least {FEWEST_MONTHS}; give more years")
     north, east = (np.asarray(each.values, float) for each in (lat, lon))
     units = str(values.attrs.get("units", ""))
     standard = str(values.attrs.get("standard_name", ""))
     fields = Fields(
-        path, name, units, months, north, east, (), values,
+        label, name, units, months, north, east, (), values,
         _declared=declared(data[name]), standard_name=standard,
     )  # fmt: skip
     return fields.checked(notes)

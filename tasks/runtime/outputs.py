@@ -128,6 +128,12 @@ def _not_writable(path: Path, error: OSError) -> BasinError:
     return BasinError(f"cannot write {path}: {error.strerror or error}; give another place for the results")
 
 
+def files_of(folder: Path, command: str) -> list[str]:
+    """Return the files in ``folder`` that a command wrote and that are still there, as relative paths."""
+    owners = _owners(folder) or {}
+    return sorted(path for path, owner in owners.items() if owner == command and (folder / path).is_file())
+
+
 def _owners(folder: Path) -> dict[str, str] | None:
     """Return the command that wrote each file, or None if the folder has no marker of Basin."""
     try:

@@ -65,16 +65,20 @@ def open_dataset(path: Path) -> "xr.Dataset":
     day of the month if that day does not exist. ``dataset.attrs["basin_notes"]`` is a list of sentences on
     what was done. Raises ``BasinError`` if the file or its times cannot be read.
     """
-    data = _opened(path)
+    return with_times(_opened(path), str(path))
+
+
+def with_times(data: "xr.Dataset", label: str) -> "xr.Dataset":
+    """Return a dataset with its times as ``datetime64``, in the same way as :func:`open_dataset`."""
     notes: list[str] = []
+    data = data.copy()
     bounds = _bounds_of_times(data)
     for name in [str(each) for each in data.variables]:
-        times = _times(data, name, path, [] if name in bounds else notes)
+        times = _times(data, name, label, [] if name in bounds else notes)
         if times is not None:
             attributes = {k: v for k, v in data[name].attrs.items() if k not in ("units", "calendar")}
             data = data.assign_coords({name: (data[name].dims, times, attributes)})
-    data.attrs[NOTES] = notes
-    return data
+    return data.assign_attrs({NOTES: notes})
 
 
 def _opened(path: Path) -> "xr.Dataset":
@@ -130,16 +134,18 @@ def _bounds_of_times(data: "xr.Dataset") -> set[str]:
     return names
 
 
-def _times(data: "xr.Dataset", name: str, path: Path, notes: list[str]) -> np.ndarray | None:
+def _times(data: "xr.Dataset", name: str, source: str, notes: list[str]) -> np.ndarray | None:
     """Return the times of a variable as ``datetime64[s]``, or None if it holds no times."""
     variable = data[name]
     units = str(variable.attrs.get("units", "")).strip()
     calendar = str(variable.attrs.get("calendar", "standard")).strip().lower() or "standard"
-    label = f"{path}: {name}"
+    label = f"{source}: {name}"
     if re.search(r"\bsince\b", units) and variable.dtype.kind in "fiu":
         return _since(variable.values, units, calendar, label, name, notes)
     if variable.dims != (name,):
         return None
+    if variable.dtype.kind == "O" and variable.size and hasattr(variable.values[0], "calendar"):
+        return _of_calendar(variable.values, name, notes)
     if variable.dtype.kind in "OSU":
         return _from_text(variable.values, name, notes)
     if variable.dtype.kind in "fiu" and (" as %Y" in units or name.lower() in TIME_NAMES):
@@ -199,15 +205,28 @@ def _standard(seconds: np.ndarray, units: str, calendar: str, year_zero: bool) -
     dates = cftime.num2date(
         seconds[known], units, calendar, only_use_cftime_datetimes=True, has_year_zero=year_zero or None
     )
-    parts = np.array([(d.year, d.month, d.day, d.hour, d.minute, d.second) for d in np.ravel(dates)], int)
-    if not len(parts):
-        return found
+    if known.any():
+        found[known] = _same_day(np.ravel(dates))
+    return found
+
+
+def _of_calendar(dates: np.ndarray, name: str, notes: list[str]) -> np.ndarray:
+    """Convert dates of ``cftime``, which xarray makes of calendars such as noleap, to ``datetime64[s]``."""
+    if dates[0].calendar not in ("standard", "gregorian", "proleptic_gregorian"):
+        notes.append(
+            f"{name} has the calendar {dates[0].calendar}: its dates are mapped to the same month and day"
+        )
+    return _same_day(dates)
+
+
+def _same_day(dates: np.ndarray) -> np.ndarray:
+    """Return dates of ``cftime`` as ``datetime64[s]`` of the same month and day of the standard calendar."""
+    parts = np.array([(d.year, d.month, d.day, d.hour, d.minute, d.second) for d in dates], int)
     year, month, day, hour, minute, second = parts.T
     months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
     length = ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(int)
-    whole = (months.astype("datetime64[D]") + np.minimum(day, length) - 1).astype("datetime64[s]")
-    found[known] = whole + 3600 * hour + 60 * minute + second
-    return found
+    whole: np.ndarray = (months.astype("datetime64[D]") + np.minimum(day, length) - 1).astype("datetime64[s]")
+    return whole + 3600 * hour + 60 * minute + second
 
 
 def _calendar_months(months: np.ndarray) -> np.ndarray:

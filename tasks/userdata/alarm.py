@@ -16,6 +16,7 @@ from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, write_json
 from tasks.runtime.frequencies import stamp
 from tasks.runtime.parallel import Progress, silent
+from tasks.runtime.stored import Stored
 from tasks.userdata.alarm_page import alarm_page
 from tasks.userdata.kinds import FEW
 from tasks.userdata.reading import Reading
@@ -43,7 +44,7 @@ SEED = 0
 
 
 @dataclass(frozen=True, repr=False)
-class Alarm:
+class Alarm(Stored):
     """Result of :func:`basin.alarm`.
 
     Attributes
@@ -69,6 +70,8 @@ class Alarm:
     >>> result.found["today"]["probability"]  # doctest: +SKIP
     >>> result.plot().savefig("alarms.png")  # doctest: +SKIP
     """
+
+    command = "alarm"
 
     folder: Path
     found: dict[str, Any]
@@ -235,6 +238,7 @@ def alarm(
             "threshold": _number(float(today["threshold"])),
             "alarm": bool(today["alarm"]),
         },
+        "notes": notes,
     }
     answer = Alarm(out, result, history[history["time"] >= times[first]].reset_index(drop=True), tuple(notes))
     with atomic_write(*(out / name for name in RESULTS)) as (first_path, second, picture, page):

@@ -1,5 +1,6 @@
 """``basin audit``: runs every check that applies to a table, and writes the results as JSON and HTML."""
 
+from dataclasses import dataclass
 from datetime import date
 from html import escape
 from pathlib import Path
@@ -13,10 +14,87 @@ from tasks.checks.table.evidence import Spec, TableEvidence
 from tasks.reporting.labels import listed
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, write_json
+from tasks.runtime.outputs import claim
 from tasks.runtime.parallel import Progress, silent
-from tasks.userdata.files.table import load
+from tasks.runtime.stored import Stored
+from tasks.userdata.sources import Data, label_of, naming, short_name, table_of
+
+RESULTS = ("audit.json", "audit.html")
+"""Files of an audit."""
+
+COLUMNS = {"check": "id", "status": "status", "finding": "why", "faults": "at_fault"}
+"""Columns of the table of checks, and the keys of ``audit.json`` that they show."""
+
+SHOWN = 3
+"""Number of faults of a check in the summary."""
 
 CHECKS = (*rows.CHECKS, *time.CHECKS, *labels.CHECKS)
+
+
+@dataclass(frozen=True, repr=False)
+class Audit(Stored):
+    """Result of :func:`basin.audit`: the status and the finding of each check.
+
+    Attributes
+    ----------
+    folder : Path
+        Folder of the results.
+    found : dict
+        Content of ``audit.json``: the status of the table, and what each check measured.
+
+    Examples
+    --------
+    >>> import basin
+    >>> found = basin.audit("prices.csv", target="close")  # doctest: +SKIP
+    >>> found.checks.query("status == 'fail'")  # doctest: +SKIP
+    """
+
+    command = "audit"
+
+    folder: Path
+    found: dict[str, Any]
+
+    @property
+    def status(self) -> str:
+        """Status of the table, that of the worst check: ``pass``, ``warn`` or ``fail``."""
+        return str(self.found["status"])
+
+    @property
+    def checks(self) -> pd.DataFrame:
+        """Status, finding and faults of each check that applies, indexed by ``check``."""
+        rows = [
+            {key: check[name] for key, name in COLUMNS.items()}
+            for check in self.found["checks"]
+            if check["status"] != "not applicable"
+        ]
+        return pd.DataFrame(rows, columns=list(COLUMNS)).set_index("check")
+
+    @property
+    def report(self) -> Path:
+        """Path of ``audit.html``."""
+        return self.folder / "audit.html"
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def summary(self) -> str:
+        """Return the status and the finding of each check, with its first faults, as text."""
+        checks = self.checks
+        width, statuses = max(map(len, checks.index)), max(map(len, checks["status"]))
+        lines = []
+        for check, row in checks.iterrows():
+            lines.append(f"{check:{width}}  {row['status']:{statuses}}  {row['finding']}")
+            lines += [f"{'':{width + statuses + 4}}  {fault}" for fault in row["faults"][:SHOWN]]
+        return "\n".join(lines)
+
+
+def audit(data: Data, spec: Spec, out: Path, overwrite: bool = False) -> Audit:
+    """Audit a user's data, and write ``audit.json`` and ``audit.html`` in the folder ``out``."""
+    with claim(out, Audit.command, RESULTS, overwrite), naming(data):
+        asked, frame = read_audited(data, spec)
+        found = audit_table(frame, asked)
+        write_audit(found, short_name(data) if isinstance(data, Path) else label_of(data), out)
+    return Audit(out, found)
 
 
 def audit_table(frame: pd.DataFrame, spec: Spec, progress: Progress = silent) -> dict[str, Any]:
@@ -45,19 +123,19 @@ def audit_table(frame: pd.DataFrame, spec: Spec, progress: Progress = silent) ->
     return run_checks(checks, evidence, progress, spec.waive, date.today())
 
 
-def read_audited(data: Path, spec: Spec) -> tuple[Spec, pd.DataFrame]:
+def read_audited(data: Data, spec: Spec) -> tuple[Spec, pd.DataFrame]:
     """Read a file with the reader of all commands, and return its table with the spec.
 
     A table of labelled rows needs no dates. Otherwise columns that the spec does not name are found.
     """
-    table = load(data, (spec.target,) if spec.target else (), spec.time, spec.series)
+    table = table_of(data, (spec.target,) if spec.target else (), spec.time, spec.series)
     if spec.label is not None and spec.time is None:
         return spec, table.typed()
     roles = table.roles(spec.time, (spec.target,) if spec.target else (), spec.series)
     if len(roles.targets) > 1:
         raise BasinError(
-            f"{data}: the columns {listed(roles.targets[:10])} could be the values; pass --target with one "
-            "of them"
+            f"{label_of(data)}: the columns {listed(roles.targets[:10])} could be the values; pass --target "
+            "with one of them"
         )
     frame = table.typed(spec.time)
     frame[roles.time] = roles.dates.time.to_numpy()

@@ -1,7 +1,6 @@
 """``basin inspect``: what was understood of a user's file, without fitting anything."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
@@ -11,7 +10,7 @@ from tasks.runtime.frequencies import frequency, stamp
 from tasks.userdata.plan import planned
 from tasks.userdata.reading import Reading
 from tasks.userdata.request import Request
-from tasks.userdata.run import naming, read
+from tasks.userdata.sources import Data, naming, read
 
 FORECAST = {
     "price": "the return until the next date, 100·Δlog, in per cent",
@@ -56,7 +55,7 @@ class Inspection:
         return "\n".join([*lines, *(f"- {sentence}" for sentence in (*self.notes, *refusal))])
 
 
-def inspect(data: Path | pd.DataFrame, request: Request) -> Inspection:
+def inspect(data: Data, request: Request) -> Inspection:
     """Return what is understood of a file, its warnings, and whether it can be forecast."""
     with naming(data):
         reading, name = read(data, request)

@@ -46,6 +46,7 @@ def backtest_paths(
         "evaluate", lambda progress: found.extend(evaluate_paths(reading, request, domain, notes, progress))
     )
     forecasts, scores, tilt = found
+    scores |= {"reference": domain.reference, "notes": notes}
     write_json(work / "scores.json", scores)
     forecasts.to_parquet(work / "forecasts.parquet", index=False)
     write_backtest(work, forecasts)

@@ -88,9 +88,9 @@ def _understood(source: Table, request: Request) -> Reading:
     if roles.dates.note:
         notes.append(roles.dates.note)
     table, cells, percent = _long(source, roles, request)
-    theirs = [c for c in request.exog if str(c).lower() not in OHLC]
+    theirs = list(request.exog)
     has_range = set(OHLC) <= set(table.columns)
-    mask_sentinels(table, ["close", *theirs, *(OHLC if has_range else ())], notes)
+    mask_sentinels(table, list(dict.fromkeys(["close", *theirs, *(OHLC if has_range else ())])), notes)
     rows = len(table)
     table["far"] = far_dates(table)
     table = in_order(_without_rows_to_come(table, cells, notes), notes)
@@ -131,6 +131,9 @@ def _understood(source: Table, request: Request) -> Reading:
         table = _in_percent(table, unit == "%" or bool(PERCENT.search(name)), notes)
     _ends(table, warned)
     table, ohlc = _range(table, kind, has_range, notes)
+    if ohlc and (twice := [column for column in theirs if _bare(column) in OHLC]):
+        notes.append(f"--exog {' '.join(twice)}: already an input, as part of the range of each row")
+        theirs = [column for column in theirs if column not in twice]
     _refuse_constant(table, label)
     value = "value" if kind == "level" else "close"
     _refuse_names(theirs, ("value",) if kind == "level" else (), label)
@@ -176,10 +179,10 @@ def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, 
     The column ``row`` has the numbers of the rows in the file, from 1.
     """
     frame, label, notes = source.frame, source.label, source.notes
-    theirs = [c for c in request.exog if str(c).lower() not in OHLC]
+    theirs = list(request.exog)
     _refuse_names(theirs, ("time", "series", "close", "row"), label)
     comma = source.comma(roles.time)
-    lower = {str(c).lower().strip("<> "): str(c) for c in frame.columns}
+    lower = {_bare(str(c)): str(c) for c in frame.columns}
     exog = {column: source.numbers(column, comma) for column in theirs}
     beside = {}
     if all(name in lower for name in OHLC) and not set(roles.targets) & {lower[n] for n in OHLC}:
@@ -221,6 +224,11 @@ def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, 
         return parts[0], written[0], percent
     notes.append(f"the columns {listed(roles.targets[:10])} are the series of one panel")
     return pd.concat(parts, ignore_index=True), pd.concat(written, ignore_index=True), percent
+
+
+def _bare(column: str) -> str:
+    """Return the name of a column in lower case and without the brackets of MetaTrader."""
+    return column.lower().strip("<> ")
 
 
 def _refuse_names(exog: list[str], taken: tuple[str, ...], label: str) -> None:

@@ -14,6 +14,7 @@ from tasks.reporting.labels import text
 from tasks.reporting.tables import forecast_lines, score_tables
 from tasks.runtime.errors import BasinError
 from tasks.runtime.frequencies import stamp
+from tasks.runtime.stored import Stored
 from tasks.scoring import quantiles
 from tasks.userdata.forecast_record import moved_by
 
@@ -35,7 +36,7 @@ Levels = float | Sequence[float]
 
 
 @dataclass(frozen=True, repr=False)
-class Backtest:
+class Backtest(Stored):
     """Result of :func:`basin.backtest`.
 
     Attributes
@@ -59,6 +60,8 @@ class Backtest:
     >>> print(result.summary())  # doctest: +SKIP
     >>> result.plot().savefig("gains.png")  # doctest: +SKIP
     """
+
+    command = "backtest"
 
     folder: Path
     scores: dict[str, Any]
@@ -104,7 +107,7 @@ class Backtest:
 
 
 @dataclass(frozen=True, repr=False)
-class Forecast:
+class Forecast(Stored):
     r"""Result of :func:`basin.forecast`, the forecast distributions of the steps after the last row.
 
     Attributes
@@ -151,6 +154,8 @@ class Forecast:
     >>> result.prices(0.05)  # doctest: +SKIP
     >>> result.plot()  # doctest: +SKIP
     """
+
+    command = "forecast"
 
     folder: Path
     steps: dict[str, Any]

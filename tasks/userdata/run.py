@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +15,17 @@ from tasks.runtime.files import atomic_write, read_json, scratch, sha256, write_
 from tasks.runtime.outputs import claim
 from tasks.runtime.parallel import Progress, Stages, silent
 from tasks.runtime.params import DomainParams
-from tasks.runtime.workspace import Workspace
 from tasks.sources.quarantine import valid
 from tasks.stages import STAGES, stage_function
 from tasks.tilts.fits import load_fold
 from tasks.tilts.model import save_model
 from tasks.userdata.alarm import RESULTS, Alarm
 from tasks.userdata.alarm import alarm as raise_alarms
-from tasks.userdata.files.table import from_frame, load
-from tasks.userdata.first_audit import first_audit
 from tasks.userdata.forecast_record import fits_of, not_converged, with_file
 from tasks.userdata.joint_paths_run import backtest_paths, for_paths, paths_ahead
 from tasks.userdata.model_inputs import mismatch
 from tasks.userdata.plan import planned
-from tasks.userdata.reading import Reading, compounded, understand
+from tasks.userdata.reading import Reading, compounded
 from tasks.userdata.request import Request
 from tasks.userdata.result_files import (
     BACKTEST_FILES,
@@ -39,53 +36,14 @@ from tasks.userdata.result_files import (
 )
 from tasks.userdata.results import Backtest, Forecast
 from tasks.userdata.series import suite
+from tasks.userdata.sources import Data, label_of, naming, read
+from tasks.userdata.workspace import DATA, EVALUATED, FITTED, OwnWorkspace, names_of
 
 BACKTEST = STAGES[STAGES.index("validate") :]
 """Stages of a backtest. Reading the file takes the place of the stage ``ingest``."""
 
 FIT = STAGES[STAGES.index("features") : STAGES.index("train") + 1]
 """Stages of a forecast that fits its own model."""
-
-
-DATA = (
-    "raw", "provenance", "expectations", "quarantine", "validation", "data_docs", "inputs", "classical",
-)  # fmt: skip
-"""Files of the workspace that every backtest and forecast writes."""
-
-FITTED = ("audit", "fits", "model")
-"""Files of the workspace that are written if a model is fitted."""
-
-EVALUATED = (
-    "scores", "forecasts", "metrics", "plots", "landscape", "tensorboard", "forecast_audit", "model_card",
-    "report",
-)  # fmt: skip
-"""Files of the workspace that only a backtest writes."""
-
-
-@dataclass(frozen=True)
-class OwnWorkspace(Workspace):
-    """Workspace with results in the root folder, and intermediate tables below its folder ``data``.
-
-    The root is a temporary folder, whose files are moved into the folder of the results at the end.
-    """
-
-    given: Path | None = None
-    """Folder of a model to forecast with. By default a model is fitted."""
-    out: Path | None = None
-    """Folder of the results, which gets the Data Docs at once, because they show why a run was stopped."""
-
-    @property
-    def artifacts(self) -> Path:
-        return self.root
-
-    @property
-    def data_docs(self) -> Path:
-        return (self.out or self.root) / "runs" / self.domain / "data_docs"
-
-    @property
-    def model(self) -> Path:
-        return self.given or self.root / "model"
-
 
 MODEL = "give the folder model/ of an earlier backtest or forecast"
 """Remedy for a folder that has no model to forecast with."""
@@ -94,12 +52,6 @@ MODEL = "give the folder model/ of an earlier backtest or forecast"
 def without_progress(name: str, run: Callable[[Progress], Any]) -> None:
     """Run a stage without showing its progress."""
     run(silent)
-
-
-def _names(*files: str) -> list[str]:
-    """Return the paths of files of a workspace, relative to its root."""
-    workspace = OwnWorkspace(Path(), "own")
-    return [getattr(workspace, name).as_posix() for name in files]
 
 
 @contextmanager
@@ -114,7 +66,7 @@ def _results(out: Path, command: str, names: list[str], overwrite: bool) -> Iter
 
 
 def backtest(
-    data: Path | pd.DataFrame,
+    data: Data,
     request: Request,
     out: Path,
     stages: Stages = without_progress,
@@ -126,12 +78,12 @@ def backtest(
     folder ``out``, and ``forecasts.nc`` for levels. Raises ``BasinError`` for bad data or options, or if
     files in ``out`` would be lost.
     """
-    names = [*_names(*DATA, *FITTED, *EVALUATED, "forecast"), *BACKTEST_FILES]
+    names = [*names_of(*DATA, *FITTED, *EVALUATED, "forecast"), *BACKTEST_FILES]
     with _results(out, "backtest", names, overwrite) as work, naming(data):
         return _backtest(data, request, out, work, stages)
 
 
-def _backtest(data: Path | pd.DataFrame, request: Request, out: Path, work: Path, stages: Stages) -> Backtest:
+def _backtest(data: Data, request: Request, out: Path, work: Path, stages: Stages) -> Backtest:
     reading, name = read(data, request)
     if max(request.leads) > 1 and reading.kind != "level":
         return backtest_paths(for_paths(reading, request), request, name, out, work, stages)
@@ -145,7 +97,9 @@ def _backtest(data: Path | pd.DataFrame, request: Request, out: Path, work: Path
         inputs = pd.read_parquet(workspace.inputs)
         write_levels(work, forecasts, inputs, domain.lowest, reading.freq, reading.unit)
     notes = (*notes, *not_converged(fits_of(workspace.model)))
-    return Backtest(out, read_json(workspace.scores), forecasts, notes, domain.reference)
+    scores = read_json(workspace.scores) | {"reference": domain.reference, "notes": list(notes)}
+    write_json(workspace.scores, scores)
+    return Backtest(out, scores, forecasts, notes, domain.reference)
 
 
 def _completed(workspace: OwnWorkspace, reading: Reading) -> dict[str, Any]:
@@ -155,7 +109,7 @@ def _completed(workspace: OwnWorkspace, reading: Reading) -> dict[str, Any]:
 
 
 def forecast(
-    data: Path | pd.DataFrame,
+    data: Data,
     request: Request,
     out: Path,
     model: Path | None = None,
@@ -172,7 +126,7 @@ def forecast(
     if model is not None:
         _require_model(model)
     fitted = FITTED if model is None else ()
-    names = [*_names(*DATA, *fitted), *FORECAST_FILES, "paths.parquet"]
+    names = [*names_of(*DATA, *fitted), *FORECAST_FILES, "paths.parquet"]
     with _results(out, "forecast", names, overwrite) as work, naming(data):
         return _forecast(data, request, out, work, model, stages)
 
@@ -184,7 +138,7 @@ def _require_model(model: Path) -> None:
 
 
 def _forecast(
-    data: Path | pd.DataFrame, request: Request, out: Path, work: Path, model: Path | None, stages: Stages
+    data: Data, request: Request, out: Path, work: Path, model: Path | None, stages: Stages
 ) -> Forecast:
     reading, name = read(data, request)
     if max(request.leads) > 1 and reading.kind != "level":
@@ -192,13 +146,13 @@ def _forecast(
         found = with_file(found, reading.kind, reading.freq, reading.table, {})
     else:
         found, notes = _forecast_steps(data, reading, name, request, out, work, model, stages)
-    result = Forecast(out, found, notes)
+    result = Forecast(out, found | {"notes": list(notes)}, notes)
     write_forecast(work, result, reading.unit)
     return result
 
 
 def _forecast_steps(
-    data: Path | pd.DataFrame,
+    data: Data,
     reading: Reading,
     name: str,
     request: Request,
@@ -257,7 +211,7 @@ def _forecast_frozen(workspace: OwnWorkspace, model: Path) -> None:
 
 
 def alarm(
-    data: Path | pd.DataFrame,
+    data: Data,
     request: Request,
     event: str,
     budget: float,
@@ -285,52 +239,8 @@ def alarm(
     return found[0]
 
 
-@contextmanager
-def naming(data: Path | pd.DataFrame) -> Iterator[None]:
-    """Begin the message of a ``BasinError`` of the block with the name of the data, if it has none.
-
-    Errors that the operating system caused, such as a full disk, are about other files and stay unchanged.
-    """
-    try:
-        yield
-    except BasinError as error:
-        label = label_of(data)
-        if f"{label}: " not in str(error) and not isinstance(error.__cause__, OSError):
-            error.args = (f"{label}: {error}",)
-        raise
-
-
-def label_of(data: Path | pd.DataFrame) -> str:
-    """Return the name of the data in messages: the path as given, or ``the frame``."""
-    return str(data) if isinstance(data, Path) else "the frame"
-
-
-def read(data: Path | pd.DataFrame, request: Request) -> tuple[Reading, str]:
-    """Return the data as a ``Reading`` with the warnings of its audit, and a short name for them.
-
-    The notes begin with the warnings.
-    """
-    reading, name = read_unaudited(data, request)
-    warnings = first_audit(reading, request)
-    notes = (*(f"warning: {sentence}" for sentence in warnings), *reading.notes)
-    return replace(reading, warnings=warnings, notes=notes), name
-
-
-def read_unaudited(data: Path | pd.DataFrame, request: Request) -> tuple[Reading, str]:
-    """Return the data as a ``Reading``, and a short name for them."""
-    if isinstance(data, Path):
-        table = load(data, request.targets, request.time, request.series)
-        return understand(table, request), short_name(data)
-    return understand(from_frame(data, label_of(data)), request), label_of(data)
-
-
-def short_name(data: Path) -> str:
-    """Return the name of a file without folders and suffixes."""
-    return data.name.lstrip(".").split(".")[0]
-
-
 def prepare(
-    data: Path | pd.DataFrame,
+    data: Data,
     reading: Reading,
     name: str,
     request: Request,
@@ -350,8 +260,8 @@ def prepare(
     source = {
         "name": name,
         "kind": "file",
-        "origin": str(data) if isinstance(data, Path) else "a frame",
-        "sha256": sha256(data) if isinstance(data, Path) else _hash(data),
+        "origin": label_of(data),
+        "sha256": sha256(data) if isinstance(data, Path) else _hash(reading.table),
         "rows": len(reading.table),
         "licence": "the user's own",
         "unit": reading.unit or reading.targets[0],

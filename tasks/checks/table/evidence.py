@@ -1,5 +1,6 @@
 """Evidence for the checks of a table: the roles of its columns, and its series with their changes in time."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -60,12 +61,13 @@ class Spec(Strict):
         return {name for name in (*single, *places, *self.source, *self.protected) if name}
 
 
-def read_spec(path: Path | None, **given: str | None) -> Spec:
-    """Read the spec of a file. Options ``given`` on the command line take precedence.
+def read_spec(source: Path | Mapping[str, Any] | None, **given: str | None) -> Spec:
+    """Read a spec from a file or a mapping. Options ``given`` by themselves take precedence.
 
     Raises ``BasinError`` for unknown keys or wrong values.
     """
-    content: dict[str, Any] = {}
+    path = source if isinstance(source, Path) else None
+    content: dict[str, Any] = dict(source) if isinstance(source, Mapping) else {}
     if path is not None:
         content = read_yaml(path, "give the path of a spec") or {}
         if not isinstance(content, dict):

@@ -44,6 +44,9 @@ BESIDE = re.compile(
 )
 """Names of columns that accompany a price and are not forecast by default."""
 
+IDENTIFIERS = re.compile(r"(unique|series|item|asset|stock).?id|permno|ticker|symbol", re.IGNORECASE)
+"""Names of columns whose numbers name series."""
+
 UNITS = {
     **dict.fromkeys(("deg c", "degc", "°c", "c", "celsius", "degree_c", "degrees_c"), "°C"),
     **dict.fromkeys(("degree_celsius", "degrees_celsius"), "°C"),
@@ -80,7 +83,9 @@ def find(
     numeric = [
         str(column)
         for column in frame.columns
-        if str(column) not in used and column != series and mostly_numbers(frame[column])
+        if str(column) not in (*used, series)
+        and not IDENTIFIERS.fullmatch(str(column))
+        and mostly_numbers(frame[column])
     ]
     own = [c for c in numeric if not repeats(frame[c], c, dates.time)] or numeric
     found = target or _target(own, [c for c in own if _varies(frame[c])])
@@ -117,7 +122,7 @@ def _time(frame: pd.DataFrame, given: str | None, label: str) -> tuple[Dates, li
     if frame.empty:
         raise BasinError(f"{label}: no rows below the header; give a file with data")
     columns = [c for c in map(str, frame.columns) if frame[c].notna().any()]
-    known = [c for c in columns if TIMES.fullmatch(without_unit(c)) and frame[c].nunique() > 1]
+    known = [c for c in columns if names_dates(c) and frame[c].nunique() > 1]
     written = [c for c in columns if written_as_dates(frame[c])]
     for column in [c for c in known if c in written]:
         return _read(frame, column, label), [column]
@@ -142,7 +147,7 @@ def _time(frame: pd.DataFrame, given: str | None, label: str) -> tuple[Dates, li
     for column in known:
         if not mostly_numbers(frame[column]) and not named(column):
             _read(frame, column, label)  # says which form is not read
-    if len(frame.columns) == 1:
+    if len(frame.columns) == 1 and not pd.api.types.is_numeric_dtype(frame.iloc[:, 0]):
         cell = str(frame.iloc[len(frame) // 2, 0])
         raise BasinError(
             f"{label}: each row has one cell, such as {cell[:60]!r} in row {len(frame) // 2 + 1}; put a "
@@ -183,6 +188,17 @@ def _guessed(column: pd.Series, nameless: bool, label: str) -> Dates | None:
             raise
         return None
     return dates if nameless or not dates.counted else None
+
+
+def names_dates(column: str) -> bool:
+    """Return whether the name of a column says that it has dates."""
+    return TIMES.fullmatch(without_unit(column)) is not None
+
+
+def counts_years(column: pd.Series) -> bool:
+    """Return whether numbers are regular dates, such as years or 195001, under any name."""
+    guess = _guessed(column, False, "")
+    return guess is not None and bool(guess.time.notna().all()) and _regular(guess.time)
 
 
 def _regular(time: pd.Series) -> bool:

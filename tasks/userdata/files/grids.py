@@ -1,7 +1,7 @@
 """Series in NetCDF files: the variable, its time, unit and dimensions."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,9 @@ from tasks.runtime.errors import BasinError
 from tasks.sources.netcdf import NOTES, open_dataset
 from tasks.userdata.files.columns import UNITS
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 PLACES = ("lat", "latitude", "lon", "longitude", "x", "y", "nlat", "nlon", "i", "j", "cell", "ncells")
 """Names of dimensions of a grid, in lower case."""
 
@@ -17,79 +20,87 @@ PLACES = ("lat", "latitude", "lon", "longitude", "x", "y", "nlat", "nlon", "i", 
 def read_netcdf(
     path: Path, target: tuple[str, ...], time: str | None, series: str | None, notes: list[str]
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Return the variables of one time dimension as a table, and the units that the file states.
-
-    Dimensions of length one are left out. The values of the dimension ``series`` are a row each. Raises
-    ``BasinError`` for a variable with a dimension of ensemble
-    members or of places, because one of them would have to be chosen.
-    """
+    """Return the series of a file, in the same way as :func:`series_of`."""
     data = open_dataset(path)
     try:
-        notes += data.attrs.get(NOTES, [])
-        name = time or _time(data, path)
-        if name not in data.variables:
-            raise BasinError(
-                f"{path}: no variable {name}; found {', '.join(map(str, data.variables))}; give the name of "
-                "its time coordinate as --time"
-            )
-        if not np.issubdtype(data[name].dtype, np.datetime64):
-            raise BasinError(
-                f"{path}: variable {name} has values of type {data[name].dtype}, expected dates with units "
-                "such as "
-                "'days since 1900-01-01'; give the time coordinate as --time, or add the units to the file"
-            )
-        (along,) = data[name].dims or (name,)
-        for wanted in target:
-            if wanted not in data.variables:
-                raise BasinError(
-                    f"{path}: no variable {wanted}; found {', '.join(map(str, data.data_vars))}; give the "
-                    "name of a variable of the file"
-                )
-        chosen = list(target) or [str(v) for v in data.data_vars if _is_series(data, str(v), str(along))]
-        if not chosen:
-            raise BasinError(
-                f"{path}: no variable has the dimension {along}; found {', '.join(map(str, data.data_vars))}"
-            )
-        plain = [v for v in chosen if all(data[v].sizes[d] == 1 for d in data[v].dims if d != along)]
-        if not target and series is None and 0 < len(plain) < len(chosen):
-            others = [v for v in chosen if v not in plain]
-            notes.append(
-                f"not read, because they have more values than one for each date: {', '.join(others)}"
-            )
-            chosen = plain
-        with_it = [str(v) for v in data.data_vars if set(data[v].dims) == {along}]
-        names = dict.fromkeys((*chosen, *with_it))
-        if series is not None and series in data.dims:
-            found = [_flat(data, variable, str(along), path, series) for variable in chosen]
-            frame = pd.concat(
-                [
-                    pd.DataFrame(
-                        {name: data[name].values, series: str(member)}
-                        | {str(v.name): v.isel({series: k}).values for v in found}
-                    )
-                    for k, member in enumerate(data[series].values)
-                ],
-                ignore_index=True,
-            )
-        else:
-            found = [_flat(data, variable, str(along), path) for variable in names]
-            frame = pd.DataFrame({name: data[name].values} | {str(v.name): v.values for v in found})
-        units = {
-            str(v.name): str(v.attrs["units"]) for v in found if v.attrs.get("units") not in (None, "", "1")
-        }
-        return frame, {column: UNITS.get(unit.lower(), unit) for column, unit in units.items()}
+        return series_of(data, str(path), target, time, series, notes)
     finally:
         data.close()
 
 
-def _time(data: Any, path: Path) -> str:
+def series_of(
+    data: "xr.Dataset",
+    label: str,
+    target: tuple[str, ...],
+    time: str | None,
+    series: str | None,
+    notes: list[str],
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return the variables of one time dimension as a table, and the units that the dataset states.
+
+    Dimensions of length one are left out. The values of the dimension ``series`` are a row each. Raises
+    ``BasinError`` for a variable with a dimension of ensemble members or of places, because one of them would
+    have to be chosen.
+    """
+    notes += data.attrs.get(NOTES, [])
+    name = time or _time(data, label)
+    if name not in data.variables:
+        raise BasinError(
+            f"{label}: no variable {name}; found {', '.join(map(str, data.variables))}; give the name of "
+            "its time coordinate as --time"
+        )
+    if not np.issubdtype(data[name].dtype, np.datetime64):
+        raise BasinError(
+            f"{label}: variable {name} has values of type {data[name].dtype}, expected dates with units "
+            "such as "
+            "'days since 1900-01-01'; give the time coordinate as --time, or add the units to the file"
+        )
+    (along,) = data[name].dims or (name,)
+    for wanted in target:
+        if wanted not in data.variables:
+            raise BasinError(
+                f"{label}: no variable {wanted}; found {', '.join(map(str, data.data_vars))}; give the "
+                "name of a variable of the file"
+            )
+    chosen = list(target) or [str(v) for v in data.data_vars if _is_series(data, str(v), str(along))]
+    if not chosen:
+        raise BasinError(
+            f"{label}: no variable has the dimension {along}; found {', '.join(map(str, data.data_vars))}"
+        )
+    plain = [v for v in chosen if all(data[v].sizes[d] == 1 for d in data[v].dims if d != along)]
+    if not target and series is None and 0 < len(plain) < len(chosen):
+        others = [v for v in chosen if v not in plain]
+        notes.append(f"not read, because they have more values than one for each date: {', '.join(others)}")
+        chosen = plain
+    with_it = [str(v) for v in data.data_vars if set(data[v].dims) == {along}]
+    names = dict.fromkeys((*chosen, *with_it))
+    if series is not None and series in data.dims:
+        found = [_flat(data, variable, str(along), label, series) for variable in chosen]
+        frame = pd.concat(
+            [
+                pd.DataFrame(
+                    {name: data[name].values, series: str(member)}
+                    | {str(v.name): v.isel({series: k}).values for v in found}
+                )
+                for k, member in enumerate(data[series].values)
+            ],
+            ignore_index=True,
+        )
+    else:
+        found = [_flat(data, variable, str(along), label) for variable in names]
+        frame = pd.DataFrame({name: data[name].values} | {str(v.name): v.values for v in found})
+    units = {str(v.name): str(v.attrs["units"]) for v in found if v.attrs.get("units") not in (None, "", "1")}
+    return frame, {column: UNITS.get(unit.lower(), unit) for column, unit in units.items()}
+
+
+def _time(data: Any, label: str) -> str:
     times = [
         str(v) for v in data.variables if np.issubdtype(data[v].dtype, np.datetime64) and data[v].ndim == 1
     ]
     for name in sorted(times, key=lambda n: (n not in data.dims, "time" not in n.lower())):
         return name
     raise BasinError(
-        f"{path}: no coordinate holds times; found {', '.join(map(str, data.variables))}; give a file with "
+        f"{label}: no coordinate holds times; found {', '.join(map(str, data.variables))}; give a file with "
         "a time coordinate"
     )
 
@@ -99,7 +110,7 @@ def _is_series(data: Any, name: str, along: str) -> bool:
     return along in variable.dims and variable.dtype.kind in "fiu" and not name.endswith(("_bnds", "_bounds"))
 
 
-def _flat(data: Any, name: str, along: str, path: Path, series: str | None = None) -> Any:
+def _flat(data: Any, name: str, along: str, label: str, series: str | None = None) -> Any:
     """Return a variable without dimensions of length one, or refuse one with members or places.
 
     The dimension ``series`` is kept.
@@ -107,8 +118,8 @@ def _flat(data: Any, name: str, along: str, path: Path, series: str | None = Non
     variable = data[name]
     if along not in variable.dims:
         raise BasinError(
-            f"{path}: {name} has dimensions {', '.join(map(str, variable.dims))}, not {along}; give its time "
-            "dimension as --time"
+            f"{label}: {name} has dimensions {', '.join(map(str, variable.dims))}, not {along}; give its "
+            "time dimension as --time"
         )
     variable = variable.squeeze(
         [d for d in variable.dims if d != along and variable.sizes[d] == 1], drop=True
@@ -117,13 +128,13 @@ def _flat(data: Any, name: str, along: str, path: Path, series: str | None = Non
     if any(d.lower() in PLACES for d in others):
         shape = " × ".join(f"{variable.sizes[d]} {d}" for d in others)
         raise BasinError(
-            f"{path}: {name} is a grid of {shape}; use `basin field`, or give a file with the mean of a "
+            f"{label}: {name} is a grid of {shape}; use `basin field`, or give a file with the mean of a "
             "region"
         )
     if others:
         first = others[0]
         raise BasinError(
-            f"{path}: {name} has {variable.sizes[first]} values of {first} for each date; pass --series "
+            f"{label}: {name} has {variable.sizes[first]} values of {first} for each date; pass --series "
             f"{first} to forecast each one, or give a file with one of them"
         )
     return variable

@@ -4,20 +4,25 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
 from tasks.sources.dates import date_like
+from tasks.sources.netcdf import with_times
 from tasks.userdata.files.columns import Roles, find, months_as_rows, mostly_numbers, require
 from tasks.userdata.files.decoding import PACKED
 from tasks.userdata.files.excel import SUFFIXES as EXCEL
 from tasks.userdata.files.excel import read_excel
-from tasks.userdata.files.grids import read_netcdf
+from tasks.userdata.files.frames import plain
+from tasks.userdata.files.grids import read_netcdf, series_of
 from tasks.userdata.files.numbers import MISSING, Numbers, as_numbers, decimal_comma
 from tasks.userdata.files.text import read_text
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 FILES = "CSV, Excel, Parquet or NetCDF"
 """File formats, as named in messages."""
@@ -148,27 +153,23 @@ def without_missing(frame: pd.DataFrame) -> pd.DataFrame:
 
 def from_frame(frame: pd.DataFrame, label: str, notes: list[str] | None = None) -> Table:
     """Return a table from a data frame, with its index and the levels of its columns as columns."""
-    table = Table(pd.DataFrame(), label, [] if notes is None else notes)
-    frame = frame.copy(deep=False)
-    if isinstance(frame.columns, pd.MultiIndex):
-        levels = [tuple(frame.columns.get_level_values(k)) for k in range(frame.columns.nlevels)]
-        levels = [level for level in levels if len(set(level)) > 1] or levels[:1]
-        frame.columns = pd.Index(
-            [" ".join(filter(None, map(str, parts))) for parts in zip(*levels, strict=True)]
-        )
-        table.notes.append("the columns have several levels, which are joined")
-    if frame.index.name is not None or not pd.api.types.is_numeric_dtype(frame.index):
-        names = [name for name in frame.index.names if name is None or name not in frame.columns]
-        if len(names) == frame.index.nlevels:
-            frame = frame.reset_index()
-            table.notes.append(
-                f"the index is read as the column {', '.join(map(str, frame.columns[: len(names)]))}"
-            )
-    frame.columns = pd.Index([" ".join(str(name).split()) for name in frame.columns])
-    if frame.columns.has_duplicates:
-        twice = frame.columns[frame.columns.duplicated()][0]
-        raise BasinError(f"{label}: two columns are called {twice}; rename one of them")
-    return replace(table, frame=without_missing(frame.reset_index(drop=True)))
+    notes = [] if notes is None else notes
+    frame = months_as_rows(without_missing(plain(frame, label, notes)), "value", notes)
+    return Table(frame, label, notes)
+
+
+def from_dataset(
+    data: "xr.Dataset",
+    label: str,
+    target: tuple[str, ...] = (),
+    time: str | None = None,
+    series: str | None = None,
+) -> Table:
+    """Return a table from the series of an xarray dataset, as from a NetCDF file."""
+    data = with_times(data, label)
+    notes: list[str] = []
+    frame, units = series_of(data, label, target, time, series, notes)
+    return Table(frame, label, notes, units)
 
 
 def file_suffix(path: Path) -> str:

@@ -60,12 +60,12 @@ def test_rows_keep_the_numbers_of_the_file_everywhere() -> None:
 
 @pytest.mark.parametrize("act", ["stop", "drop"])
 def test_a_panel_or_shorter_periods_are_not_dropped_as_repeated_dates(act: str) -> None:
-    stocks = pd.DataFrame({"date": [*DAYS] * 3, "permno": np.repeat([10001, 10002, 10003], 600)})
+    stocks = pd.DataFrame({"date": [*DAYS] * 3, "number": np.repeat([10001, 10002, 10003], 600)})
     stocks["price"] = np.r_[PRICES, PRICES * 2, PRICES * 3]
-    with pytest.raises(BasinError, match=r"--series, .* the column permno tells such rows apart") as refused:
+    with pytest.raises(BasinError, match=r"--series, .* the column number tells such rows apart") as refused:
         read(stocks, target="price", on_bad_row=act)
     assert "drop" not in str(refused.value)
-    assert len(read(stocks, target="price", series="permno").table) == 1800
+    assert len(read(stocks, target="price", series="number").table) == 1800
 
 
 def test_rows_that_occur_twice_can_be_dropped() -> None:

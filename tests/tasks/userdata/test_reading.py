@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import basin
 from tasks.checks.table.evidence import read_spec
 from tasks.runtime.errors import BasinError
 from tasks.userdata.audit import read_audited
@@ -238,19 +237,6 @@ def test_a_level_is_called_value() -> None:
 def test_events_are_thresholds_in_the_unit_of_the_forecast() -> None:
     asked = replace(ASKED, leads=(1, 6), events=("<=-2", "end>=0.5@6", ">= 1"))
     assert asked.thresholds == ("<= -2", ">= 0.5", ">= 1")
-
-
-@pytest.mark.parametrize("data", [prices()["close"], None, prices().to_numpy(), [1.0, 2.0]])
-def test_what_is_no_file_and_no_frame_is_one_line(data: object) -> None:
-    calls = (
-        lambda: basin.inspect(data),
-        lambda: basin.backtest(data, out="out"),
-        lambda: basin.forecast(data, out="out"),
-        lambda: basin.alarm(data, event="min<=-0.08@21", out="out"),
-    )
-    for call in calls:
-        with pytest.raises(BasinError, match="expected the path of a file or a pandas DataFrame, found"):
-            call()
 
 
 @pytest.mark.parametrize(

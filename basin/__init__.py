@@ -1,0 +1,51 @@
+"""Python interface of Basin: forecasts, backtests, alarms, fields and audits of your own data."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from basin.alarms import alarm
+from basin.fields import field
+from basin.results import load
+from basin.series import backtest, forecast
+from basin.tables import audit, inspect
+from tasks.runtime.errors import BasinError
+
+if TYPE_CHECKING:
+    from tasks.fields.field import Field
+    from tasks.userdata.alarm import Alarm
+    from tasks.userdata.audit import Audit
+    from tasks.userdata.inspection import Inspection
+    from tasks.userdata.results import Backtest, Forecast
+
+__all__ = [
+    "Alarm",
+    "Audit",
+    "Backtest",
+    "BasinError",
+    "Field",
+    "Forecast",
+    "Inspection",
+    "alarm",
+    "audit",
+    "backtest",
+    "field",
+    "forecast",
+    "inspect",
+    "load",
+]
+
+RESULTS = {
+    "Alarm": "tasks.userdata.alarm",
+    "Audit": "tasks.userdata.audit",
+    "Backtest": "tasks.userdata.results",
+    "Field": "tasks.fields.field",
+    "Forecast": "tasks.userdata.results",
+    "Inspection": "tasks.userdata.inspection",
+}
+"""Classes of results and their modules, which are imported when they are used."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in RESULTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(RESULTS[name]), name)

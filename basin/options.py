@@ -1,0 +1,163 @@
+"""Arguments of the functions of ``basin``: the data and the options, in every form that a user may give."""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from difflib import get_close_matches
+from functools import wraps
+from inspect import signature
+from operator import index
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, Union
+
+from tasks.runtime.errors import BasinError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from tasks.userdata.request import Request
+    from tasks.userdata.sources import Data
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class ToPandas(Protocol):
+    """Table that can be converted to pandas, such as a DataFrame of polars or a Table of pyarrow."""
+
+    def to_pandas(self) -> Any: ...
+
+
+Source: TypeAlias = Union[
+    "pd.DataFrame", "pd.Series[Any]", "xr.DataArray", "xr.Dataset", ToPandas, str, PathLike[str]
+]
+"""Data of a user: a frame, series, array or dataset with dates, or the path of a file."""
+
+Names: TypeAlias = str | Iterable[str]
+"""One name or several."""
+
+Day: TypeAlias = str | date
+"""Date, such as ``"2014-01-01"``, a ``datetime.date`` or a ``pandas.Timestamp``."""
+
+BadRow: TypeAlias = Literal["stop", "drop", "interpolate"]
+
+
+def with_known_options(function: Callable[P, R]) -> Callable[P, R]:
+    """Return the function, which raises ``TypeError`` with the options that it has for an unknown one."""
+    known = [name for name in signature(function).parameters if name != "data"]
+
+    @wraps(function)
+    def call(*args: P.args, **options: P.kwargs) -> R:
+        for name in options:
+            if name not in ("data", *known):
+                close = get_close_matches(name, known, 1)
+                raise TypeError(
+                    f"basin.{function.__name__}: unknown option {name}"
+                    + (f" (did you mean {close[0]}?)" if close else "")
+                    + f"; expected one of {', '.join(sorted(known))}"
+                )
+        return function(*args, **options)
+
+    return call
+
+
+def source(data: Source) -> "Data":
+    """Return the data as a path, a frame or a dataset.
+
+    Raises ``BasinError`` for objects without dates, such as arrays of NumPy.
+    """
+    import pandas as pd
+
+    if isinstance(data, (str, PathLike)):
+        return Path(data)
+    if isinstance(data, pd.DataFrame):
+        return data
+    if isinstance(data, pd.Series):
+        return data.to_frame("value" if data.name is None else _joined(data.name))
+    if xarray := sys.modules.get("xarray"):  # which is imported wherever there is one of its objects
+        if isinstance(data, xarray.Dataset):
+            return data
+        if isinstance(data, xarray.DataArray):
+            named = data.name is not None and data.name not in data.coords
+            return data.to_dataset(name=data.name if named else "value")
+    if hasattr(data, "to_pandas"):
+        return source(data.to_pandas())
+    raise BasinError(
+        "data: expected the path of a file, a DataFrame or Series of pandas or polars, or a DataArray or "
+        f"Dataset of xarray, found {type(data).__name__}; give values their dates, as in "
+        "pd.Series(values, index=dates)"
+    )
+
+
+def _joined(name: Any) -> str:
+    return " ".join(map(str, name)) if isinstance(name, tuple) else str(name)
+
+
+def request(
+    *,
+    target: Names | None = None,
+    targets: Literal["all"] | None = None,
+    exog: Names = (),
+    horizon: int | None = None,
+    leads: int | Iterable[int] | None = None,
+    events: Names = (),
+    peers: Names | None = None,
+    test_from: Day | None = None,
+    test_to: Day | None = None,
+    accept: Mapping[str, str] | None = None,
+    **others: Any,
+) -> "Request":
+    """Return the options as a ``Request``; ``others`` are passed on unchanged."""
+    from tasks.userdata.request import Request
+
+    if targets not in (None, "all"):
+        raise BasinError(f'targets={targets!r}: expected "all"; give the names of columns as target')
+    return Request(
+        target=target if target is None or isinstance(target, str) else names(target),
+        all_targets=targets == "all",
+        exog=names(exog),
+        leads=steps(horizon, leads),
+        events=names(events),
+        peers=None if peers in (None, "auto") else names(peers),
+        test_from=day("test_from", test_from),
+        test_to=day("test_to", test_to),
+        accept=tuple((accept or {}).items()),
+        **others,
+    )
+
+
+def names(given: Names) -> tuple[str, ...]:
+    """Return one name or several as a tuple."""
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def steps(horizon: int | None, leads: int | Iterable[int] | None) -> tuple[int, ...]:
+    """Return the steps ahead: 1 to ``horizon``, or ``leads``; by default one step."""
+    if horizon is not None and leads is not None:
+        raise BasinError("horizon and leads exclude each other; give one of them")
+    try:
+        if horizon is not None:
+            last = index(horizon)
+            if last < 1:
+                raise BasinError(f"horizon {horizon}: expected at least 1 step")
+            return tuple(range(1, last + 1))
+        if leads is None:
+            return (1,)
+        return tuple(map(index, leads)) if isinstance(leads, Iterable) else (index(leads),)
+    except TypeError as error:
+        given = f"leads {leads}" if horizon is None else f"horizon {horizon}"
+        raise BasinError(f"{given}: expected whole numbers of steps, as in leads=[1, 3, 6]") from error
+
+
+def day(option: str, given: Day | None) -> date | None:
+    """Return the day of a date or of a text, or raise ``BasinError`` if it is not a date."""
+    import pandas as pd
+
+    if given is None:
+        return None
+    try:
+        return pd.Timestamp(given).date()
+    except (TypeError, ValueError) as error:
+        raise BasinError(f"{option} {given}: not a date; write it as in 2014-01-01") from error

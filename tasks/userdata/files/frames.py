@@ -1,0 +1,94 @@
+"""Data frames as plain tables: the index becomes columns, and the columns have one level."""
+
+import re
+from typing import cast
+
+import pandas as pd
+
+from tasks.runtime.errors import BasinError
+from tasks.sources.dates import written_as_dates
+from tasks.userdata.files.columns import counts_years, names_dates
+
+PRICES = re.compile(r"open|high|low|close|adj\.?.?close", re.IGNORECASE)
+"""Names of prices in a level of the columns. The other level then has the names of series."""
+
+INDEX = "index"
+"""Name of the column of an index without a name."""
+
+
+def plain(frame: pd.DataFrame, label: str, notes: list[str]) -> pd.DataFrame:
+    """Return a frame with the levels of its index as first columns and one level of columns.
+
+    Periods become their first times. Row numbers are left out. Other numbers of an index identify the rows,
+    unless they are dates such as years, so that they are never forecast.
+    """
+    frame = frame.copy(deep=False)
+    if isinstance(frame.columns, pd.MultiIndex):
+        frame = _one_level(frame, notes)
+    frame.columns = pd.Index([" ".join(str(name).split()) for name in frame.columns])
+    frame = _with_index(frame, notes)
+    if frame.columns.has_duplicates:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise BasinError(f"{label}: two columns are called {twice}; rename one of them")
+    for column in frame.columns:
+        if isinstance(frame[column].dtype, pd.PeriodDtype):
+            frame[column] = frame[column].dt.to_timestamp()
+    return frame
+
+
+def _one_level(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Return a frame whose columns have one level.
+
+    Where a level has prices, such as Close, the names of another one are series, with a row each for every
+    date. Otherwise the levels that vary are joined.
+    """
+    levels = [frame.columns.get_level_values(k) for k in range(frame.columns.nlevels)]
+    varying = [k for k, level in enumerate(levels) if level[level != ""].nunique() > 1] or [0]
+    prices = [k for k in varying if any(PRICES.fullmatch(str(name)) for name in levels[k])]
+    if len(varying) == 2 and len(prices) == 1:
+        (of,) = (k for k in varying if k not in prices)
+        shared = levels[of] == ""  # columns of all series, such as dates that were reset from the index
+        if shared.any():
+            names = [str(name) for name in levels[prices[0]][shared]]
+            frame = frame.set_index(list(frame.columns[shared])).rename_axis(names)
+        frame.columns = pd.MultiIndex.from_arrays([levels[of][~shared], levels[prices[0]][~shared]])
+        name = str(levels[of].name or "series")
+        notes.append(f"the columns have several levels: {name} names the series")
+        frame.columns.names = [name, None]
+        return cast(pd.DataFrame, frame.stack(0, future_stack=True)).dropna(how="all")
+    joined = zip(*(levels[k] for k in varying), strict=True)
+    frame.columns = pd.Index([" ".join(filter(None, map(str, parts))) for parts in joined])
+    notes.append("the columns have several levels, which are joined")
+    return frame
+
+
+def _with_index(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Return a frame whose index is row numbers, with its earlier levels as first columns."""
+    columns, names, alone = [], [], frame.index.nlevels == 1
+    for k, given in enumerate(frame.index.names):
+        level = frame.index.get_level_values(k)
+        name = " ".join(str(given).split()) if given is not None else INDEX if alone else f"level {k}"
+        column = pd.Series(level, index=frame.index)
+        numbers = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+        nameless = given is None and alone
+        if name in frame and column.equals(frame[name]):
+            continue
+        if numbers and nameless and (_row_numbers(level) or _has_dates(frame)):
+            continue
+        if numbers and not (nameless or names_dates(name) or counts_years(column)):
+            column = column.astype("category")
+        columns.append(column)
+        names.append(f"{name} (index)" if name in frame else name)
+    if columns:
+        frame = pd.concat([pd.concat(columns, axis=1, keys=names), frame], axis=1)
+        notes.append(f"the index is read as the column {', '.join(names)}")
+    return frame.reset_index(drop=True)
+
+
+def _row_numbers(level: pd.Index) -> bool:
+    return level.equals(pd.RangeIndex(len(level)))
+
+
+def _has_dates(frame: pd.DataFrame) -> bool:
+    """Return whether a column has dates, so that numbers of an index without a name are those of rows."""
+    return any(names_dates(column) or written_as_dates(frame[column]) for column in frame.columns)

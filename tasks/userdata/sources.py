@@ -1,0 +1,75 @@
+"""Files, frames and datasets of a user, read into the one form that every command uses."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Union
+
+import pandas as pd
+
+from tasks.runtime.errors import BasinError
+from tasks.userdata.files.table import Table, from_dataset, from_frame, load
+from tasks.userdata.first_audit import first_audit
+from tasks.userdata.reading import Reading, understand
+from tasks.userdata.request import Request
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Data = Union[Path, pd.DataFrame, "xr.Dataset"]
+"""File, frame or dataset of a user."""
+
+
+def short_name(data: Path) -> str:
+    """Return the name of a file without folders and suffixes."""
+    return data.name.lstrip(".").split(".")[0]
+
+
+@contextmanager
+def naming(data: Data) -> Iterator[None]:
+    """Begin the message of a ``BasinError`` of the block with the name of the data, if it has none.
+
+    Errors that the operating system caused, such as a full disk, are about other files and stay unchanged.
+    """
+    try:
+        yield
+    except BasinError as error:
+        label = label_of(data)
+        if f"{label}: " not in str(error) and not isinstance(error.__cause__, OSError):
+            error.args = (f"{label}: {error}",)
+        raise
+
+
+def label_of(data: Data) -> str:
+    """Return the name of the data in messages: the path as given, ``the frame`` or ``the dataset``."""
+    if isinstance(data, Path):
+        return str(data)
+    return "the frame" if isinstance(data, pd.DataFrame) else "the dataset"
+
+
+def read(data: Data, request: Request) -> tuple[Reading, str]:
+    """Return the data as a ``Reading`` with the warnings of its audit, and a short name for them.
+
+    The notes begin with the warnings.
+    """
+    reading, name = read_unaudited(data, request)
+    warnings = first_audit(reading, request)
+    notes = (*(f"warning: {sentence}" for sentence in warnings), *reading.notes)
+    return replace(reading, warnings=warnings, notes=notes), name
+
+
+def table_of(data: Data, target: tuple[str, ...], time: str | None, series: str | None) -> Table:
+    """Return the table of a file, a frame or a dataset."""
+    if isinstance(data, Path):
+        return load(data, target, time, series)
+    if isinstance(data, pd.DataFrame):
+        return from_frame(data, label_of(data))
+    return from_dataset(data, label_of(data), target, time, series)
+
+
+def read_unaudited(data: Data, request: Request) -> tuple[Reading, str]:
+    """Return the data as a ``Reading``, and a short name for them."""
+    table = table_of(data, request.targets, request.time, request.series)
+    name = short_name(data) if isinstance(data, Path) else label_of(data)
+    return understand(table, request), name

@@ -1,0 +1,150 @@
+"""Data in the forms of pandas, yfinance, statsforecast and xarray: each is read as the same series."""
+
+from typing import Any
+
+import cftime
+import numpy as np
+import pandas as pd
+import pyarrow
+import pytest
+import xarray as xr
+
+import basin
+
+ROWS = 320
+DAYS = pd.bdate_range("2019-02-01", periods=ROWS, name="Date")
+CLOSE = 100 * np.exp(np.cumsum(np.random.default_rng(7).normal(0, 0.01, ROWS)))
+BARS = pd.DataFrame(
+    {"Open": CLOSE, "High": 1.01 * CLOSE, "Low": 0.99 * CLOSE, "Close": CLOSE, "Volume": np.arange(ROWS)},
+    index=DAYS,
+)
+OTHER = pd.concat([BARS.iloc[::-1, :4].set_axis(DAYS), BARS[["Volume"]]], axis=1)
+PANEL = {"A": BARS, "B": OTHER}
+WIDE = pd.concat(PANEL, axis=1, names=["Ticker", "Price"])
+LONG = pd.concat(PANEL, names=["Ticker"])
+FORECAST_FRAME = pd.DataFrame(
+    {"unique_id": np.repeat(["A", "B"], ROWS), "ds": [*DAYS, *DAYS], "y": [*CLOSE, *CLOSE[::-1]]}
+)
+MONTHS = pd.date_range("1950-01-01", periods=480, freq="MS")
+SST = 26 + np.cos(np.arange(480) * np.pi / 6) + np.random.default_rng(0).normal(0, 0.3, 480)
+ARRAY = xr.DataArray(SST, {"time": MONTHS}, ["time"], "sst", {"units": "degC"})
+
+ONE = {
+    "index": BARS,
+    "index without a name": BARS.rename_axis(None),
+    "column": BARS.reset_index(),
+    "column, with numbers in the index": BARS.reset_index().rename_axis("id"),
+    "column, with rows cut": pd.concat([BARS.iloc[:1], BARS]).reset_index().iloc[1:],
+    "index that is also a column": BARS.reset_index().set_index("Date", drop=False),
+    "index of the name of another column": BARS.assign(Date=np.arange(ROWS)),
+    "time zone": BARS.tz_localize("America/New_York"),
+    "UTC": BARS.tz_localize("UTC"),
+    "periods": BARS.set_axis(DAYS.to_period("D")),
+    "objects": BARS.astype(object),
+    "text": BARS.set_axis(DAYS.strftime("%d/%m/%Y")),
+    "one ticker": WIDE[["A"]].swaplevel(axis=1),
+    "Series": BARS["Close"],
+    "Series without a name": pd.Series(CLOSE, DAYS),
+    "Series of a ticker": WIDE[("A", "Close")],
+    "pyarrow": pyarrow.Table.from_pandas(BARS),
+    "DataArray of days": xr.DataArray(CLOSE, {"time": DAYS.to_numpy()}, ["time"]),
+}
+SEVERAL = {
+    "(Ticker, Price)": WIDE,
+    "(Price, Ticker)": WIDE.swaplevel(axis=1).sort_index(axis=1),
+    "(Price, Ticker), with the dates as a column": WIDE.swaplevel(axis=1).reset_index(),
+    "rows (Ticker, Date)": LONG,
+    "rows (Date, Ticker)": LONG.swaplevel().sort_index(),
+    "rows (Ticker, Date) of a Series": LONG["Close"],
+    "rows without names of the levels": LONG.rename_axis([None, None]),
+    "statsforecast": FORECAST_FRAME,
+    "statsforecast, with unique_id as index": FORECAST_FRAME.set_index("unique_id"),
+}
+NUMBERED = {
+    "rows (permno, Date)": LONG.rename(index={"A": 10001, "B": 10002}, level=0).rename_axis(["id", "Date"]),
+    "frames joined under numbers": pd.concat([BARS, OTHER], keys=[0, 1]),
+    "statsforecast": FORECAST_FRAME.assign(unique_id=np.repeat([0, 1], ROWS)),
+}
+LEVELS = {
+    "DataArray": ARRAY,
+    "DataArray of one place": ARRAY.expand_dims(lat=[0.0]),
+    "Dataset": ARRAY.to_dataset(),
+    "dates of cftime": ARRAY.assign_coords(
+        time=[cftime.DatetimeNoLeap(day.year, day.month, 1) for day in MONTHS]
+    ),
+    "periods": pd.DataFrame({"sst": SST}, index=MONTHS.to_period("M")),
+}
+
+
+def copied(data: Any) -> Any:
+    return data if isinstance(data, pyarrow.Table) else data.copy(deep=True)
+
+
+@pytest.mark.parametrize("form", ONE)
+def test_one_series_of_prices_is_read_from_every_form(form: str) -> None:
+    data, before = ONE[form], copied(ONE[form])
+    table = basin.inspect(data).reading.table
+    np.testing.assert_array_equal(table["time"], DAYS)
+    np.testing.assert_allclose(table["close"], CLOSE, rtol=1e-14)
+    assert data.equals(before)
+    if isinstance(data, pd.DataFrame):
+        assert data.index.identical(before.index) and data.columns.identical(before.columns)
+
+
+@pytest.mark.parametrize("form", SEVERAL)
+def test_several_series_are_read_from_every_form(form: str) -> None:
+    data, before = SEVERAL[form], SEVERAL[form].copy(deep=True)
+    table = basin.inspect(data).reading.table
+    for name, closes in (("A", CLOSE), ("B", CLOSE[::-1])):
+        rows = table[table["series"] == name]
+        np.testing.assert_array_equal(rows["time"], DAYS)
+        np.testing.assert_array_equal(rows["close"].astype(float), closes)
+    assert data.equals(before) and data.index.equals(before.index)
+
+
+@pytest.mark.parametrize("form", NUMBERED)
+def test_numbers_that_name_series_are_no_values(form: str) -> None:
+    reading = basin.inspect(NUMBERED[form]).reading
+    assert reading.targets in (("Close",), ("y",)) and len(reading.table) == 2 * ROWS
+
+
+@pytest.mark.parametrize("form", LEVELS)
+def test_levels_of_xarray_and_of_periods_are_read(form: str) -> None:
+    reading = basin.inspect(LEVELS[form]).reading
+    np.testing.assert_array_equal(reading.table["time"], MONTHS)
+    np.testing.assert_array_equal(reading.table["value"], SST)
+    assert reading.kind == "level" and reading.unit == ("" if form == "periods" else "°C")
+    assert "time" in ARRAY.indexes and ARRAY.attrs == {"units": "degC"}
+
+
+def test_years_in_an_index_are_dates_and_a_year_with_twelve_months_is_a_row() -> None:
+    years = pd.Series(SST, index=range(1780, 2260), name="rings")
+    assert basin.inspect(years).rows["dates"] == "column index, 1780-01-01 to 2259-01-01"
+    names = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
+    table = pd.DataFrame(SST.reshape(40, 12), columns=names)
+    table.insert(0, "YEAR", range(1950, 1990))
+    np.testing.assert_allclose(basin.inspect(table).reading.table["value"], SST, rtol=1e-14)
+
+
+@pytest.mark.parametrize("data", [None, CLOSE, list(CLOSE), {"close": CLOSE}])
+def test_values_without_dates_are_refused_with_a_remedy(data: Any) -> None:
+    for call in (basin.inspect, basin.forecast, basin.backtest, basin.audit, basin.field):
+        with pytest.raises(basin.BasinError, match=f"^data: expected .*, found {type(data).__name__}; "):
+            call(data)
+    with pytest.raises(basin.BasinError, match=r"^data: .*pd\.Series\(values, index=dates\)"):
+        basin.alarm(data, event="min<=-0.08@21")
+
+
+def test_a_series_without_dates_and_a_grid_are_refused_in_words_of_frames_and_datasets() -> None:
+    with pytest.raises(basin.BasinError, match=r"^the frame: no column holds dates; found value; "):
+        basin.inspect(pd.Series(CLOSE))
+    grid = ARRAY.expand_dims(lat=[0.0, 5.0], lon=[0.0, 5.0])
+    with pytest.raises(basin.BasinError, match=r"^the dataset: sst is a grid .* `basin field`"):
+        basin.inspect(grid)
+
+
+def test_an_input_of_the_range_of_the_day_is_used_once() -> None:
+    found = basin.inspect(BARS, exog="Open")
+    assert found.reading.ohlc and not found.reading.exog
+    assert "--exog Open: already an input, as part of the range of each row" in found.notes
+    assert basin.inspect(BARS.drop(columns="Low"), exog="Open").reading.exog == ("Open",)

@@ -1,0 +1,116 @@
+"""Options in Python: those of the command line, one element or several, and none without an effect."""
+
+import inspect
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.main import get_command
+
+import basin
+from flows.cli.app import app
+from tasks.userdata.request import Request
+
+FRAME = pd.DataFrame({"close": range(100, 400)}, index=pd.bdate_range("2020-01-01", periods=300))
+SHOWN = {"--help", "--json", "--quiet"}
+"""Options of what a command prints."""
+
+FUNCTIONS = ("inspect", "forecast", "backtest", "alarm", "audit", "field")
+REQUIRED: dict[str, dict[str, Any]] = {"alarm": {"event": "min<=-0.08@21"}}
+
+
+def options(function: str) -> set[str]:
+    return set(inspect.signature(getattr(basin, function)).parameters) - {"data"}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_option_is_one_of_the_command(function: str) -> None:
+    command = get_command(app).commands[function]
+    command = command.commands["fit"] if function == "field" else command
+    known = {parameter.name for parameter in command.params if not SHOWN & set(parameter.opts)}
+    known -= {"data", "domain", "root"}
+    added = {"model"} if function == "field" else set()
+    assert options(function) == known | added
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize(("option", "meant"), [("foo", None), ("timme", "time"), ("overwritte", "overwrite")])
+def test_an_unknown_option_is_named_with_the_options_that_there_are(
+    function: str, option: str, meant: str | None
+) -> None:
+    known = sorted(options(function))
+    close = rf" \(did you mean {meant}\?\)" if meant in known else ".*"
+    with pytest.raises(TypeError, match=f"^basin.{function}: unknown option {option}{close}; .*") as caught:
+        getattr(basin, function)(FRAME, **REQUIRED.get(function, {}), **{option: 1})
+    assert str(caught.value).endswith(f"expected one of {', '.join(known)}")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+    """Requests of forecasts, backtests and alarms, which are not run."""
+    requests: list[Request] = []
+
+    def run(data: Any, request: Request, *others: Any, **options: Any) -> basin.Forecast:
+        requests.append(request)
+        return basin.Forecast(Path(), {}, ())
+
+    for name in ("forecast", "backtest", "alarm"):
+        monkeypatch.setattr(f"tasks.userdata.run.{name}", run)
+    return requests
+
+
+@pytest.mark.parametrize(
+    ("given", "steps"),
+    [
+        ({}, (1,)),
+        ({"horizon": 3}, (1, 2, 3)),
+        ({"horizon": np.int64(2)}, (1, 2)),
+        ({"leads": 5}, (5,)),
+        ({"leads": range(1, 4)}, (1, 2, 3)),
+        ({"leads": np.array([3, 6])}, (3, 6)),
+    ],
+)
+def test_steps_are_a_horizon_or_leads(
+    asked: list[Request], given: dict[str, Any], steps: tuple[int, ...]
+) -> None:
+    basin.forecast(FRAME, **given)
+    basin.backtest(FRAME, **given)
+    assert [request.leads for request in asked] == [steps, steps]
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ({"horizon": 3, "leads": 3}, "horizon and leads exclude each other; give one of them"),
+        ({"horizon": 0}, "horizon 0: expected at least 1 step"),
+        ({"horizon": 2.5}, "horizon 2.5: expected whole numbers of steps"),
+        ({"leads": "3"}, "leads 3: expected whole numbers of steps"),
+        ({"leads": []}, "--leads : expected different numbers of steps"),
+        ({"targets": "close"}, "targets='close': expected \"all\""),
+    ],
+)
+def test_steps_and_targets_that_are_none_are_refused(given: dict[str, Any], refused: str) -> None:
+    with pytest.raises(basin.BasinError, match=f"^{refused}"):
+        basin.forecast(FRAME, **given)
+
+
+def test_a_text_is_one_element_and_dates_are_days(asked: list[Request]) -> None:
+    basin.forecast(FRAME, exog="vix", events="<=-2", targets="all", accept={"coverage": "a known holiday"})
+    basin.backtest(
+        FRAME, target=["a", "b"], peers="garch", test_from="2014", test_to=pd.Timestamp("2015-02-03")
+    )
+    basin.backtest(FRAME, target="a", peers="auto", test_from=date(2014, 1, 2))
+    first, second, third = asked
+    assert (first.exog, first.events, first.all_targets) == (("vix",), ("<=-2",), True)
+    assert first.accept == (("coverage", "a known holiday"),)
+    assert (second.targets, second.peers) == (("a", "b"), ("garch",))
+    assert (second.test_from, second.test_to) == (date(2014, 1, 1), date(2015, 2, 3))
+    assert (third.targets, third.peers, third.test_from) == (("a",), None, date(2014, 1, 2))
+
+
+def test_what_is_no_date_is_refused() -> None:
+    with pytest.raises(basin.BasinError, match=r"^test_from soon: not a date; write it as in 2014-01-01"):
+        basin.backtest(FRAME, test_from="soon")

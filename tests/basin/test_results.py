@@ -1,0 +1,138 @@
+"""Results without a folder, saved results and results of an earlier call."""
+
+import gc
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import basin
+
+DAYS = pd.bdate_range("2016-01-01", periods=900)
+PRICES = pd.Series(
+    100 * np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.012, 900))), DAYS, name="close"
+)
+SST = pd.Series(
+    26 + np.cos(np.arange(480) * np.pi / 6) + np.random.default_rng(0).normal(0, 0.3, 480),
+    pd.date_range("1950-01-01", periods=480, freq="MS"),
+    name="sst",
+)
+CALLS: dict[str, Callable[..., Any]] = {
+    "paths": lambda **options: basin.forecast(PRICES, horizon=2, **options),
+    "alarm": lambda **options: basin.alarm(PRICES, event="min<=-0.03@5", **options),
+    "audit": lambda **options: basin.audit(PRICES, **options),
+    "backtest": lambda **options: basin.backtest(PRICES, leads=2, test_from="2019-05-01", **options),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_results_without_a_folder_last_as_long_as_they_are_held(name: str, tmp_path: Path) -> None:
+    result = CALLS[name]()
+    folder = result.folder
+    assert (folder / ".basin.json").is_file()
+    assert result.save(tmp_path / "out") == tmp_path / "out"
+    text, notes = result.summary(), getattr(result, "notes", None)
+    assert notes != ()
+    del result
+    gc.collect()
+    assert not folder.exists()
+    kept = basin.load(tmp_path / "out")
+    assert kept.folder == tmp_path / "out" and kept.summary() == text
+    assert getattr(kept, "notes", None) == notes
+    assert kept.save(tmp_path / "out") == tmp_path / "out"
+    if hasattr(kept, "report"):
+        assert kept.report.is_file()
+
+
+def test_a_run_that_fails_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(basin.BasinError):
+        basin.forecast(PRICES[:50])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_result_is_saved_over_an_earlier_one_and_over_nothing_else(tmp_path: Path) -> None:
+    first, second = basin.audit(PRICES, out=tmp_path / "a"), basin.audit(SST)
+    second.save(first.folder)
+    assert basin.load(first.folder).summary() == second.summary()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/audit.json").write_text("{}")
+    with pytest.raises(basin.BasinError, match="did not write"):
+        second.save(tmp_path / "mine")
+    second.save(tmp_path / "mine", overwrite=True)
+    assert basin.load(tmp_path / "mine").status == second.status
+    with pytest.raises(basin.BasinError, match="has no results of `basin forecast`; run it again"):
+        basin.Forecast(tmp_path / "gone", {}, ()).save(tmp_path / "b")
+
+
+def test_a_folder_without_results_or_with_two_is_refused(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "none"):
+        with pytest.raises(basin.BasinError, match="has no results; give the folder --out of a backtest"):
+            basin.load(folder)
+    for name in ("forecast.json", "alarm.json"):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(basin.BasinError, match=r"has forecast\.json and alarm\.json, the results of two"):
+        basin.load(tmp_path)
+
+
+def test_the_model_of_a_result_forecasts_without_its_folder_being_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    models: list[Any] = []
+    monkeypatch.setattr(
+        "tasks.userdata.run.forecast",
+        lambda data, request, out, model, **options: models.append(model) or basin.Forecast(out, {}, ()),
+    )
+    result = basin.Forecast(tmp_path, {}, ())
+    for model in (None, result, tmp_path / "model", str(tmp_path / "model")):
+        basin.forecast(PRICES, model=model)
+    assert models == [None, *[tmp_path / "model"] * 3]
+
+
+def test_an_audit_names_the_faults_of_labelled_rows_and_of_series() -> None:
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"x": rng.normal(size=400), "ill": rng.integers(0, 2, 400), "part": "train"})
+    rows.loc[300:, "part"] = "test"
+    copied = pd.concat([rows, rows[:50].assign(part="test")])
+    found = basin.audit(copied, spec={"label": "ill", "split": "part"})
+    assert found.status == "fail" and found.checks.loc["copies", "status"] == "fail"
+    assert "copies" in repr(found) and found.report.is_file()
+    with pytest.raises(basin.BasinError, match=r"no key lable; the keys are"):
+        basin.audit(rows, spec={"lable": "ill"})
+    with pytest.raises(basin.BasinError, match=r"^the frame: no column ill2"):
+        basin.audit(rows, spec={"label": "ill2"})
+
+
+def test_an_inspection_reads_as_the_table_of_the_command() -> None:
+    found = basin.inspect(PRICES)
+    assert repr(found) == str(found) == found.summary()
+    lines = repr(found).splitlines()
+    assert lines[0].split() == ["dates", "column", "index,", "2016-01-01", "to", "2019-06-13"]
+    assert "- frequency B: rows are 1 day apart" in lines
+    assert lines[-1].startswith("- ") and "cannot be forecast" not in lines[-1]
+    short = basin.inspect(PRICES[:60])
+    assert repr(short).splitlines()[-1] == f"- cannot be forecast: {short.refusal}"
+
+
+def test_a_forecast_a_backtest_and_an_alarm_read_as_their_summaries(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pd.DataFrame({"a": range(1000)})
+    results = (
+        basin.Forecast(Path("out"), {"unit": "%", "series": {}}, ("a note",)),
+        basin.Backtest(Path("out"), {}, frame, ("a note",), "base"),
+        basin.Alarm(Path("out"), {}, frame, ("a note",)),
+    )
+    for result in results:
+        monkeypatch.setattr(type(result), "summary", lambda _: "a summary")
+        assert repr(result) == str(result) == "a summary"
+
+
+def test_import_loads_no_library() -> None:
+    script = (
+        "import sys, basin; print(*(name for name in ('numpy', 'pandas', 'torch') if name in sys.modules))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", script], text=True).split() == []
