@@ -60,7 +60,8 @@ class Outline(HTMLParser):
         self.ids += [found["id"]] if "id" in found else []
         self.links += [found["href"]] if tag == "a" else []
         self.loads += [v for k, v in attrs if k in ("src", "href") and tag != "a"]
-        if (tag == "img" and not found.get("alt")) or (tag == "svg" and not found.get("aria-label")):
+        named = found.get("aria-label") or found.get("aria-hidden") == "true"
+        if (tag == "img" and not found.get("alt")) or (tag == "svg" and not named):
             self.unnamed.append(tag)
         if tag not in self.VOID:
             self.stack.append(tag)
