@@ -166,7 +166,7 @@ class Canvas:
                 self.line((place, self.y[0]), (place, self.y[1]), "grid")
             self.parts.append(f'<path class="grid" d="M{x:.1f},{y:.1f}v5"/>')
             # A label that would leave the chart is moved inwards, and its tick stays.
-            half = 3.4 * len(words)
+            half = 3.9 * len(words)
             inside = min(max(x, half + 1), self.width - half - 1)
             self.label((place, self.y[0]), words, dx=inside - x, dy=19)
         centre = (self.left + self.width - self.right) / 2

@@ -1,4 +1,4 @@
-"""HTML of a report: tables, sections, and the page, whose security policy forbids scripts and requests."""
+"""HTML of a report: tables, sections, and the page with its menu."""
 
 import re
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from html import escape, unescape
 
 from tasks.reporting.glossary import terms_in
 from tasks.reporting.style import CSS
+from tasks.runtime.html import document
 
 BOUND = re.compile(r"\d %|< \d|\b[tpn] = (?=[−\d])|\d nats|\d °C|\d × 10|CRPS [+−]?\d|FZ₀ [−\d]")
 """Texts in which the space becomes a no-break space."""
@@ -164,7 +165,7 @@ def page(
     tiles: Sequence[tuple[str, str]],
     sections: Sequence[Section],
 ) -> str:
-    """Return the complete HTML page. Its content security policy allows only inline pictures and styles."""
+    """Return the complete HTML page, with ``tiles`` of (number, words) at the top."""
     menu = "".join(f'<li><a href="#{s.anchor}">{escape(s.menu)}</a></li>' for s in sections)
     figures = "".join(
         f'<div class="tile"><b>{escape(number)}</b><span>{escape(words)}</span></div>'
@@ -178,16 +179,10 @@ def page(
     )
     # The provenance has names of files and settings, in which a word is no term to be explained.
     others = top + "".join(section.content for section in sections if section.anchor != "provenance")
-    document = (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
-        "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<link rel="icon" href="data:,">\n'
-        f"<title>{escape(title)}</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
+    body = (
         f'{top}<nav aria-label="Sections"><ul>{menu}</ul></nav>\n<main>\n'
         + "\n".join(section.html(others) for section in sections)
         + "\n</main>\n<footer>Made by Basin. The page loads no other file and runs no script. It states "
-        "forecasts with their uncertainty and gives no advice.</footer>\n</body>\n</html>\n"
+        "forecasts with their uncertainty and gives no advice.</footer>"
     )
-    return BOUND.sub(lambda m: m[0].replace(" ", "\N{NO-BREAK SPACE}"), document)
+    return BOUND.sub(lambda m: m[0].replace(" ", "\N{NO-BREAK SPACE}"), document(title, CSS, body))
