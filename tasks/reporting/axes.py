@@ -49,7 +49,7 @@ def tick_text(value: float, all_ticks: Sequence[float]) -> str:
 
 def value_text(value: float, span: float) -> str:
     """Return a value with as many digits as tell apart about a thousand places on an axis of this length."""
-    return text(value, min(max(3 - math.floor(math.log10(span)) - 1, 0), 9))
+    return text(value, min(max(3 - math.floor(math.log10(span)), 0), 9))
 
 
 def spread(values: Sequence[float], margin: float = 0.06) -> tuple[float, float]:

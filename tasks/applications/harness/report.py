@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from tasks.applications.harness.application import Application, Picture
+from tasks.reporting.labels import in_sentence, model_name
 from tasks.reporting.page import Cell, Row, Section, card, page, paragraph, table
 from tasks.reporting.trust import table_of_checks
 from tasks.runtime.errors import counted
@@ -54,7 +55,7 @@ def headline(subject: str, reference: str, scores: dict[str, Any]) -> str:
     low, high = paired["interval"]
     verdict = "better than" if low > 0 else "worse than" if high < 0 else "not clearly different from"
     theirs = {model: text(found[name]) for model, found in scores["models"].items() if name in found}
-    said = f"{subject}: {title} {text(value)}, {verdict} {reference}"
+    said = f"{subject}: {title} {text(value)}, {verdict} {in_sentence(reference)}"
     said += f" ({theirs[reference]})"
     ahead = {
         peer: of[name]["interval"][1] < 0
@@ -63,7 +64,8 @@ def headline(subject: str, reference: str, scores: dict[str, Any]) -> str:
     }
     if ahead:
         names = ", ".join(
-            f"{peer} ({theirs[peer]}{', significantly' if clear else ''})" for peer, clear in ahead.items()
+            f"{in_sentence(peer)} ({theirs[peer]}{', significantly' if clear else ''})"
+            for peer, clear in ahead.items()
         )
         said += f"; better: {names}"
     return said
@@ -97,9 +99,9 @@ def _scores(scores: dict[str, Any]) -> str:
             gain = scores["paired"].get(model, {}).get(name)
             span = f"{gain['interval'][0]:+.3f} to {gain['interval'][1]:+.3f}" if gain else ""
             paired.append(Cell(f"{gain['gain']:+.3f}" if gain else "–", span))
-        rows.append(Row(model, cells, "model " + ("ebm" if model == "ebm" else "peer")))
+        rows.append(Row(model_name(model), cells, "model " + ("ebm" if model == "ebm" else "peer")))
         if model != "ebm":
-            gains.append(Row(model, paired, "model peer"))
+            gains.append(Row(model_name(model), paired, "model peer"))
     seeds = f"mean over {counted(scores['seeds'], 'seed')} with 95 % interval"
     content = table(f"The test part, {seeds}", ["Model", *titles], rows)
     plain = [m["title"] for m in measures.values()]
@@ -111,7 +113,9 @@ def _scores(scores: dict[str, Any]) -> str:
             Row(group, [Cell(text(of[m][first]) if first in of.get(m, {}) else "–") for m in models])
             for group, of in scores["groups"].items()
         ]
-        content += table(f"{measures[first]['title']} of each part", ["Part", *models], groups)
+        content += table(
+            f"{measures[first]['title']} of each part", ["Part", *map(model_name, models)], groups
+        )
     return content + "".join(paragraph(note) for note in scores["notes"])
 
 
@@ -126,7 +130,7 @@ def _figure(picture: Picture) -> str:
 def _trust(validation: dict[str, Any], audit: dict[str, Any]) -> str:
     found = validation["expectations"]
     applied = [check for check in audit["checks"] if check["status"] != "not applicable"]
-    left = ", ".join(c["id"] for c in audit["checks"] if c["status"] == "not applicable") or "none"
+    left = "; ".join(c["title"] for c in audit["checks"] if c["status"] == "not applicable") or "none"
     words = f"The table of examples meets {len(found)} of {len(found)} expectations of its suite."
     return (
         paragraph(words)
