@@ -23,8 +23,11 @@ APART = 12
 FEW = 12
 """Most places of a chart that can each be reached with the keyboard."""
 
-LETTER, LINE = 6.7, 16
+LETTER, LINE = 7.3, 16
 """Mean width of a letter and height of a line of the values, in pixels."""
+
+AGAIN = 300
+"""Distance in pixels at which the labels of gridlines are repeated on a chart that is wider than the page."""
 
 AREAS = ("band", "fan1", "fan2", "danger", "bar")
 """Classes of filled areas. All other classes are those of lines."""
@@ -86,6 +89,14 @@ class Place:
         )
 
 
+def _fitted(title: str, low: float, high: float, length: float) -> tuple[float, str]:
+    """Return the middle of an axis title and, if it is longer than the chart, attributes that squeeze it."""
+    half = LETTER * len(title) / 2
+    if 2 * half > length:
+        return length / 2, f' textLength="{length - 4:.0f}" lengthAdjust="spacingAndGlyphs"'
+    return min(max((low + high) / 2, half), length - half), ""
+
+
 @dataclass
 class Canvas:
     """Plot area with linear scales, whose ``y`` grows upwards. Shapes beyond the scales are not clipped."""
@@ -144,13 +155,15 @@ class Canvas:
         for mark in marks:
             self.line((self.x[0], mark), (self.x[1], mark), "grid")
             self.label((self.x[0], mark), tick_text(mark, marks), anchor="end", dx=-8, dy=4)
+            for x in range(AGAIN, self.width - AGAIN if self.width > WIDE else 0, AGAIN):
+                self.label((self.x[0], mark), tick_text(mark, marks), anchor="start", dx=x, dy=-3)
         self.y_title(title)
 
     def y_title(self, title: str) -> None:
-        middle = self.height - self.bottom - (self.height - self.top - self.bottom) / 2
+        middle, fitted = _fitted(title, self.top, self.height - self.bottom, self.height)
         self.parts.append(
             f'<text class="axis" x="12" y="{middle:.1f}" text-anchor="middle" '
-            f'transform="rotate(-90 12 {middle:.1f})">{escape(title)}</text>'
+            f'transform="rotate(-90 12 {middle:.1f})"{fitted}>{escape(title)}</text>'
         )
 
     def x_axis(
@@ -169,10 +182,10 @@ class Canvas:
             half = 3.9 * len(words)
             inside = min(max(x, half + 1), self.width - half - 1)
             self.label((place, self.y[0]), words, dx=inside - x, dy=19)
-        centre = (self.left + self.width - self.right) / 2
+        centre, fitted = _fitted(title, self.left, self.width - self.right, self.width)
         self.parts.append(
             f'<text class="axis" x="{centre:.1f}" y="{self.height - 5}" '
-            f'text-anchor="middle">{escape(title)}</text>'
+            f'text-anchor="middle"{fitted}>{escape(title)}</text>'
         )
 
     def show(self, low: Point, high: Point, x: float, title: str, *values: Value) -> None:

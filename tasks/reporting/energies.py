@@ -132,8 +132,8 @@ def changed(forecasts: pd.DataFrame, domain: Any) -> list[Drawing]:
                 charts.figure,
                 charts.lines([*lines, *observed], "density", short_unit(domain), height=220),
                 f"{escape(series_name(at['series']))}, {dated(str(at['time']), domain.frequency)}: the tilt "
-                f"{what} here ({signed(gain[row])} nats in log score). Black: the outcome, "
-                f"{text(at['observed'])} {escape(short_unit(domain))}.",
+                f"{what} here ({signed(gain[row])} nats in log score). Vertical line: the "
+                f"outcome, {text(at['observed'])} {escape(short_unit(domain))}.",
                 f"Density of base and energy model where the tilt {what}",
                 [("base", "base"), ("ebm", "energy model"), ("observed", "outcome")],
             )

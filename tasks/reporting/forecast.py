@@ -59,7 +59,7 @@ def forecast_section(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) 
         ]
         fan = charts.figure(
             charts.fan(rows, ahead, unit, DateAxis(rows[0][0], ahead[-1][0])),
-            "Black line: the outcomes. Grey band: the 90 % intervals that the model forecast for them. To "
+            "Thin line: the outcomes. Grey band: the 90 % intervals that the model forecast for them. To "
             "the right of the dotted line: the forecast, with its median, its 50 % interval (darker) and its "
             "90 % interval.",
             f"{label}: recent outcomes with the intervals forecast for them, and the forecast",

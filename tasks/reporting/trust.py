@@ -156,7 +156,8 @@ def landscape(folder: Path, figures: Sequence[dict[str, str]]) -> Section:
     for f in figures:
         picture = base64.b64encode((folder / f["file"]).read_bytes()).decode("ascii")
         cards += card(
-            f'<figure><h3>{escape(f["title"])}</h3><div class="map" tabindex="0"><img '
+            f'<figure><h3>{escape(f["title"])}</h3><div class="map" tabindex="0" role="region" '
+            f'aria-label="{escape(f["title"])}"><img '
             f'alt="{escape(f["title"] + ". " + f["caption"])}" src="data:image/png;base64,{picture}"></div>'
             f"<figcaption>{escape(f['caption'])}</figcaption></figure>"
         )
