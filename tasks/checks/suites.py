@@ -18,11 +18,11 @@ LISTED = 1000
 """Most failing rows of an expectation on the page."""
 
 STYLE = """
-:root{color-scheme:light dark}
+:root{color-scheme:light dark;background:Canvas;color:CanvasText}
 body{font:16px/1.5 system-ui,sans-serif;max-width:1080px;margin:0 auto;padding:24px}
 h1{font-size:26px}h2{font-size:19px;margin-top:32px}div{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:14.5px}
-th,td{text-align:left;vertical-align:top;padding:6px 12px 6px 0;border-top:1px solid GrayText;
+th,td{text-align:left;vertical-align:top;padding:6px 12px 6px 0;border-top:1px solid #8886;
 overflow-wrap:anywhere;min-width:4em}
 thead th{border:0}b{padding:1px 8px;border-radius:9px}.met{background:#d9f2e0;color:#0b5223}
 .failed{background:#fbdcd8;color:#8c160c}

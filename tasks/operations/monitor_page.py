@@ -105,6 +105,7 @@ def _energy(found: dict[str, Any]) -> Section:
             "Energy of the last day",
             ["Series", "day", "energy, nats", "scored days with less", "status"],
             rows,
+            (4,),
         )
     else:
         content += paragraph("There is no outcome yet since the model was fitted.")
@@ -132,7 +133,7 @@ def _drift(drifts: list[dict[str, Any]]) -> Section:
         for entry in drifts[:SHOWN]
     ]
     if rows:
-        content += table("Inputs that moved most", ["Input", "PSI", "KS", "p", "q", "status"], rows)
+        content += table("Inputs that moved most", ["Input", "PSI", "KS", "p", "q", "status"], rows, (5,))
     else:
         content += paragraph("Too few rows for a comparison.")
     return Section("drift", "Drift", "The inputs", content)

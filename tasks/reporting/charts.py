@@ -260,7 +260,7 @@ def density(y: Sequence[float], p: Sequence[float], event: str, x_title: str) ->
         tail = [q for q in points if (q[0] < edge if lower else q[0] > edge)]
         tail = [*tail, at_edge] if lower else [at_edge, *tail]
         canvas.path([(tail[0][0], 0), *tail, (tail[-1][0], 0)], "danger", close=True)
-        canvas.path(points, "stroke ebm")
+        canvas.path(points, "edge")
         canvas.line((edge, 0), (edge, canvas.y[1]), "now")
         words = f"{'below' if lower else 'above'} {text(edge, 1 if edge % 1 else 0)}"
         left_of = canvas.at(edge, 0)[0] > (120 if lower else width - 120)

@@ -92,6 +92,7 @@ stroke-dasharray:5 4}
 .fill{fill:var(--peer)}.fill.ebm{fill:var(--ebm)}.fill.base{fill:var(--base)}
 .fill.reference{fill:var(--reference)}.fill.alarm{fill:var(--bad)}
 .fill.false-alarm{fill:var(--card);stroke:var(--bad);stroke-width:1.3}
+.edge{fill:none;stroke:var(--ebm);stroke-width:2.4}
 .whisker{stroke:var(--peer);stroke-width:3;stroke-linecap:round}.whisker.base{stroke:var(--base)}
 .whisker.reference{stroke:var(--reference)}.whisker.ebm{stroke:var(--ebm)}
 .bar{fill:var(--ebm);opacity:.75}.band{fill:var(--band)}.fan1{fill:var(--fan1)}.fan2{fill:var(--fan2)}

@@ -70,7 +70,7 @@ def data_and_checks(
         Row(
             e["expectation"].removeprefix("expect_").replace("_", " "),
             [
-                Cell(e["column"] or "table", css="words"),
+                Cell(e["column"] or "table", css="words code"),
                 Pill("pass" if e["success"] else "fail"),
                 Cell(str(e["failing_rows"])),
                 Cell(shown(e["observed"]), ", ".join(map(str, e["dates"][:3])), "words"),

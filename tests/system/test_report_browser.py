@@ -173,10 +173,8 @@ def test_values_appear_under_the_pointer_and_with_the_keyboard_and_charts_enlarg
     visible = f"getComputedStyle(document.querySelector('{place} > g')).visibility"
     tab.value("document.querySelector('#time').scrollIntoView()")
     assert tab.value(visible) == "hidden"
-    middle = (
-        f"(r => [r.x + r.width / 2, r.y + 60])(document.querySelector('{place} > rect').getBoundingClientRect())"
-    )
-    x, y = tab.value(middle)
+    area = f"document.querySelector('{place} > rect').getBoundingClientRect()"
+    x, y = tab.value(f"(r => [r.x + r.width / 2, r.y + 60])({area})")
     tab.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
     assert tab.value(visible) == "visible"
     assert re.match(r"\d{4}-\d\d-01over .+\d", tab.value(f"document.querySelector('{place}').textContent"))

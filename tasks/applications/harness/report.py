@@ -5,7 +5,8 @@ from html import escape
 from typing import Any
 
 from tasks.applications.harness.application import Application, Picture
-from tasks.reporting.labels import in_sentence, model_name
+from tasks.reporting.labels import in_sentence, model_name, signed
+from tasks.reporting.labels import text as number
 from tasks.reporting.page import Cell, Row, Section, card, page, paragraph, table
 from tasks.reporting.trust import table_of_checks
 from tasks.runtime.errors import counted
@@ -72,7 +73,7 @@ def headline(subject: str, reference: str, scores: dict[str, Any]) -> str:
 
 
 def text(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 100 else f"{value:.0f}"
+    return number(value, 3) if abs(value) < 100 else number(value, 0)
 
 
 def _scores(scores: dict[str, Any]) -> str:
@@ -97,8 +98,8 @@ def _scores(scores: dict[str, Any]) -> str:
             css = "num best" if found[name] == best[name] else "num"
             cells.append(Cell(text(found[name]), f"{text(low)} to {text(high)}", css))
             gain = scores["paired"].get(model, {}).get(name)
-            span = f"{gain['interval'][0]:+.3f} to {gain['interval'][1]:+.3f}" if gain else ""
-            paired.append(Cell(f"{gain['gain']:+.3f}" if gain else "–", span))
+            span = f"{signed(gain['interval'][0])} to {signed(gain['interval'][1])}" if gain else ""
+            paired.append(Cell(signed(gain["gain"]) if gain else "–", span))
         rows.append(Row(model_name(model), cells, "model " + ("ebm" if model == "ebm" else "peer")))
         if model != "ebm":
             gains.append(Row(model_name(model), paired, "model peer"))
