@@ -9,7 +9,9 @@ from tasks.reporting.glossary import terms_in
 from tasks.reporting.style import CSS
 from tasks.runtime.html import document
 
-BOUND = re.compile(r"\d %|< \d|\b[tpn] = (?=[−\d])|\d nats|\d °C|\d × 10|CRPS [+−]?\d|FZ₀ [−\d]")
+BOUND = re.compile(
+    r"\d %|< \d|\b[tpn] = (?=[−\d])|\d nats|\d °C|\d × 10|[≤≥] (?=[−\d])|CRPS [+−]?\d|FZ₀ [−\d]"
+)
 """Texts in which the space becomes a no-break space."""
 
 
