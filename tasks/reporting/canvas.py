@@ -34,7 +34,7 @@ AREAS = ("band", "fan1", "fan2", "danger", "bar")
 
 
 def marker(css: str, x: float, y: float, radius: float) -> str:
-    """Return a dot, whose shape differs for base and reference, so that colour alone tells nothing apart."""
+    """Return a dot, whose shape differs for base, reference and peers, so that colour alone tells nothing."""
     if "base" in css.split():
         side = 1.8 * radius
         place = f'x="{x - side / 2:.1f}" y="{y - side / 2:.1f}" width="{side:.1f}" height="{side:.1f}"'
@@ -42,6 +42,12 @@ def marker(css: str, x: float, y: float, radius: float) -> str:
     if "reference" in css.split():
         side = 1.25 * radius
         steps = f"M{x - side:.1f},{y + radius:.1f}h{2 * side:.1f}l{-side:.1f},{-2.1 * radius:.1f}z"
+        return f'<path class="{css}" d="{steps}"/>'
+    if "peer" in css.split() or css.split() == ["fill"]:
+        side = 1.3 * radius
+        steps = (
+            f"M{x - side:.1f},{y:.1f}l{side:.1f},{-side:.1f}l{side:.1f},{side:.1f}l{-side:.1f},{side:.1f}z"
+        )
         return f'<path class="{css}" d="{steps}"/>'
     return f'<circle class="{css}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}"/>'
 

@@ -8,13 +8,16 @@ import pandas as pd
 
 from tasks.reporting import charts
 from tasks.reporting.axes import DateAxis, years
-from tasks.reporting.labels import in_sentence, model_name, model_note, scientific, signed, text
+from tasks.reporting.labels import in_sentence, model_name, model_note, scientific, signed, spaced, text
 from tasks.reporting.page import Cell, Row, Section, folded, pair, paragraph, table
 from tasks.reporting.verdict import Block, holm, short_unit
 from tasks.runtime.frequencies import frequency
 
 IN_SET = 0.1
 """Least p-value of a model in the 90 % model confidence set."""
+
+CHARTED = 6
+"""Most leads in the chart of gains. The tables have all of them."""
 
 CERTAIN = 0.05
 """Adjusted p-value below which a gain is shown in bold."""
@@ -107,7 +110,7 @@ def comparison(found: Sequence[Block], scores: dict[str, Any], domain: Any) -> S
         )
         gains = [
             ("reference" if p == reference else "base", f"{b.label}, over {in_sentence(p)}", b.paired[p])
-            for b in found
+            for b in spaced(found, CHARTED)
             for p in (reference, "base")
         ]
         bars = [(css, label, d["log_score_gain"], 1.96 * d["se"]) for css, label, d in gains]

@@ -80,8 +80,8 @@ def forecast_section(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) 
                 as_drawn(event, first),
                 f"{unit}, {dated(first['time'], domain.frequency)}",
             ),
-            f"Density of the forecast. The red area is the probability of an {noun(first)} "
-            f"{in_words(event)}: {spoken(chance)}.{at_lowest(first)}",
+            "Density of the forecast. The area beyond the dotted line is the probability of an "
+            f"{noun(first)} {in_words(event)}: {spoken(chance)}.{at_lowest(first)}",
             f"{label}: forecast density for {dated(first['time'], domain.frequency)}",
             [("fan2", "density of the forecast"), ("danger", f"{noun(first)} {in_words(event)}")],
         )

@@ -1,12 +1,14 @@
 """Names of models and series in reports, and the format of numbers, dates and steps."""
 
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from tasks.runtime.frequencies import frequency, stamp
+
+Item = TypeVar("Item")
 
 MODELS = {
     "ebm": ("Energy model", "the model of this page: its base, tilted by a learned energy"),
@@ -164,6 +166,13 @@ def listed(items: Iterable[object], word: str = "and") -> str:
     """Return items as an enumeration, such as ``1 and 3`` or ``1, 3 and 6``."""
     *first, last = map(str, items)
     return f"{', '.join(first)} {word} {last}" if first else last
+
+
+def spaced(items: Sequence[Item], most: int) -> list[Item]:
+    """Return at most ``most`` of the items, evenly spaced, including the first and the last."""
+    if len(items) <= most:
+        return list(items)
+    return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
 
 
 def dated(time: str, step: str) -> str:

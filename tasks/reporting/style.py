@@ -84,10 +84,11 @@ figure svg.swatch{width:22px;height:12px;flex:none}
 stroke-width:5px}
 .grid{stroke:var(--line);stroke-width:1}.zero{stroke:var(--soft);stroke-width:1.2;stroke-dasharray:5 4}
 .now{stroke:var(--soft);stroke-width:1;stroke-dasharray:2 4}
-.stroke{fill:none;stroke:var(--peer);stroke-width:2;stroke-linejoin:round}
-.stroke.ebm{stroke:var(--ebm);stroke-width:2.4}.stroke.base{stroke:var(--base);stroke-dasharray:9 3}
-.stroke.reference{stroke:var(--reference);stroke-dasharray:3 2}
-.stroke.observed{stroke:var(--ink);stroke-width:1.5}.stroke.ideal{stroke:var(--soft);stroke-width:1.2;
+.stroke{fill:none;stroke:var(--peer);stroke-width:1.5;stroke-linejoin:round;stroke-dasharray:10 3 2 3}
+.stroke.ebm{stroke:var(--ebm);stroke-width:2.4;stroke-dasharray:none}
+.stroke.base{stroke:var(--base);stroke-width:2;stroke-dasharray:9 3}
+.stroke.reference{stroke:var(--reference);stroke-width:2;stroke-dasharray:3 2}
+.stroke.observed{stroke:var(--ink);stroke-width:1.5;stroke-dasharray:none}.stroke.ideal{stroke:var(--soft);stroke-width:1.2;
 stroke-dasharray:5 4}
 .fill{fill:var(--peer)}.fill.ebm{fill:var(--ebm)}.fill.base{fill:var(--base)}
 .fill.reference{fill:var(--reference)}.fill.alarm{fill:var(--bad)}

@@ -9,7 +9,9 @@ import pytest
 
 from tasks.reporting import charts
 from tasks.reporting.axes import DateAxis, date_of, value_text, years
+from tasks.reporting.style import CSS
 
+LINES = ("", r"\.ebm", r"\.base", r"\.reference")
 WIDTHS = (charts.NARROW, charts.HALF, charts.WIDE)
 
 
@@ -94,10 +96,12 @@ def test_values_have_the_names_of_the_legend_and_few_are_reached_by_keyboard() -
 
 
 def test_lines_and_markers_differ_by_more_than_colour() -> None:
-    series = [(css, [(1.0, 1.0), (2.0, 2.0)]) for css in ("ebm", "base", "reference")]
+    series = [(css, [(1.0, 1.0), (2.0, 2.0)]) for css in ("ebm", "base", "reference", "")]
     html = charts.figure(charts.lines(series, "", "", dots=True), "", "A chart")
-    assert '<circle class="fill ebm"' in html
+    assert '<circle class="fill ebm"' in html and '<path class="fill "' in html
     assert '<rect class="fill base"' in html and '<path class="fill reference"' in html
+    dashes = {css: re.findall(rf"\.stroke{css}{{[^}}]*stroke-dasharray:([^;}}]*)", CSS) for css in LINES}
+    assert len(set(map(tuple, dashes.values()))) == len(LINES) and all(dashes.values())
 
 
 @pytest.mark.parametrize(
