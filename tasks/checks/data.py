@@ -190,7 +190,9 @@ def coverage(e: DataEvidence) -> Outcome:
         value = rows["close" if "close" in rows else e.domain.columns[0]].to_numpy()
         same, where = longest_run(value[1:] == value[:-1])
         stale = max(stale, same + 1)
-        if same + 1 > STALE:
+        if same + 1 == len(value) > 2:
+            at_fault.append(f"{series}: all {len(value)} values are {value[0]:g}, so it never moves")
+        elif same + 1 > STALE:
             first = rows["time"].iloc[where]
             warned.append(f"{series}: the same value in {same + 1} rows from {first:%Y-%m-%d}")
     return Outcome(
@@ -207,7 +209,7 @@ def coverage(e: DataEvidence) -> Outcome:
             "periods from the last row to the snapshot": limits.max_gap,
         },
         status="fail" if at_fault else "warn" if warned else "pass",
-        why="too many or too long gaps"
+        why="too many or too long gaps, or a series that never moves"
         if at_fault
         else "unexpected dates, unchanged values, or a record that ends early"
         if warned

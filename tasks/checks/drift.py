@@ -8,6 +8,9 @@ BINS = 10
 FLOOR = 1e-4
 """Least share of a bin in PSI, which would be infinite for an empty bin."""
 
+TINY = 1e-12
+"""Least spread of a statistic, which is 0 in all windows if a column did not move before."""
+
 
 def drift(reference: pd.DataFrame, recent: pd.DataFrame) -> pd.DataFrame:
     """Compare each column of ``recent`` with that of ``reference``.
@@ -38,23 +41,27 @@ def drift(reference: pd.DataFrame, recent: pd.DataFrame) -> pd.DataFrame:
     ----------
     Westfall and Young (1993), Resampling-based multiple testing (single-step maxT).
     """
-    rows, furthest, nulls = {}, [], []
+    rows, furthest, nulls = {}, {}, []
     for name in reference:
-        past = reference[name].to_numpy(float)
+        past, later = reference[name].to_numpy(float), recent[name].to_numpy(float)
+        if np.ptp(past) == 0 and (later == past[0]).all():  # a column that never moves does not drift
+            rows[name] = {"psi": 0.0, "psi_p": 1.0, "ks": 0.0, "ks_p": 1.0}
+            continue
         windows = _left_out(_ranks(past, past), len(recent))
-        now = np.sort(_ranks(past, recent[name].to_numpy(float)))[None]
+        now = np.sort(_ranks(past, later))[None]
         beyond = 1 / (len(past) + 1)
         null = np.log([_psi(windows, beyond), _ks(windows)])
         found = np.log([_psi(now, beyond), _ks(now)])
         shares = [_chance(n, f, len(recent)) for n, f in zip(null, found[:, 0], strict=True)]
-        center, spread = null.mean(1, keepdims=True), null.std(1, keepdims=True)
-        furthest.append(((found - center) / spread).max())
+        center, spread = null.mean(1, keepdims=True), null.std(1, keepdims=True).clip(TINY)
+        furthest[name] = ((found - center) / spread).max()
         nulls.append(((null - center) / spread).max(0))
         psi, ks = np.exp(found[:, 0])
         rows[name] = {"psi": psi, "psi_p": shares[0], "ks": ks, "ks_p": shares[1]}
     table = pd.DataFrame.from_dict(rows, orient="index")
-    largest = np.max(nulls, axis=0)
-    table["q"] = [_chance(largest, far, len(recent)) for far in furthest]
+    table["q"] = 1.0
+    for name, far in furthest.items():
+        table.loc[name, "q"] = _chance(np.max(nulls, axis=0), far, len(recent))
     return table
 
 
@@ -68,7 +75,7 @@ def _chance(windows: np.ndarray, found: float, width: int) -> float:
     if as_far:
         return share
     independent = max(len(windows) / width, 2.0)
-    far = (found - windows.mean()) / (windows.std() * np.sqrt(1 + 1 / independent))
+    far = (found - windows.mean()) / (windows.std().clip(TINY) * np.sqrt(1 + 1 / independent))
     return min(share, float(stats.t.sf(far, independent - 1)))
 
 

@@ -1,7 +1,8 @@
-"""Validation of a table against an expectation suite by Great Expectations, with Data Docs."""
+"""Validation of a table against an expectation suite by Great Expectations, with a page of the results."""
 
 import json
 import threading
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,26 @@ import numpy as np
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
-from tasks.runtime.file_names import file_names
-from tasks.runtime.files import atomic_write, read_json, remove
+from tasks.runtime.files import atomic_write, read_json
+from tasks.runtime.html import document
 from tasks.sources.quarantine import at_fault
+
+LISTED = 1000
+"""Most failing rows of an expectation on the page."""
+
+STYLE = """
+:root{color-scheme:light dark;background:Canvas;color:CanvasText}
+body{font:16px/1.5 system-ui,sans-serif;max-width:1080px;margin:0 auto;padding:24px}
+h1{font-size:26px}h2{font-size:19px;margin-top:32px}div{overflow-x:auto}
+table{border-collapse:collapse;width:100%;font-size:14.5px}
+th,td{text-align:left;vertical-align:top;padding:6px 12px 6px 0;border-top:1px solid #8886;
+overflow-wrap:anywhere;min-width:4em}
+thead th{border:0}b{padding:1px 8px;border-radius:9px}.met{background:#d9f2e0;color:#0b5223}
+.failed{background:#fbdcd8;color:#8c160c}
+@media print{:root{color-scheme:light}body{padding:0;font-size:10pt}table{font-size:8pt}div{overflow:visible}
+th,td{min-width:0}tr{break-inside:avoid}b{print-color-adjust:exact}}
+"""
+"""Style sheet of the page, in the colours of the browser."""
 
 SHOWN = 5
 """Number of failing rows whose dates are kept. All failing rows are counted."""
@@ -68,7 +86,7 @@ def failure_line(failed: list[dict[str, Any]], label: str, data_docs: Path) -> s
     """Return an error message with the first failure and the file that shows all failures."""
     others = f" ({len(failed) - 1} more expectations failed)" if len(failed) > 1 else ""
     return (
-        f"{label}: {_words(failed[0])}{others}; correct the source and run again; all failing rows are shown "
+        f"{label}: {_words(failed[0])}{others}; correct the source and run again; the failing rows are shown "
         f"in {data_docs / 'index.html'}"
     )
 
@@ -112,39 +130,22 @@ def derived(raw: pd.DataFrame) -> pd.DataFrame:
 def run_suite(
     suite: dict[str, Any], table: pd.DataFrame, data_docs: Path, names: tuple[str, ...]
 ) -> list[dict[str, Any]]:
-    """Return an entry for each expectation, in the order of the suite, and write Data Docs.
+    """Return an entry for each expectation, in the order of the suite, and write ``data_docs/index.html``.
 
     An entry has the keys ``expectation``, ``column``, ``where``, ``success``, ``observed``, ``failing_rows``,
     ``rows``, ``dates`` and ``why``. The columns ``names`` identify a row. Not thread-safe.
     """
     import great_expectations as gx
-    from great_expectations.checkpoint import UpdateDataDocsAction
     from great_expectations.data_context.types.base import ProgressBarsConfig
     from great_expectations.exceptions import GreatExpectationsError
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-    # The pages of Data Docs have the name of the suite, which may be any text.
-    (name,) = file_names([suite["suite"]]).values()
-    remove(data_docs)
     context = gx.get_context(mode="ephemeral")
     context.enable_analytics(False)
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
-    for site in context.get_site_names():
-        context.delete_data_docs_site(site)
-    context.add_data_docs_site(
-        "data_docs",
-        {
-            "class_name": "SiteBuilder",
-            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-            "store_backend": {
-                "class_name": "TupleFilesystemStoreBackend",
-                "base_directory": str(data_docs.resolve()),
-            },
-        },
-    )
-    batch = context.data_sources.add_pandas("raw").add_dataframe_asset(name)
-    definition = batch.add_batch_definition_whole_dataframe("all rows")
-    expectations = gx.ExpectationSuite(name=name)
+    asset = context.data_sources.add_pandas("raw").add_dataframe_asset("table")
+    definition = asset.add_batch_definition_whole_dataframe("all rows")
+    expectations = gx.ExpectationSuite(name="suite")
     for position, entry in enumerate(suite["expectations"]):
         meta = {**entry["meta"], "position": position}
         try:
@@ -156,27 +157,68 @@ def run_suite(
                 f"suite {suite['suite']}: expectation {position + 1} ({entry['type']}) is not valid in Great "
                 f"Expectations: {' '.join(str(error).split())}; correct its type or kwargs"
             ) from error
-    checkpoint = context.checkpoints.add(
-        gx.Checkpoint(
-            name=name,
-            validation_definitions=[
-                context.validation_definitions.add(
-                    gx.ValidationDefinition(
-                        name=name, data=definition, suite=context.suites.add(expectations)
-                    )
-                )
-            ],
-            actions=[UpdateDataDocsAction(name="data_docs", site_names=["data_docs"])],
-            result_format={
-                "result_format": "COMPLETE",
-                "unexpected_index_column_names": list(names),
-            },
-        )
+    validation = gx.ValidationDefinition(
+        name="validation", data=definition, suite=context.suites.add(expectations)
     )
-    outcome = checkpoint.run(batch_parameters={"dataframe": table})
-    (run,) = outcome.run_results.values()
-    results: list[Any] = run.results
-    return [_entry(r) for r in sorted(results, key=lambda r: r.expectation_config.meta["position"])]
+    outcome = context.validation_definitions.add(validation).run(
+        batch_parameters={"dataframe": table},
+        result_format={"result_format": "COMPLETE", "unexpected_index_column_names": list(names)},
+    )
+    results: list[Any] = outcome.results
+    found = [_entry(r) for r in sorted(results, key=lambda r: r.expectation_config.meta["position"])]
+    with atomic_write(data_docs) as (folder,):
+        folder.mkdir()
+        page = docs_page(suite["suite"], len(table), found)
+        (folder / "index.html").write_text(page, encoding="utf-8")
+    return found
+
+
+def docs_page(name: str, rows: int, found: list[dict[str, Any]]) -> str:
+    """Return an HTML page with every expectation, and the rows that fail it."""
+    lines, failing = [], []
+    for number, entry in enumerate(found, 1):
+        what = escape(entry["expectation"].removeprefix("expect_").replace("_", " "))
+        where = ", ".join(filter(None, (entry["column"] or "table", entry["where"])))
+        status = '<b class="met">met</b>' if entry["success"] else '<b class="failed">failed</b>'
+        observed = "" if entry["observed"] is None else " ".join(str(entry["observed"]).split())
+        count = (
+            f'<a href="#rows-{number}">{entry["failing_rows"]}</a>'
+            if entry["rows"]
+            else f"{entry['failing_rows']}"
+        )
+        cells = [escape(where), status, count, escape(observed), escape(entry["why"])]
+        lines.append(
+            f"<tr><th scope=row>{what}</th>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+        )
+        if entry["rows"]:
+            title = f"Rows that fail: {what}, {escape(where)}"
+            failing.append(f'<h2 id="rows-{number}">{title}</h2>{_rows_table(title, entry["rows"])}')
+    met = sum(entry["success"] for entry in found)
+    columns = ("Expectation", "column", "status", "failing rows", "observed", "reason")
+    heads = "".join(f"<th scope=col>{column}</th>" for column in columns)
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    return document(
+        f"Validation: {name}",
+        STYLE,
+        f"<main><h1>Validation by the suite {escape(name)}</h1><p>The table of {rows:,} rows meets {met} of "
+        f"{len(found)} expectations, checked by Great Expectations.</p>{_box('Expectations', table)}"
+        f"{''.join(failing)}</main>",
+    )
+
+
+def _rows_table(title: str, rows: list[dict[str, Any]]) -> str:
+    shown = rows[:LISTED]
+    heads = "".join(f"<th scope=col>{escape(str(column))}</th>" for column in shown[0])
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(str(value))}</td>" for value in row.values()) + "</tr>"
+        for row in shown
+    )
+    more = f"<p>The first {LISTED:,} of {len(rows):,} rows are shown.</p>" if len(rows) > LISTED else ""
+    return more + _box(title, f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>")
+
+
+def _box(title: str, table: str) -> str:
+    return f'<div tabindex="0" role="region" aria-label="{title}">{table}</div>'
 
 
 def _entry(result: Any) -> dict[str, Any]:

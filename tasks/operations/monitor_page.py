@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from tasks.reporting import charts
-from tasks.reporting.comparison import year_marks, years
-from tasks.reporting.labels import series_name, signed, text
+from tasks.reporting.axes import DateAxis, years
+from tasks.reporting.labels import input_name, series_name, signed, text
 from tasks.reporting.page import Cell, Pill, Row, Section, page, paragraph, table
 
 SHOWN = 10
@@ -70,7 +70,7 @@ def _evidence(days: pd.DataFrame, found: dict[str, Any]) -> Section:
             ],
             "log10 of the evidence",
             "",
-            year_marks(across[0], across[-1]),
+            DateAxis(across[0], across[-1]),
         )
         figure = charts.figure(
             drawn,
@@ -103,8 +103,9 @@ def _energy(found: dict[str, Any]) -> Section:
     if rows:
         content += table(
             "Energy of the last day",
-            ["Series", "day", "energy, nats", "scored days with less", ""],
+            ["Series", "day", "energy, nats", "scored days with less", "status"],
             rows,
+            (4,),
         )
     else:
         content += paragraph("There is no outcome yet since the model was fitted.")
@@ -120,7 +121,7 @@ def _drift(drifts: list[dict[str, Any]]) -> Section:
     )
     rows = [
         Row(
-            f"{series_name(entry['series'])}: {entry['column'].removeprefix('x_')}",
+            f"{series_name(entry['series'])}: {input_name(entry['column'])}",
             [
                 Cell(text(entry["psi"], 2)),
                 Cell(text(entry["ks"], 2)),
@@ -132,7 +133,7 @@ def _drift(drifts: list[dict[str, Any]]) -> Section:
         for entry in drifts[:SHOWN]
     ]
     if rows:
-        content += table("Inputs that moved most", ["Input", "PSI", "KS", "p", "q", ""], rows)
+        content += table("Inputs that moved most", ["Input", "PSI", "KS", "p", "q", "status"], rows, (5,))
     else:
         content += paragraph("Too few rows for a comparison.")
     return Section("drift", "Drift", "The inputs", content)

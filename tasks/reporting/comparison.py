@@ -1,19 +1,23 @@
 """Report sections that compare the model with its peers: scores, calibration, and the gain over time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tasks.reporting import charts
-from tasks.reporting.labels import in_sentence, model_name, model_note, scientific, signed, text
+from tasks.reporting.axes import DateAxis, years
+from tasks.reporting.labels import in_sentence, model_name, model_note, scientific, signed, spaced, text
 from tasks.reporting.page import Cell, Row, Section, folded, pair, paragraph, table
 from tasks.reporting.verdict import Block, holm, short_unit
 from tasks.runtime.frequencies import frequency
 
 IN_SET = 0.1
 """Least p-value of a model in the 90 % model confidence set."""
+
+CHARTED = 6
+"""Most leads in the chart of gains. The tables have all of them."""
 
 CERTAIN = 0.05
 """Adjusted p-value below which a gain is shown in bold."""
@@ -106,7 +110,7 @@ def comparison(found: Sequence[Block], scores: dict[str, Any], domain: Any) -> S
         )
         gains = [
             ("reference" if p == reference else "base", f"{b.label}, over {in_sentence(p)}", b.paired[p])
-            for b in found
+            for b in spaced(found, CHARTED)
             for p in (reference, "base")
         ]
         bars = [(css, label, d["log_score_gain"], 1.96 * d["se"]) for css, label, d in gains]
@@ -169,9 +173,10 @@ def calibration(found: Sequence[Block], forecasts: pd.DataFrame, domain: Any) ->
             "frequency (1 = expected)",
             "PIT, the forecast probability of a lower outcome",
         ),
-        "Histogram of the PIT of the energy model. If the model is calibrated, all bars are near one. Grey: "
-        "95 % of the bars lie in this band if the model is calibrated and dates are independent.",
+        "Histogram of the PIT of the energy model. If the model is calibrated, all bars are near one, and "
+        "if dates are independent as well, 95 % of the bars lie in the grey band.",
         "Histogram of the probability integral transform of the energy model",
+        [("bar", "energy model"), ("band", "95 % of the bars if calibrated")],
     )
     levels = np.arange(2, 99, 2) / 100
     shown = [("ebm", "ebm"), ("base", "base"), (reference, "reference")]
@@ -291,7 +296,7 @@ def over_time(forecasts: pd.DataFrame, domain: Any) -> Section:
             series,
             "cumulative gain, nats",
             "",
-            year_marks(series[0][1][0][0], series[0][1][-1][0]),
+            DateAxis(series[0][1][0][0], series[0][1][-1][0]),
             zero=True,
         ),
         "Gain in log score of the energy model, summed over the dates so far. Where a line rises, the "
@@ -303,25 +308,3 @@ def over_time(forecasts: pd.DataFrame, domain: Any) -> Section:
     )
     content = paragraph("The chart shows whether the gain was steady or came from a single episode.")
     return Section("time", "Over time", "Gain over time", content + f'<div class="card">{drawn}</div>')
-
-
-def years(times: pd.Index) -> list[float]:
-    """Return dates as decimal years."""
-    stamps = pd.DatetimeIndex(times)
-    return (stamps.year + (stamps.dayofyear - 1) / 366).tolist()
-
-
-def year_marks(first: float, last: float) -> Callable[[int], list[tuple[float, str]]]:
-    """Return tick marks on 1 January, of fewer years on a narrow chart."""
-
-    def marks(width: int) -> list[tuple[float, str]]:
-        room = 5 if width == charts.NARROW else 12
-        span = int(last) - int(first) + 1
-        step = next(s for s in (1, 2, 5, 10, 20, 50) if span / s <= room)
-        return [
-            (float(y), str(y))
-            for y in range(int(first), int(last) + 2)
-            if y % step == 0 and first <= y <= last
-        ]
-
-    return marks

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from tasks.reporting import charts
-from tasks.reporting.comparison import year_marks, years
-from tasks.reporting.labels import dated, listed, series_name, signed, text
+from tasks.reporting.axes import DateAxis, years
+from tasks.reporting.labels import dated, input_name, listed, series_name, signed, text
 from tasks.reporting.page import Section, card, pair, paragraph
 from tasks.reporting.verdict import short_unit
 from tasks.tilts.model import TiltedModel
@@ -23,6 +23,9 @@ NORMAL = (0.05, 0.95)
 
 SHOWN = 8
 """Inputs named in the chart."""
+
+TAIL = 0.025
+"""Probability beyond the first and the last place at which the density follows from quantiles."""
 
 PAST = 1000
 """Rows before the origin with which the spread of the base is compared."""
@@ -42,16 +45,27 @@ def energies(
         "is low for outcomes that were likely and high for those that were not."
     )
     content += f'<div class="card">{by_date(forecasts, domain)}</div>'
-    content += paragraph(
-        "The following figures show the tilt on single dates, the effect of each input on the energy of the "
-        "coming outcome, and the choice of the network's size."
-    )
     last = inputs.groupby("series", sort=False)["origin"].transform("max")
     today = inputs[(inputs["origin"] == last) & inputs["target"].isna()]
     today = today[today["lead"] == today["lead"].min()].drop_duplicates("series")
-    figures = changed(forecasts, domain)
-    figures += [raised(row, inputs, classical, model, domain) for _, row in today.head(2).iterrows()]
-    figures += [growth(path)] if path else []
+    past = changed(forecasts, domain)
+    effects = [
+        figure
+        for _, row in today.head(2).iterrows()
+        for figure in raised(row, inputs, classical, model, domain)
+    ]
+    sizes = [growth(path)] if path else []
+    named = {
+        "the tilt on single dates": past,
+        "the effect of each input on the energy of the coming outcome": effects,
+        "the choice of the network's size": sizes,
+    }
+    if any(named.values()):
+        shown = listed(words for words, figures in named.items() if figures)
+        content += paragraph(f"The following figures show {shown}.")
+    if not effects:
+        content += paragraph("The energy has no weight in the coming forecast, which is that of the base.")
+    figures = [*past, *effects, *sizes]
     even = len(figures) // 2 * 2
     for first in range(0, even, 2):
         content += pair(*(draw(charts.HALF) for draw in figures[first : first + 2]))
@@ -73,7 +87,7 @@ def by_date(forecasts: pd.DataFrame, domain: Any) -> str:
         ],
         "energy, nats",
         "",
-        year_marks(across[0], across[-1]),
+        DateAxis(across[0], across[-1]),
     )
     worst = listed(dated(str(time), domain.frequency) for time in sorted(energy.nlargest(5).index))
     return charts.figure(
@@ -81,7 +95,8 @@ def by_date(forecasts: pd.DataFrame, domain: Any) -> str:
         f"Energy of the outcome by date. Nine in ten dates lie between the dashed lines, at {text(low)} and "
         f"{text(high)} nats. The five highest: {worst}.",
         "Energy of the outcome by date, with the band of nine in ten dates",
-        wide=charts.WIDE,
+        [("ebm", "energy of the outcome"), ("ideal", "nine in ten dates")],
+        charts.WIDE,
     )
 
 
@@ -106,7 +121,10 @@ def changed(forecasts: pd.DataFrame, domain: Any) -> list[Drawing]:
     row: Any
     for row, what in chosen:
         at = ours.loc[row]
-        lines = [(css, density(t.loc[row, quantiles])) for css, t in (("base", base), ("ebm", ours))]
+        lines = [
+            (css, density(t.loc[row, quantiles], at["observed"], t.loc[row, "log_density"]))
+            for css, t in (("base", base), ("ebm", ours))
+        ]
         top = max(p for _, points in lines for _, p in points)
         observed = [("observed", [(at["observed"], 0.0), (at["observed"], 0.5 * top)])]
         figures.append(
@@ -114,8 +132,8 @@ def changed(forecasts: pd.DataFrame, domain: Any) -> list[Drawing]:
                 charts.figure,
                 charts.lines([*lines, *observed], "density", short_unit(domain), height=220),
                 f"{escape(series_name(at['series']))}, {dated(str(at['time']), domain.frequency)}: the tilt "
-                f"{what} here ({signed(gain[row])} nats in log score). Black: the outcome, "
-                f"{text(at['observed'])} {escape(short_unit(domain))}.",
+                f"{what} here ({signed(gain[row])} nats in log score). Vertical line: the "
+                f"outcome, {text(at['observed'])} {escape(short_unit(domain))}.",
                 f"Density of base and energy model where the tilt {what}",
                 [("base", "base"), ("ebm", "energy model"), ("observed", "outcome")],
             )
@@ -127,17 +145,32 @@ def changed(forecasts: pd.DataFrame, domain: Any) -> list[Drawing]:
     return [drawing(draw) for draw in figures]
 
 
-def density(quantiles: pd.Series) -> list[charts.Point]:
-    """Return a density from the quantiles at 1 to 99 %: 0.03 divided by the distance of every third one."""
+def density(quantiles: pd.Series, outcome: float, log_density: float) -> list[charts.Point]:
+    """Return a density from the quantiles at 1 to 99 %, with exponential tails.
+
+    It is 0.03 divided by the distance of every third quantile. A tail has the probability beyond its end, or,
+    if the outcome lies there, the density of the outcome.
+    """
     values = quantiles.to_numpy(float)[::3]
     width = np.maximum(np.diff(values), 1e-12)
-    return list(zip(((values[1:] + values[:-1]) / 2).tolist(), (0.03 / width).tolist(), strict=True))
+    middles, heights = (values[1:] + values[:-1]) / 2, 0.03 / width
+    tails: list[list[charts.Point]] = []
+    for end, height, sign in ((middles[0], heights[0], -1), (middles[-1], heights[-1], 1)):
+        away = sign * (outcome - end)
+        rate = (np.log(height) - log_density) / away if away > 0 else height / TAIL
+        rate = rate if rate > 0 else height / TAIL
+        steps = np.linspace(0, max(np.log(50) / rate, 1.1 * away), 13)[1:]
+        beyond = (end + sign * steps).tolist(), (height * np.exp(-rate * steps)).tolist()
+        tails.append(list(zip(*beyond, strict=True)))
+    return [*reversed(tails[0]), *zip(middles.tolist(), heights.tolist(), strict=True), *tails[1]]
 
 
 def raised(
     row: pd.Series, inputs: pd.DataFrame, classical: pd.DataFrame, model: TiltedModel, domain: Any
-) -> Drawing:
+) -> list[Drawing]:
     """Return a chart of the effect of each input on the mean energy of the next outcome.
+
+    There is none if the energy has no weight, because the inputs then have no effect beside that of the base.
 
     The effect is the mean energy minus its value with this input set to the mean of the input.
 
@@ -155,20 +188,22 @@ def raised(
     for column, (center, deviation) in means(model).items():
         without = float(model.distribution(today.assign(**{column: center}), law).entropy()[0])
         away = (today.loc[0, column] - center) / deviation
-        label = f"{column.removeprefix('x_')}, {signed(away, 1)} sd"
+        label = f"{input_name(column)}, {signed(away, 1)} sd"
         effects.append(("ebm", label, now - without, 0.0))
     effects.sort(key=lambda bar: -abs(bar[2]))
-    if any(abs(bar[2]) > 1e-6 for bar in effects):
-        bars += effects[:SHOWN]
-    return lambda wide: charts.figure(
+    if not any(abs(bar[2]) > 1e-6 for bar in effects):
+        return []
+    bars += effects[:SHOWN]
+    draw = partial(
+        charts.figure,
         charts.intervals(bars, "change of mean energy, nats"),
         f"{escape(series_name(row['series']))}, {dated(str(row['origin']), domain.frequency)}: effect of "
         "each input on the mean energy of the coming outcome, compared with the input at its mean. To the "
         "right of the line an input makes the outcome less certain. The distance of each input from its "
         "mean is in standard deviations (sd).",
         "Effect of each input on the mean energy of the coming outcome",
-        wide=wide,
     )
+    return [lambda wide: draw(wide=wide)]
 
 
 def means(model: TiltedModel) -> dict[str, tuple[float, float]]:

@@ -1,13 +1,12 @@
 """Report section on the forecast: dates, quantiles, probabilities of events, and charts."""
 
-from collections.abc import Callable
 from html import escape
 from typing import Any
 
 import pandas as pd
 
 from tasks.reporting import charts
-from tasks.reporting.comparison import years
+from tasks.reporting.axes import DateAxis, years
 from tasks.reporting.labels import (
     ANOMALIES,
     dated,
@@ -58,16 +57,16 @@ def forecast_section(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) 
             (x, tuple(quantile(s, q) for q in ("0.05", "0.25", "0.50", "0.75", "0.95")))
             for x, s in zip(years(pd.DatetimeIndex([s["time"] for s in steps])), steps, strict=True)
         ]
-        dates = [*history["time"], *(pd.Timestamp(s["time"]) for s in steps)]
         fan = charts.figure(
-            charts.fan(rows, ahead, unit, date_marks(dates)),
-            "Line: the outcomes. Grey band: the 90 % intervals that the model forecast for them. To the "
-            "right of the dotted line: the forecast, with its 50 % interval (darker) and its 90 % "
-            "interval.",
+            charts.fan(rows, ahead, unit, DateAxis(rows[0][0], ahead[-1][0])),
+            "Thin line: the outcomes. Grey band: the 90 % intervals that the model forecast for them. To "
+            "the right of the dotted line: the forecast, with its median, its 50 % interval (darker) and its "
+            "90 % interval.",
             f"{label}: recent outcomes with the intervals forecast for them, and the forecast",
             [
                 ("observed", "outcome"),
                 ("band", "90 % interval forecast for it"),
+                ("ebm", "forecast, median"),
                 ("fan2", "forecast, 50 % interval"),
                 ("fan1", "forecast, 90 % interval"),
             ],
@@ -81,9 +80,10 @@ def forecast_section(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) 
                 as_drawn(event, first),
                 f"{unit}, {dated(first['time'], domain.frequency)}",
             ),
-            f"Density of the forecast. The coloured tail is the probability of an {noun(first)} "
-            f"{in_words(event)}: {spoken(chance)}.{at_lowest(first)}",
+            "Density of the forecast. The area beyond the dotted line is the probability of an "
+            f"{noun(first)} {in_words(event)}: {spoken(chance)}.{at_lowest(first)}",
             f"{label}: forecast density for {dated(first['time'], domain.frequency)}",
+            [("fan2", "density of the forecast"), ("danger", f"{noun(first)} {in_words(event)}")],
         )
         content += pair(fan, curve) + forecast_table(label, steps, domain, unit)
     return Section("forecast", "Forecast", "The forecast", content)
@@ -201,17 +201,3 @@ def forecast_table(label: str, steps: list[dict[str, Any]], domain: Any, unit: s
         normal = f"An anomaly is the difference from the normal, the mean of {base_period}"
         caption += f". {ANOMALIES.capitalize() if steps[0]['normal'] == 0 else normal}"
     return table(caption, columns, rows)
-
-
-def date_marks(dates: list[pd.Timestamp]) -> Callable[[int], list[tuple[float, str]]]:
-    """Return tick marks at a few evenly spaced dates, including the last one."""
-
-    def marks(width: int) -> list[tuple[float, str]]:
-        count = 6 if width == charts.WIDE else 4 if width == charts.HALF else 3
-        step = max(1, (len(dates) - 1) // (count - 1))
-        chosen = dates[::-1][::step][:count][::-1]
-        same_year = len({d.year for d in dates}) == 1
-        shown = "%d %b" if same_year or (dates[-1] - dates[0]).days < 400 else "%b %Y"
-        return list(zip(years(pd.DatetimeIndex(chosen)), (d.strftime(shown) for d in chosen), strict=True))
-
-    return marks

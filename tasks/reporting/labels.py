@@ -1,11 +1,14 @@
 """Names of models and series in reports, and the format of numbers, dates and steps."""
 
-from collections.abc import Iterable
-from typing import Any
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from tasks.runtime.frequencies import frequency, stamp
+
+Item = TypeVar("Item")
 
 MODELS = {
     "ebm": ("Energy model", "the model of this page: its base, tilted by a learned energy"),
@@ -48,12 +51,81 @@ MODELS = {
     ),
     "auto-theta": ("AutoTheta", "theta method fitted to each series, by statsforecast"),
     "auto-ets": ("AutoETS", "exponential smoothing chosen for each series, by statsforecast"),
+    "logit": ("Logistic regression", "logistic regression on the inputs of the energy"),
+    "als": ("ALS", "matrix factors fitted by alternating least squares"),
+    "boosting": ("Gradient boosting", "default settings"),
+    "boosting-tuned": ("Tuned gradient boosting", "settings chosen by cross-validation"),
+    "cnn": ("Convolutional network", ""),
+    "cnn-specaugment": ("Convolutional network with SpecAugment", ""),
+    "ease": ("EASE", "linear model of items, by Steck (2019)"),
+    "ebm-without-tempo": ("Energy model without tempo", ""),
+    "item-knn": ("Nearest items", ""),
+    "knn": ("Nearest neighbours", ""),
+    "knn5": ("Fifth nearest neighbour", "distance to it"),
+    "one-class-svm": ("One-class SVM", ""),
+    "pca": ("Principal components", ""),
+    "svm": ("Support vector machine", ""),
+    "user-knn": ("Nearest users", ""),
 }
 """Name and one-line description of each model."""
 
+INPUTS = {
+    "z": "last move, standardised",
+    "z_5": "5-row move, standardised",
+    "z_22": "22-row move, standardised",
+    "z_previous": "move before the last, standardised",
+    "log_egarch": "log volatility by EGARCH",
+    "log_scale": "log scale of the base",
+    "loc": "location of the base",
+    "anomaly": "anomaly at the origin",
+    "change": "change of the anomaly",
+    "change_3": "3-month change of the anomaly",
+    "change_12": "12-month change of the anomaly",
+    "mean_12": "12-month mean of the anomaly",
+    "cos": "season, cosine",
+    "sin": "season, sine",
+    "lead": "lead",
+    "disagreement": "disagreement within the base",
+}
+"""Name of each input of an energy that is not a column of the data."""
+
+VOLATILITIES = {"rms": "volatility", "gk": "Garman-Klass volatility", "pk": "Parkinson volatility"}
+
+
+def input_name(column: str) -> str:
+    """Return the name of an input, whose column is ``x_`` and an internal name or a column of the data.
+
+    Examples
+    --------
+    >>> input_name("x_rms66_to_egarch"), input_name("x_vix_5"), input_name("x_vix")
+    ('66-row volatility to EGARCH', '5-row change of vix', 'vix')
+    """
+    name = column.removeprefix("x_")
+    if name in INPUTS:
+        return INPUTS[name]
+    if measure := re.fullmatch(r"(rms|gk|pk)(\d+)_to_egarch", name):
+        return f"{measure[2]}-row {VOLATILITIES[measure[1]]} to EGARCH"
+    return f"5-row change of {name.removesuffix('_5')}" if name.endswith("_5") else name
+
 
 def model_name(model: str) -> str:
-    return MODELS.get(model, (model.replace("-", " ").capitalize(), ""))[0]
+    if model in MODELS:
+        return MODELS[model][0]
+    words = re.sub(r"[-_]+", " ", model)
+    return words[:1].upper() + words[1:]
+
+
+def labelled(words: str) -> str:
+    """Return a text, such as the finding of a check, with names in place of columns and hyphenated models.
+
+    Examples
+    --------
+    >>> labelled("worse than seasonal-ridge; x_log_scale at 2011-01-01")
+    'worse than seasonal ridge; log scale of the base at 2011-01-01'
+    """
+    words = re.sub(r"\bx_\w+", lambda column: input_name(column[0]), words)
+    hyphened = "|".join(sorted((m for m in MODELS if "-" in m), key=len, reverse=True))
+    return re.sub(rf"(?<![\w-])(?:{hyphened})(?![\w-])", lambda model: in_sentence(model[0]), words)
 
 
 def in_sentence(model: str) -> str:
@@ -94,6 +166,13 @@ def listed(items: Iterable[object], word: str = "and") -> str:
     """Return items as an enumeration, such as ``1 and 3`` or ``1, 3 and 6``."""
     *first, last = map(str, items)
     return f"{', '.join(first)} {word} {last}" if first else last
+
+
+def spaced(items: Sequence[Item], most: int) -> list[Item]:
+    """Return at most ``most`` of the items, evenly spaced, including the first and the last."""
+    if len(items) <= most:
+        return list(items)
+    return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
 
 
 def dated(time: str, step: str) -> str:

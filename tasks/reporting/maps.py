@@ -10,7 +10,8 @@ import pandas as pd
 ENERGY = "energy −log p, nats"
 CEILING = 14.0
 """Nats above the lowest energy at which the colour scale ends."""
-COLOURS = ("#0e3b37", "#1d7a70", "#7fbfae", "#f1ead2", "#e6a15f", "#b42318")
+COLOURS = "cividis"
+"""Colour map, from dark blue to yellow. It is perceptually uniform, also without red or green cones."""
 DOTS_PER_INCH = 120
 
 drawing = threading.Lock()
@@ -38,13 +39,14 @@ def paint(
     levels: np.ndarray | None = None,
 ) -> None:
     """Draw filled contours with a colour bar, at log-spaced levels unless ``levels`` are given."""
-    from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
+    from matplotlib import colormaps
+    from matplotlib.colors import BoundaryNorm
 
     from ebm_core.views.landscapes import contour_levels
 
     shown = np.minimum(energy, np.nanmin(energy) + CEILING)
     levels = contour_levels(shown, 16) if levels is None else levels
-    colours = LinearSegmentedColormap.from_list("basin", COLOURS)
+    colours = colormaps[COLOURS]
     norm = BoundaryNorm(levels, colours.N)
     filled = axes.contourf(across, up, np.ma.masked_invalid(shown), levels=levels, cmap=colours, norm=norm)
     axes.contour(
@@ -57,19 +59,18 @@ def paint(
     bar.outline.set_visible(False)
 
 
-def points(axes: Any, across: Any, up: Any, tested: pd.DataFrame, coloured: bool = False) -> None:
-    """Draw a dot for each test date, and label those of the five highest energies with the date."""
+def points(axes: Any, across: Any, up: Any, tested: pd.DataFrame, sized: bool = False) -> None:
+    """Draw a dot for each test date, and label those of the five highest energies with the date.
+
+    If ``sized``, dots of higher energy are larger.
+    """
     across, up = np.asarray(across, float), np.asarray(up, float)
     energy = -tested["log_density"].to_numpy()
     order = np.argsort(energy, kind="stable")
-    if coloured:
-        height = np.clip((energy - np.quantile(energy, 0.5)) / np.ptp(energy), 0, 1)[order]
-        axes.scatter(
-            across[order], up[order], s=5 + 70 * height, c=height, cmap="Greys", vmin=-0.35, vmax=0.7,
-            edgecolors="#1c2321", linewidths=0.3, alpha=0.85,
-        )  # fmt: skip
-    else:
-        axes.scatter(across, up, s=7, c="#1c2321", edgecolors="white", linewidths=0.25, alpha=0.6)
+    size: Any = 8
+    if sized:
+        size = 6 + 70 * np.clip((energy - np.quantile(energy, 0.5)) / np.ptp(energy), 0, 1)[order]
+    axes.scatter(across[order], up[order], s=size, c="white", edgecolors="#1c2321", linewidths=0.4, alpha=0.8)
     shown = "%Y-%m-%d" if pd.Series(tested["time"]).dt.day.nunique() > 1 else "%Y-%m"
     middle = sum(axes.get_xlim()) / 2
     for i in order[::-1][:5]:

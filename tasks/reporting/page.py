@@ -1,4 +1,4 @@
-"""HTML of a report: tables, sections, and the page, whose security policy forbids scripts and requests."""
+"""HTML of a report: tables, sections, and the page with its menu."""
 
 import re
 from collections.abc import Sequence
@@ -7,14 +7,24 @@ from html import escape, unescape
 
 from tasks.reporting.glossary import terms_in
 from tasks.reporting.style import CSS
+from tasks.runtime.html import document
 
-BOUND = re.compile(r"\d %|< \d|\b[tpn] = (?=[−\d])|\d nats|\d °C")
+BOUND = re.compile(
+    r"\d %|< \d|\b[tpn] = (?=[−\d])|\d nats|\d °C|\d × 10|[≤≥] (?=[−\d])|CRPS [+−]?\d|FZ₀ [−\d]"
+)
 """Texts in which the space becomes a no-break space."""
+
+
+PAGE = 1030
+"""Width of a table in pixels, on a screen of 1,100 px or more."""
+
+LETTER, PADDING, ROW_HEAD = 8, 20, 116
+"""Width of a letter, of the space beside a column, and of the column of row names, in pixels."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Cell with its text, a smaller second line, and its CSS classes (``num``, ``words``, ``best``)."""
+    """Cell with its lines of text, a smaller part, and its CSS classes (``num``, ``words``, ``best``)."""
 
     words: str
     small: str = ""
@@ -22,18 +32,29 @@ class Cell:
 
     def html(self) -> str:
         small = f"<small>{escape(self.small)}</small>" if self.small else ""
-        return f'<td class="{self.css}">{escape(self.words)}{small}</td>'
+        words = escape(self.words).replace("\n", "<br>")
+        return f'<td class="{self.css}">{words}{small}</td>'
+
+    @property
+    def width(self) -> float:
+        """Least width in letters. Numbers are not broken, words only if they are very long."""
+        whole = len(self.words) if "num" in self.css.split() else min(longest(self.words), 20)
+        return max(whole, 0.88 * longest(self.small), 0.88 * len(self.small) / 3)
 
 
 @dataclass(frozen=True)
 class Pill:
-    """Cell with a coloured status: ``pass``, ``warn`` or ``fail``."""
+    """Cell with a status. ``pass``, ``warn`` and ``fail`` are coloured, and any other is grey."""
 
     status: str
 
     def html(self) -> str:
-        css = self.status if self.status in ("pass", "warn", "fail") else "fail"
-        return f'<td class="words status"><span class="pill {css}">{escape(self.status)}</span></td>'
+        css = f" {self.status}" if self.status in ("pass", "warn", "fail") else ""
+        return f'<td class="words status"><span class="pill{css}">{escape(self.status)}</span></td>'
+
+    @property
+    def width(self) -> float:
+        return len(self.status) + 3.0
 
 
 @dataclass(frozen=True)
@@ -43,25 +64,53 @@ class Row:
     css: str = ""
     small: str = ""
 
-    def html(self) -> str:
+    def html(self, shown: slice) -> str:
+        """Return the row with some of its cells."""
         small = f'<small class="note">{escape(self.small)}</small>' if self.small else ""
-        cells = "".join(cell.html() for cell in self.cells)
+        cells = "".join(cell.html() for cell in self.cells[shown])
         return f'<tr class="{self.css}"><th scope="row">{escape(self.head)}{small}</th>{cells}</tr>'
 
 
+def longest(words: str) -> int:
+    """Return the length of the longest word."""
+    return max(map(len, words.split()), default=0)
+
+
 def table(caption: str, columns: Sequence[str], rows: Sequence[Row], words: Sequence[int] = ()) -> str:
-    """Return a table in a box that scrolls sideways. Columns at positions ``words`` are left-aligned."""
-    head = "".join(
-        f'<th scope="col"{" class=words" if i in words else ""}>{escape(name)}</th>'
-        for i, name in enumerate(columns)
-    )
-    body = "".join(row.html() for row in rows)
-    name = escape(caption)
+    """Return a table in a box. Columns at positions ``words`` are left-aligned.
+
+    A table that is wider than the page is split into several, each with the names of the rows. On a screen
+    that is narrower than the page the box scrolls sideways.
+    """
+    first, *others = columns
+    name, parts = escape(caption), ""
+    for shown in column_groups(others, rows):
+        titles = [(0, first), *list(enumerate(others, 1))[shown]]
+        head = "".join(
+            f'<th scope="col"{" class=words" if i in words else ""}>{escape(title)}</th>'
+            for i, title in titles
+        )
+        body = "".join(row.html(shown) for row in rows)
+        parts += f'<table aria-label="{name}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return (
         f'<div class="box"><p class="caption">{name}</p><div class="scroll" tabindex="0" role="region" '
-        f'aria-label="{name}">'
-        f'<table aria-label="{name}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></div>'
+        f'aria-label="{name}">{parts}</div></div>'
     )
+
+
+def column_groups(columns: Sequence[str], rows: Sequence[Row]) -> list[slice]:
+    """Return the columns of each part of a table, of about the same number, such that all parts fit."""
+    widths = [
+        max([0.9 * longest(title), *(row.cells[i].width for row in rows if i < len(row.cells))])
+        for i, title in enumerate(columns)
+    ]
+    room = (PAGE - ROW_HEAD - PADDING) / LETTER
+    for parts in range(1, len(columns) + 1):
+        size = -(-len(columns) // parts)
+        groups = [slice(at, at + size) for at in range(0, len(columns), size)]
+        if all(sum(w + PADDING / LETTER for w in widths[group]) <= room for group in groups):
+            return groups
+    return [slice(i, i + 1) for i in range(len(columns))] or [slice(0, 0)]
 
 
 def folded(summary: str, content: str) -> str:
@@ -118,29 +167,24 @@ def page(
     tiles: Sequence[tuple[str, str]],
     sections: Sequence[Section],
 ) -> str:
-    """Return the complete HTML page. Its content security policy allows only inline pictures and styles."""
+    """Return the complete HTML page, with ``tiles`` of (number, words) at the top."""
     menu = "".join(f'<li><a href="#{s.anchor}">{escape(s.menu)}</a></li>' for s in sections)
     figures = "".join(
         f'<div class="tile"><b>{escape(number)}</b><span>{escape(words)}</span></div>'
         for number, words in tiles
     )
+    tiled = f'<div class="tiles">{figures}</div>' if tiles else ""
     top = (
         f'<header class="top"><div class="inner"><p '
         f'class="eyebrow">{escape(eyebrow)}</p><h1>{escape(headline)}</h1>'
-        f'<p class="lead">{escape(lead)}</p><div class="tiles">{figures}</div></div></header>\n'
+        f'<p class="lead">{escape(lead)}</p>{tiled}</div></header>\n'
     )
     # The provenance has names of files and settings, in which a word is no term to be explained.
     others = top + "".join(section.content for section in sections if section.anchor != "provenance")
-    document = (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
-        "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<link rel="icon" href="data:,">\n'
-        f"<title>{escape(title)}</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
+    body = (
         f'{top}<nav aria-label="Sections"><ul>{menu}</ul></nav>\n<main>\n'
         + "\n".join(section.html(others) for section in sections)
         + "\n</main>\n<footer>Made by Basin. The page loads no other file and runs no script. It states "
-        "forecasts with their uncertainty and gives no advice.</footer>\n</body>\n</html>\n"
+        "forecasts with their uncertainty and gives no advice.</footer>"
     )
-    return BOUND.sub(lambda m: m[0].replace(" ", "\N{NO-BREAK SPACE}"), document)
+    return BOUND.sub(lambda m: m[0].replace(" ", "\N{NO-BREAK SPACE}"), document(title, CSS, body))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.reporting.labels import from_normal
+from tasks.reporting.labels import from_normal, spaced
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,7 @@ COLUMNS = 6
 
 
 def _many_leads(leads: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    names = list(leads)
-    if len(names) > COLUMNS:
-        chosen = dict.fromkeys(round(i * (len(names) - 1) / (COLUMNS - 1)) for i in range(COLUMNS))
-        leads = {names[i]: leads[names[i]] for i in chosen}
+    leads = {name: leads[name] for name in spaced(list(leads), COLUMNS)}
     models = next(iter(leads.values()))["models"]
     rows = []
     for model in models:

@@ -1,6 +1,7 @@
 """Report sections on the question, the data and their checks, the landscape, and the provenance."""
 
 import base64
+import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -8,8 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.reporting.labels import count_of, series_name, text
+from tasks.reporting.labels import count_of, labelled, series_name, text
 from tasks.reporting.page import Cell, Glossary, Pill, Row, Section, card, folded, paragraph, table
+
+LINES = 12
+"""Most measured values of a check that are shown one a line."""
 
 VERDICT = {"pass": "all passed", "warn": "passed with warnings", "fail": "some failed"}
 
@@ -66,7 +70,7 @@ def data_and_checks(
         Row(
             e["expectation"].removeprefix("expect_").replace("_", " "),
             [
-                Cell(e["column"] or "table", css="words"),
+                Cell(e["column"] or "table", css="words code"),
                 Pill("pass" if e["success"] else "fail"),
                 Cell(str(e["failing_rows"])),
                 Cell(shown(e["observed"]), ", ".join(map(str, e["dates"][:3])), "words"),
@@ -100,8 +104,8 @@ def table_of_checks(caption: str, checks: Sequence[dict[str, Any]]) -> str:
             check["title"],
             [
                 Pill(check["status"]),
-                Cell(check["why"], faults(check), "words"),
-                Cell(shown(check["measured"]), f"threshold {shown(check['threshold'])}", "words"),
+                Cell(labelled(check["why"]), faults(check), "words"),
+                measured(check["measured"], check["threshold"]),
             ],
             small=check["question"],
         )
@@ -110,8 +114,21 @@ def table_of_checks(caption: str, checks: Sequence[dict[str, Any]]) -> str:
     return table(caption, ["Check", "status", "finding", "measured"], rows, (1, 2, 3))
 
 
+def measured(value: Any, threshold: Any) -> Cell:
+    """Return measured values beside their thresholds, a few of them one a line."""
+    if not isinstance(value, dict):
+        return Cell(shown(value), f"threshold {shown(threshold)}", "words")
+    each = threshold if isinstance(threshold, dict) else {}
+    lines = [
+        f"{key}: {shown(v)}" + (f" (threshold {shown(each[key])})" if key in each else "")
+        for key, v in value.items()
+    ]
+    small = "" if each else f"threshold {shown(threshold)}"
+    return Cell(("\n" if len(lines) <= LINES else "; ").join(lines), small, "words")
+
+
 def faults(check: dict[str, Any]) -> str:
-    at_fault = check.get("at_fault") or []
+    at_fault = [labelled(f) for f in check.get("at_fault") or []]
     more = f" and {len(at_fault) - 4} more" if len(at_fault) > 4 else ""
     return ", ".join(shown(f) for f in at_fault[:4]) + more
 
@@ -126,7 +143,7 @@ def shown(value: Any) -> str:
         return "; ".join(f"{k}: {shown(v)}" for k, v in value.items())
     if isinstance(value, list):
         return ", ".join(shown(v) for v in value)
-    return str(value)
+    return re.sub(r"(?<![\w-])-(?=\d)", "−", str(value))
 
 
 def landscape(folder: Path, figures: Sequence[dict[str, str]]) -> Section:
@@ -139,7 +156,8 @@ def landscape(folder: Path, figures: Sequence[dict[str, str]]) -> Section:
     for f in figures:
         picture = base64.b64encode((folder / f["file"]).read_bytes()).decode("ascii")
         cards += card(
-            f'<figure><h3>{escape(f["title"])}</h3><div class="map" tabindex="0"><img '
+            f'<figure><h3>{escape(f["title"])}</h3><div class="map" tabindex="0" role="region" '
+            f'aria-label="{escape(f["title"])}"><img '
             f'alt="{escape(f["title"] + ". " + f["caption"])}" src="data:image/png;base64,{picture}"></div>'
             f"<figcaption>{escape(f['caption'])}</figcaption></figure>"
         )

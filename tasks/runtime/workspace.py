@@ -10,7 +10,8 @@ class Workspace:
     """Paths of one domain. ``root`` is the project folder, which holds ``dvc.yaml`` and ``params.yaml``.
 
     Files under ``data/`` and ``artifacts/`` are DVC outputs and reproducible to the byte. Files that depend
-    on the time or the machine (``run.json``, Data Docs, TensorBoard events) are under ``runs/``.
+    on the time or the machine (``run.json``, TensorBoard events) are under ``runs/``, as is the page of the
+    validation.
     """
 
     root: Path

@@ -13,6 +13,7 @@ from ebm_core.tilts.pool import LinearPool
 from ebm_core.tilts.skewt import SkewT
 from ebm_core.views.landscapes import PrincipalPlane, local_mean, near_data, slice_energy
 from tasks.domains import get_domain
+from tasks.reporting.labels import input_name, periods, series_name
 from tasks.reporting.maps import canvas, drawing, paint, png, points
 from tasks.runtime.errors import BasinError
 from tasks.runtime.file_names import file_names
@@ -93,8 +94,6 @@ def make_scenes(
     domain: Any, inputs: pd.DataFrame, classical: pd.DataFrame, tested: pd.DataFrame, model: TiltedModel
 ) -> list[Scene]:
     """Return a scene for each series at the shortest lead and, if there are several leads, the middle one."""
-    from tasks.reporting.labels import periods, series_name
-
     leads = sorted({domain.leads[0], domain.leads[len(domain.leads) // 2]})
     scenes = []
     for series, file_name in file_names(inputs["series"].unique()).items():
@@ -143,7 +142,7 @@ def state_map(scene: Scene, domain: Any) -> tuple[bytes, str, str]:
     axes.set_ylabel(f"outcome, {domain.unit}")
     title = f"{scene.title}: state and outcome"
     caption = (
-        "Horizontal axis: the state before the forecast. Vertical axis: the outcome. Dark green is where the "
+        "Horizontal axis: the state before the forecast. Vertical axis: the outcome. Dark blue is where the "
         "model expects the outcome; from one contour to the next the density changes by a constant factor. "
         "Dots are test dates, and the most surprising have their date. All other inputs have values typical "
         "of the state."
@@ -176,16 +175,16 @@ def plane_map(scene: Scene, domain: Any) -> tuple[bytes, str, str]:
     label = "mean energy of the outcome, nats"
     paint(figure, axes, across, up, energy.reshape(len(up), len(across)), label, levels)
     axes.set(xlim=(across[0], across[-1]), ylim=(up[0], up[-1]))
-    points(axes, tested[:, 0], tested[:, 1], scene.tested, coloured=True)
+    points(axes, tested[:, 0], tested[:, 1], scene.tested, sized=True)
     for side, axis, share in zip(plane.axes, (axes.set_xlabel, axes.set_ylabel), plane.share, strict=True):
-        largest = [columns[k].removeprefix("x_") for k in np.argsort(-np.abs(side))[:3]]
-        axis(f"{', '.join(largest)}  ({100 * share:.0f} % of variance)")
+        largest = [input_name(columns[k]) for k in np.argsort(-np.abs(side))[:3]]
+        axis(f"{', '.join(largest)}  ({100 * share:.0f} % of variance)", fontsize=7.5)
     title = f"{scene.title}: calm and dangerous states"
     caption = (
         "Each point of the plane is a state of the inputs. The axes are their first two principal "
         "components, labelled with the inputs of largest weight. The colour shows how uncertain the model is "
-        "about the outcome; red states are the most uncertain. Dots are test dates, larger and darker for a "
-        "more surprising outcome, and the most surprising have their date. Areas without data are blank."
+        "about the outcome; yellow states are the most uncertain. Dots are test dates, larger for a more "
+        "surprising outcome, and the most surprising have their date. Areas without data are blank."
     )
     return png(figure), title, caption
 

@@ -18,8 +18,8 @@ def validate(workspace: Workspace, params: DomainParams, progress: Progress = si
     Rows that violate an expectation go to ``data/quarantine/DOMAIN.parquet`` with the reason. The pipeline
     continues without them if their share is at most ``quarantine`` of the suite. If it is larger, or if the
     table as a whole violates an expectation, ``BasinError`` names the expectation, the column, the number of
-    rows and the first dates, and ``validation.json`` is not changed. The pages of Great Expectations (Data
-    Docs) are written to ``runs/DOMAIN/data_docs`` in both cases.
+    rows and the first dates, and ``validation.json`` is not changed. A page with the failing rows is written
+    to ``runs/DOMAIN/data_docs`` in both cases.
     """
     suite = read_suite(workspace.expectations)
     try:

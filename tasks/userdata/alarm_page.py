@@ -8,8 +8,8 @@ import pandas as pd
 
 from tasks.events.event import parse
 from tasks.reporting import charts, trust
-from tasks.reporting.comparison import year_marks, years
-from tasks.reporting.labels import count_of, model_name, signed, text
+from tasks.reporting.axes import DateAxis, years
+from tasks.reporting.labels import MODELS, count_of, model_name, signed, text
 from tasks.reporting.page import Cell, Row, Section, card, page, paragraph, table
 
 SCORES = {
@@ -79,10 +79,16 @@ def _history(found: dict[str, Any], history: pd.DataFrame) -> str:
     figure = charts.figure(
         _timeline(found, history),
         "Line: probability at each date that the event follows. Dashed: the threshold of the year. Grey: "
-        "dates that the event followed. Red dots: alarms before an event. Dots in violet: false alarms, of "
+        "dates that the event followed. Filled dots: alarms before an event. Hollow dots: false alarms, of "
         "which no date was followed by the event.",
         "Probability, threshold, events and alarms over time",
-        [("ebm", "probability"), ("ideal", "threshold"), ("band", "followed by the event")],
+        [
+            ("ebm", "probability"),
+            ("ideal", "threshold"),
+            ("band", "followed by the event"),
+            ("fill alarm", "alarm"),
+            ("fill false-alarm", "false alarm"),
+        ],
         charts.WIDE,
     )
     return card(figure)
@@ -97,9 +103,18 @@ def _timeline(found: dict[str, Any], history: pd.DataFrame) -> Callable[[int], c
     for episode in found["false_alarms"]:
         false |= history["time"].between(episode["from"], episode["to"]).to_numpy() & alarm
     top = max(0.05, float(probability.max()) * 1.06)
+    dates = DateAxis(across[0], across[-1])
+    kind = np.where(false, "false-alarm", "alarm")
+
+    def describe(row: int) -> tuple[str, list[charts.Value]]:
+        values = [("ebm", text(probability[row], 3))]
+        values += [("ideal", text(level[row], 3))] if np.isfinite(level[row]) else []
+        values += [(f"fill {kind[row]}", "")] if alarm[row] else []
+        values += [("band", "")] if label[row] else []
+        return dates.text(across[row]), values
 
     def draw(width: int) -> charts.Canvas:
-        canvas = charts.Canvas(width, 340, (across[0], across[-1]), (0, top), bottom=24)
+        canvas = charts.Canvas(width, 340, (across[0], across[-1]), (0, top), bottom=28)
         canvas.y_axis("probability of the event")
         edges = np.flatnonzero(np.diff(np.r_[False, label, False].astype(int)))
         for start, stop in zip(edges[::2], edges[1::2], strict=True):
@@ -108,8 +123,9 @@ def _timeline(found: dict[str, Any], history: pd.DataFrame) -> Callable[[int], c
         finite = np.isfinite(level) & (level <= top)
         canvas.path(list(zip(across[finite].tolist(), level[finite].tolist(), strict=True)), "stroke ideal")
         for row in np.flatnonzero(alarm):
-            canvas.dot((across[row], probability[row]), "fill base" if false[row] else "danger", 2.4)
-        canvas.x_axis("", year_marks(across[0], across[-1])(width))
+            canvas.dot((across[row], probability[row]), f"fill {kind[row]}", 2.6)
+        canvas.x_axis("", dates(width))
+        canvas.show_at(across.tolist(), describe)
         return canvas
 
     return draw
@@ -135,7 +151,8 @@ def _scores(found: dict[str, Any]) -> str:
         gain = found["paired"].get(model, {}).get("brier_skill")
         between = gain is not None and None not in gain
         cells.append(Cell(f"{signed(gain[0], 3)} to {signed(gain[1], 3)}" if between else ""))
-        rows.append(Row(model_name(model), cells, "model " + ("ebm" if model == "ebm" else "peer")))
+        name = model_name(model) if model in MODELS else f"{model_name('logit')} on {model} alone"
+        rows.append(Row(name, cells, "model " + ("ebm" if model == "ebm" else "peer")))
     columns = [
         "Model",
         *SCORES.values(),

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -151,19 +150,23 @@ def write_audit(result: dict[str, Any], name: str, out: Path) -> None:
 
 
 def page_of(result: dict[str, Any], name: str) -> str:
-    from tasks.reporting.style import CSS
-    from tasks.reporting.trust import VERDICT, table_of_checks
+    from tasks.reporting.page import Cell, Row, Section, page, table
+    from tasks.reporting.trust import VERDICT, glossary, table_of_checks
 
     left_out = [check for check in result["checks"] if check["status"] == "not applicable"]
     applied = [check for check in result["checks"] if check not in left_out]
-    left = ", ".join(f"{check['title'].lower()} ({check['why']})" for check in left_out) or "none"
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
-    checks = table_of_checks(f"{name}: {VERDICT.get(result['status'], result['status'])}", applied)
-    title = f"Audit of {escape(name)}"
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f"<title>{title}</title><style>{CSS}</style></head><body><main><h1>{title}</h1>"
-        f"{checks}"
-        f"<p>Checks that do not apply: {escape(left)}.</p></main></body></html>\n"
-    )
+    verdict = VERDICT.get(result["status"], result["status"])
+    tiles = [
+        (str(sum(check["status"] == status for check in applied)), words)
+        for status, words in (("pass", "checks passed"), ("warn", "warnings"), ("fail", "checks failed"))
+    ]
+    sections = [
+        Section("checks", "Checks", "Checks of the table", table_of_checks(f"{name}: {verdict}", applied)),
+        glossary(),
+    ]
+    if left_out:
+        rows = [Row(check["title"], [Cell(check["why"], css="words")]) for check in left_out]
+        content = table("Checks that do not apply to the table", ["Check", "reason"], rows, (1,))
+        sections.insert(1, Section("left-out", "Not applicable", "Checks that do not apply", content))
+    lead = "The audit checks whether a table can be used for learning, before a model is fitted to it."
+    return page(f"Audit of {name}", "Basin · Audit", f"Checks of {name}: {verdict}", lead, tiles, sections)

@@ -7,18 +7,21 @@ from typing import Any
 import pandas as pd
 
 from tasks.reporting import comparison, trust
-from tasks.reporting.labels import count_of, model_name, signed, text
+from tasks.reporting.labels import count_of, model_name, signed, spaced, text
 from tasks.reporting.page import Cell, Row, Section, page, paragraph, table
 from tasks.reporting.verdict import blocks, headline
 from tasks.runtime.files import atomic_write
 from tasks.userdata.joint_paths import OwnPaths
+
+LEADS = 5
+"""Most leads on the page."""
 
 
 def write_report(
     target: Path, domain: OwnPaths, scores: dict[str, Any], forecasts: pd.DataFrame, notes: list[str]
 ) -> None:
     """Write ``report.html``: comparison, joint scores, calibration, gain over time, and the notes."""
-    leads = _few(domain.leads)
+    leads = tuple(spaced(domain.leads, LEADS))
     shown = replace(domain, leads=leads)
     block = scores.get("pooled", scores)
     part = {**scores, "leads": {str(lead): block["leads"][str(lead)] for lead in leads}}
@@ -41,13 +44,6 @@ def write_report(
     html = page(title, f"Basin · {domain.title}", sentence, lead, [], sections)
     with atomic_write(target) as (path,):
         path.write_text(html, encoding="utf-8")
-
-
-def _few(leads: tuple[int, ...]) -> tuple[int, ...]:
-    """Return at most five of the leads, including the first and the last."""
-    if len(leads) <= 5:
-        return leads
-    return tuple(sorted({leads[round(i * (len(leads) - 1) / 4)] for i in range(5)}))
 
 
 def _joint(joint: dict[str, Any]) -> Section:

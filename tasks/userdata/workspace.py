@@ -30,7 +30,7 @@ class OwnWorkspace(Workspace):
     given: Path | None = None
     """Folder of a model to forecast with. By default a model is fitted."""
     out: Path | None = None
-    """Folder of the results, which gets the Data Docs at once, because they show why a run was stopped."""
+    """Folder of the results, which gets the page of the validation at once, as it shows why a run stopped."""
 
     @property
     def artifacts(self) -> Path:

@@ -118,7 +118,7 @@ def test_a_stopped_backtest_says_so_in_one_line_and_changes_no_result(
     assert running.returncode == 128 + signal.SIGTERM
     assert said.strip() == "basin: stopped; no result was changed"
     assert psutil.wait_procs(started, timeout=10)[1] == []
-    assert [path.name for path in out.iterdir() if path.name[0] != "."] == ["runs"]  # Data Docs
+    assert [path.name for path in out.iterdir() if path.name[0] != "."] == ["runs"]  # page of the validation
 
 
 def test_dev_reads_nothing_of_the_test_block(prices: Path, tmp_path: Path) -> None:

@@ -290,8 +290,10 @@ def _energies(table: Table, trial: Trial) -> Picture:
         low, high = np.quantile(energy, [0, 0.99])
         bins = np.linspace(low, high, 50)
         shown = np.clip(energy, bins[0], bins[-1])
-        for part, colour, words in ((~anomalous, "#1d7a70", "normal"), (anomalous, "#b42318", "anomaly")):
-            axes.hist(shown[part], bins, density=True, alpha=0.6, color=colour, label=words)
+        for part, colour, hatch, words in (
+            (~anomalous, "#0072b2", "", "normal"), (anomalous, "#e69f00", "///", "anomaly"),
+        ):  # fmt: skip
+            axes.hist(shown[part], bins, density=True, alpha=0.6, color=colour, hatch=hatch, label=words)
         axes.set(xlabel="energy", ylabel="density of test rows")
         axes.legend()
         picture = png(figure)

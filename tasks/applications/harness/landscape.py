@@ -13,6 +13,8 @@ SIDE = 90
 """Number of grid points along each axis."""
 SHOWN = 1500
 """Largest number of examples that are drawn."""
+COLOURS, MARKERS = ("#e69f00", "#56b4e9", "#009e73", "#d55e00", "#cc79a7", "#f0e442", "#0072b2"), "os^Dv"
+"""Colours of Okabe and Ito (2008), which people with any colour vision tell apart, and shapes of the dots."""
 
 
 def draw(scene: Scene) -> bytes:
@@ -40,7 +42,14 @@ def draw(scene: Scene) -> bytes:
         for i, label in enumerate(dict.fromkeys(scene.labels.tolist())):
             rows = thin[scene.labels[thin] == label]
             axes.scatter(
-                *where[rows].T, s=9, c=f"C{i}", edgecolors="white", linewidths=0.25, alpha=0.8, label=label
+                *where[rows].T,
+                s=11,
+                c=COLOURS[i % len(COLOURS)],
+                marker=MARKERS[i % len(MARKERS)],
+                edgecolors="white",
+                linewidths=0.3,
+                alpha=0.85,
+                label=label,
             )
         axes.legend(loc="best", fontsize=8, framealpha=0.85)
         axes.set(xlim=(across[0], across[-1]), ylim=(up[0], up[-1]))

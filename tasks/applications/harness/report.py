@@ -5,6 +5,8 @@ from html import escape
 from typing import Any
 
 from tasks.applications.harness.application import Application, Picture
+from tasks.reporting.labels import in_sentence, model_name, signed
+from tasks.reporting.labels import text as number
 from tasks.reporting.page import Cell, Row, Section, card, page, paragraph, table
 from tasks.reporting.trust import table_of_checks
 from tasks.runtime.errors import counted
@@ -54,7 +56,7 @@ def headline(subject: str, reference: str, scores: dict[str, Any]) -> str:
     low, high = paired["interval"]
     verdict = "better than" if low > 0 else "worse than" if high < 0 else "not clearly different from"
     theirs = {model: text(found[name]) for model, found in scores["models"].items() if name in found}
-    said = f"{subject}: {title} {text(value)}, {verdict} {reference}"
+    said = f"{subject}: {title} {text(value)}, {verdict} {in_sentence(reference)}"
     said += f" ({theirs[reference]})"
     ahead = {
         peer: of[name]["interval"][1] < 0
@@ -63,14 +65,15 @@ def headline(subject: str, reference: str, scores: dict[str, Any]) -> str:
     }
     if ahead:
         names = ", ".join(
-            f"{peer} ({theirs[peer]}{', significantly' if clear else ''})" for peer, clear in ahead.items()
+            f"{in_sentence(peer)} ({theirs[peer]}{', significantly' if clear else ''})"
+            for peer, clear in ahead.items()
         )
         said += f"; better: {names}"
     return said
 
 
 def text(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 100 else f"{value:.0f}"
+    return number(value, 3) if abs(value) < 100 else number(value, 0)
 
 
 def _scores(scores: dict[str, Any]) -> str:
@@ -95,11 +98,11 @@ def _scores(scores: dict[str, Any]) -> str:
             css = "num best" if found[name] == best[name] else "num"
             cells.append(Cell(text(found[name]), f"{text(low)} to {text(high)}", css))
             gain = scores["paired"].get(model, {}).get(name)
-            span = f"{gain['interval'][0]:+.3f} to {gain['interval'][1]:+.3f}" if gain else ""
-            paired.append(Cell(f"{gain['gain']:+.3f}" if gain else "–", span))
-        rows.append(Row(model, cells, "model " + ("ebm" if model == "ebm" else "peer")))
+            span = f"{signed(gain['interval'][0])} to {signed(gain['interval'][1])}" if gain else ""
+            paired.append(Cell(signed(gain["gain"]) if gain else "–", span))
+        rows.append(Row(model_name(model), cells, "model " + ("ebm" if model == "ebm" else "peer")))
         if model != "ebm":
-            gains.append(Row(model, paired, "model peer"))
+            gains.append(Row(model_name(model), paired, "model peer"))
     seeds = f"mean over {counted(scores['seeds'], 'seed')} with 95 % interval"
     content = table(f"The test part, {seeds}", ["Model", *titles], rows)
     plain = [m["title"] for m in measures.values()]
@@ -111,7 +114,9 @@ def _scores(scores: dict[str, Any]) -> str:
             Row(group, [Cell(text(of[m][first]) if first in of.get(m, {}) else "–") for m in models])
             for group, of in scores["groups"].items()
         ]
-        content += table(f"{measures[first]['title']} of each part", ["Part", *models], groups)
+        content += table(
+            f"{measures[first]['title']} of each part", ["Part", *map(model_name, models)], groups
+        )
     return content + "".join(paragraph(note) for note in scores["notes"])
 
 
@@ -126,7 +131,7 @@ def _figure(picture: Picture) -> str:
 def _trust(validation: dict[str, Any], audit: dict[str, Any]) -> str:
     found = validation["expectations"]
     applied = [check for check in audit["checks"] if check["status"] != "not applicable"]
-    left = ", ".join(c["id"] for c in audit["checks"] if c["status"] == "not applicable") or "none"
+    left = "; ".join(c["title"] for c in audit["checks"] if c["status"] == "not applicable") or "none"
     words = f"The table of examples meets {len(found)} of {len(found)} expectations of its suite."
     return (
         paragraph(words)

@@ -26,12 +26,12 @@ def draw_judged(energy: JointEnergy, examples: Any, test: np.ndarray) -> Picture
         taken = probable[i].argmax()
         each.imshow(values[test[i]], cmap="Greys", vmin=0, vmax=1)
         right = taken == label[test[i]]
-        words = f"{found[i]:.0f} nats\n{classes[taken]}: {probable[i, taken]:.2f}"
+        words = f"{found[i]:.0f} nats\n{classes[taken]}: {probable[i, taken]:.2f}" + ("" if right else " ✗")
         each.set_title(words, fontsize=7, color="#1c2321" if right else "#b3261e")
     caption = (
         "Upper row: the ten test pictures of lowest energy E(x). Lower row: the ten of highest energy, which "
         "the model would refuse first. Above each picture are its energy and its predicted class with the "
-        "probability, in red if the class is wrong."
+        "probability, in red and with a cross if the class is wrong."
     )
     return Picture("judged", "Test pictures with their energies", caption, png(figure))
 

@@ -315,9 +315,9 @@ def _densities(task: Task, steps: Any, cumulative: np.ndarray) -> Picture:
     shown = order[np.linspace(0, len(order) - 1, 5).round().astype(int)]
     with drawing:
         figure, axes = canvas()
-        for i in shown:
+        for i, style in zip(shown, ("-", "--", "-.", ":", (0, (8, 2))), strict=True):
             survival = 1 - np.r_[0, cumulative[i]]
-            (line,) = axes.plot(steps.edges, survival, label=f"row {task.test[i] + 1}")
+            (line,) = axes.plot(steps.edges, survival, linestyle=style, label=f"row {task.test[i] + 1}")
             at = task.size[task.test[i]]
             axes.plot(at, np.interp(at, steps.edges, survival), "o", color=line.get_color())
         axes.axvline(task.threshold, color="#5a6663", linestyle=":", label="viral from here")
@@ -337,11 +337,12 @@ def _calibration(task: Task, steps: Any, cumulative: np.ndarray) -> Picture:
     with drawing:
         figure, axes = canvas()
         axes.plot([0, 1], [0, 1], color="#5a6663", linestyle=":")
-        for edge, words in zip(edges, ("median", "third quartile", "ninth decile"), strict=True):
+        lines = {"median": "o-", "third quartile": "s--", "ninth decile": "^-."}
+        for edge, (words, line) in zip(edges, lines.items(), strict=True):
             chance = 1 - cumulative[:, edge - 1]
             came = task.size[task.test] >= steps.edges[edge]
             groups = np.array_split(np.argsort(chance), 10)
-            axes.plot([chance[g].mean() for g in groups], [came[g].mean() for g in groups], "o-", label=words)
+            axes.plot([chance[g].mean() for g in groups], [came[g].mean() for g in groups], line, label=words)
         axes.set(xlabel="forecast probability of exceeding", ylabel="observed share")
         axes.legend(title="of the training sizes", fontsize=8)
         picture = png(figure)

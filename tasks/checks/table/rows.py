@@ -133,7 +133,10 @@ def coverage(e: TableEvidence) -> Outcome:
         same = np.diff(series.value) == 0
         run, at = longest_run(same)
         stale = max(stale, run + 1)
-        if run >= 3:
+        finite = series.value[np.isfinite(series.value)]
+        if len(finite) > 2 and np.ptp(finite) == 0:
+            faults.append(f"{series.name}: all {len(finite)} values are {finite[0]:g}, so it never moves")
+        elif run >= 3:
             usual = (same.sum() - run + 1) / (len(same) - run + 1)
             if len(same) * usual**run < e.threshold("coverage.stale", 1e-4):
                 last = at + run == len(same)
@@ -144,6 +147,8 @@ def coverage(e: TableEvidence) -> Outcome:
         share = float(values.isna().mean())
         if share > share_limit:
             warned.append(f"{column}: {share:.0%} missing")
+        if len(values) > 2 and values.nunique() == 1:
+            warned.append(f"{column}: never moves")
     return outcome(
         {"missing share of a year": round(worst, 4), "longest gap": longest, "run of one value": stale},
         {

@@ -138,6 +138,14 @@ def test_coverage_warns_of_a_feed_that_stood_still(params: DomainParams) -> None
     assert outcome.at_fault == ("toy: the same value in 8 rows from 1958-05-01",)
 
 
+def test_coverage_fails_for_a_series_that_never_moves(params: DomainParams) -> None:
+    evidence = made(params)
+    evidence.raw["sst"] = 20.5
+    outcome = data_checks.coverage(evidence)
+    assert outcome.status == "fail"
+    assert outcome.at_fault == ("toy: all 732 values are 20.5, so it never moves",)
+
+
 def test_coverage_warns_of_a_record_that_ends_long_before_the_snapshot(params: DomainParams) -> None:
     stopped = dataclasses.replace(made(params), as_of=pd.Timestamp("2011-03-15"))
     outcome = data_checks.coverage(stopped)

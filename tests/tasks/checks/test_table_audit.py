@@ -48,6 +48,7 @@ def at(rows, value):
         (lambda d: d.drop(index=range(700, 760)), "coverage"),
         (at(slice(300, 340), np.nan), "coverage"),
         (at(slice(300, 320), 77.0), "coverage"),
+        (changed(close=lambda d: 77.0), "coverage"),
         (lambda d: d.iloc[np.r_[0:1000, 1000:1500:5]], "coverage"),
         (lambda d: pd.concat([d.iloc[:800], d.iloc[790:]]), "dates"),
         (changed(date=lambda d: d["date"].where(d.index != 5, "yesterday")), "dates"),
@@ -273,6 +274,15 @@ def test_missing_columns_are_named():
         audit_table(garch(0), Spec(time="date", target="price"))
 
 
+def test_a_series_or_an_input_that_never_moves_is_named():
+    flat = audit_table(garch(0).assign(close=77.0, signal=1.0), Spec(**SPEC, inputs=["signal"]))
+    (coverage,) = (check for check in flat["checks"] if check["id"] == "coverage")
+    assert coverage["at_fault"] == [
+        "close: all 1500 values are 77, so it never moves",
+        "signal: never moves",
+    ]
+
+
 def test_the_page_escapes_what_the_file_says(tmp_path: Path):
     frame = garch(0).rename(columns={"vol": "<script>alert(1)</script>"})
     result = audit_table(frame, Spec(**SPEC))
@@ -280,6 +290,7 @@ def test_the_page_escapes_what_the_file_says(tmp_path: Path):
     page = (tmp_path / "audit.html").read_text()
     assert page == page_of(result, "<b>.csv")
     assert "<script>" not in page and "<b>.csv" not in page
+    assert 'name="viewport"' in page and "Checks that do not apply" in page
 
 
 def test_a_copy_of_a_training_row_in_the_test_part_is_seen():

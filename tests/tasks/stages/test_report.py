@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from tasks.reporting.charts import ticks
+from tasks.reporting.energies import density
 from tasks.reporting.labels import dated, model_name, series_name, text
 from tasks.reporting.verdict import Block, headline, holm
 from tasks.runtime.errors import BasinError
@@ -60,7 +62,8 @@ class Outline(HTMLParser):
         self.ids += [found["id"]] if "id" in found else []
         self.links += [found["href"]] if tag == "a" else []
         self.loads += [v for k, v in attrs if k in ("src", "href") and tag != "a"]
-        if (tag == "img" and not found.get("alt")) or (tag == "svg" and not found.get("aria-label")):
+        named = found.get("aria-label") or found.get("aria-hidden") == "true"
+        if (tag == "img" and not found.get("alt")) or (tag == "svg" and not named):
             self.unnamed.append(tag)
         if tag not in self.VOID:
             self.stack.append(tag)
@@ -230,3 +233,24 @@ def test_a_series_without_a_name_is_called_so():
     assert [series_name(name) for name in ("sp500", "a b", "", " ")] == [
         "S&P 500", "a b", "(no name)", "(no name)",
     ]  # fmt: skip
+
+
+def test_without_a_tilt_a_sentence_takes_the_place_of_empty_charts(workspace, project_root):
+    tilted = write(workspace, project_root)
+    assert "change of mean energy, nats" in tilted and "The energy has no weight" not in tilted
+    config = read_json(workspace.model / "config.json")
+    config["tilt"]["weights"] = dict.fromkeys(config["tilt"]["weights"], 0.0)
+    write_json(workspace.model / "config.json", config)
+    untilted = write(workspace, project_root)
+    assert "change of mean energy, nats" not in untilted and "The energy has no weight" in untilted
+
+
+def test_an_outcome_beyond_the_quantiles_lies_inside_the_density():
+    quantiles = pd.Series(norm.ppf(np.arange(1, 100) / 100))
+    for outcome in (-6.0, -0.5, 4.0):
+        points = density(quantiles, outcome, norm.logpdf(outcome))
+        across, heights = np.array(points).T
+        assert across[0] < outcome < across[-1] and (np.diff(across) > 0).all()
+        assert np.trapezoid(heights, across) == pytest.approx(1, abs=0.04)
+        drawn = np.exp(np.interp(outcome, across, np.log(heights)))
+        assert drawn == pytest.approx(norm.pdf(outcome), rel=0.05)
