@@ -134,7 +134,9 @@ def model_scores(
         },
     }
     if seasonal:
-        scores["acc"] = _correlation(rows["mean"].to_numpy(), observed)
+        mean = rows["mean"].to_numpy()
+        scores["acc"] = _correlation(mean, observed)
+        scores["rmse"] = float(np.sqrt(((mean - observed) ** 2).mean()))
     if shortfalls is not None:
         scores["var"] = {}
         for level, shortfall in shortfalls.items():

@@ -183,8 +183,9 @@ def test_models_with_the_same_draws_are_equal():
     forecasts = sampled({"ebm": drawn(0), "base": drawn(0)}, 0)
     domain = SimpleNamespace(unit="", returns=True)
     found = summarise(domain, forecasts)["leads"][str(AHEAD)]["paired"]["base"]
-    assert found == {"log_score_gain": 0, "se": 0, "t": 0, "p": 1, "equal": True, "crps_gain_pct": 0}
-    assert clear(found) == "equal"
+    same = {"se": 0, "t": 0, "p": 1, "equal": True}
+    assert found == {"log_score_gain": 0, "crps_gain_pct": 0, "crps": {"gain": 0, **same}, **same}
+    assert clear(found) == clear(found["crps"]) == "equal"
 
 
 def test_independent_draws_of_one_distribution_are_rarely_different():
