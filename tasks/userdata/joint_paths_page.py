@@ -9,6 +9,7 @@ import pandas as pd
 from tasks.reporting import comparison, trust
 from tasks.reporting.labels import count_of, model_name, signed, text
 from tasks.reporting.page import Cell, Row, Section, page, paragraph, table
+from tasks.reporting.risk import tail_section
 from tasks.reporting.verdict import blocks, headline
 from tasks.runtime.files import atomic_write
 from tasks.userdata.joint_paths import OwnPaths
@@ -32,7 +33,8 @@ def write_report(
         comparison.comparison(found, part, shown),
         _joint(scores["joint"]),
         comparison.calibration(found, few, shown),
-        comparison.over_time(few, shown),
+        tail_section(found, shown),
+        comparison.over_time(found, few, shown),
         trust.how_read(notes),
         trust.glossary(),
     ]
