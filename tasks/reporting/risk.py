@@ -265,6 +265,8 @@ def price_content(raw: pd.DataFrame, ours: pd.DataFrame, domain: Any) -> str:
         ),
     )
     deepest = drawdowns(level, domain)[:DEEPEST]
+    if not deepest:
+        return content + paragraph(f"The {name} was never below its highest value of the test block so far.")
     below = (ours["observed"] <= ours["var_0.05"]).to_numpy()
     places = decimals([d.depth for d in deepest[:1]])
     rows = []

@@ -15,6 +15,10 @@ FINEST = 600
 """Most groups of neighbouring dates of a line. Of each group the lowest and the highest value are drawn."""
 
 
+FEW = 5
+"""Dates of a group from which it is joined by the line of a reliability diagram."""
+
+
 def thinned(points: Sequence[Point]) -> list[Point]:
     """Return points of a line with the extremes of neighbouring points, if there are many."""
     if len(points) <= 2 * FINEST:
@@ -106,7 +110,7 @@ def reliability(
             canvas.box((x - 2.2, -22), (x + 2.2, -22 + 12 * count / most), "bar", 1)
             canvas.label((x, -22 + 12 * count / most), str(count), dy=-3)
             canvas.dot((x, share), "fill ebm", 4.2)
-        canvas.path([(x, share) for x, share, *_ in points], "stroke ebm")
+        canvas.path([(x, share) for x, share, count, *_ in points if count >= FEW], "stroke ebm")
         numbers = range(0, 101, 20 if width > NARROW else 25)
         canvas.x_axis(x_title, [(float(m), str(m)) for m in numbers])
         return canvas

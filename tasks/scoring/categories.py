@@ -7,6 +7,7 @@ import pandas as pd
 
 from tasks.runtime.frequencies import frequency
 from tasks.scoring.predictive import LEVELS
+from tasks.scoring.ranking import auroc
 
 FEWEST = 10
 """Fewest earlier outcomes of a season from which it has its own thirds and base rates."""
@@ -146,23 +147,6 @@ def brier_skill(probability: np.ndarray, happened: np.ndarray, rate: np.ndarray)
     return float(1 - score / reference) if reference > 0 else None
 
 
-def auroc(probability: np.ndarray, happened: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return the AUROC of each resample ``(draws,)``, NaN where it has no date with or without the event.
-
-    ``counts`` ``(draws, n)`` is how often each forecast is in a resample. Equal probabilities count half.
-    """
-    order = np.argsort(probability, kind="stable")
-    starts = np.flatnonzero(np.diff(probability[order], prepend=-np.inf) > 0)
-    weights, event = counts[:, order].astype(float), happened[order]
-    with_event = np.add.reduceat(weights * event, starts, axis=1)
-    without = np.add.reduceat(weights * ~event, starts, axis=1)
-    under = np.cumsum(without, axis=1) - without / 2
-    pairs = with_event.sum(axis=1) * without.sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found: np.ndarray = (with_event * under).sum(axis=1) / pairs
-    return found
-
-
 def resamples(time: pd.Series, horizon: int) -> np.ndarray:
     """Return how often each row is in each resample ``(DRAWS, n)`` of a circular block bootstrap of dates.
 
@@ -197,8 +181,8 @@ def event_scores(models: dict[str, pd.DataFrame], events: tuple[str, ...], past:
         scores: dict[str, Any] = {}
         for model, rows in models.items():
             probability = chance(rows, event)
-            area = float(auroc(probability, happened, once)[0])
-            drawn = auroc(probability, happened, counts)
+            area = float(auroc(happened, probability, once)[0])
+            drawn = auroc(happened, probability, counts)
             drawn = drawn[np.isfinite(drawn)]
             known = np.isfinite(area) and len(drawn) > 0
             scores[model] = {

@@ -8,7 +8,6 @@ from sklearn.metrics import roc_auc_score
 
 from tasks.scoring.categories import (
     Past,
-    auroc,
     below,
     brier_skill,
     chance,
@@ -20,6 +19,7 @@ from tasks.scoring.categories import (
     seasons,
 )
 from tasks.scoring.predictive import LEVELS
+from tasks.scoring.ranking import auroc
 
 MONTHS = pd.date_range("1980-01-01", periods=480, freq="MS")
 FIRST = pd.Timestamp("2010-01-01")
@@ -80,7 +80,7 @@ def test_auroc_is_that_of_sklearn_with_ties_and_in_resamples():
     probability = np.round(rng.random(200), 1)
     happened = rng.random(200) < probability
     counts = rng.integers(0, 3, (5, 200))
-    found = auroc(probability, happened, np.vstack([np.ones(200, int), counts]))
+    found = auroc(happened, probability, np.vstack([np.ones(200, int), counts]))
     assert found[0] == pytest.approx(roc_auc_score(happened, probability))
     for draw, value in zip(counts, found[1:], strict=True):
         chosen = np.repeat(np.arange(200), draw)
