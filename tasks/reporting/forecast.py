@@ -212,6 +212,8 @@ def date_marks(dates: list[pd.Timestamp]) -> Callable[[int], list[tuple[float, s
         chosen = dates[::-1][::step][:count][::-1]
         same_year = len({d.year for d in dates}) == 1
         shown = "%d %b" if same_year or (dates[-1] - dates[0]).days < 400 else "%b %Y"
+        if len({d.normalize() for d in chosen}) < len(chosen):
+            shown = "%d %b %H:%M"
         return list(zip(years(pd.DatetimeIndex(chosen)), (d.strftime(shown) for d in chosen), strict=True))
 
     return marks

@@ -50,9 +50,9 @@ def model_card(
         f"## Scores on {scores['test'][0]} to {scores['test'][1]}, not used in fitting",
         f"Mean CRPS {in_unit(domain)} (lower is better) / mean log score in nats (higher is better).",
         score_table(found),
-        f"Gain of the energy model in CRPS {in_unit(domain)} / in log score in nats a forecast, each ± one HAC "
-        f"standard error, and t in brackets. The strongest rival is {in_sentence(strongest(found))}, the peer "
-        "with the lowest CRPS on these dates.",
+        f"Gain of the energy model in CRPS {in_unit(domain)} / in log score in nats a forecast, each ± one "
+        f"HAC standard error, and t in brackets. The strongest rival is {in_sentence(strongest(found))}, the "
+        "peer with the lowest CRPS on these dates.",
         gain_table(found),
         by_group(audits["forecasts"]),
         "## Calibration",

@@ -193,8 +193,8 @@ def shortfall_table(ours: pd.DataFrame, domain: Any) -> str:
             "mean ES",
             "exceptions expected",
             "found",
-            "mean outcome at exceptions",
-            "mean ES forecast for them",
+            "mean outcome of them",
+            "mean ES of them",
         ],
         rows,
     )

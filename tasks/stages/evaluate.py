@@ -33,7 +33,8 @@ def evaluate(workspace: Workspace, params: DomainParams, progress: Progress = si
     domain = get_domain(workspace)
     inputs = pd.read_parquet(workspace.inputs)
     first, last = pd.Timestamp(params.split.test_from), pd.Timestamp(params.split.test_to)
-    rows = inputs[(inputs["time"] >= first) & (inputs["time"] <= last) & inputs["target"].notna()]
+    inside = (inputs["time"] >= first) & (inputs["time"] < last + pd.Timedelta(days=1))
+    rows = inputs[inside & inputs["target"].notna()]
     if rows.empty:
         raise BasinError(
             f"no rows with targets from {first:%Y-%m-%d} to {last:%Y-%m-%d}; the data end on "

@@ -111,8 +111,8 @@ def _reliability(found: dict[str, Any], history: pd.DataFrame) -> str:
     figure = charts.figure(
         risk_charts.reliability(points, 100 * float(label.mean()), "forecast probability, %"),
         f"Share of dates that the event followed, by forecast probability: in all {int(label.sum()):,} of "
-        f"{len(label):,} dates. Below: the number of dates. Neighbouring dates share their paths, so "
-        "that the dots scatter more than the consistency intervals say, which are those of independent dates.",
+        f"{len(label):,} dates. Below: the number of dates. Neighbouring dates share paths, so "
+        "that the dots scatter more than the intervals say, which are those of independent dates.",
         "Reliability of the probability of the event",
         [
             ("ebm", "energy model"),
