@@ -149,7 +149,8 @@ def categories(name: str, steps: Steps, past: Past, domain: Any) -> str:
     edges = past.thirds(rows)
     labels = [short_date(s["time"], domain.frequency) for s in steps]
     figures, columns, cells = [], [], [[] for _ in steps]  # type: ignore[var-annotated]
-    divided = bool(pd.notna(edges).all())
+    divided, has_states = bool(pd.notna(edges).all()), is_nino34(name, domain)
+    wide = charts.HALF if divided and has_states else charts.WIDE
     if divided:
         thirds = 100 * of_thirds(rows, edges)
         figures.append(
@@ -158,6 +159,7 @@ def categories(name: str, steps: Steps, past: Past, domain: Any) -> str:
                 "Probabilities of the thirds, in per cent. Before the test block each was a third.",
                 f"{series_name(name)}: probabilities of the thirds",
                 list(zip(SHADES, ("lower third", "middle third", "upper third"), strict=True)),
+                wide,
             )
         )
         columns += ["thirds divided at", "lower third", "middle third", "upper third"]
@@ -165,7 +167,7 @@ def categories(name: str, steps: Steps, past: Past, domain: Any) -> str:
         for line, edge, p in zip(cells, edges, thirds, strict=True):
             line.append(Cell(f"{text(edge[0], places)} and {text(edge[1], places)}"))
             line += [Cell(likelihood(x / 100)) for x in p]
-    if is_nino34(name, domain):
+    if has_states:
         cold, warm = chance(rows, f"<= {-ENSO}"), chance(rows, f">= {ENSO}")
         states = [(c, 1 - c - w, w) for c, w in zip(cold.tolist(), warm.tolist(), strict=True)]
         names = ("La Niña", "neutral", "El Niño")
@@ -180,6 +182,7 @@ def categories(name: str, steps: Steps, past: Past, domain: Any) -> str:
                 "or higher), by single months. Official definitions use means of three months.",
                 f"{series_name(name)}: probabilities of La Niña, neutral and El Niño",
                 list(zip(SHADES, names, strict=True)),
+                wide,
             )
         )
         columns += names

@@ -132,7 +132,7 @@ def plume(
 
     def draw(width: int) -> Canvas:
         ys = [v for _, q in steps for v in q] + [p[1] for *_, points in models for p in points]
-        right = 116 if width == NARROW else 160
+        right = 150 if width == NARROW else 165
         across = widened([x for x, _ in steps], 0.02)
         canvas = Canvas(width, 380, across, spread([*ys, 0.0]), right=right, bottom=24)
         canvas.y_axis(y_title)

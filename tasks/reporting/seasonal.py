@@ -42,7 +42,7 @@ def skill(found: Sequence[Block], forecasts: pd.DataFrame, domain: Any) -> Secti
         )
     thirds, *others = [lead_table(whole, score, title, rival, domain) for score, title in SCORES.items()]
     content += thirds + folded("Anomaly correlation and RMSE of every model", "".join(others))
-    return Section("skill", "Skill", f"Skill by {season_name(domain)} and lead", content)
+    return Section("skill", "Skill", f"Skill by {grouping(domain)}", content)
 
 
 SCORES = {
@@ -54,11 +54,20 @@ SCORES = {
 """Scores by lead, with the captions of their tables."""
 
 
+def grouping(domain: Any) -> str:
+    """Return by what the skill is grouped, in words. Years have no season."""
+    return "lead" if frequency(domain.frequency).yearly == 1 else f"{season_name(domain)} and lead"
+
+
 def season_name(domain: Any) -> str:
     step = frequency(domain.frequency)
     if step.yearly == 1:
         return "target"
-    return "target hour" if step.intraday else "target weekday" if step.name == "D" else "target month"
+    if step.intraday:
+        return "target hour"
+    if step.name == "D":
+        return "target weekday"
+    return "target quarter" if step.months == 3 else "target month"
 
 
 def few(leads: Sequence[int]) -> list[int]:
@@ -83,7 +92,7 @@ def heat_table(forecasts: pd.DataFrame, reference: str, domain: Any) -> str:
         rows.append(Row(name, cells, "model ebm" if name == "All" else ""))
     ahead = [periods(domain.frequency, lead) for lead in leads]
     return table(
-        f"CRPSS of the energy model over {in_sentence(reference)}, by {season_name(domain)} and lead. Above "
+        f"CRPSS of the energy model over {in_sentence(reference)}, by {grouping(domain)}. Above "
         "0 the energy model is better. Bold: the difference is more than two standard errors from zero.",
         [season_name(domain).capitalize(), "forecasts", *ahead],
         rows,
