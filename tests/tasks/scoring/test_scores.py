@@ -159,6 +159,12 @@ def test_the_confidence_set_leaves_out_what_is_clearly_beaten_and_keeps_what_is_
     assert confidence_set(losses, 1) == chance
 
 
+@pytest.mark.parametrize("dates", [1, 2, 3])
+def test_the_confidence_set_of_a_few_dates_holds_all_models(dates):
+    chance = confidence_set(pd.DataFrame({"a": [0.1, 0.3, 0.2], "b": [0.5, 0.4, 0.1]}).head(dates), 1)
+    assert min(chance.values()) >= 0.1
+
+
 WINDOWS, AHEAD = 20, 5
 
 
