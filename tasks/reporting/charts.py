@@ -157,7 +157,7 @@ def lines(
     def draw(width: int) -> Canvas:
         xs = [p[0] for _, points in series for p in points]
         ys = [p[1] for _, points in series for p in points] + ([0.0] if zero else [])
-        across = spread(xs, 0.04) if dots else (min(xs), max(xs))
+        across = spread(xs, 0.04) if dots or min(xs) == max(xs) else (min(xs), max(xs))
         canvas = Canvas(width, height, across, spread(ys), bottom=40 if x_title else 24)
         canvas.y_axis(y_title)
         if zero:

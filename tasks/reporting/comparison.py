@@ -7,7 +7,17 @@ import numpy as np
 import pandas as pd
 
 from tasks.reporting import charts
-from tasks.reporting.labels import decimals, in_sentence, model_name, model_note, scientific, signed, text
+from tasks.reporting.labels import (
+    decimals,
+    in_sentence,
+    listed,
+    model_name,
+    model_note,
+    plural,
+    scientific,
+    signed,
+    text,
+)
 from tasks.reporting.page import Cell, Row, Section, folded, pair, paragraph, table
 from tasks.reporting.verdict import Block, crps_unit, holm, in_unit, strongest, together
 from tasks.runtime.frequencies import frequency
@@ -124,7 +134,7 @@ def comparison(found: Sequence[Block], scores: dict[str, Any], domain: Any) -> S
             if domain.reference != rival
             else "It is also the reference that was named beforehand. "
         )
-        + "The base is part of the energy model and is not counted as a rival."
+        + f"The base is part of the energy model and is not counted as a rival.{best_by_lead(whole)}"
     )
     if len(whole) > 1:
         content += pair(crps_by_lead(whole, rival, domain), gain_figure(lead_bars(whole, rival), domain))
@@ -177,6 +187,17 @@ def comparison(found: Sequence[Block], scores: dict[str, Any], domain: Any) -> S
         "soft",
     )
     return Section("peers", "Beside peers", "The model beside its peers", content)
+
+
+def best_by_lead(whole: Sequence[Block]) -> str:
+    """Return a sentence with the best peer of each lead, or an empty string for a single lead."""
+    if len(whole) == 1:
+        return ""
+    leads: dict[str, list[int]] = {}
+    for block in whole:
+        leads.setdefault(strongest([block]), []).append(block.lead)
+    each = [f"{in_sentence(m)} at lead{plural(len(of))} {listed(of)}" for m, of in leads.items()]
+    return f" By lead, the peer with the lowest CRPS is {listed(each)}."
 
 
 def crps_by_lead(whole: Sequence[Block], rival: str, domain: Any) -> str:

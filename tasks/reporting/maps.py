@@ -63,7 +63,7 @@ def points(axes: Any, across: Any, up: Any, tested: pd.DataFrame, coloured: bool
     energy = -tested["log_density"].to_numpy()
     order = np.argsort(energy, kind="stable")
     if coloured:
-        height = np.clip((energy - np.quantile(energy, 0.5)) / np.ptp(energy), 0, 1)[order]
+        height = np.clip((energy - np.quantile(energy, 0.5)) / (np.ptp(energy) or 1.0), 0, 1)[order]
         axes.scatter(
             across[order], up[order], s=5 + 70 * height, c=height, cmap="Greys", vmin=-0.35, vmax=0.7,
             edgecolors="#1c2321", linewidths=0.3, alpha=0.85,

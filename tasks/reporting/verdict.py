@@ -101,12 +101,9 @@ def headline(found: Sequence[Block], domain: Any, unseen: str) -> str:
             f"{joined} it is {second} {base} ({amount(whole[0], 'base', domain)})."
             f"{losses(found[1:], rival, domain)}"
         )
-    best = max(whole, key=lambda b: b.paired[rival]["crps"]["t"])
-    which = "most clearly" if clear(best.paired[rival]["crps"]) == "better" else "highest t"
-    ahead = periods(domain.frequency, best.lead)
     return (
-        f"On {unseen} the energy model was {over_leads(whole, rival)} {named} ({which} {ahead} ahead: "
-        f"{amount(best, rival, domain)}), and {over_leads(whole, 'base')} {base}."
+        f"On {unseen} the energy model was {over_leads(whole, rival)} {named} "
+        f"({mean_crps(whole, rival, domain)} as a mean over leads), and {over_leads(whole, 'base')} {base}."
         f"{losses(found, rival, domain)}"
     )
 
@@ -126,13 +123,14 @@ def losses(found: Sequence[Block], rival: str, domain: Any) -> str:
 
 def amount(block: Block, peer: str, domain: Any) -> str:
     """Return both CRPS with their unit, and the t of their difference."""
-    ours, theirs = block.models["ebm"]["crps"], block.models[peer]["crps"]
-    shown = decimals([ours, theirs], 4)
-    unit = crps_unit(domain)
-    return (
-        f"CRPS {text(ours, shown)} against {text(theirs, shown)}{' ' if unit else ''}{unit}, "
-        f"t = {text(block.paired[peer]['crps']['t'], 1)}"
-    )
+    return f"{mean_crps([block], peer, domain)}, t = {text(block.paired[peer]['crps']['t'], 1)}"
+
+
+def mean_crps(found: Sequence[Block], peer: str, domain: Any) -> str:
+    """Return the mean CRPS of the model and of a peer over blocks, with the unit."""
+    ours, theirs = (sum(b.models[m]["crps"] for b in found) / len(found) for m in ("ebm", peer))
+    shown, unit = decimals([ours, theirs], 4), crps_unit(domain)
+    return f"CRPS {text(ours, shown)} against {text(theirs, shown)}{' ' if unit else ''}{unit}"
 
 
 def over_leads(found: Sequence[Block], peer: str) -> str:

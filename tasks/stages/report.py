@@ -134,12 +134,13 @@ def lead(forecast: dict[str, Any], domain: Any) -> str:
 
 def tiles(found: list[Block], domain: Any) -> list[tuple[str, str]]:
     """Return the figures at the top of the page, for all series together or for the shortest lead."""
-    block, rival, unit = found[0], strongest(found), crps_unit(domain)
+    block, unit = found[0], crps_unit(domain)
+    rival = strongest([block])
     ours, of = block.models["ebm"], ""
     if len(found) > 1:
         of = f", {block.label[:1].lower()}{block.label[1:]}" + (" ahead" if len(together(found)) > 1 else "")
     shown = [(text(ours["crps"], decimals([ours["crps"]], 4)), f"CRPS{', ' if unit else ''}{unit}{of}")]
-    for peer, name in ((rival, f"{in_sentence(rival)}, the strongest rival"), ("base", "its own base")):
+    for peer, name in ((rival, f"{in_sentence(rival)}, the best peer"), ("base", "its own base")):
         paired = block.paired[peer]
         shown.append(
             (

@@ -139,7 +139,7 @@ def test_the_headline_follows_the_evidence(rival, base, words):
     [
         (
             (3, 3, 1, 1, 1),
-            "was clearly better at 2 of 5 leads than persistence, its strongest rival (most clearly",
+            "was clearly better at 2 of 5 leads than persistence, its strongest rival (CRPS 0.4500 against",
         ),
         ((3, 3, 1, 1, -3), "was clearly better at 2 and clearly worse at 1 of 5 leads than persistence"),
         ((1, 1, 1, 1, 1), "was at none of 5 leads clearly different from persistence"),
