@@ -216,7 +216,7 @@ def worst_outcomes(rows: pd.DataFrame, rival: str, domain: Any) -> str:
     columns = ["Date", "outcome", "VaR 5 %", "VaR 1 %", "ES 1 %"]
     columns += [f"{in_sentence(m)}: 1 in" for m in shown]
     return table(
-        f"The {len(lines)} lowest outcomes, and what was forecast for them one {period(domain)} before, in "
+        f"The lowest outcomes, and what was forecast for them one {period(domain)} before, in "
         f"{short_unit(domain)}. VaR and ES are those of the energy model. Last columns: the forecast "
         "probability of an outcome as low or lower, as one in so many.",
         columns,

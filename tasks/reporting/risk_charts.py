@@ -16,7 +16,8 @@ FINEST = 600
 
 
 FEW = 5
-"""Dates of a group from which it is joined by the line of a reliability diagram."""
+"""Dates of a group from which it is joined by the line of a reliability diagram, and dates of a chart of value
+at risk below which its lines have dots."""
 
 
 def thinned(points: Sequence[Point]) -> list[Point]:
@@ -46,9 +47,10 @@ def value_at_risk(
         ys = [p[1] for _, line in (("", outcome), *limits) for p in line]
         canvas = Canvas(width, 340, widened(xs), spread(ys), bottom=24)
         canvas.y_axis(y_title)
-        canvas.path(thinned(outcome), "stroke")
-        for css, line in limits:
+        for css, line in (("", outcome), *limits):
             canvas.path(thinned(line), f"stroke {css}")
+            for p in line if len(line) < FEW else ():
+                canvas.dot(p, f"fill {css}", 3)
         for p in milder:
             canvas.dot(p, "stroke observed", 3.4)
         for p in worse:

@@ -56,7 +56,8 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
     found = blocks(scores, domain.frequency)
     first, last = forecasts["time"].min(), forecasts["time"].max()
     dates = forecasts["time"].nunique()
-    unseen = f"{periods(domain.frequency, dates)} not used in fitting ({first.year} to {last.year})"
+    when = f"{first.year}" if first.year == last.year else f"{first.year} to {last.year}"
+    unseen = f"{periods(domain.frequency, dates)} not used in fitting ({when})"
     sentence = headline(found, domain, unseen)
     progress("report", 0, 1)
 
