@@ -16,8 +16,8 @@ FINEST = 600
 
 
 FEW = 5
-"""Dates of a group from which it is joined by the line of a reliability diagram, and dates of a chart of value
-at risk below which its lines have dots."""
+"""Dates of a group from which the line of a reliability diagram joins it, and dates of a chart of value at
+risk below which its lines have dots."""
 
 
 def thinned(points: Sequence[Point]) -> list[Point]:
