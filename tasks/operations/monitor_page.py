@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from tasks.reporting import charts
-from tasks.reporting.comparison import year_marks, years
 from tasks.reporting.labels import series_name, signed, text
 from tasks.reporting.page import Cell, Pill, Row, Section, page, paragraph, table
+from tasks.reporting.time_axis import year_marks, years
 
 SHOWN = 10
 """Number of inputs in the table of drift."""

@@ -1,6 +1,6 @@
 """Report sections that compare the model with its peers: scores, calibration, and the gain over time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from tasks.reporting.labels import (
     text,
 )
 from tasks.reporting.page import Cell, Row, Section, folded, pair, paragraph, table
+from tasks.reporting.time_axis import lead_marks, year_marks, years
 from tasks.reporting.verdict import Block, crps_unit, holm, in_unit, strongest, together
 from tasks.runtime.frequencies import frequency
 
@@ -222,16 +223,6 @@ def crps_by_lead(whole: Sequence[Block], rival: str, domain: Any) -> str:
     )
 
 
-def lead_marks(leads: Sequence[int]) -> Callable[[int], list[tuple[float, str]]]:
-    """Return tick marks at the leads, or at some of them if there are many."""
-
-    def marks(width: int) -> list[tuple[float, str]]:
-        step = -(-len(leads) // (8 if width == charts.NARROW else 13))
-        return [(float(lead), str(lead)) for lead in leads[::-1][::step][::-1]]
-
-    return marks
-
-
 def lead_bars(whole: Sequence[Block], rival: str) -> list[tuple[str, str, float, float]]:
     """Return the gains in CRPS over the rival and the base at each lead, at no more than five leads."""
     count = min(len(whole), 5)
@@ -359,42 +350,3 @@ def over_time(found: Sequence[Block], forecasts: pd.DataFrame, domain: Any) -> S
         "shows skill, a single step comes from a single date."
     )
     return Section("time", "Over time", "Gain over time", content + pair(*drawn))
-
-
-def years(times: pd.Index) -> list[float]:
-    """Return dates as decimal years."""
-    stamps = pd.DatetimeIndex(times)
-    clock = (stamps - stamps.normalize()) / pd.Timedelta(days=1)
-    return (stamps.year + (stamps.dayofyear - 1 + clock) / 366).tolist()
-
-
-def year_marks(first: float, last: float) -> Callable[[int], list[tuple[float, str]]]:
-    """Return tick marks on 1 January, of fewer years on a narrow chart, or on first days of months.
-
-    Months are marked if fewer than three years begin in the interval, and days if no two months do.
-    """
-
-    def marks(width: int) -> list[tuple[float, str]]:
-        room = 5 if width == charts.NARROW else 12
-        span = int(last) - int(first) + 1
-        step = next(s for s in (1, 2, 5, 10, 20, 50) if span / s <= room)
-        found = [
-            (float(y), str(y))
-            for y in range(int(first), int(last) + 2)
-            if y % step == 0 and first <= y <= last
-        ]
-        return found if len(found) > 2 else shorter_marks(first, last, room // 2)
-
-    return marks
-
-
-def shorter_marks(first: float, last: float, room: int) -> list[tuple[float, str]]:
-    """Return about ``room`` tick marks on first days of months, or on days, between two decimal years."""
-    dates = pd.date_range(f"{int(first)}-01-01", f"{int(last)}-12-31")
-    inside = [d for d, x in zip(dates, years(dates), strict=True) if first <= x <= last]
-    starts = [d for d in inside if d.day == 1]
-    form = "%b %Y" if len(starts) > 2 else "%d %b"
-    chosen = starts if len(starts) > 2 else inside
-    step = max(1, -(-len(chosen) // room))
-    shown = pd.DatetimeIndex(chosen[::step])
-    return list(zip(years(shown), shown.strftime(form), strict=True))

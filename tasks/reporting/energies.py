@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from tasks.reporting import charts
-from tasks.reporting.comparison import year_marks, years
 from tasks.reporting.labels import dated, listed, series_name, signed, text
 from tasks.reporting.page import Section, card, pair, paragraph
+from tasks.reporting.time_axis import year_marks, years
 from tasks.reporting.verdict import short_unit
 from tasks.tilts.model import TiltedModel
 

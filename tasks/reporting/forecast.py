@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 
 from tasks.reporting import charts
-from tasks.reporting.comparison import years
 from tasks.reporting.labels import (
     ANOMALIES,
     dated,
@@ -20,6 +19,7 @@ from tasks.reporting.labels import (
     text,
 )
 from tasks.reporting.page import Cell, Row, Section, pair, paragraph, table
+from tasks.reporting.time_axis import years
 from tasks.reporting.verdict import without_brackets
 
 QUANTILES = ("0.01", "0.05", "0.25", "0.50", "0.75", "0.95", "0.99")

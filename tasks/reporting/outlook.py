@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 
 from tasks.reporting import charts, risk_charts
-from tasks.reporting.comparison import row_class, years
+from tasks.reporting.comparison import row_class
 from tasks.reporting.forecast import quantile
 from tasks.reporting.labels import dated, decimals, model_name, series_name, signed, text
 from tasks.reporting.page import Cell, Row, Section, card, pair, paragraph, table
+from tasks.reporting.time_axis import years
 from tasks.reporting.verdict import crps_unit, in_unit
 from tasks.runtime.frequencies import frequency
 from tasks.scoring.categories import Past, chance, of_thirds

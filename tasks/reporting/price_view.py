@@ -5,11 +5,11 @@ from typing import Any
 import pandas as pd
 
 from tasks.reporting import charts
-from tasks.reporting.comparison import years
 from tasks.reporting.forecast import HISTORY, QUANTILES, date_marks, quantile
 from tasks.reporting.labels import dated, decimals, series_name, text
 from tasks.reporting.page import Cell, Row, card, table
 from tasks.reporting.prices import levels_of, moved, price_title
+from tasks.reporting.time_axis import years
 
 
 def price_view(forecast: dict[str, Any], past: pd.DataFrame, raw: pd.DataFrame, domain: Any) -> str:

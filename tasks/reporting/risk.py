@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from tasks.reporting import charts, risk_charts
-from tasks.reporting.comparison import row_class, year_marks, years
+from tasks.reporting.comparison import row_class
 from tasks.reporting.labels import dated, decimals, in_sentence, model_name, series_name, signed, text
 from tasks.reporting.page import Cell, Row, Section, card, folded, pair, paragraph, table
 from tasks.reporting.prices import drawdown_path, drawdown_unit, drawdowns, levels_of, price_title
+from tasks.reporting.time_axis import year_marks, years
 from tasks.reporting.verdict import Block, short_unit, strongest, together
 from tasks.runtime.frequencies import frequency
 from tasks.scoring.predictive import TAIL_LEVELS
@@ -76,10 +77,30 @@ def tail_content(found: Sequence[Block], domain: Any) -> str:
         )
     first, *others = [tail_table(b, rival) for b in found]
     content = paragraph(words) + first
+    if len(others) > DRAWN and len(together(found)) == 1:
+        content += series_tails(found[1:])
     if others:
         each = "at each further lead" if len(together(found)) > 1 else "for each series"
         content += folded(f"Exceptions {each}", "".join(others))
     return content
+
+
+def series_tails(found: Sequence[Block]) -> str:
+    """Return a table of the exceptions of the energy model with a row for each series."""
+    levels = list(found[0].models["ebm"]["var"])
+    rows = []
+    for b in found:
+        cells = [Cell(f"{b.n:,}")]
+        for level in levels:
+            v = b.models["ebm"]["var"][level]
+            note = f"p {text(v['kupiec_p'], 2)} / {text(v['christoffersen_p'], 2)}" if "kupiec_p" in v else ""
+            cells.append(Cell(f"{v['hits']} of {text(b.n * float(level), 1)} expected", note))
+        rows.append(Row(b.label, cells))
+    return table(
+        "Exceptions of the energy model by series. Below the number: p-values of Kupiec / Christoffersen.",
+        ["Series", "forecasts", *(f"{100 * float(level):g} %" for level in levels)],
+        rows,
+    )
 
 
 def tail_tested(block: Block) -> bool:

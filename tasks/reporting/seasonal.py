@@ -6,9 +6,10 @@ from typing import Any
 import pandas as pd
 
 from tasks.reporting import charts
-from tasks.reporting.comparison import lead_marks, row_class
+from tasks.reporting.comparison import row_class
 from tasks.reporting.labels import decimals, in_sentence, model_name, periods, signed, text
 from tasks.reporting.page import Cell, Row, Section, folded, pair, paragraph, table
+from tasks.reporting.time_axis import lead_marks
 from tasks.reporting.verdict import CLEAR, Block, crps_unit, strongest, together
 from tasks.runtime.frequencies import frequency
 from tasks.scoring.categories import season_order, seasons

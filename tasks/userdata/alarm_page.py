@@ -8,10 +8,10 @@ import pandas as pd
 
 from tasks.events.event import parse
 from tasks.reporting import charts, risk_charts, trust
-from tasks.reporting.comparison import year_marks, years
 from tasks.reporting.event_skill import reliability_points
 from tasks.reporting.labels import count_of, in_sentence, model_name, signed, text
 from tasks.reporting.page import Cell, Row, Section, card, page, paragraph, table
+from tasks.reporting.time_axis import year_marks, years
 
 SCORES = {
     "auroc": "AUROC",
