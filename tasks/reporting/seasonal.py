@@ -37,10 +37,11 @@ def skill(found: Sequence[Block], forecasts: pd.DataFrame, domain: Any) -> Secti
     if "climatology" not in references:
         content += paragraph("The climatology was not among the peers of this run.", "soft")
     if len(whole) > 1:
-        content += pair(
+        charted = [
             by_lead(whole, "acc", rival, "anomaly correlation", "Higher is better.", domain),
             by_lead(whole, "rmse", rival, "RMSE", "Lower is better.", domain),
-        )
+        ]
+        content += pair(*filter(None, charted))
     thirds, *others = [lead_table(whole, score, title, rival, domain) for score, title in SCORES.items()]
     content += thirds + folded("Anomaly correlation and RMSE of every model", "".join(others))
     return Section("skill", "Skill", f"Skill by {grouping(domain)}", content)
@@ -113,7 +114,10 @@ def skill_cell(part: pd.DataFrame, reference: str) -> Cell:
 
 
 def by_lead(whole: Sequence[Block], score: str, rival: str, title: str, better: str, domain: Any) -> str:
-    """Return a chart of a score of the model, its base, its rival, climatology and persistence by lead."""
+    """Return a chart of a score of the model, its base, its rival, climatology and persistence by lead.
+
+    It is empty if the score is not known, as a correlation of one date.
+    """
     shown = {"ebm": "ebm", "base": "base", rival: "reference"}
     for other, css in (("climatology", "ideal"), ("persistence", "")):
         if other in whole[0].models:
@@ -123,6 +127,8 @@ def by_lead(whole: Sequence[Block], score: str, rival: str, title: str, better: 
         for m in shown
     }
     lines = {m: points for m, points in lines.items() if points}
+    if not lines:
+        return ""
     unit = crps_unit(domain) if score == "rmse" else ""
     return charts.figure(
         charts.lines(

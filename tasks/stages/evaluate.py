@@ -70,9 +70,14 @@ LATEST = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 
 def latest(workspace: Workspace, domain: Any, inputs: pd.DataFrame) -> dict[str, Any]:
-    """Return every model's forecast from the last origin, by series, lead and model."""
+    """Return every model's forecast from the last origin of each series, by series, lead and model.
+
+    Only targets that are not known yet are forecast.
+    """
     last = inputs.groupby("series", sort=False)["origin"].transform("max")
     rows = inputs[(inputs["origin"] == last) & inputs["target"].isna()].reset_index(drop=True)
+    if rows.empty:
+        return {}
     classical, raw = pd.read_parquet(workspace.classical), valid(workspace.raw, workspace.quarantine)
     final = read_folds(workspace.fits)[-1]
     history, unknown = (raw, classical), rows.assign(target=0.0)
