@@ -205,10 +205,9 @@ SHADES = ("part low", "part middle", "part high")
 
 
 def is_nino34(name: str, domain: Any) -> bool:
-    """Return whether a series is the monthly index Niño 3.4 in °C, as far as names and units tell."""
-    named = any(NINO34.search(text) for text in (str(name), getattr(domain, "shown", "")))
+    """Return whether a series is the monthly index Niño 3.4 in °C, as far as its name and unit tell."""
     celsius = crps_unit(domain) in ("", "°C", "degC", "C", "K")
-    return named and celsius and frequency(domain.frequency).yearly == 12
+    return bool(NINO34.search(str(name))) and celsius and frequency(domain.frequency).yearly == 12
 
 
 def short_date(time: str, step: str) -> str:

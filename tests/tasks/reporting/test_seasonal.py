@@ -112,11 +112,13 @@ def test_a_single_lead_has_no_plume_and_other_series_no_el_nino():
         ("nino3", "°C anomaly", "MS", False),
         ("nino12", "°C anomaly", "MS", False),
         ("nino34", "hPa anomaly", "MS", False),
+        ("lag", "nino34 anomaly", "MS", False),
         ("nino34", "°C anomaly", "QS", False),
     ],
 )
 def test_el_nino_is_stated_for_monthly_nino34_alone(name, unit, frequency, found):
-    assert is_nino34(name, SimpleNamespace(frequency=frequency, unit=unit, shown=name)) is found
+    shown = unit.removesuffix(" anomaly")
+    assert is_nino34(name, SimpleNamespace(frequency=frequency, unit=unit, shown=shown)) is found
 
 
 def test_probabilities_that_quantiles_do_not_resolve_are_bounds():
