@@ -54,7 +54,7 @@ def price_view(forecast: dict[str, Any], past: pd.DataFrame, raw: pd.DataFrame, 
         fan = charts.fan(
             rows,
             [(place, [ahead[q] for q in ("0.05", "0.25", "0.50", "0.75", "0.95")])],
-            title,
+            "",  # numbers of many digits take the place of a title
             date_marks([*history["time"], pd.Timestamp(step["time"])]),
         )
         content += card(

@@ -20,6 +20,10 @@ FEW = 5
 risk below which its lines have dots."""
 
 
+LEFT = 72
+"""Left margin in pixels of an axis of prices, whose numbers may have many digits."""
+
+
 def thinned(points: Sequence[Point]) -> list[Point]:
     """Return points of a line with the extremes of neighbouring points, if there are many."""
     if len(points) <= 2 * FINEST:
@@ -67,7 +71,8 @@ def price_and_drawdown(
     """Return drawings of a price, and of its fall from the highest value so far as an area below zero."""
 
     def of_price(width: int) -> Canvas:
-        canvas = Canvas(width, 260, widened([p[0] for p in price]), spread([p[1] for p in price]), bottom=24)
+        across, up = widened([p[0] for p in price]), spread([p[1] for p in price])
+        canvas = Canvas(width, 260, across, up, left=LEFT, bottom=24)
         canvas.y_axis(titles[0])
         canvas.path(thinned(price), "stroke observed")
         canvas.x_axis("", marks(width))
@@ -75,7 +80,8 @@ def price_and_drawdown(
 
     def of_drawdown(width: int) -> Canvas:
         lowest = min(p[1] for p in drawdown) or -1.0
-        canvas = Canvas(width, 260, widened([p[0] for p in drawdown]), (1.06 * lowest, 0.0), bottom=24)
+        across = widened([p[0] for p in drawdown])
+        canvas = Canvas(width, 260, across, (1.06 * lowest, 0.0), left=LEFT, bottom=24)
         canvas.y_axis(titles[1])
         line = thinned(drawdown)
         canvas.path([(line[0][0], 0.0), *line, (line[-1][0], 0.0)], "danger", close=True)

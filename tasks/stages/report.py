@@ -9,22 +9,14 @@ from tasks.domains import get_domain
 from tasks.reporting import comparison, energies, trust
 from tasks.reporting.event_skill import event_skill
 from tasks.reporting.forecast import forecast_section, levels, quantile
-from tasks.reporting.labels import (
-    dated,
-    decimals,
-    forecast_mean,
-    in_sentence,
-    periods,
-    series_name,
-    signed,
-    text,
-)
+from tasks.reporting.labels import dated, forecast_mean, periods, series_name, text
 from tasks.reporting.outlook import outlook
 from tasks.reporting.page import page
 from tasks.reporting.price_view import price_view
 from tasks.reporting.risk import risk
 from tasks.reporting.seasonal import skill
-from tasks.reporting.verdict import Block, blocks, crps_unit, headline, strongest, together, without_brackets
+from tasks.reporting.tiles import tiles
+from tasks.reporting.verdict import blocks, headline, strongest, without_brackets
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, read_json
 from tasks.runtime.parallel import Progress, silent
@@ -131,34 +123,6 @@ def lead(forecast: dict[str, Any], domain: Any) -> str:
             f"a 90 % interval from {text(low)} to {text(high)} {unit}."
         )
     return " ".join(sentences)
-
-
-def tiles(found: list[Block], domain: Any) -> list[tuple[str, str]]:
-    """Return the figures at the top of the page, for all series together or for the shortest lead."""
-    block, unit = found[0], crps_unit(domain)
-    rival = strongest([block])
-    ours, of = block.models["ebm"], ""
-    if len(found) > 1:
-        of = f", {block.label[:1].lower()}{block.label[1:]}" + (" ahead" if len(together(found)) > 1 else "")
-    shown = [(text(ours["crps"], decimals([ours["crps"]], 4)), f"CRPS{', ' if unit else ''}{unit}{of}")]
-    for peer, name in ((rival, f"{in_sentence(rival)}, the best peer"), ("base", "its own base")):
-        paired = block.paired[peer]
-        shown.append(
-            (
-                f"{signed(paired['crps_gain_pct'], 1)} %",
-                f"gain in CRPS over {name}, t = {text(paired['crps']['t'], 1)}{of}",
-            )
-        )
-    shown.append((f"{100 * ours['coverage']['0.9']:.1f} %", f"of outcomes inside the 90 % interval{of}"))
-    if "var" in ours:
-        hits = ours["var"]["0.01"]["hits"]
-        expected = text(0.01 * block.n, 1)
-        shown.append((f"{hits} of {block.n:,}", f"outcomes beyond the VaR at 1 %, {expected} expected{of}"))
-    elif ours.get("acc") is not None:
-        shown.append((text(ours["acc"], 2), f"anomaly correlation{of}"))
-    gain = block.paired[rival]["log_score_gain"]
-    shown.append((signed(gain), f"nats of log score over {in_sentence(rival)}{of}"))
-    return shown
 
 
 def with_ours(latest: dict[str, Any], forecast: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from tasks.reporting import comparison, trust
 from tasks.reporting.labels import count_of, model_name, signed, text
 from tasks.reporting.page import Cell, Row, Section, page, paragraph, table
 from tasks.reporting.risk import tail_section
+from tasks.reporting.tiles import tiles
 from tasks.reporting.verdict import blocks, headline
 from tasks.runtime.files import atomic_write
 from tasks.userdata.joint_paths import OwnPaths
@@ -40,7 +41,7 @@ def write_report(
     ]
     title = f"Basin: {domain.title}"
     lead = " ".join(trust.as_sentence(note) for note in notes[-2:])
-    html = page(title, f"Basin · {domain.title}", sentence, lead, [], sections)
+    html = page(title, f"Basin · {domain.title}", sentence, lead, tiles(found, shown), sections)
     with atomic_write(target) as (path,):
         path.write_text(html, encoding="utf-8")
 
