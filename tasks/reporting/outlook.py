@@ -49,6 +49,8 @@ def outlook(forecast: dict[str, Any], latest: dict[str, Any], past: Past, rival:
             content += plume(name, steps, latest.get(str(name), {}), rival, domain)
         content += medians(steps, latest.get(str(name), {}), rival, domain)
         content += categories(name, steps, past, domain)
+    if len(forecast["series"]) > DRAWN:
+        content += paragraph(f"Shown are the first {DRAWN} of {len(forecast['series'])} series.", "soft")
     return Section("outlook", "Outlook", "The forecast of every model, and of categories", content)
 
 
