@@ -68,6 +68,10 @@ def make_forecasts(domain: str, times: pd.DatetimeIndex, rng: np.random.Generato
                 table["log_density"] = law.logpdf(observed)
                 table["crps"], table["pit"] = np.abs(observed) * (1 + 0.01 * k) / 2, law.cdf(observed)
                 quantiles = pd.DataFrame({f"q{u:.2f}": law.ppf(u) for u in LEVELS})
+                if domain == "finance":
+                    for level in (0.01, 0.025, 0.05):
+                        table[f"var_{level:g}"] = law.ppf(level)
+                        table[f"shortfall_{level:g}"] = 1.2 * law.ppf(level)
                 parts.append(pd.concat([table, quantiles], axis=1))
     return pd.concat(parts, ignore_index=True)
 
@@ -136,7 +140,10 @@ def make_scores(domain: str, forecasts: pd.DataFrame) -> dict:
                     "crps": one["crps"].mean(),
                     "mae": one["observed"].abs().mean(),
                     "coverage": {"0.5": inside[0], "0.9": inside[1]},
+                    "crps_mcs_p": 0.5,
                 }
+                if domain == "climate":
+                    models[model] |= {"acc": 0.6, "rmse": one["observed"].std(), "rpss": 0.2}
                 if domain == "finance":
                     models[model]["var"] = {
                         level: {
@@ -157,8 +164,14 @@ def make_scores(domain: str, forecasts: pd.DataFrame) -> dict:
                         "t": t,
                         "p": float(2 * stats.norm.sf(abs(t))),
                         "crps_gain_pct": 0.4,
+                        "crps": {"gain": 0.002, "se": 0.001, "t": 2.0, "p": 0.05, "equal": False},
                     }
-            leads[str(lead)] = {"models": models, "paired": paired}
+            n = int((table["model"] == "ebm").sum())
+            leads[str(lead)] = {"n": n, "models": models, "paired": paired}
+            if domain == "climate":
+                scored = {"brier_skill": 0.1, "auroc": 0.7, "auroc_interval": [0.6, 0.8]}
+                event = {"n": n // 5, "base_rate": 0.2, "models": {m: scored for m in models}}
+                leads[str(lead)]["events"] = {">= 0.5": event}
         return {"n": len(rows[rows["model"] == "ebm"]) // len(leads), "leads": leads}
 
     scores = part(forecasts)
@@ -171,6 +184,7 @@ def make_scores(domain: str, forecasts: pd.DataFrame) -> dict:
         "unit": "%",
         "test": ["2014-01-01", "2018-12-31"],
         "normaliser_error": 3.1e-7,
+        "latest": make_latest(domain, forecasts),
         "chosen": {
             "base": "base",
             "capacity": {"2014": 0, "final": 8},
@@ -178,6 +192,12 @@ def make_scores(domain: str, forecasts: pd.DataFrame) -> dict:
             "prior": {"2014": {"1": 0.0}, "final": {"1": 0.0}},
         },
     }
+
+
+def make_latest(domain: str, forecasts: pd.DataFrame) -> dict:
+    quantiles = {f"{u:.2f}": stats.norm.ppf(u) for u in (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)}
+    models = {m: {"mean": 0.0, "quantiles": quantiles} for m in forecasts["model"].unique()}
+    return {series: {str(lead): models for lead in LEADS[domain]} for series in SERIES[domain]}
 
 
 def make_forecast(domain: str, times: pd.DatetimeIndex) -> dict:

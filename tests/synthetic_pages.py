@@ -87,6 +87,9 @@ def joint(target: Path, scores: dict[str, Any], forecasts: pd.DataFrame) -> None
         "models": {model: {"crps": 0.0123, "crps_sum": 0.0234} for model in models},
         "paired": {model: {"crps": interval, "crps_sum": interval} for model in models[1:]},
     }
+    tails = {level: {"hits": 3, "fz0": 0.4} for level in ("0.01", "0.025", "0.05")}
+    for block in scores["leads"].values():
+        block["models"] = {model: {**score, "var": tails} for model, score in block["models"].items()}
     domain = OwnPaths(
         "file", "A title", "What <will> happen?", "change", "MS", LEADS["climate"], "rate",
         reference="damped-persistence",

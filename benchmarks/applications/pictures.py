@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from benchmarks.applications.applications import over_best_peer, scores_of
+from benchmarks.applications.applications import measured, over_best_peer, scores_of
 from benchmarks.row import Row
 from tasks.applications.harness.application import Given
 
@@ -32,11 +32,11 @@ def images() -> Iterator[Row]:
     )
     for name, least in REFUSED.items():
         measure = next(m for m in ours if m.startswith(f"auroc_{name}"))
-        others = ", ".join(f"{p} {models[p][measure]:.3f}" for p in peers if measure in models[p])
+        others = ", ".join(f"{p} {measured(scores, p, measure)}" for p in peers if measure in models[p])
         yield Row(
             f"digits, refusal of {name}: AUROC",
             f"≥ {least}",
-            f"{ours[measure]:.3f} ({others})",
+            f"{measured(scores, 'ebm', measure)} ({others})",
             ours[measure] >= least,
             value=ours[measure],
         )
@@ -47,11 +47,11 @@ def mri() -> Iterator[Row]:
     models = scores["models"]
     ours, peers = models["ebm"], ("pca", "knn")
     best = max(models[name]["auroc"] for name in peers)
-    others = ", ".join(f"{name} {models[name]['auroc']:.3f}" for name in (*peers, "metadata"))
+    others = ", ".join(f"{name} {measured(scores, name, 'auroc')}" for name in (*peers, "metadata"))
     yield Row(
         "lesions in healthy slices: AUROC of a slice",
         "≥ .15 above the better of PCA and kNN",
-        f"{ours['auroc']:.3f} ({others})",
+        f"{measured(scores, 'ebm', 'auroc')} ({others})",
         ours["auroc"] >= best + 0.15,
         value=ours["auroc"],
         comparison=over_best_peer("Synthetic lesions in healthy brain scans", scores, "auroc", "AUROC"),

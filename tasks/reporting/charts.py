@@ -70,7 +70,8 @@ def lines(
     """
     xs = [p[0] for _, points in series for p in points]
     ys = [p[1] for _, points in series for p in points] + ([0.0] if zero else [])
-    across, up = spread(xs, 0.04) if dots else (min(xs), max(xs)), spread(ys)
+    across = spread(xs, 0.04) if dots or min(xs) == max(xs) else (min(xs), max(xs))
+    up = spread(ys)
     if dots and x_marks is None:
         places = sorted(set(xs))
         x_marks = _every(places[:: -(-len(places) // DISCRETE)])

@@ -8,9 +8,19 @@ import pandas as pd
 
 from tasks.reporting import charts
 from tasks.reporting.axes import DateAxis, years
-from tasks.reporting.labels import in_sentence, model_name, model_note, scientific, signed, spaced, text
+from tasks.reporting.labels import (
+    decimals,
+    in_sentence,
+    listed,
+    model_name,
+    model_note,
+    plural,
+    scientific,
+    signed,
+    text,
+)
 from tasks.reporting.page import Cell, Row, Section, folded, pair, paragraph, table
-from tasks.reporting.verdict import Block, holm, short_unit
+from tasks.reporting.verdict import Block, crps_unit, holm, in_unit, strongest, together
 from tasks.runtime.frequencies import frequency
 
 IN_SET = 0.1
@@ -22,146 +32,224 @@ CHARTED = 6
 CERTAIN = 0.05
 """Adjusted p-value below which a gain is shown in bold."""
 
+WIDEST = 6
+"""Most columns of a table of models, beyond which each series has a row in a table of its own."""
 
-def row_class(model: str, reference: str) -> str:
-    return "model " + {"ebm": "ebm", "base": "base", reference: "reference"}.get(model, "peer")
+NATS = (
+    "The log score is the logarithm of the density that a forecast gave to the outcome, in nats. A gain of "
+    "0.01 nats a forecast means that the energy model gave the outcomes 1 % more density than the peer, in "
+    "the geometric mean. It punishes tails that are too thin more than the CRPS does."
+)
 
 
-def score_table(
-    found: Sequence[Block], score: str, caption: str, reference: str, digits: int, lower: bool, notes: bool
-) -> str:
-    """Return a table with a row for each model, a column for each block, and the best of a column in bold."""
+def row_class(model: str, rival: str) -> str:
+    return "model " + {"ebm": "ebm", "base": "base", rival: "reference"}.get(model, "peer")
+
+
+def score_table(found: Sequence[Block], score: str, in_set: str, caption: str, rival: str) -> str:
+    """Return a table with a row for each model, a column for each block, and the best of a column in bold.
+
+    ``in_set`` is the key of the p-values of the model confidence set. Lower is better for the CRPS alone.
+    """
     models = list(found[0].models)
-    best = []
+    lower = score == "crps"
+    best, digits = [], []
     for b in found:
         scores = {m: b.models[m][score] for m in models if m in b.models}
         best.append((min if lower else max)(scores, key=scores.__getitem__))
+        digits.append(decimals(scores.values(), 4) if lower else 4)
     rows = [
         Row(
             model_name(m),
             [
                 Cell(
-                    text(b.models[m][score], digits),
-                    "in the confidence set" if notes and b.models[m].get("mcs_p", 0.0) >= IN_SET else "",
+                    text(b.models[m][score], places),
+                    "in the confidence set" if b.models[m].get(in_set, 0.0) >= IN_SET else "",
                     "num best" if m == top else "num",
                 )
-                for b, top in zip(found, best, strict=True)
+                for b, top, places in zip(found, best, digits, strict=True)
             ],
-            row_class(m, reference),
-            model_note(m) if notes else "",
+            row_class(m, rival),
+            model_note(m),
         )
         for m in models
     ]
     return table(caption, ["Model", *(b.label for b in found)], rows)
 
 
-def gain_table(found: Sequence[Block], reference: str) -> str:
-    """Return a table of the gain in log score over each peer, with standard error, t and Holm-corrected p."""
+def gain_table(found: Sequence[Block], rival: str, of_crps: bool, caption: str) -> str:
+    """Return a table of the gain over each peer, with its standard error, t and Holm-corrected p."""
     rows = []
-    chance = holm({(b.label, peer): d["p"] for b in found for peer, d in b.paired.items()})
+    gains = {
+        (b.label, peer): d["crps"] if of_crps else {**d, "gain": d["log_score_gain"]}
+        for b in found
+        for peer, d in b.paired.items()
+    }
+    chance = holm({key: d["p"] for key, d in gains.items()})
+    places = {b.label: decimals([m["crps"] for m in b.models.values()], 4) if of_crps else 3 for b in found}
     for peer in found[0].paired:
         cells = []
         for b in found:
-            d, p_value = b.paired[peer], chance[b.label, peer]
+            d, p_value = gains[b.label, peer], chance[b.label, peer]
             p = "p < 0.001" if p_value < 0.001 else f"p = {text(p_value, 3)}"
+            share = f"{signed(b.paired[peer]['crps_gain_pct'], 1)} %, " if of_crps else ""
             cells.append(
                 Cell(
-                    f"{signed(d['log_score_gain'])} ± {text(d['se'], 3)}",
-                    f"t = {text(d['t'], 1)}, {p}; CRPS {signed(-d['crps_gain_pct'], 1)} %",
+                    f"{signed(d['gain'], places[b.label])} ± {text(d['se'], places[b.label])}",
+                    f"{share}t = {text(d['t'], 1)}, {p}",
                     "num best" if p_value < CERTAIN else "num",
                 )
             )
-        rows.append(Row(f"over {in_sentence(peer)}", cells, row_class(peer, reference)))
-    return table(
-        "Gain in log score of the energy model over each peer, in nats a forecast ± one standard error. The "
-        "model is better where the gain is positive. Below it: t, p with Holm's correction for the number of "
-        "tests in this table, and the change of CRPS, which is negative where the model is better. Bold: p "
-        "below 5 %.",
-        ["Gain", *(b.label for b in found)],
-        rows,
-    )
+        rows.append(Row(f"over {in_sentence(peer)}", cells, row_class(peer, rival)))
+    return table(caption, ["Gain", *(b.label for b in found)], rows)
+
+
+def series_table(found: Sequence[Block], rival: str, domain: Any) -> str:
+    """Return a table with a row for each series and lead: CRPS of the model, its rival and its base."""
+    rows = []
+    for b in found:
+        crps = [b.models[m]["crps"] for m in ("ebm", rival, "base")]
+        cells = [Cell(text(value, decimals(crps, 4))) for value in crps]
+        for peer in (rival, "base"):
+            d = b.paired[peer]
+            cells.append(Cell(f"{signed(d['crps_gain_pct'], 1)} %", f"t = {text(d['crps']['t'], 1)}"))
+        rows.append(Row(b.label, cells))
+    columns = ["Series", "energy model", in_sentence(rival), "its own base"]
+    columns += [f"gain over {in_sentence(rival)}", "gain over its own base"]
+    caption = f"Mean CRPS of each series {in_unit(domain)}, and the gain of the energy model in per cent."
+    return folded("Each series", table(caption, columns, rows))
 
 
 def comparison(found: Sequence[Block], scores: dict[str, Any], domain: Any) -> Section:
-    reference = domain.reference
+    """Return the section that compares the model with its peers, by CRPS and then by log score."""
+    rival, whole = strongest(found), together(found)
+    shown = found if len(found) <= WIDEST else whole
     content = paragraph(
         "All models made their forecasts in the same way. They were fitted on past data alone and scored on "
-        "the dates that followed. A gain is the log score of the energy model minus that of a peer on the "
-        "same dates. Its standard error allows for correlation between neighbouring dates."
-    )
-    if len(domain.leads) > 1:
-        shown = [("ebm", "ebm"), ("base", "base"), (reference, "reference"), ("climatology", "")]
-        kept = [(m, css) for m, css in shown if m in found[0].models]
-        series = [
-            (css, [(float(k), b.models[m]["crps"]) for k, b in zip(domain.leads, found, strict=True)])
-            for m, css in kept
-        ]
-        by_lead = charts.figure(
-            charts.lines(
-                series,
-                f"CRPS, {short_unit(domain)}",
-                f"lead, {frequency(domain.frequency).period}s",
-                dots=True,
-                height=290,
-            ),
-            f"Mean CRPS at each lead, in {short_unit(domain)}. Lower is better.",
-            "CRPS of the energy model, its base and the reference at each lead",
-            [(css, model_name(m)) for m, css in kept],
-        )
-        gains = [
-            ("reference" if p == reference else "base", f"{b.label}, over {in_sentence(p)}", b.paired[p])
-            for b in spaced(found, CHARTED)
-            for p in (reference, "base")
-        ]
-        bars = [(css, label, d["log_score_gain"], 1.96 * d["se"]) for css, label, d in gains]
-        content += pair(by_lead, gain_figure(bars))
-    else:
-        bars = [
-            (row_class(p, reference), f"over {in_sentence(p)}", d["log_score_gain"], 1.96 * d["se"])
-            for p, d in found[0].paired.items()
-        ]
-        content += f'<div class="card">{gain_figure(bars, charts.WIDE)}</div>'
-    content += gain_table(found, reference)
-    content += score_table(
-        found,
-        "log_score",
-        "Mean log score in nats. Higher is better. Bold: the best of a column. In the confidence set: in the "
-        "90 % model confidence set, whose models no other model beats clearly.",
-        reference,
-        4,
-        False,
-        True,
-    )
-    content += score_table(
-        found,
-        "crps",
-        f"Mean CRPS in {short_unit(domain)}. Lower is better. Bold: the best of a column.",
-        reference,
-        4,
-        True,
-        False,
+        "the dates that followed. The CRPS is the mean distance between forecast and outcome, "
+        f"{in_unit(domain)}. Lower is better. For a forecast of a single number it is the absolute error."
     )
     content += paragraph(
-        "The log of the normaliser of the energy model was computed with an error of at most "
-        f"{scientific(scores['normaliser_error'])} nats.",
+        f"The strongest rival is {in_sentence(rival)}, the peer with the lowest CRPS on this test block"
+        + (", as a mean over all leads" if len(whole) > 1 else "")
+        + ". It was chosen from the results themselves, so the comparison with it favours the rival. "
+        + (
+            f"The reference that was named beforehand is {in_sentence(domain.reference)}. "
+            if domain.reference != rival
+            else "It is also the reference that was named beforehand. "
+        )
+        + f"The base is part of the energy model and is not counted as a rival.{best_by_lead(whole)}"
+    )
+    if len(whole) > 1:
+        content += pair(crps_by_lead(whole, rival, domain), gain_figure(lead_bars(whole, rival), domain))
+    else:
+        bars = [
+            (row_class(p, rival), f"over {in_sentence(p)}", d["crps"]["gain"], 1.96 * d["crps"]["se"])
+            for p, d in whole[0].paired.items()
+        ]
+        content += f'<div class="card">{gain_figure(bars, domain, charts.WIDE)}</div>'
+    in_set = (
+        "In the confidence set: in the 90 % model confidence set, whose models no other model beats clearly."
+    )
+    content += score_table(
+        shown,
+        "crps",
+        "crps_mcs_p",
+        f"Mean CRPS {in_unit(domain)}. Lower is better. Bold: the best of a column. {in_set}",
+        rival,
+    )
+    tested = (
+        "Below it: {}t and p with Holm's correction for the number of tests in this table. Bold: p below 5 %."
+    )
+    content += gain_table(
+        shown,
+        rival,
+        True,
+        f"CRPS of each peer less that of the energy model {in_unit(domain)}, ± one standard error. The "
+        f"energy model is better where the gain is positive. {tested.format('the gain in per cent, ')}",
+    )
+    if shown is whole and len(found) > len(whole):
+        content += series_table([b for b in found if b.series], rival, domain)
+    content += "<h3>Log score</h3>" + paragraph(NATS)
+    content += score_table(
+        shown,
+        "log_score",
+        "mcs_p",
+        f"Mean log score in nats. Higher is better. Bold: the best of a column. {in_set}",
+        rival,
+    )
+    content += gain_table(
+        shown,
+        rival,
+        False,
+        "Gain in log score of the energy model over each peer, in nats a forecast ± one standard error. "
+        + tested.format(""),
+    )
+    content += paragraph(
+        "Standard errors allow for correlation between neighbouring dates. The log of the normaliser of the "
+        f"energy model was computed with an error of at most {scientific(scores['normaliser_error'])} nats.",
         "soft",
     )
     return Section("peers", "Beside peers", "The model beside its peers", content)
 
 
-def gain_figure(bars: Sequence[tuple[str, str, float, float]], wide: int = charts.HALF) -> str:
+def best_by_lead(whole: Sequence[Block]) -> str:
+    """Return a sentence with the best peer of each lead, or an empty string for a single lead."""
+    if len(whole) == 1:
+        return ""
+    leads: dict[str, list[int]] = {}
+    for block in whole:
+        leads.setdefault(strongest([block]), []).append(block.lead)
+    each = [f"{in_sentence(m)} at lead{plural(len(of))} {listed(of)}" for m, of in leads.items()]
+    return f" By lead, the peer with the lowest CRPS is {listed(each)}."
+
+
+def crps_by_lead(whole: Sequence[Block], rival: str, domain: Any) -> str:
+    """Return a chart of the CRPS of the model, its base, its rival and the climatology at each lead."""
+    shown = {"ebm": "ebm", "base": "base", rival: "reference"}
+    if "climatology" in whole[0].models:
+        shown.setdefault("climatology", "ideal")
+    series = [(css, [(float(b.lead), b.models[m]["crps"]) for b in whole]) for m, css in shown.items()]
+    unit = crps_unit(domain)
     return charts.figure(
-        charts.intervals(bars, "gain in log score, nats a forecast"),
-        "Gain in log score of the energy model over each peer, with 95 % intervals. The energy model is "
-        "better to the right of the dashed line.",
-        "Paired gains in log score with 95 % intervals",
+        charts.lines(
+            series,
+            f"CRPS{', ' if unit else ''}{unit}",
+            f"lead, {frequency(domain.frequency).period}s",
+            dots=True,
+            height=290,
+        ),
+        f"Mean CRPS at each lead {in_unit(domain)}. Lower is better.",
+        "CRPS of the energy model, its base and its strongest rival at each lead",
+        [(css, model_name(m)) for m, css in shown.items()],
+    )
+
+
+def lead_bars(whole: Sequence[Block], rival: str) -> list[tuple[str, str, float, float]]:
+    """Return the gains in CRPS over the rival and the base at each lead, at no more than five leads."""
+    count = min(len(whole), 5)
+    chosen = [whole[round(i * (len(whole) - 1) / (count - 1))] for i in range(count)]
+    return [
+        (row_class(p, rival).split()[1], f"{b.label}, over {in_sentence(p)}", d["gain"], 1.96 * d["se"])
+        for b in chosen
+        for p, d in ((p, b.paired[p]["crps"]) for p in (rival, "base"))
+    ]
+
+
+def gain_figure(bars: Sequence[tuple[str, str, float, float]], domain: Any, wide: int = charts.HALF) -> str:
+    unit = crps_unit(domain)
+    return charts.figure(
+        charts.intervals(bars, f"gain in CRPS{', ' if unit else ''}{unit}"),
+        "CRPS of each peer less that of the energy model, with 95 % intervals. The energy model is better to "
+        "the right of the dashed line.",
+        "Paired gains in CRPS with 95 % intervals",
         wide=wide,
     )
 
 
 def calibration(found: Sequence[Block], forecasts: pd.DataFrame, domain: Any) -> Section:
-    """Return the PIT histogram, curve and table of coverage, and outcomes below the lower tail quantiles."""
-    reference = domain.reference
+    """Return the PIT histogram, and the curve and table of coverage."""
+    rival = strongest(found)
     ours = forecasts[forecasts["model"] == "ebm"]
     bins = 20 if len(ours) >= 1000 else 10
     counts, _ = np.histogram(ours["pit"].clip(0, 1), bins, (0, 1))
@@ -179,7 +267,7 @@ def calibration(found: Sequence[Block], forecasts: pd.DataFrame, domain: Any) ->
         [("bar", "energy model"), ("band", "95 % of the bars if calibrated")],
     )
     levels = np.arange(2, 99, 2) / 100
-    shown = [("ebm", "ebm"), ("base", "base"), (reference, "reference")]
+    shown = [("ebm", "ebm"), ("base", "base"), (rival, "reference")]
     series = [("ideal", [(0.0, 0.0), (100.0, 100.0)])]
     series += [
         (css, [(100 * lv, 100 * c) for lv, c in zip(levels, covered(forecasts, m, levels), strict=True)])
@@ -197,24 +285,7 @@ def calibration(found: Sequence[Block], forecasts: pd.DataFrame, domain: Any) ->
         "A forecast is calibrated if outcomes occur as often as its probabilities say. Both figures use all "
         "forecasts of the test block."
     ) + pair(pit, curve)
-    content += coverage_table(found, reference)
-    if "var" in found[0].models["ebm"]:
-        term = ", the value at risk" if getattr(domain, "kind", "price") == "price" else ""
-        words = (
-            "This table counts the forecasts whose outcome was below the 1, 2.5 or 5 % quantile of the "
-            f"forecast distribution{term}."
-        )
-        if any(tail_tested(b) for b in found):
-            words += (
-                " The p-values are those of tests whether the number of such outcomes (Kupiec) and their "
-                "clustering in time (Christoffersen) could be chance. Below 0.05 the tail of the forecast is "
-                "doubtful."
-            )
-        first, *others = [tail_table(b, reference) for b in found]
-        content += "<h3>Lower tail</h3>" + paragraph(words) + first
-        if others:
-            each = "at each further lead" if len(domain.leads) > 1 else "for each series"
-            content += folded(f"Lower tail {each}", "".join(others))
+    content += coverage_table(found if len(found) <= WIDEST else together(found), rival)
     return Section("calibration", "Calibration", "Are the probabilities calibrated?", content)
 
 
@@ -227,7 +298,7 @@ def covered(forecasts: pd.DataFrame, model: str, levels: np.ndarray) -> np.ndarr
     return ((low <= y[:, None]) & (y[:, None] <= high)).mean(0)
 
 
-def coverage_table(found: Sequence[Block], reference: str) -> str:
+def coverage_table(found: Sequence[Block], rival: str) -> str:
     rows = [
         Row(
             model_name(m),
@@ -235,7 +306,7 @@ def coverage_table(found: Sequence[Block], reference: str) -> str:
                 Cell(" / ".join(f"{100 * b.models[m]['coverage'][k]:.1f}" for k in ("0.5", "0.9")))
                 for b in found
             ],
-            row_class(m, reference),
+            row_class(m, rival),
         )
         for m in found[0].models
         if found[0].models[m].get("coverage")
@@ -247,64 +318,38 @@ def coverage_table(found: Sequence[Block], reference: str) -> str:
     )
 
 
-def tail_tested(block: Block) -> bool:
-    """Return whether the number and clustering of outcomes in the tail were tested."""
-    return any("kupiec_p" in score for score in block.models["ebm"]["var"].values())
-
-
-def tail_table(block: Block, reference: str) -> str:
-    """Return a table of the outcomes below the lower tail quantiles, with tests and the FZ₀ score."""
-    levels = list(block.models["ebm"]["var"])
-    rows = []
-    for m, score in block.models.items():
-        if not score.get("var"):
-            continue
-        cells = []
-        for level in levels:
-            v = score["var"][level]
-            note = f"FZ₀ {text(v['fz0'], 3)}"
-            if "kupiec_p" in v:
-                note = f"p {text(v['kupiec_p'], 2)} / {text(v['christoffersen_p'], 2)}, {note}"
-            cells.append(Cell(f"{v['hits']:.0f}", note))
-        rows.append(Row(model_name(m), cells, row_class(m, reference)))
-    expected = [f"{100 * float(lv):g} %: {text(block.n * float(lv), 1)} expected" for lv in levels]
-    return table(
-        f"{block.label}: outcomes below the quantile among {block.n:,} forecasts. Below the number: "
-        + ("p-values of Kupiec / Christoffersen, and " if tail_tested(block) else "")
-        + "FZ₀ (lower is better).",
-        ["Model", *expected],
-        rows,
-    )
-
-
-def over_time(forecasts: pd.DataFrame, domain: Any) -> Section:
-    """Return a chart of the cumulative gain in log score over the reference and the base, by target date."""
-    density = forecasts.pivot_table(index=["time", "series", "lead"], columns="model", values="log_density")
-    series = []
-    for model, css in ((domain.reference, "reference"), ("base", "base")):
-        difference = (density["ebm"] - density[model]).groupby(level="time").mean().cumsum()
-        series.append((css, list(zip(years(difference.index), difference.tolist(), strict=True))))
+def over_time(found: Sequence[Block], forecasts: pd.DataFrame, domain: Any) -> Section:
+    """Return charts of the cumulative gain in CRPS and log score over the rival and the base, by date."""
+    rival = strongest(found)
+    leads, several = forecasts["lead"].nunique() > 1, forecasts["series"].nunique() > 1
     average = (
-        ""
-        if len(domain.leads) == 1 and forecasts["series"].nunique() == 1
-        else (
-            " The lines average over leads." if len(domain.leads) > 1 else " The lines average over series."
+        " The lines average over leads." if leads else " The lines average over series." if several else ""
+    )
+    legend = [(css, f"over {in_sentence(m)}") for m, css in ((rival, "reference"), ("base", "base"))]
+    unit = crps_unit(domain)
+    drawn = []
+    for column, sign, title, what in (
+        ("crps", -1, f"cumulative gain in CRPS{', ' if unit else ''}{unit}", "CRPS"),
+        ("log_density", 1, "cumulative gain in log score, nats", "log score"),
+    ):
+        keys = ["time", "series", "lead"]
+        score = sign * forecasts.pivot_table(index=keys, columns="model", values=column)
+        series = []
+        for model, css in ((rival, "reference"), ("base", "base")):
+            difference = (score["ebm"] - score[model]).groupby(level="time").mean().cumsum()
+            series.append((css, list(zip(years(difference.index), difference.tolist(), strict=True))))
+        marks = DateAxis(series[0][1][0][0], series[0][1][-1][0])
+        drawn.append(
+            charts.figure(
+                charts.lines(series, title, "", marks, zero=True),
+                f"Gain in {what} of the energy model, summed over the dates so far.{average}",
+                f"Cumulative gain in {what} over the test block",
+                legend,
+            )
         )
+    content = paragraph(
+        "The charts show whether the gain was steady or came from a single episode. Where a line rises, the "
+        "energy model scored better than the other model; where it falls, it scored worse. A steady rise "
+        "shows skill, a single step comes from a single date."
     )
-    drawn = charts.figure(
-        charts.lines(
-            series,
-            "cumulative gain, nats",
-            "",
-            DateAxis(series[0][1][0][0], series[0][1][-1][0]),
-            zero=True,
-        ),
-        "Gain in log score of the energy model, summed over the dates so far. Where a line rises, the "
-        "energy model gave the outcomes a higher density than the other model; where it falls, a lower "
-        "one. A steady rise shows skill, a single step comes from a single date." + average,
-        "Cumulative gain in log score over the test block",
-        [(css, f"over {in_sentence(m)}") for m, css in ((domain.reference, "reference"), ("base", "base"))],
-        charts.WIDE,
-    )
-    content = paragraph("The chart shows whether the gain was steady or came from a single episode.")
-    return Section("time", "Over time", "Gain over time", content + f'<div class="card">{drawn}</div>')
+    return Section("time", "Over time", "Gain over time", content + pair(*drawn))

@@ -157,7 +157,7 @@ def in_sight(step: dict[str, Any]) -> str:
 def in_words(event: str) -> str:
     """Return an event such as ``<= -2`` in words, such as ``of −2 or lower``."""
     sign, threshold = event.split()
-    edge = text(float(threshold), 1 if float(threshold) % 1 else 0)
+    edge = text(float(threshold), len(threshold.partition(".")[2].rstrip("0")))
     return f"of {edge} or {'lower' if sign == '<=' else 'higher'}"
 
 

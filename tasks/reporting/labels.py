@@ -1,5 +1,6 @@
 """Names of models and series in reports, and the format of numbers, dates and steps."""
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
@@ -200,6 +201,22 @@ def text(value: float | None, digits: int = 2) -> str:
         return "–"
     shown = f"{value:,.{digits}f}"
     return shown.replace("-", "−") if float(shown.replace(",", "")) else shown.replace("-", "")
+
+
+def decimals(values: Iterable[float], figures: int = 3) -> int:
+    """Return the decimals with which the smallest of ``values`` has a number of significant figures.
+
+    Zeros do not count, and there are at most eight decimals.
+
+    Examples
+    --------
+    >>> decimals([0.4896, 12.5]), decimals([1234.0]), decimals([0.0])
+    (3, 0, 2)
+    """
+    sizes = [abs(v) for v in values if v and math.isfinite(v)]
+    if not sizes:
+        return figures - 1
+    return min(8, max(0, figures - 1 - math.floor(math.log10(min(sizes)))))
 
 
 def forecast_mean(step: dict[str, Any], unit: str) -> str:

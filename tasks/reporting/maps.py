@@ -69,7 +69,7 @@ def points(axes: Any, across: Any, up: Any, tested: pd.DataFrame, sized: bool = 
     order = np.argsort(energy, kind="stable")
     size: Any = 8
     if sized:
-        size = 6 + 70 * np.clip((energy - np.quantile(energy, 0.5)) / np.ptp(energy), 0, 1)[order]
+        size = 6 + 70 * np.clip((energy - np.quantile(energy, 0.5)) / (np.ptp(energy) or 1.0), 0, 1)[order]
     axes.scatter(across[order], up[order], s=size, c="white", edgecolors="#1c2321", linewidths=0.4, alpha=0.8)
     shown = "%Y-%m-%d" if pd.Series(tested["time"]).dt.day.nunique() > 1 else "%Y-%m"
     middle = sum(axes.get_xlim()) / 2

@@ -3,8 +3,8 @@
 from datetime import date
 from typing import Any
 
-from tasks.reporting.labels import count_of, in_sentence, model_name, signed, text
-from tasks.reporting.verdict import Block, blocks, clear, short_unit
+from tasks.reporting.labels import count_of, decimals, in_sentence, model_name, signed, text
+from tasks.reporting.verdict import Block, blocks, clear, in_unit, strongest
 from tasks.runtime.params import DomainParams
 from tasks.tilts.model import TiltedModel
 
@@ -48,10 +48,11 @@ def model_card(
         ),
         waivers(audits),
         f"## Scores on {scores['test'][0]} to {scores['test'][1]}, not used in fitting",
-        f"Mean log score in nats (higher is better) / mean CRPS in {short_unit(domain)} (lower is better).",
+        f"Mean CRPS {in_unit(domain)} (lower is better) / mean log score in nats (higher is better).",
         score_table(found),
-        "Gain in log score of the energy model, in nats a forecast ± one HAC standard error, and t in "
-        "brackets.",
+        f"Gain of the energy model in CRPS {in_unit(domain)} / in log score in nats a forecast, each ± one "
+        f"HAC standard error, and t in brackets. The strongest rival is {in_sentence(strongest(found))}, the "
+        "peer with the lowest CRPS on these dates.",
         gain_table(found),
         by_group(audits["forecasts"]),
         "## Calibration",
@@ -131,7 +132,11 @@ def score_table(found: list[Block]) -> str:
     rows = [
         [
             model_name(m),
-            *(f"{text(b.models[m]['log_score'], 4)} / {text(b.models[m]['crps'], 4)}" for b in found),
+            *(
+                f"{text(b.models[m]['crps'], decimals([b.models['ebm']['crps']], 4))} / "
+                f"{text(b.models[m]['log_score'], 4)}"
+                for b in found
+            ),
         ]
         for m in found[0].models
     ]
@@ -144,7 +149,11 @@ def gain_table(found: list[Block]) -> str:
         cells = []
         for b in found:
             d = b.paired[peer]
-            cells.append(f"{signed(d['log_score_gain'])} ± {text(d['se'], 3)} ({text(d['t'], 1)})")
+            crps, digits = d["crps"], decimals([b.models["ebm"]["crps"]], 4)
+            cells.append(
+                f"{signed(crps['gain'], digits)} ± {text(crps['se'], digits)} ({text(crps['t'], 1)}) / "
+                f"{signed(d['log_score_gain'])} ± {text(d['se'], 3)} ({text(d['t'], 1)})"
+            )
         rows.append([f"over {in_sentence(peer)}", *cells])
     return table(["Gain", *(b.label for b in found)], rows)
 
@@ -169,16 +178,21 @@ def weaknesses(found: list[Block], params: DomainParams) -> str:
     points = []
     for b in found:
         for peer, d in b.paired.items():
+            if clear(d["crps"]) == "worse":
+                points.append(
+                    f"{b.label}: clearly worse than {in_sentence(peer)}, whose CRPS is "
+                    f"{text(-d['crps_gain_pct'], 1)} % lower."
+                )
             if clear(d) == "worse":
                 points.append(
                     f"{b.label}: clearly worse than {in_sentence(peer)}, by {text(-d['log_score_gain'], 3)} "
-                    "nats a forecast."
+                    "nats of log score a forecast."
                 )
         crps = {m: score["crps"] for m, score in b.models.items()}
         best = min(crps, key=crps.__getitem__)
         if best != "ebm":
             points.append(f"{b.label}: the lowest CRPS is that of {in_sentence(best)}.")
-        if clear(b.paired["base"]) != "better":
+        if "better" not in (clear(b.paired["base"]["crps"]), clear(b.paired["base"])):
             points.append(
                 f"{b.label}: no clear gain over its own base, so the use of the energy is not certain."
             )

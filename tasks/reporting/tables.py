@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.reporting.labels import from_normal, spaced
+from tasks.reporting.labels import decimals, from_normal, spaced
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,9 @@ class ScoreTable:
 def score_tables(scores: dict[str, Any]) -> list[ScoreTable]:
     """Return a table for each block: the only series, or all series together and then each of them.
 
-    With one lead, a table has every score of each model, and the gain in log score of ``ebm`` over it with
-    its t. With several leads, it has the CRPS at each lead, and in brackets the t of the gain in log score.
+    With one lead, a table has every score of each model, and the gains of ``ebm`` over it: in CRPS, in per
+    cent and with its t, and in log score, in nats. With several leads, it has the CRPS at each lead, and in
+    brackets the t of the gain of ``ebm`` in CRPS.
     """
     if "leads" in scores:
         return [_table("all dates", scores, scores)]
@@ -38,21 +39,23 @@ def _table(name: str, block: dict[str, Any], scores: dict[str, Any]) -> ScoreTab
 
 def _one_lead(leads: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     (lead,) = leads.values()
+    places = decimals([score["crps"] for score in lead["models"].values()], 4)
     rows: list[tuple[str, ...]] = []
     for model, score in lead["models"].items():
         paired = lead["paired"].get(model)
         rows.append(
             (
                 model,
-                f"{score['log_score']:.4f}",
-                f"{score['crps']:.4f}",
-                f"{score['mae']:.4f}",
+                f"{score['crps']:.{places}f}",
+                f"{paired['crps_gain_pct']:+.1f} %" if paired else "",
+                f"{paired['crps']['t']:+.1f}" if paired else "",
+                f"{score['mae']:.{places}f}",
                 f"{100 * score['coverage']['0.9']:.1f} %",
+                f"{score['log_score']:.4f}",
                 f"{paired['log_score_gain']:+.4f}" if paired else "",
-                f"{paired['t']:+.1f}" if paired else "",
             )
         )
-    return ("model", "log score", "CRPS", "MAE", "in 90 %", "ebm gains", "t"), rows
+    return ("model", "CRPS", "ebm gains", "t", "MAE", "in 90 %", "log score", "in nats"), rows
 
 
 COLUMNS = 6
@@ -62,15 +65,16 @@ COLUMNS = 6
 def _many_leads(leads: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     leads = {name: leads[name] for name in spaced(list(leads), COLUMNS)}
     models = next(iter(leads.values()))["models"]
+    places = decimals([score["crps"] for lead in leads.values() for score in lead["models"].values()])
     rows = []
     for model in models:
         cells = [model]
         for lead in leads.values():
             paired = lead["paired"].get(model)
-            crps = f"{lead['models'][model]['crps']:.3f}"
-            cells.append(f"{crps}({paired['t']:+.1f})" if paired else f"{crps}      ")
+            crps = f"{lead['models'][model]['crps']:.{places}f}"
+            cells.append(f"{crps}({paired['crps']['t']:+.1f})" if paired else f"{crps}      ")
         rows.append(tuple(cells))
-    return ("CRPS (t of log score gain)", *(f"lead {lead}" for lead in leads)), rows
+    return ("CRPS (t of the gain)", *(f"lead {lead}" for lead in leads)), rows
 
 
 def forecast_lines(forecast: dict[str, Any]) -> list[str]:

@@ -1,43 +1,70 @@
-"""Headline of a report: scores by block, and a sentence on how the energy model compares."""
+"""Headline of a report: scores by block, the strongest rival, and how the energy model compares with it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.reporting.labels import in_sentence, listed, periods, series_name, signed, text
+from tasks.reporting.labels import decimals, in_sentence, listed, periods, series_name, text
 
 CLEAR = 2.0
 """Number of standard errors from zero at which a difference is called clear."""
 
+NAMED = 3
+"""Most series or leads that a sentence names."""
+
 
 @dataclass(frozen=True)
 class Block:
-    """Scores of all models on one set of forecasts: those of a lead, of a series, or of all series."""
+    """Scores of all models on one set of forecasts: those of a lead, of a series, or of all series.
+
+    ``series`` is empty for the only series, and for all series together.
+    """
 
     label: str
     n: int
     models: dict[str, dict[str, Any]]
-    paired: dict[str, dict[str, float]]
+    paired: dict[str, dict[str, Any]]
+    lead: int = 1
+    series: str = ""
+    events: dict[str, Any] | None = None
 
 
 def blocks(scores: dict[str, Any], frequency: str) -> list[Block]:
     """Return the scores at each lead, first of all series together and then of each series."""
     if "leads" in scores:
-        groups = [("", scores)]
+        groups = [("", "", scores)]
     else:
-        groups = [("Both together" if len(scores["series"]) == 2 else "All together", scores["pooled"])]
-        groups += [(series_name(name), part) for name, part in scores["series"].items()]
+        together = "Both together" if len(scores["series"]) == 2 else "All together"
+        groups = [(together, "", scores["pooled"])]
+        groups += [(series_name(name), name, part) for name, part in scores["series"].items()]
     found = []
-    for label, part in groups:
+    for label, series, part in groups:
         for lead, block in part["leads"].items():
             ahead = periods(frequency, int(lead))
             name = label if label and len(part["leads"]) == 1 else f"{label} {ahead}".strip()
             n = int(block.get("n", part.get("n", scores.get("n", 0))))
-            found.append(Block(name, n, block["models"], block["paired"]))
+            events = block.get("events")
+            found.append(Block(name, n, block["models"], block["paired"], int(lead), series, events))
     return found
 
 
-def clear(difference: dict[str, float]) -> str:
+def together(found: Sequence[Block]) -> list[Block]:
+    """Return the blocks of the only series, or of all series together, one for each lead."""
+    return [block for block in found if not block.series]
+
+
+def strongest(found: Sequence[Block]) -> str:
+    """Return the strongest rival: the peer with the lowest CRPS over the test block, as a mean over leads.
+
+    The base is no rival, because it is a part of the model. The choice uses the test block itself, so that it
+    favours the rival.
+    """
+    crps = [block.models for block in together(found)]
+    peers = [model for model in crps[0] if model not in ("ebm", "base")]
+    return min(peers, key=lambda model: sum(models[model]["crps"] for models in crps))
+
+
+def clear(difference: dict[str, Any]) -> str:
     """Return ``better``, ``worse`` or ``no clear difference``, according to the t statistic.
 
     Models whose scores are the same in every forecast are ``equal``.
@@ -50,49 +77,60 @@ def clear(difference: dict[str, float]) -> str:
 
 
 def headline(found: Sequence[Block], domain: Any, unseen: str) -> str:
-    """Return a sentence that compares the energy model with the reference and with its base.
+    """Return a sentence that compares the CRPS of the energy model with that of its rival and of its base.
 
     ``unseen`` names the dates of the comparison, such as "1,258 trading days not used in fitting".
     """
-    reference, base = in_sentence(domain.reference), "its own untilted base"
-    if len(domain.leads) == 1:
-        against, own = found[0].paired[domain.reference], found[0].paired["base"]
+    rival = strongest(found)
+    named, base = f"{in_sentence(rival)}, its strongest rival", "its own untilted base"
+    whole = together(found)
+    if len(whole) == 1:
+        against, own = (clear(whole[0].paired[peer]["crps"]) for peer in (rival, "base"))
         verb = {
             "better": "beat",
             "worse": "lost to",
             "no clear difference": "was not clearly different from",
             "equal": "was equal to",
         }
-        joined = "and" if clear(against) == clear(own) else "but"
+        joined = "and" if against == own else "but"
         second = {"better": "clearly better than", "worse": "worse than", "equal": "equal to"}.get(
-            clear(own), "not clearly different from"
+            own, "not clearly different from"
         )
         return (
-            f"On {unseen} the energy model {verb[clear(against)]} {reference} ({amount(against)}), "
-            f"{joined} it is {second} {base} ({amount(own)}).{losses(found[1:], domain)}"
+            f"On {unseen} the energy model {verb[against]} {named} ({amount(whole[0], rival, domain)}), "
+            f"{joined} it is {second} {base} ({amount(whole[0], 'base', domain)})."
+            f"{losses(found[1:], rival, domain)}"
         )
-    best = max(found, key=lambda b: b.paired[domain.reference]["t"])
-    which = "most clearly" if clear(best.paired[domain.reference]) == "better" else "highest t"
     return (
-        f"On {unseen} the energy model was {over_leads(found, domain.reference)} {reference} ({which} "
-        f"{best.label} ahead: {amount(best.paired[domain.reference])}), and {over_leads(found, 'base')} "
-        f"{base}.{losses(found, domain)}"
+        f"On {unseen} the energy model was {over_leads(whole, rival)} {named} "
+        f"({mean_crps(whole, rival, domain)} as a mean over leads), and {over_leads(whole, 'base')} {base}."
+        f"{losses(found, rival, domain)}"
     )
 
 
-def losses(found: Sequence[Block], domain: Any) -> str:
+def losses(found: Sequence[Block], rival: str, domain: Any) -> str:
     """Return a sentence on the series or leads at which the model is clearly worse, or an empty string."""
     lost = [
-        f"{b.label} than {words} ({amount(b.paired[peer])})"
+        f"{b.label} than {words} ({amount(b, peer, domain)})"
         for b in found
-        for peer, words in ((domain.reference, in_sentence(domain.reference)), ("base", "its own base"))
-        if clear(b.paired[peer]) == "worse"
+        for peer, words in ((rival, in_sentence(rival)), ("base", "its own base"))
+        if clear(b.paired[peer]["crps"]) == "worse"
     ]
+    if len(lost) > NAMED:
+        lost = [*lost[:NAMED], f"in {len(lost) - NAMED} further comparisons"]
     return f" It is worse at {listed(lost)}." if lost else ""
 
 
-def amount(difference: dict[str, float]) -> str:
-    return f"{signed(difference['log_score_gain'])} nats a forecast, t = {text(difference['t'], 1)}"
+def amount(block: Block, peer: str, domain: Any) -> str:
+    """Return both CRPS with their unit, and the t of their difference."""
+    return f"{mean_crps([block], peer, domain)}, t = {text(block.paired[peer]['crps']['t'], 1)}"
+
+
+def mean_crps(found: Sequence[Block], peer: str, domain: Any) -> str:
+    """Return the mean CRPS of the model and of a peer over blocks, with the unit."""
+    ours, theirs = (sum(b.models[m]["crps"] for b in found) / len(found) for m in ("ebm", peer))
+    shown, unit = decimals([ours, theirs], 4), crps_unit(domain)
+    return f"CRPS {text(ours, shown)} against {text(theirs, shown)}{' ' if unit else ''}{unit}"
 
 
 def over_leads(found: Sequence[Block], peer: str) -> str:
@@ -100,8 +138,10 @@ def over_leads(found: Sequence[Block], peer: str) -> str:
 
     An example is ``clearly better at 3 of 5 leads than``.
     """
-    outcome = [clear(b.paired[peer]) for b in found]
+    outcome = [clear(b.paired[peer]["crps"]) for b in found]
     better, worse = outcome.count("better"), outcome.count("worse")
+    if outcome.count("equal") == len(found):
+        return f"at all {len(found)} leads equal to"
     if not better and not worse:
         return f"at none of {len(found)} leads clearly different from"
     first = f"clearly better at {better}" if better else ""
@@ -124,6 +164,17 @@ def holm(p: dict[Any, float]) -> dict[Any, float]:
 def short_unit(domain: Any) -> str:
     """Return the unit without its explanation in brackets."""
     return without_brackets(domain.unit)
+
+
+def crps_unit(domain: Any) -> str:
+    """Return the unit of the CRPS, which is that of the values, or an empty string if it is not known."""
+    unit = short_unit(domain).removesuffix(" anomaly").removesuffix(" from the origin")
+    return "" if unit in ("change", getattr(domain, "shown", None)) else unit
+
+
+def in_unit(domain: Any) -> str:
+    """Return the unit of the CRPS for use in a sentence, such as ``in °C``."""
+    return f"in {crps_unit(domain) or 'the unit of the values'}"
 
 
 def without_brackets(unit: str) -> str:

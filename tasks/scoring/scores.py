@@ -53,15 +53,16 @@ def confidence_set(losses: pd.DataFrame, horizon: int) -> dict[str, float]:
     The models with a p-value of .1 or more form the 90 % set. ``losses`` has one row for each date and one
     column for each model, and lower values are better. The test uses the range statistic and a stationary
     bootstrap with a mean block length of max(2·horizon, √n) dates and a fixed seed. Models with equal losses
-    have the same p-value, and a model with a loss that is not finite has the p-value 0. Reference: Hansen,
-    Lunde and Nason (2011), The model confidence set, Econometrica 79(2).
+    have the same p-value, and a model with a loss that is not finite has the p-value 0. Fewer than three
+    dates leave all others in the set. Reference: Hansen, Lunde and Nason (2011), The model confidence set,
+    Econometrica 79(2).
     """
     from arch.bootstrap import MCS
 
     finite = losses.loc[:, np.isfinite(losses.to_numpy()).all(axis=0)]
     distinct: pd.DataFrame = finite.loc[:, ~finite.T.round(12).duplicated()]
     values = dict.fromkeys(losses.columns, 0.0)
-    if distinct.shape[1] == 1:
+    if distinct.shape[1] == 1 or len(losses) < 3:
         found = pd.Series(1.0, index=distinct.columns)
     else:
         block = max(2 * horizon, int(np.sqrt(len(losses))))
@@ -134,7 +135,9 @@ def model_scores(
         },
     }
     if seasonal:
-        scores["acc"] = _correlation(rows["mean"].to_numpy(), observed)
+        mean = rows["mean"].to_numpy()
+        scores["acc"] = _correlation(mean, observed)
+        scores["rmse"] = float(np.sqrt(((mean - observed) ** 2).mean()))
     if shortfalls is not None:
         scores["var"] = {}
         for level, shortfall in shortfalls.items():

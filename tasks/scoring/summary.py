@@ -4,12 +4,18 @@ from typing import Any
 
 import pandas as pd
 
+from tasks.scoring.categories import Past, event_scores, rpss
 from tasks.scoring.predictive import LEVELS, TAIL_LEVELS
 from tasks.scoring.scores import confidence_set, model_scores, paired_test
 
 
-def summarise(domain: Any, forecasts: pd.DataFrame) -> dict[str, Any]:
-    """Return the scores in ``scores.json``, by series and pooled if there are several series."""
+def summarise(
+    domain: Any, forecasts: pd.DataFrame, past: Past | None = None, events: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Return the scores in ``scores.json``, by series and pooled if there are several series.
+
+    ``past`` are the outcomes before the test block. With them, thirds and ``events`` are scored too.
+    """
     ours = forecasts[forecasts["model"] == "ebm"]
     head = {
         "n": len(ours),
@@ -18,12 +24,15 @@ def summarise(domain: Any, forecasts: pd.DataFrame) -> dict[str, Any]:
     }
     series = ours["series"].unique()
     if len(series) == 1:
-        return {**head, "leads": _by_lead(domain, forecasts)}
+        return {**head, "leads": _by_lead(domain, forecasts, past, events)}
     each = {name: forecasts[forecasts["series"] == name] for name in series}
     return {
         **head,
-        "series": {name: {"n": _count(part), "leads": _by_lead(domain, part)} for name, part in each.items()},
-        "pooled": {"n": _count(forecasts), "leads": _by_lead(domain, forecasts)},
+        "series": {
+            name: {"n": _count(part), "leads": _by_lead(domain, part, past, events)}
+            for name, part in each.items()
+        },
+        "pooled": {"n": _count(forecasts), "leads": _by_lead(domain, forecasts, past, events)},
     }
 
 
@@ -64,7 +73,9 @@ def _count(forecasts: pd.DataFrame) -> int:
     return int((forecasts["model"] == "ebm").sum())
 
 
-def _by_lead(domain: Any, forecasts: pd.DataFrame) -> dict[str, Any]:
+def _by_lead(
+    domain: Any, forecasts: pd.DataFrame, past: Past | None, events: tuple[str, ...]
+) -> dict[str, Any]:
     """Return the scores of all models for each lead.
 
     Hits are tested only for a single series, because hits of several series on a date are not independent.
@@ -82,11 +93,17 @@ def _by_lead(domain: Any, forecasts: pd.DataFrame) -> dict[str, Any]:
                 tails = {level: part[f"shortfall_{level:g}"].to_numpy() for level in TAIL_LEVELS}
             scores[model] = model_scores(part, tails, seasonal=not domain.returns, test_hits=alone)
         horizon = int(lead) if _overlap(ours) else 1
-        losses = -rows.pivot_table(index="time", columns="model", values="log_density", sort=False)
-        for model, chance in confidence_set(losses, horizon).items():
-            scores[model]["mcs_p"] = chance
+        for key, column, sign in (("mcs_p", "log_density", -1), ("crps_mcs_p", "crps", 1)):
+            losses = sign * rows.pivot_table(index="time", columns="model", values=column, sort=False)
+            for model, chance in confidence_set(losses, horizon).items():
+                scores[model][key] = chance
         paired = {m: _paired(ours, part, horizon) for m, part in models.items() if m != "ebm"}
-        leads[str(lead)] = {"models": scores, "paired": paired}
+        leads[str(lead)] = {"n": len(ours), "models": scores, "paired": paired}
+        if past is not None:
+            edges = past.thirds(ours)
+            for model, part in models.items():
+                scores[model]["rpss"] = rpss(part, edges)
+            leads[str(lead)]["events"] = event_scores(models, events, past, horizon)
     return leads
 
 
@@ -100,14 +117,19 @@ def _overlap(rows: pd.DataFrame) -> bool:
     return bool((last.to_numpy()[:-1] > last.index.to_numpy()[1:]).any())
 
 
-def _paired(ours: pd.DataFrame, theirs: pd.DataFrame, horizon: int) -> dict[str, float]:
-    """Return the paired test and the gain in CRPS, with the Monte Carlo error if the forecasts have one."""
+def _paired(ours: pd.DataFrame, theirs: pd.DataFrame, horizon: int) -> dict[str, Any]:
+    """Return the paired tests of log score and CRPS.
+
+    The test of the log score has the Monte Carlo error, if the forecasts have one. All gains are positive
+    where the energy model is better.
+    """
     difference = ours["log_density"].to_numpy() - theirs["log_density"].to_numpy()
     error = None
     if "monte_carlo" in ours:
         error = ours["monte_carlo"].to_numpy() - theirs["monte_carlo"].to_numpy()
     test = paired_test(difference, ours["time"], horizon, error)
     crps_gain = 1 - ours["crps"].mean() / theirs["crps"].mean()
+    crps = paired_test((theirs["crps"] - ours["crps"]).to_numpy(), ours["time"], horizon)
     return {
         "log_score_gain": test["mean"],
         "se": test["se"],
@@ -115,4 +137,5 @@ def _paired(ours: pd.DataFrame, theirs: pd.DataFrame, horizon: int) -> dict[str,
         "p": test["p"],
         "equal": test["equal"],
         "crps_gain_pct": float(100 * crps_gain),
+        "crps": {"gain": crps.pop("mean"), **crps},
     }

@@ -15,6 +15,7 @@ from tasks.runtime.folds import in_fold
 from tasks.runtime.parallel import Progress, run_units, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
+from tasks.scoring.categories import Past
 from tasks.scoring.predictive import TAIL_LEVELS, Predictive, from_mixture, from_sample, from_tilted
 from tasks.scoring.summary import headline, plot_tables, summarise
 from tasks.scoring.value_at_risk import recalibrated_levels
@@ -32,14 +33,17 @@ def evaluate(workspace: Workspace, params: DomainParams, progress: Progress = si
     domain = get_domain(workspace)
     inputs = pd.read_parquet(workspace.inputs)
     first, last = pd.Timestamp(params.split.test_from), pd.Timestamp(params.split.test_to)
-    rows = inputs[(inputs["time"] >= first) & (inputs["time"] <= last) & inputs["target"].notna()]
+    inside = (inputs["time"] >= first) & (inputs["time"] < last + pd.Timedelta(days=1))
+    rows = inputs[inside & inputs["target"].notna()]
     if rows.empty:
         raise BasinError(
             f"no rows with targets from {first:%Y-%m-%d} to {last:%Y-%m-%d}; the data end on "
             f"{inputs['origin'].max():%Y-%m-%d}; correct `{workspace.domain}.split` in params.yaml"
         )
     forecasts, errors = forecast_rows(workspace, domain, rows, progress)
-    scores = summarise(domain, forecasts)
+    past = None if domain.returns else Past(inputs, first, domain.frequency)
+    scores = summarise(domain, forecasts, past, params.forecast.events)
+    scores["latest"] = latest(workspace, domain, inputs)
     listed = read_folds(workspace.fits)
     scores["normaliser_error"] = max(errors)
     scores["chosen"] = {
@@ -49,7 +53,7 @@ def evaluate(workspace: Workspace, params: DomainParams, progress: Progress = si
         "pool": {entry["fold"]: entry["pool"] for entry in listed},
         "prior": {entry["fold"]: prior_weights(entry["tilt"]) for entry in listed},
     }
-    kept = [c for c in forecasts.columns if c != "mean" and not c.startswith(("var_", "shortfall_"))]
+    kept = [c for c in forecasts.columns if domain.returns or not c.startswith(("var_", "shortfall_"))]
     files = (workspace.scores, workspace.forecasts, workspace.metrics, workspace.plots)
     with atomic_write(*files) as (of_scores, of_forecasts, of_metrics, of_plots):
         write_json(of_scores, scores)
@@ -59,6 +63,31 @@ def evaluate(workspace: Workspace, params: DomainParams, progress: Progress = si
         for name, table in plot_tables(forecasts).items():
             table.to_csv(of_plots / f"{name}.csv", index=False, float_format="%.6g")
     return {"n": scores["n"], "normaliser_error": scores["normaliser_error"]}
+
+
+LATEST = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+"""Levels of the quantiles of each model's latest forecast."""
+
+
+def latest(workspace: Workspace, domain: Any, inputs: pd.DataFrame) -> dict[str, Any]:
+    """Return every model's forecast from the last origin of each series, by series, lead and model.
+
+    Only targets that are not known yet are forecast.
+    """
+    last = inputs.groupby("series", sort=False)["origin"].transform("max")
+    rows = inputs[(inputs["origin"] == last) & inputs["target"].isna()].reset_index(drop=True)
+    if rows.empty:
+        return {}
+    classical, raw = pd.read_parquet(workspace.classical), valid(workspace.raw, workspace.quarantine)
+    final = read_folds(workspace.fits)[-1]
+    history, unknown = (raw, classical), rows.assign(target=0.0)
+    table, _ = _score_fold(workspace.fits, final, domain, unknown, classical, history, None)
+    found: dict[str, Any] = {}
+    for row in table.to_dict("records"):
+        quantiles = {f"{level:.2f}": row[f"q{level:.2f}"] for level in LATEST}
+        at_lead = found.setdefault(str(row["series"]), {}).setdefault(str(row["lead"]), {})
+        at_lead[row["model"]] = {"mean": row["mean"], "quantiles": quantiles}
+    return found
 
 
 def forecast_rows(

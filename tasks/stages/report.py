@@ -1,20 +1,28 @@
 """Stage ``report``: one self-contained HTML page per domain."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tasks.domains import get_domain
 from tasks.reporting import comparison, energies, trust
-from tasks.reporting.forecast import forecast_section, levels
-from tasks.reporting.labels import dated, forecast_mean, in_sentence, periods, series_name, signed, text
-from tasks.reporting.page import Section, page
-from tasks.reporting.verdict import Block, blocks, headline, short_unit, without_brackets
+from tasks.reporting.event_skill import event_skill
+from tasks.reporting.forecast import forecast_section, levels, quantile
+from tasks.reporting.labels import dated, forecast_mean, periods, series_name, text
+from tasks.reporting.outlook import outlook
+from tasks.reporting.page import page
+from tasks.reporting.price_view import price_view
+from tasks.reporting.risk import risk
+from tasks.reporting.seasonal import skill
+from tasks.reporting.tiles import tiles
+from tasks.reporting.verdict import blocks, headline, strongest, without_brackets
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, read_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
+from tasks.scoring.categories import Past
 from tasks.tilts.fits import read_folds
 from tasks.tilts.model import load_model
 
@@ -40,26 +48,36 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
     found = blocks(scores, domain.frequency)
     first, last = forecasts["time"].min(), forecasts["time"].max()
     dates = forecasts["time"].nunique()
-    unseen = f"{periods(domain.frequency, dates)} not used in fitting ({first.year} to {last.year})"
+    when = f"{first.year}" if first.year == last.year else f"{first.year} to {last.year}"
+    unseen = f"{periods(domain.frequency, dates)} not used in fitting ({when})"
     sentence = headline(found, domain, unseen)
     progress("report", 0, 1)
 
     ahead, inputs = read_json(workspace.forecast), pd.read_parquet(workspace.inputs)
-    past = forecasts[forecasts["model"] == "ebm"]
-    if "normal" in inputs:
-        past = levels(past, inputs, domain.lowest)
+    raw = pd.read_parquet(present(workspace.raw, "ingest"))
+    ours = forecasts[forecasts["model"] == "ebm"]
+    past = levels(ours, inputs, domain.lowest) if "normal" in inputs else ours
+    shown = forecast_section(ahead, past, domain)
+    latest = with_ours(scores["latest"], ahead)
+    if domain.returns:
+        shown = replace(shown, content=shown.content + price_view(ahead, past, raw, domain))
+        special = [risk(found, forecasts, raw, latest, domain)]
+    else:
+        before = Past(inputs, pd.Timestamp(params.split.test_from), domain.frequency)
+        special = [
+            outlook(ahead, latest, before, strongest(found), domain),
+            skill(found, forecasts, domain),
+            *filter(None, [event_skill(found, forecasts)]),
+        ]
     peers = comparison.comparison(found, scores, domain)
+    how = trust.how_it_works(scores, parameters(workspace.model))
     sections = [
         trust.asked(domain, params.split),
-        forecast_section(ahead, past, domain),
-        Section(
-            peers.anchor,
-            peers.menu,
-            peers.title,
-            peers.content + trust.how_it_works(scores, parameters(workspace.model)),
-        ),
+        shown,
+        *special,
+        replace(peers, content=peers.content + how),
         comparison.calibration(found, forecasts, domain),
-        comparison.over_time(forecasts, domain),
+        comparison.over_time(found, forecasts, domain),
         energies.energies(
             forecasts,
             inputs,
@@ -69,12 +87,7 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
             domain,
         ),
         trust.landscape(workspace.landscape, read_json(workspace.landscape / "landscape.json")["figures"]),
-        trust.data_and_checks(
-            pd.read_parquet(present(workspace.raw, "ingest")),
-            provenance,
-            read_json(workspace.validation),
-            audits,
-        ),
+        trust.data_and_checks(raw, provenance, read_json(workspace.validation), audits),
         trust.provenance_section(provenance, hashes(workspace), settings(params.model_dump(mode="json"))),
         trust.glossary(),
     ]
@@ -112,23 +125,20 @@ def lead(forecast: dict[str, Any], domain: Any) -> str:
     return " ".join(sentences)
 
 
-def tiles(found: list[Block], domain: Any) -> list[tuple[str, str]]:
-    """Return the figures at the top of the page, for all series together or for the shortest lead."""
-    block = found[0]
-    ours, of = block.models["ebm"], ""
-    if len(found) > 1:
-        of = f", {block.label.lower()}" + (" ahead" if len(domain.leads) > 1 else "")
-    reference, base = block.paired[domain.reference], block.paired["base"]
-    return [
-        (
-            signed(reference["log_score_gain"]),
-            f"nats over {in_sentence(domain.reference)}, t = {text(reference['t'], 1)}{of}",
-        ),
-        (signed(base["log_score_gain"]), f"nats over its own base, t = {text(base['t'], 1)}{of}"),
-        (text(ours["log_score"], 3), f"mean log score{of}"),
-        (text(ours["crps"], 3), f"CRPS, {short_unit(domain)}{of}"),
-        (f"{100 * ours['coverage']['0.9']:.1f} %", f"of outcomes inside the 90 % interval{of}"),
-    ]
+def with_ours(latest: dict[str, Any], forecast: dict[str, Any]) -> dict[str, Any]:
+    """Return every model's latest forecast, of which that of the energy model is the one in ``forecast``.
+
+    The registered model differs from that of the evaluation if its energy was found to do harm.
+    """
+    found = {name: {lead: dict(models) for lead, models in leads.items()} for name, leads in latest.items()}
+    for name, part in forecast["series"].items():
+        for step in part["steps"]:
+            models = found.get(name, {}).get(str(step["lead"]))
+            if models:
+                normal = step.get("normal", 0.0)
+                quantiles = {q: quantile(step, q) - normal for q in models["ebm"]["quantiles"]}
+                models["ebm"] = {"mean": step["mean"] - normal, "quantiles": quantiles}
+    return found
 
 
 def hashes(workspace: Workspace) -> list[tuple[str, str]]:

@@ -117,7 +117,7 @@ class Alarm(Stored):
         return (
             f"alarms: {len(found['caught'])} events caught, {len(found['missed'])} missed, "
             f"{found['false_alarms_per_year']:.2f} false alarms a year, alarms on "
-            f"{found['alarm_days']:.0%} of the dates",
+            f"{100 * found['alarm_days']:.0f} % of the dates",
             f"{today['date']}: probability {today['probability']:.3f}: "
             + ("ALARM" if today["alarm"] else "no alarm")
             + (f", threshold {today['threshold']:.3f}" if today["threshold"] is not None else ""),

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from tasks.events.event import parse
-from tasks.reporting import charts, trust
+from tasks.reporting import charts, risk_charts, trust
 from tasks.reporting.axes import DateAxis, years
-from tasks.reporting.labels import MODELS, count_of, model_name, signed, text
+from tasks.reporting.event_skill import reliability_points
+from tasks.reporting.labels import MODELS, count_of, in_sentence, model_name, signed, text
 from tasks.reporting.page import Cell, Row, Section, card, page, paragraph, table
 
 SCORES = {
@@ -37,6 +38,7 @@ def alarm_page(name: str, found: dict[str, Any], history: pd.DataFrame, notes: l
     lead = (
         f"At the last date, {today['date']}, the probability of the event is "
         f"{text(100 * today['probability'], 1)} %. There is {'an alarm' if today['alarm'] else 'no alarm'}."
+        f"{_against(found)}"
     )
     question = paragraph(
         f"At each date, how likely is it that {_in_words(found['event'])}? An alarm is raised where the "
@@ -45,14 +47,17 @@ def alarm_page(name: str, found: dict[str, Any], history: pd.DataFrame, notes: l
         "big",
     )
     tiles = [
-        (text(ours["auroc"], 3), "AUROC (0.5 is chance)"),
-        (text(ours["brier_skill"], 3), "Brier skill (0 is the base rate)"),
+        (text(ours["auroc"], 3), f"AUROC (0.5 is chance){_between(ours, 'auroc')}"),
+        (text(ours["brier_skill"], 3), f"Brier skill (0 is the base rate){_between(ours, 'brier_skill')}"),
         (f"{len(found['caught'])} of {events}", "events preceded by an alarm"),
         (text(found["false_alarms_per_year"], 2), "false alarms a year"),
     ]
     sections = [
         Section("event", "Event", "What is forecast", question),
         Section("history", "History", "Alarms and events over time", _history(found, history)),
+        Section(
+            "reliability", "Reliability", "Are the probabilities reliable?", _reliability(found, history)
+        ),
         Section("peers", "Beside peers", "The model beside its peers", _scores(found)),
         Section("events", "Events", "Events caught and missed, and false alarms", _events(found)),
         trust.how_read(notes),
@@ -60,6 +65,65 @@ def alarm_page(name: str, found: dict[str, Any], history: pd.DataFrame, notes: l
     ]
     title = f"Basin: alarms of {name}"
     return page(title, f"Basin · {name}: {_in_words(found['event'])}", sentence, lead, tiles, sections)
+
+
+def strongest(found: dict[str, Any]) -> str | None:
+    """Return the peer with the highest Brier skill on the test dates, or None if none has one.
+
+    The base is no rival, because it is a part of the model.
+    """
+    skill = {
+        model: scores["brier_skill"]
+        for model, scores in found["models"].items()
+        if model not in ("ebm", "base") and scores["brier_skill"] is not None
+    }
+    return max(skill, key=skill.__getitem__) if skill else None
+
+
+def _against(found: dict[str, Any]) -> str:
+    """Return a sentence that compares the Brier skill with that of the strongest rival."""
+    rival = strongest(found)
+    if rival is None:
+        return ""
+    ours, theirs = (found["models"][m]["brier_skill"] for m in ("ebm", rival))
+    low, high = found["paired"][rival]["brier_skill"]
+    if low is None or high is None:
+        return ""
+    verdict = "clearly better" if low > 0 else "clearly worse" if high < 0 else "not clearly different"
+    return (
+        f" Its Brier skill on the test dates is {text(ours, 3)}. That of {in_sentence(rival)}, its strongest "
+        f"rival, is {text(theirs, 3)}. The energy model is {verdict}: the 95 % interval of its gain is "
+        f"{signed(low, 3)} to {signed(high, 3)}."
+    )
+
+
+def _between(scores: dict[str, Any], key: str) -> str:
+    """Return the 95 % interval of a score for use behind its name, or an empty string."""
+    low, high = scores[f"{key}_interval"]
+    return "" if low is None or high is None else f", 95 % interval {text(low, 3)} to {text(high, 3)}"
+
+
+def _reliability(found: dict[str, Any], history: pd.DataFrame) -> str:
+    """Return the reliability diagram of the probabilities of the test dates."""
+    known = history[history["time"] <= found["test"][1]]
+    label = known["label"].to_numpy(bool)
+    points = reliability_points(known["probability"].to_numpy(), label)
+    figure = charts.figure(
+        risk_charts.reliability(points, 100 * float(label.mean()), "forecast probability, %"),
+        f"Share of dates that the event followed, by forecast probability: in all {int(label.sum()):,} of "
+        f"{len(label):,} dates. Below: the number of dates. Neighbouring dates share paths, so "
+        "that the dots scatter more than the intervals say, which are those of independent dates.",
+        "Reliability of the probability of the event",
+        [
+            ("ebm", "energy model"),
+            ("band", "90 % consistency interval"),
+            ("ideal", "reliable"),
+            ("now", "base rate"),
+            ("bar", "number of dates"),
+        ],
+        charts.WIDE,
+    )
+    return card(figure)
 
 
 def _in_words(text_of_event: str) -> str:
@@ -139,7 +203,7 @@ def _scores(found: dict[str, Any]) -> str:
             low, high = scores[f"{key}_interval"]
             value = scores[key]
             cells.append(
-                Cell("-")
+                Cell("–")
                 if value is None or low is None or high is None
                 else Cell(text(value, 3), f"{text(low, 3)} to {text(high, 3)}")
             )

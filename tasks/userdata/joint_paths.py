@@ -186,10 +186,7 @@ def evaluate_paths(
         "weights": {"final": {str(lead): tilt.weight for lead in domain.leads}},
     }
     scores["joint"] = _joint(losses)
-    kept = [
-        c for c in forecasts.columns if c != "mean" and not c.startswith(("var_", "shortfall_", "monte_"))
-    ]
-    return forecasts[kept], scores, tilt
+    return forecasts.drop(columns="monte_carlo"), scores, tilt
 
 
 def _about_tilt(weight: float, evidence: dict[str, Any]) -> str:

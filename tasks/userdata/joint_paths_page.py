@@ -9,6 +9,8 @@ import pandas as pd
 from tasks.reporting import comparison, trust
 from tasks.reporting.labels import count_of, model_name, signed, spaced, text
 from tasks.reporting.page import Cell, Row, Section, page, paragraph, table
+from tasks.reporting.risk import tail_section
+from tasks.reporting.tiles import tiles
 from tasks.reporting.verdict import blocks, headline
 from tasks.runtime.files import atomic_write
 from tasks.userdata.joint_paths import OwnPaths
@@ -35,13 +37,14 @@ def write_report(
         comparison.comparison(found, part, shown),
         _joint(scores["joint"]),
         comparison.calibration(found, few, shown),
-        comparison.over_time(few, shown),
+        tail_section(found, shown),
+        comparison.over_time(found, few, shown),
         trust.how_read(notes),
         trust.glossary(),
     ]
     title = f"Basin: {domain.title}"
     lead = " ".join(trust.as_sentence(note) for note in notes[-2:])
-    html = page(title, f"Basin · {domain.title}", sentence, lead, [], sections)
+    html = page(title, f"Basin · {domain.title}", sentence, lead, tiles(found, shown), sections)
     with atomic_write(target) as (path,):
         path.write_text(html, encoding="utf-8")
 

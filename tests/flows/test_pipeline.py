@@ -26,7 +26,16 @@ SCORES = {
     "leads": {
         "1": {
             "models": {"base": SCORE, "ebm": SCORE},
-            "paired": {"base": {"log_score_gain": 0.01, "se": 0.005, "t": 2.0, "p": 0.05}},
+            "paired": {
+                "base": {
+                    "log_score_gain": 0.01,
+                    "se": 0.005,
+                    "t": 2.0,
+                    "p": 0.05,
+                    "crps_gain_pct": 1.0,
+                    "crps": {"gain": 0.004, "se": 0.002, "t": 2.0, "p": 0.05},
+                }
+            },
         }
     },
 }

@@ -11,6 +11,8 @@ from typing import Literal
 
 import numpy as np
 
+from tasks.scoring.ranking import auroc, by_score
+
 Array = np.ndarray
 
 
@@ -28,40 +30,17 @@ class Measure:
         return 1 if self.better == "higher" else -1
 
 
-def auroc(truth: Array, answer: Array, weight: Array) -> Array:
-    """Return the AUROC, P(a positive scores above a negative) + ½ P(tie), where ``truth`` is 0 or 1.
-
-    Reference: Hanley and McNeil (1982), Radiology 143.
-    """
-    positive, negative = _by_score(truth, answer, weight)
-    below = negative.cumsum(1) - negative / 2
-    with np.errstate(invalid="ignore"):
-        found: Array = (positive * below).sum(1) / (positive.sum(1) * negative.sum(1))
-    return found
-
-
 def average_precision(truth: Array, answer: Array, weight: Array) -> Array:
     """Return the average precision Σₖ (Rₖ − Rₖ₋₁) Pₖ over falling thresholds, without interpolation.
 
     R is recall and P is precision. The definition is that of scikit-learn.
     """
-    positive, negative = (part[:, ::-1] for part in _by_score(truth, answer, weight))
+    positive, negative = (part[:, ::-1] for part in by_score(truth, answer, weight))
     hits, drawn = positive.cumsum(1), (positive + negative).cumsum(1)
     with np.errstate(invalid="ignore"):
         precision = np.where(drawn > 0, hits / np.maximum(drawn, 1e-300), 0)
         found: Array = (positive * precision).sum(1) / hits[:, -1]
     return found
-
-
-def _by_score(truth: Array, answer: Array, weight: Array) -> tuple[Array, Array]:
-    """Return the weight of positives and of negatives at each score, ascending, ``(resamples, scores)``."""
-    order = np.argsort(answer, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(answer[order]) > 0])
-    sorted_weight, label = weight[:, order].astype(float), truth[order].astype(bool)
-    return (
-        np.add.reduceat(sorted_weight * label, starts, axis=1),
-        np.add.reduceat(sorted_weight * ~label, starts, axis=1),
-    )
 
 
 def mean(truth: Array, answer: Array, weight: Array) -> Array:

@@ -34,8 +34,11 @@ def application_page(
         Section("trust", "Trust", "Checks of the data", _trust(validation, audit)),
         Section("provenance", "Provenance", "Sources of the data", _provenance(provenance)),
     ]
-    tiles = [(text(value), f"{scores['measures'][name]['title']} of the energy model")
-             for name, value in list(scores["models"]["ebm"].items())[:4]]  # fmt: skip
+    tiles = [
+        (text(value), f"{scores['measures'][name]['title']} of the energy model, 95 % interval {between}")
+        for name, value in list(scores["models"]["ebm"].items())[:4]
+        for between in [" to ".join(map(text, scores["intervals"]["ebm"][name]))]
+    ]
     return page(
         f"Basin: {title}",
         f"Basin · {title}",

@@ -144,9 +144,10 @@ class Images(Application):
         return fitted
 
     def trials(self, examples: Examples, fitted: list[Any]) -> "list[Trial]":
-        from tasks.applications.harness.measures import ACCURACY, ECE, Measure, auroc
+        from tasks.applications.harness.measures import ACCURACY, ECE, Measure
         from tasks.applications.harness.trials import Trial
         from tasks.applications.images.corruptions import CORRUPTIONS
+        from tasks.scoring.ranking import auroc
 
         rows = np.concatenate([test for _, test in examples.folds])
         trials = []

@@ -1,5 +1,7 @@
 """Checks of labelled rows: class balance, shortcuts, proxies, duplicates, coverage of places, fairness."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import pandas as pd
 
@@ -33,13 +35,12 @@ def shortcut(e: TableEvidence) -> Outcome:
     if e.spec.label is None or not e.spec.source:
         return Outcome("not given", 0.6, "not applicable", "the spec has no label or no source columns")
     limit = e.threshold("shortcut.auroc", 0.6)
-    each = {name: round(_auroc(e, [name], e.spec.label), 3) for name in e.spec.source}
-    together = round(_auroc(e, list(e.spec.source), e.spec.label), 3)
-    worst = max(each.values())
-    bad = max(together, worst) > limit
-    at_fault = tuple(name for name, value in each.items() if value > limit)
+    each = {name: _auroc(e, [name], e.spec.label) for name in e.spec.source}
+    areas = {"together": _auroc(e, list(e.spec.source), e.spec.label), **each}
+    bad = max(area.value for area in areas.values()) > limit
+    at_fault = tuple(name for name, area in each.items() if area.value > limit)
     return Outcome(
-        {"together": together, **each}, limit, "fail" if bad else "pass",
+        _measured(areas), limit, "fail" if bad else "pass",
         "the source of a row predicts its label, so a model may learn the source" if bad
         else "the source of a row does not predict its label", at_fault,
     )  # fmt: skip
@@ -51,15 +52,15 @@ def proxies(e: TableEvidence) -> Outcome:
     if not hidden or not e.inputs:
         return Outcome("not given", 0.8, "not applicable", "the spec has no protected or source columns")
     limit = e.threshold("proxies.auroc", 0.8)
-    measured, at_fault = {}, []
+    areas, at_fault = {}, []
     for attribute in hidden:
         for column in e.inputs:
-            value = _auroc(e, [column], attribute)
-            measured[f"{attribute} from {column}"] = round(value, 3)
-            if value > limit:
-                at_fault.append(f"{column} predicts {attribute} (AUROC {value:.2f})")
+            area = areas[f"{attribute} from {column}"] = _auroc(e, [column], attribute)
+            if area.value > limit:
+                at_fault.append(f"{column} predicts {attribute} (AUROC {area})")
+    largest = dict(sorted(areas.items(), key=lambda item: -item[1].value)[:10])
     return Outcome(
-        dict(sorted(measured.items(), key=lambda item: -item[1])[:10]), limit, "fail" if at_fault else "pass",
+        _measured(largest), limit, "fail" if at_fault else "pass",
         "a model can infer the attribute from these inputs" if at_fault
         else "no input predicts a protected or source attribute",
         tuple(at_fault),
@@ -172,16 +173,53 @@ def _words(values: pd.Series) -> pd.Series:
     return values.astype(str).where(values.notna())
 
 
-def _auroc(e: TableEvidence, columns: list[str], attribute: str) -> float:
-    """Return the cross-validated AUROC of boosted trees for the attribute's most frequent value."""
+class Area(NamedTuple):
+    """AUROC with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f}, 95 % interval {self.low:.2f} to {self.high:.2f}"
+
+
+def delong(target: np.ndarray, score: np.ndarray) -> Area:
+    """Return the AUROC of a score for a target of 0 and 1, with its interval.
+
+    Reference: DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44, computed by ranks as in Sun and Xu
+    (2014), IEEE Signal Processing Letters 21(11).
+    """
+    from scipy.stats import norm, rankdata
+
+    positive, negative = score[target == 1], score[target == 0]
+    ranks = rankdata(np.concatenate([positive, negative]))
+    m, n = len(positive), len(negative)
+    above = (ranks[:m] - rankdata(positive)) / n
+    under = 1 - (ranks[m:] - rankdata(negative)) / m
+    value = float(above.mean())
+    half = float(norm.ppf(0.975) * np.sqrt(above.var(ddof=1) / m + under.var(ddof=1) / n))
+    return Area(value, max(0.0, value - half), min(1.0, value + half))
+
+
+def _measured(areas: dict[str, Area]) -> dict[str, Any]:
+    """Return areas and their intervals as they are written in an audit."""
+    intervals = {name: [round(area.low, 3), round(area.high, 3)] for name, area in areas.items()}
+    return {**{name: round(area.value, 3) for name, area in areas.items()}, "95 % intervals": intervals}
+
+
+def _auroc(e: TableEvidence, columns: list[str], attribute: str) -> Area:
+    """Return the cross-validated AUROC of boosted trees for the attribute's most frequent value.
+
+    It is 0.5 if it would be below, which is worse than chance, or if there are too few rows.
+    """
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     text = e.frame[attribute].astype(str)
     target = (text == text.mode().iloc[0]).to_numpy().astype(int)
     if min(target.sum(), len(target) - target.sum()) < 2 * FOLDS:
-        return 0.5
+        return Area(0.5, 0.0, 1.0)
     features = pd.DataFrame(
         {
             c: n if (n := e.numbers(c)).notna().mean() > 0.5 else e.frame[c].astype("category").cat.codes
@@ -191,7 +229,8 @@ def _auroc(e: TableEvidence, columns: list[str], attribute: str) -> float:
     model = HistGradientBoostingClassifier(max_iter=50, random_state=0)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
     told = cross_val_predict(model, features, target, cv=folds, method="predict_proba")[:, 1]
-    return float(max(roc_auc_score(target, told), 0.5))
+    area = delong(target, told)
+    return area._replace(value=max(area.value, 0.5), high=max(area.high, 0.5))
 
 
 CHECKS = (

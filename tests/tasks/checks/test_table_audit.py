@@ -2,12 +2,15 @@
 
 import json
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from tasks.checks.table.evidence import Spec, read_spec
+from tasks.checks.table.labels import delong
 from tasks.runtime.errors import BasinError
 from tasks.userdata.audit import audit_table, page_of, write_audit
 from tests.synthetic_tables import garch, seasonal
@@ -304,3 +307,16 @@ def test_a_copy_of_a_training_row_in_the_test_part_is_seen():
     rows.loc[300:309, list("abc")] = rows.loc[0:9, list("abc")].to_numpy()
     found = {c["id"]: c for c in audit_table(rows, spec)["checks"]}
     assert found["copies"]["status"] == "fail" and found["copies"]["measured"] == 0.05
+
+
+def test_the_interval_of_an_auroc_is_that_of_delong():
+    """For two normals with equal variances, AUROC is Φ(distance / √2), which 95 % of the intervals hold."""
+    rng = np.random.default_rng(0)
+    target = np.repeat([1, 0], [400, 600])
+    covered = []
+    for _ in range(200):
+        score = rng.standard_normal(1000) + target
+        area = delong(target, score)
+        assert area.value == pytest.approx(roc_auc_score(target, score))
+        covered.append(area.low <= NormalDist().cdf(2**-0.5) <= area.high)
+    assert 0.90 <= np.mean(covered) <= 0.99

@@ -159,6 +159,12 @@ def test_the_confidence_set_leaves_out_what_is_clearly_beaten_and_keeps_what_is_
     assert confidence_set(losses, 1) == chance
 
 
+@pytest.mark.parametrize("dates", [1, 2, 3])
+def test_the_confidence_set_of_a_few_dates_holds_all_models(dates):
+    chance = confidence_set(pd.DataFrame({"a": [0.1, 0.3, 0.2], "b": [0.5, 0.4, 0.1]}).head(dates), 1)
+    assert min(chance.values()) >= 0.1
+
+
 WINDOWS, AHEAD = 20, 5
 
 
@@ -183,8 +189,9 @@ def test_models_with_the_same_draws_are_equal():
     forecasts = sampled({"ebm": drawn(0), "base": drawn(0)}, 0)
     domain = SimpleNamespace(unit="", returns=True)
     found = summarise(domain, forecasts)["leads"][str(AHEAD)]["paired"]["base"]
-    assert found == {"log_score_gain": 0, "se": 0, "t": 0, "p": 1, "equal": True, "crps_gain_pct": 0}
-    assert clear(found) == "equal"
+    same = {"se": 0, "t": 0, "p": 1, "equal": True}
+    assert found == {"log_score_gain": 0, "crps_gain_pct": 0, "crps": {"gain": 0, **same}, **same}
+    assert clear(found) == clear(found["crps"]) == "equal"
 
 
 def test_independent_draws_of_one_distribution_are_rarely_different():

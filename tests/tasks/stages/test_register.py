@@ -22,7 +22,7 @@ def workspace(tmp_path, monkeypatch):
     workspace = project(tmp_path, "finance", rows=120)
     make_inputs(workspace, "x_z")
     # Frozen classical models have a test of their own.
-    domain = SimpleNamespace(**vars(made_up("finance")), base="scale-regression", returns=False)
+    domain = SimpleNamespace(**{**vars(made_up("finance")), "base": "scale-regression", "returns": False})
     monkeypatch.setattr(stage, "get_domain", lambda name: domain)
     return workspace
 
@@ -64,7 +64,7 @@ def test_the_card_names_use_scores_limits_and_hashes(workspace, project_root, mo
         "Provenance",
     ]  # fmt: skip
     ours = read_json(workspace.scores)["pooled"]["leads"]["1"]["models"]["ebm"]
-    assert f"−{-ours['log_score']:.4f} / {ours['crps']:.4f}" in card
+    assert f"{ours['crps']:.4f} / −{-ours['log_score']:.4f}" in card
     assert "| sp500 calm | +0.01 [+0.00, +0.02] |" in card and "No failed check was waived." in card
     assert "It is not intended" in card and "cd" * 32 in card
     widths = [line.count("|") for line in card.splitlines() if line.startswith("|")]

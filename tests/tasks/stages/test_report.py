@@ -12,7 +12,7 @@ from scipy.stats import norm
 from tasks.reporting.charts import ticks
 from tasks.reporting.energies import density
 from tasks.reporting.labels import dated, model_name, series_name, text
-from tasks.reporting.verdict import Block, headline, holm
+from tasks.reporting.verdict import Block, headline, holm, strongest
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, write_json
 from tasks.runtime.params import load_params
@@ -31,7 +31,7 @@ def made_up(name: str) -> SimpleNamespace:
     return SimpleNamespace(
         name=name, title="A title", question="What <will> happen?", unit="% (100·Δlog close)",
         frequency=FREQUENCY[name], leads=LEADS[name], peers=PEERS[name], reference=REFERENCE[name],
-        sources=("a",),
+        sources=("a",), returns=name == "finance",
     )  # fmt: skip
 
 
@@ -115,23 +115,26 @@ def test_every_model_check_date_and_hash_is_on_the_page(workspace, project_root)
     assert not re.search(r">\s*(nan|None|inf)\s*<", html)
 
 
-BEAT = "beat EGARCH-skew-t (+0.020 nats a forecast, t = 3.0), "
-LOST = "lost to EGARCH-skew-t (−0.020 nats a forecast, t = −3.0), "
-LEVEL = "was not clearly different from EGARCH-skew-t (+0.020 nats a forecast, t = 1.0), "
+RIVAL = "EGARCH-skew-t, its strongest rival (CRPS 0.4500 against 0.5000 %, t = "
+BEAT, LOST, LEVEL = (
+    f"beat {RIVAL}3.0), ",
+    f"lost to {RIVAL}−3.0), ",
+    f"was not clearly different from {RIVAL}1.0), ",
+)
+BASE = "its own untilted base (CRPS 0.4500 against 0.4600 %, t = "
 
 
 @pytest.mark.parametrize(
-    ("reference", "base", "words"),
+    ("rival", "base", "words"),
     [
-        (3.0, 2.5, BEAT + "and it is clearly better than its own untilted base (+0.010"),
-        (3.0, 0.4, BEAT + "but it is not clearly different from its own untilted base (+0.010"),
-        (-3.0, -2.5, LOST + "and it is worse than its own untilted base (−0.010"),
-        (1.0, 1.0, LEVEL + "and it is not clearly different from its own untilted base"),
+        (3.0, 2.5, f"{BEAT}and it is clearly better than {BASE}2.5)."),
+        (3.0, 0.4, f"{BEAT}but it is not clearly different from {BASE}0.4)."),
+        (-3.0, -2.5, f"{LOST}and it is worse than {BASE}−2.5)."),
+        (1.0, 1.0, f"{LEVEL}and it is not clearly different from {BASE}1.0)."),
     ],
 )
-def test_the_headline_follows_the_evidence(reference, base, words):
-    found = [Block("", 10, {}, paired("egarch-skewt", reference, base))]
-    assert words in headline(found, made_up("finance"), "10 days")
+def test_the_headline_follows_the_evidence(rival, base, words):
+    assert words in headline([block(rival, base)], made_up("finance"), "10 days")
 
 
 @pytest.mark.parametrize(
@@ -139,40 +142,48 @@ def test_the_headline_follows_the_evidence(reference, base, words):
     [
         (
             (3, 3, 1, 1, 1),
-            "was clearly better at 2 of 5 leads than damped persistence (most clearly 0 ahead:",
+            "was clearly better at 2 of 5 leads than persistence, its strongest rival (CRPS 0.4500 against",
         ),
-        (
-            (3, 3, 1, 1, -3),
-            "was clearly better at 2 and clearly worse at 1 of 5 leads than damped persistence",
-        ),
-        ((1, 1, 1, 1, 1), "was at none of 5 leads clearly different from damped persistence"),
-        ((1, 1, 1, 1, -3), "was clearly worse at 1 of 5 leads than damped persistence"),
+        ((3, 3, 1, 1, -3), "was clearly better at 2 and clearly worse at 1 of 5 leads than persistence"),
+        ((1, 1, 1, 1, 1), "was at none of 5 leads clearly different from persistence"),
+        ((1, 1, 1, 1, -3), "was clearly worse at 1 of 5 leads than persistence"),
     ],
 )
 def test_the_headline_counts_leads(t, words):
-    found = [Block(str(i), 10, {}, paired("damped-persistence", one, 0.1)) for i, one in enumerate(t)]
+    found = [block(one, 0.1, "persistence", lead=i) for i, one in enumerate(t, 1)]
     assert words in headline(found, made_up("climate"), "10 months")
 
 
 def test_the_headline_names_what_it_loses():
-    found = [
-        Block("Both together", 10, {}, paired("egarch-skewt", 3.0, 2.5)),
-        Block("NASDAQ", 5, {}, paired("egarch-skewt", 3.0, -2.5)),
-    ]
+    found = [block(3.0, 2.5, label="Both together"), block(3.0, -2.5, label="NASDAQ", series="nasdaq")]
     said = headline(found, made_up("finance"), "10 days")
-    assert said.endswith("It is worse at NASDAQ than its own base (−0.010 nats a forecast, t = −2.5).")
+    assert said.endswith("It is worse at NASDAQ than its own base (CRPS 0.4500 against 0.4600 %, t = −2.5).")
+    many = [found[0], *(block(3.0, -2.5, label=f"S{i}", series=f"S{i}") for i in range(20))]
+    assert headline(many, made_up("finance"), "10 days").endswith("t = −2.5) and in 17 further comparisons.")
+
+
+def test_the_strongest_rival_has_the_lowest_crps_over_all_leads_and_is_not_the_base():
+    first, second = block(1.0, 1.0, "garch-t"), block(1.0, 1.0, "garch-t", lead=2)
+    first.models["gjr-skewt"], second.models["gjr-skewt"] = {"crps": 0.49}, {"crps": 0.52}
+    assert strongest([first]) == "gjr-skewt"
+    assert strongest([first, second]) == "garch-t"
+    part = block(1.0, 1.0, "garch-t", series="a")
+    part.models["garch-t"]["crps"] = 0.1
+    assert strongest([first, part]) == "gjr-skewt"
+
+
+def block(
+    against: float, own: float, rival: str = "egarch-skewt", label: str = "", lead: int = 1, series: str = ""
+):
+    crps = {"ebm": 0.45, "base": 0.46, rival: 0.5}
+    models = {model: {"crps": value} for model, value in crps.items()}
+    paired = {rival: {"crps": {"t": against}}, "base": {"crps": {"t": own}}}
+    return Block(label, 10, models, paired, lead, series)
 
 
 def test_leads_without_a_tilt_are_said(workspace, project_root):
     said = "At lead 3 the tilt did not improve past forecasts"
     assert (said in write(workspace, project_root)) == (workspace.domain == "climate")
-
-
-def paired(peer: str, reference: float, base: float) -> dict[str, dict[str, float]]:
-    return {
-        peer: {"log_score_gain": np.sign(reference) * 0.02, "t": reference},
-        "base": {"log_score_gain": np.sign(base) * 0.01, "t": base},
-    }
 
 
 def test_holm_against_a_worked_example():
@@ -220,7 +231,8 @@ def test_the_glossary_explains_the_terms_of_the_page_alone(workspace, project_ro
     explained = re.findall(r"<dt>(.*?)</dt>", html)
     assert {"Base", "CRPS", "Log score", "Nat", "PIT"} <= set(explained)
     assert ("Value at risk" in explained) == (workspace.domain == "finance")
-    assert not {"AIS", "AUROC", "Conformal p-value", "Exog"} & set(explained)
+    assert ("AUROC" in explained) == ("RPSS" in explained) == (workspace.domain == "climate")
+    assert not {"AIS", "Conformal p-value", "Exog"} & set(explained)
 
 
 def test_a_report_takes_no_word_from_another_field(workspace, project_root):

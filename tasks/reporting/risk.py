@@ -1,0 +1,341 @@
+"""Report section on risk: value at risk and its exceptions, the worst outcomes, and drawdowns."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tasks.reporting import charts, risk_charts
+from tasks.reporting.axes import DateAxis, years
+from tasks.reporting.comparison import row_class
+from tasks.reporting.labels import dated, decimals, in_sentence, model_name, series_name, signed, text
+from tasks.reporting.page import Cell, Row, Section, card, folded, pair, paragraph, table
+from tasks.reporting.prices import drawdown_path, drawdown_unit, drawdowns, levels_of, price_title
+from tasks.reporting.verdict import Block, short_unit, strongest, together
+from tasks.runtime.frequencies import frequency
+from tasks.scoring.predictive import TAIL_LEVELS
+
+DRAWN = 3
+"""Series with charts and lists of outcomes. The tables of exceptions have all series."""
+
+WORST = 10
+"""Outcomes in the table of the worst ones."""
+
+DEEPEST = 5
+"""Drawdowns in the table."""
+
+BASEL_DAYS, BASEL_ZONES = 250, (4, 9)
+"""Days of the traffic light of the Basel Committee, and most exceptions in its green and yellow zones."""
+
+SIGN = "Value at risk and expected shortfall are stated as outcomes, so that a loss is negative."
+
+
+def risk(
+    found: Sequence[Block], forecasts: pd.DataFrame, raw: pd.DataFrame, latest: dict[str, Any], domain: Any
+) -> Section:
+    """Return the section.
+
+    ``forecasts`` are those of one step with ``var_*`` and ``shortfall_*``, ``raw`` is the table of closes,
+    and ``latest`` has every model's latest forecast, as in ``scores.json``.
+    """
+    rival = strongest(found)
+    content = tail_content(found, domain)
+    names = list(dict.fromkeys(forecasts["series"]))
+    for name in names[:DRAWN]:
+        rows = forecasts[forecasts["series"] == name].sort_values("time")
+        ours = rows[rows["model"] == "ebm"].reset_index(drop=True)
+        if len(names) > 1:
+            content += f"<h3>{escape(series_name(name))}</h3>"
+        content += exceptions_chart(ours, domain) + shortfall_table(ours, domain)
+        content += worst_outcomes(rows, rival, domain)
+        content += price_content(raw[raw["series"] == name], ours, domain)
+        content += next_by_model(latest.get(str(name), {}), rival, domain)
+    if len(names) > DRAWN:
+        content += paragraph(f"Charts are of the first {DRAWN} of the {len(names)} series.", "soft")
+    return Section("risk", "Risk", "Value at risk, worst outcomes and drawdowns", content)
+
+
+def tail_section(found: Sequence[Block], domain: Any) -> Section:
+    """Return a section with the tables of exceptions alone."""
+    return Section("risk", "Risk", "Value at risk", tail_content(found, domain))
+
+
+def tail_content(found: Sequence[Block], domain: Any) -> str:
+    """Return the number of outcomes below the lower tail quantiles of each model, with tests."""
+    rival = strongest(found)
+    words = (
+        "The value at risk (VaR) is the quantile of the forecast distribution below which the outcome falls "
+        "with a probability of 1, 2.5 or 5 %. Outcomes at or below it are called exceptions, and a "
+        f"calibrated forecast has about as many as that probability says. {SIGN}"
+    )
+    if any(tail_tested(b) for b in found):
+        words += (
+            " The p-values are those of tests whether the number of exceptions (Kupiec) and their clustering "
+            "in time (Christoffersen) could be chance. Below 0.05 the tail of the forecast is doubtful."
+        )
+    first, *others = [tail_table(b, rival) for b in found]
+    content = paragraph(words) + first
+    if len(others) > DRAWN and len(together(found)) == 1:
+        content += series_tails(found[1:])
+    if others:
+        each = "at each further lead" if len(together(found)) > 1 else "for each series"
+        content += folded(f"Exceptions {each}", "".join(others))
+    return content
+
+
+def series_tails(found: Sequence[Block]) -> str:
+    """Return a table of the exceptions of the energy model with a row for each series."""
+    levels = list(found[0].models["ebm"]["var"])
+    rows = []
+    for b in found:
+        cells = [Cell(f"{b.n:,}")]
+        for level in levels:
+            v = b.models["ebm"]["var"][level]
+            note = f"p {text(v['kupiec_p'], 2)} / {text(v['christoffersen_p'], 2)}" if "kupiec_p" in v else ""
+            cells.append(Cell(f"{v['hits']} of {text(b.n * float(level), 1)} expected", note))
+        rows.append(Row(b.label, cells))
+    return table(
+        "Exceptions of the energy model by series. Below the number: p-values of Kupiec / Christoffersen.",
+        ["Series", "forecasts", *(f"{100 * float(level):g} %" for level in levels)],
+        rows,
+    )
+
+
+def tail_tested(block: Block) -> bool:
+    """Return whether the number and clustering of outcomes in the tail were tested."""
+    return any("kupiec_p" in score for score in block.models["ebm"]["var"].values())
+
+
+def tail_table(block: Block, rival: str) -> str:
+    """Return a table of the exceptions of each model, with tests and the FZ₀ score."""
+    levels = list(block.models["ebm"]["var"])
+    rows = []
+    for m, score in block.models.items():
+        if not score.get("var"):
+            continue
+        cells = []
+        for level in levels:
+            v = score["var"][level]
+            note = f"FZ₀ {text(v['fz0'], 3)}"
+            if "kupiec_p" in v:
+                note = f"p {text(v['kupiec_p'], 2)} / {text(v['christoffersen_p'], 2)}, {note}"
+            cells.append(Cell(f"{v['hits']:.0f}", note))
+        rows.append(Row(model_name(m), cells, row_class(m, rival)))
+    expected = [f"{100 * float(lv):g} %: {text(block.n * float(lv), 1)} expected" for lv in levels]
+    label = f"{block.label}: exceptions" if block.label else "Exceptions"
+    return table(
+        f"{label} among {block.n:,} forecasts. Below the number: "
+        + ("p-values of Kupiec / Christoffersen, and " if tail_tested(block) else "")
+        + "FZ₀ (lower is better).",
+        ["Model", *expected],
+        rows,
+    )
+
+
+def exceptions_chart(ours: pd.DataFrame, domain: Any) -> str:
+    """Return a chart of the outcomes with VaR at 1 and 5 %, whose exceptions are marked."""
+    across, observed = years(pd.DatetimeIndex(ours["time"])), ours["observed"].to_numpy()
+    below = {level: observed <= ours[f"var_{level:g}"].to_numpy() for level in TAIL_LEVELS}
+
+    def points(values: Any, chosen: Any = None) -> list[charts.Point]:
+        kept = range(len(across)) if chosen is None else np.flatnonzero(chosen)
+        return [(across[i], float(values[i])) for i in kept]
+
+    drawn = risk_charts.value_at_risk(
+        points(observed),
+        [
+            ("base", points(ours["var_0.05"].to_numpy())),
+            ("ebm", points(ours["var_0.01"].to_numpy())),
+            ("ideal", points(ours["shortfall_0.01"].to_numpy())),
+        ],
+        points(observed, below[0.05] & ~below[0.01]),
+        points(observed, below[0.01]),
+        f"outcome, {short_unit(domain)}",
+        DateAxis(across[0], across[-1]),
+    )
+    counts = [f"{100 * p:g} %: {below[p].sum()}, {text(p * len(ours), 1)} expected" for p in (0.01, 0.05)]
+    figure = charts.figure(
+        drawn,
+        "Outcomes and the value at risk that the energy model forecast for them. Exceptions at "
+        f"{'; at '.join(counts)}.{traffic_light(below[0.01], domain)}",
+        "Outcomes, value at risk at 1 and 5 % and exceptions over time",
+        [
+            ("", "outcome"),
+            ("base", "VaR 5 %"),
+            ("ebm", "VaR 1 %"),
+            ("ideal", "expected shortfall 1 %"),
+            ("spot", "exception at 1 %"),
+            ("ring", "exception at 5 % alone"),
+        ],
+        charts.WIDE,
+    )
+    return card(figure)
+
+
+def traffic_light(below: Any, domain: Any) -> str:
+    """Return a sentence with the zone of Basel's traffic light, or an empty string without enough days."""
+    if domain.frequency != "B" or len(below) < BASEL_DAYS:
+        return ""
+    count = int(below[-BASEL_DAYS:].sum())
+    green, yellow = BASEL_ZONES
+    zone = "green" if count <= green else "yellow" if count <= yellow else "red"
+    return (
+        f" Of the latest {BASEL_DAYS} days, {count} were exceptions at 1 %, which is the {zone} zone of the "
+        f"traffic light of the Basel Committee (green to {green}, yellow to {yellow})."
+    )
+
+
+def shortfall_table(ours: pd.DataFrame, domain: Any) -> str:
+    """Return a table that compares the outcomes on days of exceptions with the expected shortfall."""
+    rows = []
+    for level in TAIL_LEVELS:
+        chosen = ours[ours["observed"] <= ours[f"var_{level:g}"]]
+        expected, real = ours[f"shortfall_{level:g}"], chosen["observed"]
+        at_fault = chosen[f"shortfall_{level:g}"]
+        places = decimals([ours[f"var_{level:g}"].abs().mean()])
+        cells = [
+            Cell(text(ours[f"var_{level:g}"].mean(), places)),
+            Cell(text(expected.mean(), places)),
+            Cell(text(level * len(ours), 1)),
+            Cell(str(len(chosen))),
+            Cell(text(real.mean(), places) if len(chosen) else "–"),
+            Cell(text(at_fault.mean(), places) if len(chosen) else "–"),
+        ]
+        rows.append(Row(f"{100 * level:g} %", cells))
+    return table(
+        f"Value at risk and expected shortfall of the energy model in {short_unit(domain)}. The expected "
+        "shortfall (ES) is the mean of the outcomes below the value at risk. If it is right, the last two "
+        "columns agree within chance.",
+        [
+            "Level",
+            "mean VaR",
+            "mean ES",
+            "exceptions expected",
+            "found",
+            "mean outcome of them",
+            "mean ES of them",
+        ],
+        rows,
+    )
+
+
+def worst_outcomes(rows: pd.DataFrame, rival: str, domain: Any) -> str:
+    """Return a table of the lowest outcomes and of what the models forecast for those dates."""
+    ours = rows[rows["model"] == "ebm"].set_index("time")
+    worst = ours.nsmallest(min(WORST, len(ours)), "observed")
+    shown = ["ebm", rival, "base"]
+    pit = {m: rows[rows["model"] == m].set_index("time")["pit"].to_dict() for m in shown}
+    places = decimals([float(ours["observed"].abs().mean())])
+    lines = []
+    for time, row in worst.iterrows():
+        cells = [Cell(text(row["observed"], places))]
+        cells += [Cell(text(row[c], places)) for c in ("var_0.05", "var_0.01", "shortfall_0.01")]
+        cells += [Cell(one_in(pit[m][time])) for m in shown]
+        lines.append(Row(dated(str(time), domain.frequency), cells))
+    columns = ["Date", "outcome", "VaR 5 %", "VaR 1 %", "ES 1 %"]
+    columns += [f"{in_sentence(m)}: 1 in" for m in shown]
+    return table(
+        f"The lowest outcomes, and what was forecast for them one {period(domain)} before, in "
+        f"{short_unit(domain)}. VaR and ES are those of the energy model. Last columns: the forecast "
+        "probability of an outcome as low or lower, as one in so many.",
+        columns,
+        lines,
+    )
+
+
+def one_in(probability: float) -> str:
+    """Return a probability as the number of cases of which one has the event.
+
+    Examples
+    --------
+    >>> one_in(0.3), one_in(0.004), one_in(1e-9)
+    ('3.3', '250', '> 1,000,000')
+    """
+    if probability < 1e-6:
+        return "> 1,000,000"
+    count = 1 / probability
+    return text(count, 1) if count < 10 else f"{float(f'{count:.2g}'):,.0f}"
+
+
+def price_content(raw: pd.DataFrame, ours: pd.DataFrame, domain: Any) -> str:
+    """Return charts of the price and its drawdowns over the test block, and a table of the deepest."""
+    level = levels_of(raw, domain)
+    level = level[(level.index >= ours["origin"].min()) & (level.index <= ours["time"].max())]
+    if len(level) < 2:
+        return ""
+    across, fall, unit = years(level.index), drawdown_path(level, domain), drawdown_unit(domain)
+    drawn = risk_charts.price_and_drawdown(
+        list(zip(across, level.tolist(), strict=True)),
+        list(zip(across, fall.tolist(), strict=True)),
+        (price_title(domain), f"drawdown, {unit}"),
+        DateAxis(across[0], across[-1]),
+    )
+    name = price_title(domain).split(",")[0]
+    content = pair(
+        charts.figure(
+            drawn[0],
+            f"The {name} over the test block.",
+            f"The {name} over the test block",
+        ),
+        charts.figure(
+            drawn[1],
+            f"Drawdown: fall of the {name} from its highest value of the test block so far.",
+            f"Drawdown of the {name} over the test block",
+        ),
+    )
+    deepest = drawdowns(level, domain)[:DEEPEST]
+    if not deepest:
+        return content + paragraph(f"The {name} was never below its highest value of the test block so far.")
+    below = (ours["observed"] <= ours["var_0.05"]).to_numpy()
+    places = decimals([d.depth for d in deepest[:1]])
+    rows = []
+    for d in deepest:
+        inside = ((ours["time"] > d.peak) & (ours["time"] <= d.trough)).to_numpy()
+        rows.append(
+            Row(
+                dated(str(d.peak), domain.frequency),
+                [
+                    Cell(dated(str(d.trough), domain.frequency)),
+                    Cell(dated(str(d.end), domain.frequency) if d.end is not None else "not yet"),
+                    Cell(f"{text(d.depth, places)} {unit}"),
+                    Cell(f"{d.rows:,}"),
+                    Cell(f"{int((below & inside).sum())} of {int(inside.sum())}"),
+                ],
+            )
+        )
+    return content + table(
+        "The deepest drawdowns of the test block. Last column: exceptions at 5 % of the energy model among "
+        "the forecasts from the peak to the lowest value.",
+        ["Peak", "lowest", "peak reached again", "depth", f"{period(domain)}s", "VaR 5 % exceptions"],
+        rows,
+    )
+
+
+def next_by_model(leads: dict[str, Any], rival: str, domain: Any) -> str:
+    """Return a table of every model's forecast of the next step, at the first lead of ``leads``."""
+    if not leads:
+        return ""
+    models = next(iter(leads.values()))
+    spread = [abs(m["quantiles"]["0.05"]) for m in models.values()]
+    places = decimals(spread)
+    levels = ("0.01", "0.05", "0.25", "0.50", "0.75", "0.95", "0.99")
+    rows = [
+        Row(
+            model_name(m),
+            [Cell(signed(of["mean"], places)), *(Cell(text(of["quantiles"][q], places)) for q in levels)],
+            row_class(m, rival),
+        )
+        for m, of in models.items()
+    ]
+    columns = ["Model", "mean", "1 % (VaR)", "5 % (VaR)", *(f"{100 * float(q):g} %" for q in levels[2:])]
+    return table(
+        f"Forecast of every model for the next {period(domain)}: mean and quantiles in {short_unit(domain)}.",
+        columns,
+        rows,
+    )
+
+
+def period(domain: Any) -> str:
+    return frequency(domain.frequency).period

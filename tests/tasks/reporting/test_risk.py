@@ -1,0 +1,106 @@
+"""Risk section: exceptions, drawdowns, prices and the words around them."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.reporting.price_view import price_view
+from tasks.reporting.prices import drawdown_path, drawdowns, levels_of, moved
+from tasks.reporting.risk import exceptions_chart, one_in, price_content, traffic_light, worst_outcomes
+from tasks.reporting.risk_charts import thinned
+
+PRICE = SimpleNamespace(kind="price", frequency="B", unit="% (100·Δlog)")
+RATE = SimpleNamespace(kind="rate", frequency="B", unit="change")
+RETURN = SimpleNamespace(kind="return", frequency="B", unit="%")
+
+
+def forecasts(count: int = 300) -> pd.DataFrame:
+    """Return forecasts of three models, with 3 outcomes below the VaR at 1 % and 12 more at 5 %."""
+    time = pd.bdate_range("2018-01-02", periods=count)
+    observed = np.zeros(count)
+    observed[np.arange(3) * 90 + 5] = -5.0
+    observed[np.arange(12) * 20 + 11] = -2.0
+    table = pd.DataFrame(
+        {"series": "a", "origin": time - pd.offsets.BDay(1), "time": time, "observed": observed}
+    )
+    table = table.assign(
+        **{"var_0.05": -1.6, "var_0.025": -2.5, "var_0.01": -3.0, "q0.05": -1.6, "q0.95": 1.6}
+    )
+    table = table.assign(**{f"shortfall_{level}": -4.0 for level in (0.01, 0.025, 0.05)})
+    return pd.concat(
+        [table.assign(model=m, pit=0.001) for m in ("ebm", "base", "garch-t")], ignore_index=True
+    )
+
+
+def raw(close: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"series": "a", "time": pd.bdate_range("2018-01-01", periods=len(close)), "close": close}
+    )
+
+
+def test_the_chart_marks_and_counts_every_exception():
+    ours = forecasts().query("model == 'ebm'").reset_index(drop=True)
+    html = exceptions_chart(ours, PRICE)
+    assert html.count('class="danger"') == 2 * 3  # wide and narrow
+    assert html.count('<circle class="stroke observed"') == 2 * 12
+    assert "Exceptions at 1 %: 3, 3.0 expected; at 5 %: 15, 15.0 expected." in html
+
+
+@pytest.mark.parametrize(("count", "zone"), [(4, "green"), (5, "yellow"), (9, "yellow"), (10, "red")])
+def test_the_traffic_light_has_the_zones_of_basel(count, zone):
+    below = np.zeros(400, bool)
+    below[-count:] = below[:100] = True
+    assert f"{count} were exceptions at 1 %, which is the {zone} zone" in traffic_light(below, PRICE)
+    assert not traffic_light(below[:249], PRICE)
+    assert not traffic_light(below, SimpleNamespace(frequency="h"))
+
+
+def test_the_worst_outcomes_come_with_what_was_forecast():
+    html = worst_outcomes(forecasts(), "garch-t", PRICE)
+    assert html.count("<tr") == 11 and html.count(">1,000<") == 30
+    assert html.index("−5.0") < html.index("−2.0")
+
+
+def test_one_in_is_short():
+    assert [one_in(p) for p in (0.5, 0.0123, 3e-5, 0.0)] == ["2.0", "81", "33,000", "> 1,000,000"]
+
+
+def test_drawdowns_of_prices_are_in_per_cent_and_of_rates_in_their_unit():
+    level = pd.Series([2.0, 1.0, 2.0, 3.0, 2.7], index=pd.bdate_range("2018-01-01", periods=5))
+    assert [round(d.depth, 6) for d in drawdowns(level, PRICE)] == [-50, -10]
+    assert [round(d.depth, 6) for d in drawdowns(level, RATE)] == [-1.0, -0.3]
+    assert [d.end for d in drawdowns(level, PRICE)] == [level.index[2], None]
+    assert drawdown_path(level, PRICE).max() == 0
+    assert not drawdowns(level.cummax(), PRICE)
+
+
+def test_returns_are_an_index_and_forecasts_move_the_last_level():
+    level = levels_of(raw(np.array([10.0, -10.0])), RETURN)
+    assert level.tolist() == pytest.approx([110, 99])
+    assert moved(100.0, 10.0, RETURN) == pytest.approx(110)
+    assert moved(100.0, 100 * np.log(1.1), PRICE) == pytest.approx(110)
+    assert moved(1.5, -0.25, RATE) == 1.25
+
+
+def test_the_price_view_has_quantiles_of_the_price():
+    steps = [{"time": "2019-03-05", "quantiles": {f"{q:.2f}": 100 * q - 50 for q in np.arange(1, 100) / 100}}]
+    past = forecasts().query("model == 'ebm'")
+    html = price_view({"series": {"a": {"steps": steps}}}, past, raw(np.linspace(90, 200, 301)), PRICE)
+    assert ">200.00<" in html and f">{200 * np.exp(0.25):.2f}<" in html
+
+
+def test_a_price_that_never_falls_and_a_block_of_one_date_have_content():
+    ours = forecasts().query("model == 'ebm'").reset_index(drop=True)
+    assert "was never below" in price_content(raw(np.linspace(1, 2, 301)), ours, PRICE)
+    one = ours.head(1)
+    assert exceptions_chart(one, PRICE)
+    assert price_content(raw(np.array([100.0, 99.0])), one, PRICE)
+
+
+def test_a_long_line_keeps_its_extremes():
+    points = [(float(i), float(i == 1234)) for i in range(5000)]
+    kept = thinned(points)
+    assert len(kept) <= 1200 and (1234.0, 1.0) in kept and kept == sorted(kept)
+    assert thinned(points[:100]) == points[:100]
