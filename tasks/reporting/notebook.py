@@ -29,5 +29,5 @@ def page(tables: Sequence[str], notes: Sequence[str], lines: Sequence[str] = ())
     """Return tables with their style, followed by lines of text and by the notes, which are folded."""
     items = "".join(f"<li>{escape(note)}</li>" for note in notes)
     folded = f"<details><summary>Notes</summary><ul>{items}</ul></details>" if notes else ""
-    said = "".join(f"<div>{escape(line)}</div>" for line in lines)
-    return f'<div class="basin">{STYLE}{"".join(tables)}{said}{folded}</div>'
+    paragraphs = "".join(f"<div>{escape(line)}</div>" for line in lines)
+    return f'<div class="basin">{STYLE}{"".join(tables)}{paragraphs}{folded}</div>'
