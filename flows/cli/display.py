@@ -1,22 +1,16 @@
-"""Terminal output of a run: a progress bar per domain, a line per finished stage, tables of results."""
+"""Output of a command: the result on stdout, as text or JSON, and the progress on stderr."""
 
+import json
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from rich import box
+import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
-
-from tasks.reporting.tables import forecast_lines, score_tables
-from tasks.runtime.files import read_json
-from tasks.runtime.workspace import Workspace
-
-if TYPE_CHECKING:
-    from tasks.operations.tune import Tuned
 
 OUTCOMES = {
     "fresh": "[cyan]Cached[/]",
@@ -25,13 +19,28 @@ OUTCOMES = {
     "failed": "[red]failed[/]",
 }
 
+UNBOUNDED = 100_000
+"""Number of columns of a file or a pipe, so that no table is cut or wrapped there."""
+
 
 class Display:
-    """Listener that shows a run on the terminal. With ``terse``, cached stages are not shown."""
+    """Prints the result of a command to stdout, and listens to its run, whose progress it shows on stderr.
 
-    def __init__(self, terse: bool = False) -> None:
-        self.console = Console()
-        self.terse = terse
+    Parameters
+    ----------
+    as_json : bool
+        Whether the result is printed as JSON, and no tables and lines.
+    quiet : bool
+        Whether no progress is shown.
+    """
+
+    def __init__(self, as_json: bool = False, quiet: bool = False) -> None:
+        self.as_json = as_json
+        self.console = Console(quiet=as_json, highlight=False)
+        if not self.console.is_terminal:
+            self.console.width = UNBOUNDED
+        self.log = Console(stderr=True, quiet=quiet, highlight=False)
+        self.terse = False
         self.bars: dict[str, TaskID] = {}
         self.progress = Progress(
             TextColumn("{task.fields[domain]:8}", markup=False),
@@ -39,7 +48,7 @@ class Display:
             BarColumn(bar_width=32),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            console=self.console,
+            console=self.log,
             transient=True,
         )
 
@@ -49,6 +58,37 @@ class Display:
 
     def __exit__(self, *_exception: object) -> None:
         self.progress.stop()
+
+    def print(self, *lines: str) -> None:
+        """Print lines of the result as they are, without wrapping them."""
+        for line in lines:
+            self.console.print(line, markup=False, soft_wrap=True)
+
+    def notes(self, sentences: Iterable[str]) -> None:
+        """Print sentences of the result as a list."""
+        self.print(*(f"- {sentence}" for sentence in sentences))
+
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: bool = False, bold: str = ""
+    ) -> None:
+        """Print a table. A cell for which the terminal has no room is wrapped, and never cut.
+
+        With ``numbers``, all columns but the first are aligned to the right. The row whose first cell is
+        ``bold`` is emphasised. Columns without names have no header.
+        """
+        # Single spaces between columns of numbers keep the table within a terminal of 80 columns.
+        look: dict[str, Any] = {"box": SIMPLE_HEAD, "padding": 0} if numbers else {"box": None}
+        table = Table(show_header=any(columns), collapse_padding=numbers, pad_edge=numbers, **look)
+        for i, column in enumerate(columns):
+            table.add_column(escape(column), justify="right" if numbers and i else "left", overflow="fold")
+        for cells in rows:
+            table.add_row(*map(escape, cells), style="bold" if bold and cells[0] == bold else "")
+        self.console.print(table)
+
+    def result(self, content: Any) -> None:
+        """Print the result as JSON, if that was asked for."""
+        if self.as_json:
+            typer.echo(json.dumps(content, indent=2, allow_nan=False))
 
     def began(self, stage: str, domain: str) -> None:
         self._clear(domain)
@@ -62,10 +102,10 @@ class Display:
         self._clear(domain)
         if not (self.terse and outcome in ("fresh", "restored")):
             name = escape(f"{domain:8}")
-            self.console.print(f"{name} {stage:10} {OUTCOMES[outcome]} [dim]{seconds:.1f} s[/]")
+            self.log.print(f"{name} {stage:10} {OUTCOMES[outcome]} [dim]{seconds:.1f} s[/]")
 
     def waiting(self) -> None:
-        self.console.print("another run is using this project; waiting for it to end")
+        self.log.print("another run is using this project; waiting for it to end")
 
     def stages(self, name: str) -> Callable[[str, Callable[..., Any]], None]:
         """Return a function that runs a stage and shows its progress under ``name``."""
@@ -84,52 +124,3 @@ class Display:
     def _clear(self, domain: str) -> None:
         if domain in self.bars:
             self.progress.remove_task(self.bars.pop(domain))
-
-
-def print_scores(console: Console, name: str, scores: dict[str, Any]) -> None:
-    """Print the scores of the model and its peers as tables."""
-    for content in score_tables(scores):
-        # Single spaces between columns keep the table within a terminal of 80 columns.
-        console.print(f"[bold]{escape(name)}[/] {escape(content.title)}", highlight=False, soft_wrap=True)
-        table = Table(box=box.SIMPLE_HEAD, padding=0, collapse_padding=True)
-        for i, column in enumerate(content.columns):
-            table.add_column(column, justify="right" if i else "left")
-        for row in content.rows:
-            table.add_row(*row, style="bold" if row[0] == "ebm" else "")
-        console.print(table)
-
-
-def print_forecast(console: Console, workspace: Workspace) -> None:
-    """Print one line per series: the last date of the data, the date forecast and the forecast."""
-    for line in forecast_lines(read_json(workspace.forecast)):
-        console.print(f"[bold]{workspace.domain}[/] {escape(line)}", highlight=False, soft_wrap=True)
-
-
-def print_tuned(console: Console, domain: str, tuned: "Tuned") -> None:
-    """Print the trials, best first, the gain of the best one, and the command that tries it."""
-    table = Table(*tuned.default.settings, "years", "gain", box=box.SIMPLE_HEAD)
-    for trial in tuned.trials:
-        values = [f"{value:.2g}" for value in trial.settings.values()]
-        mark = " (current)" if trial == tuned.default else ""
-        table.add_row(*values, str(len(trial.gains)), f"{trial.mean:+.4f}{mark}")
-    console.print(table)
-    best = tuned.trials[0]
-    if best == tuned.default:
-        console.print("No trial was better than the current settings.")
-        return
-    years = min(len(best.gains), len(tuned.default.gains))
-    console.print(
-        f"The best trial gains {tuned.gain:+.4f} nats per forecast over the current settings, "
-        f"t = {tuned.t:.1f} over {years} years before the test block. This figure is optimistic, because it "
-        f"is the largest of {len(tuned.trials)}. To use these settings:"
-    )
-    hidden, *others = best.settings.items()
-    changes = [f"'{domain}.train.capacities=[{hidden[1]}]'"]
-    changes += [f"{domain}.train.{name}={value:.3g}" for name, value in others]
-    command = " ".join(["dvc exp run", *(f"-S {change}" for change in changes)])
-    console.print(command, highlight=False, soft_wrap=True)
-
-
-def print_report_path(console: Console, workspace: Workspace, root: Path) -> None:
-    path = workspace.report.relative_to(root) if workspace.report.is_relative_to(root) else workspace.report
-    console.print(f"[bold]{workspace.domain}[/] report: {path}", highlight=False, soft_wrap=True)

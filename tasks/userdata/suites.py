@@ -48,12 +48,12 @@ def propose(frame: pd.DataFrame, name: str, keys: tuple[str, ...] = ()) -> dict[
     return {"suite": name, "quarantine": 0, "expectations": wanted}
 
 
-def write_proposal(frame: pd.DataFrame, name: str, keys: tuple[str, ...], target: Path) -> int:
-    """Write the suite of :func:`propose` to the file ``target``, and return the number of expectations."""
+def write_proposal(frame: pd.DataFrame, name: str, keys: tuple[str, ...], target: Path) -> dict[str, Any]:
+    """Write the suite of :func:`propose` to the file ``target``, and return it."""
     suite = propose(frame, name, keys)
     with atomic_write(target) as (path,):
         write_json(path, suite)
-    return len(suite["expectations"])
+    return suite
 
 
 def _of_column(column: str, values: pd.Series) -> list[dict[str, Any]]:
@@ -93,12 +93,11 @@ def _expect(kind: str, why: str, **kwargs: Any) -> dict[str, Any]:
     return {"type": f"expect_{kind}", "kwargs": kwargs, "meta": {"why": why}}
 
 
-def check(source: Table, suite: Path, out: Path) -> dict[str, Any]:
-    """Check a table against the file ``suite``.
+def check(source: Table, suite: Path, out: Path) -> tuple[dict[str, Any], str | None]:
+    """Check a table against the file ``suite``; return the results, and a line about what failed, if any.
 
     A text in a column of numbers counts as missing, and is kept in the quarantine as it is written. Writes
-    ``validation.json``, ``quarantine.parquet`` and ``data_docs/`` in the folder ``out``. Raises
-    ``BasinError`` naming the first failed expectation, after these files are written.
+    ``validation.json``, ``quarantine.parquet`` and ``data_docs/`` in the folder ``out``.
     """
     asked = read_suite(suite)
     example = [f"row {k}" for k in range(1, len(source.frame) + 1)]
@@ -117,6 +116,6 @@ def check(source: Table, suite: Path, out: Path) -> dict[str, Any]:
     with atomic_write(out / "validation.json", out / "quarantine.parquet") as (facts, rows):
         write_json(facts, result)
         aside.to_parquet(rows, index=False)
-    if failed:
-        raise BasinError(failure_line(failed, f"{source.label}: suite {asked['suite']}", out / "data_docs"))
-    return result
+    if not failed:
+        return result, None
+    return result, failure_line(failed, f"{source.label}: suite {asked['suite']}", out / "data_docs")
