@@ -53,7 +53,8 @@ class Display:
         )
 
     def __enter__(self) -> "Display":
-        self.progress.start()
+        if self.log.is_terminal:  # elsewhere, it would print an empty line at its end
+            self.progress.start()
         return self
 
     def __exit__(self, *_exception: object) -> None:

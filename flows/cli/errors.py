@@ -53,5 +53,6 @@ def _stop(kept: str, number: int, _frame: Any) -> None:
         with suppress(psutil.NoSuchProcess):
             child.kill()
     clean_up()  # `finally` is not reached below
-    os.write(terminal, f"\nbasin: stopped; {kept}\n".encode())
+    show_cursor = "\x1b[?25h" if os.isatty(terminal) else ""  # Rich hides it beside a progress bar
+    os.write(terminal, f"{show_cursor}\nbasin: stopped; {kept}\n".encode())
     os._exit(128 + number)

@@ -20,15 +20,20 @@ def counted(number: int, noun: str) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the question whether the most similar of the ``known`` names was meant, to end a message.
 
+    A name that begins with what was given comes before other similar names.
+
     Examples
     --------
     >>> nearest("prise", ("price", "return"))
     '; did you mean price?'
+    >>> nearest("egarch", ("garch-t", "egarch-skewt"))
+    '; did you mean egarch-skewt?'
     >>> nearest("x", ("price", "return"))
     ''
     """
     spelled = {word.lower(): word for word in known}
-    close = get_close_matches(name.lower(), spelled, 1)
+    longer = [word for word in spelled if len(name) > 2 and word.startswith(name.lower())]
+    close = longer or get_close_matches(name.lower(), spelled, 1)
     return f"; did you mean {spelled[close[0]]}?" if close else ""
 
 

@@ -10,6 +10,7 @@ from tasks.checks.suites import examined, failure_line, read_suite
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, write_json
 from tasks.sources.quarantine import at_fault
+from tasks.userdata.files.columns import no_column
 from tasks.userdata.files.table import Table
 
 RESULTS = ("validation.json", "quarantine.parquet", "data_docs")
@@ -29,8 +30,7 @@ def propose(frame: pd.DataFrame, name: str, keys: tuple[str, ...] = ()) -> dict[
     """
     absent = [key for key in keys if key not in frame]
     if absent:
-        columns = ", ".join(map(str, frame.columns[:20]))
-        raise BasinError(f"no column {', '.join(absent)}; found {columns}; give the name of a column")
+        raise BasinError(no_column(absent, frame))
     if frame.empty:
         raise BasinError("no rows below the header; give a file with data")
     wanted = [_expect("table_columns_to_match_set", "the same columns",
