@@ -8,7 +8,6 @@ import typer
 from flows.cli import options
 from flows.cli.command import Group, command
 from tasks.runtime.errors import BasinError, counted
-from tasks.runtime.outputs import require_file
 
 if TYPE_CHECKING:
     from flows.cli.display import Display
@@ -118,6 +117,7 @@ def forecast(
     """
     from tasks.fields.base import BEFORE, LEADS
     from tasks.fields.output import write_forecasts
+    from tasks.runtime.outputs import require_file
 
     require_file(out, overwrite)
     law, fields = _load(model, data, variable)
@@ -164,6 +164,7 @@ def sample(
     """
     from tasks.fields.model import load_model
     from tasks.fields.output import write_forecasts
+    from tasks.runtime.outputs import require_file
 
     require_file(out, overwrite)
     law = load_model(model)
@@ -188,6 +189,7 @@ def score(
     basin field score --data sst.nc --model model --out energies.csv
     """
     from tasks.fields.output import write_energies
+    from tasks.runtime.outputs import require_file
 
     require_file(out, overwrite)
     law, fields = _load(model, data, variable)
@@ -224,6 +226,7 @@ def fill(
     basin field fill --data sst.nc --model model --month 1997-11 --out filled.nc
     """
     from tasks.fields.output import write_filled
+    from tasks.runtime.outputs import require_file
 
     require_file(out, overwrite)
     law, fields = _load(model, data, variable)

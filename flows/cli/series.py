@@ -7,7 +7,6 @@ import typer
 
 from flows.cli import options
 from tasks.runtime.errors import BasinError
-from tasks.runtime.outputs import claim, require_file
 
 if TYPE_CHECKING:
     from flows.cli.display import Display
@@ -315,6 +314,7 @@ def audit(
     basin audit --data credit.csv --spec columns.yaml --out audit
     """
     from tasks.checks.table.evidence import read_spec
+    from tasks.runtime.outputs import claim
     from tasks.userdata.audit import audit_table, read_audited, write_audit
 
     found: dict[str, Any] = {}
@@ -361,6 +361,7 @@ def validate(
     basin validate --data prices.csv --propose suite.json
     basin validate --data new.csv --suite suite.json --out validation
     """
+    from tasks.runtime.outputs import claim, require_file
     from tasks.userdata.files.table import load
     from tasks.userdata.suites import RESULTS, check, write_proposal
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from tasks.runtime.errors import BasinError, expected
 from tasks.runtime.parallel import Progress, silent
-from tasks.runtime.params import load_params
 from tasks.runtime.workspace import Workspace
 
 STAGES = (
@@ -31,6 +30,8 @@ def run_stage(stage: str, domain: str, root: Path, progress: Progress = silent) 
     """
     if stage not in STAGES:
         raise BasinError(f"unknown stage `{stage}`; {expected(stage, STAGES)}")
+    from tasks.runtime.params import load_params  # pydantic takes longer to import than `basin --help`
+
     params = load_params(root, domain)
     function = stage_function(stage)
     try:
