@@ -3,14 +3,26 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+)
 from rich.table import Table
+from rich.text import Text
+
+from tasks.runtime.errors import counted
 
 OUTCOMES = {
     "fresh": "[cyan]Cached[/]",
@@ -18,6 +30,9 @@ OUTCOMES = {
     "ran": "[green]done[/]",
     "failed": "[red]failed[/]",
 }
+
+LONG = 20.0
+"""Seconds from which on the expected duration of a command is printed."""
 
 UNBOUNDED = 100_000
 """Number of columns of a file or a pipe, so that no table is cut or wrapped there."""
@@ -45,9 +60,9 @@ class Display:
         self.progress = Progress(
             TextColumn("{task.fields[domain]:8}", markup=False),
             TextColumn("{task.description:28}", markup=False),
-            BarColumn(bar_width=32),
+            BarColumn(bar_width=12),
             MofNCompleteColumn(),
-            TimeElapsedColumn(),
+            TimeColumn(),
             console=self.log,
             transient=True,
         )
@@ -108,20 +123,55 @@ class Display:
     def waiting(self) -> None:
         self.log.print("another run is using this project; waiting for it to end")
 
-    def stages(self, name: str) -> Callable[[str, Callable[..., Any]], None]:
+    def stages(self, name: str) -> "ShownStages":
         """Return a function that runs a stage and shows its progress under ``name``."""
-
-        def stage(stage: str, run: Callable[..., Any]) -> None:
-            began, outcome = time.monotonic(), "failed"
-            self.began(stage, name)
-            try:
-                run(lambda label, done, total: self.progressed(stage, name, label, done, total))
-                outcome = "ran"
-            finally:
-                self.ended(stage, name, outcome, time.monotonic() - began)
-
-        return stage
+        return ShownStages(self, name)
 
     def _clear(self, domain: str) -> None:
         if domain in self.bars:
             self.progress.remove_task(self.bars.pop(domain))
+
+
+@dataclass(frozen=True)
+class ShownStages:
+    """Runs the stages of a command, and shows their progress beside a label."""
+
+    display: Display
+    label: str
+
+    def expect(self, seconds: float) -> None:
+        """Print the expected duration of all stages together, if it is long."""
+        if seconds > LONG:
+            self.display.log.print(f"{escape(f'{self.label:8}')} takes {about(seconds)}", soft_wrap=True)
+
+    def __call__(self, name: str, run: Callable[..., Any]) -> None:
+        display, began, outcome = self.display, time.monotonic(), "failed"
+        display.began(name, self.label)
+        try:
+            run(lambda label, done, total: display.progressed(name, self.label, label, done, total))
+            outcome = "ran"
+        finally:
+            display.ended(name, self.label, outcome, time.monotonic() - began)
+
+
+class TimeColumn(ProgressColumn):
+    """Time that the rest of a stage takes at its speed so far, or the time that it took."""
+
+    def render(self, task: Task) -> Text:
+        left = task.time_remaining
+        return Text(f"{about(left)} left" if left else f"{task.elapsed or 0:.0f} s", style="yellow")
+
+
+def about(seconds: float) -> str:
+    """Return a rounded duration in words.
+
+    Examples
+    --------
+    >>> about(7), about(52), about(130), about(4000)
+    ('about 10 seconds', 'about 50 seconds', 'about 2 minutes', 'about 1 hour')
+    """
+    if seconds < 55:
+        return f"about {max(10, round(seconds, -1)):.0f} seconds"
+    if seconds < 55 * 60:
+        return f"about {counted(max(1, round(seconds / 60)), 'minute')}"
+    return f"about {counted(max(1, round(seconds / 3600)), 'hour')}"

@@ -1,7 +1,7 @@
 """Backtest, forecast and alarm of a user's file, by the stages of the pipeline, in one output folder."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from tasks.events.event import parse
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, read_json, scratch, sha256, write_json
 from tasks.runtime.outputs import claim
-from tasks.runtime.parallel import Progress, silent
+from tasks.runtime.parallel import Progress
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
 from tasks.sources.quarantine import valid
@@ -28,6 +28,7 @@ from tasks.userdata.joint_paths import domain_of, evaluate_paths, forecast_paths
 from tasks.userdata.joint_paths_page import write_report
 from tasks.userdata.model_inputs import mismatch
 from tasks.userdata.plan import planned
+from tasks.userdata.progress import Stages, expected_seconds, without_progress
 from tasks.userdata.reading import Reading, compounded, understand
 from tasks.userdata.request import Request
 from tasks.userdata.results import Backtest, Forecast
@@ -83,14 +84,6 @@ class OwnWorkspace(Workspace):
 MODEL = "give the folder model/ of an earlier backtest or forecast"
 """Remedy for a folder that has no model to forecast with."""
 
-Stages = Callable[[str, Callable[[Progress], Any]], None]
-"""Runs a named stage. It is called as ``stages(name, run)``, where ``run(progress)`` does the work."""
-
-
-def without_progress(name: str, run: Callable[[Progress], Any]) -> None:
-    """Run a stage without showing its progress."""
-    run(silent)
-
 
 def _names(*files: str) -> list[str]:
     """Return the paths of files of a workspace, relative to its root."""
@@ -131,6 +124,7 @@ def _backtest(data: Path | pd.DataFrame, request: Request, out: Path, work: Path
     if max(request.leads) > 1 and reading.kind != "level":
         return _backtest_paths(_for_paths(reading, request), request, name, out, work, stages)
     workspace, params, notes = prepare(data, reading, name, request, work, out, has_test_from=True)
+    stages.expect(_expected_seconds(workspace, params, reading))
     run_stages(BACKTEST, workspace, params, stages)
     _save_frozen(workspace, params)
     forecasts = pd.read_parquet(workspace.forecasts)
@@ -175,6 +169,7 @@ def _forecast(
     workspace, params, notes = prepare(data, reading, name, fitted, work, out, model)
     _accept(workspace)
     if model is None:
+        stages.expect(_expected_seconds(workspace, params, reading))
         run_stages(FIT, workspace, params, stages)
         with atomic_write(workspace.model) as (folder,):
             save_model(folder, load_fold(workspace.fits, "final"), {"unit": workspace.own.unit})
@@ -183,6 +178,13 @@ def _forecast(
         _forecast_frozen(workspace, model)
     run_stages(("forecast",), workspace, params, stages)
     return Forecast(out, read_json(workspace.forecast), notes)
+
+
+def _expected_seconds(workspace: OwnWorkspace, params: DomainParams, reading: Reading) -> float:
+    rows = len(reading.table) * len(workspace.own.leads)
+    return expected_seconds(
+        rows, len(workspace.own.peers) - 1, params.train.seeds * len(params.train.capacities)
+    )
 
 
 def _accept(workspace: OwnWorkspace) -> None:

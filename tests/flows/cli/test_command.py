@@ -14,7 +14,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from flows.cli.app import app
-from flows.cli.display import Display
+from flows.cli.display import Display, about
 from tasks.runtime.errors import BasinError
 from tasks.runtime.frequencies import frequency
 
@@ -179,6 +179,22 @@ def test_without_colours_if_the_environment_says_so(
         shown.append(capsys.readouterr().err)
         monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b[32m" in coloured[0] and "\x1b[32m" not in plain[0]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(4, "about 10 seconds"), (52, "about 50 seconds"), (70, "about 1 minute"), (5000, "about 1 hour")],
+)
+def test_durations_are_rounded(seconds: float, words: str) -> None:
+    assert about(seconds) == words
+
+
+def test_a_long_run_begins_with_its_expected_duration(capsys: pytest.CaptureFixture[str]) -> None:
+    stages = Display().stages("prices")
+    stages.expect(12)
+    assert capsys.readouterr().err == ""
+    stages.expect(119)
+    assert capsys.readouterr().err == "prices   takes about 2 minutes\n"
 
 
 def test_the_exit_codes_are_in_the_help() -> None:
