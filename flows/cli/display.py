@@ -19,7 +19,7 @@ from rich.progress import (
     TaskID,
     TextColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from tasks.runtime.errors import counted
@@ -62,18 +62,19 @@ class Display:
             TextColumn("{task.description:28}", markup=False),
             BarColumn(bar_width=12),
             MofNCompleteColumn(),
-            TimeColumn(),
+            TimeColumn(Column(no_wrap=True)),
             console=self.log,
             transient=True,
         )
 
     def __enter__(self) -> "Display":
-        if self.log.is_terminal:  # elsewhere, it would print an empty line at its end
+        if self.log.is_terminal:
             self.progress.start()
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        self.progress.stop()
+        if self.progress.live.is_started:  # otherwise, it would print an empty line
+            self.progress.stop()
 
     def print(self, *lines: str) -> None:
         """Print lines of the result as they are, without wrapping them."""
@@ -159,7 +160,8 @@ class TimeColumn(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         left = task.time_remaining
-        return Text(f"{about(left)} left" if left else f"{task.elapsed or 0:.0f} s", style="yellow")
+        words = f"{about(left).removeprefix('about ')} left" if left else f"{task.elapsed or 0:.0f} s"
+        return Text(words, style="yellow")
 
 
 def about(seconds: float) -> str:

@@ -53,6 +53,7 @@ def _stop(kept: str, number: int, _frame: Any) -> None:
         with suppress(psutil.NoSuchProcess):
             child.kill()
     clean_up()  # `finally` is not reached below
-    show_cursor = "\x1b[?25h" if os.isatty(terminal) else ""  # Rich hides it beside a progress bar
-    os.write(terminal, f"{show_cursor}\nbasin: stopped; {kept}\n".encode())
+    # A terminal has an unfinished line, beside whose progress bar Rich hides the cursor.
+    ending = "\x1b[?25h\n" if os.isatty(terminal) else ""
+    os.write(terminal, f"{ending}basin: stopped; {kept}\n".encode())
     os._exit(128 + number)

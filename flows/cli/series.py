@@ -376,8 +376,11 @@ def validate(
         display.result(proposal)
         return
     assert suite is not None
-    with claim(out, "validate", RESULTS, overwrite):
-        found, refusal = check(load(data), suite, out)
+    checked: list[Any] = []
+    with claim(out, "validate", RESULTS, overwrite), display:
+        run = display.stages(data.name)
+        run("validate", lambda _: checked.extend(check(load(data), suite, out)))
+    found, refusal = checked
     display.result(found)
     if refusal is not None:
         raise BasinError(refusal)

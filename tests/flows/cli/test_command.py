@@ -148,7 +148,7 @@ def test_quiet_shows_no_progress(prices: Path) -> None:
     shown = CliRunner().invoke(app, asked)
     quiet = CliRunner().invoke(app, [*asked, "--quiet"])
     assert shown.stdout == quiet.stdout
-    assert "audit" in shown.stderr.splitlines()[0]
+    assert "audit" in shown.stderr.splitlines()[0] and "\n\n" not in shown.stderr
     assert all(line.startswith("basin: ") for line in quiet.stderr.splitlines())
 
 
