@@ -136,7 +136,17 @@ def test_a_file_that_fails_its_suite_is_printed_as_json_and_ends_with_exit_code_
     CliRunner().invoke(app, ["validate", "--data", "prices.csv", "--propose", "suite.json"])
     text = Path("prices.csv").read_text()
     Path("new.csv").write_text(text.replace("2020-01-05,", "2020-01-05,-"))
-    asked = ["validate", "--data", "new.csv", "--suite", "suite.json", "--out", "checked", "--json"]
+    asked = [
+        "validate",
+        "--data",
+        "new.csv",
+        "--suite",
+        "suite.json",
+        "--out",
+        "checked",
+        "--json",
+        "--quiet",
+    ]
     done = CliRunner().invoke(app, asked)
     assert done.exit_code == 1
     assert json.loads(done.stdout) == json.loads(Path("checked/validation.json").read_text())
