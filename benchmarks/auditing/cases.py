@@ -253,6 +253,7 @@ def _basin(name: str, path: Path, options: list[str], out: Path) -> subprocess.C
         str(path),
         "--out",
         str(out),
+        "--quiet",
         *options,
     ]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=900)

@@ -16,8 +16,9 @@ from safetensors.torch import load_file, save_file
 from benchmarks.forecasting.forecast import BUILD, MARKETS, closes, mirrored
 from tasks.runtime.files import atomic_write, read_json, write_json
 from tasks.tilts.global_prior import GLOBAL_TILT
+from tasks.userdata.progress import without_progress
 from tasks.userdata.request import Request
-from tasks.userdata.run import FIT, prepare, run_stages, without_progress
+from tasks.userdata.run import FIT, prepare, run_stages
 from tasks.userdata.sources import read
 
 SINCE = "2000-01-01"

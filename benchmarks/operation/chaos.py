@@ -28,7 +28,7 @@ KILLS = 40
 KINDS = ("flow", "worker", "stage", "dvc", "rename")
 """Process that is killed: the flow, a busy Ray worker, a stage run by DVC, DVC, or one renaming a file."""
 
-FLOW = (sys.executable, *BASIN, "run", "--domain", "climate")
+FLOW = (sys.executable, *BASIN, "run", "--domain", "climate", "--quiet")
 REPRO = (sys.executable, "-m", "dvc", "repro", "-q", *(f"{name}@climate" for name in ("report",)))
 RENAMES = 12
 """Approximate number of outputs that a run renames into place."""

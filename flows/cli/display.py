@@ -1,22 +1,28 @@
-"""Terminal output of a run: a progress bar per domain, a line per finished stage, tables of results."""
+"""Output of a command: the result on stdout, as text or JSON, and the progress on stderr."""
 
+import json
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from rich import box
+import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+)
+from rich.table import Column, Table
+from rich.text import Text
 
-from tasks.reporting.tables import forecast_lines, score_tables
-from tasks.runtime.files import read_json
-from tasks.runtime.workspace import Workspace
-
-if TYPE_CHECKING:
-    from tasks.operations.tune import Tuned
+from tasks.runtime.errors import counted
 
 OUTCOMES = {
     "fresh": "[cyan]Cached[/]",
@@ -25,30 +31,81 @@ OUTCOMES = {
     "failed": "[red]failed[/]",
 }
 
+LONG = 20.0
+"""Seconds from which on the expected duration of a command is printed."""
+
+UNBOUNDED = 100_000
+"""Number of columns of a file or a pipe, so that no table is cut or wrapped there."""
+
 
 class Display:
-    """Listener that shows a run on the terminal. With ``terse``, cached stages are not shown."""
+    """Prints the result of a command to stdout, and listens to its run, whose progress it shows on stderr.
 
-    def __init__(self, terse: bool = False) -> None:
-        self.console = Console()
-        self.terse = terse
+    Parameters
+    ----------
+    as_json : bool
+        Whether the result is printed as JSON, and no tables and lines.
+    quiet : bool
+        Whether no progress is shown.
+    """
+
+    def __init__(self, as_json: bool = False, quiet: bool = False) -> None:
+        self.as_json = as_json
+        self.console = Console(quiet=as_json, highlight=False)
+        if not self.console.is_terminal:
+            self.console.width = UNBOUNDED
+        self.log = Console(stderr=True, quiet=quiet, highlight=False)
+        self.terse = False
         self.bars: dict[str, TaskID] = {}
         self.progress = Progress(
             TextColumn("{task.fields[domain]:8}", markup=False),
             TextColumn("{task.description:28}", markup=False),
-            BarColumn(bar_width=32),
+            BarColumn(bar_width=12),
             MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=self.console,
+            TimeColumn(Column(no_wrap=True)),
+            console=self.log,
             transient=True,
         )
 
     def __enter__(self) -> "Display":
-        self.progress.start()
+        if self.log.is_terminal:
+            self.progress.start()
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        self.progress.stop()
+        if self.progress.live.is_started:  # otherwise, it would print an empty line
+            self.progress.stop()
+
+    def print(self, *lines: str) -> None:
+        """Print lines of the result as they are, without wrapping them."""
+        for line in lines:
+            self.console.print(line, markup=False, soft_wrap=True)
+
+    def notes(self, sentences: Iterable[str]) -> None:
+        """Print sentences of the result as a list."""
+        self.print(*(f"- {sentence}" for sentence in sentences))
+
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: bool = False, bold: str = ""
+    ) -> None:
+        """Print a table. A cell for which the terminal has no room is wrapped, and never cut.
+
+        With ``numbers``, all columns but the first are aligned to the right. The row whose first cell is
+        ``bold`` is emphasised. Columns without names have no header.
+        """
+        # Single spaces between columns of numbers keep the table within a terminal of 80 columns.
+        look: dict[str, Any] = {"box": SIMPLE_HEAD, "padding": 0} if numbers else {"box": None}
+        table = Table(show_header=any(columns), collapse_padding=numbers, pad_edge=numbers, **look)
+        for i, column in enumerate(columns):
+            table.add_column(escape(column), justify="right" if numbers and i else "left", overflow="fold")
+        for cells in rows:
+            table.add_row(*map(escape, cells), style="bold" if bold and cells[0] == bold else "")
+        self.console.print(table)
+
+    def result(self, content: Any) -> None:
+        """Print the result as JSON, if that was asked for."""
+        if self.as_json:
+            typer.echo(json.dumps(content, indent=2, allow_nan=False))
 
     def began(self, stage: str, domain: str) -> None:
         self._clear(domain)
@@ -62,74 +119,61 @@ class Display:
         self._clear(domain)
         if not (self.terse and outcome in ("fresh", "restored")):
             name = escape(f"{domain:8}")
-            self.console.print(f"{name} {stage:10} {OUTCOMES[outcome]} [dim]{seconds:.1f} s[/]")
+            self.log.print(f"{name} {stage:10} {OUTCOMES[outcome]} [dim]{seconds:.1f} s[/]")
 
     def waiting(self) -> None:
-        self.console.print("another run is using this project; waiting for it to end")
+        self.log.print("another run is using this project; waiting for it to end")
 
-    def stages(self, name: str) -> Callable[[str, Callable[..., Any]], None]:
+    def stages(self, name: str) -> "ShownStages":
         """Return a function that runs a stage and shows its progress under ``name``."""
-
-        def stage(stage: str, run: Callable[..., Any]) -> None:
-            began, outcome = time.monotonic(), "failed"
-            self.began(stage, name)
-            try:
-                run(lambda label, done, total: self.progressed(stage, name, label, done, total))
-                outcome = "ran"
-            finally:
-                self.ended(stage, name, outcome, time.monotonic() - began)
-
-        return stage
+        return ShownStages(self, name)
 
     def _clear(self, domain: str) -> None:
         if domain in self.bars:
             self.progress.remove_task(self.bars.pop(domain))
 
 
-def print_scores(console: Console, name: str, scores: dict[str, Any]) -> None:
-    """Print the scores of the model and its peers as tables."""
-    for content in score_tables(scores):
-        # Single spaces between columns keep the table within a terminal of 80 columns.
-        console.print(f"[bold]{escape(name)}[/] {escape(content.title)}", highlight=False, soft_wrap=True)
-        table = Table(box=box.SIMPLE_HEAD, padding=0, collapse_padding=True)
-        for i, column in enumerate(content.columns):
-            table.add_column(column, justify="right" if i else "left")
-        for row in content.rows:
-            table.add_row(*row, style="bold" if row[0] == "ebm" else "")
-        console.print(table)
+@dataclass(frozen=True)
+class ShownStages:
+    """Runs the stages of a command, and shows their progress beside a label."""
+
+    display: Display
+    label: str
+
+    def expect(self, seconds: float) -> None:
+        """Print the expected duration of all stages together, if it is long."""
+        if seconds > LONG:
+            self.display.log.print(f"{escape(f'{self.label:8}')} takes {about(seconds)}", soft_wrap=True)
+
+    def __call__(self, name: str, run: Callable[..., Any]) -> None:
+        display, began, outcome = self.display, time.monotonic(), "failed"
+        display.began(name, self.label)
+        try:
+            run(lambda label, done, total: display.progressed(name, self.label, label, done, total))
+            outcome = "ran"
+        finally:
+            display.ended(name, self.label, outcome, time.monotonic() - began)
 
 
-def print_forecast(console: Console, workspace: Workspace) -> None:
-    """Print one line per series: the last date of the data, the date forecast and the forecast."""
-    for line in forecast_lines(read_json(workspace.forecast)):
-        console.print(f"[bold]{workspace.domain}[/] {escape(line)}", highlight=False, soft_wrap=True)
+class TimeColumn(ProgressColumn):
+    """Time that the rest of a stage takes at its speed so far, or the time that it took."""
+
+    def render(self, task: Task) -> Text:
+        left = task.time_remaining
+        words = f"{about(left).removeprefix('about ')} left" if left else f"{task.elapsed or 0:.0f} s"
+        return Text(words, style="yellow")
 
 
-def print_tuned(console: Console, domain: str, tuned: "Tuned") -> None:
-    """Print the trials, best first, the gain of the best one, and the command that tries it."""
-    table = Table(*tuned.default.settings, "years", "gain", box=box.SIMPLE_HEAD)
-    for trial in tuned.trials:
-        values = [f"{value:.2g}" for value in trial.settings.values()]
-        mark = " (current)" if trial == tuned.default else ""
-        table.add_row(*values, str(len(trial.gains)), f"{trial.mean:+.4f}{mark}")
-    console.print(table)
-    best = tuned.trials[0]
-    if best == tuned.default:
-        console.print("No trial was better than the current settings.")
-        return
-    years = min(len(best.gains), len(tuned.default.gains))
-    console.print(
-        f"The best trial gains {tuned.gain:+.4f} nats per forecast over the current settings, "
-        f"t = {tuned.t:.1f} over {years} years before the test block. This figure is optimistic, because it "
-        f"is the largest of {len(tuned.trials)}. To use these settings:"
-    )
-    hidden, *others = best.settings.items()
-    changes = [f"'{domain}.train.capacities=[{hidden[1]}]'"]
-    changes += [f"{domain}.train.{name}={value:.3g}" for name, value in others]
-    command = " ".join(["dvc exp run", *(f"-S {change}" for change in changes)])
-    console.print(command, highlight=False, soft_wrap=True)
+def about(seconds: float) -> str:
+    """Return a rounded duration in words.
 
-
-def print_report_path(console: Console, workspace: Workspace, root: Path) -> None:
-    path = workspace.report.relative_to(root) if workspace.report.is_relative_to(root) else workspace.report
-    console.print(f"[bold]{workspace.domain}[/] report: {path}", highlight=False, soft_wrap=True)
+    Examples
+    --------
+    >>> about(7), about(52), about(130), about(4000)
+    ('about 10 seconds', 'about 50 seconds', 'about 2 minutes', 'about 1 hour')
+    """
+    if seconds < 55:
+        return f"about {max(10, round(seconds, -1)):.0f} seconds"
+    if seconds < 55 * 60:
+        return f"about {counted(max(1, round(seconds / 60)), 'minute')}"
+    return f"about {counted(max(1, round(seconds / 3600)), 'hour')}"

@@ -12,12 +12,13 @@ import typer
 
 from tasks.runtime.errors import BasinError
 
+NOTHING_CHANGED = "no result was changed"
 STAGES_KEPT = "finished stages are kept"
 FROM_THE_FIRST = "the next run begins with the first stage"
 
 
 @contextmanager
-def one_line_errors(kept: str = "no result was changed") -> Iterator[None]:
+def one_line_errors(kept: str = NOTHING_CHANGED) -> Iterator[None]:
     """Report a ``BasinError`` as one line on stderr with exit code 1 instead of a traceback.
 
     ``kept`` is what the line of a stopped command says.
@@ -52,5 +53,7 @@ def _stop(kept: str, number: int, _frame: Any) -> None:
         with suppress(psutil.NoSuchProcess):
             child.kill()
     clean_up()  # `finally` is not reached below
-    os.write(terminal, f"\nbasin: stopped; {kept}\n".encode())
+    # A terminal has an unfinished line, beside whose progress bar Rich hides the cursor.
+    ending = "\x1b[?25h\n" if os.isatty(terminal) else ""
+    os.write(terminal, f"{ending}basin: stopped; {kept}\n".encode())
     os._exit(128 + number)

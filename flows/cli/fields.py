@@ -1,22 +1,23 @@
 """``basin field``: models of monthly fields on a grid, fitted to the user's NetCDF or Zarr file."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.cli import options
-from flows.cli.errors import one_line_errors
+from flows.cli.command import Group, command
 from tasks.runtime.errors import BasinError, counted
-from tasks.runtime.outputs import require_file
 
 if TYPE_CHECKING:
+    from flows.cli.display import Display
     from tasks.fields.model import FieldModel
     from tasks.fields.reading import Fields
 
 app = typer.Typer(
-    no_args_is_help=True, help="Model monthly fields on a grid: fit, forecast, sample, score and fill gaps."
+    cls=Group,
+    no_args_is_help=True,
+    help="Model monthly fields on a grid: fit, forecast, sample, score and fill gaps.",
 )
 
 Data = Annotated[
@@ -35,8 +36,9 @@ Draws = Annotated[int, typer.Option("--draws", min=2, help="Number of samples to
 Seed = Annotated[int, typer.Option("--seed", help="Random seed.")]
 
 
-@app.command()
+@command(app, kept="the same command continues at the last epoch")
 def fit(
+    display: "Display",
     data: Data,
     out: Annotated[Path, typer.Option("--out", help="Folder for the model.")],
     variable: Variable = None,
@@ -48,34 +50,52 @@ def fit(
     seed: Seed = 0,
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Fit a linear inverse model and its energy. An interrupted fit resumes from its last checkpoint."""
-    with one_line_errors("the same command continues at the last epoch"):
-        from flows.cli.display import Display
-        from tasks.fields.base import LEADS
-        from tasks.fields.coverage import coverage
-        from tasks.fields.fit import fit as fit_model
-        from tasks.fields.model import load_model
-        from tasks.fields.reading import open_fields
-        from tasks.fields.training import Settings
+    """Fit a linear inverse model and its energy. An interrupted fit resumes from its last checkpoint.
 
-        fields = open_fields(data, variable).until(_month("--until", until))
-        _say([*fields.notes, *coverage(fields, fields.used())])
-        settings = Settings(epochs=epochs, width=width, seed=seed)
-        with Display() as display:
-            display.stages(fields.name)(
-                "fit", lambda progress: fit_model(fields, settings, out, progress, overwrite)
-            )
-        model = load_model(out)
-        weights = ", ".join(
-            f"{weight:.2f} at {lead}" for lead, weight in zip(LEADS, model.weights, strict=True)
+    Examples
+    --------
+    basin field fit --data sst.nc --out model
+    basin field fit --data sst.nc --until 1994-12 --out model
+    """
+    from tasks.fields.base import LEADS
+    from tasks.fields.coverage import coverage
+    from tasks.fields.fit import fit as fit_model
+    from tasks.fields.model import load_model
+    from tasks.fields.reading import open_fields
+    from tasks.fields.training import Settings
+
+    fields = open_fields(data, variable).until(_month("--until", until))
+    notes = [*fields.notes, *coverage(fields, fields.used())]
+    display.notes(notes)
+    settings = Settings(epochs=epochs, width=width, seed=seed)
+    with display:
+        display.stages(fields.name)(
+            "fit", lambda progress: fit_model(fields, settings, out, progress, overwrite)
         )
-        typer.echo(f"{model.name}: {int(model.grid.mask.sum())} cells, {model.first} to {model.last}")
-        typer.echo(f"weight of the energy (0 is the inverse model alone): {weights} months ahead")
-        typer.echo(f"model: {out}")
+    model = load_model(out)
+    cells, weights = int(model.grid.mask.sum()), dict(zip(LEADS, map(float, model.weights), strict=True))
+    words = ", ".join(f"{weight:.2f} at {lead}" for lead, weight in weights.items())
+    display.print(
+        f"{model.name}: {cells} cells, {model.first} to {model.last}",
+        f"weight of the energy (0 is the inverse model alone): {words} months ahead",
+        f"model: {out}",
+    )
+    display.result(
+        {
+            "variable": model.name,
+            "cells": cells,
+            "first": str(model.first),
+            "last": str(model.last),
+            "weights": weights,
+            "notes": notes,
+            "model": str(out),
+        }
+    )
 
 
-@app.command()
+@command(app)
 def forecast(
+    display: "Display",
     data: Data,
     model: Model,
     out: Out,
@@ -88,29 +108,47 @@ def forecast(
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Forecast the fields 3 and 6 months ahead; write their mean, spread and samples as NetCDF."""
-    with one_line_errors():
-        from tasks.fields.base import BEFORE, LEADS
-        from tasks.fields.output import write_forecasts
+    """Forecast the fields 3 and 6 months ahead; write their mean, spread and samples as NetCDF.
 
-        require_file(out, overwrite)
-        law, fields = _load(model, data, variable)
-        at = _month("--from", origin) if origin else fields.months[-1]
-        found = [law.forecast(fields, at, lead, draws, seed) for lead in range(len(LEADS)) if LEADS[lead]]
-        write_forecasts(law, found, out)
-        gaps = {month: law.missing(fields, month) for month in (at, at - BEFORE)}
-        _say(f"{counted(gaps[m], 'cell')} of {m} missing: filled from the others" for m in gaps if gaps[m])
-        for each in found:
-            area = law.grid.area / law.grid.area.sum()
-            mean, spread = float(each.mean @ area), float(each.samples.std(axis=0) @ area)
-            typer.echo(
-                f"{each.month}: mean {mean:+.2f} {law.units}, standard deviation per cell {spread:.2f}"
-            )
-        typer.echo(f"fields: {out}")
+    Examples
+    --------
+    basin field forecast --data sst.nc --model model --out forecast.nc
+    basin field forecast --data sst.nc --model model --from 1997-06 --out forecast.nc
+    """
+    from tasks.fields.base import BEFORE, LEADS
+    from tasks.fields.output import write_forecasts
+    from tasks.runtime.outputs import require_file
+
+    require_file(out, overwrite)
+    law, fields = _load(model, data, variable)
+    at = _month("--from", origin) if origin else fields.months[-1]
+    found = [law.forecast(fields, at, lead, draws, seed) for lead in range(len(LEADS)) if LEADS[lead]]
+    write_forecasts(law, found, out)
+    gaps = {month: law.missing(fields, month) for month in (at, at - BEFORE)}
+    filled = [f"{counted(gaps[m], 'cell')} of {m} missing: filled from the others" for m in gaps if gaps[m]]
+    notes = [*fields.notes, *filled]
+    display.notes(notes)
+    area = law.grid.area / law.grid.area.sum()
+    months = [
+        {
+            "month": str(each.month),
+            "mean": float(each.mean @ area),
+            "standard_deviation_per_cell": float(each.samples.std(axis=0) @ area),
+        }
+        for each in found
+    ]
+    for each in months:
+        mean, spread = each["mean"], each["standard_deviation_per_cell"]
+        display.print(
+            f"{each['month']}: mean {mean:+.2f} {law.units}, standard deviation per cell {spread:.2f}"
+        )
+    display.print(f"fields: {out}")
+    display.result({"unit": law.units, "months": months, "notes": notes, "fields": str(out)})
 
 
-@app.command()
+@command(app)
 def sample(
+    display: "Display",
     model: Model,
     out: Out,
     month: Annotated[int, typer.Option(min=1, max=12, help="Calendar month, 1 to 12.")],
@@ -118,38 +156,59 @@ def sample(
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Draw possible fields of a calendar month in any year; write them as NetCDF."""
-    with one_line_errors():
-        from tasks.fields.model import load_model
-        from tasks.fields.output import write_forecasts
+    """Draw possible fields of a calendar month in any year; write them as NetCDF.
 
-        require_file(out, overwrite)
-        law = load_model(model)
-        write_forecasts(law, [law.sample(month, draws, seed)], out)
-        typer.echo(f"fields: {out}")
+    Examples
+    --------
+    basin field sample --model model --month 1 --out january.nc
+    """
+    from tasks.fields.model import load_model
+    from tasks.fields.output import write_forecasts
+    from tasks.runtime.outputs import require_file
+
+    require_file(out, overwrite)
+    law = load_model(model)
+    write_forecasts(law, [law.sample(month, draws, seed)], out)
+    display.print(f"fields: {out}")
+    display.result({"fields": str(out)})
 
 
-@app.command()
+@command(app)
 def score(
-    data: Data, model: Model, out: Out, variable: Variable = None, overwrite: Overwrite = False
+    display: "Display",
+    data: Data,
+    model: Model,
+    out: Out,
+    variable: Variable = None,
+    overwrite: Overwrite = False,
 ) -> None:
-    """Write the energy of every month as CSV. A field unlike the training data has a high energy."""
-    with one_line_errors():
-        from tasks.fields.output import write_energies
+    """Write the energy of every month as CSV. A field unlike the training data has a high energy.
 
-        require_file(out, overwrite)
-        law, fields = _load(model, data, variable)
-        rows = write_energies(law, fields, out)
-        for month, energy, share in sorted(rows, key=lambda row: -row[1])[:5]:
-            typer.echo(f"{month}: energy {energy:.1f}, as high in {share:.1%} of the training months")
-        left = len(fields.months) - len(rows)
-        if left:
-            _say([f"{counted(left, 'month')} with missing cells left out"])
-        typer.echo(f"{'all' if not left else 'the other'} {len(rows)} months: {out}")
+    Examples
+    --------
+    basin field score --data sst.nc --model model --out energies.csv
+    """
+    from tasks.fields.output import write_energies
+    from tasks.runtime.outputs import require_file
+
+    require_file(out, overwrite)
+    law, fields = _load(model, data, variable)
+    rows = write_energies(law, fields, out)
+    left = len(fields.months) - len(rows)
+    notes = [*fields.notes, *([f"{counted(left, 'month')} with missing cells left out"] if left else [])]
+    display.notes(notes)
+    for month, energy, share in sorted(rows, key=lambda row: -row[1])[:5]:
+        display.print(f"{month}: energy {energy:.1f}, as high in {share:.1%} of the training months")
+    display.print(f"{'all' if not left else 'the other'} {len(rows)} months: {out}")
+    months = [
+        {"month": str(month), "energy": float(energy), "share": float(share)} for month, energy, share in rows
+    ]
+    display.result({"months": months, "notes": notes, "energies": str(out)})
 
 
-@app.command()
+@command(app)
 def fill(
+    display: "Display",
     data: Data,
     model: Model,
     out: Out,
@@ -160,15 +219,24 @@ def fill(
     ] = 0.0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Fill the missing cells of a month; write the values and their uncertainty as NetCDF."""
-    with one_line_errors():
-        from tasks.fields.output import write_filled
+    """Fill the missing cells of a month; write the values and their uncertainty as NetCDF.
 
-        require_file(out, overwrite)
-        law, fields = _load(model, data, variable)
-        at = _month("--month", month)
-        count = write_filled(law, fields, at, noise, out)
-        typer.echo(f"{at}: {count} of {int(law.grid.mask.sum())} cells filled: {out}")
+    Examples
+    --------
+    basin field fill --data sst.nc --model model --month 1997-11 --out filled.nc
+    """
+    from tasks.fields.output import write_filled
+    from tasks.runtime.outputs import require_file
+
+    require_file(out, overwrite)
+    law, fields = _load(model, data, variable)
+    at = _month("--month", month)
+    count, cells = write_filled(law, fields, at, noise, out), int(law.grid.mask.sum())
+    display.notes(fields.notes)
+    display.print(f"{at}: {count} of {cells} cells filled: {out}")
+    display.result(
+        {"month": str(at), "filled": count, "cells": cells, "notes": list(fields.notes), "fields": str(out)}
+    )
 
 
 def _load(model: Path, data: Path, variable: str | None) -> "tuple[FieldModel, Fields]":
@@ -178,13 +246,7 @@ def _load(model: Path, data: Path, variable: str | None) -> "tuple[FieldModel, F
     law = load_model(model)
     fields = open_fields(data, variable or law.name)
     law.check(fields)
-    _say(fields.notes)
     return law, fields
-
-
-def _say(sentences: Iterable[str]) -> None:
-    for sentence in sentences:
-        typer.echo(f"- {sentence}")
 
 
 def _month(option: str, text: str | None) -> Any:

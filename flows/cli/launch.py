@@ -19,7 +19,7 @@ def run_flow(
     """Run a flow to its end; raises ``BasinError`` if it fails or the Prefect server does not answer."""
     if url := os.environ.get("PREFECT_API_URL"):
         _knock(url)
-    display.console.print(f"basin: {what}; starting Prefect", highlight=False)
+    display.log.print(f"basin: {what}; starting Prefect", markup=False)
     # Progress is shown by our own display. Prefect's log lines still go to its UI.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     from flows.listener import listener
@@ -42,18 +42,21 @@ def run_flow(
         raise BasinError(state.message or f"the run ended in the state {state.name}")
 
 
-def run_stages(stages: Sequence[str], domain: str, root: Path, terse: bool = False) -> "Display":
-    """Run the stages of a domain that are out of date, one after the other, without Prefect."""
-    from flows.cli.display import Display
+def run_stages(
+    stages: Sequence[str], domain: str, root: Path, display: "Display", terse: bool = False
+) -> list[str]:
+    """Run the stages of a domain that are out of date, one after the other, without Prefect.
+
+    Returns the outcome of each. With ``terse``, cached stages are not shown.
+    """
     from flows.stage import bring_stage_up_to_date
     from tasks.runtime.freshness import one_run_at_a_time
     from tasks.runtime.params import load_params
 
     load_params(root, domain)
-    with Display(terse) as display, one_run_at_a_time(root, display.waiting):
-        for name in stages:
-            bring_stage_up_to_date(name, domain, root, display)
-    return display
+    display.terse = terse
+    with display, one_run_at_a_time(root, display.waiting):
+        return [bring_stage_up_to_date(name, domain, root, display).outcome for name in stages]
 
 
 def _knock(url: str) -> None:

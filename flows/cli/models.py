@@ -1,83 +1,112 @@
 """``basin models``: list and show registered models, promote a version, roll back to an earlier one."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.errors import one_line_errors
+from flows.cli.command import Group, command
 from flows.cli.options import Root
 from tasks.runtime.errors import BasinError
 
-app = typer.Typer(no_args_is_help=True, help="Manage the model registry: list, show, promote, rollback.")
+if TYPE_CHECKING:
+    from flows.cli.display import Display
+
+app = typer.Typer(
+    cls=Group, no_args_is_help=True, help="Manage the model registry: list, show, promote, rollback."
+)
 
 Domain = Annotated[str, typer.Argument(help="Domain listed in params.yaml, e.g. finance.")]
 Why = Annotated[str, typer.Option("--why", help="Reason, stored as the message of the git tag.")]
 
 
-@app.command("list")
-def list_models(root: Root = Path()) -> None:
-    """List every registered version with its date, status and reason."""
-    with one_line_errors():
-        from rich.console import Console
-        from rich.table import Table
+@command(app, "list")
+def list_models(display: "Display", root: Root = Path()) -> None:
+    """List every registered version with its date, status and reason.
 
-        from tasks.operations.registry import history, status, versions
-        from tasks.runtime.params import load_domains
+    Examples
+    --------
+    basin models list
+    """
+    from tasks.operations.registry import history, status, versions
+    from tasks.runtime.params import load_domains
 
-        root = root.resolve()
-        table = Table("model", "version", "registered", "commit", "status", "why", box=None, pad_edge=False)
-        for domain in load_domains(root):
-            events = history(root, domain)
-            for version, commit in versions(events).items():
-                of = [event for event in events if event.version == version]
-                table.add_row(
-                    domain,
-                    version,
-                    f"{of[0].time:%Y-%m-%d %H:%M}",
-                    commit[:9],
-                    status(events, version),
-                    of[-1].why,
-                )
-        if not table.row_count:
-            typer.echo(
-                "no model is registered; `basin models promote DOMAIN` registers the model of the last commit"
+    root, found = root.resolve(), []
+    for domain in load_domains(root):
+        events = history(root, domain)
+        for version, commit in versions(events).items():
+            of = [event for event in events if event.version == version]
+            found.append(
+                {
+                    "model": domain,
+                    "version": version,
+                    "registered": f"{of[0].time:%Y-%m-%d %H:%M}",
+                    "commit": commit[:9],
+                    "status": status(events, version),
+                    "why": of[-1].why,
+                }
             )
-            return
-        Console().print(table)
+    if found:
+        display.table(tuple(found[0]), [tuple(row.values()) for row in found])
+    else:
+        display.print(
+            "no model is registered; `basin models promote DOMAIN` registers the model of the last commit"
+        )
+    display.result(found)
 
 
-@app.command()
+@command(app)
 def show(
+    display: "Display",
     domain: Domain,
     version: Annotated[
         str | None, typer.Argument(help="Version, e.g. v0.0.2. Default: the current version.")
     ] = None,
     root: Root = Path(),
 ) -> None:
-    """Show the data, scores and history of one version: when it was promoted or refused, by whom and why."""
-    with one_line_errors():
-        from tasks.operations.registry import commit_of, current, history
+    """Show the data, scores and history of one version: when it was promoted or refused, by whom and why.
 
-        root = root.resolve()
-        _known(root, domain)
-        version = version or current(root, domain)
-        if version is None:
-            raise BasinError(
-                f"{domain}: no model is current; make one current with `basin models promote {domain}`"
-            )
-        commit = commit_of(root, domain, version)
-        typer.echo(f"{domain} {version}, commit {commit[:9]}")
-        for line in _about(root, domain, commit):
-            typer.echo(f"  {line}")
-        for event in history(root, domain):
-            if event.version == version:
-                what = "registered" if event.status is None else event.status
-                typer.echo(f"  {event.time:%Y-%m-%d %H:%M} {what} by {event.author}: {event.why}")
+    Examples
+    --------
+    basin models show finance
+    basin models show finance v0.0.2
+    """
+    from tasks.operations.registry import commit_of, current, history
+
+    root = root.resolve()
+    _known(root, domain)
+    version = version or current(root, domain)
+    if version is None:
+        raise BasinError(
+            f"{domain}: no model is current; make one current with `basin models promote {domain}`"
+        )
+    commit = commit_of(root, domain, version)
+    events = [event for event in history(root, domain) if event.version == version]
+    config, scores = _stored(root, domain, commit)
+    display.print(f"{domain} {version}, commit {commit[:9]}", *_about(config, scores))
+    display.print(
+        *(
+            f"  {event.time:%Y-%m-%d %H:%M} {event.status or 'registered'} by {event.author}: {event.why}"
+            for event in events
+        )
+    )
+    display.result(
+        {
+            "model": domain,
+            "version": version,
+            "commit": commit,
+            "as_of": config["as_of"],
+            "data_sha256": config["data_sha256"],
+            "scores": scores,
+            "history": [asdict(event) | {"time": event.time.isoformat()} for event in events],
+        }
+    )
 
 
-@app.command()
+@command(app)
 def promote(
+    display: "Display",
     domain: Domain,
     version: Annotated[
         str | None, typer.Argument(help="Version, e.g. v0.0.2. Default: the model of the last commit.")
@@ -85,28 +114,41 @@ def promote(
     why: Why = "promoted by hand",
     root: Root = Path(),
 ) -> None:
-    """Use a version for forecasts from now on, without comparing it with the current version."""
-    with one_line_errors():
-        from tasks.operations.registry import CURRENT, assign, in_use, register
+    """Use a version for forecasts from now on, without comparing it with the current version.
 
-        root = root.resolve()
-        _known(root, domain)
-        version = version or register(root, domain, why)
-        assign(root, domain, version, CURRENT, why)
-        in_use(root, domain)
-        typer.echo(f"{domain}: {version} is current")
+    Examples
+    --------
+    basin models promote finance
+    basin models promote finance v0.0.2 --why "better since May"
+    """
+    from tasks.operations.registry import CURRENT, assign, in_use, register
+
+    root = root.resolve()
+    _known(root, domain)
+    version = version or register(root, domain, why)
+    assign(root, domain, version, CURRENT, why)
+    in_use(root, domain)
+    display.print(f"{domain}: {version} is current")
+    display.result({"model": domain, "version": version})
 
 
-@app.command()
-def rollback(domain: Domain, why: Why = "rolled back by hand", root: Root = Path()) -> None:
-    """Go back to the version that was current before."""
-    with one_line_errors():
-        from tasks.operations.registry import rollback as roll_back
+@command(app)
+def rollback(
+    display: "Display", domain: Domain, why: Why = "rolled back by hand", root: Root = Path()
+) -> None:
+    """Go back to the version that was current before.
 
-        root = root.resolve()
-        _known(root, domain)
-        version, left = roll_back(root, domain, why)
-        typer.echo(f"{domain}: {version} is current again and replaces {left}")
+    Examples
+    --------
+    basin models rollback finance --why "worse than the base in June"
+    """
+    from tasks.operations.registry import rollback as roll_back
+
+    root = root.resolve()
+    _known(root, domain)
+    version, left = roll_back(root, domain, why)
+    display.print(f"{domain}: {version} is current again and replaces {left}")
+    display.result({"model": domain, "version": version, "replaces": left})
 
 
 def _known(root: Path, domain: str) -> None:
@@ -115,8 +157,8 @@ def _known(root: Path, domain: str) -> None:
     load_params(root, domain)
 
 
-def _about(root: Path, domain: str, commit: str) -> list[str]:
-    """Describe the data and the scores of the version at ``commit``, one line each, from DVC's cache."""
+def _stored(root: Path, domain: str, commit: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the configuration and the scores of the version at ``commit``, from DVC's cache."""
     import json
     from tempfile import TemporaryDirectory
 
@@ -128,14 +170,18 @@ def _about(root: Path, domain: str, commit: str) -> list[str]:
             path = Path(folder) / Path(name).name
             fetch(root, commit, f"artifacts/{domain}/{name}", path)
             read[name] = json.loads(path.read_text(encoding="utf-8"))
-    config, scores = read["model/config.json"], read["scores.json"]
+    return read["model/config.json"], read["scores.json"]
+
+
+def _about(config: dict[str, Any], scores: dict[str, Any]) -> list[str]:
+    """Describe the data and the scores of a version, one line each."""
     leads = scores.get("pooled", scores)["leads"]
-    lines = [f"data as of {config['as_of']}, sha256 {config['data_sha256'][:12]}"]
+    lines = [f"  data as of {config['as_of']}, sha256 {config['data_sha256'][:12]}"]
     for lead, found in leads.items():
         base = found["paired"]["base"]
         ours = found["models"]["ebm"]
         lines.append(
-            f"lead {lead}, {scores['test'][0]} to {scores['test'][1]}: log score {ours['log_score']:.4f}, "
+            f"  lead {lead}, {scores['test'][0]} to {scores['test'][1]}: log score {ours['log_score']:.4f}, "
             f"CRPS {ours['crps']:.4f}, gain in log score over the base {base['log_score_gain']:+.4f} "
             f"(t = {base['t']:.1f})"
         )

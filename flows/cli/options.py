@@ -5,34 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from typer.core import TyperCommand
 
 from tasks.runtime.errors import BasinError
 
 if TYPE_CHECKING:
     from tasks.userdata.request import Request
-
-LISTS = ("--exog", "--peers", "--target", "--events")
-
-
-class ListsOfWords(TyperCommand):
-    """Command that accepts ``--exog A B`` and ``--exog A,B`` as well as ``--exog A --exog B``."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        spread: list[str] = []
-        option = None
-        for word in args:
-            if word.startswith("-"):
-                option = word if word in LISTS else None
-                if option is None:
-                    spread.append(word)
-            elif option:
-                for name in word.split(","):
-                    spread += [option, name]
-            else:
-                spread.append(word)
-        return super().parse_args(ctx, spread)
-
 
 Root = Annotated[Path, typer.Option(help="Project folder, which holds dvc.yaml and params.yaml.")]
 Data = Annotated[Path, typer.Option("--data", help="CSV or other text table, Excel, Parquet or NetCDF file.")]

@@ -1,17 +1,19 @@
 """``basin forecast``, ``backtest``, ``alarm``, ``audit`` and ``validate`` on a user's own file."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.cli import options
-from flows.cli.errors import one_line_errors
 from tasks.runtime.errors import BasinError
-from tasks.runtime.outputs import claim, require_file
+
+if TYPE_CHECKING:
+    from flows.cli.display import Display
 
 
 def forecast(
+    display: "Display",
     domain: Annotated[
         str | None, typer.Option(help="Domain listed in params.yaml, in place of --data.")
     ] = None,
@@ -45,66 +47,72 @@ def forecast(
     accept: options.Accept = None,
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Forecast the dates that follow the data of a domain or of your own file."""
-    with one_line_errors():
-        if (domain is None) == (data is None):
-            raise BasinError(
-                "expected either --domain or --data; give --domain for the project's data, or --data"
-            )
-        if data is None:
-            assert domain is not None
-            _forecast_domain(domain, root.resolve())
-            return
-        if out is None:
-            raise BasinError("--data needs --out, a folder for the results; add --out")
-        from flows.cli.display import Display
-        from tasks.reporting.tables import forecast_lines
-        from tasks.userdata.run import forecast as run
-        from tasks.userdata.sources import short_name
+    """Forecast the dates that follow the data of a domain or of your own file.
 
-        request = options.request(
-            time=time,
-            target=target,
-            targets=targets,
-            exog=exog,
-            series=series,
-            kind=kind,
-            freq=freq,
-            horizon=horizon,
-            leads=leads,
-            events=events,
-            refit=refit,
-            seeds=seeds,
-            on_bad_row=on_bad_row,
-            resample=resample,
-            calendar=calendar,
-            strict=strict,
-            accept=accept,
+    Examples
+    --------
+    basin forecast --data prices.csv --target close --out results
+    basin forecast --data sst.csv --target nino34 --leads 1,3,6 --out results
+    basin forecast --data new.csv --model results/model --out latest --json
+    """
+    if (domain is None) == (data is None):
+        raise BasinError(
+            "expected either --domain or --data; give --domain for the project's data, or --data"
         )
-        with Display() as display:
-            result = run(data, request, out, model, display.stages(short_name(data)), overwrite)
-        for sentence in result.notes:
-            display.console.print(f"- {sentence}", highlight=False, markup=False, soft_wrap=True)
-        for line in forecast_lines(result.steps):
-            display.console.print(line, highlight=False, markup=False, soft_wrap=True)
-        display.console.print(
-            f"quantiles, density and events: {result.folder / 'forecast.json'}", markup=False, soft_wrap=True
-        )
+    if data is None:
+        assert domain is not None
+        _forecast_domain(domain, root.resolve(), display)
+        return
+    if out is None:
+        raise BasinError("--data needs --out, a folder for the results; add --out")
+    from tasks.reporting.tables import forecast_lines
+    from tasks.userdata.run import forecast as run
+    from tasks.userdata.sources import short_name
+
+    request = options.request(
+        time=time,
+        target=target,
+        targets=targets,
+        exog=exog,
+        series=series,
+        kind=kind,
+        freq=freq,
+        horizon=horizon,
+        leads=leads,
+        events=events,
+        refit=refit,
+        seeds=seeds,
+        on_bad_row=on_bad_row,
+        resample=resample,
+        calendar=calendar,
+        strict=strict,
+        accept=accept,
+    )
+    with display:
+        result = run(data, request, out, model, display.stages(short_name(data)), overwrite)
+    display.notes(result.notes)
+    display.print(*forecast_lines(result.steps))
+    display.print(f"quantiles, density and events: {result.folder / 'forecast.json'}")
+    display.result(result.steps)
 
 
-def _forecast_domain(domain: str, root: Path) -> None:
+def _forecast_domain(domain: str, root: Path, display: "Display") -> None:
     """Print the forecast of a domain after running the stages that are out of date."""
-    from flows.cli.display import print_forecast
     from flows.cli.launch import run_stages
+    from flows.cli.tables import print_forecast
+    from tasks.runtime.files import read_json
     from tasks.runtime.workspace import Workspace
     from tasks.stages import STAGES
 
     stages = tuple(name for name in STAGES if name not in ("landscape", "report"))
-    display = run_stages(stages, domain, root, terse=True)
-    print_forecast(display.console, Workspace(root, domain))
+    run_stages(stages, domain, root, display, terse=True)
+    workspace = Workspace(root, domain)
+    print_forecast(display, workspace)
+    display.result(read_json(workspace.forecast))
 
 
 def backtest(
+    display: "Display",
     data: options.Data,
     out: options.Out,
     time: options.Time = None,
@@ -132,43 +140,48 @@ def backtest(
     """Evaluate forecasts of your own file: each date of a test block is forecast from earlier dates only.
 
     The energy-based model and its peers are scored on the same dates.
-    """
-    with one_line_errors():
-        from flows.cli.display import Display, print_scores
-        from tasks.userdata.run import backtest as run
-        from tasks.userdata.sources import short_name
 
-        request = options.request(
-            time=time,
-            target=target,
-            targets=targets,
-            exog=exog,
-            series=series,
-            kind=kind,
-            freq=freq,
-            horizon=horizon,
-            leads=leads,
-            test_from=test_from,
-            test_to=test_to,
-            refit=refit,
-            peers=peers,
-            seeds=seeds,
-            dev=dev,
-            on_bad_row=on_bad_row,
-            resample=resample,
-            calendar=calendar,
-            strict=strict,
-            accept=accept,
-        )
-        with Display() as display:
-            result = run(data, request, out, display.stages(short_name(data)), overwrite)
-        for sentence in result.notes:
-            display.console.print(f"- {sentence}", highlight=False, markup=False, soft_wrap=True)
-        print_scores(display.console, short_name(data), result.scores)
-        display.console.print(f"report: {result.report}", highlight=False, markup=False, soft_wrap=True)
+    Examples
+    --------
+    basin backtest --data prices.csv --target close --exog vix --out results
+    basin backtest --data prices.csv --test-from 2015-01-01 --out results
+    """
+    from flows.cli.tables import print_scores
+    from tasks.userdata.run import backtest as run
+    from tasks.userdata.sources import short_name
+
+    request = options.request(
+        time=time,
+        target=target,
+        targets=targets,
+        exog=exog,
+        series=series,
+        kind=kind,
+        freq=freq,
+        horizon=horizon,
+        leads=leads,
+        test_from=test_from,
+        test_to=test_to,
+        refit=refit,
+        peers=peers,
+        seeds=seeds,
+        dev=dev,
+        on_bad_row=on_bad_row,
+        resample=resample,
+        calendar=calendar,
+        strict=strict,
+        accept=accept,
+    )
+    with display:
+        result = run(data, request, out, display.stages(short_name(data)), overwrite)
+    display.notes(result.notes)
+    print_scores(display, short_name(data), result.scores)
+    display.print(f"report: {result.report}")
+    display.result(result.scores)
 
 
 def inspect(
+    display: "Display",
     data: options.Data,
     time: options.Time = None,
     target: options.Target = None,
@@ -181,39 +194,38 @@ def inspect(
     resample: options.Resample = None,
     calendar: options.Calendar = None,
 ) -> None:
-    """Show what is understood of a file, and what may be wrong with it. Nothing is fitted or written."""
-    with one_line_errors():
-        from rich.console import Console
-        from rich.markup import escape
-        from rich.table import Table
+    """Show what is understood of a file, and what may be wrong with it. Nothing is fitted or written.
 
-        from tasks.userdata.inspection import inspect as look
+    Examples
+    --------
+    basin inspect --data prices.csv
+    basin inspect --data prices.csv --time Date --target Close --json
+    """
+    from tasks.userdata.inspection import inspect as look
 
-        request = options.request(
-            time=time,
-            target=target,
-            targets=targets,
-            exog=exog,
-            series=series,
-            kind=kind,
-            freq=freq,
-            on_bad_row=on_bad_row,
-            resample=resample,
-            calendar=calendar,
-            accept=None,
-        )
-        found = look(data, request)
-        console, table = Console(), Table(box=None, pad_edge=False, show_header=False)
-        for name, value in found.rows.items():
-            table.add_row(name, escape(value))
-        console.print(table, highlight=False)
-        for sentence in found.notes:
-            console.print(f"- {escape(sentence)}", highlight=False, soft_wrap=True)
-        if found.refusal is not None:
-            raise BasinError(found.refusal)
+    request = options.request(
+        time=time,
+        target=target,
+        targets=targets,
+        exog=exog,
+        series=series,
+        kind=kind,
+        freq=freq,
+        on_bad_row=on_bad_row,
+        resample=resample,
+        calendar=calendar,
+        accept=None,
+    )
+    found = look(data, request)
+    display.table(("", ""), tuple(found.rows.items()))
+    display.notes(found.notes)
+    display.result({**found.rows, "notes": found.notes, "warnings": found.warnings, "refusal": found.refusal})
+    if found.refusal is not None:
+        raise BasinError(found.refusal)
 
 
 def alarm(
+    display: "Display",
     data: options.Data,
     event: Annotated[
         str,
@@ -244,40 +256,42 @@ def alarm(
     """Forecast the probability of an event, such as a fall of 8 % within 21 days, and raise alarms.
 
     Alarms on the dates of a test block are scored. The result also says whether the last date is an alarm.
-    """
-    with one_line_errors():
-        from flows.cli.display import Display
-        from tasks.userdata.run import alarm as run
-        from tasks.userdata.sources import short_name
 
-        request = options.request(
-            time=time,
-            target=target,
-            targets=None,
-            exog=exog,
-            kind=kind,
-            freq=freq,
-            test_from=test_from,
-            test_to=test_to,
-            dev=dev,
-            on_bad_row=on_bad_row,
-            resample=resample,
-            calendar=calendar,
-            strict=strict,
-            accept=accept,
-        )
-        with Display() as display:
-            stages = display.stages(short_name(data))
-            result = run(data, request, event, max_false_alarms_per_year, out, stages, overwrite)
-        display.console.print(result.summary(), highlight=False, markup=False, soft_wrap=True)
-        display.console.print(
-            f"probabilities by date: {out / 'alarm.parquet'}, report: {out / 'report.html'}",
-            markup=False,
-            soft_wrap=True,
-        )
+    Examples
+    --------
+    basin alarm --data prices.csv --event 'min<=-0.08@21' --out alarms
+    """
+    from tasks.userdata.run import alarm as run
+    from tasks.userdata.sources import short_name
+
+    request = options.request(
+        time=time,
+        target=target,
+        targets=None,
+        exog=exog,
+        kind=kind,
+        freq=freq,
+        test_from=test_from,
+        test_to=test_to,
+        dev=dev,
+        on_bad_row=on_bad_row,
+        resample=resample,
+        calendar=calendar,
+        strict=strict,
+        accept=accept,
+    )
+    with display:
+        stages = display.stages(short_name(data))
+        result = run(data, request, event, max_false_alarms_per_year, out, stages, overwrite)
+    display.print(
+        result.summary(),
+        f"probabilities by date: {out / 'alarm.parquet'}, report: {out / 'report.html'}",
+    )
+    display.result(result.found)
 
 
 def audit(
+    display: "Display",
     data: options.Data,
     out: options.Out,
     time: Annotated[
@@ -293,37 +307,41 @@ def audit(
     """Check whether a table can be used for learning.
 
     The checks find gaps, duplicates, impossible values and inputs that contain the future (look-ahead).
+
+    Examples
+    --------
+    basin audit --data prices.csv --time date --target close --out audit
+    basin audit --data credit.csv --spec columns.yaml --out audit
     """
-    with one_line_errors(), claim(out, "audit", ("audit.json", "audit.html"), overwrite):
-        from rich.markup import escape
-        from rich.table import Table
+    from tasks.checks.table.evidence import read_spec
+    from tasks.runtime.outputs import claim
+    from tasks.userdata.audit import audit_table, read_audited, write_audit
 
-        from flows.cli.display import Display
-        from tasks.checks.table.evidence import read_spec
-        from tasks.userdata.audit import audit_table, read_audited, write_audit
-
+    found: dict[str, Any] = {}
+    with claim(out, "audit", ("audit.json", "audit.html"), overwrite):
         asked, frame = read_audited(data, read_spec(spec, time=time, target=target, series=series))
-        found: dict[str, Any] = {}
-        with Display() as display:
+        with display:
             run = display.stages(data.name)
             run("audit", lambda progress: found.update(audit_table(frame, asked, progress)))
         write_audit(found, data.name, out)
-        table = Table("check", "status", "finding", box=None, pad_edge=False)
-        for check in found["checks"]:
-            if check["status"] != "not applicable":
-                faults = "".join(f"\n  {fault}" for fault in check["at_fault"][:3])
-                table.add_row(check["id"], check["status"], escape(check["why"] + faults))
-        display.console.print(table)
-        display.console.print(f"report: {out / 'audit.html'}", highlight=False, markup=False, soft_wrap=True)
-        failed = [check["id"] for check in found["checks"] if check["status"] == "fail"]
-        if failed:
-            raise BasinError(
-                f"{data}: the audit failed: {', '.join(failed)}; correct the file, or accept the findings "
-                "with `waive` in the file of --spec"
-            )
+    rows = [
+        (check["id"], check["status"], "\n  ".join((check["why"], *check["at_fault"][:3])))
+        for check in found["checks"]
+        if check["status"] != "not applicable"
+    ]
+    display.table(("check", "status", "finding"), rows)
+    display.print(f"report: {out / 'audit.html'}")
+    display.result(found)
+    failed = [check["id"] for check in found["checks"] if check["status"] == "fail"]
+    if failed:
+        raise BasinError(
+            f"{data}: the audit failed: {', '.join(failed)}; correct the file, or accept the findings "
+            "with `waive` in the file of --spec"
+        )
 
 
 def validate(
+    display: "Display",
     data: options.Data,
     out: options.Out = Path("validation"),
     propose: Annotated[
@@ -336,22 +354,35 @@ def validate(
     ] = None,
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Propose a Great Expectations suite for a table, or check the table against a suite."""
-    with one_line_errors():
-        from tasks.userdata.files.table import load
-        from tasks.userdata.suites import RESULTS, check, write_proposal
+    """Propose a Great Expectations suite for a table, or check the table against a suite.
 
-        if (suite is None) == (propose is None):
-            raise BasinError(
-                "expected one of --propose FILE, to write a suite, and --suite FILE, to check against it"
-            )
-        if propose is not None:
-            require_file(propose, overwrite, "--propose")
-            count = write_proposal(load(data).typed(), data.stem, tuple(key or ()), propose)
-            typer.echo(f"{count} expectations written to {propose}")
-            return
-        assert suite is not None
-        with claim(out, "validate", RESULTS, overwrite):
-            found = check(load(data), suite, out)
-        met = f"{found['rows']:,} rows meet all {len(found['expectations'])} expectations of {found['suite']}"
-        typer.echo(f"{met}: {out / 'data_docs' / 'index.html'}")
+    Examples
+    --------
+    basin validate --data prices.csv --propose suite.json
+    basin validate --data new.csv --suite suite.json --out validation
+    """
+    from tasks.runtime.outputs import claim, require_file
+    from tasks.userdata.files.table import load
+    from tasks.userdata.suites import RESULTS, check, write_proposal
+
+    if (suite is None) == (propose is None):
+        raise BasinError(
+            "expected one of --propose FILE, to write a suite, and --suite FILE, to check against it"
+        )
+    if propose is not None:
+        require_file(propose, overwrite, "--propose")
+        proposal = write_proposal(load(data).typed(), data.stem, tuple(key or ()), propose)
+        display.print(f"{len(proposal['expectations'])} expectations written to {propose}")
+        display.result(proposal)
+        return
+    assert suite is not None
+    checked: list[Any] = []
+    with claim(out, "validate", RESULTS, overwrite), display:
+        run = display.stages(data.name)
+        run("validate", lambda _: checked.extend(check(load(data), suite, out)))
+    found, refusal = checked
+    display.result(found)
+    if refusal is not None:
+        raise BasinError(refusal)
+    met = f"{found['rows']:,} rows meet all {len(found['expectations'])} expectations of {found['suite']}"
+    display.print(f"{met}: {out / 'data_docs' / 'index.html'}")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tasks.runtime.errors import BasinError
+from tasks.runtime.errors import BasinError, expected
 from tasks.runtime.files import read_json
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import Waiver
@@ -94,7 +94,7 @@ def require_known(waivers: Sequence[Waiver], checks: Sequence[Check], where: str
     known = sorted({check.id for check in checks})
     for waiver in waivers:
         if waiver.check not in known:
-            raise BasinError(f"{where}: unknown check {waiver.check}; expected one of {', '.join(known)}")
+            raise BasinError(f"{where}: unknown check {waiver.check}; {expected(waiver.check, known)}")
 
 
 def require_pass(path: Path) -> None:

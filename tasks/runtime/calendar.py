@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tasks.runtime.errors import BasinError
+from tasks.runtime.errors import BasinError, nearest
 from tasks.runtime.frequencies import Frequency, frequency
 
 SELDOM = 0.1
@@ -152,8 +152,8 @@ def sessions(exchange: str, first: pd.Timestamp, last: pd.Timestamp) -> pd.Datet
     except (exchange_calendars.errors.CalendarError, ValueError) as error:
         raise BasinError(
             f"--calendar {exchange}: {' '.join(str(error).split())[:120]}; expected the name of an "
-            "exchange in "
-            "exchange_calendars, such as XNYS, XLON, XTKS or XETR"
+            "exchange in exchange_calendars, such as XNYS, XLON, XTKS or XETR"
+            f"{nearest(exchange, exchange_calendars.get_calendar_names())}"
         ) from error
     found: pd.DatetimeIndex = calendar.sessions
     return found[(found >= first) & (found <= last)]

@@ -6,10 +6,17 @@ from dataclasses import dataclass
 import pandas as pd
 from pandas.tseries.offsets import BaseOffset
 
-from tasks.runtime.errors import BasinError
+from tasks.runtime.errors import BasinError, nearest
 
 NAMES = "B (trading day), D, W, MS, ME or BME (month), QS or QE, YS or YE, h, 2h, 5min and the like"
 """Frequencies as named in messages."""
+
+
+WORDS = {
+    "hourly": "h", "daily": "D", "weekly": "W", "monthly": "MS", "m": "MS", "quarterly": "QS", "q": "QS",
+    "yearly": "YS", "annual": "YS", "y": "YS", "a": "YS",
+}  # fmt: skip
+"""Frequencies by other names that people give them."""
 
 
 @dataclass(frozen=True)
@@ -95,12 +102,17 @@ def frequency(name: str, option: str = "--freq") -> Frequency:
     match = re.fullmatch(r"(\d*)(min|h)", name)
     count = int(match[1] or 1) if match else 0
     if match is None or count < 1 or count * (60 if match[2] == "h" else 1) >= 24 * 60:
-        raise BasinError(f"{option} {name}: expected one of {NAMES}")
+        raise BasinError(f"{option} {name}: expected one of {NAMES}{_meant(name)}")
     minutes = count * (60 if match[2] == "h" else 1)
     unit = "hour" if match[2] == "h" else "minute"
     days = minutes / 1440
     words = unit if count == 1 else f"{count}-{unit} step"
     return Frequency(name, words, days, 365 / days, max(20, round(7 / days)), 4)
+
+
+def _meant(name: str) -> str:
+    known = WORDS.get(name.lower())
+    return f"; did you mean {known}?" if known else nearest(name, _KNOWN)
 
 
 def name_of(time: pd.Series, usual: float, steps: pd.Series) -> str | None:

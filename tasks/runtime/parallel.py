@@ -17,9 +17,6 @@ from tasks.runtime.errors import BasinError
 Progress = Callable[[str, int, int], None]
 """Progress callback of long computations, called as ``progress(label, done, total)``."""
 
-Stages = Callable[[str, Callable[[Progress], Any]], None]
-"""Runs a named stage. It is called as ``stages(name, run)``, where ``run(progress)`` does the work."""
-
 ROOT = Path(__file__).resolve().parents[2]
 STARTING = 5.0
 """Seconds that Ray takes to start on this machine. Units are computed here if Ray would not save as many."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from tasks.runtime.errors import BasinError
+from tasks.runtime.errors import BasinError, expected
 from tasks.runtime.files import atomic_write, read_yaml
 
 FORECASTERS = Path(__file__).parents[1] / "forecasters"
@@ -175,7 +175,7 @@ def load_params(root: Path, domain: str) -> DomainParams:
     content = _read(root)
     listed = content["domains"]
     if domain not in listed:
-        raise BasinError(f"{path}: `domains` does not list `{domain}`; expected one of {', '.join(listed)}")
+        raise BasinError(f"{path}: `domains` does not list `{domain}`; {expected(domain, listed)}")
     if domain not in content:
         raise BasinError(f"{path}: `domains` lists `{domain}`, but there is no section `{domain}`; add one")
     try:
@@ -215,8 +215,8 @@ def _read(root: Path) -> dict[str, Any]:
     for name, kind in listed.items():
         if kind not in folders:
             raise BasinError(
-                f"{path}: `domains.{name}` = {kind!r}: unknown folder of forecasters; expected one of "
-                f"{', '.join(folders)}"
+                f"{path}: `domains.{name}` = {kind!r}: unknown folder of forecasters; "
+                f"{expected(kind, folders)}"
             )
     # A domain that was removed from `domains` may keep its section.
     sections = {name for name, section in content.items() if _is_section(section)}

@@ -5,9 +5,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tasks.runtime.errors import BasinError
+from tasks.runtime.errors import BasinError, expected
 from tasks.runtime.parallel import Progress, silent
-from tasks.runtime.params import load_params
 from tasks.runtime.workspace import Workspace
 
 STAGES = (
@@ -30,7 +29,9 @@ def run_stage(stage: str, domain: str, root: Path, progress: Progress = silent) 
     Raises ``BasinError`` for errors that a user can correct.
     """
     if stage not in STAGES:
-        raise BasinError(f"unknown stage `{stage}`; expected one of {', '.join(STAGES)}")
+        raise BasinError(f"unknown stage `{stage}`; {expected(stage, STAGES)}")
+    from tasks.runtime.params import load_params  # pydantic takes longer to import than `basin --help`
+
     params = load_params(root, domain)
     function = stage_function(stage)
     try:

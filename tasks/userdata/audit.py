@@ -16,6 +16,7 @@ from tasks.runtime.files import atomic_write, write_json
 from tasks.runtime.outputs import claim
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.stored import Stored
+from tasks.userdata.files.columns import no_column
 from tasks.userdata.sources import Data, label_of, naming, short_name, table_of
 
 RESULTS = ("audit.json", "audit.html")
@@ -108,10 +109,7 @@ def audit_table(frame: pd.DataFrame, spec: Spec, progress: Progress = silent) ->
     """
     absent = sorted(name for name in {*spec.named, *spec.inputs, *spec.limits} if name not in frame.columns)
     if absent:
-        found = ", ".join(map(str, frame.columns[:20]))
-        raise BasinError(
-            f"no column {', '.join(absent)}; found {found}; give the name of a column of the table"
-        )
+        raise BasinError(no_column(absent, frame))
     if frame.empty:
         raise BasinError("the table has no rows; give a file with data")
     evidence = TableEvidence(frame.reset_index(drop=True), spec)

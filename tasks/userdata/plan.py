@@ -13,7 +13,7 @@ from tasks.forecasters.levels.features import first_origin
 from tasks.forecasters.returns.features import HISTORY
 from tasks.forecasters.returns.scale_regression import first_base
 from tasks.reporting.labels import count_of, listed, periods
-from tasks.runtime.errors import BasinError
+from tasks.runtime.errors import BasinError, expected
 from tasks.runtime.frequencies import frequency
 from tasks.runtime.params import DomainParams, FeatureParams
 from tasks.tilts.walk_forward import FEWEST
@@ -237,7 +237,7 @@ def _chosen_peers(known: tuple[str, ...], reference: str, request: Request) -> t
         return known
     unknown = [name for name in request.peers if name not in known]
     if unknown:
-        raise BasinError(f"--peers {unknown[0]}: expected one of {', '.join(known)} for this file")
+        raise BasinError(f"--peers {unknown[0]}: for this file {expected(unknown[0], known)}")
     return tuple(dict.fromkeys((reference, *request.peers)))
 
 

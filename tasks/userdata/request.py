@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, get_args
 
-from tasks.runtime.errors import BasinError
+from tasks.runtime.errors import BasinError, expected
 from tasks.runtime.frequencies import frequency
 
 Kind = Literal["price", "return", "rate", "level"]
@@ -72,13 +72,13 @@ class Request:
     def __post_init__(self) -> None:
         """Raise ``BasinError`` for options that are wrong for any file."""
         if self.kind is not None and self.kind not in KINDS:
-            raise BasinError(f"--kind {self.kind}: expected one of {', '.join(KINDS)}")
+            raise BasinError(f"--kind {self.kind}: {expected(self.kind, KINDS)}")
         if self.freq is not None:
             frequency(self.freq)
         if self.resample is not None:
             frequency(self.resample, "--resample")
         if self.on_bad_row not in ACTS:
-            raise BasinError(f"--on-bad-row {self.on_bad_row}: expected one of {', '.join(ACTS)}")
+            raise BasinError(f"--on-bad-row {self.on_bad_row}: {expected(self.on_bad_row, ACTS)}")
         if not self.leads or min(self.leads) < 1 or len(set(self.leads)) < len(self.leads):
             raise BasinError(
                 f"--leads {','.join(map(str, self.leads))}: expected different numbers of steps, each 1 or "
@@ -110,7 +110,7 @@ class Request:
                 )
         for check, reason in self.accept:
             if check not in CHECKS:
-                raise BasinError(f"--accept {check}: no such check; expected one of {', '.join(CHECKS)}")
+                raise BasinError(f"--accept {check}: no such check; {expected(check, CHECKS)}")
             if len(reason.strip()) < REASON:
                 raise BasinError(
                     f"--accept {check}={reason}: expected a reason of {REASON} characters or more, which "

@@ -1,7 +1,7 @@
 """Backtest, forecast and alarm of a user's file, by the stages of the pipeline, in one output folder."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from tasks.events.event import parse
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, read_json, scratch, sha256, write_json
 from tasks.runtime.outputs import claim
-from tasks.runtime.parallel import Progress, Stages, silent
+from tasks.runtime.parallel import Progress
 from tasks.runtime.params import DomainParams
 from tasks.sources.quarantine import valid
 from tasks.stages import STAGES, stage_function
@@ -25,6 +25,7 @@ from tasks.userdata.forecast_record import fits_of, not_converged, with_file
 from tasks.userdata.joint_paths_run import backtest_paths, for_paths, paths_ahead
 from tasks.userdata.model_inputs import mismatch
 from tasks.userdata.plan import planned
+from tasks.userdata.progress import Stages, expected_seconds, without_progress
 from tasks.userdata.reading import Reading, compounded
 from tasks.userdata.request import Request
 from tasks.userdata.result_files import (
@@ -47,11 +48,6 @@ FIT = STAGES[STAGES.index("features") : STAGES.index("train") + 1]
 
 MODEL = "give the folder model/ of an earlier backtest or forecast"
 """Remedy for a folder that has no model to forecast with."""
-
-
-def without_progress(name: str, run: Callable[[Progress], Any]) -> None:
-    """Run a stage without showing its progress."""
-    run(silent)
 
 
 @contextmanager
@@ -88,6 +84,7 @@ def _backtest(data: Data, request: Request, out: Path, work: Path, stages: Stage
     if max(request.leads) > 1 and reading.kind != "level":
         return backtest_paths(for_paths(reading, request), request, name, out, work, stages)
     workspace, params, notes = prepare(data, reading, name, request, work, out, tested=True)
+    stages.expect(_expected_seconds(workspace, params, reading))
     run_stages(BACKTEST, workspace, params, stages)
     _save_frozen(workspace, params)
     forecasts, domain = pd.read_parquet(workspace.forecasts), workspace.own
@@ -166,6 +163,7 @@ def _forecast_steps(
     workspace, params, notes = prepare(data, reading, name, fitted, work, out, model)
     _accept(workspace)
     if model is None:
+        stages.expect(_expected_seconds(workspace, params, reading))
         run_stages(FIT, workspace, params, stages)
         with atomic_write(workspace.model) as (folder,):
             save_model(folder, load_fold(workspace.fits, "final"), {"unit": workspace.own.unit})
@@ -174,6 +172,13 @@ def _forecast_steps(
         _forecast_frozen(workspace, model)
     run_stages(("forecast",), workspace, params, stages)
     return _completed(workspace, reading), (*notes, *not_converged(fits_of(workspace.model)))
+
+
+def _expected_seconds(workspace: OwnWorkspace, params: DomainParams, reading: Reading) -> float:
+    rows = len(reading.table) * len(workspace.own.leads)
+    return expected_seconds(
+        rows, len(workspace.own.peers) - 1, params.train.seeds * len(params.train.capacities)
+    )
 
 
 def _accept(workspace: OwnWorkspace) -> None:

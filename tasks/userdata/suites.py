@@ -10,6 +10,7 @@ from tasks.checks.suites import examined, failure_line, read_suite
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, write_json
 from tasks.sources.quarantine import at_fault
+from tasks.userdata.files.columns import no_column
 from tasks.userdata.files.table import Table
 
 RESULTS = ("validation.json", "quarantine.parquet", "data_docs")
@@ -29,8 +30,7 @@ def propose(frame: pd.DataFrame, name: str, keys: tuple[str, ...] = ()) -> dict[
     """
     absent = [key for key in keys if key not in frame]
     if absent:
-        columns = ", ".join(map(str, frame.columns[:20]))
-        raise BasinError(f"no column {', '.join(absent)}; found {columns}; give the name of a column")
+        raise BasinError(no_column(absent, frame))
     if frame.empty:
         raise BasinError("no rows below the header; give a file with data")
     wanted = [_expect("table_columns_to_match_set", "the same columns",
@@ -48,12 +48,12 @@ def propose(frame: pd.DataFrame, name: str, keys: tuple[str, ...] = ()) -> dict[
     return {"suite": name, "quarantine": 0, "expectations": wanted}
 
 
-def write_proposal(frame: pd.DataFrame, name: str, keys: tuple[str, ...], target: Path) -> int:
-    """Write the suite of :func:`propose` to the file ``target``, and return the number of expectations."""
+def write_proposal(frame: pd.DataFrame, name: str, keys: tuple[str, ...], target: Path) -> dict[str, Any]:
+    """Write the suite of :func:`propose` to the file ``target``, and return it."""
     suite = propose(frame, name, keys)
     with atomic_write(target) as (path,):
         write_json(path, suite)
-    return len(suite["expectations"])
+    return suite
 
 
 def _of_column(column: str, values: pd.Series) -> list[dict[str, Any]]:
@@ -93,12 +93,11 @@ def _expect(kind: str, why: str, **kwargs: Any) -> dict[str, Any]:
     return {"type": f"expect_{kind}", "kwargs": kwargs, "meta": {"why": why}}
 
 
-def check(source: Table, suite: Path, out: Path) -> dict[str, Any]:
-    """Check a table against the file ``suite``.
+def check(source: Table, suite: Path, out: Path) -> tuple[dict[str, Any], str | None]:
+    """Check a table against the file ``suite``; return the results, and a line about what failed, if any.
 
     A text in a column of numbers counts as missing, and is kept in the quarantine as it is written. Writes
-    ``validation.json``, ``quarantine.parquet`` and ``data_docs/`` in the folder ``out``. Raises
-    ``BasinError`` naming the first failed expectation, after these files are written.
+    ``validation.json``, ``quarantine.parquet`` and ``data_docs/`` in the folder ``out``.
     """
     asked = read_suite(suite)
     example = [f"row {k}" for k in range(1, len(source.frame) + 1)]
@@ -117,6 +116,6 @@ def check(source: Table, suite: Path, out: Path) -> dict[str, Any]:
     with atomic_write(out / "validation.json", out / "quarantine.parquet") as (facts, rows):
         write_json(facts, result)
         aside.to_parquet(rows, index=False)
-    if failed:
-        raise BasinError(failure_line(failed, f"{source.label}: suite {asked['suite']}", out / "data_docs"))
-    return result
+    if not failed:
+        return result, None
+    return result, failure_line(failed, f"{source.label}: suite {asked['suite']}", out / "data_docs")

@@ -64,17 +64,19 @@ def surroundings(root: Path) -> dict[str, str]:
     }
 
 
-def run(root: Path, *arguments: str, code: int = 0) -> str:
+def run(root: Path, *arguments: str, code: int = 0, stderr: int = subprocess.PIPE) -> str:
     """Run Python in the clone."""
+    command, environment = [sys.executable, *arguments], surroundings(root)
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=root, env=surroundings(root), capture_output=True, text=True
+        command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True
     )
-    assert done.returncode == code, done.stdout[-4000:] + done.stderr[-4000:]
+    assert done.returncode == code, done.stdout[-4000:] + (done.stderr or "")[-4000:]
     return done.stdout
 
 
 def basin(root: Path, *arguments: str) -> str:
-    return run(root, *BASIN, *arguments)
+    """Run a command in the clone, and return its result and its progress."""
+    return run(root, *BASIN, *arguments, stderr=subprocess.STDOUT)
 
 
 def dvc(root: Path, *arguments: str) -> str:

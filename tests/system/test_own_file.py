@@ -100,7 +100,7 @@ def test_a_stopped_backtest_says_so_in_one_line_and_changes_no_result(
     out = tmp_path / "out"
     on_ray = "from tasks.runtime import parallel; parallel.STARTING = 0; from flows.cli.app import app; app()"
     running = subprocess.Popen(
-        [sys.executable, "-c", on_ray, *words("backtest", prices, out, "--seeds", "1")],
+        [sys.executable, "-c", on_ray, *words("backtest", prices, out, "--seeds", "1", "--quiet")],
         cwd=project_root,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -140,7 +140,8 @@ def test_bad_data_end_in_one_line_and_leave_the_folder_as_it_was(
     table = pd.read_csv(prices)
     table.loc[99, "Adj Close"] = -1.0
     table.to_csv(bad, index=False)
-    done = in_its_own_process(project_root, "backtest", bad, tmp_path / "out", "--kind", "price")
+    asked = ("--kind", "price", "--quiet")
+    done = in_its_own_process(project_root, "backtest", bad, tmp_path / "out", *asked)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert "a price that is not positive in row 100" in line
@@ -154,7 +155,7 @@ def test_a_model_that_is_given_forecasts_the_next_rows_without_a_fit(
     model = ("--model", str(tmp_path / "a/model"))
     again = in_its_own_process(project_root, "forecast", prices, tmp_path / "b", *model)
     assert again.returncode == 0, again.stderr
-    assert "features" not in again.stdout and not (tmp_path / "b/fits").exists()
+    assert "features" not in again.stderr and not (tmp_path / "b/fits").exists()
     steps = [
         json.loads((tmp_path / name / "forecast.json").read_text())["series"]["Adj Close"]["steps"][0]
         for name in ("a", "b")

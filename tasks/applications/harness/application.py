@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.runtime.errors import BasinError
+from tasks.runtime.errors import BasinError, expected
 
 if TYPE_CHECKING:
     import numpy as np
@@ -180,8 +180,8 @@ def get_application(name: str) -> Application:
     """Return the application ``name``; raise ``BasinError`` if there is no application of this name."""
     if name not in APPLICATIONS:
         raise BasinError(
-            f"unknown application `{name}`; expected one of {', '.join(APPLICATIONS)}; a domain of time "
-            f"series is run by `basin run --domain {name}`"
+            f"unknown application `{name}`; {expected(name, APPLICATIONS)}; a domain of time series is run "
+            f"by `basin run --domain {name}`"
         )
     application: Application = import_module(f"tasks.applications.{name}.application").APPLICATION
     return application

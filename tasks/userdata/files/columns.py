@@ -7,12 +7,15 @@ import numpy as np
 import pandas as pd
 
 from tasks.reporting.labels import listed
-from tasks.runtime.errors import BasinError
+from tasks.runtime.errors import BasinError, nearest
 from tasks.sources.dates import Dates, as_dates, month_of, written_as_dates
 from tasks.sources.dates.periods import periods_in
 from tasks.sources.dates.times import distinct, in_order
 from tasks.userdata.files.numbers import number_like
 from tasks.userdata.files.parts import named, repeats, split_dates, with_clock
+
+SHOWN = 20
+"""Number of columns that a message names."""
 
 OHLC = ("open", "high", "low")
 """Columns of the range of a row, in lower case."""
@@ -96,10 +99,14 @@ def require(frame: pd.DataFrame, wanted: list[str], label: str) -> None:
     """Raise ``BasinError`` if a column is absent."""
     absent = [name for name in wanted if name not in frame.columns]
     if absent:
-        shown = ", ".join(map(str, frame.columns[:20]))
-        raise BasinError(
-            f"{label}: no column {', '.join(absent)}; found {shown}; give the name of a column of the file"
-        )
+        raise BasinError(f"{label}: {no_column(absent, frame)}")
+
+
+def no_column(absent: list[str], frame: pd.DataFrame) -> str:
+    """Return the message that columns are absent, with the columns of the table and the most similar one."""
+    shown = ", ".join(map(str, frame.columns[:SHOWN]))
+    similar = nearest(absent[0], map(str, frame.columns))
+    return f"no column {', '.join(absent)}; found {shown}; give the name of a column of the file{similar}"
 
 
 def _time(frame: pd.DataFrame, given: str | None, label: str) -> tuple[Dates, list[str]]:
@@ -153,7 +160,7 @@ def _time(frame: pd.DataFrame, given: str | None, label: str) -> tuple[Dates, li
             f"{label}: each row has one cell, such as {cell[:60]!r} in row {len(frame) // 2 + 1}; put a "
             "comma between date and values in all rows, and a header with a name for each column above them"
         )
-    shown = ", ".join(map(str, frame.columns[:20]))
+    shown = ", ".join(map(str, frame.columns[:SHOWN]))
     raise BasinError(
         f"{label}: no column holds dates; found {shown}; give the column as --time, and write YYYY-MM-DD"
     )

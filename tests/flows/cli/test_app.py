@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-HEAVY = {"torch", "great_expectations", "ray", "prefect", "dvc", "arch", "pandas", "numpy", "matplotlib"}
+HEAVY = {
+    "torch",
+    "great_expectations",
+    "ray",
+    "prefect",
+    "dvc",
+    "arch",
+    "pandas",
+    "numpy",
+    "matplotlib",
+    "pydantic",
+}
 
 
 def python(*arguments: str, root: Path, **variables: str) -> subprocess.CompletedProcess[str]:

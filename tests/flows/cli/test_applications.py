@@ -14,7 +14,7 @@ from flows.cli.app import app
 def basin(capsys: pytest.CaptureFixture, *arguments: object) -> str:
     """Run a command that must end with exit code 1 and one line on stderr; return this line."""
     with pytest.raises(SystemExit) as ended:
-        app([str(a) for a in arguments])
+        app([*map(str, arguments), "--quiet"])
     assert ended.value.code == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("basin: ")
@@ -163,7 +163,7 @@ def test_files_of_other_origin_in_the_out_folder_are_not_overwritten(
         assert f"out has {name} and no results of Basin" in basin(capsys, *anomaly)
         (out / name).rmdir()
 
-    app([str(a) for a in anomaly], standalone_mode=False)
+    app([*map(str, anomaly), "--quiet"], standalone_mode=False)
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     score = ["score", "--model", out / "model", "--data", tmp_path / "table.csv", "--out", out]
     assert "out has answers.csv, which `basin score` did not write" in basin(capsys, *score)

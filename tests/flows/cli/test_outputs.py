@@ -8,7 +8,8 @@ import pytest
 
 import basin as api
 from flows.cli.app import app
-from flows.cli.display import Display, print_scores
+from flows.cli.display import Display
+from flows.cli.tables import print_scores
 from tasks.runtime.errors import BasinError
 from tests.flows.cli.test_applications import basin
 
@@ -91,7 +92,7 @@ def test_an_audit_and_a_validation_replace_their_own_results_only(
 ) -> None:
     data = mine.parent / "prices.csv"
     data.write_text("day,close\n" + "".join(f"2020-01-{d:02d},{100 + 7 * d**2 % 31}\n" for d in range(1, 29)))
-    audit = ["audit", "--data", str(data), "--time", "day", "--target", "close", "--out"]
+    audit = ["audit", "--data", str(data), "--time", "day", "--target", "close", "--quiet", "--out"]
     propose = ["validate", "--data", str(data), "--propose", "suite.json"]
     check = ["validate", "--data", str(data), "--suite", "suite.json", "--out"]
     app([*audit, "out"], standalone_mode=False)
@@ -136,6 +137,6 @@ def test_names_with_square_brackets_are_printed_as_they_are(capsys: pytest.Captu
     }
     with Display() as display:
         display.stages("prices[/1]")("report", lambda progress: progress("EUR[/USD]", 0, 1))
-        print_scores(display.console, "prices[/1]", scores)
-    printed = capsys.readouterr().out
-    assert "prices[/1] report" in printed and "prices[/1] EUR[/USD], 2020-01-01" in printed
+        print_scores(display, "prices[/1]", scores)
+    printed = capsys.readouterr()
+    assert "prices[/1] report" in printed.err and "prices[/1] EUR[/USD], 2020-01-01" in printed.out
