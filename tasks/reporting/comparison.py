@@ -18,6 +18,7 @@ from tasks.reporting.labels import (
     scientific,
     signed,
     text,
+    with_article,
 )
 from tasks.reporting.page import Cell, Row, Section, folded, pair, paragraph, table
 from tasks.reporting.verdict import Block, crps_unit, holm, in_unit, strongest, together
@@ -130,11 +131,11 @@ def comparison(found: Sequence[Block], scores: dict[str, Any], domain: Any) -> S
         f"{in_unit(domain)}. Lower is better. For a forecast of a single number it is the absolute error."
     )
     content += paragraph(
-        f"The strongest rival is {in_sentence(rival)}, the peer with the lowest CRPS on this test block"
+        f"The strongest rival is {with_article(rival)}, the peer with the lowest CRPS on this test block"
         + (", as a mean over all leads" if len(whole) > 1 else "")
         + ". It was chosen from the results themselves, so the comparison with it favours the rival. "
         + (
-            f"The reference that was named beforehand is {in_sentence(domain.reference)}. "
+            f"The reference that was named beforehand is {with_article(domain.reference)}. "
             if domain.reference != rival
             else "It is also the reference that was named beforehand. "
         )
@@ -200,7 +201,7 @@ def best_by_lead(whole: Sequence[Block]) -> str:
     leads: dict[str, list[int]] = {}
     for block in whole:
         leads.setdefault(strongest([block]), []).append(block.lead)
-    each = [f"{in_sentence(m)} at lead{plural(len(of))} {listed(of)}" for m, of in leads.items()]
+    each = [f"{with_article(m)} at lead{plural(len(of))} {listed(of)}" for m, of in leads.items()]
     return f" By lead, the peer with the lowest CRPS is {listed(each)}."
 
 

@@ -135,6 +135,18 @@ def in_sentence(model: str) -> str:
     return name if any(c.isupper() for c in name[1:]) else name[0].lower() + name[1:]
 
 
+def with_article(model: str) -> str:
+    """Return the name for use in a sentence, with an article where it needs one.
+
+    Examples
+    --------
+    >>> with_article("mdn"), with_article("gjr-skewt")
+    ('the mixture density network', 'GJR-skew-t')
+    """
+    name = in_sentence(model)
+    return f"the {name}" if name.split()[-1] in ("model", "network", "walk") else name
+
+
 def model_note(model: str) -> str:
     return MODELS.get(model, ("", ""))[1]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.reporting.labels import decimals, in_sentence, listed, periods, series_name, text
+from tasks.reporting.labels import decimals, listed, periods, series_name, text, with_article
 
 CLEAR = 2.0
 """Number of standard errors from zero at which a difference is called clear."""
@@ -82,7 +82,7 @@ def headline(found: Sequence[Block], domain: Any, unseen: str) -> str:
     ``unseen`` names the dates of the comparison, such as "1,258 trading days not used in fitting".
     """
     rival = strongest(found)
-    named, base = f"{in_sentence(rival)}, its strongest rival", "its own untilted base"
+    named, base = f"{with_article(rival)}, its strongest rival", "its own untilted base"
     whole = together(found)
     if len(whole) == 1:
         against, own = (clear(whole[0].paired[peer]["crps"]) for peer in (rival, "base"))
@@ -113,7 +113,7 @@ def losses(found: Sequence[Block], rival: str, domain: Any) -> str:
     lost = [
         f"{b.label} than {words} ({amount(b, peer, domain)})"
         for b in found
-        for peer, words in ((rival, in_sentence(rival)), ("base", "its own base"))
+        for peer, words in ((rival, with_article(rival)), ("base", "its own base"))
         if clear(b.paired[peer]["crps"]) == "worse"
     ]
     if len(lost) > NAMED:
