@@ -152,7 +152,7 @@ FINANCE, CLIMATE = ({f"{stage}@{domain}" for stage in STAGES} for domain in ("fi
         ("tasks/reporting/maps.py", of_both("landscape", "report")),
         ("tasks/reporting/labels.py", of_both("landscape", "register", "report")),
         ("tasks/reporting/model_card.py", of_both("register", "report")),
-        ("tasks/scoring/scores.py", of_both("evaluate", "forecast")),
+        ("tasks/scoring/scores.py", of_both("evaluate", "forecast", "report")),
         ("ebm_core/views/landscapes.py", of_both("landscape")),
         ("ebm_core/sampling/samplers.py", set()),
         ("tasks/stages/train.py", of_both("train")),
