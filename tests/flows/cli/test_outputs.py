@@ -94,7 +94,7 @@ def test_an_audit_and_a_validation_replace_their_own_results_only(
     data.write_text("day,close\n" + "".join(f"2020-01-{d:02d},{100 + 7 * d**2 % 31}\n" for d in range(1, 29)))
     audit = ["audit", "--data", str(data), "--time", "day", "--target", "close", "--quiet", "--out"]
     propose = ["validate", "--data", str(data), "--propose", "suite.json"]
-    check = ["validate", "--data", str(data), "--suite", "suite.json", "--out"]
+    check = ["validate", "--data", str(data), "--suite", "suite.json", "--quiet", "--out"]
     app([*audit, "out"], standalone_mode=False)
     app([*audit, "out"], standalone_mode=False)
     app(propose, standalone_mode=False)
