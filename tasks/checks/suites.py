@@ -24,10 +24,11 @@ h1{font-size:26px}h2{font-size:19px;margin-top:32px}div{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:14.5px}
 th,td{text-align:left;vertical-align:top;padding:6px 12px 6px 0;border-top:1px solid #8886;
 overflow-wrap:anywhere;min-width:4em}
-thead th{border:0}b{padding:1px 8px;border-radius:9px}.met{background:#d9f2e0;color:#0b5223}
+td:nth-child(6){min-width:14em}thead th{border:0}thead th,b{white-space:nowrap}
+b{padding:1px 8px;border-radius:9px}.met{background:#d9f2e0;color:#0b5223}
 .failed{background:#fbdcd8;color:#8c160c}
 @media print{:root{color-scheme:light}body{padding:0;font-size:10pt}table{font-size:8pt}div{overflow:visible}
-th,td{min-width:0}tr{break-inside:avoid}b{print-color-adjust:exact}}
+th,td,td:nth-child(6){min-width:0}tr{break-inside:avoid}b{print-color-adjust:exact}}
 """
 """Style sheet of the page, in the colours of the browser."""
 
@@ -180,7 +181,7 @@ def docs_page(name: str, rows: int, found: list[dict[str, Any]]) -> str:
         what = escape(entry["expectation"].removeprefix("expect_").replace("_", " "))
         where = ", ".join(filter(None, (entry["column"] or "table", entry["where"])))
         status = '<b class="met">met</b>' if entry["success"] else '<b class="failed">failed</b>'
-        observed = "" if entry["observed"] is None else " ".join(str(entry["observed"]).split())
+        observed = "" if entry["observed"] is None else _shown(entry["observed"])
         count = (
             f'<a href="#rows-{number}">{entry["failing_rows"]}</a>'
             if entry["rows"]
@@ -207,14 +208,21 @@ def docs_page(name: str, rows: int, found: list[dict[str, Any]]) -> str:
 
 
 def _rows_table(title: str, rows: list[dict[str, Any]]) -> str:
-    shown = rows[:LISTED]
-    heads = "".join(f"<th scope=col>{escape(str(column))}</th>" for column in shown[0])
+    """Return a table of rows, with the columns that identify a row before the values at fault."""
+    columns = sorted(rows[0], key=lambda column: column not in ("example", "series", "time"))
+    heads = "".join(f"<th scope=col>{escape(str(column))}</th>" for column in columns)
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(str(value))}</td>" for value in row.values()) + "</tr>"
-        for row in shown
+        "<tr>" + "".join(f"<td>{escape(_shown(row.get(column)))}</td>" for column in columns) + "</tr>"
+        for row in rows[:LISTED]
     )
     more = f"<p>The first {LISTED:,} of {len(rows):,} rows are shown.</p>" if len(rows) > LISTED else ""
     return more + _box(title, f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value))
+    return "missing" if value is None or value != value else " ".join(str(value).split())
 
 
 def _box(title: str, table: str) -> str:

@@ -126,7 +126,7 @@ color:var(--soft);width:fit-content}
 figure:has(>.zoom[open])>svg{display:none}
 dl{margin:0;display:grid;grid-template-columns:minmax(9em,13em) 1fr;gap:10px 24px}
 dt{font-weight:620}dd{margin:0;max-width:44em}
-td.code{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;word-break:break-all}
+td.code{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 footer{padding:20px 24px 48px;color:var(--soft);font-size:14px}
 @media screen and (max-width:640px){
 body{font-size:15.5px}header.top{padding:30px 16px 24px}main{padding:4px 16px 20px}nav ul{padding:10px 16px}
@@ -145,12 +145,12 @@ grid-template-columns:repeat(auto-fit,minmax(100px,1fr))}
 footer{padding:12px 0 0}.inner,main,footer{max-width:none}
 .scroll,.box,.map{overflow:visible}
 details::details-content{content-visibility:visible;block-size:auto}summary{list-style:none}
-table{font-size:10.5px}thead th,td small,th small{font-size:9.5px}
-th,td{padding:4px 5px;overflow-wrap:anywhere}td.num{white-space:normal}
-td.words,td.words:last-child,tbody th{min-width:0}td.code{font-size:9px}
+table{font-size:10px}thead th,td small,th small{font-size:9.5px}
+th,td{padding:4px 5px}
+td.words,td.words:last-child{min-width:0}tbody th{min-width:7.5em}td.code{font-size:9px}
 .pair{grid-template-columns:1fr 1fr;gap:10px}.pair>:last-child:nth-child(odd){grid-column:1/-1}
 .card{padding:10px}p.big{font-size:12pt}figcaption,.legend,.caption{font-size:9pt}
-.card,figure,tr,dt,dd,li{break-inside:avoid}h2,h3,.caption,summary,dt,
+.card,figure,tr,dt,dd,li,p{break-inside:avoid}h2,h3,.caption,summary,dt,
 p:has(+.card),p:has(+.pair),p:has(+.box){break-after:avoid}
 section{margin-top:22px}.pill,.swatch{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """

@@ -73,7 +73,7 @@ def data_and_checks(
                 Cell(e["column"] or "table", css="words code"),
                 Pill("pass" if e["success"] else "fail"),
                 Cell(str(e["failing_rows"])),
-                Cell(shown(e["observed"]), ", ".join(map(str, e["dates"][:3])), "words"),
+                Cell(shown(e["observed"]), ", ".join(map(str, e["dates"][:3])), "words code"),
             ],
         )
         for e in validation["expectations"]
