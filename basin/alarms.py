@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from basin import options
 from basin.options import BadRow, Day, Names, Source
 from basin.results import in_folder
+from tasks.runtime.errors import BasinError
 
 if TYPE_CHECKING:
     from tasks.userdata.alarm import Alarm
@@ -89,6 +90,11 @@ def alarm(
     """
     from tasks.userdata.run import alarm as run
 
+    if not isinstance(event, str):
+        raise BasinError(
+            f"event: expected a text such as 'min<=-0.08@21', found {type(event).__name__}; the data come "
+            "first"
+        )
     request = options.request(
         target=target,
         exog=exog,

@@ -11,7 +11,6 @@ import io
 import json
 import os
 import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +24,15 @@ STYLE = re.compile(r"<style scoped>.*?</style>\s*", re.DOTALL)
 
 
 def run(notebook: dict[str, Any]) -> dict[str, Any]:
-    """Return the notebook with the outputs of its code cells, which share one namespace.
-
-    The working directory is a temporary one while the cells run.
-    """
+    """Return the notebook with the outputs of its code cells, which share one namespace."""
     names: dict[str, Any] = {"__name__": "__main__"}
     cells, count = [], 0
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        for cell in notebook["cells"]:
-            if cell["cell_type"] == "code":
-                count += 1
-                outputs = _outputs("".join(cell["source"]), names, count)
-                cell = cell | {"execution_count": count, "outputs": outputs}
-            cells.append(cell)
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            count += 1
+            outputs = _outputs("".join(cell["source"]), names, count)
+            cell = cell | {"execution_count": count, "outputs": outputs}
+        cells.append(cell)
     return notebook | {"cells": cells}
 
 

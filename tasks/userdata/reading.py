@@ -93,7 +93,7 @@ def _understood(source: Table, request: Request) -> Reading:
     mask_sentinels(table, list(dict.fromkeys(["close", *theirs, *(OHLC if has_range else ())])), notes)
     rows = len(table)
     table["far"] = far_dates(table)
-    table = in_order(_without_rows_to_come(table, cells, notes), notes)
+    table = in_order(_without_empty_ends(table, cells, notes), notes)
     dated = table[~table["far"]].dropna(subset=["time"])
     if dated["close"].notna().any():
         dated = dated.dropna(subset=["close"])
@@ -240,17 +240,26 @@ def _refuse_names(exog: list[str], taken: tuple[str, ...], label: str) -> None:
             )
 
 
-def _without_rows_to_come(table: pd.DataFrame, cells: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """Leave out rows after the last value of each series, such as those of days to come with known inputs."""
+def _without_empty_ends(table: pd.DataFrame, cells: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Leave out rows before the first value of each series and after the last one.
+
+    The former are those of series that begin later and of returns, the latter days to come with known inputs.
+    """
     known = table["close"].notna() | cells["unreadable"] | table["time"].isna() | table["far"]
-    last = table["time"].where(known & ~table["far"]).groupby(table["series"]).transform("max")
-    to_come = ~known & (table["time"] > last)
-    if to_come.any():
-        where = count_of(int(to_come.sum()), "row")
-        notes.append(
-            f"{where} after the last value, from {table.loc[to_come, 'time'].min():%Y-%m-%d}, not used"
-        )
-    return table[~to_come]
+    times = table["time"].where(known & ~table["far"]).groupby(table["series"])
+    ends = {
+        "before the first value": ~known & (table["time"] < times.transform("min")),
+        "after the last value": ~known & (table["time"] > times.transform("max")),
+    }
+    for where, empty in ends.items():
+        if empty.any():
+            dates = table.loc[empty, "time"]
+            last = "" if dates.max() == dates.min() else f" to {dates.max():%Y-%m-%d}"
+            notes.append(
+                f"{count_of(int(empty.sum()), 'row')} {where}, {dates.min():%Y-%m-%d}{last}, not used"
+            )
+    before, after = ends.values()
+    return table[~(before | after)]
 
 
 def _of_kind(freq: str, kind: str) -> str:

@@ -126,6 +126,23 @@ def test_years_in_an_index_are_dates_and_a_year_with_twelve_months_is_a_row() ->
     np.testing.assert_allclose(basin.inspect(table).reading.table["value"], SST, rtol=1e-14)
 
 
+def test_rows_before_the_first_value_of_a_series_are_not_used() -> None:
+    returns = basin.inspect(BARS["Close"].pct_change())
+    assert returns.reading.kind == "return" and len(returns.reading.table) == ROWS - 1
+    assert "1 row before the first value, 2019-02-01, not used" in returns.notes
+    wide = pd.DataFrame({"A": CLOSE, "B": np.where(np.arange(ROWS) < 20, np.nan, CLOSE[::-1])}, index=DAYS)
+    found = basin.inspect(wide, targets="all")
+    assert len(found.reading.table) == 2 * ROWS - 20
+    assert "20 rows before the first value, 2019-02-01 to 2019-02-28, not used" in found.notes
+    with pytest.raises(basin.BasinError, match=r"^the frame: no value in row 30 "):
+        basin.inspect(wide["B"].where(np.arange(ROWS) != 29))
+
+
+def test_an_alarm_whose_arguments_are_exchanged_is_refused() -> None:
+    with pytest.raises(basin.BasinError, match=r"^event: .* found DataFrame; the data come first$"):
+        basin.alarm("min<=-0.08@21", BARS)
+
+
 @pytest.mark.parametrize("data", [None, CLOSE, list(CLOSE), {"close": CLOSE}])
 def test_values_without_dates_are_refused_with_a_remedy(data: Any) -> None:
     for call in (basin.inspect, basin.forecast, basin.backtest, basin.audit, basin.field):

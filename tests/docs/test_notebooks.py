@@ -44,12 +44,10 @@ def test_a_cell_shows_what_it_prints_and_its_last_value(notebooks: ModuleType) -
     def cell(source: str) -> dict[str, Any]:
         return {"cell_type": "code", "id": source, "metadata": {}, "source": [source], "outputs": []}
 
-    cells = [cell("x = 2"), cell("print('a')\nx * 3"), cell("import os\nos.listdir()")]
-    before = Path.cwd()
+    cells = [cell("x = 2"), cell("print('a')\nx * 3")]
     done = notebooks.run({"cells": [{"cell_type": "markdown", "source": ["# A"]}, *cells], "nbformat": 4})
-    assert Path.cwd() == before
-    first, second, third = code(done)
-    assert first["outputs"] == [] and third["outputs"][0]["data"]["text/plain"] == ["[]"]
+    first, second = code(done)
+    assert first["outputs"] == []
     assert [output["output_type"] for output in second["outputs"]] == ["stream", "execute_result"]
     page = notebooks.page(done, "a.ipynb")
     assert page.startswith("# A\n\n```python\nx = 2\n```\n") and "````text\na\n````" in page
