@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from basin import options
 from basin.options import BadRow, Day, Names, Source
-from basin.results import in_folder
 from tasks.runtime.errors import BasinError
+from tasks.runtime.stored import in_folder
 
 if TYPE_CHECKING:
     from tasks.userdata.alarm import Alarm
@@ -89,6 +89,7 @@ def alarm(
     >>> result.history.query("alarm")  # doctest: +SKIP
     """
     from tasks.userdata.run import alarm as run
+    from tasks.userdata.sources import as_data
 
     if not isinstance(event, str):
         raise BasinError(
@@ -110,5 +111,5 @@ def alarm(
         strict=strict,
         accept=accept,
     )
-    found, budget = options.source(data), max_false_alarms_per_year
+    found, budget = as_data(data), max_false_alarms_per_year
     return in_folder(out, lambda folder: run(found, request, event, budget, folder, overwrite=overwrite))

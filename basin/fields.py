@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from basin import options
 from basin.options import Source
-from basin.results import in_folder
 from tasks.runtime.errors import BasinError
+from tasks.runtime.stored import in_folder
 
 if TYPE_CHECKING:
     from tasks.fields.field import Field
@@ -76,7 +76,9 @@ def field(
     >>> field = basin.field(sst, until="2009-12", out="out/sst")  # doctest: +SKIP
     >>> field.forecast(origin="2015-06")["mean"].sel(lead=6).plot()  # doctest: +SKIP
     """
-    found: Any = options.source(data)
+    from tasks.userdata.sources import as_data
+
+    found: Any = as_data(data)
     if not isinstance(found, Path) and not hasattr(found, "data_vars"):
         raise BasinError(
             "data: expected a DataArray or Dataset of xarray, or the path of a NetCDF file or Zarr folder, "

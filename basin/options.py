@@ -1,6 +1,5 @@
 """Arguments of the functions of ``basin``: the data and the options, in every form that a user may give."""
 
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from difflib import get_close_matches
@@ -8,7 +7,6 @@ from functools import wraps
 from inspect import signature
 from operator import index
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, Union
 
 from tasks.runtime.errors import BasinError
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from tasks.userdata.request import Request
-    from tasks.userdata.sources import Data
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -61,38 +58,6 @@ def with_known_options(function: Callable[P, R]) -> Callable[P, R]:
         return function(*args, **options)
 
     return call
-
-
-def source(data: Source) -> "Data":
-    """Return the data as a path, a frame or a dataset.
-
-    Raises ``BasinError`` for objects without dates, such as arrays of NumPy.
-    """
-    import pandas as pd
-
-    if isinstance(data, (str, PathLike)):
-        return Path(data)
-    if isinstance(data, pd.DataFrame):
-        return data
-    if isinstance(data, pd.Series):
-        return data.to_frame("value" if data.name is None else _joined(data.name))
-    if xarray := sys.modules.get("xarray"):  # which is imported wherever there is one of its objects
-        if isinstance(data, xarray.Dataset):
-            return data
-        if isinstance(data, xarray.DataArray):
-            named = data.name is not None and data.name not in data.coords
-            return data.to_dataset(name=data.name if named else "value")
-    if hasattr(data, "to_pandas"):
-        return source(data.to_pandas())
-    raise BasinError(
-        "data: expected the path of a file, a DataFrame or Series of pandas or polars, or a DataArray or "
-        f"Dataset of xarray, found {type(data).__name__}; give values their dates, as in "
-        "pd.Series(values, index=dates)"
-    )
-
-
-def _joined(name: Any) -> str:
-    return " ".join(map(str, name)) if isinstance(name, tuple) else str(name)
 
 
 def request(

@@ -1,32 +1,13 @@
-"""Folders of results: those of a call without ``out``, and those of an earlier call."""
+"""Results of an earlier call."""
 
-import weakref
-from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, TypeVar, Union
+from typing import TYPE_CHECKING, Union
 
 if TYPE_CHECKING:
     from tasks.userdata.alarm import Alarm
     from tasks.userdata.audit import Audit
     from tasks.userdata.results import Backtest, Forecast
-
-R = TypeVar("R")
-
-
-def in_folder(out: str | PathLike[str] | None, run: Callable[[Path], R]) -> R:
-    """Return ``run(folder)`` for the folder ``out``, or for one that is deleted with the result."""
-    if out is not None:
-        return run(Path(out))
-    folder = TemporaryDirectory(prefix="basin-")
-    try:
-        result = run(Path(folder.name))
-    except BaseException:
-        folder.cleanup()
-        raise
-    weakref.finalize(result, folder.cleanup)
-    return result
 
 
 def load(out: str | PathLike[str]) -> Union["Backtest", "Forecast", "Alarm", "Audit"]:

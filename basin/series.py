@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Union
 
 from basin import options
 from basin.options import BadRow, Day, Names, Source
-from basin.results import in_folder
+from tasks.runtime.stored import in_folder
 
 if TYPE_CHECKING:
     from tasks.userdata.request import Kind
@@ -123,6 +123,7 @@ def forecast(
     >>> result = basin.forecast(sp500.load(), target="Adj Close", horizon=10)  # doctest: +SKIP
     """
     from tasks.userdata.run import forecast as run
+    from tasks.userdata.sources import as_data
 
     request = options.request(
         target=target,
@@ -143,7 +144,7 @@ def forecast(
         strict=strict,
         accept=accept,
     )
-    found = options.source(data)
+    found = as_data(data)
     kept = None if model is None else _model(model)
     return in_folder(out, lambda folder: run(found, request, folder, kept, overwrite=overwrite))
 
@@ -240,6 +241,7 @@ def backtest(
     >>> basin.forecast(nasdaq.load(), target="Adj Close", model=result)  # doctest: +SKIP
     """
     from tasks.userdata.run import backtest as run
+    from tasks.userdata.sources import as_data
 
     request = options.request(
         target=target,
@@ -263,5 +265,5 @@ def backtest(
         strict=strict,
         accept=accept,
     )
-    found = options.source(data)
+    found = as_data(data)
     return in_folder(out, lambda folder: run(found, request, folder, overwrite=overwrite))

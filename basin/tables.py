@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from basin import options
 from basin.options import BadRow, Names, Source
-from basin.results import in_folder
+from tasks.runtime.stored import in_folder
 
 if TYPE_CHECKING:
     from tasks.userdata.audit import Audit
@@ -61,6 +61,7 @@ def inspect(
     '2021-02-24'
     """
     from tasks.userdata.inspection import inspect as look
+    from tasks.userdata.sources import as_data
 
     request = options.request(
         target=target,
@@ -74,7 +75,7 @@ def inspect(
         resample=resample,
         calendar=calendar,
     )
-    return look(options.source(data), request)
+    return look(as_data(data), request)
 
 
 @options.with_known_options
@@ -136,8 +137,9 @@ def audit(
     """
     from tasks.checks.table.evidence import read_spec
     from tasks.userdata.audit import audit as run
+    from tasks.userdata.sources import as_data
 
     described = Path(spec) if isinstance(spec, (str, PathLike)) else spec
     asked = read_spec(described, time=time, target=target, series=series)
-    found = options.source(data)
+    found = as_data(data)
     return in_folder(out, lambda folder: run(found, asked, folder, overwrite))

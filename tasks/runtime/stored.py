@@ -1,13 +1,32 @@
 """Results of a command, which are files in a folder."""
 
 import shutil
+import weakref
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import ClassVar
+from tempfile import TemporaryDirectory
+from typing import ClassVar, TypeVar
 
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write
 from tasks.runtime.outputs import claim, files_of
+
+R = TypeVar("R")
+
+
+def in_folder(out: str | PathLike[str] | None, run: Callable[[Path], R]) -> R:
+    """Return ``run(folder)`` for the folder ``out``, or for one that is deleted with the result."""
+    if out is not None:
+        return run(Path(out))
+    folder = TemporaryDirectory(prefix="basin-")
+    try:
+        result = run(Path(folder.name))
+    except BaseException:
+        folder.cleanup()
+        raise
+    weakref.finalize(result, folder.cleanup)
+    return result
 
 
 class Stored:

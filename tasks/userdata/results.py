@@ -1,8 +1,9 @@
 """Results of a backtest or a forecast, as tables, figures and data frames."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import floor, log10
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -160,6 +161,8 @@ class Forecast(Stored):
     folder: Path
     steps: dict[str, Any]
     notes: tuple[str, ...]
+    again: Callable[..., "Forecast"] | None = field(default=None, compare=False)
+    """Makes the forecast again from its data and new rows, as :meth:`refresh` does."""
 
     def __repr__(self) -> str:
         return self.summary()
@@ -194,6 +197,49 @@ class Forecast(Stored):
         more = len(frame) - len(rows)
         lines = [f"{more} more rows are in to_frame()"] if more else []
         return notebook.page([notebook.table(caption, columns, rows)], self.notes, lines)
+
+    def refresh(
+        self, rows: Any, out: str | PathLike[str] | None = None, overwrite: bool = False
+    ) -> "Forecast":
+        """Return the forecast after new rows, with the model as it is.
+
+        A level has no model that is kept, so its forecast is fitted again.
+
+        Parameters
+        ----------
+        rows : DataFrame, Series, str or Path
+            The rows after the last one, in the form of the data of this forecast. If that is a file, give the
+            path of the file to which the rows were added.
+        out : str or Path, optional
+            Folder for the results, as in :func:`basin.forecast`.
+        overwrite : bool, default False
+            Replace files in ``out`` that an earlier call did not write. Other files stay.
+
+        Returns
+        -------
+        Forecast
+            Distribution of each step after the new rows.
+
+        Raises
+        ------
+        BasinError
+            If the rows do not suit the data or the model, or if the forecast was read from a folder.
+
+        Examples
+        --------
+        >>> import basin
+        >>> from arch.data import sp500
+        >>> close = sp500.load()["Adj Close"]
+        >>> result = basin.forecast(close[:-2])  # doctest: +SKIP
+        >>> result = result.refresh(close[-2:-1])  # doctest: +SKIP
+        >>> result = result.refresh(close[-1:])  # doctest: +SKIP
+        """
+        if self.again is None:
+            raise BasinError(
+                "this forecast was read from its folder, without its data; call "
+                f'basin.forecast(data, model="{self.folder / "model"}") with all rows'
+            )
+        return self.again(self, rows, out, overwrite)
 
     @property
     def quantiles(self) -> pd.DataFrame:

@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from tasks.runtime.files import atomic_write, read_json, scratch, sha256, write_
 from tasks.runtime.outputs import claim
 from tasks.runtime.parallel import Progress
 from tasks.runtime.params import DomainParams
+from tasks.runtime.stored import in_folder
 from tasks.sources.quarantine import valid
 from tasks.stages import STAGES, stage_function
 from tasks.tilts.fits import load_fold
@@ -37,7 +40,7 @@ from tasks.userdata.result_files import (
 )
 from tasks.userdata.results import Backtest, Forecast
 from tasks.userdata.series import suite
-from tasks.userdata.sources import Data, label_of, naming, read
+from tasks.userdata.sources import Data, extended, label_of, naming, read
 from tasks.userdata.workspace import DATA, EVALUATED, FITTED, OwnWorkspace, names_of
 
 BACKTEST = STAGES[STAGES.index("validate") :]
@@ -125,7 +128,33 @@ def forecast(
     fitted = FITTED if model is None else ()
     names = [*names_of(*DATA, *fitted), *FORECAST_FILES, "paths.parquet"]
     with _results(out, "forecast", names, overwrite) as work, naming(data):
-        return _forecast(data, request, out, work, model, stages)
+        result = _forecast(data, request, out, work, model, stages)
+    kept = None if result.steps["kind"] == "level" else model or out / "model"
+    return replace(result, again=partial(_again, data, request, kept, None))
+
+
+def _again(
+    data: Data,
+    request: Request,
+    model: Path | None,
+    owner: Forecast | None,
+    before: Forecast,
+    rows: Any,
+    out: str | PathLike[str] | None,
+    overwrite: bool,
+) -> Forecast:
+    """Forecast after the new ``rows`` with the model of the forecast ``before``, if there is one.
+
+    ``owner`` is the forecast in whose folder the model is. It must live as long as those made with it.
+    """
+    together = extended(data, rows)
+    owner = before if model == before.folder / "model" else owner
+
+    def run(folder: Path) -> Forecast:
+        result = forecast(together, request, folder, model, overwrite=overwrite)
+        return replace(result, again=partial(_again, together, request, model, owner))
+
+    return in_folder(out, run)
 
 
 def _require_model(model: Path) -> None:

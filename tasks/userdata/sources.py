@@ -1,10 +1,12 @@
 """Files, frames and datasets of a user, read into the one form that every command uses."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Union
 
 import pandas as pd
 
@@ -19,6 +21,53 @@ if TYPE_CHECKING:
 
 Data = Union[Path, pd.DataFrame, "xr.Dataset"]
 """File, frame or dataset of a user."""
+
+
+def as_data(given: Any) -> Data:
+    """Return a path, or the frame or dataset of an object of pandas, xarray or a library of tables.
+
+    Raises ``BasinError`` for objects without dates, such as arrays of NumPy.
+    """
+    if isinstance(given, (str, PathLike)):
+        return Path(given)
+    if isinstance(given, pd.DataFrame):
+        return given
+    if isinstance(given, pd.Series):
+        return given.to_frame("value" if given.name is None else _joined(given.name))
+    if xarray := sys.modules.get("xarray"):  # which is imported wherever there is one of its objects
+        if isinstance(given, xarray.Dataset):
+            return given
+        if isinstance(given, xarray.DataArray):
+            named = given.name is not None and given.name not in given.coords
+            return given.to_dataset(name=given.name if named else "value")
+    if hasattr(given, "to_pandas"):
+        return as_data(given.to_pandas())
+    raise BasinError(
+        "data: expected the path of a file, a DataFrame or Series of pandas or polars, or a DataArray or "
+        f"Dataset of xarray, found {type(given).__name__}; give values their dates, as in "
+        "pd.Series(values, index=dates)"
+    )
+
+
+def _joined(name: Any) -> str:
+    return " ".join(map(str, name)) if isinstance(name, tuple) else str(name)
+
+
+def extended(data: Data, rows: Any) -> Data:
+    """Return the data with new rows of the same form after them, or ``rows`` if it is the path of a file."""
+    new = as_data(rows)
+    if isinstance(new, Path):
+        return new
+    if isinstance(data, Path):
+        raise BasinError(
+            f"rows: the forecast is of the file {data}; give the path of the file with the new rows added"
+        )
+    if isinstance(data, pd.DataFrame) and isinstance(new, pd.DataFrame):
+        return pd.concat([data, new], ignore_index=isinstance(data.index, pd.RangeIndex))
+    raise BasinError(
+        f"rows: expected the form of the data, {type(data).__name__}, found {type(new).__name__}; a forecast "
+        "of a dataset is made again with basin.forecast"
+    )
 
 
 def short_name(data: Path) -> str:
