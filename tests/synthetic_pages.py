@@ -82,14 +82,14 @@ def alarm() -> str:
 
 def joint(target: Path, scores: dict[str, Any], forecasts: pd.DataFrame) -> None:
     models = ("ebm", "base", *PEERS["climate"])
+    for lead in scores["leads"].values():
+        for score in lead["models"].values():
+            score["var"] = {level: {"hits": 5, "fz0": 1.25} for level in ("0.01", "0.025", "0.05")}
     interval = {"gain_pct": 1.2, "interval": [-0.5, 2.9]}
     scores["joint"] = {
         "models": {model: {"crps": 0.0123, "crps_sum": 0.0234} for model in models},
         "paired": {model: {"crps": interval, "crps_sum": interval} for model in models[1:]},
     }
-    tails = {level: {"hits": 3, "fz0": 0.4} for level in ("0.01", "0.025", "0.05")}
-    for block in scores["leads"].values():
-        block["models"] = {model: {**score, "var": tails} for model, score in block["models"].items()}
     domain = OwnPaths(
         "file", "A title", "What <will> happen?", "change", "MS", LEADS["climate"], "rate",
         reference="damped-persistence",

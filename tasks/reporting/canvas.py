@@ -29,7 +29,7 @@ LETTER, LINE = 7.3, 16
 AGAIN = 300
 """Distance in pixels at which the labels of gridlines are repeated on a chart that is wider than the page."""
 
-AREAS = ("band", "fan1", "fan2", "danger", "bar")
+AREAS = ("band", "fan1", "fan2", "danger", "bar", "part low", "part middle", "part high")
 """Classes of filled areas. All other classes are those of lines."""
 
 
@@ -59,7 +59,8 @@ def swatch(css: str) -> str:
     elif css.startswith("fill "):
         drawn = marker(css, 11, 6, 4)
     else:
-        drawn = f'<line class="stroke {css}" x2="22" y1="6" y2="6"/>'
+        line = css if css == "now" else f"stroke {css}"
+        drawn = f'<line class="{line}" x2="22" y1="6" y2="6"/>'
     return f'<svg class="swatch" width="22" height="12" aria-hidden="true">{drawn}</svg>'
 
 

@@ -93,7 +93,7 @@ def plume(name: str, steps: Steps, leads: dict[str, Any], rival: str, domain: An
                 ("ebm", "energy model"),
                 ("base", "its own base"),
                 ("reference", f"{model_name(rival)}, the strongest rival"),
-                ("", "other peers"),
+                ("peer", "other peers"),
                 ("fan2", "50 % interval"),
                 ("fan1", "90 % interval"),
             ],

@@ -67,6 +67,7 @@ def price_view(forecast: dict[str, Any], past: pd.DataFrame, raw: pd.DataFrame, 
                 [
                     ("observed", title.split(",")[0]),
                     ("band", "90 % interval forecast for it"),
+                    ("ebm", "forecast, median"),
                     ("fan2", "forecast, 50 % interval"),
                     ("fan1", "forecast, 90 % interval"),
                 ],

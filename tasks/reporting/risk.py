@@ -166,8 +166,8 @@ def exceptions_chart(ours: pd.DataFrame, domain: Any) -> str:
             ("base", "VaR 5 %"),
             ("ebm", "VaR 1 %"),
             ("ideal", "expected shortfall 1 %"),
-            ("spot", "exception at 1 %"),
-            ("ring", "exception at 5 % alone"),
+            ("fill alarm", "exception at 1 %"),
+            ("fill false-alarm", "exception at 5 % alone"),
         ],
         charts.WIDE,
     )
@@ -278,11 +278,13 @@ def price_content(raw: pd.DataFrame, ours: pd.DataFrame, domain: Any) -> str:
             drawn[0],
             f"The {name} over the test block.",
             f"The {name} over the test block",
+            [("observed", name)],
         ),
         charts.figure(
             drawn[1],
             f"Drawdown: fall of the {name} from its highest value of the test block so far.",
             f"Drawdown of the {name} over the test block",
+            [("danger", "drawdown")],
         ),
     )
     deepest = drawdowns(level, domain)[:DEEPEST]

@@ -6,8 +6,8 @@ from html import escape
 
 import numpy as np
 
-from tasks.reporting.axes import spread
-from tasks.reporting.charts import NARROW, Canvas, Point
+from tasks.reporting.axes import DateAxis, spread, value_text
+from tasks.reporting.charts import NARROW, Canvas, Point, Value
 
 Marks = Callable[[int], Sequence[tuple[float, str]]]
 Drawing = Callable[[int], Canvas]
@@ -50,20 +50,33 @@ def value_at_risk(
     def draw(width: int) -> Canvas:
         xs = [p[0] for p in outcome]
         ys = [p[1] for _, line in (("", outcome), *limits) for p in line]
-        canvas = Canvas(width, 340, widened(xs), spread(ys), bottom=24)
+        canvas = Canvas(width, 340, widened(xs), spread(ys), bottom=28)
         canvas.y_axis(y_title)
         for css, line in (("", outcome), *limits):
             canvas.path(thinned(line), f"stroke {css}")
             for p in line if len(line) < FEW else ():
                 canvas.dot(p, f"fill {css}", 3)
         for p in milder:
-            canvas.dot(p, "stroke observed", 3.4)
+            canvas.dot(p, "fill false-alarm", 3.4)
         for p in worse:
-            canvas.dot(p, "danger", 4.4)
+            canvas.dot(p, "fill alarm", 4.4)
         canvas.x_axis("", marks(width))
+        show_values(canvas, (("", outcome), *limits), marks)
         return canvas
 
     return draw
+
+
+def show_values(canvas: Canvas, lines: Sequence[tuple[str, Sequence[Point]]], marks: Marks) -> None:
+    """Let the values of lines (CSS class, points), which have the same dates, appear under the pointer."""
+    size = canvas.y[1] - canvas.y[0]
+
+    def describe(i: int) -> tuple[str, list[Value]]:
+        x = lines[0][1][i][0]
+        title = marks.text(x) if isinstance(marks, DateAxis) else dict(marks(canvas.width)).get(x, "")
+        return title, [(css, value_text(line[i][1], size)) for css, line in lines]
+
+    canvas.show_at([x for x, _ in lines[0][1]], describe)
 
 
 def price_and_drawdown(
@@ -73,20 +86,22 @@ def price_and_drawdown(
 
     def of_price(width: int) -> Canvas:
         across, up = widened([p[0] for p in price]), spread([p[1] for p in price])
-        canvas = Canvas(width, 260, across, up, left=LEFT, bottom=24)
+        canvas = Canvas(width, 260, across, up, left=LEFT, bottom=28)
         canvas.y_axis(titles[0])
         canvas.path(thinned(price), "stroke observed")
         canvas.x_axis("", marks(width))
+        show_values(canvas, [("observed", price)], marks)
         return canvas
 
     def of_drawdown(width: int) -> Canvas:
         lowest = min(p[1] for p in drawdown) or -1.0
         across = widened([p[0] for p in drawdown])
-        canvas = Canvas(width, 260, across, (1.06 * lowest, 0.0), left=LEFT, bottom=24)
+        canvas = Canvas(width, 260, across, (1.06 * lowest, 0.0), left=LEFT, bottom=28)
         canvas.y_axis(titles[1])
         line = thinned(drawdown)
         canvas.path([(line[0][0], 0.0), *line, (line[-1][0], 0.0)], "danger", close=True)
         canvas.x_axis("", marks(width))
+        show_values(canvas, [("danger", drawdown)], marks)
         return canvas
 
     return of_price, of_drawdown
@@ -102,7 +117,7 @@ def reliability(
     """
 
     def draw(width: int) -> Canvas:
-        canvas = Canvas(width, 320, (-3, 103), (-22, 103), bottom=40)
+        canvas = Canvas(width, 320, (-3, 103), (-22, 103), bottom=44)
         for mark in range(0, 101, 20):
             canvas.line((-3, mark), (103, mark), "grid")
             canvas.label((-3, mark), str(mark), anchor="end", dx=-8, dy=4)
@@ -119,6 +134,8 @@ def reliability(
             canvas.box((x - 2.2, -22), (x + 2.2, -22 + 12 * count / most), "bar", 1)
             canvas.label((x, -22 + 12 * count / most), str(count), dy=-3)
             canvas.dot((x, share), "fill ebm", 4.2)
+            words = f"{share:.0f} % of {count}, interval {low:.0f} to {high:.0f} %"
+            canvas.show((x - 2.2, -22), (x + 2.2, 103), x, f"{x:.0f} %", ("", words))
         canvas.path([(x, share) for x, share, count, *_ in points if count >= FEW], "stroke ebm")
         numbers = range(0, 101, 20 if width > NARROW else 25)
         canvas.x_axis(x_title, [(float(m), str(m)) for m in numbers])
@@ -143,7 +160,7 @@ def plume(
         ys = [v for _, q in steps for v in q] + [p[1] for *_, points in models for p in points]
         right = 150 if width == NARROW else 165
         across = widened([x for x, _ in steps], 0.02)
-        canvas = Canvas(width, 380, across, spread([*ys, 0.0]), right=right, bottom=24)
+        canvas = Canvas(width, 380, across, spread([*ys, 0.0]), right=right, bottom=28)
         canvas.y_axis(y_title)
         for low, high, css in ((0, 4, "fan1"), (1, 3, "fan2")):
             edge = [(x, q[low]) for x, q in steps] + [(x, q[high]) for x, q in reversed(steps)]
@@ -174,7 +191,7 @@ def shares(columns: Sequence[tuple[str, Sequence[float]]], classes: Sequence[str
     """
 
     def draw(width: int) -> Canvas:
-        canvas = Canvas(width, 260, (0, len(columns)), (0, 100), bottom=24)
+        canvas = Canvas(width, 260, (0, len(columns)), (0, 100), bottom=28)
         canvas.y_axis(y_title, 4)
         for place, (_, parts) in enumerate(columns):
             bottom = 0.0
@@ -183,6 +200,8 @@ def shares(columns: Sequence[tuple[str, Sequence[float]]], classes: Sequence[str
                 if part >= 7 and len(columns) <= 12:
                     canvas.label((place + 0.5, bottom + part / 2), f"{part:.0f}", "row", dy=4)
                 bottom += part
+            values = [(css, f"{part:.1f}") for css, part in zip(classes, parts, strict=True)]
+            canvas.show((place, 0), (place + 1, 100), place + 0.5, columns[place][0], *values)
         step = -(-len(columns) // (4 if width == NARROW else 6))
         canvas.x_axis("", [(i + 0.5, label) for i, (label, _) in enumerate(columns) if i % step == 0])
         return canvas

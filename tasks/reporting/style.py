@@ -103,11 +103,6 @@ stroke-dasharray:5 4}
 .place path{stroke:var(--soft);stroke-width:1}.place text{fill:var(--ink);font-size:12.5px}
 .place g rect{fill:var(--card);stroke:var(--soft);stroke-width:1}
 .part{opacity:.6}.part.low{fill:var(--base)}.part.middle{fill:var(--band)}.part.high{fill:var(--reference)}
-.swatch.part{height:12px;border:0}.swatch.low{background:var(--base)}.swatch.middle{background:var(--band)}
-.swatch.high{background:var(--reference)}
-.swatch.spot,.swatch.ring{width:11px;height:11px;border:2px solid var(--ink);border-radius:50%}
-.swatch.spot{border:0;background:var(--bad)}.swatch.bar{height:12px;border:0;background:var(--ebm)}
-.swatch.now{border-top:2px dotted var(--soft)}
 .better1{background:color-mix(in srgb,var(--ebm) 10%,transparent)}
 .better2{background:color-mix(in srgb,var(--ebm) 20%,transparent)}
 .better3{background:color-mix(in srgb,var(--ebm) 32%,transparent)}

@@ -187,7 +187,7 @@ def test_values_appear_under_the_pointer_and_with_the_keyboard_and_charts_enlarg
 
     figure = "document.querySelector('#time figure')"
     tab.value(f"{figure}.querySelector('summary').click()")
-    assert tab.value(f"{figure}.querySelector('svg.large').getBoundingClientRect().width") == 2940
+    assert tab.value(f"{figure}.querySelector('svg.large').getBoundingClientRect().width") == 1410
     assert not tab.value(f"{figure}.querySelector('svg.wide').checkVisibility()")
     assert quiet(tab, shown["climate"])
 

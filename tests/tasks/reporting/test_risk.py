@@ -1,5 +1,6 @@
 """Risk section: exceptions, drawdowns, prices and the words around them."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -43,8 +44,9 @@ def raw(close: np.ndarray) -> pd.DataFrame:
 def test_the_chart_marks_and_counts_every_exception():
     ours = forecasts().query("model == 'ebm'").reset_index(drop=True)
     html = exceptions_chart(ours, PRICE)
-    assert html.count('class="danger"') == 2 * 3  # wide and narrow
-    assert html.count('<circle class="stroke observed"') == 2 * 12
+    html = re.sub(r'<svg class="swatch".*?</svg>', "", html)
+    assert html.count('class="fill alarm"') == 3 * 3  # wide, narrow and enlarged
+    assert html.count('<circle class="fill false-alarm"') == 3 * 12
     assert "Exceptions at 1 %: 3, 3.0 expected; at 5 %: 15, 15.0 expected." in html
 
 
