@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from tasks.fields.field import Field
     from tasks.userdata.alarm import Alarm
     from tasks.userdata.audit import Audit
+    from tasks.userdata.backtest_result import Backtest
+    from tasks.userdata.forecast_result import Forecast
     from tasks.userdata.inspection import Inspection
-    from tasks.userdata.results import Backtest, Forecast
 
 __all__ = [
     "Alarm",
@@ -37,9 +38,9 @@ __all__ = [
 RESULTS = {
     "Alarm": "tasks.userdata.alarm",
     "Audit": "tasks.userdata.audit",
-    "Backtest": "tasks.userdata.results",
+    "Backtest": "tasks.userdata.backtest_result",
     "Field": "tasks.fields.field",
-    "Forecast": "tasks.userdata.results",
+    "Forecast": "tasks.userdata.forecast_result",
     "Inspection": "tasks.userdata.inspection",
 }
 """Classes of results and their modules, which are imported when they are used."""

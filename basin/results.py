@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Union
 if TYPE_CHECKING:
     from tasks.userdata.alarm import Alarm
     from tasks.userdata.audit import Audit
-    from tasks.userdata.results import Backtest, Forecast
+    from tasks.userdata.backtest_result import Backtest
+    from tasks.userdata.forecast_result import Forecast
 
 
 def load(out: str | PathLike[str]) -> Union["Backtest", "Forecast", "Alarm", "Audit"]:

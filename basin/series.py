@@ -10,8 +10,9 @@ from basin.options import BadRow, Day, Names, Source
 from tasks.runtime.stored import in_folder
 
 if TYPE_CHECKING:
+    from tasks.userdata.backtest_result import Backtest
+    from tasks.userdata.forecast_result import Forecast
     from tasks.userdata.request import Kind
-    from tasks.userdata.results import Backtest, Forecast
 
 
 @options.with_known_options

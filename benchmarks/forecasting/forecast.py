@@ -17,8 +17,8 @@ from benchmarks.row import Comparison, Row, over_best_peer, peers
 from tasks.reporting.verdict import holm
 from tasks.runtime.errors import BasinError
 from tasks.scoring.scores import paired_test
+from tasks.userdata.backtest_result import Backtest
 from tasks.userdata.request import Request
-from tasks.userdata.results import Backtest
 from tasks.userdata.run import alarm, backtest
 
 BUILD = ROOT / "build" / "benchmarks"

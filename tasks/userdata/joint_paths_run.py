@@ -6,13 +6,13 @@ from typing import Any
 
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import write_json
+from tasks.userdata.backtest_result import Backtest
 from tasks.userdata.joint_paths import domain_of, evaluate_paths, forecast_paths, load_tilt, save_tilt
 from tasks.userdata.joint_paths_page import write_report
 from tasks.userdata.progress import Stages
 from tasks.userdata.reading import Reading, compounded
 from tasks.userdata.request import Request
 from tasks.userdata.result_files import write_backtest
-from tasks.userdata.results import Backtest
 
 
 def for_paths(reading: Reading, request: Request) -> Reading:

@@ -8,7 +8,8 @@ from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json
 from tasks.userdata.alarm import Alarm
 from tasks.userdata.audit import Audit
-from tasks.userdata.results import Backtest, Forecast
+from tasks.userdata.backtest_result import Backtest
+from tasks.userdata.forecast_result import Forecast
 
 RESULTS = ("scores.json", "forecast.json", "alarm.json", "audit.json")
 """File that tells the results in a folder, the first one that is there. Only the alarm stands for itself."""

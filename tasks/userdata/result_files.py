@@ -11,7 +11,7 @@ from tasks.runtime.files import write_json
 from tasks.runtime.frequencies import frequency
 from tasks.runtime.netcdf import attributes, write_netcdf
 from tasks.scoring.quantiles import key
-from tasks.userdata.results import LEVELS, Forecast
+from tasks.userdata.forecast_result import LEVELS, Forecast
 
 if TYPE_CHECKING:
     import xarray as xr

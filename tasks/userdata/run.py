@@ -24,7 +24,9 @@ from tasks.tilts.fits import load_fold
 from tasks.tilts.model import save_model
 from tasks.userdata.alarm import RESULTS, Alarm
 from tasks.userdata.alarm import alarm as raise_alarms
+from tasks.userdata.backtest_result import Backtest
 from tasks.userdata.forecast_record import fits_of, not_converged, with_file
+from tasks.userdata.forecast_result import Forecast
 from tasks.userdata.joint_paths_run import backtest_paths, for_paths, paths_ahead
 from tasks.userdata.model_inputs import mismatch
 from tasks.userdata.plan import planned
@@ -38,7 +40,6 @@ from tasks.userdata.result_files import (
     write_forecast,
     write_levels,
 )
-from tasks.userdata.results import Backtest, Forecast
 from tasks.userdata.series import suite
 from tasks.userdata.sources import Data, extended, label_of, naming, read
 from tasks.userdata.workspace import DATA, EVALUATED, FITTED, OwnWorkspace, names_of

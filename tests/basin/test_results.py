@@ -136,3 +136,27 @@ def test_import_loads_no_library() -> None:
         "import sys, basin; print(*(name for name in ('numpy', 'pandas', 'torch') if name in sys.modules))"
     )
     assert subprocess.check_output([sys.executable, "-c", script], text=True).split() == []
+
+
+def test_a_forecast_is_refreshed_with_its_model(tmp_path: Path) -> None:
+    """A chain of refreshed forecasts keeps the model of the first one, which is deleted with the last one."""
+    result = basin.forecast(PRICES[:-2], seeds=1)
+    folder = result.folder
+    for row in (PRICES[-2:-1], PRICES[-1:]):
+        result = result.refresh(row)
+        gc.collect()
+    assert (folder / "model").is_dir()
+    known = basin.forecast(PRICES, model=folder / "model", out=tmp_path / "out")
+    assert result.steps["series"] == known.steps["series"]
+    with pytest.raises(basin.BasinError, match="the date of an earlier row"):
+        result.refresh(PRICES[-1:])
+    with pytest.raises(basin.BasinError, match=r"read from its folder.*basin.forecast\(data, model="):
+        basin.load(tmp_path / "out").refresh(PRICES[-1:])
+    del result
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_a_forecast_of_a_level_is_refreshed_by_a_new_fit() -> None:
+    result = basin.forecast(SST[:-1], seeds=1).refresh(SST[-1:])
+    assert result.steps["series"]["sst"]["origin"] == "1989-12-01"

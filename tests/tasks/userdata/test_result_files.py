@@ -20,11 +20,11 @@ from tasks.tilts.sample_paths import PathTilt
 from tasks.tilts.sample_paths import untrained as untrained_paths
 from tasks.userdata.files.table import from_frame
 from tasks.userdata.forecast_record import not_converged, with_file
+from tasks.userdata.forecast_result import Forecast
 from tasks.userdata.joint_paths import forecast_paths
 from tasks.userdata.reading import understand
 from tasks.userdata.request import Request
 from tasks.userdata.result_files import write_forecast, write_levels
-from tasks.userdata.results import Forecast
 from tests.synthetic import project
 
 DATES = pd.bdate_range("2020-01-01", periods=200)

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from tasks.runtime.files import read_json
-from tasks.userdata.results import Backtest, Forecast
+from tasks.userdata.backtest_result import Backtest
+from tasks.userdata.forecast_result import Forecast
 from tests.synthetic import project
 
 

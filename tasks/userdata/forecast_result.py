@@ -1,4 +1,4 @@
-"""Results of a backtest or a forecast, as tables, figures and data frames."""
+"""Result of a forecast, as tables, a picture and data frames."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ import pandas as pd
 
 from tasks.reporting import notebook
 from tasks.reporting.labels import text
-from tasks.reporting.tables import forecast_lines, score_tables
+from tasks.reporting.tables import forecast_lines
 from tasks.runtime.errors import BasinError
 from tasks.runtime.frequencies import stamp
 from tasks.runtime.stored import Stored
@@ -34,77 +34,6 @@ ROWS = 60
 INDEX = ["series", "time", "lead"]
 
 Levels = float | Sequence[float]
-
-
-@dataclass(frozen=True, repr=False)
-class Backtest(Stored):
-    """Result of :func:`basin.backtest`.
-
-    Attributes
-    ----------
-    folder : Path
-        Folder of the results.
-    scores : dict
-        Content of ``scores.json``: scores of every model and paired differences. Log scores are in nats, and
-        higher is better. CRPS and MAE are in ``scores["unit"]``, and lower is better.
-    forecasts : DataFrame
-        Content of ``forecasts.parquet``: a row for each model, series, lead and date of the test block.
-    notes : tuple of str
-        A sentence for each choice that was inferred from the data.
-    reference : str
-        Peer with which the figure compares the model.
-
-    Examples
-    --------
-    >>> import basin
-    >>> result = basin.backtest("prices.csv", time="date", target="close", out="out")  # doctest: +SKIP
-    >>> print(result.summary())  # doctest: +SKIP
-    >>> result.plot().savefig("gains.png")  # doctest: +SKIP
-    """
-
-    command = "backtest"
-
-    folder: Path
-    scores: dict[str, Any]
-    forecasts: pd.DataFrame
-    notes: tuple[str, ...]
-    reference: str
-
-    @property
-    def report(self) -> Path:
-        """Path of ``report.html``."""
-        return self.folder / "report.html"
-
-    def __repr__(self) -> str:
-        return self.summary()
-
-    def summary(self) -> str:
-        """Return tables with the scores of the model and its peers, followed by the notes."""
-        parts = []
-        for content in score_tables(self.scores):
-            table = pd.DataFrame(content.rows, columns=list(content.columns)).set_index(content.columns[0])
-            parts.append(f"{content.title}\n{table.to_string()}")
-        return "\n\n".join([*parts, "\n".join(f"- {sentence}" for sentence in self.notes)])
-
-    def _repr_html_(self) -> str:
-        tables = [notebook.table(t.title, t.columns, t.rows) for t in score_tables(self.scores)]
-        return notebook.page(tables, self.notes)
-
-    def plot(self) -> "Picture":
-        """Draw the forecasts of the latest dates, and the cumulative gain in log score.
-
-        The upper axes show the latest outcomes and the intervals that were forecast for them. The lower axes
-        show the gain in log score over the reference and over the base, in nats, summed over time, so that a
-        gain from a single episode is visible.
-
-        Returns
-        -------
-        Picture
-            Figure of matplotlib, which notebooks show.
-        """
-        from tasks.reporting.figures import backtest_picture
-
-        return backtest_picture(self.forecasts, self.scores["unit"], self.reference)
 
 
 @dataclass(frozen=True, repr=False)
