@@ -65,7 +65,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "patience": OWN_FILES,
     "backtest-time": OWN_COMMANDS,
     "nino-time": OWN_COMMANDS,
-    "imports": ("basin.py", "flows/cli"),
+    "imports": ("basin", "flows/cli"),
     "chaos": FLOW,
     "cluster": (*FLOW, "tests/system/test_cluster.py"),
     "together": FLOW,

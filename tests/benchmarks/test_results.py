@@ -49,7 +49,7 @@ def test_a_row_that_ran_to_its_end_is_written(tmp_path: Path, capsys: pytest.Cap
     result = record.read(tmp_path)[ROW]
     assert result.command == "python -m benchmarks imports" and not result.carried
     assert re.fullmatch(r"[0-9a-f]{7,}\+?", result.commit) and result.processor
-    assert set(result.sources) == {"tests/benchmarks/test_results.py", "basin.py", "flows/cli"}
+    assert set(result.sources) == {"tests/benchmarks/test_results.py", "basin", "flows/cli"}
     time, memory = result.figures
     assert (time.value, time.unit, time.interval, time.met) == (0.27, "s", (0.2, 0.3), True)
     assert (memory.measured, memory.met, memory.value) == ("2 GiB", False, None)
