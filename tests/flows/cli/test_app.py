@@ -1,6 +1,7 @@
 """The `basin` command and `python -m tasks` start quickly and report errors in one line."""
 
 import os
+import signal
 import subprocess
 import sys
 from importlib.metadata import version
@@ -142,3 +143,20 @@ def test_an_unknown_stage_or_domain_is_named(project_root: Path) -> None:
     assert "`domains` does not list `weather`; expected one of finance, climate" in one_line(
         basin("stage", "train", "--domain", "weather", root=project_root)
     )
+
+
+STOPPED_WHILE_IMPORTED = """
+import os, signal, sys
+from flows.cli.main import main
+class Stop:
+    def find_spec(self, name, path, target=None):
+        if name == "flows.cli.app":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Stop())
+main()
+"""
+
+
+def test_ctrl_c_while_modules_are_imported_prints_no_traceback(tmp_path: Path) -> None:
+    ended = python("-c", STOPPED_WHILE_IMPORTED, root=tmp_path)
+    assert ended.returncode == -signal.SIGINT and ended.stderr == ""
