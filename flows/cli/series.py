@@ -314,16 +314,11 @@ def audit(
     basin audit --data credit.csv --spec columns.yaml --out audit
     """
     from tasks.checks.table.evidence import read_spec
-    from tasks.runtime.outputs import claim
-    from tasks.userdata.audit import audit_table, read_audited, write_audit
+    from tasks.userdata.audit import audit as run
 
-    found: dict[str, Any] = {}
-    with claim(out, "audit", ("audit.json", "audit.html"), overwrite):
-        asked, frame = read_audited(data, read_spec(spec, time=time, target=target, series=series))
-        with display:
-            run = display.stages(data.name)
-            run("audit", lambda progress: found.update(audit_table(frame, asked, progress)))
-        write_audit(found, data.name, out)
+    asked = read_spec(spec, time=time, target=target, series=series)
+    with display:
+        found = run(data, asked, out, overwrite, display.stages(data.name)).found
     rows = [
         (check["id"], check["status"], "\n  ".join((check["why"], *check["at_fault"][:3])))
         for check in found["checks"]

@@ -17,7 +17,8 @@ from tasks.runtime.outputs import claim
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.stored import Stored
 from tasks.userdata.files.columns import no_column
-from tasks.userdata.sources import Data, label_of, naming, short_name, table_of
+from tasks.userdata.progress import Stages, without_progress
+from tasks.userdata.sources import Data, label_of, naming, table_of
 
 RESULTS = ("audit.json", "audit.html")
 """Files of an audit."""
@@ -88,12 +89,15 @@ class Audit(Stored):
         return "\n".join(lines)
 
 
-def audit(data: Data, spec: Spec, out: Path, overwrite: bool = False) -> Audit:
+def audit(
+    data: Data, spec: Spec, out: Path, overwrite: bool = False, stages: Stages = without_progress
+) -> Audit:
     """Audit a user's data, and write ``audit.json`` and ``audit.html`` in the folder ``out``."""
+    found: dict[str, Any] = {}
     with claim(out, Audit.command, RESULTS, overwrite), naming(data):
         asked, frame = read_audited(data, spec)
-        found = audit_table(frame, asked)
-        write_audit(found, short_name(data) if isinstance(data, Path) else label_of(data), out)
+        stages("audit", lambda progress: found.update(audit_table(frame, asked, progress)))
+        write_audit(found, data.name if isinstance(data, Path) else label_of(data), out)
     return Audit(out, found)
 
 
