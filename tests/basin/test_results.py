@@ -75,6 +75,10 @@ def test_a_folder_without_results_or_with_two_is_refused(tmp_path: Path) -> None
     for folder in (tmp_path, tmp_path / "none"):
         with pytest.raises(basin.BasinError, match="has no results; give the folder --out of a backtest"):
             basin.load(folder)
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn/scores.json").write_text("{}")
+    with pytest.raises(basin.BasinError, match=r"cannot read .*forecasts\.parquet.*; give the folder"):
+        basin.load(tmp_path / "torn")
     for name in ("forecast.json", "alarm.json"):
         (tmp_path / name).write_text("{}")
     with pytest.raises(basin.BasinError, match=r"has forecast\.json and alarm\.json, the results of two"):
@@ -170,7 +174,7 @@ def test_new_rows_are_read_as_columns_of_the_data_or_refused() -> None:
     whole = {"check_freq": False}
     pd.testing.assert_frame_equal(extended(as_data(PRICES[:-1]), unnamed), as_data(PRICES), **whole)
     pd.testing.assert_frame_equal(extended(frame[:-1], wider), frame, **whole)
-    with pytest.raises(basin.BasinError, match="^rows: no column close; give rows with the columns"):
+    with pytest.raises(basin.BasinError, match=r"^rows: no column close; give rows with the columns"):
         extended(frame[:-1], frame[-1:].rename(columns={"close": "last"}))
 
 
