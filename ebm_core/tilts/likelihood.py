@@ -77,8 +77,8 @@ class _NegativeLogTilts(torch.autograd.Function):
     def forward(context: Any, score: Tensor, x: Tensor, *parameters: Tensor) -> Tensor:
         rule = panels(TRAINING_PANELS)
         given = [score, x, rule.score.to(x), rule.log_weight.to(x).exp(), *parameters]
-        context.library = torch if x.is_cuda else np
-        arrays = [each.detach() if x.is_cuda else each.detach().numpy() for each in given]
+        context.library = np if x.device.type == "cpu" else torch
+        arrays = [each.detach() if context.library is torch else each.detach().numpy() for each in given]
         with np.errstate(all="ignore"):  # training stops by itself if a loss is not finite
             loss, context.kept = losses(context.library, *arrays)
         return torch.as_tensor(loss)
