@@ -81,7 +81,7 @@ def _in_form_of(data: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
             "the index of the data"
         )
     if list(new.index.names) == [None] * data.index.nlevels:
-        new = new.rename_axis(index=data.index.names)
+        new = new.set_axis(new.index.set_names(data.index.names))
     return new[list(data.columns)]
 
 
