@@ -147,7 +147,7 @@ def forecast(
     )
     found = as_data(data)
     kept = None if model is None else _model(model)
-    return in_folder(out, lambda folder: run(found, request, folder, kept, overwrite=overwrite))
+    return in_folder(out, lambda folder: run(found, request, folder, kept, overwrite=overwrite, owner=model))
 
 
 def _model(given: Union["Backtest", "Forecast", str, PathLike[str]]) -> Path:

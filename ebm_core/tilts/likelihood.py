@@ -27,7 +27,8 @@ def negative_log_tilts(energies: Sequence[BilinearEnergy], score: Tensor, x: Ten
     Its shape is ``(seeds of all energies, n)``. Z is computed with the fixed number ``TRAINING_PANELS`` of
     panels of scores within ±9, which is too few for steep energies. ``fit_tilt`` checks them at the end.
     """
-    if all(_has_formulas(energy, x) for energy in energies):
+    alike = len({energy.features for energy in energies}) == 1
+    if alike and not score.requires_grad and all(_has_formulas(energy, x) for energy in energies):
         parameters = [getattr(energy, name) for energy in energies for name in PARAMETERS]
         together: Tensor = _NegativeLogTilts.apply(score, x, *parameters)
         return together
@@ -35,8 +36,13 @@ def negative_log_tilts(energies: Sequence[BilinearEnergy], score: Tensor, x: Ten
 
 
 def _has_formulas(energy: BilinearEnergy, x: Tensor) -> bool:
-    """Return whether the formulas below are those of the energy, with numbers that NumPy has, too."""
-    known = all(explicit(energy, name) is not None for name in ("coefficients", "basis"))
+    """Return whether the formulas below are those of the energy, with numbers that NumPy has, too.
+
+    They have no gradient with respect to scores and inputs.
+    """
+    known = not x.requires_grad and all(
+        explicit(energy, name) is not None for name in ("coefficients", "basis")
+    )
     return known and x.dtype in (torch.float32, torch.float64) and energy.bias.dtype == x.dtype
 
 
@@ -77,8 +83,8 @@ class _NegativeLogTilts(torch.autograd.Function):
     def forward(context: Any, score: Tensor, x: Tensor, *parameters: Tensor) -> Tensor:
         rule = panels(TRAINING_PANELS)
         given = [score, x, rule.score.to(x), rule.log_weight.to(x).exp(), *parameters]
-        context.library = torch if x.is_cuda else np
-        arrays = [each.detach() if x.is_cuda else each.detach().numpy() for each in given]
+        context.library = np if x.device.type == "cpu" else torch
+        arrays = [each.detach() if context.library is torch else each.detach().numpy() for each in given]
         with np.errstate(all="ignore"):  # training stops by itself if a loss is not finite
             loss, context.kept = losses(context.library, *arrays)
         return torch.as_tensor(loss)

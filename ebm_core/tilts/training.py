@@ -75,7 +75,8 @@ def fit_tilts(energies: Sequence[BilinearEnergy], score: Tensor, x: Tensor, **op
     Parameters
     ----------
     energies : sequence of BilinearEnergy
-        Energies to start from, with the same number of features φ(s). They are not changed.
+        Energies to start from, which are not changed. They are fitted faster if all have the same number of
+        features φ(s).
     score, x, **options
         As in :func:`fit_tilt`.
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from tasks.reporting.labels import dated, series_name
 from tasks.reporting.maps import DOTS_PER_INCH, drawing
@@ -34,11 +35,17 @@ class Picture(Figure):
     """Figure without a window that notebooks show as an image.
 
     Jupyter shows a plain :class:`matplotlib.figure.Figure` only after ``matplotlib.pyplot`` was imported.
+    Texts are drawn as they are, because a name such as ``US$/A$`` is no formula.
     """
 
     def __init__(self, width: float, height: float) -> None:
         super().__init__(figsize=(width, height), layout="constrained", facecolor="white")
         FigureCanvasAgg(self)
+
+    def draw(self, renderer: Any) -> None:
+        for text in self.findobj(Text):
+            text.set_parse_math(False)
+        super().draw(renderer)
 
     def png(self) -> bytes:
         """Return the picture as PNG."""

@@ -19,11 +19,9 @@ drawing = threading.Lock()
 
 
 def canvas() -> tuple[Any, Any]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from tasks.reporting.figures import Picture
 
-    figure = Figure(figsize=(7.2, 5.2), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = Picture(7.2, 5.2)
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tasks.reporting import charts
@@ -79,7 +80,7 @@ def few(leads: Sequence[int]) -> list[int]:
 
 def heat_table(forecasts: pd.DataFrame, reference: str, domain: Any) -> str:
     """Return a table of the CRPSS over ``reference`` by target season and lead, shaded by size."""
-    keys = ["series", "time", "lead"]
+    keys = ["series", "origin", "time", "lead"]
     crps = forecasts.pivot_table(index=keys, columns="model", values="crps").reset_index()
     crps["season"] = seasons(crps["time"], domain.frequency)
     leads = few(sorted(crps["lead"].unique()))
@@ -106,10 +107,20 @@ def skill_cell(part: pd.DataFrame, reference: str) -> Cell:
     if part.empty or not theirs:
         return Cell("–")
     found = float(1 - part["ebm"].mean() / theirs)
-    test = paired_test((part[reference] - part["ebm"]).to_numpy(), part["time"], 1)
+    test = paired_test((part[reference] - part["ebm"]).to_numpy(), part["time"], overlap(part))
     shade = sum(abs(found) >= step for step in STEPS)
     css = f" {'better' if found > 0 else 'worse'}{shade}" if shade else ""
     return Cell(signed(found, 2), css=f"num{css}{' best' if abs(test['t']) > CLEAR else ''}")
+
+
+def overlap(rows: pd.DataFrame) -> int:
+    """Return the most dates of the forecasts between an origin and its date, of which errors are correlated.
+
+    The forecasts of one month have their dates a year apart, so that it is 1 for them up to 12 months ahead.
+    """
+    dates = np.unique(rows["time"].to_numpy())
+    first, last = (np.searchsorted(dates, rows[name].to_numpy(), "right") for name in ("origin", "time"))
+    return int((last - first).max())
 
 
 def by_lead(whole: Sequence[Block], score: str, rival: str, title: str, better: str, domain: Any) -> str:

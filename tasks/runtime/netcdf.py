@@ -49,8 +49,11 @@ def write_netcdf(path: Path, data: "xr.Dataset", period: str, title: str) -> Non
         data["lead"].attrs |= {"units": units} if units else {"units": "1", "long_name": f"lead in {period}s"}
         if not units:
             del data["lead"].attrs["standard_name"]
+    # CF-1.8 has no integers of 64 bits.
     encoding: dict[str, dict[str, Any]] = {
-        str(name): {"_FillValue": None} for name in data.coords if data[name].dtype.kind in "fi"
+        str(name): {"_FillValue": None} | ({"dtype": "i4"} if data[name].dtype.kind == "i" else {})
+        for name in data.coords
+        if data[name].dtype.kind in "fi"
     }
     for name in (str(each) for each in data.coords if data[each].dtype.kind == "M"):
         times = data[name].values

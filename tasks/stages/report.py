@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks.domains import get_domain
 from tasks.reporting import comparison, energies, trust
@@ -25,6 +25,9 @@ from tasks.runtime.workspace import Workspace
 from tasks.scoring.categories import Past
 from tasks.tilts.fits import read_folds
 from tasks.tilts.model import load_model
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def report(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
@@ -60,8 +63,9 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
     shown = forecast_section(ahead, past, domain)
     latest = with_ours(scores["latest"], ahead)
     if domain.returns:
-        shown = replace(shown, content=shown.content + price_view(ahead, past, raw, domain))
-        special = [risk(found, forecasts, raw, latest, domain)]
+        prices = used(raw, inputs)
+        shown = replace(shown, content=shown.content + price_view(ahead, past, prices, domain))
+        special = [risk(found, forecasts, prices, latest, domain)]
     else:
         before = Past(inputs, pd.Timestamp(params.split.test_from), domain.frequency)
         special = [
@@ -123,6 +127,12 @@ def lead(forecast: dict[str, Any], domain: Any) -> str:
             f"a 90 % interval from {text(low)} to {text(high)} {unit}."
         )
     return " ".join(sentences)
+
+
+def used(raw: "pd.DataFrame", inputs: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the rows of the raw table at origins of forecasts, among which are none in quarantine."""
+    origins = inputs[["series", "origin"]].drop_duplicates().rename(columns={"origin": "time"})
+    return raw.merge(origins, on=["series", "time"])
 
 
 def with_ours(latest: dict[str, Any], forecast: dict[str, Any]) -> dict[str, Any]:

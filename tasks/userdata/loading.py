@@ -30,10 +30,17 @@ def load_results(folder: Path) -> Backtest | Forecast | Alarm | Audit:
     content = read_json(folder / name, remedy)
     notes = tuple(content.get("notes", ()))
     if name == "scores.json":
-        forecasts = pd.read_parquet(folder / "forecasts.parquet")
+        forecasts = _table(folder / "forecasts.parquet", remedy)
         return Backtest(folder, content, forecasts, notes, content.get("reference", "base"))
     if name == "forecast.json":
         return Forecast(folder, content, notes)
     if name == "alarm.json":
-        return Alarm(folder, content, pd.read_parquet(folder / "alarm.parquet"), notes)
+        return Alarm(folder, content, _table(folder / "alarm.parquet", remedy), notes)
     return Audit(folder, content)
+
+
+def _table(path: Path, remedy: str) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise BasinError(f"cannot read {path}: {' '.join(str(error).split())}; {remedy}") from error

@@ -116,13 +116,15 @@ def forecast(
     model: Path | None = None,
     stages: Stages = without_progress,
     overwrite: bool = False,
+    owner: object = None,
 ) -> Forecast:
     """Forecast the dates after the last row.
 
     Writes ``forecast.json``, ``forecast.csv`` and ``forecast.png`` in the folder ``out``, ``forecast.nc`` for
     levels, ``paths.parquet`` for sample paths, and ``model/`` unless ``model`` is given. With ``model``, the
-    folder of a model from an earlier backtest or forecast, nothing is refitted. Raises ``BasinError`` for
-    bad data or options, or if files in ``out`` would be lost.
+    folder of a model from an earlier backtest or forecast, nothing is refitted. ``owner`` is the result in
+    whose folder that is, which must live as long as the forecast. Raises ``BasinError`` for bad data or
+    options, or if files in ``out`` would be lost.
     """
     if model is not None:
         _require_model(model)
@@ -131,14 +133,14 @@ def forecast(
     with _results(out, "forecast", names, overwrite) as work, naming(data):
         result = _forecast(data, request, out, work, model, stages)
     kept = None if result.steps["kind"] == "level" else model or out / "model"
-    return replace(result, again=partial(_again, data, request, kept, None))
+    return replace(result, again=partial(_again, data, request, kept, owner))
 
 
 def _again(
     data: Data,
     request: Request,
     model: Path | None,
-    owner: Forecast | None,
+    owner: object,
     before: Forecast,
     rows: Any,
     out: str | PathLike[str] | None,
@@ -146,16 +148,14 @@ def _again(
 ) -> Forecast:
     """Forecast after the new ``rows`` with the model of the forecast ``before``, if there is one.
 
-    ``owner`` is the forecast in whose folder the model is. It must live as long as those made with it.
+    ``owner`` is the result in whose folder the model is. It must live as long as the forecasts made with it.
     """
     together = extended(data, rows)
     owner = before if model == before.folder / "model" else owner
-
-    def run(folder: Path) -> Forecast:
-        result = forecast(together, request, folder, model, overwrite=overwrite)
-        return replace(result, again=partial(_again, together, request, model, owner))
-
-    return in_folder(out, run)
+    return in_folder(
+        out,
+        lambda folder: forecast(together, request, folder, model, overwrite=overwrite, owner=owner),
+    )
 
 
 def _require_model(model: Path) -> None:

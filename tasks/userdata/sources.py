@@ -63,11 +63,26 @@ def extended(data: Data, rows: Any) -> Data:
             f"rows: the forecast is of the file {data}; give the path of the file with the new rows added"
         )
     if isinstance(data, pd.DataFrame) and isinstance(new, pd.DataFrame):
-        return pd.concat([data, new], ignore_index=isinstance(data.index, pd.RangeIndex))
+        if isinstance(rows, pd.Series) and len(data.columns) == 1:
+            new.columns = data.columns
+        return pd.concat([data, _in_form_of(data, new)], ignore_index=isinstance(data.index, pd.RangeIndex))
     raise BasinError(
         f"rows: expected the form of the data, {type(data).__name__}, found {type(new).__name__}; a forecast "
         "of a dataset is made again with basin.forecast"
     )
+
+
+def _in_form_of(data: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of ``data`` of new rows, whose index may be without a name."""
+    absent = [name for name in data.columns if name not in new.columns]
+    if absent:
+        raise BasinError(
+            f"rows: no column {', '.join(_joined(name) for name in absent)}; give rows with the columns and "
+            "the index of the data"
+        )
+    if list(new.index.names) == [None] * data.index.nlevels:
+        new = new.set_axis(new.index.set_names(data.index.names))
+    return new[list(data.columns)]
 
 
 def short_name(data: Path) -> str:

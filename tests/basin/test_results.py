@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import basin
+from tasks.userdata.sources import as_data, extended
 
 DAYS = pd.bdate_range("2016-01-01", periods=900)
 PRICES = pd.Series(
@@ -74,6 +75,10 @@ def test_a_folder_without_results_or_with_two_is_refused(tmp_path: Path) -> None
     for folder in (tmp_path, tmp_path / "none"):
         with pytest.raises(basin.BasinError, match="has no results; give the folder --out of a backtest"):
             basin.load(folder)
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn/scores.json").write_text("{}")
+    with pytest.raises(basin.BasinError, match=r"cannot read .*forecasts\.parquet.*; give the folder"):
+        basin.load(tmp_path / "torn")
     for name in ("forecast.json", "alarm.json"):
         (tmp_path / name).write_text("{}")
     with pytest.raises(basin.BasinError, match=r"has forecast\.json and alarm\.json, the results of two"):
@@ -155,6 +160,22 @@ def test_a_forecast_is_refreshed_with_its_model(tmp_path: Path) -> None:
     del result
     gc.collect()
     assert not folder.exists()
+
+
+def test_a_forecast_is_refreshed_with_the_model_of_a_result_that_nobody_holds() -> None:
+    result = basin.forecast(PRICES[:-1], model=basin.forecast(PRICES[:-2], seeds=1))
+    gc.collect()
+    assert result.refresh(PRICES[-1:]).steps["series"]["close"]["origin"] == "2019-06-13"
+
+
+def test_new_rows_are_read_as_columns_of_the_data_or_refused() -> None:
+    frame = PRICES.to_frame().rename_axis("date")
+    unnamed, wider = PRICES[-1:].rename(None), frame[-1:].rename_axis(None).assign(volume=1.0)
+    whole = {"check_freq": False}
+    pd.testing.assert_frame_equal(extended(as_data(PRICES[:-1]), unnamed), as_data(PRICES), **whole)
+    pd.testing.assert_frame_equal(extended(frame[:-1], wider), frame, **whole)
+    with pytest.raises(basin.BasinError, match=r"^rows: no column close; give rows with the columns"):
+        extended(frame[:-1], frame[-1:].rename(columns={"close": "last"}))
 
 
 def test_a_forecast_of_a_level_is_refreshed_by_a_new_fit() -> None:

@@ -10,11 +10,9 @@ def grid(rows: int, columns: int, side: float = 0.95, title: float = 0.3) -> tup
 
     ``side`` is the length of an axis, and ``title`` the height of a title, in inches.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from tasks.reporting.figures import Picture
 
-    figure = Figure(figsize=(columns * side, rows * (side + title)), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = Picture(columns * side, rows * (side + title))
     axes = figure.subplots(rows, columns, squeeze=False)
     for each in axes.flat:
         each.axis("off")

@@ -106,6 +106,12 @@ def test_losses_and_gradients_are_those_of_autograd(size, library):
         )
 
 
+def test_the_loss_has_a_gradient_for_inputs_that_need_one():
+    score, x = (each.double() for each in shifted_scores(20))
+    losses = negative_log_tilts(perturbed((0, 4), 0.3), score, x.requires_grad_())
+    assert torch.autograd.grad(losses.sum(), x)[0].abs().sum() > 0
+
+
 class Doubled(BilinearEnergy):
     def forward(self, score, x):
         return 2 * super().forward(score, x)
@@ -124,9 +130,11 @@ def test_the_loss_of_a_subclass_is_that_of_its_own_energy():
     torch.testing.assert_close(gradients[0][0] * 2, gradients[1][0])
 
 
-def test_fits_together_are_those_of_each_alone():
+@pytest.mark.parametrize("features", [4, 5])
+def test_fits_together_are_those_of_each_alone(features):
     score, x = shifted_scores(1500)
-    starts = [BilinearEnergy(1, hidden, 4, 2, torch.Generator().manual_seed(0)) for hidden in (0, 3)]
+    sizes = ((0, 4), (3, features))
+    starts = [BilinearEnergy(1, *size, 2, torch.Generator().manual_seed(0)) for size in sizes]
     options = {**OPTIONS, "validation": 300, "steps": 60}
     together = fit_tilts(starts, score, x, generator=torch.Generator().manual_seed(5), **options)
     for start, fit_ in zip(starts, together, strict=True):

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.reporting.event_skill import reliability_points
 from tasks.reporting.outlook import is_nino34, likelihood, outlook
-from tasks.reporting.seasonal import few, heat_table, skill_cell
+from tasks.reporting.seasonal import few, heat_table, overlap, skill_cell
 from tasks.scoring.categories import Past
 
 MONTHLY = SimpleNamespace(frequency="MS", unit="°C anomaly", shown="nino34", measure="°C")
@@ -17,7 +17,8 @@ TIMES = pd.date_range("1980-01-01", periods=360, freq="MS")
 
 
 def crps(ours: np.ndarray) -> pd.DataFrame:
-    table = pd.DataFrame({"series": "a", "time": TIMES, "lead": 3})
+    origin = TIMES - pd.DateOffset(months=3)
+    table = pd.DataFrame({"series": "a", "origin": origin, "time": TIMES, "lead": 3})
     rng = np.random.default_rng(0)
     noise = 1 + 0.01 * rng.standard_normal(len(TIMES))
     return pd.concat(
@@ -33,9 +34,14 @@ def test_the_table_has_the_skill_of_each_month():
 
 
 def test_a_cell_without_error_of_the_reference_has_a_dash():
-    part = pd.DataFrame({"ebm": [0.1], "peer": [0.0], "time": TIMES[:1]})
+    part = pd.DataFrame({"ebm": [0.1], "peer": [0.0], "origin": TIMES[:1], "time": TIMES[1:2]})
     assert skill_cell(part, "peer").words == "–"
     assert skill_cell(part.assign(peer=0.2), "peer").words == "+0.50"
+
+
+def test_forecasts_of_neighbouring_months_overlap_and_those_of_one_month_do_not():
+    rows = pd.DataFrame({"origin": TIMES - pd.DateOffset(months=6), "time": TIMES})
+    assert overlap(rows) == 6 and overlap(rows[rows["time"].dt.month == 5]) == 1
 
 
 def test_few_leads_include_both_ends():

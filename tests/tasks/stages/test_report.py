@@ -186,6 +186,14 @@ def test_leads_without_a_tilt_are_said(workspace, project_root):
     assert (said in write(workspace, project_root)) == (workspace.domain == "climate")
 
 
+def test_prices_are_those_of_origins_so_that_none_is_in_quarantine():
+    raw = pd.DataFrame(
+        {"series": "a", "time": pd.bdate_range("2020-01-01", periods=3), "close": [1.0, 0.0, 2.0]}
+    )
+    inputs = pd.DataFrame({"series": "a", "origin": raw["time"][[0, 0, 2]], "lead": [1, 2, 1]})
+    assert stage.used(raw, inputs)["close"].tolist() == [1.0, 2.0]
+
+
 def test_holm_against_a_worked_example():
     adjusted = holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005})
     assert adjusted == pytest.approx({"d": 0.02, "a": 0.03, "c": 0.06, "b": 0.06})

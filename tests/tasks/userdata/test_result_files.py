@@ -163,6 +163,7 @@ def test_a_backtest_of_levels_is_read_back_from_netcdf(tmp_path: Path) -> None:
     assert at["valid_time"].values == row["time"]
     assert float(at["forecast"].sel(model="base", quantile=0.9)) == pytest.approx(20 + row["q0.90"], rel=1e-6)
     assert float(at["observed"]) == 20 + row["observed"]
+    assert data["lead"].encoding["dtype"] == "i4"  # CF-1.8 has no longer integers
     assert data["forecast"].attrs["units"] == "K" and np.isnan(data["forecast"]).mean() < 0.5
 
 

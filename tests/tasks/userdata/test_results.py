@@ -49,6 +49,12 @@ def test_pictures_are_shown_by_notebooks_without_pyplot(tmp_path: Path) -> None:
     assert pyplot.get_fignums() == []
 
 
+def test_names_with_dollars_are_no_formulas(tmp_path: Path) -> None:
+    steps = read_json(project(tmp_path, "finance", rows=300).forecast)
+    steps["series"] = {r"$\no_{formula$": steps["series"]["sp500"]}
+    assert Forecast(tmp_path, steps, ()).plot().png()[1:4] == b"PNG"
+
+
 @pytest.mark.parametrize("dates", [1, 2, 300])
 def test_a_backtest_of_few_dates_or_without_a_tilt_is_drawn(tmp_path: Path, dates: int) -> None:
     workspace = project(tmp_path, "finance", rows=300)
