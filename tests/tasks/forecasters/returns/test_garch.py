@@ -38,3 +38,13 @@ def test_an_estimate_says_where_the_optimiser_did_not_converge(monkeypatch):
     monkeypatch.setattr(garch, "DEGENERATE", -1.0)  # no fit is accepted
     found = garch.estimate("egarch-skewt", np.random.default_rng(1).standard_t(5, 900))
     assert found["converged"] is False and found["std_errors"] is None
+
+
+def test_a_volatility_that_runs_away_is_bounded_by_the_latest_moves():
+    """Parameters fitted to 120 weekly closes: after a fall in a calm time the scale is many times the fall."""
+    params = dict(zip(("mu", "omega", "alpha[1]", "gamma[1]", "beta[1]", "eta", "lambda"),
+                      (0.19, 0.148, 0.144, -0.487, 0.873, 50.0, -0.243), strict=True))  # fmt: skip
+    returns = np.r_[1.7 * np.random.default_rng(0).standard_normal(120), np.full(40, 0.6), -5.0, np.zeros(3)]
+    scale = garch.forecasts("egarch-skewt", params, returns, 120)["scale"]
+    assert scale.min() < 0.5
+    assert scale.max() == pytest.approx(5.19)
