@@ -59,7 +59,8 @@ class Table:
         if not roles.targets:
             shown = ", ".join(map(str, self.frame.columns[:SHOWN]))
             raise BasinError(
-                f"{self.label}: no column of numbers beside {roles.time}; found {shown}; give a file with values"
+                f"{self.label}: no column of numbers beside {roles.time}; found {shown}; give a file with "
+                "values"
             )
         return roles
 
