@@ -83,11 +83,10 @@ def trained(patience: int, seed: int) -> Iterator[None]:
         yield
 
 
-def quantiles(table: pd.DataFrame, patience: int, seed: int) -> np.ndarray:
+def quantiles(table: pd.DataFrame, patience: int, seed: int) -> "pd.Series[float]":
     with trained(patience, seed), tempfile.TemporaryDirectory(prefix="basin-bench-") as folder:
         result = run.forecast(table, Request(target="close"), Path(folder) / "out")
-    found: np.ndarray = result.quantiles.to_numpy(float)[0]
-    return found
+    return result.quantiles.iloc[0].astype(float)
 
 
 def patience() -> Iterator[Row]:
@@ -96,7 +95,7 @@ def patience() -> Iterator[Row]:
     for name, table in twenty():
         short = quantiles(table, walk_forward.PATIENCE, 0)
         full, other = (quantiles(table, sys.maxsize, seed) for seed in (0, 1))
-        width = full[74] - full[24]
+        width = full["0.75"] - full["0.25"]
         distances.append(np.abs(short - full).mean() / width)
         noise.append(np.abs(other - full).mean() / width)
         print(f"  {name}: {distances[-1]:.2g} of the interquartile range, seeds {noise[-1]:.2g}", flush=True)

@@ -34,6 +34,9 @@ PLAIN = {
 LISTS = ("--exog", "--peers", "--target", "--events")
 """Options that take several words, in the commands in which they may be repeated."""
 
+LIST = re.compile(r",(?! )")
+"""Comma between two words. A comma before a space is part of the name of a column, such as ``Price, USD``."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress: print only the result and errors.")]
 
@@ -88,7 +91,7 @@ class Command(TyperCommand):
                 if option is None:
                     spread.append(word)
             elif option:
-                for name in word.split(","):
+                for name in filter(None, LIST.split(word)):
                     spread += [option, name]
             else:
                 spread.append(word)

@@ -37,7 +37,7 @@ def figure(
     legend: Sequence[tuple[str, str]] = (),
     wide: int = HALF,
 ) -> str:
-    """Return a chart as HTML, with a legend of (CSS class, words) and a caption of HTML that is not escaped.
+    """Return a chart as HTML, with a legend of (CSS class, words) and a caption.
 
     ``draw`` is called with the width ``wide``, with that of a phone and, if there are more points than room,
     with a larger one. The words of the legend also name the values that appear under the pointer.
@@ -52,7 +52,7 @@ def figure(
             f'aria-label="{escape(description)}, enlarged">{large}</div></details>'
         )
     shown = f"<div class=legend>{keys}</div>" if keys else ""
-    return f"<figure>{shown}{drawn}<figcaption>{caption}</figcaption></figure>"
+    return f"<figure>{shown}{drawn}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def lines(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -131,9 +130,9 @@ def changed(forecasts: pd.DataFrame, domain: Any) -> list[Drawing]:
             partial(
                 charts.figure,
                 charts.lines([*lines, *observed], "density", short_unit(domain), height=220),
-                f"{escape(series_name(at['series']))}, {dated(str(at['time']), domain.frequency)}: the tilt "
+                f"{series_name(at['series'])}, {dated(str(at['time']), domain.frequency)}: the tilt "
                 f"{what} here ({signed(gain[row])} nats in log score). Vertical line: the "
-                f"outcome, {text(at['observed'])} {escape(short_unit(domain))}.",
+                f"outcome, {text(at['observed'])} {short_unit(domain)}.",
                 f"Density of base and energy model where the tilt {what}",
                 [("base", "base"), ("ebm", "energy model"), ("observed", "outcome")],
             )
@@ -197,7 +196,7 @@ def raised(
     draw = partial(
         charts.figure,
         charts.intervals(bars, "change of mean energy, nats"),
-        f"{escape(series_name(row['series']))}, {dated(str(row['origin']), domain.frequency)}: effect of "
+        f"{series_name(row['series'])}, {dated(str(row['origin']), domain.frequency)}: effect of "
         "each input on the mean energy of the coming outcome, compared with the input at its mean. To the "
         "right of the line an input makes the outcome less certain. The distance of each input from its "
         "mean is in standard deviations (sd).",

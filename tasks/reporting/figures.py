@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from tasks.reporting.labels import dated, series_name
-from tasks.reporting.maps import DOTS_PER_INCH, drawing
+from tasks.reporting.maps import DOTS_PER_INCH, drawing, without_formulas
 from tasks.runtime.frequencies import stamp
 
 WIDE, NARROW = "90 % interval", "50 % interval"
@@ -35,7 +34,6 @@ class Picture(Figure):
     """Figure without a window that notebooks show as an image.
 
     Jupyter shows a plain :class:`matplotlib.figure.Figure` only after ``matplotlib.pyplot`` was imported.
-    Texts are drawn as they are, because a name such as ``US$/A$`` is no formula.
     """
 
     def __init__(self, width: float, height: float) -> None:
@@ -43,8 +41,7 @@ class Picture(Figure):
         FigureCanvasAgg(self)
 
     def draw(self, renderer: Any) -> None:
-        for text in self.findobj(Text):
-            text.set_parse_math(False)
+        without_formulas(self)
         super().draw(renderer)
 
     def png(self) -> bytes:

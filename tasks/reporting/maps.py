@@ -19,9 +19,11 @@ drawing = threading.Lock()
 
 
 def canvas() -> tuple[Any, Any]:
-    from tasks.reporting.figures import Picture
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
-    figure = Picture(7.2, 5.2)
+    figure = Figure(figsize=(7.2, 5.2), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
@@ -85,8 +87,17 @@ def points(axes: Any, across: Any, up: Any, tested: pd.DataFrame, sized: bool = 
         )
 
 
+def without_formulas(figure: Any) -> None:
+    """Let texts be drawn as they are, because a name such as ``US$/A$`` is no formula."""
+    from matplotlib.text import Text
+
+    for each in figure.findobj(Text):
+        each.set_parse_math(False)
+
+
 def png(figure: Any) -> bytes:
     """Return a figure as PNG without date or version, so that the same figure gives the same bytes."""
+    without_formulas(figure)
     memory = io.BytesIO()
     figure.savefig(memory, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return memory.getvalue()

@@ -132,7 +132,7 @@ def read_audited(data: Data, spec: Spec) -> tuple[Spec, pd.DataFrame]:
     table = table_of(data, (spec.target,) if spec.target else (), spec.time, spec.series)
     if spec.label is not None and spec.time is None:
         return spec, table.typed()
-    roles = table.roles(spec.time, (spec.target,) if spec.target else (), spec.series)
+    roles = table.roles_of_values(spec.time, (spec.target,) if spec.target else (), spec.series)
     if len(roles.targets) > 1:
         raise BasinError(
             f"{label_of(data)}: the columns {listed(roles.targets[:10])} could be the values; pass --target "

@@ -156,13 +156,7 @@ def _understood(source: Table, request: Request) -> Reading:
 
 
 def _roles(source: Table, request: Request) -> Roles:
-    roles = source.roles(request.time, request.targets, request.series)
-    columns = [str(c) for c in source.frame.columns]
-    if not roles.targets:
-        raise BasinError(
-            f"{source.label}: no column of numbers beside {roles.time}; found {', '.join(columns[:20])}; "
-            "give a file with values"
-        )
+    roles = source.roles_of_values(request.time, request.targets, request.series)
     if request.all_targets:
         return roles
     if len(roles.targets) > 1 and not request.targets:

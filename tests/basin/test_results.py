@@ -109,6 +109,8 @@ def test_an_audit_names_the_faults_of_labelled_rows_and_of_series() -> None:
     assert "copies" in repr(found) and found.report.is_file()
     with pytest.raises(basin.BasinError, match=r"no key lable; the keys are"):
         basin.audit(rows, spec={"lable": "ill"})
+    with pytest.raises(basin.BasinError, match=r"^the frame: no column of numbers beside day; found day, x"):
+        basin.audit(pd.DataFrame({"day": DAYS, "x": None}))
     with pytest.raises(basin.BasinError, match=r"^the frame: no column ill2"):
         basin.audit(rows, spec={"label": "ill2"})
 

@@ -10,9 +10,11 @@ def grid(rows: int, columns: int, side: float = 0.95, title: float = 0.3) -> tup
 
     ``side`` is the length of an axis, and ``title`` the height of a title, in inches.
     """
-    from tasks.reporting.figures import Picture
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
-    figure = Picture(columns * side, rows * (side + title))
+    figure = Figure(figsize=(columns * side, rows * (side + title)), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False)
     for each in axes.flat:
         each.axis("off")

@@ -12,7 +12,7 @@ import pandas as pd
 from tasks.runtime.errors import BasinError
 from tasks.sources.dates import date_like
 from tasks.sources.netcdf import with_times
-from tasks.userdata.files.columns import Roles, find, months_as_rows, mostly_numbers, require
+from tasks.userdata.files.columns import SHOWN, Roles, find, months_as_rows, mostly_numbers, require
 from tasks.userdata.files.decoding import PACKED
 from tasks.userdata.files.excel import SUFFIXES as EXCEL
 from tasks.userdata.files.excel import read_excel
@@ -52,6 +52,17 @@ class Table:
     def roles(self, time: str | None, target: tuple[str, ...], series: str | None) -> Roles:
         """Return the columns by role; those not given are found in the file."""
         return find(self.frame, time, target, series, self.label)
+
+    def roles_of_values(self, time: str | None, target: tuple[str, ...], series: str | None) -> Roles:
+        """Return the columns by role, or raise ``BasinError`` if none has values."""
+        roles = self.roles(time, target, series)
+        if not roles.targets:
+            shown = ", ".join(map(str, self.frame.columns[:SHOWN]))
+            raise BasinError(
+                f"{self.label}: no column of numbers beside {roles.time}; found {shown}; give a file with "
+                "values"
+            )
+        return roles
 
     def numbers(self, column: str, comma: bool | None = None) -> Numbers:
         """Return a column as numbers, with notes on how it was read."""

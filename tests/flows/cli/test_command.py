@@ -211,3 +211,18 @@ def test_the_exit_codes_are_in_the_help() -> None:
     shown = CliRunner().invoke(app, ["--help"]).stdout
     for code in (0, 1, 2, 130):
         assert re.search(rf"^\s*{code}\s+\w", shown, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("--exog a --exog b", ["a", "b"]),
+        ("--exog a b", ["a", "b"]),
+        ("--exog a,b", ["a", "b"]),
+        ("--exog a, b", ["a", "b"]),
+        ("--exog 'a, in USD' b", ["a, in USD", "b"]),
+    ],
+)
+def test_names_are_listed_in_every_form_and_may_have_a_comma(words: str, names: list[str]) -> None:
+    given = ["--data", "prices.csv", "--out", "out", *shlex.split(words)]
+    assert COMMANDS[("backtest",)].make_context("backtest", given).params["exog"] == names

@@ -95,6 +95,11 @@ def test_values_have_the_names_of_the_legend_and_few_are_reached_by_keyboard() -
     assert "details" not in few
 
 
+def test_a_caption_is_shown_and_not_obeyed():
+    html = charts.figure(charts.histogram([1.0], (0.5, 1.5), "", ""), "CRPS in <b>", "A chart")
+    assert "<figcaption>CRPS in &lt;b&gt;</figcaption>" in html
+
+
 def test_lines_and_markers_differ_by_more_than_colour() -> None:
     series = [(css, [(1.0, 1.0), (2.0, 2.0)]) for css in ("ebm", "base", "reference", "")]
     html = charts.figure(charts.lines(series, "", "", dots=True), "", "A chart")

@@ -41,7 +41,7 @@ def test_an_estimate_says_where_the_optimiser_did_not_converge(monkeypatch):
 
 
 def test_a_volatility_that_runs_away_is_bounded_by_the_latest_moves():
-    """Parameters fitted to 120 weekly closes: after a fall in a calm time the scale is many times the fall."""
+    """Parameters fitted to 120 weekly closes, with which a fall in a calm time gives many times its size."""
     params = dict(zip(("mu", "omega", "alpha[1]", "gamma[1]", "beta[1]", "eta", "lambda"),
                       (0.19, 0.148, 0.144, -0.487, 0.873, 50.0, -0.243), strict=True))  # fmt: skip
     returns = np.r_[1.7 * np.random.default_rng(0).standard_normal(120), np.full(40, 0.6), -5.0, np.zeros(3)]
