@@ -68,6 +68,7 @@ class Alarm(Stored):
     ...     "prices.csv", time="date", target="close", event="min<=-0.08@21", out="out"
     ... )  # doctest: +SKIP
     >>> result.found["today"]["probability"]  # doctest: +SKIP
+    >>> result.to_frame().query("alarm")  # doctest: +SKIP
     >>> result.plot().savefig("alarms.png")  # doctest: +SKIP
     """
 
@@ -122,6 +123,10 @@ class Alarm(Stored):
             + ("ALARM" if today["alarm"] else "no alarm")
             + (f", threshold {today['threshold']:.3f}" if today["threshold"] is not None else ""),
         )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each date from the first tested one on, a copy of ``history``."""
+        return self.history.copy()
 
     def plot(self) -> "Picture":
         """Draw probability and threshold by date, with alarms in red and dates before an event shaded."""
