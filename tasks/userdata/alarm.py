@@ -167,19 +167,12 @@ def alarm(
     # Rows are found by position from here on, and the index has the numbers of the rows in the file.
     table = table.reset_index(drop=True)
     times, close = table["time"], table["close"].to_numpy(float)
-    needed = simulation.FEWEST + 3 * event.steps
-    if len(close) < needed:
-        raise BasinError(
-            f"{len(close)} rows of prices are left for the alarm, expected {needed} or more for an event "
-            f"{event.steps} steps ahead; give a longer history, or an event over fewer steps"
-        )
     years = times.dt.year.to_numpy()
+    _require_rows(years, event.steps)
     exog = {name: table[name].to_numpy(float) for name in reading.exog}
     progress("simulated paths", 0, 3)
     found = simulation.origins(close, event, years, exog, SEED)
-    start = (
-        int(np.flatnonzero(np.isfinite(found.probability))[0]) if np.isfinite(found.probability).any() else 0
-    )
+    start = int(np.flatnonzero(np.isfinite(found.probability))[0])
     progress("tilt and peers", 1, 3)
     ours, used = tilt.tilted(found, event.steps, years)
     models = {"ebm": ours, "base": found.probability}
@@ -192,9 +185,11 @@ def alarm(
     running = simulation.running_rate(found, event.steps)
     tested = np.arange(first, len(close) - event.steps)
     if len(tested) < 2 * event.steps:
+        given = request.test_from and not request.dev
         raise BasinError(
-            f"{len(tested)} rows to test on from {stamp(times[first])}, expected at least "
-            f"{2 * event.steps}; give an earlier --test-from"
+            f"{len(tested)} rows to test on from {stamp(times[first])}, expected at least {2 * event.steps}; "
+            + ("give an earlier --test-from" if given else "give a longer history")
+            + ", or an event over fewer steps"
         )
     calm = _calm(close)
     label, reached = found.label, event.reached(close)
@@ -254,6 +249,19 @@ def alarm(
         picture.write_bytes(answer.plot().png())
     progress("intervals", 3, 3)
     return answer
+
+
+def _require_rows(years: np.ndarray, steps: int) -> None:
+    """Raise ``BasinError`` unless a year has enough rows before it to be simulated, and some after it."""
+    starts = np.flatnonzero(np.diff(years, prepend=years[:1] - 1))
+    simulated = starts[starts >= simulation.FEWEST]
+    rows = len(years) - int(simulated[0]) if len(simulated) else 0
+    if rows < 3 * steps:
+        raise BasinError(
+            f"{len(years)} rows of prices are left for the alarm, of which {rows} are in years with "
+            f"{simulation.FEWEST} or more rows before them, expected {3 * steps} or more for an event "
+            f"{steps} steps ahead; give a longer history, or an event over fewer steps"
+        )
 
 
 def _require_one_price(reading: Reading, request: Request) -> None:

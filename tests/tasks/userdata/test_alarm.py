@@ -73,6 +73,17 @@ def test_all_models_have_the_same_events(prices: pd.DataFrame, tmp_path: Path) -
     assert all(1 <= entry["lead"] <= 5 for entry in found["caught"])
 
 
+@pytest.mark.parametrize(("rows", "after"), [(500, 0), (813, 0), (800, 18)])
+def test_a_file_without_a_year_to_simulate_is_refused(prices: pd.DataFrame, rows: int, after: int) -> None:
+    """Of 500 rows no year has 750 before it, nor of 813 from March on. Of 800 the last 18 are in 2018."""
+    dates = pd.bdate_range("2015-01-01" if after else "2015-03-01", periods=rows)
+    short = prices[:rows].assign(date=dates)
+    with pytest.raises(
+        basin.BasinError, match=rf"{rows} rows .* {after} are in years with 750 .* 63 or more"
+    ):
+        basin.alarm(short, event="min<=-0.04@21")
+
+
 def test_one_event_is_no_events() -> None:
     found = {
         "caught": [{}], "missed": [], "false_alarms_per_year": 0.0, "alarm_days": 0.1, "episodes": 1,
