@@ -54,7 +54,8 @@ def alarm() -> str:
     rng = np.random.default_rng(3)
     probability = 0.2 + 0.15 * np.sin(np.arange(380) / 25) + 0.02 * rng.standard_normal(380)
     history = pd.DataFrame({"time": times, "probability": probability, "threshold": 0.3})
-    history["label"] = history.index.isin(range(40, 60)) | history.index.isin(range(300, 320))
+    history["label"] = history.index.isin([*range(40, 60), *range(300, 320)])
+    history["label"] = history["label"].astype("boolean").where(history.index < 359)
     history["alarm"] = history["probability"] > 0.33
     keys = ("auroc", "ap", "brier_skill", "calm_auroc")
     score = {key: 0.561 for key in keys} | {f"{key}_interval": [-0.414, 0.781] for key in keys}

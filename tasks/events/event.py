@@ -77,15 +77,18 @@ class Event:
             found[: n - self.steps] = self.statistic(ahead[:, 1:] / ahead[:, :1] - 1)
         return found
 
-    def reached(self, close: Array, row: int) -> int:
-        """Return the number of steps from ``row`` until the event happened, for an origin with the event.
+    def reached(self, close: Array) -> NDArray[np.int64]:
+        """Return the number of steps from each row of prices ``(n,)`` until the event happened.
 
-        For ``min`` and ``max`` this is the first step at or beyond the threshold, otherwise the last step.
+        For ``min`` and ``max`` this is the first step at or beyond the threshold, which may be known before
+        the last step, otherwise the last step. It is 0 if the event did not happen or is not yet known.
         """
-        path = close[row + 1 : row + 1 + self.steps] / close[row] - 1
-        if self.what in ("min", "max"):
-            return 1 + int(np.flatnonzero(self.happened(path))[0])
-        return self.steps
+        if self.what not in ("min", "max"):
+            return np.where(self.happened(self.observed(close)), self.steps, 0)
+        later = np.append(close, np.full(self.steps, np.nan))
+        ahead = np.lib.stride_tricks.sliding_window_view(later, self.steps + 1)
+        beyond = self.happened(ahead[:, 1:] / ahead[:, :1] - 1)
+        return np.where(beyond.any(axis=1), beyond.argmax(axis=1) + 1, 0)
 
 
 def parse(text: str) -> Event:

@@ -1,12 +1,11 @@
 """Scores of event probabilities and alarms: discrimination, calibration, thresholds and false alarms."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Steps = NDArray[np.int64]
 
 QUIET = 21
 """Number of rows without an alarm after which an episode of alarms has ended."""
@@ -88,7 +87,7 @@ def false_alarms(alarm: Flags, label: Flags) -> list[tuple[int, int]]:
     return [(first, last) for first, last in episodes(alarm) if not label[first : last + 1].any()]
 
 
-def threshold(probability: Array, label: Flags, steps: int, years: float, budget: float) -> float:
+def threshold(probability: Array, reached: Steps, steps: int, years: float, budget: float) -> float:
     """Return the highest threshold that caught the most past events within a budget of false alarms a year.
 
     A lower threshold would catch no further event and only make the alarms longer. The threshold is infinite
@@ -97,38 +96,40 @@ def threshold(probability: Array, label: Flags, steps: int, years: float, budget
     best, most = np.inf, 0
     for level in np.quantile(probability, 1 - np.geomspace(1 / len(probability), 0.5, 200)):
         alarm = probability >= level
-        if len(false_alarms(alarm, label)) > budget * years:
+        if len(false_alarms(alarm, reached > 0)) > budget * years:
             break
-        found = len(caught(alarm, label, steps)[0])
+        found = len(caught(alarm, reached, steps)[0])
         if found > most:
             best, most = float(level), found
     return best
 
 
-def events(label: Flags, steps: int) -> list[tuple[int, int]]:
-    """Return the rows ``(first, last)`` of each event, which are the rows whose horizon contains the event.
+def events(reached: Steps, steps: int) -> list[int]:
+    """Return the row on which each event began.
 
-    Rows of ``label`` that are at most ``steps`` rows apart belong to the same event.
+    ``reached`` is the number of rows from each row until the threshold is crossed, 0 if it is not crossed
+    within ``steps`` rows. Crossings that are at most ``steps`` rows apart belong to the same event, which
+    begins with the first of them.
     """
-    found: list[tuple[int, int]] = []
-    for row in np.flatnonzero(label):
-        if found and row - found[-1][1] <= steps:
-            found[-1] = (found[-1][0], int(row))
-        else:
-            found.append((int(row), int(row)))
-    return found
+    rows = np.flatnonzero(reached)
+    crossings = np.unique(rows + reached[rows])
+    return [int(row) for row in crossings[np.diff(crossings, prepend=-steps - 1) > steps]]
 
 
-def caught(alarm: Flags, label: Flags, steps: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def caught(alarm: Flags, reached: Steps, steps: int) -> tuple[list[tuple[int, int]], list[int]]:
     """Split the events into those with an alarm beforehand and those without.
 
-    Each event is a dictionary with its ``first`` row and, if it was caught, the row of its first ``alarm``.
+    An alarm catches an event if it was raised before the event began, on a row from which the threshold was
+    crossed within ``steps`` rows. The first list has the row of the first such alarm and that of the event,
+    the second the rows of the events without one.
     """
     hit, missed = [], []
-    for first, last in events(label, steps):
-        days = np.flatnonzero(alarm[first : last + 1] & label[first : last + 1])
+    right = alarm & (reached > 0)
+    for row in events(reached, steps):
+        earliest = max(0, row - steps)
+        days = np.flatnonzero(right[earliest:row])
         if len(days):
-            hit.append({"first": first, "alarm": first + int(days[0])})
+            hit.append((earliest + int(days[0]), row))
         else:
-            missed.append({"first": first})
+            missed.append(row)
     return hit, missed

@@ -29,7 +29,7 @@ LETTER, LINE = 7.3, 16
 AGAIN = 300
 """Distance in pixels at which the labels of gridlines are repeated on a chart that is wider than the page."""
 
-AREAS = ("band", "fan1", "fan2", "danger", "bar", "part low", "part middle", "part high")
+AREAS = ("band", "unknown", "fan1", "fan2", "danger", "bar", "part low", "part middle", "part high")
 """Classes of filled areas. All other classes are those of lines."""
 
 

@@ -173,13 +173,17 @@ def backtest_picture(forecasts: pd.DataFrame, unit: str, reference: str) -> Pict
 def alarm_picture(history: pd.DataFrame, event: str) -> Picture:
     """Draw probability and threshold by date, with alarms in red and dates before an event shaded.
 
-    ``history`` is the table of ``alarm.parquet``.
+    Dates on which it is not yet known whether the event follows are hatched. ``history`` is the table of
+    ``alarm.parquet``.
     """
     picture = Picture(11, 4)
     axes = picture.subplots()
     top = max(0.05, float(history["probability"].max()) * 1.05)
+    time, unknown = history["time"], history["label"].isna()
+    label = history["label"].fillna(False).to_numpy(bool)
+    axes.fill_between(time, 0, top, where=label, color="0.85", label="followed by the event")
     axes.fill_between(
-        history["time"], 0, top, where=history["label"], color="0.85", label="followed by the event"
+        time, 0, top, where=unknown, facecolor="none", edgecolor="0.7", hatch="///", label="not yet known"
     )
     axes.plot(history["time"], history["probability"], color="black", linewidth=0.8, label="probability")
     axes.plot(history["time"], history["threshold"], color="C0", linewidth=0.8, label="threshold")
@@ -187,7 +191,7 @@ def alarm_picture(history: pd.DataFrame, event: str) -> Picture:
     axes.plot(days["time"], days["probability"], ".", color="C3", markersize=4, label="alarm")
     axes.set_ylim(0, top)
     axes.set_ylabel(f"probability of {event}")
-    picture.legend(loc="outside upper right", ncols=4, frameon=False, fontsize="small")
+    picture.legend(loc="outside upper right", ncols=5, frameon=False, fontsize="small")
     _plain(axes)
     return picture
 

@@ -7,6 +7,7 @@ from html import escape
 import numpy as np
 
 from tasks.reporting.axes import DateAxis, spread, value_text
+from tasks.reporting.canvas import LETTER, LINE
 from tasks.reporting.charts import NARROW, Canvas, Point, Value
 
 Marks = Callable[[int], Sequence[tuple[float, str]]]
@@ -132,16 +133,32 @@ def reliability(
         for x, share, count, low, high in points:
             canvas.box((x - 2.2, low), (x + 2.2, high), "band")
             canvas.box((x - 2.2, -22), (x + 2.2, -22 + 12 * count / most), "bar", 1)
-            canvas.label((x, -22 + 12 * count / most), str(count), dy=-3)
             canvas.dot((x, share), "fill ebm", 4.2)
             words = f"{share:.0f} % of {count}, interval {low:.0f} to {high:.0f} %"
             canvas.show((x - 2.2, -22), (x + 2.2, 103), x, f"{x:.0f} %", ("", words))
+        for x, count in _apart(canvas, [(x, -22 + 12 * count / most, count) for x, _, count, *_ in points]):
+            canvas.label((x, -22 + 12 * count / most), str(count), dy=-3)
         canvas.path([(x, share) for x, share, count, *_ in points if count >= FEW], "stroke ebm")
         numbers = range(0, 101, 20 if width > NARROW else 25)
         canvas.x_axis(x_title, [(float(m), str(m)) for m in numbers])
         return canvas
 
     return draw
+
+
+def _apart(canvas: Canvas, counts: Sequence[tuple[float, float, int]]) -> list[tuple[float, int]]:
+    """Return (x, count) of the counts (x, y, count) whose labels do not overlap, the largest counts first.
+
+    The other counts are left out. All of them appear under the pointer.
+    """
+    kept: list[tuple[float, float, float]] = []
+    shown = []
+    for x, y, count in sorted(counts, key=lambda entry: -entry[2]):
+        (across, up), half = canvas.at(x, y), LETTER * len(str(count)) / 2
+        if all(abs(across - a) >= half + h or abs(up - u) >= LINE for a, u, h in kept):
+            kept.append((across, up, half))
+            shown.append((x, count))
+    return shown
 
 
 def plume(

@@ -93,6 +93,8 @@ stroke-dasharray:5 4}
 .fill{fill:var(--peer)}.fill.ebm{fill:var(--ebm)}.fill.base{fill:var(--base)}
 .fill.reference{fill:var(--reference)}.fill.alarm{fill:var(--bad)}
 .fill.false-alarm{fill:var(--card);stroke:var(--bad);stroke-width:1.3}
+.fill.pending{fill:var(--card);stroke:var(--soft);stroke-width:1.3}
+.unknown{fill:none;stroke:var(--soft);stroke-width:1;stroke-dasharray:3 3}
 .edge{fill:none;stroke:var(--ebm);stroke-width:2.4}
 .whisker{stroke:var(--peer);stroke-width:3;stroke-linecap:round}.whisker.base{stroke:var(--base)}
 .whisker.reference{stroke:var(--reference)}.whisker.ebm{stroke:var(--ebm)}

@@ -57,7 +57,7 @@ class Alarm(Stored):
     history : DataFrame
         Content of ``alarm.parquet``, a row for each date from the first tested one on, with the columns
         ``time``, ``probability``, ``threshold``, ``alarm`` and ``label``. The label is true if the event
-        followed.
+        followed, and missing on the last dates, where that is not yet known.
     notes : tuple of str
         A sentence for each choice that was inferred from the data.
 
@@ -68,6 +68,7 @@ class Alarm(Stored):
     ...     "prices.csv", time="date", target="close", event="min<=-0.08@21", out="out"
     ... )  # doctest: +SKIP
     >>> result.found["today"]["probability"]  # doctest: +SKIP
+    >>> result.to_frame().query("alarm")  # doctest: +SKIP
     >>> result.plot().savefig("alarms.png")  # doctest: +SKIP
     """
 
@@ -108,20 +109,24 @@ class Alarm(Stored):
         found = self.found
         return (
             f"{found['event']}: tested from {found['test'][0]} to {found['test'][1]}, "
-            f"{found['episodes']} events, base rate {found['base_rate']:.3f}"
+            f"{count_of(found['episodes'], 'event')}, base rate {found['base_rate']:.3f}"
         )
 
     def _alarms(self) -> tuple[str, str]:
         """Return a sentence on the alarms of the test block and one on the last date."""
         found, today = self.found, self.found["today"]
         return (
-            f"alarms: {len(found['caught'])} events caught, {len(found['missed'])} missed, "
+            f"alarms: {count_of(len(found['caught']), 'event')} caught, {len(found['missed'])} missed, "
             f"{found['false_alarms_per_year']:.2f} false alarms a year, alarms on "
             f"{100 * found['alarm_days']:.0f} % of the dates",
             f"{today['date']}: probability {today['probability']:.3f}: "
             + ("ALARM" if today["alarm"] else "no alarm")
             + (f", threshold {today['threshold']:.3f}" if today["threshold"] is not None else ""),
         )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each date from the first tested one on, a copy of ``history``."""
+        return self.history.copy()
 
     def plot(self) -> "Picture":
         """Draw probability and threshold by date, with alarms in red and dates before an event shaded."""
@@ -162,19 +167,12 @@ def alarm(
     # Rows are found by position from here on, and the index has the numbers of the rows in the file.
     table = table.reset_index(drop=True)
     times, close = table["time"], table["close"].to_numpy(float)
-    needed = simulation.FEWEST + 3 * event.steps
-    if len(close) < needed:
-        raise BasinError(
-            f"{len(close)} rows of prices are left for the alarm, expected {needed} or more for an event "
-            f"{event.steps} steps ahead; give a longer history, or an event over fewer steps"
-        )
     years = times.dt.year.to_numpy()
+    _require_rows(years, event.steps)
     exog = {name: table[name].to_numpy(float) for name in reading.exog}
     progress("simulated paths", 0, 3)
     found = simulation.origins(close, event, years, exog, SEED)
-    start = (
-        int(np.flatnonzero(np.isfinite(found.probability))[0]) if np.isfinite(found.probability).any() else 0
-    )
+    start = int(np.flatnonzero(np.isfinite(found.probability))[0])
     progress("tilt and peers", 1, 3)
     ours, used = tilt.tilted(found, event.steps, years)
     models = {"ebm": ours, "base": found.probability}
@@ -187,12 +185,14 @@ def alarm(
     running = simulation.running_rate(found, event.steps)
     tested = np.arange(first, len(close) - event.steps)
     if len(tested) < 2 * event.steps:
+        given = request.test_from and not request.dev
         raise BasinError(
-            f"{len(tested)} rows to test on from {stamp(times[first])}, expected at least "
-            f"{2 * event.steps}; give an earlier --test-from"
+            f"{len(tested)} rows to test on from {stamp(times[first])}, expected at least {2 * event.steps}; "
+            + ("give an earlier --test-from" if given else "give a longer history")
+            + ", or an event over fewer steps"
         )
     calm = _calm(close)
-    label = found.label
+    label, reached = found.label, event.reached(close)
     models = {model: np.where(np.isfinite(p), p, running) for model, p in models.items()}
     progress("intervals", 2, 3)
     part = {model: p[tested] for model, p in models.items()}
@@ -205,12 +205,13 @@ def alarm(
             **{f"{key}_interval": [_number(v) for v in interval] for key, interval in inside[model].items()},
         }
     outcome = {
-        model: _alarms(p, label, times, close, start, event, budget, tested) for model, p in models.items()
+        model: _alarms(p, reached, times, start, event.steps, budget, tested) for model, p in models.items()
     }
     history = outcome["ebm"].pop("history")
     for other in outcome.values():
         other.pop("history", None)
-    runs = scores.events(label[tested], event.steps)
+    history["label"] = pd.array(reached > 0, dtype="boolean")
+    history.loc[(history.index > tested[-1]) & (reached == 0), "label"] = pd.NA
     today = history.iloc[-1]
     if history.loc[tested, "threshold"].eq(np.inf).all():
         notes.append(
@@ -230,7 +231,7 @@ def alarm(
         **outcome["ebm"],
         "peers": {model: part for model, part in outcome.items() if model != "ebm"},
         "base_rate": float(label[tested].mean()),
-        "episodes": len(runs),
+        "episodes": len(scores.events(reached[tested], event.steps)),
         "tilt": {str(year): coefficients for year, coefficients in used.items()},
         "today": {
             "date": stamp(today["time"]),
@@ -248,6 +249,19 @@ def alarm(
         picture.write_bytes(answer.plot().png())
     progress("intervals", 3, 3)
     return answer
+
+
+def _require_rows(years: np.ndarray, steps: int) -> None:
+    """Raise ``BasinError`` unless a year has enough rows before it to be simulated, and some after it."""
+    starts = np.flatnonzero(np.diff(years, prepend=years[:1] - 1))
+    simulated = starts[starts >= simulation.FEWEST]
+    rows = len(years) - int(simulated[0]) if len(simulated) else 0
+    if rows < 3 * steps:
+        raise BasinError(
+            f"{len(years)} rows of prices are left for the alarm, of which {rows} are in years with "
+            f"{simulation.FEWEST} or more rows before them, expected {3 * steps} or more for an event "
+            f"{steps} steps ahead; give a longer history, or an event over fewer steps"
+        )
 
 
 def _require_one_price(reading: Reading, request: Request) -> None:
@@ -314,11 +328,10 @@ def _calm(close: np.ndarray) -> np.ndarray:
 
 def _alarms(
     probability: np.ndarray,
-    label: np.ndarray,
+    reached: np.ndarray,
     times: pd.Series,
-    close: np.ndarray,
     start: int,
-    event: Event,
+    steps: int,
     budget: float,
     tested: np.ndarray,
 ) -> dict[str, Any]:
@@ -327,34 +340,26 @@ def _alarms(
     level = np.full(len(years), np.inf)
     for year in np.unique(years[start:]):
         now = np.flatnonzero(years == year)
-        past = np.arange(start, max(start, now[0] - event.steps))
+        past = np.arange(start, max(start, now[0] - steps))
         if len(past) > FEWEST_PAST:
             length = len(past) / (len(years) / max(1e-9, (times.iloc[-1] - times.iloc[0]).days / scores.YEAR))
-            level[now] = scores.threshold(probability[past], label[past], event.steps, length, budget)
+            level[now] = scores.threshold(probability[past], reached[past], steps, length, budget)
     alarm = probability >= level
-    hit, missed = scores.caught(alarm[tested], label[tested], event.steps)
+    hit, missed = scores.caught(alarm[tested], reached[tested], steps)
     span = (times[tested[-1]] - times[tested[0]]).days / scores.YEAR
-    wrong = scores.false_alarms(alarm[tested], label[tested])
+    wrong = scores.false_alarms(alarm[tested], reached[tested] > 0)
 
     def day(row: int) -> str:
-        return stamp(times.iloc[int(tested[row])])
-
-    def entry_of(found: dict[str, int]) -> dict[str, Any]:
-        """Return the date of the ``event`` and, if it was caught, ``date`` and ``lead`` of its alarm."""
-        row = int(tested[found.get("alarm", found["first"])])
-        left = event.reached(close, row)
-        entry: dict[str, Any] = {"event": stamp(times.iloc[row + left])}
-        if "alarm" in found:
-            entry |= {"date": day(found["alarm"]), "lead": left}
-        return entry
+        """Return the date that is ``row`` rows after the first tested one."""
+        return stamp(times.iloc[int(tested[0]) + row])
 
     return {
         "false_alarms_per_year": len(wrong) / span,
         "false_alarms": [{"from": day(first), "to": day(last)} for first, last in wrong],
         "alarm_days": float(alarm[tested].mean()),
-        "caught": [entry_of(found) for found in hit],
-        "missed": [entry_of(found) for found in missed],
+        "caught": [{"event": day(row), "date": day(first), "lead": row - first} for first, row in hit],
+        "missed": [{"event": day(row)} for row in missed],
         "history": pd.DataFrame(
-            {"time": times, "probability": probability, "threshold": level, "alarm": alarm, "label": label}
+            {"time": times, "probability": probability, "threshold": level, "alarm": alarm}
         ),
     }

@@ -30,7 +30,7 @@ def alarm_page(name: str, found: dict[str, Any], history: pd.DataFrame, notes: l
     today, ours = found["today"], found["models"]["ebm"]
     events = len(found["caught"]) + len(found["missed"])
     sentence = (
-        f"{name}: an alarm preceded {len(found['caught'])} of {events} events between "
+        f"{name}: an alarm preceded {len(found['caught'])} of {count_of(events, 'event')} between "
         f"{found['test'][0]} and {found['test'][1]}. There were {text(found['false_alarms_per_year'], 1)} "
         f"false alarms a year (budget {text(found['budget'], 1)}) and alarms on "
         f"{text(100 * found['alarm_days'], 0)} % of the dates."
@@ -144,7 +144,8 @@ def _history(found: dict[str, Any], history: pd.DataFrame) -> str:
         _timeline(found, history),
         "Line: probability at each date that the event follows. Dashed: the threshold of the year. Grey: "
         "dates that the event followed. Filled dots: alarms before an event. Hollow dots: false alarms, of "
-        "which no date was followed by the event.",
+        "which no date was followed by the event. Of the last dates, in the dashed box, it is not yet known "
+        "whether the event follows.",
         "Probability, threshold, events and alarms over time",
         [
             ("ebm", "probability"),
@@ -152,6 +153,8 @@ def _history(found: dict[str, Any], history: pd.DataFrame) -> str:
             ("band", "followed by the event"),
             ("fill alarm", "alarm"),
             ("fill false-alarm", "false alarm"),
+            ("unknown", "not yet known"),
+            ("fill pending", "alarm, not yet known"),
         ],
         charts.WIDE,
     )
@@ -162,27 +165,30 @@ def _timeline(found: dict[str, Any], history: pd.DataFrame) -> Callable[[int], c
     across = np.array(years(pd.DatetimeIndex(history["time"])))
     probability = history["probability"].to_numpy()
     level = history["threshold"].to_numpy()
-    label, alarm = history["label"].to_numpy(), history["alarm"].to_numpy()
+    alarm, unknown = history["alarm"].to_numpy(), history["label"].isna().to_numpy()
+    label = history["label"].fillna(False).to_numpy(bool)
     false = np.zeros(len(history), dtype=bool)
     for episode in found["false_alarms"]:
         false |= history["time"].between(episode["from"], episode["to"]).to_numpy() & alarm
     top = max(0.05, float(probability.max()) * 1.06)
     dates = DateAxis(across[0], across[-1])
-    kind = np.where(false, "false-alarm", "alarm")
+    kind = np.select([false, unknown], ["false-alarm", "pending"], "alarm")
 
     def describe(row: int) -> tuple[str, list[charts.Value]]:
         values = [("ebm", text(probability[row], 3))]
         values += [("ideal", text(level[row], 3))] if np.isfinite(level[row]) else []
         values += [(f"fill {kind[row]}", "")] if alarm[row] else []
         values += [("band", "")] if label[row] else []
+        values += [("unknown", "")] if unknown[row] and not alarm[row] else []
         return dates.text(across[row]), values
 
     def draw(width: int) -> charts.Canvas:
         canvas = charts.Canvas(width, 340, (across[0], across[-1]), (0, top), bottom=28)
         canvas.y_axis("probability of the event")
-        edges = np.flatnonzero(np.diff(np.r_[False, label, False].astype(int)))
-        for start, stop in zip(edges[::2], edges[1::2], strict=True):
-            canvas.box((across[start], 0), (across[min(stop, len(across) - 1)], top), "band")
+        for css, dates_of in (("band", label), ("unknown", unknown)):
+            edges = np.flatnonzero(np.diff(np.r_[False, dates_of, False].astype(int)))
+            for start, stop in zip(edges[::2], edges[1::2], strict=True):
+                canvas.box((across[start], 0), (across[min(stop, len(across) - 1)], top), css)
         canvas.path(list(zip(across.tolist(), probability.tolist(), strict=True)), "stroke ebm")
         finite = np.isfinite(level) & (level <= top)
         canvas.path(list(zip(across[finite].tolist(), level[finite].tolist(), strict=True)), "stroke ideal")
@@ -239,6 +245,10 @@ def _events(found: dict[str, Any]) -> str:
     rows += [Row(e["event"], [Cell("missed"), Cell("")], "model peer") for e in found["missed"]]
     rows.sort(key=lambda row: row.head)
     columns = ["Date of the event", "date of the alarm", "rows from alarm to event"]
-    content = table("Events of the test block, by the date by which they had happened", columns, rows)
+    caption = (
+        "Events of the test block, by the first date on which the threshold was crossed, with the first "
+        "alarm before it"
+    )
+    content = table(caption, columns, rows)
     wrong = [Row(e["from"], [Cell(e["to"])], "model peer") for e in found["false_alarms"]]
     return content + (table("False alarms", ["First date", "last date"], wrong) if wrong else "")

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from tasks.reporting.figures import Picture
 
 
+SCORES = ("crps", "mae", "log_score", "rmse", "acc", "rpss")
+"""Scores of a model that are single numbers."""
+
+
 @dataclass(frozen=True, repr=False)
 class Backtest(Stored):
     """Result of :func:`basin.backtest`.
@@ -37,6 +41,7 @@ class Backtest(Stored):
     >>> import basin
     >>> result = basin.backtest("prices.csv", time="date", target="close", out="out")  # doctest: +SKIP
     >>> print(result.summary())  # doctest: +SKIP
+    >>> result.to_frame().query("lead == 1").set_index("model")["crps"]  # doctest: +SKIP
     >>> result.plot().savefig("gains.png")  # doctest: +SKIP
     """
 
@@ -67,6 +72,32 @@ class Backtest(Stored):
     def _repr_html_(self) -> str:
         tables = [notebook.table(t.title, t.columns, t.rows) for t in score_tables(self.scores)]
         return notebook.page(tables, self.notes)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the scores, a row for each series, lead and model.
+
+        The columns are ``series``, ``lead``, ``model``, the number of forecasts ``n``, the scores ``crps``,
+        ``mae`` and ``log_score``, coverage such as ``coverage_0.9`` and, of levels, ``rmse``, ``acc`` and
+        ``rpss``. The gains of ``ebm`` over the model are ``crps_gain`` and ``log_score_gain``, with their *t*
+        statistics, and missing in the rows of ``ebm``. Several series also have rows of all together, whose
+        series is ``pooled``. The forecasts are in ``forecasts``.
+        """
+        if "leads" in self.scores:
+            blocks = {self.forecasts["series"].iloc[0]: self.scores}
+        else:
+            blocks = {"pooled": self.scores["pooled"], **self.scores["series"]}
+        rows = []
+        for series, block in blocks.items():
+            for lead, part in block["leads"].items():
+                for model, score in part["models"].items():
+                    row = {"series": series, "lead": int(lead), "model": model, "n": part["n"]}
+                    row |= {name: score[name] for name in SCORES if name in score}
+                    row |= {f"coverage_{level}": share for level, share in score["coverage"].items()}
+                    if gain := part["paired"].get(model):
+                        row |= {"crps_gain": gain["crps"]["gain"], "crps_t": gain["crps"]["t"]}
+                        row |= {"log_score_gain": gain["log_score_gain"], "log_score_t": gain["t"]}
+                    rows.append(row)
+        return pd.DataFrame(rows)
 
     def plot(self) -> "Picture":
         """Draw the forecasts of the latest dates, and the cumulative gain in log score.

@@ -138,6 +138,28 @@ def test_a_forecast_a_backtest_and_an_alarm_read_as_their_summaries(monkeypatch:
         assert repr(result) == str(result) == "a summary"
 
 
+def test_a_backtest_and_an_alarm_convert_to_a_frame() -> None:
+    model = {"crps": 0.5, "mae": 0.7, "log_score": -1.0, "coverage": {"0.5": 0.4, "0.9": 0.8}, "var": {}}
+    gain = {"crps": {"gain": 0.1, "t": 2.0}, "log_score_gain": 0.3, "t": 4.0}
+    part = {"n": 9, "models": {"ebm": model, "base": model | {"rmse": 1.0}}, "paired": {"base": gain}}
+    block = {"n": 18, "leads": {"1": part, "3": part}}
+    forecasts = pd.DataFrame({"series": ["close"]})
+    found = basin.Backtest(Path("out"), block, forecasts, (), "base").to_frame()
+    assert found[["series", "lead", "model"]].values.tolist() == [
+        ["close", lead, name] for lead in (1, 3) for name in ("ebm", "base")
+    ]
+    assert found.loc[1, ["n", "coverage_0.9", "rmse", "crps_gain", "crps_t", "log_score_t"]].tolist() == [
+        9, 0.8, 1.0, 0.1, 2.0, 4.0,
+    ]  # fmt: skip
+    assert found.loc[0, ["rmse", "crps_gain"]].isna().all()
+    several = {"pooled": block, "series": {"a": block, "b": block}}
+    found = basin.Backtest(Path("out"), several, forecasts, (), "base").to_frame()
+    assert found["series"].unique().tolist() == ["pooled", "a", "b"]
+    alarm = basin.Alarm(Path("out"), {}, pd.DataFrame({"time": DAYS[:2], "alarm": [True, False]}), ())
+    alarm.to_frame()["alarm"] = False  # a copy
+    assert alarm.history["alarm"].tolist() == [True, False]
+
+
 def test_import_loads_no_library() -> None:
     script = (
         "import sys, basin; print(*(name for name in ('numpy', 'pandas', 'torch') if name in sys.modules))"

@@ -76,23 +76,34 @@ def test_an_episode_is_false_only_if_no_day_of_it_saw_the_event_follow() -> None
 def test_the_threshold_is_the_strictest_that_catches_most_within_the_budget() -> None:
     probability, label = np.full(400, 0.1), flags(400, 50, 150, 250)
     probability[[50, 150, 250, 350]] = 0.9, 0.6, 0.3, 0.5  # two events above the one false alarm, one below
-    assert 0.5 < threshold(probability, label, 21, 1.0, 0.0) <= 0.6
-    assert 0.1 < threshold(probability, label, 21, 1.0, 1.0) <= 0.3
-    assert threshold(probability, flags(400), 21, 1.0, 1.0) == np.inf
+    assert 0.5 < threshold(probability, 5 * label, 21, 1.0, 0.0) <= 0.6
+    assert 0.1 < threshold(probability, 5 * label, 21, 1.0, 1.0) <= 0.3
+    assert threshold(probability, np.zeros(400, int), 21, 1.0, 1.0) == np.inf
 
 
 def test_an_event_has_happened_at_the_first_step_beyond_its_threshold() -> None:
     close = np.array([100.0, 99.0, 90.0, 95.0, 89.0, 90.0])
-    assert parse("min<=-0.08@4").reached(close, 0) == 2
-    assert parse("end<=-0.08@4").reached(close, 0) == 4
-    assert parse("max>=0.05@3").reached(close, 2) == 1
+    assert list(parse("min<=-0.08@4").reached(close)) == [2, 1, 0, 0, 0, 0]
+    assert list(parse("end<=-0.08@4").reached(close)) == [4, 4, 0, 0, 0, 0]
+    assert list(parse("max>=0.05@3").reached(close)) == [0, 0, 1, 0, 0, 0]
 
 
-def test_events_are_caught_by_an_alarm_on_a_day_they_followed() -> None:
-    label = flags(100, 10, 11, 12, 50, 51)
-    assert events(label, 21) == [(10, 12), (50, 51)]
-    hit, missed = caught(flags(100, 12, 40), label, 21)
-    assert hit == [{"first": 10, "alarm": 12}] and missed == [{"first": 50}]
+def test_an_event_may_have_happened_before_its_last_step_is_known() -> None:
+    close = np.array([100.0, 99.0, 90.0])
+    assert list(parse("min<=-0.08@21").reached(close)) == [2, 1, 0]
+    assert (
+        list(parse("end<=-0.08@21").reached(close)) == list(parse("sum<=-0.08@21").reached(close)) == [0] * 3
+    )
+
+
+def test_an_event_begins_at_its_first_crossing_whatever_the_alarms() -> None:
+    """Crossings on rows 20, 21 and 41 are one event, as 20 rows lie between them. That on 70 is another."""
+    reached = np.zeros(100, int)
+    reached[[10, 12, 15, 30, 60]] = 10, 8, 6, 11, 10
+    assert events(reached, 21) == [20, 70]
+    assert caught(flags(100, 11, 12, 15, 69), reached, 21) == ([(12, 20)], [70])
+    assert caught(flags(100, 30, 60), reached, 21) == ([(60, 70)], [20])  # row 30 is after the event began
+    assert events(np.zeros(100, int), 21) == []
 
 
 def test_scores_of_a_perfect_and_of_a_constant_forecast() -> None:

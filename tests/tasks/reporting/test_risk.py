@@ -10,7 +10,7 @@ import pytest
 from tasks.reporting.price_view import price_view
 from tasks.reporting.prices import drawdown_path, drawdowns, levels_of, moved
 from tasks.reporting.risk import exceptions_chart, one_in, price_content, traffic_light, worst_outcomes
-from tasks.reporting.risk_charts import thinned
+from tasks.reporting.risk_charts import reliability, thinned
 
 PRICE = SimpleNamespace(kind="price", frequency="B", unit="% (100·Δlog)")
 RATE = SimpleNamespace(kind="rate", frequency="B", unit="change")
@@ -106,3 +106,10 @@ def test_a_long_line_keeps_its_extremes():
     kept = thinned(points)
     assert len(kept) <= 1200 and (1234.0, 1.0) in kept and kept == sorted(kept)
     assert thinned(points[:100]) == points[:100]
+
+
+def test_counts_of_a_reliability_diagram_do_not_overlap():
+    points = [(5.0, 4.0, 1624, 3.0, 7.0), (13.0, 12.0, 1245, 10.0, 15.0), (95.0, 90.0, 7, 50.0, 99.0)]
+    drawn = {width: "".join(reliability(points, 9.0, "")(width).parts) for width in (330, 980)}
+    assert re.findall(r">(\d+)</text>", drawn[330].split('class="stroke ideal"')[1])[:2] == ["1624", "7"]
+    assert ">1245<" in drawn[980] and ">1624<" in drawn[980]

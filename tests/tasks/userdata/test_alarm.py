@@ -49,6 +49,51 @@ def test_the_tested_dates_are_those_of_the_history(prices: pd.DataFrame, tmp_pat
     assert found.history["time"].iloc[0] == pd.Timestamp("2019-01-01")
 
 
+def test_the_label_is_missing_where_the_event_may_still_follow(prices: pd.DataFrame, tmp_path: Path) -> None:
+    """The last price is 10 % lower, so that a fall of 4 % has happened after each of the last five rows."""
+    fallen = prices.copy()
+    fallen.loc[1299, "close"] = 0.9 * fallen["close"].iloc[1294:1299].min()
+    for event, last in (("min", [True] * 4 + [pd.NA]), ("end", [pd.NA] * 5)):
+        found = basin.alarm(fallen, event=f"{event}<=-0.04@5", out=tmp_path / event)
+        assert found.history["label"].dtype == "boolean"
+        assert found.history["label"].iloc[-5:].tolist() == last
+        assert not found.history["label"].iloc[:-5].isna().any()
+        assert basin.load(tmp_path / event).history.equals(found.history)
+        assert (tmp_path / event / "report.html").read_text().count("not yet known") > 2
+
+
+def test_all_models_have_the_same_events(prices: pd.DataFrame, tmp_path: Path) -> None:
+    found = basin.alarm(prices, event=EVENT, out=tmp_path).found
+    dates = {
+        model: sorted(entry["event"] for entry in [*part["caught"], *part["missed"]])
+        for model, part in {**found["peers"], "ebm": found}.items()
+    }
+    assert len(dates["ebm"]) == found["episodes"] > 3
+    assert all(dates[model] == dates["ebm"] for model in dates)
+    assert all(1 <= entry["lead"] <= 5 for entry in found["caught"])
+
+
+@pytest.mark.parametrize(("rows", "after"), [(500, 0), (813, 0), (800, 18)])
+def test_a_file_without_a_year_to_simulate_is_refused(prices: pd.DataFrame, rows: int, after: int) -> None:
+    """Of 500 rows no year has 750 before it, nor of 813 from March on. Of 800 the last 18 are in 2018."""
+    dates = pd.bdate_range("2015-01-01" if after else "2015-03-01", periods=rows)
+    short = prices[:rows].assign(date=dates)
+    with pytest.raises(
+        basin.BasinError, match=rf"{rows} rows .* {after} are in years with 750 .* 63 or more"
+    ):
+        basin.alarm(short, event="min<=-0.04@21")
+
+
+def test_one_event_is_no_events() -> None:
+    found = {
+        "caught": [{}], "missed": [], "false_alarms_per_year": 0.0, "alarm_days": 0.1, "episodes": 1,
+        "models": {}, "event": EVENT, "test": ["2019-01-01", "2019-12-31"], "base_rate": 0.1,
+        "today": {"date": "2019-12-31", "probability": 0.1, "alarm": False, "threshold": None},
+    }  # fmt: skip
+    summary = basin.Alarm(Path("out"), found, pd.DataFrame(), ()).summary()
+    assert "1 event," in summary and "1 event caught, 0 missed" in summary
+
+
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("event", ["min<=-0.5@5", "max>=0.5@5", "end>=0.0001@1", "min<=-0.0001@9"])
 def test_an_event_that_never_or_often_occurs_has_no_warning_of_a_library(
