@@ -12,6 +12,13 @@ from tasks.userdata.files.columns import counts_years, names_dates
 PRICES = re.compile(r"open|high|low|close|adj\.?.?close", re.IGNORECASE)
 """Names of prices in a level of the columns. The other level then has the names of series."""
 
+STATISTICS = re.compile(
+    r"first|last|min|max|mean|median|std|sem|sum|count|size|var|prod|nunique|skew|mode|quantile|"
+    r"idxmin|idxmax|<lambda(_\d+)?>",
+    re.IGNORECASE,
+)
+"""Names of statistics in a level of the columns, as an aggregation writes them. They name no series."""
+
 INDEX = "index"
 """Name of the column of an index without a name."""
 
