@@ -156,7 +156,7 @@ def _understood(source: Table, request: Request) -> Reading:
 
 
 def _roles(source: Table, request: Request) -> Roles:
-    roles = source.roles(request.time, request.targets, request.series)
+    roles = source.roles(request.time, request.targets, request.series, request.freq)
     columns = [str(c) for c in source.frame.columns]
     if not roles.targets:
         raise BasinError(

@@ -49,9 +49,11 @@ class Table:
     separator: str = ""
     """Character between the cells of a text table."""
 
-    def roles(self, time: str | None, target: tuple[str, ...], series: str | None) -> Roles:
+    def roles(
+        self, time: str | None, target: tuple[str, ...], series: str | None, freq: str | None = None
+    ) -> Roles:
         """Return the columns by role; those not given are found in the file."""
-        return find(self.frame, time, target, series, self.label)
+        return find(self.frame, time, target, series, self.label, freq)
 
     def numbers(self, column: str, comma: bool | None = None) -> Numbers:
         """Return a column as numbers, with notes on how it was read."""

@@ -97,6 +97,22 @@ def test_missing_columns_are_named_beside_those_found(columns: tuple[str, str]) 
     assert "found date, close" in refusal(prices(), request)
 
 
+@pytest.mark.parametrize(("step", "freq"), [(1, "MS"), (3, "QS"), (12, "YS")])
+@pytest.mark.parametrize("form", ["{d.month}/{d.day}/{d.year}", "{d.day}/{d.month}/{d.year}"])
+def test_months_tell_the_day_from_the_month(step: int, freq: str, form: str) -> None:
+    months = pd.date_range("1900-01-01", periods=120, freq=pd.DateOffset(months=step))
+    values = np.random.default_rng(0).normal(size=120)
+    frame = pd.DataFrame({"date": [form.format(d=d) for d in months], "close": values})
+    if freq == "YS":  # 1/1/1900 in either order
+        assert list(read(frame).table["time"]) == list(months)
+        return
+    assert refusal(frame).endswith(
+        f"or pass --freq {freq} if rows are {'month' if step == 1 else 'quarter'}s"
+    )
+    assert list(read(frame, replace(ASKED, freq=freq)).table["time"]) == list(months)
+    assert "may begin with" in refusal(frame, replace(ASKED, freq="D"))
+
+
 def test_backwards_order_time_zones_and_local_dates_are_understood() -> None:
     plain = read(prices(), ASKED, "x").table
     backwards = read(prices().iloc[::-1], ASKED, "x")
