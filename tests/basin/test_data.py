@@ -124,6 +124,9 @@ def test_years_in_an_index_are_dates_and_a_year_with_twelve_months_is_a_row() ->
     table = pd.DataFrame(SST.reshape(40, 12), columns=names)
     table.insert(0, "YEAR", range(1950, 1990))
     np.testing.assert_allclose(basin.inspect(table).reading.table["value"], SST, rtol=1e-14)
+    pivot = pd.DataFrame({"y": MONTHS.year, "m": MONTHS.month, "sst": SST}).pivot(index="y", columns="m")
+    for form in (pivot, pivot["sst"], pivot["sst"].rename_axis(None)):
+        np.testing.assert_allclose(basin.inspect(form).reading.table["value"], SST, rtol=1e-14)
 
 
 WEEKS = BARS[["Close", "Volume"]].resample("W-FRI").agg(["first", "last", lambda day: day.iloc[0]])

@@ -10,7 +10,8 @@ from tasks.sources.dates.times import Dates, require_years
 from tasks.sources.dates.zones import of_zone
 
 __all__ = [
-    "MOST_UNREAD", "SEASONS", "Dates", "UnknownOrder", "as_dates", "date_like", "month_of", "written_as_dates",
+    "MOST_UNREAD", "SEASONS", "Dates", "UnknownOrder", "as_dates", "date_like", "month_of",
+    "written_as_dates",
 ]  # fmt: skip
 
 MOST_UNREAD = 0.5

@@ -144,9 +144,10 @@ def _unknown(example: str, readings: dict[str, Dates], label: str) -> UnknownOrd
         if freq is not None and frequency(freq).calendar:
             remedy += f", or pass --freq {freq} if rows are {frequency(freq).period}s"
             months = _noted(example, readings, monthly[0], f", as rows are {frequency(freq).period}s")
+    first = " or ".join(ORDERS[order] for order in readings)
     return UnknownOrder(
-        f"{label}: dates such as {example!r} may begin with {' or '.join(map(ORDERS.__getitem__, readings))}, "
-        f"and no row of the file tells which; {remedy}",
+        f"{label}: dates such as {example!r} may begin with {first}, and no row of the file tells which; "
+        f"{remedy}",
         months,
     )
 

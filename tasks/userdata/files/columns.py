@@ -296,11 +296,14 @@ def _series(frame: pd.DataFrame, dates: Dates, known: list[str]) -> str | None:
 def months_as_rows(frame: pd.DataFrame, name: str, notes: list[str]) -> pd.DataFrame:
     """Return a table with a column for each month of the year as one row a month; others are unchanged.
 
-    Columns before the months, and later ones that are no numbers, identify the rows and are repeated.
+    Months have their names or numbers. The year is a column of this name, or else the first one. Other
+    columns before the months, and later ones that are no numbers, identify the rows and are repeated.
     """
-    by_month = {month_of(str(column)): column for column in reversed(frame.columns)}
-    year = next((c for c in frame.columns if str(c).lower() in ("year", "yr", "jahr")), None)
-    if year is None or not set(range(1, 13)) <= set(by_month):
+    by_month = {_month(str(column)): column for column in reversed(frame.columns)}
+    if not set(range(1, 13)) <= set(by_month):
+        return frame
+    year = next((c for c in frame.columns if str(c).lower() in ("year", "yr", "jahr")), frame.columns[0])
+    if not pd.to_numeric(frame[year], errors="coerce").between(1000, 2300).all():
         return frame
     months = [by_month[month] for month in range(1, 13)]
     times = [
@@ -315,3 +318,8 @@ def months_as_rows(frame: pd.DataFrame, name: str, notes: list[str]) -> pd.DataF
         rows[column] = pd.Categorical(np.repeat(frame[column].to_numpy(), 12))
     rows[name if name not in rows else f"{name} value"] = frame[months].to_numpy(dtype=object).ravel()
     return rows
+
+
+def _month(name: str) -> int | None:
+    """Return the month of a name or of a number from 1, as a pivot table has it."""
+    return int(name) if re.fullmatch(r"0?[1-9]|1[0-2]", name) else month_of(name)

@@ -111,6 +111,10 @@ def test_months_tell_the_day_from_the_month(step: int, freq: str, form: str) -> 
     )
     assert list(read(frame, replace(ASKED, freq=freq)).table["time"]) == list(months)
     assert "may begin with" in refusal(frame, replace(ASKED, freq="D"))
+    frame["date"] = months
+    words = "a month" if step == 1 else "a quarter"
+    assert f"frequency {freq}: rows are {words} apart" in read(frame).notes
+    assert f"rows are {words} apart, which is {freq}" in refusal(frame, replace(ASKED, freq="D"))
 
 
 def test_backwards_order_time_zones_and_local_dates_are_understood() -> None:
