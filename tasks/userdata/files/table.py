@@ -182,8 +182,14 @@ def file_suffix(path: Path) -> str:
 
 def _read(path: Path, read: Callable[[Path], Content]) -> Content:
     """Call ``read(path)``; raise ``BasinError`` if the file is absent, empty or not readable."""
+    if path == Path():
+        raise BasinError(f"{path}: the path is empty or the working folder; give that of a {FILES} file")
     if path.is_dir():
         raise BasinError(f"{path}: is a folder; give the path of a {FILES} file")
+    if path.exists() and not path.is_file():
+        raise BasinError(
+            f"{path}: is a pipe or device; save its content and give the path of the {FILES} file"
+        )
     if not path.is_file():
         raise BasinError(f"{path}: no such file; give the path of a {FILES} file")
     if path.stat().st_size == 0:

@@ -1,5 +1,6 @@
 """A user's file: what is inferred is said, what is bad is named in one line."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -167,6 +168,11 @@ def test_parquet_and_netcdf_are_read(tmp_path: Path) -> None:
 
 
 def test_what_is_no_file_or_no_series_is_one_line(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, said in ((tmp_path / "pipe", "is a pipe or device"), (Path(os.devnull), "is a pipe or device"),
+                       (Path(""), "the path is empty or the working folder")):  # fmt: skip
+        with pytest.raises(BasinError, match=said):
+            load(path)
     with pytest.raises(BasinError, match="no such file"):
         load(tmp_path / "none.csv")
     (tmp_path / "bad.parquet").write_text("no parquet")
