@@ -5,7 +5,7 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 from basin import options
-from basin.options import BadRow, Day, Names, Source
+from basin.options import BadRow, Day, Label, Labels, Source
 from tasks.runtime.errors import BasinError
 from tasks.runtime.stored import in_folder
 
@@ -19,12 +19,12 @@ def alarm(
     data: Source,
     event: str,
     *,
-    target: str | None = None,
-    exog: Names = (),
+    target: Label | None = None,
+    exog: Labels = (),
     max_false_alarms_per_year: float = 2.0,
     test_from: Day | None = None,
     test_to: Day | None = None,
-    time: str | None = None,
+    time: Label | None = None,
     kind: "Kind | None" = None,
     freq: str | None = None,
     dev: bool = False,
@@ -46,9 +46,9 @@ def alarm(
         Event in the rows that follow a date. For example, ``min<=-0.08@21`` is a fall of 8 % or more within
         21 rows. An event consists of a statistic (``min``, ``max``, ``sum`` or ``end``), ``<=`` or ``>=``, a
         simple return, ``@`` and the number of rows.
-    target : str, optional
+    target : label, optional
         Column of the prices or returns.
-    exog : str or sequence of str, optional
+    exog : label or sequence of labels, optional
         Columns used as further inputs. Their values must be known at the same time as those of the target.
     max_false_alarms_per_year : float, default 2.0
         Budget of false alarms. The threshold of each year is chosen on the years before to stay within it.

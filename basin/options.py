@@ -1,6 +1,6 @@
 """Arguments of the functions of ``basin``: the data and the options, in every form that a user may give."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import date
 from difflib import get_close_matches
 from functools import wraps
@@ -35,6 +35,12 @@ Source: TypeAlias = Union[
 Names: TypeAlias = str | Iterable[str]
 """One name or several."""
 
+Label: TypeAlias = Hashable
+"""Column of the data: its name, or another label of pandas, such as a number or a tuple of levels."""
+
+Labels: TypeAlias = Label | Iterable[Label]
+"""One column or several."""
+
 Day: TypeAlias = str | date
 """Date, such as ``"2014-01-01"``, a ``datetime.date`` or a ``pandas.Timestamp``."""
 
@@ -62,9 +68,11 @@ def with_known_options(function: Callable[P, R]) -> Callable[P, R]:
 
 def request(
     *,
-    target: Names | None = None,
+    target: Labels | None = None,
     targets: Literal["all"] | None = None,
-    exog: Names = (),
+    exog: Labels = (),
+    time: Label | None = None,
+    series: Label | None = None,
     horizon: int | None = None,
     leads: int | Iterable[int] | None = None,
     events: Names = (),
@@ -80,9 +88,11 @@ def request(
     if targets not in (None, "all"):
         raise BasinError(f'targets={targets!r}: expected "all"; give the names of columns as target')
     return Request(
-        target=target if target is None or isinstance(target, str) else names(target),
+        target=target if target is None or isinstance(target, str) else columns(target),
         all_targets=targets == "all",
-        exog=names(exog),
+        exog=columns(exog),
+        time=column(time),
+        series=column(series),
         leads=steps(horizon, leads),
         events=names(events),
         peers=None if peers in (None, "auto") else names(peers),
@@ -96,6 +106,20 @@ def request(
 def names(given: Names) -> tuple[str, ...]:
     """Return one name or several as a tuple."""
     return (given,) if isinstance(given, str) else tuple(given)
+
+
+def columns(given: Labels) -> tuple[str, ...]:
+    """Return one column or several as a tuple of their names in the table."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        return (str(column(given)),)
+    return tuple(str(column(label)) for label in given)
+
+
+def column(given: Label | None) -> str | None:
+    """Return the name of a column in the table, in which labels are texts."""
+    from tasks.userdata.files.frames import name_of
+
+    return given if given is None or isinstance(given, str) else name_of(given)
 
 
 def steps(horizon: int | None, leads: int | Iterable[int] | None) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Union
 
 from basin import options
-from basin.options import BadRow, Day, Names, Source
+from basin.options import BadRow, Day, Label, Labels, Names, Source
 from tasks.runtime.stored import in_folder
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 def forecast(
     data: Source,
     *,
-    target: Names | None = None,
+    target: Labels | None = None,
     horizon: int | None = None,
     leads: int | Iterable[int] | None = None,
-    exog: Names = (),
-    time: str | None = None,
-    series: str | None = None,
+    exog: Labels = (),
+    time: Label | None = None,
+    series: Label | None = None,
     targets: Literal["all"] | None = None,
     kind: "Kind | None" = None,
     freq: str | None = None,
@@ -51,18 +51,18 @@ def forecast(
         Frame or series of pandas or polars with its dates in the index or a column, array or dataset of
         xarray with a dimension of time, or path of a CSV or other text table, Excel, Parquet or NetCDF file.
         It is not changed. Levels of columns such as ``(Price, Ticker)`` name the series.
-    target : str or sequence of str, optional
+    target : label or sequence of labels, optional
         Column to forecast, or several, which are the series of one panel. For prices, the returns 100·Δlog
         are forecast.
     horizon : int, optional
         Forecast all steps ahead from 1 to this number of rows. The default is one step.
     leads : int or sequence of int, optional
         Forecast these steps ahead, such as ``[3, 6, 12]``, in place of ``horizon``.
-    exog : str or sequence of str, optional
+    exog : label or sequence of labels, optional
         Columns used as further inputs. Their values must be known at the same time as those of the target.
-    time : str, optional
+    time : label, optional
         Column of the dates.
-    series : str, optional
+    series : label, optional
         Column with the name of the series, in a table of several series.
     targets : str, optional
         With ``"all"``, every column that could be forecast is a series of one panel.
@@ -158,15 +158,15 @@ def _model(given: Union["Backtest", "Forecast", str, PathLike[str]]) -> Path:
 def backtest(
     data: Source,
     *,
-    target: Names | None = None,
+    target: Labels | None = None,
     horizon: int | None = None,
     leads: int | Iterable[int] | None = None,
-    exog: Names = (),
+    exog: Labels = (),
     test_from: Day | None = None,
     test_to: Day | None = None,
     peers: Names | None = None,
-    time: str | None = None,
-    series: str | None = None,
+    time: Label | None = None,
+    series: Label | None = None,
     targets: Literal["all"] | None = None,
     kind: "Kind | None" = None,
     freq: str | None = None,
@@ -189,13 +189,13 @@ def backtest(
     ----------
     data : DataFrame, Series, DataArray, Dataset, str or Path
         Data with their dates, or the path of a file, as in :func:`forecast`.
-    target : str or sequence of str, optional
+    target : label or sequence of labels, optional
         Column to forecast, or several, which are the series of one panel.
     horizon : int, optional
         Forecast all steps ahead from 1 to this number of rows. The default is one step.
     leads : int or sequence of int, optional
         Forecast these steps ahead, such as ``[3, 6, 12]``, in place of ``horizon``.
-    exog : str or sequence of str, optional
+    exog : label or sequence of labels, optional
         Columns used as further inputs. Their values must be known at the same time as those of the target.
     test_from, test_to : str or date, optional
         First and last date to score. By default the last fifth of the rows is scored.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from basin import options
-from basin.options import BadRow, Names, Source
+from basin.options import BadRow, Label, Labels, Source
 from tasks.runtime.stored import in_folder
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 def inspect(
     data: Source,
     *,
-    target: Names | None = None,
-    exog: Names = (),
-    time: str | None = None,
-    series: str | None = None,
+    target: Labels | None = None,
+    exog: Labels = (),
+    time: Label | None = None,
+    series: Label | None = None,
     targets: Literal["all"] | None = None,
     kind: "Kind | None" = None,
     freq: str | None = None,
@@ -82,9 +82,9 @@ def inspect(
 def audit(
     data: Source,
     *,
-    time: str | None = None,
-    target: str | None = None,
-    series: str | None = None,
+    time: Label | None = None,
+    target: Label | None = None,
+    series: Label | None = None,
     spec: Mapping[str, Any] | str | PathLike[str] | None = None,
     out: str | PathLike[str] | None = None,
     overwrite: bool = False,
@@ -99,7 +99,7 @@ def audit(
     ----------
     data : DataFrame, Series, DataArray, Dataset, str or Path
         Table, or the path of a file, as in :func:`forecast`.
-    time, target, series : str, optional
+    time, target, series : label, optional
         Columns of the dates, of the values and of the names of the series. The first two are found by
         default.
     spec : dict, str or Path, optional
@@ -140,6 +140,7 @@ def audit(
     from tasks.userdata.sources import as_data
 
     described = Path(spec) if isinstance(spec, (str, PathLike)) else spec
-    asked = read_spec(described, time=time, target=target, series=series)
+    named = {"time": time, "target": target, "series": series}
+    asked = read_spec(described, **{role: options.column(label) for role, label in named.items()})
     found = as_data(data)
     return in_folder(out, lambda folder: run(found, asked, folder, overwrite))

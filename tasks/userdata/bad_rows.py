@@ -63,10 +63,11 @@ def removed(
         "no value": table["close"].isna(),
         "an infinite value": np.isinf(table["close"]),
         "no finite value of an input": table[exog].isna().any(axis=1) | infinite.any(axis=1),
-        AGAIN: table.duplicated(["series", "time"]),
     }
     if kind == "price":
         faults["a price that is not positive"] = table["close"] <= 0
+    usable = table[~pd.concat(faults, axis=1).any(axis=1)]  # the earlier row of a date may have no value
+    faults[AGAIN] = usable.duplicated(["series", "time"]).reindex(table.index, fill_value=False)
     bad = pd.Series(False, index=table.index)
     several = table["series"].nunique() > 1
     for what, flags in faults.items():

@@ -156,7 +156,7 @@ def _understood(source: Table, request: Request) -> Reading:
 
 
 def _roles(source: Table, request: Request) -> Roles:
-    roles = source.roles_of_values(request.time, request.targets, request.series)
+    roles = source.roles_of_values(request.time, request.targets, request.series, request.freq)
     if request.all_targets:
         return roles
     if len(roles.targets) > 1 and not request.targets:

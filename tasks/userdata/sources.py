@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Union
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
+from tasks.userdata.files.frames import name_of
 from tasks.userdata.files.table import Table, from_dataset, from_frame, load
 from tasks.userdata.first_audit import first_audit
 from tasks.userdata.reading import Reading, understand
@@ -33,7 +34,7 @@ def as_data(given: Any) -> Data:
     if isinstance(given, pd.DataFrame):
         return given
     if isinstance(given, pd.Series):
-        return given.to_frame("value" if given.name is None else _joined(given.name))
+        return given.to_frame("value" if given.name is None else name_of(given.name))
     if xarray := sys.modules.get("xarray"):  # which is imported wherever there is one of its objects
         if isinstance(given, xarray.Dataset):
             return given
@@ -47,10 +48,6 @@ def as_data(given: Any) -> Data:
         f"Dataset of xarray, found {type(given).__name__}; give values their dates, as in "
         "pd.Series(values, index=dates)"
     )
-
-
-def _joined(name: Any) -> str:
-    return " ".join(map(str, name)) if isinstance(name, tuple) else str(name)
 
 
 def extended(data: Data, rows: Any) -> Data:
@@ -77,7 +74,7 @@ def _in_form_of(data: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     absent = [name for name in data.columns if name not in new.columns]
     if absent:
         raise BasinError(
-            f"rows: no column {', '.join(_joined(name) for name in absent)}; give rows with the columns and "
+            f"rows: no column {', '.join(name_of(name) for name in absent)}; give rows with the columns and "
             "the index of the data"
         )
     if list(new.index.names) == [None] * data.index.nlevels:
@@ -134,6 +131,17 @@ def table_of(data: Data, target: tuple[str, ...], time: str | None, series: str 
 
 def read_unaudited(data: Data, request: Request) -> tuple[Reading, str]:
     """Return the data as a ``Reading``, and a short name for them."""
+    request = _with_levels(data, request)
     table = table_of(data, request.targets, request.time, request.series)
     name = short_name(data) if isinstance(data, Path) else label_of(data)
     return understand(table, request), name
+
+
+def _with_levels(data: Data, request: Request) -> Request:
+    """Return the request with a tuple that is the label of a column of several levels as the name of it."""
+    if not isinstance(data, pd.DataFrame):
+        return request
+    labels = [tuple(map(str, label)) for label in data.columns if isinstance(label, tuple)]
+    target = name_of(request.target) if request.target in labels else request.target
+    exog = (name_of(request.exog),) if request.exog in labels else request.exog
+    return replace(request, target=target, exog=exog)

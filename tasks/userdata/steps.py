@@ -55,6 +55,7 @@ def step_of(table: pd.DataFrame, given: str | None, longer: str | None, label: s
         raise BasinError(f"{label}: no series has more than one date; give a history of many dates")
     usual, longest = float(steps.median()), float(steps.quantile(0.9))
     name = name_of(table["time"], usual, steps)
+    apart = f"a {frequency(name).period}" if name and frequency(name).calendar else _words(usual)
     if given is not None:
         length = usual if name is None else frequency(name).days
         if abs(frequency(given).days / length - 1) > SAME:
@@ -63,12 +64,12 @@ def step_of(table: pd.DataFrame, given: str | None, longer: str | None, label: s
             if frequency(given).days > length:
                 remedy += f"{', or ' if name else ''}pass --resample {given} without --freq"
             raise BasinError(
-                f"{label}: --freq {given}: rows are {_words(usual)} apart{looks}; "
+                f"{label}: --freq {given}: rows are {apart} apart{looks}; "
                 + (remedy or _remedy(usual, label))
             )
         return Step(given, frequency(given).days, longest, True)
     if name is not None:
-        notes.append(f"frequency {name}: rows are {_words(usual)} apart")
+        notes.append(f"frequency {name}: rows are {apart} apart")
         return Step(name, frequency(name).days, longest, True)
     if longer is None:
         raise BasinError(

@@ -124,6 +124,35 @@ def test_years_in_an_index_are_dates_and_a_year_with_twelve_months_is_a_row() ->
     table = pd.DataFrame(SST.reshape(40, 12), columns=names)
     table.insert(0, "YEAR", range(1950, 1990))
     np.testing.assert_allclose(basin.inspect(table).reading.table["value"], SST, rtol=1e-14)
+    pivot = pd.DataFrame({"y": MONTHS.year, "m": MONTHS.month, "sst": SST}).pivot(index="y", columns="m")
+    for form in (pivot, pivot["sst"], pivot["sst"].rename_axis(None)):
+        np.testing.assert_allclose(basin.inspect(form).reading.table["value"], SST, rtol=1e-14)
+
+
+WEEKS = BARS[["Close", "Volume"]].resample("W-FRI").agg(["first", "last", lambda day: day.iloc[0]])
+
+
+@pytest.mark.parametrize("target", [("Close", "last"), [("Close", "last")], "Close last"])
+def test_statistics_of_an_aggregation_are_no_series(target: Any) -> None:
+    found = basin.inspect(WEEKS, target=target, exog=("Volume", "first"))
+    assert (found.reading.targets, found.reading.exog) == (("Close last",), ("Volume first",))
+    assert found.reading.table["close"].tolist() == WEEKS[("Close", "last")].tolist()
+
+
+def test_statistics_of_one_column_keep_its_name() -> None:
+    assert basin.inspect(WEEKS[["Close"]], target="Close last").reading.targets == ("Close last",)
+
+
+@pytest.mark.parametrize("target", [14593, np.int64(14593), [14593], "14593"])
+def test_labels_of_columns_may_be_numbers(target: Any) -> None:
+    numbered = (
+        BARS[["Close", "Volume"]].set_axis([14593, 2], axis=1).reset_index().rename(columns={"Date": 0})
+    )
+    found = basin.inspect(numbered, target=target, exog=2, time=0).reading
+    assert (found.targets, found.exog, found.time) == (("14593",), ("2",), "0")
+    stacked = FORECAST_FRAME.set_axis([1, 2, 3], axis=1)
+    assert basin.inspect(stacked, target=3, time=2, series=1).reading.series == "1"
+    assert basin.audit(numbered, target=14593, time=0).checks.loc["dates", "status"] == "pass"
 
 
 def test_rows_before_the_first_value_of_a_series_are_not_used() -> None:

@@ -5,10 +5,14 @@ import pandas as pd
 from tasks.sources.dates import forms
 from tasks.sources.dates.months import SEASONS, month_of
 from tasks.sources.dates.numbers import of_numbers
+from tasks.sources.dates.order import UnknownOrder
 from tasks.sources.dates.times import Dates, require_years
 from tasks.sources.dates.zones import of_zone
 
-__all__ = ["MOST_UNREAD", "SEASONS", "Dates", "as_dates", "date_like", "month_of", "written_as_dates"]
+__all__ = [
+    "MOST_UNREAD", "SEASONS", "Dates", "UnknownOrder", "as_dates", "date_like", "month_of",
+    "written_as_dates",
+]  # fmt: skip
 
 MOST_UNREAD = 0.5
 """Share of cells that a form of dates may leave unread. Those cells are bad rows."""

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
-from tasks.sources.dates.times import Dates, in_order, regular, several_a_day, to_times
+from tasks.runtime.frequencies import frequency, name_of
+from tasks.sources.dates.times import Dates, distinct, in_order, regular, several_a_day, to_times
 
 NEWEST = 2029
 """Last year that the newest two-digit year of a file may mean."""
@@ -20,6 +21,15 @@ UNSURE = range(30, 40)
 
 ORDERS = {"dmy": "the day", "mdy": "the month", "ymd": "the year"}
 """Orders of day, month and year, with what they begin with."""
+
+
+class UnknownOrder(BasinError):
+    """Dates that may begin with the day or the month."""
+
+    def __init__(self, message: str, months: Dates | None) -> None:
+        super().__init__(message)
+        self.months = months
+        """Dates in the only order in which all are on one day of the month, if there is one."""
 
 
 def century(years: pd.Series, label: str) -> tuple[pd.Series, str]:
@@ -103,22 +113,43 @@ def three_numbers(text: pd.Series, parts: pd.DataFrame, clock: pd.Series, label:
             few = right.sum() >= (1 - FEW) * readable.sum()
             if few and _are_in_order(numbers, order, short, right, clock, label):
                 raise _mixed(text, valid, readable, label, order)
-    left = list(readings)
+    left = [
+        order
+        for k, order in enumerate(readings)
+        if not any(found.time.equals(readings[order].time) for found in list(readings.values())[:k])
+    ]  # of years such as 1/1/1960, all orders are the same
     why = ""
     for test, reason in ((in_order, "are in order"), (regular, "have regular steps")):
         if len(left) > 1 and (test is in_order or "ymd" in left or several_a_day(readings[left[0]].time)):
             passed = [order for order in left if test(readings[order].time)]
             left, why = passed or left, f", as only then they {reason}"
     if len(left) != 1:
-        raise BasinError(
-            f"{label}: dates such as {text[readable].iloc[0]!r} may begin with "
-            f"{' or '.join(ORDERS[order] for order in left)}, and no row of the file tells which; "
-            "write YYYY-MM-DD"
-        )
-    found = readings[left[0]]
-    example = text[readable].iloc[0]
-    note = f"dates such as {example} begin with {ORDERS[left[0]]}{why if len(fitting) > 1 else ''}"
-    return Dates(found.time, "; ".join(filter(None, (note, found.note))))
+        raise _unknown(text[readable].iloc[0], {order: readings[order] for order in left}, label)
+    return _noted(text[readable].iloc[0], readings, left[0], why if len(fitting) > 1 else "")
+
+
+def _noted(example: str, readings: dict[str, Dates], order: str, why: str) -> Dates:
+    note = f"dates such as {example} begin with {ORDERS[order]}{why}"
+    return Dates(readings[order].time, "; ".join(filter(None, (note, readings[order].note))))
+
+
+def _unknown(example: str, readings: dict[str, Dates], label: str) -> UnknownOrder:
+    """Return the error that several orders fit, with the remedy for months, which tell the order."""
+    remedy, months = "write YYYY-MM-DD", None
+    monthly = [order for order, found in readings.items() if found.time.dropna().dt.day.nunique() == 1]
+    if len(monthly) == 1:
+        times = distinct(readings[monthly[0]].time).sort_values()
+        steps = times.diff().dropna().dt.days.astype(float)
+        freq = name_of(times, float(steps.median()), steps)
+        if freq is not None and frequency(freq).calendar:
+            remedy += f", or pass --freq {freq} if rows are {frequency(freq).period}s"
+            months = _noted(example, readings, monthly[0], f", as rows are {frequency(freq).period}s")
+    first = " or ".join(ORDERS[order] for order in readings)
+    return UnknownOrder(
+        f"{label}: dates such as {example!r} may begin with {first}, and no row of the file tells which; "
+        f"{remedy}",
+        months,
+    )
 
 
 def _are_in_order(

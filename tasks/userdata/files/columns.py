@@ -8,7 +8,8 @@ import pandas as pd
 
 from tasks.reporting.labels import listed
 from tasks.runtime.errors import BasinError, nearest
-from tasks.sources.dates import Dates, as_dates, month_of, written_as_dates
+from tasks.runtime.frequencies import frequency
+from tasks.sources.dates import Dates, UnknownOrder, as_dates, month_of, written_as_dates
 from tasks.sources.dates.periods import periods_in
 from tasks.sources.dates.times import distinct, in_order
 from tasks.userdata.files.numbers import number_like
@@ -76,12 +77,20 @@ class Roles:
 
 
 def find(
-    frame: pd.DataFrame, time: str | None, target: tuple[str, ...], series: str | None, label: str
+    frame: pd.DataFrame,
+    time: str | None,
+    target: tuple[str, ...],
+    series: str | None,
+    label: str,
+    freq: str | None = None,
 ) -> Roles:
-    """Find the roles that are not given. Raises ``BasinError`` if no column has dates."""
+    """Find the roles that are not given. Raises ``BasinError`` if no column has dates.
+
+    A frequency ``freq`` of months or longer tells the order of day and month if nothing else does.
+    """
     if series is not None:
         require(frame, [series], label)
-    dates, parts = _time(frame, time, label)
+    dates, parts = _time(frame, time, label, freq)
     dates, used = with_clock(frame, parts, dates, label)
     numeric = [
         str(column)
@@ -109,7 +118,7 @@ def no_column(absent: list[str], frame: pd.DataFrame) -> str:
     return f"no column {', '.join(absent)}; found {shown}; give the name of a column of the file{similar}"
 
 
-def _time(frame: pd.DataFrame, given: str | None, label: str) -> tuple[Dates, list[str]]:
+def _time(frame: pd.DataFrame, given: str | None, label: str, freq: str | None) -> tuple[Dates, list[str]]:
     """Return the dates and their columns.
 
     Columns of dates that are named as such come first, then dates in several columns, other columns of dates
@@ -121,7 +130,7 @@ def _time(frame: pd.DataFrame, given: str | None, label: str) -> tuple[Dates, li
         if split and " ".join(split[1]) == given:
             return split
         require(frame, [given], label)
-        dates = _read(frame, given, label)
+        dates = _read(frame, given, label, freq)
         if dates.note == "dates are years" and dates.time.duplicated().any():
             # A year is not all of the date if the file has its months in a column of their own.
             split = split_dates(frame, label)
@@ -132,28 +141,28 @@ def _time(frame: pd.DataFrame, given: str | None, label: str) -> tuple[Dates, li
     known = [c for c in columns if names_dates(c) and frame[c].nunique() > 1]
     written = [c for c in columns if written_as_dates(frame[c])]
     for column in [c for c in known if c in written]:
-        return _read(frame, column, label), [column]
+        return _read(frame, column, label, freq), [column]
     years = []
     for column in [c for c in known if mostly_numbers(frame[c])]:
         dates = as_dates(frame[column], label)
         if dates.note == "dates are years":
             years.append((dates, [column]))
         elif dates.time.notna().mean() > 0.5:
-            return _read(frame, column, label), [column]
+            return _read(frame, column, label, freq), [column]
     if split := split_dates(frame, label):
         return split
     for column in written:
-        return _read(frame, column, label), [column]
+        return _read(frame, column, label, freq), [column]
     if years:
         return years[0]
     if columns and mostly_numbers(frame[columns[0]]):
         nameless = bool(re.fullmatch(r"column 1|unnamed.*|index|", columns[0], re.IGNORECASE))
         guess = _guessed(frame[columns[0]], nameless, label)
         if guess is not None and guess.time.notna().mean() > 0.5 and _regular(guess.time):
-            return _read(frame, columns[0], label), [columns[0]]
+            return _read(frame, columns[0], label, freq), [columns[0]]
     for column in known:
         if not mostly_numbers(frame[column]) and not named(column):
-            _read(frame, column, label)  # says which form is not read
+            _read(frame, column, label, freq)  # says which form is not read
     if len(frame.columns) == 1 and not pd.api.types.is_numeric_dtype(frame.iloc[:, 0]):
         cell = str(frame.iloc[len(frame) // 2, 0])
         raise BasinError(
@@ -166,9 +175,14 @@ def _time(frame: pd.DataFrame, given: str | None, label: str) -> tuple[Dates, li
     )
 
 
-def _read(frame: pd.DataFrame, column: str, label: str) -> Dates:
+def _read(frame: pd.DataFrame, column: str, label: str, freq: str | None) -> Dates:
     """Return a column as dates. Raises ``BasinError`` if more than a few have a form that is not read."""
-    dates = as_dates(frame[column], label)
+    try:
+        dates = as_dates(frame[column], label)
+    except UnknownOrder as error:
+        if freq is None or not frequency(freq).calendar or error.months is None:
+            raise
+        dates = error.months
     text = frame[column].astype("string")
     unread = (dates.time.isna() & text.str.contains(r"\d").fillna(False)).to_numpy()
     count = int(text.notna().sum())
@@ -282,11 +296,14 @@ def _series(frame: pd.DataFrame, dates: Dates, known: list[str]) -> str | None:
 def months_as_rows(frame: pd.DataFrame, name: str, notes: list[str]) -> pd.DataFrame:
     """Return a table with a column for each month of the year as one row a month; others are unchanged.
 
-    Columns before the months, and later ones that are no numbers, identify the rows and are repeated.
+    Months have their names or numbers. The year is a column of this name, or else the first one. Other
+    columns before the months, and later ones that are no numbers, identify the rows and are repeated.
     """
-    by_month = {month_of(str(column)): column for column in reversed(frame.columns)}
-    year = next((c for c in frame.columns if str(c).lower() in ("year", "yr", "jahr")), None)
-    if year is None or not set(range(1, 13)) <= set(by_month):
+    by_month = {_month(str(column)): column for column in reversed(frame.columns)}
+    if not set(range(1, 13)) <= set(by_month):
+        return frame
+    year = next((c for c in frame.columns if str(c).lower() in ("year", "yr", "jahr")), frame.columns[0])
+    if not pd.to_numeric(frame[year], errors="coerce").between(1000, 2300).all():
         return frame
     months = [by_month[month] for month in range(1, 13)]
     times = [
@@ -301,3 +318,8 @@ def months_as_rows(frame: pd.DataFrame, name: str, notes: list[str]) -> pd.DataF
         rows[column] = pd.Categorical(np.repeat(frame[column].to_numpy(), 12))
     rows[name if name not in rows else f"{name} value"] = frame[months].to_numpy(dtype=object).ravel()
     return rows
+
+
+def _month(name: str) -> int | None:
+    """Return the month of a name or of a number from 1, as a pivot table has it."""
+    return int(name) if re.fullmatch(r"0?[1-9]|1[0-2]", name) else month_of(name)

@@ -1,7 +1,7 @@
 """Data frames as plain tables: the index becomes columns, and the columns have one level."""
 
 import re
-from typing import cast
+from typing import Any, cast
 
 import pandas as pd
 
@@ -12,8 +12,20 @@ from tasks.userdata.files.columns import counts_years, names_dates
 PRICES = re.compile(r"open|high|low|close|adj\.?.?close", re.IGNORECASE)
 """Names of prices in a level of the columns. The other level then has the names of series."""
 
+STATISTICS = re.compile(
+    r"first|last|min|max|mean|median|std|sem|sum|count|size|var|prod|nunique|skew|mode|quantile|"
+    r"idxmin|idxmax|\d+(\.\d+)?%|0?\.\d+|<lambda(_\d+)?>"
+)
+"""Names of statistics in a level of the columns, as an aggregation writes them. They name no series."""
+
 INDEX = "index"
 """Name of the column of an index without a name."""
+
+
+def name_of(label: Any) -> str:
+    """Return the label of a column as text; the levels of a tuple are joined."""
+    parts = filter(None, map(str, label)) if isinstance(label, tuple) else (str(label),)
+    return " ".join(" ".join(parts).split())
 
 
 def plain(frame: pd.DataFrame, label: str, notes: list[str]) -> pd.DataFrame:
@@ -25,7 +37,7 @@ def plain(frame: pd.DataFrame, label: str, notes: list[str]) -> pd.DataFrame:
     frame = frame.copy(deep=False)
     if isinstance(frame.columns, pd.MultiIndex):
         frame = _one_level(frame, notes)
-    frame.columns = pd.Index([" ".join(str(name).split()) for name in frame.columns])
+    frame.columns = pd.Index([name_of(label) for label in frame.columns])
     frame = _with_index(frame, notes)
     if frame.columns.has_duplicates:
         twice = frame.columns[frame.columns.duplicated()][0]
@@ -40,12 +52,14 @@ def _one_level(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     """Return a frame whose columns have one level.
 
     Where a level has prices, such as Close, the names of another one are series, with a row each for every
-    date. Otherwise the levels that vary are joined.
+    date, unless they are statistics. Otherwise the levels that vary are joined, and all levels of statistics.
     """
     levels = [frame.columns.get_level_values(k) for k in range(frame.columns.nlevels)]
     varying = [k for k, level in enumerate(levels) if level[level != ""].nunique() > 1] or [0]
     prices = [k for k in varying if any(PRICES.fullmatch(str(name)) for name in levels[k])]
-    if len(varying) == 2 and len(prices) == 1:
+    if any(level[level != ""].map(_is_statistic).all() for level in levels):
+        varying = list(range(len(levels)))
+    elif len(varying) == 2 and len(prices) == 1:
         (of,) = (k for k in varying if k not in prices)
         shared = levels[of] == ""  # columns of all series, such as dates that were reset from the index
         if shared.any():
@@ -56,10 +70,13 @@ def _one_level(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
         notes.append(f"the columns have several levels: {name} names the series")
         frame.columns.names = [name, None]
         return cast(pd.DataFrame, frame.stack(0, future_stack=True)).dropna(how="all")
-    joined = zip(*(levels[k] for k in varying), strict=True)
-    frame.columns = pd.Index([" ".join(filter(None, map(str, parts))) for parts in joined])
+    frame.columns = pd.Index([name_of(parts) for parts in zip(*(levels[k] for k in varying), strict=True)])
     notes.append("the columns have several levels, which are joined")
     return frame
+
+
+def _is_statistic(name: Any) -> bool:
+    return STATISTICS.fullmatch(str(name)) is not None
 
 
 def _with_index(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:

@@ -167,9 +167,9 @@ def _chosen(lines: dict[int, list[str]], above: list[list[str]], body: Body) -> 
         return timed[-1]
     last = max(lines)
     whole = all(lines[last][: body.filled]) and _distinct(lines[last], -1)
-    before = [k for k in lines if k < last]
-    if before and _units(lines[last]) and _distinct(lines[before[-1]], body.key):
-        return before[-1]
+    others = [k for k, row in lines.items() if not (_units(row) or _codes(row, body.key))]
+    if others and others[-1] < last and _distinct(lines[others[-1]], body.key):
+        return others[-1]
     if whole and not any(date_like(cell) for row in above[last + 1 :] for cell in row):
         return last
     if len(lines) > 2 and not any(lines[last][k] for k in body.numeric):
@@ -193,11 +193,19 @@ def _units(row: list[str]) -> bool:
     return all(c.lower() in UNITS or c.lower() in ZONES or c.upper() in CODES for c in known)
 
 
+def _codes(row: list[str], key: int) -> bool:
+    """Return whether a row has a word, and a code for each column, such as ``Transform:`` in FRED-MD."""
+    word, others = row[key], [cell for k, cell in enumerate(row) if k != key and cell]
+    if not word or word in MISSING or any(map(str.isdigit, word)):
+        return False
+    return bool(others) and (word.endswith(":") or all(re.fullmatch(r"\d{1,2}", cell) for cell in others))
+
+
 def _first_below(rows: list[list[str]], header: int, first: int, body: Body) -> int:
     """Return where the data begin: rows with numbers below the header are data without a date."""
     for k in range(header + 1, first):
         row = rows[k]
-        if any(number_like(row[c]) for c in body.numeric if c < len(row)):
+        if any(number_like(row[c]) for c in body.numeric if c < len(row)) and not _codes(row, body.key):
             return k
     return first
 

@@ -49,13 +49,17 @@ class Table:
     separator: str = ""
     """Character between the cells of a text table."""
 
-    def roles(self, time: str | None, target: tuple[str, ...], series: str | None) -> Roles:
+    def roles(
+        self, time: str | None, target: tuple[str, ...], series: str | None, freq: str | None = None
+    ) -> Roles:
         """Return the columns by role; those not given are found in the file."""
-        return find(self.frame, time, target, series, self.label)
+        return find(self.frame, time, target, series, self.label, freq)
 
-    def roles_of_values(self, time: str | None, target: tuple[str, ...], series: str | None) -> Roles:
+    def roles_of_values(
+        self, time: str | None, target: tuple[str, ...], series: str | None, freq: str | None = None
+    ) -> Roles:
         """Return the columns by role, or raise ``BasinError`` if none has values."""
-        roles = self.roles(time, target, series)
+        roles = self.roles(time, target, series, freq)
         if not roles.targets:
             shown = ", ".join(map(str, self.frame.columns[:SHOWN]))
             raise BasinError(
@@ -191,8 +195,14 @@ def file_suffix(path: Path) -> str:
 
 def _read(path: Path, read: Callable[[Path], Content]) -> Content:
     """Call ``read(path)``; raise ``BasinError`` if the file is absent, empty or not readable."""
+    if path == Path():
+        raise BasinError(f"{path}: the path is empty or the working folder; give that of a {FILES} file")
     if path.is_dir():
         raise BasinError(f"{path}: is a folder; give the path of a {FILES} file")
+    if path.exists() and not path.is_file():
+        raise BasinError(
+            f"{path}: is a pipe or device; save its content and give the path of the {FILES} file"
+        )
     if not path.is_file():
         raise BasinError(f"{path}: no such file; give the path of a {FILES} file")
     if path.stat().st_size == 0:

@@ -58,6 +58,8 @@ def read_text(path: Path, notes: list[str]) -> tuple[pd.DataFrame, str]:
     separator = separator or _separator(head)
     rows, ends = _rows(text, separator)
     commented = [_cells(line, separator) for line in comments]
+    if separator == " ":  # names such as those of Berkeley Earth have commas behind them
+        rows, commented = ([[cell.rstrip(",") for cell in row] for row in each] for each in (rows, commented))
     header = find_header(rows, commented, str(path), notes, strict=separator != " ")
     longest = max([len(header.names), *map(len, rows[header.first :])])
     body = _after(text, ends[header.first - 1] if header.first else 0)

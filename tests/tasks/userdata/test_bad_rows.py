@@ -75,6 +75,14 @@ def test_rows_that_occur_twice_can_be_dropped() -> None:
     assert len(read(twice, on_bad_row="drop").table) == 600
 
 
+@pytest.mark.parametrize("unusable", [np.nan, np.inf, -1.0])
+def test_a_row_without_a_usable_value_is_no_earlier_row_of_its_date(unusable: float) -> None:
+    prices = pd.DataFrame({"date": DAYS, "close": PRICES})
+    both = pd.concat([prices.iloc[[100, 200]].assign(close=unusable), prices])
+    both = both.sort_values("date", kind="stable", ignore_index=True)
+    assert read(both, kind="price", on_bad_row="drop").table["close"].tolist() == PRICES.tolist()
+
+
 def test_many_cells_of_another_kind_are_no_rows_to_drop() -> None:
     cells = pd.DataFrame({"date": DAYS, "close": np.where(np.arange(600) % 5, PRICES.astype(str), "halted")})
     with pytest.raises(BasinError, match="--target") as refused:

@@ -1,5 +1,6 @@
 """A user's file: what is inferred is said, what is bad is named in one line."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,6 +98,26 @@ def test_missing_columns_are_named_beside_those_found(columns: tuple[str, str]) 
     assert "found date, close" in refusal(prices(), request)
 
 
+@pytest.mark.parametrize(("step", "freq"), [(1, "MS"), (3, "QS"), (12, "YS")])
+@pytest.mark.parametrize("form", ["{d.month}/{d.day}/{d.year}", "{d.day}/{d.month}/{d.year}"])
+def test_months_tell_the_day_from_the_month(step: int, freq: str, form: str) -> None:
+    months = pd.date_range("1900-01-01", periods=120, freq=pd.DateOffset(months=step))
+    values = np.random.default_rng(0).normal(size=120)
+    frame = pd.DataFrame({"date": [form.format(d=d) for d in months], "close": values})
+    if freq == "YS":  # 1/1/1900 in either order
+        assert list(read(frame).table["time"]) == list(months)
+        return
+    assert refusal(frame).endswith(
+        f"or pass --freq {freq} if rows are {'month' if step == 1 else 'quarter'}s"
+    )
+    assert list(read(frame, replace(ASKED, freq=freq)).table["time"]) == list(months)
+    assert "may begin with" in refusal(frame, replace(ASKED, freq="D"))
+    frame["date"] = months
+    words = "a month" if step == 1 else "a quarter"
+    assert f"frequency {freq}: rows are {words} apart" in read(frame).notes
+    assert f"rows are {words} apart, which is {freq}" in refusal(frame, replace(ASKED, freq="D"))
+
+
 def test_backwards_order_time_zones_and_local_dates_are_understood() -> None:
     plain = read(prices(), ASKED, "x").table
     backwards = read(prices().iloc[::-1], ASKED, "x")
@@ -147,6 +168,11 @@ def test_parquet_and_netcdf_are_read(tmp_path: Path) -> None:
 
 
 def test_what_is_no_file_or_no_series_is_one_line(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, said in ((tmp_path / "pipe", "is a pipe or device"), (Path(os.devnull), "is a pipe or device"),
+                       (Path(""), "the path is empty or the working folder")):  # fmt: skip
+        with pytest.raises(BasinError, match=said):
+            load(path)
     with pytest.raises(BasinError, match="no such file"):
         load(tmp_path / "none.csv")
     (tmp_path / "bad.parquet").write_text("no parquet")

@@ -92,6 +92,11 @@ def test_rows_that_do_not_fit_the_header_are_refused(tmp_path: Path, content: st
         (",SPX,,NKY,\nDate,PX,VOL,PX,VOL\n" + rows("{day},{value},1,1,1"),
          ["Date", "SPX PX", "SPX VOL", "NKY PX", "NKY VOL"]),
         ("SPX,NKY\nDate,PX,PX\n" + rows("{day},{value},1"), ["Date", "SPX", "NKY"]),
+        ("sasdate,A,B\nTransform:,5,1\n" + rows("{day},{value},1"), ["sasdate", "A", "B"]),
+        ("sasdate,A,B\nfactors,1,0\ntransform,5,2\n" + rows("{day},{value},1"), ["sasdate", "A", "B"]),
+        ("Date,SP500,UMCSENT\nTransform:,5,1\n" + rows("{day},{value},1"), ["Date", "SP500", "UMCSENT"]),
+        ("series,A,B\nFrequency:,D,D\n" + rows("{day},{value},1"), ["series", "A", "B"]),
+        ("Day, Close, Count\n" + rows("{day} {value} 5"), ["Day", "Close", "Count"]),
         ("Date Close\n" + rows("{day} {value}"), ["Date", "Close"]),
         ("Date, Count, Close\n" + rows("19{k:02d}, {k}, {value}"), ["Date", "Count", "Close"]),
         ("Date of day,Close, USD\n" + rows("{day} 16:00, {value}, 5"), ["Date of day", "Close", "USD"]),
@@ -104,6 +109,18 @@ def test_the_header_is_found(tmp_path: Path, content: str, names: list[str]) -> 
     assert list(frame.columns) == names
     assert len(frame) == len(DAYS)
     assert frame.iloc[0].astype(str).isin(["100.35"]).sum() == 1
+
+
+def test_commas_behind_names_above_blanks_are_no_part_of_them(tmp_path: Path) -> None:
+    months = pd.date_range("1950-01-01", periods=240, freq="MS")
+    lines = "".join(
+        f"  {m.year}  {m.month:2d}  {k % 7 / 10 - 0.3:.3f}  0.1  0.2  0.1\n" for k, m in enumerate(months)
+    )
+    head = "% Land averages\n%  Monthly   Annual\n% Year, Month,  Anomaly, Unc.,   Anomaly, Unc.\n \n"
+    found = table(tmp_path, head + lines)
+    names = ["Monthly Anomaly", "Monthly Unc.", "Annual Anomaly", "Annual Unc."]
+    assert list(found.frame.columns) == ["Year", "Month", *names]
+    assert list(found.roles(None, (), None).dates.time) == list(months)
 
 
 def test_empty_cells_at_the_end_of_a_late_row_are_left_out(tmp_path: Path) -> None:
