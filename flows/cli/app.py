@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 EXIT_CODES = """Exit codes:
   0    the command did what was asked
-  1    data, a result or an option was refused; one line says why
-  2    the command line is wrong: an unknown or missing command, option or value
+  1    data, a result or the value of an option was refused; one line says why
+  2    the command line could not be parsed, as with an unknown command or option
   130  stopped by Ctrl-C; 143: stopped by another program"""
 
 app = typer.Typer(

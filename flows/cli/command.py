@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from flows.cli.errors import NOTHING_CHANGED, one_line_errors
+from flows.cli.errors import NOTHING_CHANGED, one_line_errors, written_output
 from tasks.runtime.errors import nearest
 
 Function = TypeVar("Function", bound=Callable[..., None])
@@ -105,7 +105,8 @@ class Group(TyperGroup):
         if not others.get("standalone_mode", True):
             return super().main(*args, **others)
         try:
-            code = super().main(*args, **(others | {"standalone_mode": False}))
+            with written_output():
+                code = super().main(*args, **(others | {"standalone_mode": False}))
         except typer.TyperException as error:
             if line := _one_line(error):  # after `basin` alone, the help is printed already
                 typer.echo(f"basin: {line}", err=True)

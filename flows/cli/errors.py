@@ -1,5 +1,6 @@
 """Errors and signals of a command: one-line messages, and no child process left running."""
 
+import errno
 import os
 import signal
 import sys
@@ -16,6 +17,9 @@ NOTHING_CHANGED = "no result was changed"
 STAGES_KEPT = "finished stages are kept"
 FROM_THE_FIRST = "the next run begins with the first stage"
 
+UNWRITTEN = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""Errors of an output that cannot be written to."""
+
 
 @contextmanager
 def one_line_errors(kept: str = NOTHING_CHANGED) -> Iterator[None]:
@@ -30,6 +34,26 @@ def one_line_errors(kept: str = NOTHING_CHANGED) -> Iterator[None]:
     except BasinError as error:
         for line in str(error).splitlines():
             typer.echo(f"basin: {line}", err=True)
+        sys.exit(1)
+
+
+@contextmanager
+def written_output() -> Iterator[None]:
+    """Write what was printed; end with exit code 1 if standard output cannot be written to.
+
+    One line on stderr says why, but not if the program that read the output, such as ``head``, has ended.
+    """
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in UNWRITTEN or error.filename is not None:  # of another file
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes the rest at its exit
+        if error.errno != errno.EPIPE:
+            typer.echo(f"basin: cannot write the output: {error.strerror}; free some space", err=True)
         sys.exit(1)
 
 

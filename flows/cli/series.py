@@ -55,10 +55,10 @@ def forecast(
     basin forecast --data sst.csv --target nino34 --leads 1,3,6 --out results
     basin forecast --data new.csv --model results/model --out latest --json
     """
-    if (domain is None) == (data is None):
-        raise BasinError(
-            "expected either --domain or --data; give --domain for the project's data, or --data"
-        )
+    if domain is not None and data is not None:
+        raise BasinError("--domain and --data exclude each other; give one of them, not both")
+    if domain is None and data is None:
+        raise BasinError("neither --domain nor --data is given; add --data FILE, or --domain in a project")
     if data is None:
         assert domain is not None
         _forecast_domain(domain, root.resolve(), display)

@@ -21,7 +21,7 @@ from tasks.reporting.labels import (
     with_article,
 )
 from tasks.reporting.page import Cell, Row, Section, folded, pair, paragraph, table
-from tasks.reporting.verdict import Block, crps_unit, holm, in_unit, strongest, together
+from tasks.reporting.verdict import Block, crps_unit, holm, in_unit, or_infinity, strongest, together
 from tasks.runtime.frequencies import frequency
 
 IN_SET = 0.1
@@ -57,7 +57,8 @@ def score_table(found: Sequence[Block], score: str, in_set: str, caption: str, r
     best, digits = [], []
     for b in found:
         scores = {m: b.models[m][score] for m in models if m in b.models}
-        best.append((min if lower else max)(scores, key=scores.__getitem__))
+        loss = {m: or_infinity(score if lower else -score) for m, score in scores.items()}
+        best.append(min(loss, key=loss.__getitem__))
         digits.append(decimals(scores.values(), 4) if lower else 4)
     rows = [
         Row(
@@ -150,7 +151,9 @@ def comparison(found: Sequence[Block], scores: dict[str, Any], domain: Any) -> S
         ]
         content += f'<div class="card">{gain_figure(bars, domain, charts.WIDE)}</div>'
     in_set = (
-        "In the confidence set: in the 90 % model confidence set, whose models no other model beats clearly."
+        "In the confidence set: in the 90 % model confidence set, whose models no other model beats clearly. "
+        "It also depends on how much the differences vary from date to date, so that a model with a "
+        "worse mean may be in the set and one with a better mean not."
     )
     content += score_table(
         shown,
@@ -239,6 +242,9 @@ def lead_bars(whole: Sequence[Block], rival: str) -> list[tuple[str, str, float,
 
 def gain_figure(bars: Sequence[tuple[str, str, float, float]], domain: Any, wide: int = charts.HALF) -> str:
     unit = crps_unit(domain)
+    bars = [bar for bar in bars if np.isfinite(bar[2:]).all()]
+    if not bars:
+        return paragraph("No gain in CRPS is finite.", "soft")
     return charts.figure(
         charts.intervals(bars, f"gain in CRPS{', ' if unit else ''}{unit}"),
         "CRPS of each peer less that of the energy model, with 95 % intervals. The energy model is better to "
@@ -334,12 +340,18 @@ def over_time(found: Sequence[Block], forecasts: pd.DataFrame, domain: Any) -> S
         ("log_density", 1, "cumulative gain in log score, nats", "log score"),
     ):
         keys = ["time", "series", "lead"]
-        score = sign * forecasts.pivot_table(index=keys, columns="model", values=column)
+        score = sign * forecasts.pivot(index=keys, columns="model", values=column)
         series = []
         for model, css in ((rival, "reference"), ("base", "base")):
             difference = (score["ebm"] - score[model]).groupby(level="time").mean().cumsum()
+            difference = difference[np.isfinite(difference)]
             series.append((css, list(zip(years(difference.index), difference.tolist(), strict=True))))
-        marks = DateAxis(series[0][1][0][0], series[0][1][-1][0])
+        dates = years(pd.DatetimeIndex([forecasts["time"].min(), forecasts["time"].max()]))
+        marks = DateAxis(dates[0], dates[-1])
+        series = [(css, points) for css, points in series if points]
+        if not series:
+            drawn.append(paragraph(f"No gain in {what} is finite.", "soft"))
+            continue
         drawn.append(
             charts.figure(
                 charts.lines(series, title, "", marks, zero=True),

@@ -108,9 +108,11 @@ def changed(forecasts: pd.DataFrame, domain: Any) -> list[Drawing]:
     quantiles = [c for c in forecasts.columns if c.startswith("q0.")]
     spread = base["q0.75"] - base["q0.25"]
     moved = (ours[quantiles] - base[quantiles]).abs().mean(axis=1) / spread
-    if moved.max() < 1e-6:
-        return []
     gain = ours["log_density"] - base["log_density"]
+    finite = np.isfinite(gain) & np.isfinite(moved)
+    gain, moved = gain[finite], moved[finite]
+    if moved.empty or moved.max() < 1e-6:
+        return []
     chosen = [
         (gain.idxmax(), "gained most"),
         (gain.idxmin(), "lost most"),

@@ -107,8 +107,19 @@ def _values(axes: Any, part: dict[str, Any], forecast: dict[str, Any]) -> None:
     if len(past) + len(steps) <= FEW_TICKS:  # the ticks of a few days would be hours apart
         shown = past.append(ahead)
         axes.set_xticks(shown, [stamp(time) for time in shown], rotation=20)
+    else:
+        few_dates(axes)
     axes.set_ylabel(kind if kind in ("price", "rate") else forecast["unit"])
     _plain(axes)
+
+
+def few_dates(axes: Any) -> None:
+    """Let the axis of dates have few labels, which do not touch and do not repeat the year."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(minticks=3, maxticks=6)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
 
 def _density(axes: Any, step: dict[str, Any], forecast: dict[str, Any]) -> None:

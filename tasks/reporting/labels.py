@@ -208,8 +208,11 @@ def span(first: str, last: str) -> str:
 
 
 def text(value: float | None, digits: int = 2) -> str:
-    """Return a number as text, with a typographic minus sign and no negative zero. None gives a dash."""
-    if value is None:
+    """Return a number as text, with a typographic minus sign and no negative zero.
+
+    None, NaN and infinity give a dash.
+    """
+    if value is None or not math.isfinite(value):
         return "–"
     shown = f"{value:,.{digits}f}"
     return shown.replace("-", "−") if float(shown.replace(",", "")) else shown.replace("-", "")
@@ -248,7 +251,7 @@ def from_normal(step: dict[str, Any], anomaly: str) -> str:
 
 
 def signed(value: float, digits: int = 3) -> str:
-    return ("+" if value > 0 else "") + text(value, digits)
+    return ("+" if 0 < value < math.inf else "") + text(value, digits)
 
 
 def scientific(value: float) -> str:

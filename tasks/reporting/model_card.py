@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from tasks.reporting.labels import count_of, decimals, in_sentence, model_name, signed, text
-from tasks.reporting.verdict import Block, blocks, clear, in_unit, strongest
+from tasks.reporting.verdict import Block, blocks, clear, in_unit, or_infinity, strongest
 from tasks.runtime.params import DomainParams
 from tasks.tilts.model import TiltedModel
 
@@ -57,7 +57,11 @@ def model_card(
         by_group(audits["forecasts"]),
         "## Calibration",
         "Share of outcomes inside the central intervals of the energy model"
-        + (", and below its lower tail quantiles." if "var" in found[0].models["ebm"] else "."),
+        + (
+            ", and below its value at risk (VaR), which is recalibrated by earlier forecasts."
+            if "var" in found[0].models["ebm"]
+            else "."
+        ),
         calibration(found),
         "## Weaknesses",
         weaknesses(found, params),
@@ -159,7 +163,7 @@ def gain_table(found: list[Block]) -> str:
 
 
 def calibration(found: list[Block]) -> str:
-    """Return a table of the energy model's coverage and of outcomes below its lower tail quantiles."""
+    """Return a table of the energy model's coverage and of outcomes below its recalibrated value at risk."""
     rows = []
     for b in found:
         ours = b.models["ebm"]
@@ -167,9 +171,7 @@ def calibration(found: list[Block]) -> str:
         if "var" in ours:
             row += [f"{100 * v['hits'] / b.n:.1f} %" for v in ours["var"].values()]
         rows.append(row)
-    levels = [
-        f"below the {100 * float(level):g} % quantile" for level in found[0].models["ebm"].get("var", ())
-    ]
+    levels = [f"below the VaR at {100 * float(level):g} %" for level in found[0].models["ebm"].get("var", ())]
     return table(["Forecasts", "inside the 50 % interval", "inside the 90 % interval", *levels], rows)
 
 
@@ -188,7 +190,7 @@ def weaknesses(found: list[Block], params: DomainParams) -> str:
                     f"{b.label}: clearly worse than {in_sentence(peer)}, by {text(-d['log_score_gain'], 3)} "
                     "nats of log score a forecast."
                 )
-        crps = {m: score["crps"] for m, score in b.models.items()}
+        crps = {m: or_infinity(score["crps"]) for m, score in b.models.items()}
         best = min(crps, key=crps.__getitem__)
         if best != "ebm":
             points.append(f"{b.label}: the lowest CRPS is that of {in_sentence(best)}.")

@@ -14,6 +14,8 @@ BOUND = re.compile(
 )
 """Texts in which the space becomes a no-break space."""
 
+HYPHENED = re.compile(r"\bE?G(?:ARCH|JR)-\w[\w-]*")
+"""Names of models in which a hyphen becomes a no-break hyphen."""
 
 PAGE = 1030
 """Width of a table in pixels, on a screen of 1,100 px or more."""
@@ -187,4 +189,5 @@ def page(
         + "\n</main>\n<footer>Made by Basin. The page loads no other file and runs no script. It states "
         "forecasts with their uncertainty and gives no advice.</footer>"
     )
-    return BOUND.sub(lambda m: m[0].replace(" ", "\N{NO-BREAK SPACE}"), document(title, CSS, body))
+    html = HYPHENED.sub(lambda m: m[0].replace("-", "\N{NON-BREAKING HYPHEN}"), document(title, CSS, body))
+    return BOUND.sub(lambda m: m[0].replace(" ", "\N{NO-BREAK SPACE}"), html)

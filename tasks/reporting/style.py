@@ -25,19 +25,19 @@ main{padding:8px 24px 24px}
 h1{margin:0;font-size:clamp(22px,2.6vw,31px);line-height:1.25;font-weight:650;letter-spacing:-.012em;
 text-wrap:balance;max-width:32em}
 .lead{margin:16px 0 0;max-width:46em;font-size:17px}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:1px;margin:28px 0 0;
+.tiles{display:flex;flex-wrap:wrap;gap:1px;margin:28px 0 0;
 background:#ffffff2e;
 border:1px solid #ffffff2e;border-radius:12px;overflow:hidden}
-.tile{background:var(--head);padding:14px 16px}
-.tile b{display:block;font-size:24px;font-weight:620;line-height:1.2;font-variant-numeric:tabular-nums}
+.tile{flex:1 1 150px;background:var(--head);padding:14px 16px}
+.tile b{display:block;white-space:nowrap;font-size:24px;
+font-weight:620;line-height:1.2;font-variant-numeric:tabular-nums}
 .tile span{font-size:13px;line-height:1.4;display:block;margin-top:4px}
 nav{position:sticky;top:0;z-index:2;background:var(--bg);border-bottom:1px solid var(--line)}
-nav ul{display:flex;gap:22px;max-width:1080px;margin:0 auto;padding:11px 24px;list-style:none;overflow-x:auto;
-white-space:nowrap;
-scrollbar-width:none}
+nav ul{display:flex;flex-wrap:wrap;gap:4px 22px;max-width:1080px;margin:0 auto;padding:11px 24px;
+list-style:none;white-space:nowrap}
 nav a{color:var(--soft);text-decoration:none;font-size:14px}
 nav a:hover,nav a:focus{color:var(--ink);text-decoration:underline}
-section{margin:40px 0 0;scroll-margin-top:52px}
+section{margin:40px 0 0;scroll-margin-top:80px}
 h2{font-size:24px;line-height:1.3;margin:0 0 6px;letter-spacing:-.01em}
 h3{font-size:17px;margin:28px 0 4px}
 p,li{max-width:46em}
@@ -126,10 +126,10 @@ dt{font-weight:620}dd{margin:0;max-width:44em}
 td.code{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 footer{padding:20px 24px 48px;color:var(--soft);font-size:14px}
 @media screen and (max-width:640px){
-body{font-size:15.5px}header.top{padding:30px 16px 24px}main{padding:4px 16px 20px}nav ul{padding:10px 16px}
+body{font-size:15.5px}header.top{padding:30px 16px 24px}main{padding:4px 16px 20px}
+nav ul{flex-wrap:nowrap;padding:10px 16px;overflow-x:auto;scrollbar-width:none}section{scroll-margin-top:52px}
 footer{padding:16px 16px 40px}
-.tiles{grid-template-columns:1fr 1fr}.tile:last-child:nth-child(odd){grid-column:1/-1}
-tr.model small.note{display:none}.map img{width:540px;max-width:none}.tile{padding:12px}
+tr.model small.note{display:none}.map img{width:540px;max-width:none}.tile{flex-basis:40%;padding:12px}
 .tile b{font-size:20px}
 .card{padding:14px 12px}h2{font-size:21px}dl{grid-template-columns:1fr;gap:2px}dd{margin-bottom:12px}
 svg.wide{display:none}svg.narrow{display:block}
@@ -137,8 +137,8 @@ th,td{padding:7px 10px}tbody th{min-width:8em}}
 @page{margin:14mm 12mm}
 @media print{:root{--bg:#fff;--head:#fff;--headink:#1c2321}body{font-size:10.5pt}
 nav,.zoom,.place{display:none}
-header.top{padding:0 0 12px}main{padding:0}.tiles{border-color:var(--line);background:var(--line);
-grid-template-columns:repeat(auto-fit,minmax(100px,1fr))}
+header.top{padding:0 0 12px}main{padding:0}.tiles{border-color:var(--line);background:var(--line)}
+.tile{flex-basis:100px;padding:10px 12px}.tile b{font-size:18px}
 footer{padding:12px 0 0}.inner,main,footer{max-width:none}
 .scroll,.box,.map{overflow:visible}
 details::details-content{content-visibility:visible;block-size:auto}summary{list-style:none}

@@ -1,6 +1,7 @@
 """Tables and lines of `scores.json` and `forecast.json`, for the terminal and the Prefect UI."""
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from tasks.reporting.labels import decimals, from_normal, spaced
@@ -39,20 +40,20 @@ def _table(name: str, block: dict[str, Any], scores: dict[str, Any]) -> ScoreTab
 
 def _one_lead(leads: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     (lead,) = leads.values()
-    places = decimals([score["crps"] for score in lead["models"].values()], 4)
+    places = decimals((score["crps"] or 0.0 for score in lead["models"].values()), 4)
     rows: list[tuple[str, ...]] = []
     for model, score in lead["models"].items():
         paired = lead["paired"].get(model)
         rows.append(
             (
                 model,
-                f"{score['crps']:.{places}f}",
-                f"{paired['crps_gain_pct']:+.1f} %" if paired else "",
-                f"{paired['crps']['t']:+.1f}" if paired else "",
-                f"{score['mae']:.{places}f}",
-                f"{100 * score['coverage']['0.9']:.1f} %",
-                f"{score['log_score']:.4f}",
-                f"{paired['log_score_gain']:+.4f}" if paired else "",
+                _number(score["crps"], f".{places}f"),
+                _number(paired["crps_gain_pct"], "+.1f", " %") if paired else "",
+                _number(paired["crps"]["t"], "+.1f") if paired else "",
+                _number(score["mae"], f".{places}f"),
+                _number(100 * score["coverage"]["0.9"], ".1f", " %"),
+                _number(score["log_score"], ".4f"),
+                _number(paired["log_score_gain"], "+.4f") if paired else "",
             )
         )
     return ("model", "CRPS", "ebm gains", "t", "MAE", "in 90 %", "log score", "in nats"), rows
@@ -65,16 +66,30 @@ COLUMNS = 6
 def _many_leads(leads: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     leads = {name: leads[name] for name in spaced(list(leads), COLUMNS)}
     models = next(iter(leads.values()))["models"]
-    places = decimals([score["crps"] for lead in leads.values() for score in lead["models"].values()])
+    places = decimals(score["crps"] or 0.0 for lead in leads.values() for score in lead["models"].values())
     rows = []
     for model in models:
         cells = [model]
         for lead in leads.values():
             paired = lead["paired"].get(model)
-            crps = f"{lead['models'][model]['crps']:.{places}f}"
-            cells.append(f"{crps}({paired['crps']['t']:+.1f})" if paired else f"{crps}      ")
+            crps = _number(lead["models"][model]["crps"], f".{places}f")
+            cells.append(f"{crps}({_number(paired['crps']['t'], '+.1f')})" if paired else f"{crps}      ")
         rows.append(tuple(cells))
     return ("CRPS (t of the gain)", *(f"lead {lead}" for lead in leads)), rows
+
+
+def _number(value: float | None, form: str, unit: str = "") -> str:
+    """Return a number with its unit, a dash for one that is not finite, and no negative zero.
+
+    Examples
+    --------
+    >>> _number(-0.001, ".2f"), _number(0.001, "+.2f"), _number(None, ".2f", " %"), _number(2.5, "+.1f", " %")
+    ('0.00', '0.00', '–', '+2.5 %')
+    """
+    if value is None or not isfinite(value):
+        return "–"
+    shown = format(value, form)
+    return f"{shown if float(shown) else shown.lstrip('+-')}{unit}"
 
 
 def forecast_lines(forecast: dict[str, Any]) -> list[str]:
@@ -92,18 +107,21 @@ def forecast_lines(forecast: dict[str, Any]) -> list[str]:
 def _change(step: dict[str, Any], unit: str) -> str:
     low, high = step["interval_90"]
     events = ", ".join(f"P({event}) {_percent(chance)}" for event, chance in step["events"].items())
-    return f"mean {step['mean']:+.2f}, 90 % within [{low:+.2f}, {high:+.2f}] {unit}; {events}"
+    return (
+        f"mean {_number(step['mean'], '+.2f')}, 90 % within "
+        f"[{_number(low, '+.2f')}, {_number(high, '+.2f')}] {unit}{'; ' * bool(events)}{events}"
+    )
 
 
 def _level(step: dict[str, Any], unit: str) -> str:
     low, high = step["interval_90"]
-    anomaly = f"{step['anomaly']['mean']:+.2f} {unit}"
+    anomaly = f"{_number(step['anomaly']['mean'], '+.2f')} {unit}"
     chances = [f"P(anomaly {event}) {_percent(chance)}" for event, chance in step["events"].items()]
     if "mass_at_lowest" in step:
         chances.append(f"P(lowest value) {_percent(step['mass_at_lowest'])}")
     return (
-        f"mean {step['mean']:.2f} {unit} ({from_normal(step, anomaly)}), "
-        f"90 % within [{low:.2f}, {high:.2f}] {unit}; {', '.join(chances)}"
+        f"mean {_number(step['mean'], '.2f')} {unit} ({from_normal(step, anomaly)}), 90 % within "
+        f"[{_number(low, '.2f')}, {_number(high, '.2f')}] {unit}{'; ' * bool(chances)}{', '.join(chances)}"
     )
 
 

@@ -7,8 +7,11 @@ from tasks.reporting.labels import decimals, in_sentence, signed, text
 from tasks.reporting.verdict import Block, crps_unit, strongest, together
 
 
-def tiles(found: Sequence[Block], domain: Any) -> list[tuple[str, str]]:
-    """Return the figures at the top of the page, for all series together or for the shortest lead."""
+def tiles(found: Sequence[Block], domain: Any, recalibrated: bool = False) -> list[tuple[str, str]]:
+    """Return the figures at the top of the page, for all series together or for the shortest lead.
+
+    ``recalibrated`` says whether the value at risk of the energy model is.
+    """
     block, unit = found[0], crps_unit(domain)
     rival = strongest([block])
     ours, of = block.models["ebm"], ""
@@ -27,7 +30,8 @@ def tiles(found: Sequence[Block], domain: Any) -> list[tuple[str, str]]:
     if "var" in ours:
         hits = ours["var"]["0.01"]["hits"]
         expected = text(0.01 * block.n, 1)
-        shown.append((f"{hits} of {block.n:,}", f"outcomes beyond the VaR at 1 %, {expected} expected{of}"))
+        of_var = f"outcomes beyond the {'recalibrated ' * recalibrated}VaR at 1 %"
+        shown.append((f"{hits} of {block.n:,}", f"{of_var}, {expected} expected{of}"))
     elif ours.get("acc") is not None:
         shown.append((text(ours["acc"], 2), f"anomaly correlation{of}"))
     gain = block.paired[rival]["log_score_gain"]

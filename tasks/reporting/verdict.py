@@ -1,5 +1,6 @@
 """Headline of a report: scores by block, the strongest rival, and how the energy model compares with it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,10 +43,21 @@ def blocks(scores: dict[str, Any], frequency: str) -> list[Block]:
         for lead, block in part["leads"].items():
             ahead = periods(frequency, int(lead))
             name = label if label and len(part["leads"]) == 1 else f"{label} {ahead}".strip()
+            models, paired = _with_nan(block["models"]), _with_nan(block["paired"])
             n = int(block.get("n", part.get("n", scores.get("n", 0))))
             events = block.get("events")
-            found.append(Block(name, n, block["models"], block["paired"], int(lead), series, events))
+            found.append(Block(name, n, models, paired, int(lead), series, events))
     return found
+
+
+def _with_nan(scores: Any) -> Any:
+    """Return scores with NaN in place of None, which stands in ``scores.json`` for one that is not finite.
+
+    The anomaly correlation is the only score that may not exist.
+    """
+    if isinstance(scores, dict):
+        return {key: value if key == "acc" else _with_nan(value) for key, value in scores.items()}
+    return math.nan if scores is None else scores
 
 
 def together(found: Sequence[Block]) -> list[Block]:
@@ -61,7 +73,12 @@ def strongest(found: Sequence[Block]) -> str:
     """
     crps = [block.models for block in together(found)]
     peers = [model for model in crps[0] if model not in ("ebm", "base")]
-    return min(peers, key=lambda model: sum(models[model]["crps"] for models in crps))
+    return min(peers, key=lambda model: or_infinity(sum(models[model]["crps"] for models in crps)))
+
+
+def or_infinity(loss: float) -> float:
+    """Return a loss for comparisons, in which one that is not finite is the largest."""
+    return loss if math.isfinite(loss) else math.inf
 
 
 def clear(difference: dict[str, Any]) -> str:
@@ -71,7 +88,7 @@ def clear(difference: dict[str, Any]) -> str:
     """
     if difference.get("equal"):
         return "equal"
-    if abs(difference["t"]) < CLEAR:
+    if not abs(difference["t"]) >= CLEAR:  # also if t is NaN
         return "no clear difference"
     return "better" if difference["t"] > 0 else "worse"
 
@@ -152,12 +169,13 @@ def over_leads(found: Sequence[Block], peer: str) -> str:
 def holm(p: dict[Any, float]) -> dict[Any, float]:
     """Return p-values corrected for several tests by the method of Holm (1979).
 
-    The k-th smallest of n is multiplied by n − k + 1, and is at least as large as the one before it.
+    The k-th smallest of n is multiplied by n − k + 1, and is at least as large as the one before it. NaN, of
+    a test that could not be made, stays NaN.
     """
     adjusted, least = {}, 0.0
-    for k, name in enumerate(sorted(p, key=p.__getitem__)):
+    for k, name in enumerate(sorted(p, key=lambda name: or_infinity(p[name]))):
         least = max(least, min(1.0, (len(p) - k) * p[name]))
-        adjusted[name] = least
+        adjusted[name] = least if math.isfinite(p[name]) else math.nan
     return adjusted
 
 

@@ -141,19 +141,31 @@ class Calendar:
         return days
 
 
+def require_exchange(exchange: str) -> None:
+    """Raise ``BasinError`` if there is no exchange of this name in ``exchange_calendars``."""
+    import exchange_calendars
+
+    names = exchange_calendars.get_calendar_names()
+    if exchange not in names:
+        raise BasinError(
+            f"--calendar {exchange}: no such exchange; expected its name in exchange_calendars, such as "
+            f"XNYS, XLON, XTKS or XETR{nearest(exchange, names)}"
+        )
+
+
 def sessions(exchange: str, first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
     """Return the sessions of an exchange from ``first`` to ``last``, as far as its calendar is known."""
     import exchange_calendars
 
+    require_exchange(exchange)
     try:
         # exchange_calendars refuses a bound that is a holiday, so the calendar is wider than needed.
         margin = pd.Timedelta(days=15)
         calendar = exchange_calendars.get_calendar(exchange, start=first - margin, end=last + margin)
     except (exchange_calendars.errors.CalendarError, ValueError) as error:
         raise BasinError(
-            f"--calendar {exchange}: {' '.join(str(error).split())[:120]}; expected the name of an "
-            "exchange in exchange_calendars, such as XNYS, XLON, XTKS or XETR"
-            f"{nearest(exchange, exchange_calendars.get_calendar_names())}"
+            f"--calendar {exchange}: {' '.join(str(error).split())[:120].rstrip('.')}; omit --calendar to "
+            "use the weekdays of the file"
         ) from error
     found: pd.DatetimeIndex = calendar.sessions
     return found[(found >= first) & (found <= last)]

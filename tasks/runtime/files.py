@@ -3,6 +3,7 @@
 import glob
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -165,6 +166,21 @@ def read_yaml(path: Path, remedy: str) -> Any:
 def write_json(path: Path, content: Any) -> None:
     """Write deterministic JSON: keys in the order given, two spaces, no NaN or infinity."""
     path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def without_nan(content: Any) -> Any:
+    """Return content of JSON with None in place of numbers that are NaN or infinite.
+
+    Examples
+    --------
+    >>> without_nan({"crps": float("inf"), "n": 3, "leads": [float("nan"), 1.5]})
+    {'crps': None, 'n': 3, 'leads': [None, 1.5]}
+    """
+    if isinstance(content, dict):
+        return {key: without_nan(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [without_nan(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def read_json(path: Path, remedy: str = "run the stage that writes it (`basin run`)") -> Any:

@@ -10,7 +10,7 @@ import torch
 from ebm_core.tilts.tilted import TiltedDistribution, untilted
 from tasks.domains import get_domain
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import atomic_write, write_json
+from tasks.runtime.files import atomic_write, without_nan, write_json
 from tasks.runtime.folds import in_fold
 from tasks.runtime.parallel import Progress, run_units, silent
 from tasks.runtime.params import DomainParams
@@ -53,6 +53,7 @@ def evaluate(workspace: Workspace, params: DomainParams, progress: Progress = si
         "pool": {entry["fold"]: entry["pool"] for entry in listed},
         "prior": {entry["fold"]: prior_weights(entry["tilt"]) for entry in listed},
     }
+    scores = without_nan(scores)
     kept = [c for c in forecasts.columns if domain.returns or not c.startswith(("var_", "shortfall_"))]
     files = (workspace.scores, workspace.forecasts, workspace.metrics, workspace.plots)
     with atomic_write(*files) as (of_scores, of_forecasts, of_metrics, of_plots):

@@ -65,7 +65,7 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
     if domain.returns:
         prices = used(raw, inputs)
         shown = replace(shown, content=shown.content + price_view(ahead, past, prices, domain))
-        special = [risk(found, forecasts, prices, latest, domain)]
+        special = [risk(found, forecasts, prices, latest, ahead, domain)]
     else:
         before = Past(inputs, pd.Timestamp(params.split.test_from), domain.frequency)
         special = [
@@ -100,7 +100,7 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
         f"Basin · {domain.title}",
         sentence,
         lead(ahead, domain),
-        tiles(found, domain),
+        tiles(found, domain, recalibrated=domain.returns),
         sections,
     )
     with atomic_write(workspace.report) as (target,):

@@ -114,7 +114,7 @@ class Forecast(Stored):
             if "value_q0.05" in step:
                 digits["value_"] = _digits(step["value_q0.95"] - step["value_q0.05"])
             values = [
-                f"{text(100 * step[c], 1)} %"
+                f"{text(100 * step[c], 1)} %".replace("– %", "–")
                 if c.startswith("P(")
                 else text(step[c], digits["value_" if c.startswith("value_") else ""])
                 for c in names
@@ -327,8 +327,18 @@ class Forecast(Stored):
 
         The index is ``series, model, parameter``. Parameters of volatility models have the names of the
         package ``arch``, with robust standard errors. ``converged`` is missing where the optimiser does not
-        say. The table is empty for levels and for sample paths.
+        say.
+
+        Raises
+        ------
+        tasks.runtime.errors.BasinError
+            If the forecast is of levels or of several steps, which have no such fits.
         """
+        if not any("fits" in part for part in self.steps["series"].values()):
+            raise BasinError(
+                "params has the classical fits of a price, return or rate one step ahead; forecasts of "
+                "levels and of several steps have none"
+            )
         rows = {
             (name, model, parameter): {
                 "value": value,
@@ -339,7 +349,7 @@ class Forecast(Stored):
             for model, fit in part.get("fits", {}).items()
             for parameter, value in fit["params"].items()
         }
-        index = pd.MultiIndex.from_tuples(rows, names=["series", "model", "parameter"]) if rows else None
+        index = pd.MultiIndex.from_tuples(rows, names=["series", "model", "parameter"])
         frame = pd.DataFrame(list(rows.values()), index, ["value", "std_error", "converged"])
         return frame.astype({"value": float, "std_error": float, "converged": "boolean"})
 

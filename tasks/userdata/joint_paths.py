@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from scipy import stats
 
 from tasks.forecasters import sample_paths
-from tasks.reporting.labels import periods
+from tasks.reporting.labels import listed, periods
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, write_json
 from tasks.runtime.frequencies import stamp
@@ -25,6 +25,9 @@ from tasks.userdata.time_of_day import bars
 
 SAMPLES = 2000
 """Paths drawn for each window and model."""
+
+SUPPORT = 10
+"""Paths below a quantile, with fewer of which a note says that it is rough."""
 
 FEWEST = 800
 """Least number of rows before the first window, on which the tilt is trained."""
@@ -314,11 +317,12 @@ def forecast_paths(
                 "time": stamp(ahead[lead - 1]),
                 "lead": lead,
                 "tilt_weight": fitted.weight,
-                **_described(moves[:, lead - 1, i], request.thresholds or EVENTS),
+                **_described(moves[:, lead - 1, i], request.thresholds(lead) if request.events else EVENTS),
             }
             for lead in request.leads
         ]
         series[name] = {"origin": stamp(times[-1]), "steps": steps, "variance": _variance(moves[:, :, i])}
+    notes += about_paths()
     found = {"unit": domain.unit, "series": series}
     long = pd.DataFrame(
         path.reshape(len(path) * horizon, len(names)),
@@ -329,6 +333,17 @@ def forecast_paths(
     if tilt is None:
         save_tilt(out / "model", fitted)
     return found
+
+
+def about_paths() -> list[str]:
+    """Return sentences on how exact sample paths are, and how they differ from a forecast of one step."""
+    rare = [level for level in RISK_LEVELS if level * SAMPLES < SUPPORT]
+    return [
+        f"{SAMPLES:,} sample paths, drawn in mirrored pairs by the filtered joint bootstrap; a forecast of "
+        "one step has another base and differs from the first step of these paths",
+        f"var and es at {listed(f'{100 * level:g}' for level in rare)} % rest on fewer than {SUPPORT} of the "
+        "paths and are rough",
+    ]
 
 
 def _variance(moves: np.ndarray) -> dict[str, list[float]]:
@@ -342,6 +357,7 @@ def _variance(moves: np.ndarray) -> dict[str, list[float]]:
 
 def _described(sample: np.ndarray, events: tuple[str, ...]) -> dict[str, Any]:
     values = np.quantile(sample, LEVELS)
+    values[np.abs(values) < 1e-12 * sample.std()] = 0  # the median of mirrored paths, up to rounding
     table = entries(values)
     at = np.quantile(sample, RISK_LEVELS)
     # Rockafellar and Uryasev (2000): the mean of the values below q is q − E[max(q − Y, 0)] / level.

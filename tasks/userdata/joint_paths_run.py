@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.runtime.errors import BasinError
-from tasks.runtime.files import write_json
+from tasks.runtime.files import without_nan, write_json
 from tasks.userdata.backtest_result import Backtest
 from tasks.userdata.joint_paths import domain_of, evaluate_paths, forecast_paths, load_tilt, save_tilt
 from tasks.userdata.joint_paths_page import write_report
@@ -46,7 +46,7 @@ def backtest_paths(
         "evaluate", lambda progress: found.extend(evaluate_paths(reading, request, domain, notes, progress))
     )
     forecasts, scores, tilt = found
-    scores |= {"reference": domain.reference, "notes": notes}
+    scores = without_nan(scores) | {"reference": domain.reference, "notes": notes}
     write_json(work / "scores.json", scores)
     forecasts.to_parquet(work / "forecasts.parquet", index=False)
     write_backtest(work, forecasts)

@@ -118,7 +118,7 @@ def _planned(
                 "seed": 0,
                 **train,
             },
-            "forecast": {"events": request.thresholds or events},
+            "forecast": {"events": request.thresholds() or events},
         }
     )
     block = f"test block {params.split.test_from} to {params.split.test_to}; " if tested else ""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, get_args
 
+from tasks.runtime.calendar import require_exchange
 from tasks.runtime.errors import BasinError, expected
 from tasks.runtime.frequencies import frequency
 
@@ -63,11 +64,14 @@ class Request:
             return ()
         return (self.target,) if isinstance(self.target, str) else self.target
 
-    @property
-    def thresholds(self) -> tuple[str, ...]:
-        """Signs and thresholds of the events, such as ``<= -2``, without ``end`` and the step."""
-        found = [EVENT.fullmatch(event.replace(" ", "")) for event in self.events]
-        return tuple(f"{match['sign']} {match['edge']}" for match in found if match)
+    def thresholds(self, lead: int | None = None) -> tuple[str, ...]:
+        """Return signs and thresholds of the events, such as ``<= -2``, of all steps or of one.
+
+        An event such as ``end>=0.5@6`` is of step 6 alone, and one without a step is of all steps.
+        """
+        found = filter(None, (EVENT.fullmatch(event.replace(" ", "")) for event in self.events))
+        meant = [match for match in found if lead is None or int(match["step"] or lead) == lead]
+        return tuple(dict.fromkeys(f"{match['sign']} {match['edge']}" for match in meant))
 
     def __post_init__(self) -> None:
         """Raise ``BasinError`` for options that are wrong for any file."""
@@ -77,6 +81,8 @@ class Request:
             frequency(self.freq)
         if self.resample is not None:
             frequency(self.resample, "--resample")
+        if self.calendar is not None:
+            require_exchange(self.calendar)
         if self.on_bad_row not in ACTS:
             raise BasinError(f"--on-bad-row {self.on_bad_row}: {expected(self.on_bad_row, ACTS)}")
         if not self.leads or min(self.leads) < 1 or len(set(self.leads)) < len(self.leads):

@@ -92,7 +92,7 @@ def _backtest(data: Data, request: Request, out: Path, work: Path, stages: Stage
     run_stages(BACKTEST, workspace, params, stages)
     _save_frozen(workspace, params)
     forecasts, domain = pd.read_parquet(workspace.forecasts), workspace.own
-    write_json(workspace.forecast, _completed(workspace, reading))
+    write_json(workspace.forecast, _completed(workspace, reading, request))
     write_backtest(work, forecasts)
     if reading.kind == "level":
         inputs = pd.read_parquet(workspace.inputs)
@@ -103,10 +103,17 @@ def _backtest(data: Data, request: Request, out: Path, work: Path, stages: Stage
     return Backtest(out, scores, forecasts, notes, domain.reference)
 
 
-def _completed(workspace: OwnWorkspace, reading: Reading) -> dict[str, Any]:
-    """Return the content of ``forecast.json`` with what is known from the file and the fits."""
+def _completed(workspace: OwnWorkspace, reading: Reading, request: Request) -> dict[str, Any]:
+    """Return the content of ``forecast.json`` with what is known from the file and the fits.
+
+    Each step keeps the events that are meant at its lead.
+    """
     raw = valid(workspace.raw, workspace.quarantine)
-    return with_file(read_json(workspace.forecast), reading.kind, reading.freq, raw, fits_of(workspace.model))
+    found = read_json(workspace.forecast)
+    for step in (step for part in found["series"].values() for step in part["steps"]):
+        if request.events:
+            step["events"] = {event: step["events"][event] for event in request.thresholds(step["lead"])}
+    return with_file(found, reading.kind, reading.freq, raw, fits_of(workspace.model))
 
 
 def forecast(
@@ -150,7 +157,8 @@ def _again(
 
     ``owner`` is the result in whose folder the model is. It must live as long as the forecasts made with it.
     """
-    together = extended(data, rows)
+    last = max(part["origin"] for part in before.steps["series"].values())
+    together = extended(data, rows, last)
     owner = before if model == before.folder / "model" else owner
     return in_folder(
         out,
@@ -201,7 +209,7 @@ def _forecast_steps(
     else:
         _forecast_frozen(workspace, model)
     run_stages(("forecast",), workspace, params, stages)
-    return _completed(workspace, reading), (*notes, *not_converged(fits_of(workspace.model)))
+    return _completed(workspace, reading, request), (*notes, *not_converged(fits_of(workspace.model)))
 
 
 def _expected_seconds(workspace: OwnWorkspace, params: DomainParams, reading: Reading) -> float:

@@ -50,8 +50,11 @@ def as_data(given: Any) -> Data:
     )
 
 
-def extended(data: Data, rows: Any) -> Data:
-    """Return the data with new rows of the same form after them, or ``rows`` if it is the path of a file."""
+def extended(data: Data, rows: Any, last: str = "the last one") -> Data:
+    """Return the data with new rows of the same form after them, or ``rows`` if it is the path of a file.
+
+    ``last`` names the last row of the data in the message about rows that the data have already.
+    """
     new = as_data(rows)
     if isinstance(new, Path):
         return new
@@ -62,7 +65,15 @@ def extended(data: Data, rows: Any) -> Data:
     if isinstance(data, pd.DataFrame) and isinstance(new, pd.DataFrame):
         if isinstance(rows, pd.Series) and len(data.columns) == 1:
             new.columns = data.columns
-        return pd.concat([data, _in_form_of(data, new)], ignore_index=isinstance(data.index, pd.RangeIndex))
+        numbered = isinstance(data.index, pd.RangeIndex)
+        added = _in_form_of(data, new)
+        before, after = (pd.util.hash_pandas_object(frame, index=not numbered) for frame in (data, added))
+        if known := int(after.isin(before).sum()):
+            raise BasinError(
+                f"rows: the data have {known} of the {len(added)} rows already; pass only the rows after "
+                f"{last}"
+            )
+        return pd.concat([data, added], ignore_index=numbered)
     raise BasinError(
         f"rows: expected the form of the data, {type(data).__name__}, found {type(new).__name__}; a forecast "
         "of a dataset is made again with basin.forecast"

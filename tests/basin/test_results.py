@@ -202,6 +202,13 @@ def test_new_rows_are_read_as_columns_of_the_data_or_refused() -> None:
         extended(frame[:-1], frame[-1:].rename(columns={"close": "last"}))
 
 
+def test_new_rows_are_not_all_rows_again() -> None:
+    frame = PRICES.to_frame().rename_axis("date")
+    for data in (frame, frame.reset_index()):
+        with pytest.raises(basin.BasinError, match=r"already; pass only the rows after 2019-06-12$"):
+            extended(data[:-1], data, "2019-06-12")
+
+
 def test_a_forecast_of_a_level_is_refreshed_by_a_new_fit() -> None:
     result = basin.forecast(SST[:-1], seeds=1).refresh(SST[-1:])
     assert result.steps["series"]["sst"]["origin"] == "1989-12-01"

@@ -9,8 +9,18 @@ import pytest
 
 from tasks.reporting.price_view import price_view
 from tasks.reporting.prices import drawdown_path, drawdowns, levels_of, moved
-from tasks.reporting.risk import exceptions_chart, one_in, price_content, traffic_light, worst_outcomes
+from tasks.reporting.risk import (
+    exceptions_chart,
+    one_in,
+    plain_hits,
+    price_content,
+    tail_content,
+    traffic_light,
+    worst_outcomes,
+)
+from tasks.reporting.risk_ahead import next_risks
 from tasks.reporting.risk_charts import reliability, thinned
+from tasks.reporting.verdict import Block
 
 PRICE = SimpleNamespace(kind="price", frequency="B", unit="% (100·Δlog)")
 RATE = SimpleNamespace(kind="rate", frequency="B", unit="change")
@@ -27,7 +37,7 @@ def forecasts(count: int = 300) -> pd.DataFrame:
         {"series": "a", "origin": time - pd.offsets.BDay(1), "time": time, "observed": observed}
     )
     table = table.assign(
-        **{"var_0.05": -1.6, "var_0.025": -2.5, "var_0.01": -3.0, "q0.05": -1.6, "q0.95": 1.6}
+        **{"var_0.05": -1.6, "var_0.025": -2.5, "var_0.01": -3.0, "q0.01": -6.0, "q0.05": -5.0, "q0.95": 1.6}
     )
     table = table.assign(**{f"shortfall_{level}": -4.0 for level in (0.01, 0.025, 0.05)})
     return pd.concat(
@@ -47,16 +57,40 @@ def test_the_chart_marks_and_counts_every_exception():
     html = re.sub(r'<svg class="swatch".*?</svg>', "", html)
     assert html.count('class="fill alarm"') == 3 * 3  # wide, narrow and enlarged
     assert html.count('<circle class="fill false-alarm"') == 3 * 12
-    assert "Exceptions at 1 %: 3, 3.0 expected; at 5 %: 15, 15.0 expected." in html
+    assert "Exceptions at 1 %: 3, 3.0 expected (0 of the plain quantile); at 5 %: 15, " in html
+    assert "5 %: 15, 15.0 expected (3 of the plain quantile)." in html
+
+
+def test_the_exceptions_of_the_recalibrated_var_are_beside_those_of_the_plain_quantile():
+    var = {level: {"hits": 7, "fz0": 1.0} for level in ("0.01", "0.025", "0.05")}
+    block = Block("", 300, {m: {"crps": 1.0, "var": var} for m in ("ebm", "base", "garch-t")}, {})
+    html = tail_content([block], plain_hits(forecasts()))
+    assert "are recalibrated" in html and "Energy model, recalibrated" in html
+    row = html[html.index("Energy model, plain quantile") :].split("</tr>")[0]
+    assert re.findall(r'class="num">([^<]+)<', row) == ["0", "–", "3"]
+    assert "recalibrated" not in tail_content([block])
+
+
+def test_the_risk_of_the_next_day_is_that_of_the_forecast():
+    step = {
+        "time": "2019-03-05",
+        "var": {"0.01": -2.5, "0.025": -2.0, "0.05": -1.5},
+        "es": {"0.01": -3.25, "0.025": -2.75, "0.05": -2.25},
+    }
+    html = next_risks({"series": {"a": {"steps": [step]}}}, PRICE)
+    assert re.findall(r'class="num">([^<]+)<', html) == ["−2.50", "−3.25", "−2.00", "−2.75", "−1.50", "−2.25"]
+    assert "2019-03-05" in html and "plain quantile" in html
 
 
 @pytest.mark.parametrize(("count", "zone"), [(4, "green"), (5, "yellow"), (9, "yellow"), (10, "red")])
 def test_the_traffic_light_has_the_zones_of_basel(count, zone):
     below = np.zeros(400, bool)
     below[-count:] = below[:100] = True
-    assert f"{count} were exceptions at 1 %, which is the {zone} zone" in traffic_light(below, PRICE)
-    assert not traffic_light(below[:249], PRICE)
-    assert not traffic_light(below, SimpleNamespace(frequency="h"))
+    words = traffic_light(below, np.arange(400) >= 395, PRICE)
+    assert f"{count} were exceptions at 1 %, which is the {zone} zone" in words
+    assert "The plain quantile had 5, which is the yellow zone." in words
+    assert not traffic_light(below[:249], below[:249], PRICE)
+    assert not traffic_light(below, below, SimpleNamespace(frequency="h"))
 
 
 def test_the_worst_outcomes_come_with_what_was_forecast():

@@ -12,6 +12,7 @@ from scipy.stats import norm
 from tasks.reporting.charts import ticks
 from tasks.reporting.energies import density
 from tasks.reporting.labels import dated, model_name, series_name, text
+from tasks.reporting.tables import score_tables
 from tasks.reporting.verdict import Block, headline, holm, strongest
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, write_json
@@ -102,7 +103,7 @@ def test_every_model_check_date_and_hash_is_on_the_page(workspace, project_root)
         for time in (part["origin"], *(step["time"] for step in part["steps"])):
             assert dated(time, FREQUENCY[workspace.domain]) in html
     for model in pd.read_parquet(workspace.forecasts)["model"].unique():
-        assert model_name(model) in html
+        assert model_name(model) in html.replace("\N{NON-BREAKING HYPHEN}", "-")
     for words in (
         "Look-ahead",
         "Coverage gaps",
@@ -274,3 +275,24 @@ def test_an_outcome_beyond_the_quantiles_lies_inside_the_density():
         assert np.trapezoid(heights, across) == pytest.approx(1, abs=0.04)
         drawn = np.exp(np.interp(outcome, across, np.log(heights)))
         assert drawn == pytest.approx(norm.pdf(outcome), rel=0.05)
+
+
+def test_scores_that_are_not_finite_are_dashes(workspace, project_root):
+    forecasts = pd.read_parquet(workspace.forecasts)
+    bad = PEERS[workspace.domain][1]
+    forecasts.loc[forecasts["model"] == bad, ["log_density", "crps"]] = -np.inf
+    forecasts.loc[(forecasts["model"] == "base") & (forecasts.index % 3 == 0), "log_density"] = np.nan
+    forecasts.to_parquet(workspace.forecasts)
+    scores = read_json(workspace.scores)
+    for block in (scores, scores.get("pooled", scores), *scores.get("series", {}).values()):
+        for lead in block.get("leads", {}).values():
+            lead["models"][bad] |= {"crps": None, "log_score": None}
+            lead["models"]["base"]["log_score"] = None
+            for peer in (bad, "base"):
+                lead["paired"][peer] |= {"log_score_gain": None, "se": None, "t": None, "p": None}
+            lead["paired"][bad] |= {"crps_gain_pct": None, "crps": dict.fromkeys(("gain", "se", "t", "p"))}
+    write_json(workspace.scores, scores)
+    html = write(workspace, project_root)
+    shown = re.sub(r"<style>.*?</style>", "", html, flags=re.S)
+    assert not re.search(r"\bnan\b|\binf\b", shown) and "– ± –" in shown
+    assert any("–" in cell for table in score_tables(scores) for row in table.rows for cell in row)

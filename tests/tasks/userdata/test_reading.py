@@ -262,7 +262,8 @@ def test_a_level_is_called_value() -> None:
 
 def test_events_are_thresholds_in_the_unit_of_the_forecast() -> None:
     asked = replace(ASKED, leads=(1, 6), events=("<=-2", "end>=0.5@6", ">= 1"))
-    assert asked.thresholds == ("<= -2", ">= 0.5", ">= 1")
+    assert asked.thresholds() == ("<= -2", ">= 0.5", ">= 1")
+    assert asked.thresholds(1) == ("<= -2", ">= 1") and asked.thresholds(6) == asked.thresholds()
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,9 @@ def test_a_forecast_of_levels_is_read_back_from_netcdf(tmp_path: Path, project_r
         assert float(at["forecast"].sel(quantile=0.025)) == step["quantiles"]["0.025"]
         assert float(at["mean"]) == step["mean"] == pytest.approx(float(at["normal"] + at["anomaly"]))
     assert data["forecast"].attrs["units"] == "degC"
-    assert result.params.empty and "var_0.01" not in result.to_frame()
+    with pytest.raises(BasinError, match="params has the classical fits"):
+        _ = result.params
+    assert "var_0.01" not in result.to_frame()
     with pytest.raises(BasinError, match="value at risk is of returns"):
         result.var(0.05)
 
@@ -180,10 +182,16 @@ def test_sample_paths_have_the_same_entries_and_their_variances(tmp_path: Path, 
     moves = 0.01 * rng.standard_t(5, (900, 2))
     frame = pd.DataFrame(100 * np.exp(moves.cumsum(axis=0)), columns=["a", "b"])
     frame.insert(0, "date", pd.bdate_range("2015-01-01", periods=900))
-    request = Request(target=("a", "b"), kind="price", leads=(1, 5))
+    request = Request(target=("a", "b"), kind="price", leads=(1, 5), events=("<=-1", "end<=-2@5"))
     reading = understand(from_frame(frame, "the frame"), request)
     tilt = PathTilt(untrained_paths(seed=0), "price", VOLATILITY, 0.0)
-    found = forecast_paths(reading, request, tilt, tmp_path, [])
+    notes: list[str] = []
+    found = forecast_paths(reading, request, tilt, tmp_path, notes)
+    assert (
+        notes[-2].startswith("2,000 sample paths") and "at 0.1 and 0.25 % rest on fewer than 10" in notes[-1]
+    )
+    assert [list(step["events"]) for step in found["series"]["a"]["steps"]] == [["<= -1"], ["<= -1", "<= -2"]]
+    assert [step["quantiles"]["0.50"] for step in found["series"]["b"]["steps"]] == [0, 0]
     result = Forecast(tmp_path, with_file(found, "price", "B", reading.table, {}), ())
     write_forecast(tmp_path, result, "")
     schema(project_root, "forecast").validate(json.loads((tmp_path / "forecast.json").read_text()))
