@@ -126,7 +126,11 @@ def read(data: Data, request: Request) -> tuple[Reading, str]:
     The notes begin with the warnings.
     """
     reading, name = read_unaudited(data, request)
-    warnings = first_audit(reading, request)
+    audited = reading
+    if request.dev:  # which reads nothing of the test block
+        before = reading.table["time"] < pd.Timestamp(request.test_from)
+        audited = replace(reading, table=reading.table[before].reset_index(drop=True))
+    warnings = first_audit(audited, request)
     notes = (*(f"warning: {sentence}" for sentence in warnings), *reading.notes)
     return replace(reading, warnings=warnings, notes=notes), name
 
