@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.reporting.labels import decimals, from_normal, spaced
+from tasks.reporting.labels import decimals, from_normal, spaced, with_unit
 
 
 @dataclass(frozen=True)
@@ -97,13 +97,13 @@ def _change(step: dict[str, Any], unit: str) -> str:
 
 def _level(step: dict[str, Any], unit: str) -> str:
     low, high = step["interval_90"]
-    anomaly = f"{step['anomaly']['mean']:+.2f} {unit}"
+    anomaly = with_unit(f"{step['anomaly']['mean']:+.2f}", unit)
     chances = [f"P(anomaly {event}) {_percent(chance)}" for event, chance in step["events"].items()]
     if "mass_at_lowest" in step:
         chances.append(f"P(lowest value) {_percent(step['mass_at_lowest'])}")
     return (
-        f"mean {step['mean']:.2f} {unit} ({from_normal(step, anomaly)}), "
-        f"90 % within [{low:.2f}, {high:.2f}] {unit}; {', '.join(chances)}"
+        f"mean {with_unit(format(step['mean'], '.2f'), unit)} ({from_normal(step, anomaly)}), "
+        f"90 % within {with_unit(f'[{low:.2f}, {high:.2f}]', unit)}; {', '.join(chances)}"
     )
 
 
