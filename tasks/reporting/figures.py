@@ -109,7 +109,7 @@ def _values(axes: Any, part: dict[str, Any], forecast: dict[str, Any]) -> None:
         axes.set_xticks(shown, [stamp(time) for time in shown], rotation=20)
     else:
         few_dates(axes)
-    axes.set_ylabel(kind if kind in ("price", "rate") else forecast["unit"])
+    axes.set_ylabel(kind if kind in ("price", "rate") else forecast["unit"] or "value")
     _plain(axes)
 
 
@@ -135,7 +135,7 @@ def _density(axes: Any, step: dict[str, Any], forecast: dict[str, Any]) -> None:
     if "mass_at_lowest" in step:
         title += f", P(lowest value) = {step['mass_at_lowest']:.0%}"
     axes.set_title(title, fontsize="medium", loc="left")
-    axes.set_xlabel(forecast["unit"])
+    axes.set_xlabel(forecast["unit"] or "value")
     axes.set_ylabel("density")
     _plain(axes)
 

@@ -17,6 +17,7 @@ from tasks.reporting.labels import (
     signed,
     span,
     text,
+    with_unit,
 )
 from tasks.reporting.page import Cell, Row, Section, pair, paragraph, table
 from tasks.reporting.verdict import without_brackets
@@ -58,7 +59,7 @@ def forecast_section(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) 
             for x, s in zip(years(pd.DatetimeIndex([s["time"] for s in steps])), steps, strict=True)
         ]
         fan = charts.figure(
-            charts.fan(rows, ahead, unit, DateAxis(rows[0][0], ahead[-1][0])),
+            charts.fan(rows, ahead, unit or "value", DateAxis(rows[0][0], ahead[-1][0])),
             "Thin line: the outcomes. Grey band: the 90 % intervals that the model forecast for them. To "
             "the right of the dotted line: the forecast, with its median, its 50 % interval (darker) and its "
             "90 % interval.",
@@ -78,7 +79,7 @@ def forecast_section(forecast: dict[str, Any], past: pd.DataFrame, domain: Any) 
                 first["density"]["y"],
                 first["density"]["p"],
                 as_drawn(event, first),
-                f"{unit}, {dated(first['time'], domain.frequency)}",
+                f"{unit or 'value'}, {dated(first['time'], domain.frequency)}",
             ),
             "Density of the forecast. The area beyond the dotted line is the probability of an "
             f"{noun(first)} {in_words(event)}: {spoken(chance)}.{at_lowest(first)}",
@@ -129,8 +130,8 @@ def sentence(part: dict[str, Any], domain: Any, unit: str) -> str:
     return (
         f"The data end with {dated(part['origin'], domain.frequency)}. For "
         f"{dated(step['time'], domain.frequency)} the forecast has a mean of {forecast_mean(step, unit)} "
-        f"and a 90 % interval from {text(low)} to {text(high)} {unit}. The probability of an {noun(step)} "
-        f"{listed(chances)}.{at_lowest(step)}" + untilted(part["steps"])
+        f"and a 90 % interval from {text(low)} to {with_unit(text(high), unit)}. "
+        f"The probability of an {noun(step)} {listed(chances)}.{at_lowest(step)}" + untilted(part["steps"])
     )
 
 
@@ -195,7 +196,9 @@ def forecast_table(label: str, steps: list[dict[str, Any]], domain: Any, unit: s
         *(f"P({of} {e.replace('<=', '≤').replace('>=', '≥').replace('-', '−')})" for e in events),
     ]
     events_of = "anomalies" if level else "outcomes"
-    caption = f"{label}: mean and quantiles in {unit}, and probabilities of {events_of}"
+    caption = (
+        f"{label}: mean and quantiles in {unit or 'the unit of the values'}, and probabilities of {events_of}"
+    )
     if level:
         base_period = span(*steps[0]["base_period"])
         normal = f"An anomaly is the difference from the normal, the mean of {base_period}"

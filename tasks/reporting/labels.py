@@ -234,13 +234,18 @@ def decimals(values: Iterable[float], figures: int = 3) -> int:
     return min(8, max(0, figures - 1 - math.floor(math.log10(min(sizes)))))
 
 
+def with_unit(number: str, unit: str) -> str:
+    """Return a number with its unit, or alone if the unit is not known."""
+    return f"{number} {unit}" if unit else number
+
+
 def forecast_mean(step: dict[str, Any], unit: str) -> str:
     """Return the mean of a step of `forecast.json`, for a level with its anomaly and base period."""
-    shown = f"{text(step['mean'])} {unit}"
+    shown = with_unit(text(step["mean"]), unit)
     if "anomaly" not in step:
         return shown
     anomaly = signed(step["anomaly"]["mean"], 2)
-    return f"{shown} ({from_normal(step, f'{anomaly} {unit}')})"
+    return f"{shown} ({from_normal(step, with_unit(anomaly, unit))})"
 
 
 def from_normal(step: dict[str, Any], anomaly: str) -> str:

@@ -35,7 +35,7 @@ def model_card(
         "## Data",
         table(
             ["Source", "rows", "unit", "licence"],
-            [[s["name"], f"{s['rows']:,}", s["unit"], s["licence"]] for s in provenance["sources"]],
+            [[s["name"], f"{s['rows']:,}", s["unit"] or "–", s["licence"]] for s in provenance["sources"]],
         ),
         "## Audit",
         table(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from tasks.reporting.labels import decimals, from_normal, spaced
+from tasks.reporting.labels import decimals, from_normal, spaced, with_unit
 
 
 @dataclass(frozen=True)
@@ -107,21 +107,21 @@ def forecast_lines(forecast: dict[str, Any]) -> list[str]:
 def _change(step: dict[str, Any], unit: str) -> str:
     low, high = step["interval_90"]
     events = ", ".join(f"P({event}) {_percent(chance)}" for event, chance in step["events"].items())
-    return (
-        f"mean {_number(step['mean'], '+.2f')}, 90 % within "
-        f"[{_number(low, '+.2f')}, {_number(high, '+.2f')}] {unit}{'; ' * bool(events)}{events}"
-    )
+    inside = with_unit(f"[{_number(low, '+.2f')}, {_number(high, '+.2f')}]", unit)
+    return f"mean {_number(step['mean'], '+.2f')}, 90 % within {inside}{'; ' * bool(events)}{events}"
 
 
 def _level(step: dict[str, Any], unit: str) -> str:
     low, high = step["interval_90"]
-    anomaly = f"{_number(step['anomaly']['mean'], '+.2f')} {unit}"
+    anomaly = with_unit(_number(step["anomaly"]["mean"], "+.2f"), unit)
     chances = [f"P(anomaly {event}) {_percent(chance)}" for event, chance in step["events"].items()]
     if "mass_at_lowest" in step:
         chances.append(f"P(lowest value) {_percent(step['mass_at_lowest'])}")
+    mean = with_unit(_number(step["mean"], ".2f"), unit)
+    inside = with_unit(f"[{_number(low, '.2f')}, {_number(high, '.2f')}]", unit)
     return (
-        f"mean {_number(step['mean'], '.2f')} {unit} ({from_normal(step, anomaly)}), 90 % within "
-        f"[{_number(low, '.2f')}, {_number(high, '.2f')}] {unit}{'; ' * bool(chances)}{', '.join(chances)}"
+        f"mean {mean} ({from_normal(step, anomaly)}), 90 % within {inside}"
+        f"{'; ' * bool(chances)}{', '.join(chances)}"
     )
 
 

@@ -219,7 +219,7 @@ def provenance_section(
                 Cell(str(s["origin"]), f"{s['kind']}, {s['licence']}", "words"),
                 Cell(f"{s['rows']:,}"),
                 Cell(
-                    s["unit"],
+                    s["unit"] or "–",
                     f"published {count_of(s['publication_lag'], 'day')} after the end of each period"
                     if s["publication_lag"]
                     else "published at the end of each period",

@@ -186,8 +186,8 @@ def short_unit(domain: Any) -> str:
 
 def crps_unit(domain: Any) -> str:
     """Return the unit of the CRPS, which is that of the values, or an empty string if it is not known."""
-    unit = short_unit(domain).removesuffix(" anomaly").removesuffix(" from the origin")
-    return "" if unit in ("change", getattr(domain, "shown", None)) else unit
+    unit = short_unit(domain).removesuffix("anomaly").rstrip().removesuffix(" from the origin")
+    return "" if unit == "change" else unit
 
 
 def in_unit(domain: Any) -> str:

@@ -9,7 +9,7 @@ from tasks.domains import get_domain
 from tasks.reporting import comparison, energies, trust
 from tasks.reporting.event_skill import event_skill
 from tasks.reporting.forecast import forecast_section, levels, quantile
-from tasks.reporting.labels import dated, forecast_mean, periods, series_name, text
+from tasks.reporting.labels import dated, forecast_mean, periods, series_name, text, with_unit
 from tasks.reporting.outlook import outlook
 from tasks.reporting.page import page
 from tasks.reporting.price_view import price_view
@@ -124,7 +124,7 @@ def lead(forecast: dict[str, Any], domain: Any) -> str:
         sentences.append(
             f"{series_name(name)}, data to {dated(part['origin'], domain.frequency)}: the forecast for "
             f"{dated(step['time'], domain.frequency)} has mean {forecast_mean(step, unit)} and "
-            f"a 90 % interval from {text(low)} to {text(high)} {unit}."
+            f"a 90 % interval from {text(low)} to {with_unit(text(high), unit)}."
         )
     return " ".join(sentences)
 

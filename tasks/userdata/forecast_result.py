@@ -122,7 +122,7 @@ class Forecast(Stored):
             rows.append([*([step["series"]] if several else []), stamp(step["time"]), *values])
         columns = [*(["series"] if several else []), "for", *names.values()]
         of = "Forecast" if several else f"{frame['series'].iloc[0]}, forecast"
-        caption = f"{of} from {stamp(frame['origin'].max())}, {self.steps['unit']}"
+        caption = ", ".join(filter(None, (f"{of} from {stamp(frame['origin'].max())}", self.steps["unit"])))
         more = len(frame) - len(rows)
         lines = [f"{more} more rows are in to_frame()"] if more else []
         return notebook.page([notebook.table(caption, columns, rows)], self.notes, lines)

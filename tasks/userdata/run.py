@@ -307,7 +307,7 @@ def prepare(
         "sha256": sha256(data) if isinstance(data, Path) else _hash(reading.table),
         "rows": len(reading.table),
         "licence": "the user's own",
-        "unit": reading.unit or reading.targets[0],
+        "unit": reading.unit,
         "frequency": reading.freq,
         "publication_lag": 0,
         "accepted": dict(request.accept),

@@ -131,12 +131,12 @@ class OwnLevels(SeasonalLevels):
 
     @property
     def unit(self) -> str:
-        return f"{self.level_unit} anomaly"
+        return f"{self.measure} anomaly".lstrip()
 
     @property
     def level_unit(self) -> str:
-        """Unit of the values, or the name of their column if it is not known."""
-        return self.measure or self.shown
+        """Unit of the values, or empty if it is not known."""
+        return self.measure
 
     @property
     def question(self) -> str:

@@ -46,6 +46,14 @@ def test_a_printed_line_has_value_anomaly_and_base_period() -> None:
     assert line.endswith("P(lowest value) = 25.0 %")
 
 
+def test_values_without_a_known_unit_are_shown_without_one() -> None:
+    unknown = {**forecast(), "unit": ""}
+    (line,) = forecast_lines(unknown)
+    assert "mean 27.40 (+0.60 from the mean of 1991-2020), 90 % within [26.90, 28.00]; P(" in line
+    said = sentence(unknown["series"]["sst"], MONTHS, "")
+    assert "a mean of 27.40 (+0.60 from" in said and "from 26.90 to 28.00. The" in said
+
+
 def test_a_series_of_anomalies_has_no_mean_as_normal() -> None:
     anomalies = forecast(normal=0.0)
     (line,) = forecast_lines(anomalies)

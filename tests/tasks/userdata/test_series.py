@@ -22,7 +22,7 @@ def levels(measure: str) -> OwnLevels:
 
 def test_forecasts_are_in_the_unit_of_the_file_and_scores_in_that_of_anomalies() -> None:
     assert (levels("°C").level_unit, levels("°C").unit) == ("°C", "°C anomaly")
-    assert (levels("").level_unit, levels("").unit) == ("sst", "sst anomaly")
+    assert (levels("").level_unit, levels("").unit) == ("", "anomaly")
 
 
 @pytest.mark.parametrize(
