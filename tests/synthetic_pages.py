@@ -69,7 +69,7 @@ def alarm() -> str:
     peers = ("base", "gjr-filtered-simulation", "vix", "logit")
     found = {
         "event": "min<=-0.05@21",
-        "test": ["2014-08-06", "2016-02-08"],
+        "test": ["2014-08-06", f"{times[358]:%Y-%m-%d}"],
         "models": {model: score for model in ("ebm", *peers)},
         "paired": {model: {"brier_skill": [-0.05, 0.063]} for model in peers},
         "peers": {model: outcome for model in peers},

@@ -147,14 +147,14 @@ def reliability(
 
 
 def _apart(canvas: Canvas, counts: Sequence[tuple[float, float, int]]) -> list[tuple[float, int]]:
-    """Return (x, count) of the counts (x, y, count) whose labels do not overlap, the largest counts first.
+    """Return (x, count) of the counts (x, y, count) whose labels are apart, the largest counts first.
 
     The other counts are left out. All of them appear under the pointer.
     """
     kept: list[tuple[float, float, float]] = []
     shown = []
     for x, y, count in sorted(counts, key=lambda entry: -entry[2]):
-        (across, up), half = canvas.at(x, y), LETTER * len(str(count)) / 2
+        (across, up), half = canvas.at(x, y), LETTER * (len(str(count)) + 0.5) / 2
         if all(abs(across - a) >= half + h or abs(up - u) >= LINE for a, u, h in kept):
             kept.append((across, up, half))
             shown.append((x, count))

@@ -143,7 +143,7 @@ def test_a_long_line_keeps_its_extremes():
 
 
 def test_counts_of_a_reliability_diagram_do_not_overlap():
-    points = [(5.0, 4.0, 1624, 3.0, 7.0), (13.0, 12.0, 1245, 10.0, 15.0), (95.0, 90.0, 7, 50.0, 99.0)]
+    points = [(5.0, 4.0, 1624, 3.0, 7.0), (15.0, 12.0, 1245, 10.0, 15.0), (95.0, 90.0, 7, 50.0, 99.0)]
     drawn = {width: "".join(reliability(points, 9.0, "")(width).parts) for width in (330, 980)}
     assert re.findall(r">(\d+)</text>", drawn[330].split('class="stroke ideal"')[1])[:2] == ["1624", "7"]
     assert ">1245<" in drawn[980] and ">1624<" in drawn[980]
