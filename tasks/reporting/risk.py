@@ -196,7 +196,7 @@ def exceptions_chart(ours: pd.DataFrame, domain: Any) -> str:
         f"({plain[p]} of the plain quantile)"
         for p in PLAIN
     ]
-    light = traffic_light(below[0.01], (observed <= ours["q0.01"]).to_numpy(), domain)
+    light = traffic_light(below[0.01], observed <= ours["q0.01"].to_numpy(), domain)
     figure = charts.figure(
         drawn,
         "Outcomes and the recalibrated value at risk that the energy model forecast for them. Exceptions at "
