@@ -255,8 +255,8 @@ def from_normal(step: dict[str, Any], anomaly: str) -> str:
     return f"{anomaly} from the mean of {span(*step['base_period'])}"
 
 
-def signed(value: float, digits: int = 3) -> str:
-    return ("+" if 0 < value < math.inf else "") + text(value, digits)
+def signed(value: float | None, digits: int = 3) -> str:
+    return ("+" if 0 < (value or 0) < math.inf else "") + text(value, digits)
 
 
 def scientific(value: float) -> str:

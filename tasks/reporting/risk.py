@@ -32,10 +32,10 @@ BASEL_DAYS, BASEL_ZONES = 250, (4, 9)
 SIGN = "Value at risk and expected shortfall are stated as outcomes, so that a loss is negative."
 
 RECALIBRATED = (
-    " The VaR and expected shortfall of the energy model in this section are recalibrated: if past outcomes "
-    "fell below its quantile more or less often than the level says, the quantile of a lower or higher level "
-    "is used instead, which follows from earlier forecasts alone and needs 500 of them. The plain quantile "
-    "is shown beside it. The peers and the base have their plain quantiles."
+    " The VaR and expected shortfall of the energy model on the test block are recalibrated: if past "
+    "outcomes fell below its quantile more or less often than the level says, the quantile of a lower or "
+    "higher level is used instead, which follows from earlier forecasts alone and needs 500 of them. The "
+    "plain quantile is shown beside it. The peers and the base have their plain quantiles."
 )
 """How the value at risk differs from a quantile, in backtests by the stages of the pipeline."""
 

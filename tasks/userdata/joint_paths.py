@@ -357,7 +357,10 @@ def _variance(moves: np.ndarray) -> dict[str, list[float]]:
 
 def _described(sample: np.ndarray, events: tuple[str, ...]) -> dict[str, Any]:
     values = np.quantile(sample, LEVELS)
-    values[np.abs(values) < 1e-12 * sample.std()] = 0  # the median of mirrored paths, up to rounding
+    mean, sd = float(sample.mean()), float(sample.std(ddof=1))
+    # Mean and median of mirrored paths are 0 up to rounding.
+    values[np.abs(values) < 1e-12 * sd] = 0
+    mean = 0.0 if abs(mean) < 1e-12 * sd else mean
     table = entries(values)
     at = np.quantile(sample, RISK_LEVELS)
     # Rockafellar and Uryasev (2000): the mean of the values below q is q − E[max(q − Y, 0)] / level.
@@ -365,8 +368,8 @@ def _described(sample: np.ndarray, events: tuple[str, ...]) -> dict[str, Any]:
     grid = np.linspace(values[0], values[-1], 161)
     density = stats.gaussian_kde(sample)(grid) if np.ptp(sample) else np.zeros_like(grid)
     return {
-        "mean": float(sample.mean()),
-        "sd": float(sample.std(ddof=1)),
+        "mean": mean,
+        "sd": sd,
         **table,
         **risks(table["quantiles"], shortfalls),
         "events": {event: _share(sample, event) for event in events},

@@ -177,7 +177,7 @@ def test_a_forecast_is_refreshed_with_its_model(tmp_path: Path) -> None:
     assert (folder / "model").is_dir()
     known = basin.forecast(PRICES, model=folder / "model", out=tmp_path / "out")
     assert result.steps["series"] == known.steps["series"]
-    with pytest.raises(basin.BasinError, match="the date of an earlier row"):
+    with pytest.raises(basin.BasinError, match="pass only the rows after 2019-06-13"):
         result.refresh(PRICES[-1:])
     with pytest.raises(basin.BasinError, match=r"read from its folder.*basin.forecast\(data, model="):
         basin.load(tmp_path / "out").refresh(PRICES[-1:])

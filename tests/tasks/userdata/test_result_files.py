@@ -191,7 +191,9 @@ def test_sample_paths_have_the_same_entries_and_their_variances(tmp_path: Path, 
         notes[-2].startswith("2,000 sample paths") and "at 0.1 and 0.25 % rest on fewer than 10" in notes[-1]
     )
     assert [list(step["events"]) for step in found["series"]["a"]["steps"]] == [["<= -1"], ["<= -1", "<= -2"]]
-    assert [step["quantiles"]["0.50"] for step in found["series"]["b"]["steps"]] == [0, 0]
+    assert [(step["mean"], step["quantiles"]["0.50"]) for step in found["series"]["b"]["steps"]] == [
+        (0, 0)
+    ] * 2
     result = Forecast(tmp_path, with_file(found, "price", "B", reading.table, {}), ())
     write_forecast(tmp_path, result, "")
     schema(project_root, "forecast").validate(json.loads((tmp_path / "forecast.json").read_text()))

@@ -49,6 +49,17 @@ def test_pictures_are_shown_by_notebooks_without_pyplot(tmp_path: Path) -> None:
     assert pyplot.get_fignums() == []
 
 
+def test_dates_of_a_picture_are_few_and_name_each_year_once(tmp_path: Path) -> None:
+    steps = read_json(project(tmp_path, "finance", rows=300).forecast)
+    times = pd.date_range(end=steps["series"]["sp500"]["origin"], periods=120, freq="7D")  # 2013 to 2015
+    history = {"time": [f"{time:%Y-%m-%d}" for time in times], "value": list(range(120))}
+    steps["series"] = {"sp500": steps["series"]["sp500"] | {"history": history}}
+    picture = Forecast(tmp_path, steps, ()).plot()
+    picture.draw_without_rendering()
+    labels = [label.get_text() for label in picture.axes[0].get_xticklabels()]
+    assert labels == ["2013", "Jul", "2014", "Jul", "2015"]
+
+
 def test_names_with_dollars_are_no_formulas(tmp_path: Path) -> None:
     steps = read_json(project(tmp_path, "finance", rows=300).forecast)
     steps["series"] = {r"$\no_{formula$": steps["series"]["sp500"]}
