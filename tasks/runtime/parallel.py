@@ -93,9 +93,13 @@ def _handler_of_sigterm_kept() -> Iterator[None]:
 
 def disconnect() -> None:
     """Disconnect from Ray if :func:`connect` was called."""
-    ray = sys.modules.get("ray")
-    if ray is not None and ray.is_initialized():
-        ray.shutdown()
+    if _ray_runs():
+        sys.modules["ray"].shutdown()
+
+
+def _ray_runs() -> bool:
+    """Return whether this process is connected to Ray. Another thread may be importing it just now."""
+    return bool(getattr(sys.modules.get("ray"), "is_initialized", bool)())
 
 
 def _knock(address: str | None) -> None:
@@ -136,8 +140,7 @@ def run_units(
 
 def _ray_pays(count: int, seconds: float) -> bool:
     """Return whether ``count`` units of so many seconds end earlier on Ray than here."""
-    ray = sys.modules.get("ray")
-    if os.environ.get("RAY_ADDRESS") or (ray is not None and ray.is_initialized()):
+    if os.environ.get("RAY_ADDRESS") or _ray_runs():
         return True
     if threading.current_thread() is not threading.main_thread():
         return True  # the number of threads of a computation is one for the whole process

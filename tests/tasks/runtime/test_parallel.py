@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
 
 import pytest
 
@@ -106,3 +107,9 @@ def test_ray_refuses_connections_without_the_token(tmp_path):
             timeout=25,
         )
     assert b"let in" not in str(refused.value.stdout or "").encode()
+
+
+def test_units_are_computed_while_another_thread_imports_ray(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", ModuleType("ray"))  # without its functions, as during the import
+    assert run_units(abs, [(-1,), (2,)], "units") == [1, 2]
+    disconnect()
