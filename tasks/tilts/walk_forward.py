@@ -176,14 +176,16 @@ def training_rows(inputs: pd.DataFrame, fold: Fold) -> tuple[pd.DataFrame, dict[
     return rows, scaling
 
 
-def _options(params: TrainParams, rows: int, first: bool, generator: torch.Generator) -> dict[str, Any]:
+def _options(params: TrainParams, rows: int, first: bool, fold: Fold) -> dict[str, Any]:
+    """Return options of a fit. Its mini-batches depend on the fold, not on how long earlier folds trained."""
+    batches = np.random.default_rng([params.seed, fold.start.toordinal()])
     return {
         "validation": min(rows - 1, max(1, int(params.validation_share * rows))),
         "steps": params.max_steps if first else params.warm_steps,
         "learning_rate": params.learning_rate,
         "weight_decay": params.weight_decay,
         "patience": PATIENCE,
-        "generator": generator,
+        "generator": torch.Generator().manual_seed(int(batches.integers(2**62))),
     }
 
 
@@ -211,7 +213,7 @@ def tilt_chains(
     ``score`` ``(len(inputs),)`` holds the normal scores of the targets under their bases, and ``priors`` the
     prior tilt of each fold, if any. What a capacity learns does not depend on the others.
     """
-    generator, device = torch.Generator().manual_seed(params.seed), training_device()
+    device = training_device()
     energies: list[BilinearEnergy] = []
     for fold, prior in zip(plan, priors or [None] * len(plan), strict=True):
         rows, scaling = training_rows(inputs, fold)
@@ -224,7 +226,7 @@ def tilt_chains(
                 for hidden in capacities
             ]
         known = score[rows.index.to_numpy()].float().to(device)
-        fits = fit_tilts(energies, known, x.to(device), **_options(params, len(rows), first, generator))
+        fits = fit_tilts(energies, known, x.to(device), **_options(params, len(rows), first, fold))
         energies = [fit.module for fit in fits]
         later = inputs[
             (inputs["origin"] >= fold.start) & (inputs["origin"] < fold.stop) & inputs["target"].notna()
@@ -291,7 +293,7 @@ def out_of_sample_gains(model: TiltedModel, rows: pd.DataFrame, score: torch.Ten
 
 def mdn_chain(inputs: pd.DataFrame, plan: list[Fold], params: TrainParams) -> list[dict[str, Any]]:
     """Train the mixture density network on the same folds, with the largest capacity of the energy."""
-    generator, device = torch.Generator().manual_seed(params.seed), training_device()
+    device = training_device()
     hidden = max(1, *params.capacities)
     network: MixtureDensityNetwork | None = None
     chain = []
@@ -302,9 +304,10 @@ def mdn_chain(inputs: pd.DataFrame, plan: list[Fold], params: TrainParams) -> li
         y = (rows["target"].to_numpy() - target["target_center"]) / target["target_spread"]
         first = network is None
         if network is None:
-            network = MixtureDensityNetwork(x.shape[1], hidden, params.seeds, generator)
+            initial = torch.Generator().manual_seed(params.seed)
+            network = MixtureDensityNetwork(x.shape[1], hidden, params.seeds, initial)
         known = torch.tensor(y).float().to(device)
-        fit = fit_mdn(network, known, x.to(device), **_options(params, len(rows), first, generator))
+        fit = fit_mdn(network, known, x.to(device), **_options(params, len(rows), first, fold))
         network = fit.module
         parameters = {name: p.detach().clone() for name, p in network.state_dict().items()}
         chain.append(
