@@ -9,7 +9,7 @@ import pytest
 from benchmarks.operation.chaos import Reference, disturbed
 from tests.system.test_entry_points import lock
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")
