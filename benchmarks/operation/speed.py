@@ -6,7 +6,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -17,6 +19,7 @@ from benchmarks.forecasting.files import BUILD, DEV, MARKETS, closes, mirrored
 from benchmarks.forecasting.nino import INDICES
 from benchmarks.operation.times import basin, timed
 from benchmarks.row import Row
+from tasks.stages import train
 from tasks.tilts import walk_forward
 from tasks.userdata import plan, run
 from tasks.userdata.request import Request
@@ -78,15 +81,26 @@ def twenty() -> Iterator[tuple[str, pd.DataFrame]]:
 
 @contextmanager
 def trained(patience: int, seed: int) -> Iterator[None]:
-    """Train with a patience and from a random seed."""
-    planned = plan.planned
+    """Train with a patience and from a random seed.
+
+    Ten years are too few to tilt a base, so with ``--dev`` the largest energy has its full weight.
+    """
+    planned, choose = plan.planned, train.choose
 
     def seeded(*arguments: object, **options: object) -> object:
         domain, params, reading = planned(*arguments, **options)  # type: ignore[arg-type]
-        train = params.train.model_copy(update={"seed": seed})
-        return domain, params.model_copy(update={"train": train}), reading
+        trained = params.train.model_copy(update={"seed": seed})
+        return domain, params.model_copy(update={"train": trained}), reading
 
-    with patch.object(walk_forward, "PATIENCE", patience), patch.object(run, "planned", seeded):
+    def chosen(past: list[list[walk_forward.Trained]], *others: Any) -> walk_forward.Choice:
+        found = choose(past, *others)
+        return replace(found, capacity=len(past) - 1, weights=dict.fromkeys(found.weights, 1.0))
+
+    with (
+        patch.object(walk_forward, "PATIENCE", patience),
+        patch.object(run, "planned", seeded),
+        patch.object(train, "choose", chosen if DEV else choose),
+    ):
         yield
 
 
