@@ -271,7 +271,8 @@ def out_of_sample_gains(model: TiltedModel, rows: pd.DataFrame, score: torch.Ten
     if not len(rows):
         return np.empty((0, len(SHARES), len(WEIGHTS)))
     rule = panels(32)
-    x, nodes = model.inputs(rows), rule.score[:, None]
+    nodes, log_weight = (torch.from_numpy(each)[:, None] for each in (rule.score, rule.log_weight))
+    x = model.inputs(rows)
     own = model.mean_energy(score, x), model.mean_energy(nodes, x)
     gains = np.empty((len(rows), len(SHARES), len(WEIGHTS)))
     prior = None if model.prior is None else model.prior.total_energy(rows)
@@ -282,7 +283,7 @@ def out_of_sample_gains(model: TiltedModel, rows: pd.DataFrame, score: torch.Ten
         if prior is None and i:
             gains[:, i] = gains[:, 0]
             continue
-        mass = rule.log_weight[:, None] - v * fixed[1]
+        mass = log_weight - v * fixed[1]
         for j, w in enumerate(WEIGHTS.tolist()):
             log_z = torch.logsumexp(mass - w * own[1], 0)
             gains[:, i, j] = (-v * fixed[0] - w * own[0] - log_z).numpy()
