@@ -17,7 +17,8 @@ from tasks.forecasters.mixture_density import MixtureDensityNetwork, fit_mdn
 from tasks.runtime.errors import BasinError
 from tasks.runtime.folds import Fold
 from tasks.runtime.params import TrainParams
-from tasks.tilts.model import TiltConfig, TiltedModel, standardised
+from tasks.tilts.config import FEWEST, TiltConfig, standardised
+from tasks.tilts.model import TiltedModel
 
 WEIGHTS = np.linspace(0, 1, 21)
 """Candidate weights w of the mean energy. 0 gives the base."""
@@ -33,9 +34,6 @@ PATIENCE = 200
 
 It halves the time of training on daily prices, and 99 of 100 seeds end with the same parameters.
 """
-
-FEWEST = 40
-"""Smallest number of training rows of a network."""
 
 FEWEST_YEARS = 5
 """Smallest number of years of past gains before the base is tilted. Long leads need more (:func:`enough`)."""
@@ -215,7 +213,7 @@ def tilt_chains(
     energies: list[BilinearEnergy] = []
     for fold, prior in zip(plan, priors or [None] * len(plan), strict=True):
         rows, scaling = training_rows(inputs, fold)
-        x = standardised(rows, **scaling).float()
+        x = torch.from_numpy(standardised(rows, **scaling)).float()
         first = not energies
         if first:
             shape = (params.features, params.seeds)
@@ -298,7 +296,7 @@ def mdn_chain(inputs: pd.DataFrame, plan: list[Fold], params: TrainParams) -> li
     chain = []
     for fold in plan:
         rows, scaling = training_rows(inputs, fold)
-        x = standardised(rows, **scaling).float()
+        x = torch.from_numpy(standardised(rows, **scaling)).float()
         target = {"target_center": float(rows["target"].mean()), "target_spread": float(rows["target"].std())}
         y = (rows["target"].to_numpy() - target["target_center"]) / target["target_spread"]
         first = network is None
