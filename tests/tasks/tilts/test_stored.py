@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,9 @@ from ebm_core import BilinearEnergy, TiltedDistribution
 from ebm_core.tilts.normalised import NormalisedTilt
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, write_json
-from tasks.scoring.describe import describe
-from tasks.scoring.quantiles import LEVELS
-from tasks.tilts.config import TiltConfig, mixture
+from tasks.scoring.describe import describe, expected_shortfalls
+from tasks.scoring.quantiles import LEVELS, RISK_LEVELS
+from tasks.tilts.config import TiltConfig
 from tasks.tilts.model import TiltedModel, load_model, save_model
 from tasks.tilts.stored import load_tilt
 
@@ -127,12 +128,19 @@ def test_a_description_has_the_probabilities_of_the_model_in_pytorch(
     cut = values.maximum(torch.from_numpy(floor))
     mean = (cut * weights).sum(0)
     sd = ((cut - mean) ** 2 * weights).sum(0).sqrt()
+    quantiles = exact.icdf(torch.from_numpy(LEVELS)[:, None]).maximum(torch.from_numpy(floor))
+    shortfalls = expected_shortfalls(law, RISK_LEVELS)
+    of_exact: Any = SimpleNamespace(icdf=lambda levels: exact.plain(exact.icdf(levels)))
+    close(shortfalls, torch.from_numpy(expected_shortfalls(of_exact, RISK_LEVELS)))
     chance = 1 - exact.cdf(torch.full((3,), 0.5, dtype=torch.float64))
     for i, step in enumerate(describe(law, (">= 0.5",), floor, returns=True)):
-        y, p = (np.array(step["density"][name]) for name in "yp")
         close([step["mean"], step["sd"]], torch.stack([mean[i], sd[i]]))
+        close(list(step["quantiles"].values()), quantiles[:, i])
+        assert list(step["es"].values()) == shortfalls[:, i].tolist()
+        assert step["var"].items() <= step["quantiles"].items()
         close(step["mass_at_lowest"], exact.cdf(torch.from_numpy(floor))[i])
         close(step["events"][">= 0.5"], chance[i])
+        y, p = (np.array(step["density"][name]) for name in "yp")
         close(p, exact.log_prob(torch.from_numpy(y)[:, None])[:, i].exp())
 
 
@@ -153,23 +161,6 @@ def test_a_density_integrates_to_one_and_quantiles_are_inverse_to_probabilities(
             limit=200,
         )[0]
         assert inside == pytest.approx(0.998, abs=1e-6)
-
-
-def test_energies_that_the_first_panels_do_not_resolve_get_more() -> None:
-    """A steep energy needs narrower panels, and one that moves the mass far out a wider reach."""
-    base = mixture(CLASSICAL, ROWS, {lead: {"usual": 1.0} for lead in "123"})
-    first = NormalisedTilt(base, np.zeros_like, 128).rule
-    steep = NormalisedTilt(base, lambda s: 30 * np.sin(7 * s) + np.zeros(3), 128)
-    assert steep.rule.count > first.count and steep.log_z.tolist() == pytest.approx(
-        [27.3847014] * 3, abs=1e-6
-    )
-    moved = NormalisedTilt(base, lambda s: -8.5 * s + np.zeros(3), 128)
-    assert moved.rule.reach > first.reach and moved.log_z.tolist() == pytest.approx(
-        [8.5**2 / 2] * 3, abs=1e-8
-    )
-    for energy, words in ((lambda s: -0.6 * s**2, "no normaliser"), (lambda s: s * np.nan, "NaN")):
-        with pytest.raises(ValueError, match=words):
-            NormalisedTilt(base, energy, 128)
 
 
 @pytest.mark.parametrize("wrong", ["absent", "shape", "not a file of parameters"])
