@@ -17,7 +17,8 @@ from tasks.forecasters.mixture_density import MixtureDensityNetwork, fit_mdn
 from tasks.runtime.errors import BasinError
 from tasks.runtime.folds import Fold
 from tasks.runtime.params import TrainParams
-from tasks.tilts.model import TiltConfig, TiltedModel, standardised
+from tasks.tilts.config import FEWEST, TiltConfig, standardised
+from tasks.tilts.model import TiltedModel
 
 WEIGHTS = np.linspace(0, 1, 21)
 """Candidate weights w of the mean energy. 0 gives the base."""
@@ -33,9 +34,6 @@ PATIENCE = 200
 
 It halves the time of training on daily prices, and 99 of 100 seeds end with the same parameters.
 """
-
-FEWEST = 40
-"""Smallest number of training rows of a network."""
 
 FEWEST_YEARS = 5
 """Smallest number of years of past gains before the base is tilted. Long leads need more (:func:`enough`)."""
@@ -217,7 +215,7 @@ def tilt_chains(
     energies: list[BilinearEnergy] = []
     for fold, prior in zip(plan, priors or [None] * len(plan), strict=True):
         rows, scaling = training_rows(inputs, fold)
-        x = standardised(rows, **scaling).float()
+        x = torch.from_numpy(standardised(rows, **scaling)).float()
         first = not energies
         if first:
             shape = (params.features, params.seeds)
@@ -273,7 +271,8 @@ def out_of_sample_gains(model: TiltedModel, rows: pd.DataFrame, score: torch.Ten
     if not len(rows):
         return np.empty((0, len(SHARES), len(WEIGHTS)))
     rule = panels(32)
-    x, nodes = model.inputs(rows), rule.score[:, None]
+    nodes, log_weight = (torch.from_numpy(each)[:, None] for each in (rule.score, rule.log_weight))
+    x = model.inputs(rows)
     own = model.mean_energy(score, x), model.mean_energy(nodes, x)
     gains = np.empty((len(rows), len(SHARES), len(WEIGHTS)))
     prior = None if model.prior is None else model.prior.total_energy(rows)
@@ -284,7 +283,7 @@ def out_of_sample_gains(model: TiltedModel, rows: pd.DataFrame, score: torch.Ten
         if prior is None and i:
             gains[:, i] = gains[:, 0]
             continue
-        mass = rule.log_weight[:, None] - v * fixed[1]
+        mass = log_weight - v * fixed[1]
         for j, w in enumerate(WEIGHTS.tolist()):
             log_z = torch.logsumexp(mass - w * own[1], 0)
             gains[:, i, j] = (-v * fixed[0] - w * own[0] - log_z).numpy()
@@ -299,7 +298,7 @@ def mdn_chain(inputs: pd.DataFrame, plan: list[Fold], params: TrainParams) -> li
     chain = []
     for fold in plan:
         rows, scaling = training_rows(inputs, fold)
-        x = standardised(rows, **scaling).float()
+        x = torch.from_numpy(standardised(rows, **scaling)).float()
         target = {"target_center": float(rows["target"].mean()), "target_spread": float(rows["target"].std())}
         y = (rows["target"].to_numpy() - target["target_center"]) / target["target_spread"]
         first = network is None
