@@ -10,6 +10,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, Union
 
 from tasks.runtime.errors import BasinError
+from tasks.runtime.keywords import in_python
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +49,10 @@ BadRow: TypeAlias = Literal["stop", "drop", "interpolate"]
 
 
 def with_known_options(function: Callable[P, R]) -> Callable[P, R]:
-    """Return the function, which raises ``TypeError`` with the options that it has for an unknown one."""
+    """Return the function, which raises ``TypeError`` with the options that it has for an unknown one.
+
+    A ``BasinError`` names options as the keywords of the function.
+    """
     known = [name for name in signature(function).parameters if name != "data"]
 
     @wraps(function)
@@ -61,7 +65,8 @@ def with_known_options(function: Callable[P, R]) -> Callable[P, R]:
                     + (f" (did you mean {close[0]}?)" if close else "")
                     + f"; expected one of {', '.join(sorted(known))}"
                 )
-        return function(*args, **options)
+        with in_python():
+            return function(*args, **options)
 
     return call
 

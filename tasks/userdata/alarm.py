@@ -161,7 +161,7 @@ def alarm(
     if request.dev:
         assert request.test_from is not None  # checked by Request
         table = table[table["time"] < pd.Timestamp(request.test_from)]
-        notes.append(f"--dev: rows from {request.test_from} on are not read")
+        notes.append(f"dev: rows from {request.test_from} on are not read")
     if request.test_to:
         table = table[table["time"] < pd.Timestamp(request.test_to) + pd.Timedelta(days=1)]
     # Rows are found by position from here on, and the index has the numbers of the rows in the file.

@@ -15,6 +15,7 @@ from tasks.reporting.labels import text
 from tasks.reporting.tables import forecast_lines
 from tasks.runtime.errors import BasinError
 from tasks.runtime.frequencies import stamp
+from tasks.runtime.keywords import in_python
 from tasks.runtime.stored import Stored
 from tasks.scoring import quantiles
 from tasks.userdata.forecast_record import moved_by
@@ -127,6 +128,7 @@ class Forecast(Stored):
         lines = [f"{more} more rows are in to_frame()"] if more else []
         return notebook.page([notebook.table(caption, columns, rows)], self.notes, lines)
 
+    @in_python()
     def refresh(
         self, rows: Any, out: str | PathLike[str] | None = None, overwrite: bool = False
     ) -> "Forecast":

@@ -98,7 +98,7 @@ def windows(times: pd.DatetimeIndex, request: Request, notes: list[str]) -> tupl
     if request.dev:
         length = min(end - start, int(0.4 * start))
         notes.append(
-            f"--dev: rows from {stamp(times[start])} on are not read; the test block ends before that date"
+            f"dev: rows from {stamp(times[start])} on are not read; the test block ends before that date"
         )
         start, end = start - length, start
     starts = list(range(start, end - horizon + 1, horizon))

@@ -133,7 +133,7 @@ def _understood(source: Table, request: Request) -> Reading:
     _ends(table, warned)
     table, ohlc = _range(table, kind, has_range, notes)
     if ohlc and (twice := [column for column in theirs if _bare(column) in OHLC]):
-        notes.append(f"--exog {' '.join(twice)}: already an input, as part of the range of each row")
+        notes.append(f"{listed(twice)}: already an input, as part of the range of each row")
         theirs = [column for column in theirs if column not in twice]
     _refuse_constant(table, label)
     value = "value" if kind == "level" else "close"

@@ -192,5 +192,5 @@ def test_a_series_without_dates_and_a_grid_are_refused_in_words_of_frames_and_da
 def test_an_input_of_the_range_of_the_day_is_used_once() -> None:
     found = basin.inspect(BARS, exog="Open")
     assert found.reading.ohlc and not found.reading.exog
-    assert "--exog Open: already an input, as part of the range of each row" in found.notes
+    assert "Open: already an input, as part of the range of each row" in found.notes
     assert basin.inspect(BARS.drop(columns="Low"), exog="Open").reading.exog == ("Open",)

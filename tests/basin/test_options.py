@@ -88,13 +88,37 @@ def test_steps_are_a_horizon_or_leads(
         ({"horizon": 0}, "horizon 0: expected at least 1 step"),
         ({"horizon": 2.5}, "horizon 2.5: expected whole numbers of steps"),
         ({"leads": "3"}, "leads 3: expected whole numbers of steps"),
-        ({"leads": []}, "--leads : expected different numbers of steps"),
+        ({"leads": []}, r"leads=\[\]: expected different numbers of steps"),
         ({"targets": "close"}, "targets='close': expected \"all\""),
     ],
 )
 def test_steps_and_targets_that_are_none_are_refused(given: dict[str, Any], refused: str) -> None:
     with pytest.raises(basin.BasinError, match=f"^{refused}"):
         basin.forecast(FRAME, **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ({"kind": "prise"}, 'kind="prise": expected one of'),
+        (
+            {"test_from": "2021", "dev": False, "test_to": "2020"},
+            'test_to="2020-01-01": expected a date on or',
+        ),
+        ({"dev": True}, "dev=True must not read .*; give test_from="),
+        ({"freq": "W"}, 'the frame: freq="W": rows are 1 day apart, .*; omit freq=, or pass resample="W"'),
+        ({"exog": "x", "horizon": 2}, 'the frame: exog="x": .*; omit exog=, or omit horizon= and leads='),
+    ],
+)
+def test_a_refusal_names_keywords(given: dict[str, Any], refused: str) -> None:
+    with pytest.raises(basin.BasinError, match=f"^{refused}"):
+        basin.backtest(FRAME.assign(x=1.0 + np.arange(300) % 7), target="close", **given)
+
+
+def test_why_data_cannot_be_forecast_names_keywords() -> None:
+    minutes = pd.date_range("2020", periods=2000, freq="7min")
+    refusal = basin.inspect(pd.Series(np.arange(2000) % 50, minutes), kind="level").refusal
+    assert refusal is not None and "resample=" in refusal and "--" not in refusal
 
 
 def test_a_text_is_one_element_and_dates_are_days(asked: list[Request]) -> None:

@@ -73,7 +73,7 @@ def test_a_result_is_saved_over_an_earlier_one_and_over_nothing_else(tmp_path: P
 
 def test_a_folder_without_results_or_with_two_is_refused(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "none"):
-        with pytest.raises(basin.BasinError, match="has no results; give the folder --out of a backtest"):
+        with pytest.raises(basin.BasinError, match="has no results; give the folder out= of a backtest"):
             basin.load(folder)
     (tmp_path / "torn").mkdir()
     (tmp_path / "torn/scores.json").write_text("{}")
