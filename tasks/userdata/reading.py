@@ -85,6 +85,7 @@ def _understood(source: Table, request: Request) -> Reading:
     warned: list[str] = []
     if source.frame.empty:
         raise BasinError(f"{label}: no rows below the header; give a file with data")
+    _require_different(request, label)
     roles = _roles(source, request)
     if roles.dates.note:
         notes.append(roles.dates.note)
@@ -153,6 +154,17 @@ def _understood(source: Table, request: Request) -> Reading:
         notes=tuple(dict.fromkeys(notes)),
         warnings=tuple(warned),
     )
+
+
+def _require_different(request: Request, label: str) -> None:
+    """Raise ``BasinError`` if a column has two roles."""
+    named = [*filter(None, (request.time, request.series)), *request.targets, *request.exog]
+    twice = sorted({name for name in named if named.count(name) > 1})
+    if twice:
+        raise BasinError(
+            f"{label}: column {twice[0]} is named twice; expected different columns in --time, --target, "
+            "--exog and --series"
+        )
 
 
 def _roles(source: Table, request: Request) -> Roles:

@@ -135,19 +135,25 @@ def read(data: Data, request: Request) -> tuple[Reading, str]:
     return replace(reading, warnings=warnings, notes=notes), name
 
 
-def table_of(data: Data, target: tuple[str, ...], time: str | None, series: str | None) -> Table:
+def table_of(
+    data: Data,
+    target: tuple[str, ...],
+    time: str | None,
+    series: str | None,
+    exog: tuple[str, ...] = (),
+) -> Table:
     """Return the table of a file, a frame or a dataset."""
     if isinstance(data, Path):
         return load(data, target, time, series)
     if isinstance(data, pd.DataFrame):
-        return from_frame(data, label_of(data))
+        return from_frame(data, label_of(data), None, target, exog)
     return from_dataset(data, label_of(data), target, time, series)
 
 
 def read_unaudited(data: Data, request: Request) -> tuple[Reading, str]:
     """Return the data as a ``Reading``, and a short name for them."""
     request = _with_levels(data, request)
-    table = table_of(data, request.targets, request.time, request.series)
+    table = table_of(data, request.targets, request.time, request.series, request.exog)
     name = short_name(data) if isinstance(data, Path) else label_of(data)
     return understand(table, request), name
 

@@ -102,7 +102,7 @@ def test_steps_and_targets_that_are_none_are_refused(given: dict[str, Any], refu
     [
         ({"kind": "prise"}, 'kind="prise": expected one of'),
         (
-            {"test_from": "2021", "dev": False, "test_to": "2020"},
+            {"test_from": "2021", "test_to": "2020"},
             'test_to="2020-01-01": expected a date on or',
         ),
         ({"dev": True}, "dev=True must not read .*; give test_from="),

@@ -1,4 +1,4 @@
-"""Messages in Python: options of the command line become keywords, with values as they are written in Python."""
+"""Messages in Python: options of the command line become keywords, with values as in Python."""
 
 import pytest
 
@@ -8,12 +8,12 @@ from tasks.runtime.keywords import in_python, with_keywords
 REMEDIES = {
     "pass --on-bad-row interpolate to fill such rows": 'pass on_bad_row="interpolate" to fill such rows',
     "pass --test-from 2015-01-01": 'pass test_from="2015-01-01"',
-    "omit --freq, or pass --resample W-FRI without --freq": 'omit freq=, or pass resample="W-FRI" without freq=',
+    "pass --resample W-FRI without --freq": 'pass resample="W-FRI" without freq=',
     "pass --resample MS for one row for each month": 'pass resample="MS" for one row for each month',
     "pass --target with one, or --targets all for all": 'pass target= with one, or targets="all" for all',
     "pass --series member to forecast each": 'pass series="member" to forecast each',
     "pass --kind rate if so": 'pass kind="rate" if so',
-    "pass --exog VIX 'my rate', or omit --model to fit": 'pass exog=["VIX", "my rate"], or omit model= to fit',
+    "pass --exog VIX 'my rate', or omit --model": 'pass exog=["VIX", "my rate"], or omit model=',
     "pass --exog VIX; or not": 'pass exog="VIX"; or not',
     "pass --leads 6 or a --horizon that has it": "pass leads=[6] or a horizon= that has it",
     "--events min<=-2: expected a threshold": 'events="min<=-2": expected a threshold',
@@ -37,7 +37,7 @@ def test_a_remedy_is_written_as_in_python(message: str, expected: str) -> None:
 
 
 def test_the_cause_of_an_error_is_kept() -> None:
-    with pytest.raises(BasinError, match="^give it as time=$") as caught, in_python():
+    with pytest.raises(BasinError, match=r"^give it as time=$") as caught, in_python():
         try:
             {}["x"]
         except KeyError as error:

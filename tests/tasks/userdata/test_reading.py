@@ -225,13 +225,16 @@ def test_the_daily_range_is_used_where_it_fits() -> None:
         ({"leads": (0,)}, "--leads 0"),
         ({"events": ("min<=-0.08@21",)}, "--events min"),
         ({"events": ("end>=0.5@6",)}, "step 6 is not forecast"),
-        ({"exog": ("close",)}, "column close is named twice"),
         ({"dev": True}, "give --test-from"),
     ],
 )
 def test_questions_without_an_answer_are_refused(options: dict, said: str) -> None:
     with pytest.raises(BasinError, match=said):
         replace(ASKED, **options)
+
+
+def test_a_column_has_one_role() -> None:
+    assert "column close is named twice" in refusal(prices(), replace(ASKED, exog=("close",)))
 
 
 def test_a_price_that_is_not_positive_is_named_and_the_user_asked_what_it_is() -> None:
