@@ -139,12 +139,15 @@ def rpss(rows: pd.DataFrame, edges: np.ndarray) -> float | None:
 
 
 def brier_skill(probability: np.ndarray, happened: np.ndarray, rate: np.ndarray) -> float | None:
-    """Return 1 − Σ(p − y)² / Σ(r − y)² over base rates r, or None if the base rates make no error."""
+    """Return 1 − Σ(p − y)² / Σ(r − y)² over base rates r.
+
+    It is None if the base rates make no error, and without an event, where a probability of 0 is perfect.
+    """
     import scoringrules
 
     reference = scoringrules.brier_score(happened.astype(float), rate).sum()
     score = scoringrules.brier_score(happened.astype(float), probability).sum()
-    return float(1 - score / reference) if reference > 0 else None
+    return float(1 - score / reference) if reference > 0 and happened.any() else None
 
 
 def resamples(time: pd.Series, horizon: int) -> np.ndarray:
@@ -167,7 +170,7 @@ def event_scores(models: dict[str, pd.DataFrame], events: tuple[str, ...], past:
 
     ``models`` are the forecasts of each model at one lead, with the same rows. The reference of the Brier
     skill is the base rate before the test block. The AUROC has a 95 % interval by :func:`resamples`, and is
-    None if the event always or never occurs.
+    None if the event always or never occurs. The Brier skill is None if it never occurs.
     """
     ours = next(iter(models.values()))
     counts = resamples(ours["time"], horizon)

@@ -40,6 +40,9 @@ SHOWN = 5
 SCORES = ("auroc", "ap", "brier_skill", "calm_auroc")
 """Scores in the table of a result."""
 
+NO_EVENT = "no event in the test block"
+"""Statement in place of the scores, which then mean nothing."""
+
 SEED = 0
 
 
@@ -84,17 +87,22 @@ class Alarm(Stored):
 
     def summary(self) -> str:
         """Return the scores of all models, the numbers of events caught and missed, and the latest alarm."""
-        table = pd.DataFrame(self._rows(), index=list(SCORES)).T.to_string()
+        rows = self._rows()
+        table = [pd.DataFrame(rows, index=list(SCORES)).T.to_string()] if rows else []
         notes = (f"- {sentence}" for sentence in self.notes)
-        return "\n".join([self._tested(), table, *self._alarms(), *notes])
+        return "\n".join([self._tested(), *table, *self._alarms(), *notes])
 
     def _repr_html_(self) -> str:
         rows = [[model, *cells] for model, cells in self._rows().items()]
+        if not rows:
+            return notebook.page([], self.notes, (self._tested(), *self._alarms()))
         table = notebook.table(self._tested(), ["model", *SCORES], rows)
         return notebook.page([table], self.notes, self._alarms())
 
     def _rows(self) -> dict[str, list[str]]:
-        """Return the scores of each model with their intervals, as text."""
+        """Return the scores of each model with their intervals, as text, or nothing without an event."""
+        if not self.found["episodes"]:
+            return {}
         return {
             model: [
                 f"{scores[n]:.3f} [{scores[f'{n}_interval'][0]:.3f}, {scores[f'{n}_interval'][1]:.3f}]"
@@ -107,10 +115,10 @@ class Alarm(Stored):
 
     def _tested(self) -> str:
         found = self.found
-        return (
-            f"{found['event']}: tested from {found['test'][0]} to {found['test'][1]}, "
-            f"{count_of(found['episodes'], 'event')}, base rate {found['base_rate']:.3f}"
-        )
+        block = f"{found['event']}: tested from {found['test'][0]} to {found['test'][1]}, "
+        if not found["episodes"]:
+            return block + NO_EVENT
+        return block + f"{count_of(found['episodes'], 'event')}, base rate {found['base_rate']:.3f}"
 
     def _alarms(self) -> tuple[str, str]:
         """Return a sentence on the alarms of the test block and one on the last date."""
@@ -196,14 +204,9 @@ def alarm(
     models = {model: np.where(np.isfinite(p), p, running) for model, p in models.items()}
     progress("intervals", 2, 3)
     part = {model: p[tested] for model, p in models.items()}
-    inside, gains = scores.intervals(part, label[tested], running[tested], calm[tested], SEED)
-    scored = {}
-    for model, p in part.items():
-        measured = scores.scores(p, label[tested], running[tested], calm[tested])
-        scored[model] = {
-            **{key: _number(value) for key, value in measured.items()},
-            **{f"{key}_interval": [_number(v) for v in interval] for key, interval in inside[model].items()},
-        }
+    scored, gains = _scored(part, label[tested], running[tested], calm[tested])
+    if not label[tested].any():
+        notes.append(f"{NO_EVENT}, so the probabilities have no scores")
     outcome = {
         model: _alarms(p, reached, times, start, event.steps, budget, tested) for model, p in models.items()
     }
@@ -223,10 +226,7 @@ def alarm(
         "event": text,
         "test": [stamp(times[first]), stamp(times[tested[-1]])],
         "models": scored,
-        "paired": {
-            model: {key: [_number(v) for v in interval] for key, interval in gain.items()}
-            for model, gain in gains.items()
-        },
+        "paired": gains,
         "budget": budget,
         **outcome["ebm"],
         "peers": {model: part for model, part in outcome.items() if model != "ebm"},
@@ -249,6 +249,28 @@ def alarm(
         picture.write_bytes(answer.plot().png())
     progress("intervals", 3, 3)
     return answer
+
+
+def _scored(
+    models: dict[str, np.ndarray], label: np.ndarray, running: np.ndarray, calm: np.ndarray
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the scores of each model with their intervals, and the intervals of the gains over the others.
+
+    All are None without an event, where a probability of 0 would be perfect.
+    """
+    number = _number if label.any() else lambda value: None
+    inside, gains = scores.intervals(models, label, running, calm, SEED)
+    scored = {}
+    for model, probability in models.items():
+        measured = scores.scores(probability, label, running, calm)
+        scored[model] = {
+            **{key: number(value) for key, value in measured.items()},
+            **{f"{key}_interval": [number(v) for v in ends] for key, ends in inside[model].items()},
+        }
+    paired = {
+        model: {key: [number(v) for v in ends] for key, ends in gain.items()} for model, gain in gains.items()
+    }
+    return scored, paired
 
 
 def _require_rows(years: np.ndarray, steps: int) -> None:

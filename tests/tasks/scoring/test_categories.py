@@ -100,6 +100,7 @@ def test_brier_skill_is_0_for_the_base_rate():
     assert brier_skill(np.full(10, 0.3), happened, np.full(10, 0.3)) == 0
     assert brier_skill(happened.astype(float), happened, np.full(10, 0.3)) == 1
     assert brier_skill(np.zeros(10), np.zeros(10, bool), np.zeros(10)) is None
+    assert brier_skill(np.full(10, 0.01), np.zeros(10, bool), np.full(10, 0.3)) is None
 
 
 def test_an_event_that_never_occurs_has_no_auroc_and_a_skilful_one_has_an_interval():
