@@ -156,7 +156,8 @@ def brier_skill(probability: np.ndarray, happened: np.ndarray, rate: np.ndarray)
 def resamples(time: pd.Series, horizon: int) -> tuple[np.ndarray, np.ndarray]:
     """Return how often each date is in each resample ``(DRAWS, dates)`` of a circular block bootstrap.
 
-    The second array has the date ``(n,)`` of each row. Blocks have max(2·horizon, √n) of n dates, and the seed is fixed. Reference: Politis and Romano (1992).
+    The second array has the date ``(n,)`` of each row. Blocks have max(2·horizon, √n) of n dates, and the
+    seed is fixed. Reference: Politis and Romano (1992).
     """
     from arch.bootstrap import CircularBlockBootstrap
 
