@@ -139,8 +139,9 @@ class Forecast(Stored):
         Parameters
         ----------
         rows : DataFrame, Series, str or Path
-            The rows after the last one, in the form of the data of this forecast. If that is a file, give the
-            path of the file to which the rows were added.
+            The rows after the last one, in the form of the data of this forecast. Rows that the data have
+            already are left out. If the data are a file, give the path of the file to which the rows were
+            added.
         out : str or Path, optional
             Folder for the results, as in :func:`basin.forecast`.
         overwrite : bool, default False
@@ -154,7 +155,8 @@ class Forecast(Stored):
         Raises
         ------
         BasinError
-            If the rows do not suit the data or the model, or if the forecast was read from a folder.
+            If the rows do not suit the data or the model, or revise rows of the data, or if the forecast was
+            read from a folder.
 
         Examples
         --------

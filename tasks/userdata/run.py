@@ -158,7 +158,8 @@ def _again(
     ``owner`` is the result in whose folder the model is. It must live as long as the forecasts made with it.
     """
     last = max(part["origin"] for part in before.steps["series"].values())
-    together = extended(data, rows, last)
+    remedy = f"pass only the rows after {last}, or revise the data and call basin.forecast with all of them"
+    together = extended(data, rows, remedy + (" and model=" if model else ""))
     owner = before if model == before.folder / "model" else owner
     return in_folder(
         out,
