@@ -5,6 +5,7 @@ from datetime import date
 from difflib import get_close_matches
 from functools import wraps
 from inspect import signature
+from numbers import Integral, Real
 from operator import index
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, Union
@@ -44,6 +45,9 @@ Labels: TypeAlias = Label | Iterable[Label]
 
 Day: TypeAlias = str | date
 """Date, such as ``"2014-01-01"``, a ``datetime.date`` or a ``pandas.Timestamp``."""
+
+WHOLE = ("refit", "seeds")
+"""Options that are whole numbers."""
 
 BadRow: TypeAlias = Literal["stop", "drop", "interpolate"]
 
@@ -87,7 +91,7 @@ def request(
     accept: Mapping[str, str] | None = None,
     **others: Any,
 ) -> "Request":
-    """Return the options as a ``Request``; ``others`` are passed on unchanged."""
+    """Return the options as a ``Request``; ``others`` are texts, whole numbers and flags."""
     from tasks.userdata.request import Request
 
     if targets not in (None, "all"):
@@ -99,22 +103,45 @@ def request(
         time=column(time),
         series=column(series),
         leads=steps(horizon, leads),
-        events=names(events),
-        peers=None if peers in (None, "auto") else names(peers),
+        events=names("events", events),
+        peers=None if peers in (None, "auto") else names("peers", peers),
         test_from=day("test_from", test_from),
         test_to=day("test_to", test_to),
-        accept=tuple((accept or {}).items()),
-        **others,
+        accept=reasons(accept),
+        **{option: _checked(option, given) for option, given in others.items()},
     )
 
 
-def names(given: Names) -> tuple[str, ...]:
+def _checked(option: str, given: Any) -> Any:
+    """Return a text, a whole number or a flag, or raise ``BasinError`` if the option is of another type."""
+    if given is None or isinstance(given, (bool, str) if option not in WHOLE else Integral):
+        return given
+    expected = "a whole number" if option in WHOLE else "a text"
+    raise BasinError(f"{option}={given!r}: expected {expected}, found {type(given).__name__}")
+
+
+def reasons(given: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    """Return the accepted checks of the audit, each with its reason."""
+    if given is not None and not isinstance(given, Mapping):
+        raise BasinError(
+            f"accept={given!r}: expected a dictionary of checks and reasons, such as "
+            '{"coverage": "the exchange was closed"}'
+        )
+    return tuple((given or {}).items())
+
+
+def names(option: str, given: Names | None) -> tuple[str, ...]:
     """Return one name or several as a tuple."""
-    return (given,) if isinstance(given, str) else tuple(given)
+    found = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
+    if given is not None and not all(isinstance(name, str) for name in found):
+        raise BasinError(f"{option}={given!r}: expected a text or several")
+    return () if given is None else found
 
 
-def columns(given: Labels) -> tuple[str, ...]:
+def columns(given: Labels | None) -> tuple[str, ...]:
     """Return one column or several as a tuple of their names in the table."""
+    if given is None:
+        return ()
     if isinstance(given, str) or not isinstance(given, Iterable):
         return (str(column(given)),)
     return tuple(str(column(label)) for label in given)
@@ -152,6 +179,8 @@ def day(option: str, given: Day | None) -> date | None:
     if given is None:
         return None
     try:
+        if isinstance(given, Real) or pd.isna(given):
+            raise TypeError
         return pd.Timestamp(given).date()
     except (TypeError, ValueError) as error:
         raise BasinError(f"{option} {given}: not a date; write it as in 2014-01-01") from error

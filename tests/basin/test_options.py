@@ -100,6 +100,39 @@ def test_steps_and_targets_that_are_none_are_refused(given: dict[str, Any], refu
 @pytest.mark.parametrize(
     ("given", "refused"),
     [
+        ({"seeds": "2"}, "seeds='2': expected a whole number, found str"),
+        ({"refit": 2.0}, r"refit=2.0: expected a whole number, found float"),
+        ({"freq": pd.offsets.MonthBegin()}, "freq=<MonthBegin>: expected a text, found MonthBegin"),
+        ({"calendar": 1}, "calendar=1: expected a text, found int"),
+        ({"peers": [1]}, r"peers=\[1\]: expected a text or several"),
+        ({"accept": ["coverage"]}, r"accept=\['coverage'\]: expected a dictionary of checks and reasons"),
+        ({"test_from": 2014}, "test_from 2014: not a date"),
+        ({"test_from": pd.NaT}, "test_from NaT: not a date"),
+    ],
+)
+def test_an_option_of_another_type_is_refused(given: dict[str, Any], refused: str) -> None:
+    with pytest.raises(basin.BasinError, match=f"^{refused}"):
+        basin.backtest(FRAME, **given)
+
+
+def test_further_options_of_another_type_are_refused() -> None:
+    with pytest.raises(basin.BasinError, match=r"^events=-2: expected a text or several"):
+        basin.forecast(FRAME, events=-2)  # type: ignore[arg-type]
+    with pytest.raises(basin.BasinError, match=r"^model=3: expected a result of backtest or forecast"):
+        basin.forecast(FRAME, model=3)  # type: ignore[arg-type]
+    for budget in ("2", float("nan")):
+        with pytest.raises(basin.BasinError, match=r"^max_false_alarms_per_year=\S+: expected"):
+            basin.alarm(FRAME, "min<=-0.08@21", max_false_alarms_per_year=budget)  # type: ignore[arg-type]
+
+
+def test_none_is_no_input(asked: list[Request]) -> None:
+    basin.backtest(FRAME, exog=None, peers=None, accept=None)
+    assert (asked[0].exog, asked[0].peers, asked[0].accept) == ((), None, ())
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
         ({"kind": "prise"}, 'kind="prise": expected one of'),
         (
             {"test_from": "2021", "test_to": "2020"},
