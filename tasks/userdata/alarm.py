@@ -19,6 +19,7 @@ from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.stored import Stored
 from tasks.userdata.alarm_page import alarm_page
 from tasks.userdata.kinds import FEW
+from tasks.userdata.progress import expected_alarm_seconds
 from tasks.userdata.reading import Reading
 from tasks.userdata.request import Request
 
@@ -33,6 +34,9 @@ TEST_SHARE = 0.5
 
 FEWEST_PAST = 250
 """Dates with a known outcome before a year that are needed for its threshold."""
+
+OWN_MODELS = 4
+"""Models of an alarm. Each input is a further one."""
 
 SHOWN = 5
 """Number of series that a message names."""
@@ -165,23 +169,15 @@ def alarm(
     """
     notes = list(reading.notes)
     _require_one_price(reading, request)
-    table = reading.table
     if request.dev:
-        assert request.test_from is not None  # checked by Request
-        table = table[table["time"] < pd.Timestamp(request.test_from)]
         notes.append(f"dev: rows from {request.test_from} on are not read")
-    if request.test_to:
-        table = table[table["time"] < pd.Timestamp(request.test_to) + pd.Timedelta(days=1)]
-    # Rows are found by position from here on, and the index has the numbers of the rows in the file.
-    table = table.reset_index(drop=True)
+    table = _rows_used(reading, request)
     times, close = table["time"], table["close"].to_numpy(float)
     years = times.dt.year.to_numpy()
     _require_rows(years, event.steps)
     exog = {name: table[name].to_numpy(float) for name in reading.exog}
-    progress("simulated paths", 0, 3)
-    found = simulation.origins(close, event, years, exog, SEED)
+    found = simulation.origins(close, event, years, exog, SEED, progress)
     start = int(np.flatnonzero(np.isfinite(found.probability))[0])
-    progress("tilt and peers", 1, 3)
     ours, used = tilt.tilted(found, event.steps, years)
     models = {"ebm": ours, "base": found.probability}
     models["gjr-filtered-simulation"] = special.expit(found.plain[:, simulation.EXACT])
@@ -202,17 +198,15 @@ def alarm(
     calm = _calm(close)
     label, reached = found.label, event.reached(close)
     models = {model: np.where(np.isfinite(p), p, running) for model, p in models.items()}
-    progress("intervals", 2, 3)
     part = {model: p[tested] for model, p in models.items()}
-    scored, gains = _scored(part, label[tested], running[tested], calm[tested])
+    scored, gains = _scored(part, label[tested], running[tested], calm[tested], progress)
     if not label[tested].any():
         notes.append(f"{NO_EVENT}, so the probabilities have no scores")
-    outcome = {
-        model: _alarms(p, reached, times, start, event.steps, budget, tested) for model, p in models.items()
-    }
-    history = outcome["ebm"].pop("history")
-    for other in outcome.values():
-        other.pop("history", None)
+    outcome = {}
+    for done, (model, p) in enumerate(models.items()):
+        progress("thresholds", done, len(models))
+        outcome[model] = _alarms(p, reached, times, start, event.steps, budget, tested)
+    history = {model: part.pop("history") for model, part in outcome.items()}["ebm"]
     history["label"] = pd.array(reached > 0, dtype="boolean")
     history.loc[(history.index > tested[-1]) & (reached == 0), "label"] = pd.NA
     today = history.iloc[-1]
@@ -247,19 +241,39 @@ def alarm(
         page.write_text(alarm_page(name, result, answer.history, notes), encoding="utf-8")
         answer.history.to_parquet(second, index=False)
         picture.write_bytes(answer.plot().png())
-    progress("intervals", 3, 3)
     return answer
 
 
+def expected_seconds(reading: Reading, request: Request, event: Event) -> float:
+    """Return about how long :func:`alarm` takes on this machine."""
+    years = _rows_used(reading, request)["time"].dt.year.to_numpy()
+    simulated, models = simulation.simulated_years(years), OWN_MODELS + len(reading.exog)
+    return expected_alarm_seconds(len(simulated), event.steps, models)
+
+
+def _rows_used(reading: Reading, request: Request) -> pd.DataFrame:
+    """Return the rows up to the end of the test block, which are numbered from 0."""
+    table = reading.table
+    if request.dev:
+        table = table[table["time"] < pd.Timestamp(request.test_from)]
+    if request.test_to:
+        table = table[table["time"] < pd.Timestamp(request.test_to) + pd.Timedelta(days=1)]
+    return table.reset_index(drop=True)
+
+
 def _scored(
-    models: dict[str, np.ndarray], label: np.ndarray, running: np.ndarray, calm: np.ndarray
+    models: dict[str, np.ndarray],
+    label: np.ndarray,
+    running: np.ndarray,
+    calm: np.ndarray,
+    progress: Progress,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the scores of each model with their intervals, and the intervals of the gains over the others.
 
     All are None without an event, where a probability of 0 would be perfect.
     """
     number = _number if label.any() else lambda value: None
-    inside, gains = scores.intervals(models, label, running, calm, SEED)
+    inside, gains = scores.intervals(models, label, running, calm, SEED, progress)
     scored = {}
     for model, probability in models.items():
         measured = scores.scores(probability, label, running, calm)
@@ -275,9 +289,7 @@ def _scored(
 
 def _require_rows(years: np.ndarray, steps: int) -> None:
     """Raise ``BasinError`` unless a year has enough rows before it to be simulated, and some after it."""
-    starts = np.flatnonzero(np.diff(years, prepend=years[:1] - 1))
-    simulated = starts[starts >= simulation.FEWEST]
-    rows = len(years) - int(simulated[0]) if len(simulated) else 0
+    rows = int(np.isin(years, simulation.simulated_years(years)).sum())
     if rows < 3 * steps:
         raise BasinError(
             f"{len(years)} rows of prices are left for the alarm, of which {rows} are in years with "

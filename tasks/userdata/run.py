@@ -24,6 +24,7 @@ from tasks.tilts.fits import load_fold
 from tasks.tilts.model import save_model
 from tasks.userdata.alarm import RESULTS, Alarm
 from tasks.userdata.alarm import alarm as raise_alarms
+from tasks.userdata.alarm import expected_seconds as expected_seconds_of_alarm
 from tasks.userdata.backtest_result import Backtest
 from tasks.userdata.forecast_record import fits_of, not_converged, with_file
 from tasks.userdata.forecast_result import Forecast
@@ -269,11 +270,12 @@ def alarm(
     ``BasinError`` for bad data or options, or if files in ``out`` would be lost.
     """
     wanted = parse(event)
-    if budget < 0:
+    if not budget >= 0:
         raise BasinError(f"--max-false-alarms-per-year {budget:g}: expected 0 or more")
     found: list[Alarm] = []
     with claim(out, "alarm", RESULTS, overwrite), naming(data):
         reading, name = read(data, request)
+        stages.expect(expected_seconds_of_alarm(reading, request, wanted))
 
         def run(progress: Progress) -> None:
             alarms = raise_alarms(compounded(reading), request, name, wanted, event, budget, out, progress)
