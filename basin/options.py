@@ -132,10 +132,12 @@ def reasons(given: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
 
 def names(option: str, given: Names | None) -> tuple[str, ...]:
     """Return one name or several as a tuple."""
+    if given is None:
+        return ()
     found = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
-    if given is not None and not all(isinstance(name, str) for name in found):
+    if not all(isinstance(name, str) for name in found):
         raise BasinError(f"{option}={given!r}: expected a text or several")
-    return () if given is None else found
+    return found
 
 
 def columns(given: Labels | None) -> tuple[str, ...]:

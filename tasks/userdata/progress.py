@@ -16,7 +16,7 @@ YEAR, STEP, INTERVALS = 0.2, 0.02, 6.0
 """Seconds of an alarm: fits of a simulated year, its paths for each step, and intervals of one model."""
 
 TILT, PATHS, SUMMARY, DENSITY = 0.6, 0.3, 0.55, 0.05
-"""Seconds of a series in joint paths: the tilt for 1,000 rows, a window, and scores or a density of a lead."""
+"""Seconds of a series in joint paths: tilt for 1,000 rows, window, and scores or density of a lead."""
 
 CORES = 4
 """Cores from which on more do not shorten a run much."""

@@ -64,8 +64,10 @@ def _one_level(
     joined = {label: name_of(label) for label in frame.columns if sum(part != "" for part in label) > 1}
     if {*target, *exog} & {*joined.values()}:
         notes.append("the columns have several levels, which are joined")
-        names = joined | _range_of([label for label in joined if joined[label] in target], joined, exog)
-        return frame.set_axis(pd.Index([names.get(label, name_of(label)) for label in frame.columns]), axis=1)
+        targets = [label for label in joined if joined[label] in target]
+        plain_names = joined | _range_of(targets, joined, exog)
+        columns = [plain_names.get(label, name_of(label)) for label in frame.columns]
+        return frame.set_axis(pd.Index(columns), axis=1)
     levels = [frame.columns.get_level_values(k) for k in range(frame.columns.nlevels)]
     varying = [k for k, level in enumerate(levels) if level[level != ""].nunique() > 1] or [0]
     prices = [k for k in varying if any(PRICES.fullmatch(str(name)) for name in levels[k])]
