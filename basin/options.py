@@ -5,11 +5,13 @@ from datetime import date
 from difflib import get_close_matches
 from functools import wraps
 from inspect import signature
+from numbers import Integral, Real
 from operator import index
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, Union
 
 from tasks.runtime.errors import BasinError
+from tasks.runtime.keywords import in_python
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,11 +46,17 @@ Labels: TypeAlias = Label | Iterable[Label]
 Day: TypeAlias = str | date
 """Date, such as ``"2014-01-01"``, a ``datetime.date`` or a ``pandas.Timestamp``."""
 
+WHOLE = ("refit", "seeds")
+"""Options that are whole numbers."""
+
 BadRow: TypeAlias = Literal["stop", "drop", "interpolate"]
 
 
 def with_known_options(function: Callable[P, R]) -> Callable[P, R]:
-    """Return the function, which raises ``TypeError`` with the options that it has for an unknown one."""
+    """Return the function, which raises ``TypeError`` with the options that it has for an unknown one.
+
+    A ``BasinError`` names options as the keywords of the function.
+    """
     known = [name for name in signature(function).parameters if name != "data"]
 
     @wraps(function)
@@ -61,7 +69,8 @@ def with_known_options(function: Callable[P, R]) -> Callable[P, R]:
                     + (f" (did you mean {close[0]}?)" if close else "")
                     + f"; expected one of {', '.join(sorted(known))}"
                 )
-        return function(*args, **options)
+        with in_python():
+            return function(*args, **options)
 
     return call
 
@@ -82,7 +91,7 @@ def request(
     accept: Mapping[str, str] | None = None,
     **others: Any,
 ) -> "Request":
-    """Return the options as a ``Request``; ``others`` are passed on unchanged."""
+    """Return the options as a ``Request``; ``others`` are texts, whole numbers and flags."""
     from tasks.userdata.request import Request
 
     if targets not in (None, "all"):
@@ -94,22 +103,47 @@ def request(
         time=column(time),
         series=column(series),
         leads=steps(horizon, leads),
-        events=names(events),
-        peers=None if peers in (None, "auto") else names(peers),
+        events=names("events", events),
+        peers=None if peers in (None, "auto") else names("peers", peers),
         test_from=day("test_from", test_from),
         test_to=day("test_to", test_to),
-        accept=tuple((accept or {}).items()),
-        **others,
+        accept=reasons(accept),
+        **{option: _checked(option, given) for option, given in others.items()},
     )
 
 
-def names(given: Names) -> tuple[str, ...]:
+def _checked(option: str, given: Any) -> Any:
+    """Return a text, a whole number or a flag, or raise ``BasinError`` if the option is of another type."""
+    if given is None or isinstance(given, (bool, str) if option not in WHOLE else Integral):
+        return given
+    expected = "a whole number" if option in WHOLE else "a text"
+    raise BasinError(f"{option}={given!r}: expected {expected}, found {type(given).__name__}")
+
+
+def reasons(given: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    """Return the accepted checks of the audit, each with its reason."""
+    if given is not None and not isinstance(given, Mapping):
+        raise BasinError(
+            f"accept={given!r}: expected a dictionary of checks and reasons, such as "
+            '{"coverage": "the exchange was closed"}'
+        )
+    return tuple((given or {}).items())
+
+
+def names(option: str, given: Names | None) -> tuple[str, ...]:
     """Return one name or several as a tuple."""
-    return (given,) if isinstance(given, str) else tuple(given)
+    if given is None:
+        return ()
+    found = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
+    if not all(isinstance(name, str) for name in found):
+        raise BasinError(f"{option}={given!r}: expected a text or several")
+    return found
 
 
-def columns(given: Labels) -> tuple[str, ...]:
+def columns(given: Labels | None) -> tuple[str, ...]:
     """Return one column or several as a tuple of their names in the table."""
+    if given is None:
+        return ()
     if isinstance(given, str) or not isinstance(given, Iterable):
         return (str(column(given)),)
     return tuple(str(column(label)) for label in given)
@@ -147,6 +181,8 @@ def day(option: str, given: Day | None) -> date | None:
     if given is None:
         return None
     try:
+        if isinstance(given, Real) or pd.isna(given):
+            raise TypeError
         return pd.Timestamp(given).date()
     except (TypeError, ValueError) as error:
         raise BasinError(f"{option} {given}: not a date; write it as in 2014-01-01") from error

@@ -4,6 +4,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
+from tasks.runtime.keywords import in_python
+
 if TYPE_CHECKING:
     from tasks.userdata.alarm import Alarm
     from tasks.userdata.audit import Audit
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from tasks.userdata.forecast_result import Forecast
 
 
+@in_python()
 def load(out: str | PathLike[str]) -> Union["Backtest", "Forecast", "Alarm", "Audit"]:
     """Return the result of an earlier backtest, forecast, alarm or audit from its folder.
 

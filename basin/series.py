@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, Union
 
 from basin import options
 from basin.options import BadRow, Day, Label, Labels, Names, Source
+from tasks.runtime.errors import BasinError
 from tasks.runtime.stored import in_folder
 
 if TYPE_CHECKING:
@@ -151,6 +152,10 @@ def forecast(
 
 
 def _model(given: Union["Backtest", "Forecast", str, PathLike[str]]) -> Path:
+    if not isinstance(given, (str, PathLike)) and not hasattr(given, "folder"):
+        raise BasinError(
+            f"model={given!r}: expected a result of backtest or forecast, or the path of its folder model/"
+        )
     return Path(given) if isinstance(given, (str, PathLike)) else given.folder / "model"
 
 

@@ -1,12 +1,14 @@
 """What is understood of a table, and whether it can be used for learning."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from basin import options
 from basin.options import BadRow, Label, Labels, Source
+from tasks.runtime.keywords import with_keywords
 from tasks.runtime.stored import in_folder
 
 if TYPE_CHECKING:
@@ -75,7 +77,8 @@ def inspect(
         resample=resample,
         calendar=calendar,
     )
-    return look(as_data(data), request)
+    found = look(as_data(data), request)
+    return replace(found, refusal=found.refusal and with_keywords(found.refusal))
 
 
 @options.with_known_options

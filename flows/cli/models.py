@@ -1,5 +1,6 @@
 """``basin models``: list and show registered models, promote a version, roll back to an earlier one."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -178,11 +179,19 @@ def _about(config: dict[str, Any], scores: dict[str, Any]) -> list[str]:
     leads = scores.get("pooled", scores)["leads"]
     lines = [f"  data as of {config['as_of']}, sha256 {config['data_sha256'][:12]}"]
     for lead, found in leads.items():
-        base = found["paired"]["base"]
-        ours = found["models"]["ebm"]
+        known = ", ".join(_known_scores(found["models"]["ebm"], found["paired"]["base"]))
         lines.append(
-            f"  lead {lead}, {scores['test'][0]} to {scores['test'][1]}: log score {ours['log_score']:.4f}, "
-            f"CRPS {ours['crps']:.4f}, gain in log score over the base {base['log_score_gain']:+.4f} "
-            f"(t = {base['t']:.1f})"
+            f"  lead {lead}, {scores['test'][0]} to {scores['test'][1]}: {known or 'no score is known'}"
         )
     return lines
+
+
+def _known_scores(ours: dict[str, Any], base: dict[str, Any]) -> Iterator[str]:
+    """Yield the scores of the energy model and its gain over the base. Those that are null are left out."""
+    if ours["log_score"] is not None:
+        yield f"log score {ours['log_score']:.4f}"
+    if ours["crps"] is not None:
+        yield f"CRPS {ours['crps']:.4f}"
+    if base["log_score_gain"] is not None:
+        t = "" if base["t"] is None else f" (t = {base['t']:.1f})"
+        yield f"gain in log score over the base {base['log_score_gain']:+.4f}{t}"

@@ -166,7 +166,8 @@ def run_suite(
         result_format={"result_format": "COMPLETE", "unexpected_index_column_names": list(names)},
     )
     results: list[Any] = outcome.results
-    found = [_entry(r) for r in sorted(results, key=lambda r: r.expectation_config.meta["position"])]
+    in_order = sorted(results, key=lambda r: r.expectation_config.meta["position"])
+    found = [_entry(result, names) for result in in_order]
     with atomic_write(data_docs) as (folder,):
         folder.mkdir()
         page = docs_page(suite["suite"], len(table), found)
@@ -208,8 +209,8 @@ def docs_page(name: str, rows: int, found: list[dict[str, Any]]) -> str:
 
 
 def _rows_table(title: str, rows: list[dict[str, Any]]) -> str:
-    """Return a table of rows, with the columns that identify a row before the values at fault."""
-    columns = sorted(rows[0], key=lambda column: column not in ("example", "series", "time"))
+    """Return a table of rows, which begin with the columns that identify them."""
+    columns = list(rows[0])
     heads = "".join(f"<th scope=col>{escape(str(column))}</th>" for column in columns)
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(_shown(row.get(column)))}</td>" for column in columns) + "</tr>"
@@ -229,11 +230,11 @@ def _box(title: str, table: str) -> str:
     return f'<div tabindex="0" role="region" aria-label="{title}">{table}</div>'
 
 
-def _entry(result: Any) -> dict[str, Any]:
+def _entry(result: Any, names: tuple[str, ...]) -> dict[str, Any]:
     config = result.expectation_config
     kwargs = config.kwargs
     detail = json.loads(json.dumps(result.result, default=str))
-    rows = detail.get("unexpected_index_list") or []
+    rows = [{name: row[name] for name in names} | row for row in detail.get("unexpected_index_list") or []]
     pair = [kwargs[key] for key in ("column_A", "column_B") if key in kwargs]
     column = kwargs.get("column") or ", ".join(pair or kwargs.get("column_list", [])) or None
     at = kwargs.get("row_condition")
@@ -249,13 +250,13 @@ def _entry(result: Any) -> dict[str, Any]:
         "observed": observed,
         "failing_rows": int(detail.get("unexpected_count", 0)),
         "rows": rows,
-        "dates": [_name(row) for row in rows[:SHOWN]],
+        "dates": [_name(row, names) for row in rows[:SHOWN]],
         "why": config.meta["why"],
     }
 
 
-def _name(row: dict[str, Any]) -> str:
-    return f"{row['time'][:10]} ({row['series']})" if "time" in row else str(row["example"])
+def _name(row: dict[str, Any], names: tuple[str, ...]) -> str:
+    return f"{row['time'][:10]} ({row['series']})" if "time" in names else str(row[names[0]])
 
 
 def _words(failure: dict[str, Any]) -> str:

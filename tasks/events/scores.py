@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.runtime.parallel import Progress, silent
+
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Steps = NDArray[np.int64]
@@ -38,7 +40,12 @@ def scores(probability: Array, label: Flags, running: Array, calm: Flags) -> dic
 
 
 def intervals(
-    models: dict[str, Array], label: Flags, running: Array, calm: Flags, seed: int = 0
+    models: dict[str, Array],
+    label: Flags,
+    running: Array,
+    calm: Flags,
+    seed: int = 0,
+    progress: Progress = silent,
 ) -> tuple[dict[str, dict[str, list[float]]], dict[str, dict[str, list[float]]]]:
     """Return 95 % intervals of the scores of each model, and of the gains of ``ebm`` over each other model.
 
@@ -49,7 +56,8 @@ def intervals(
 
     rows = CircularBlockBootstrap(BLOCK, np.arange(len(label)), seed=seed)
     drawn: dict[str, list[list[float]]] = {name: [] for name in models}
-    for (chosen,), _ in rows.bootstrap(DRAWS):
+    for done, ((chosen,), _) in enumerate(rows.bootstrap(DRAWS)):
+        progress("intervals of the scores", done, DRAWS)
         for name, probability in models.items():
             found = scores(probability[chosen], label[chosen], running[chosen], calm[chosen])
             drawn[name].append(list(found.values()))

@@ -8,6 +8,7 @@ from scipy import special
 
 from tasks.events.event import Array, Event
 from tasks.forecasters.returns import garch
+from tasks.runtime.parallel import Progress, silent
 
 SAMPLES = 20000
 """Number of simulated paths from each starting variance. Half use the opposite ranks of the other shocks."""
@@ -61,10 +62,17 @@ class Origins:
         return found
 
 
-def origins(close: Array, event: Event, years: np.ndarray, exog: dict[str, Array], seed: int) -> Origins:
+def origins(
+    close: Array,
+    event: Event,
+    years: np.ndarray,
+    exog: dict[str, Array],
+    seed: int,
+    progress: Progress = silent,
+) -> Origins:
     """Compute the simulation, inputs and outcomes that all probability models use."""
     n = len(close)
-    plain, led, scale = simulate(close, event, years, exog, seed)
+    plain, led, scale = simulate(close, event, years, exog, seed, progress)
     observed = event.observed(close)
     barriers = event.barrier(np.array(BARRIERS))
     sign = 1.0 if event.below else -1.0
@@ -82,8 +90,19 @@ def origins(close: Array, event: Event, years: np.ndarray, exog: dict[str, Array
     )
 
 
+def simulated_years(years: np.ndarray) -> np.ndarray:
+    """Return the years with ``FEWEST`` or more rows before them. ``years`` ``(n,)`` are those of the rows."""
+    found, first = np.unique(years, return_index=True)
+    return found[first >= FEWEST]
+
+
 def simulate(
-    close: Array, event: Event, years: np.ndarray, exog: dict[str, Array], seed: int
+    close: Array,
+    event: Event,
+    years: np.ndarray,
+    exog: dict[str, Array],
+    seed: int,
+    progress: Progress = silent,
 ) -> tuple[Array, Array, Array]:
     """Return ``plain`` and ``led`` of :class:`Origins`, and the simulated volatility per step, in per cent.
 
@@ -104,10 +123,10 @@ def simulate(
     multiples = np.array(BARRIERS)
     plain, led = (np.full((n, len(BARRIERS)), np.nan) for _ in range(2))
     scale = np.full(n, np.nan)
-    for year in np.unique(years):
+    simulated = simulated_years(years)
+    for done, year in enumerate(simulated):
+        progress("simulated paths", done, len(simulated))
         rows = np.flatnonzero(years == year)
-        if rows[0] < FEWEST:
-            continue
         odds = []
         for window in (rows[0], WINDOW) if rows[0] > WINDOW else (rows[0],):
             fitted = garch.fit("gjr-skewt", returns[rows[0] - window : rows[0]])

@@ -188,7 +188,7 @@ class FieldModel:
         if 2 * missing > len(values):
             raise BasinError(
                 f"{fields.label}: {missing} of {len(values)} cells of {month} are missing, expected at most "
-                "half; forecast from a month with more values (--from)"
+                "half; forecast from a month with more values"
             )
         return self.fill(values, month)[0] if missing else values
 

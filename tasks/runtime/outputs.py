@@ -23,7 +23,7 @@ ASIDE = ".basin-kept"
 SHOWN = 3
 """Number of files that an error message names."""
 
-OVERWRITE = "or add --overwrite (in Python, overwrite=True)"
+OVERWRITE = "or add --overwrite"
 
 
 @contextmanager

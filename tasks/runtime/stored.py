@@ -10,6 +10,7 @@ from typing import ClassVar, TypeVar
 
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write
+from tasks.runtime.keywords import in_python
 from tasks.runtime.outputs import claim, files_of
 
 R = TypeVar("R")
@@ -36,6 +37,7 @@ class Stored:
     """Command that wrote the files."""
     folder: Path
 
+    @in_python()
     def save(self, out: str | PathLike[str], overwrite: bool = False) -> Path:
         """Copy the files of the result to the folder ``out``, to use them in a later session.
 

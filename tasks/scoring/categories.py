@@ -15,6 +15,9 @@ FEWEST = 10
 DRAWS = 400
 """Resamples of the block bootstrap of an AUROC."""
 
+CELLS = 2_000_000
+"""Rows times resamples of an AUROC that are computed at once, which bounds the memory."""
+
 OUTSIDE = 0.005
 """Probability below the 1 % quantile, and above the 99 % quantile, where a forecast has no finer quantile."""
 
@@ -139,27 +142,35 @@ def rpss(rows: pd.DataFrame, edges: np.ndarray) -> float | None:
 
 
 def brier_skill(probability: np.ndarray, happened: np.ndarray, rate: np.ndarray) -> float | None:
-    """Return 1 − Σ(p − y)² / Σ(r − y)² over base rates r, or None if the base rates make no error."""
+    """Return 1 − Σ(p − y)² / Σ(r − y)² over base rates r.
+
+    It is None if the base rates make no error, and without an event, where a probability of 0 is perfect.
+    """
     import scoringrules
 
     reference = scoringrules.brier_score(happened.astype(float), rate).sum()
     score = scoringrules.brier_score(happened.astype(float), probability).sum()
-    return float(1 - score / reference) if reference > 0 else None
+    return float(1 - score / reference) if reference > 0 and happened.any() else None
 
 
-def resamples(time: pd.Series, horizon: int) -> np.ndarray:
-    """Return how often each row is in each resample ``(DRAWS, n)`` of a circular block bootstrap of dates.
+def resamples(time: pd.Series, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return how often each date is in each resample ``(DRAWS, dates)`` of a circular block bootstrap.
 
-    Blocks have max(2·horizon, √n) of n dates, and the seed is fixed. Reference: Politis and Romano (1992).
+    The second array has the date ``(n,)`` of each row. Blocks have max(2·horizon, √n) of n dates, and the
+    seed is fixed. Reference: Politis and Romano (1992).
     """
     from arch.bootstrap import CircularBlockBootstrap
 
     dates, place = np.unique(time.to_numpy(), return_inverse=True)
     block = min(len(dates), max(2 * horizon, int(np.sqrt(len(dates)))))
     drawn = CircularBlockBootstrap(block, np.arange(len(dates)), seed=0).bootstrap(DRAWS)
-    counts = np.array([np.bincount(chosen, minlength=len(dates)) for (chosen,), _ in drawn])
-    found: np.ndarray = counts[:, place]
-    return found
+    return np.array([np.bincount(chosen, minlength=len(dates)) for (chosen,), _ in drawn]), place
+
+
+def _areas(happened: np.ndarray, probability: np.ndarray, counts: np.ndarray, date: np.ndarray) -> np.ndarray:
+    """Return the AUROC of each resample ``(DRAWS,)``, computed for some resamples at a time."""
+    parts = np.array_split(counts, min(len(counts), -(-len(counts) * len(date) // CELLS)))
+    return np.concatenate([auroc(happened, probability, part[:, date]) for part in parts])
 
 
 def event_scores(models: dict[str, pd.DataFrame], events: tuple[str, ...], past: Past, horizon: int) -> Any:
@@ -167,10 +178,10 @@ def event_scores(models: dict[str, pd.DataFrame], events: tuple[str, ...], past:
 
     ``models`` are the forecasts of each model at one lead, with the same rows. The reference of the Brier
     skill is the base rate before the test block. The AUROC has a 95 % interval by :func:`resamples`, and is
-    None if the event always or never occurs.
+    None if the event always or never occurs. The Brier skill is None if it never occurs.
     """
     ours = next(iter(models.values()))
-    counts = resamples(ours["time"], horizon)
+    counts, date = resamples(ours["time"], horizon)
     once = np.ones((1, len(ours)))
     found = {}
     for event in events:
@@ -182,7 +193,7 @@ def event_scores(models: dict[str, pd.DataFrame], events: tuple[str, ...], past:
         for model, rows in models.items():
             probability = chance(rows, event)
             area = float(auroc(happened, probability, once)[0])
-            drawn = auroc(happened, probability, counts)
+            drawn = _areas(happened, probability, counts, date)
             drawn = drawn[np.isfinite(drawn)]
             known = np.isfinite(area) and len(drawn) > 0
             scores[model] = {

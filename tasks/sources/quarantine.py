@@ -1,5 +1,6 @@
 """Quarantine of rows that fail the expectation suite, which are stored with a reason and not trained on."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,27 @@ import pandas as pd
 from tasks.runtime.errors import BasinError
 
 
+def free_name(name: str, taken: Iterable[str]) -> str:
+    """Return the name for a further column, with underscores after it if it is one of those ``taken``.
+
+    Examples
+    --------
+    >>> free_name("reason", ["close"]), free_name("reason", ["close", "reason"])
+    ('reason', 'reason_')
+    """
+    taken = set(taken)
+    while name in taken:
+        name += "_"
+    return name
+
+
 def at_fault(
     raw: pd.DataFrame, failed: list[dict[str, Any]], names: tuple[str, ...] = ("series", "time")
 ) -> pd.DataFrame:
     """Return the rows of ``raw`` that failed an expectation, with their index and a column ``reason``.
 
-    ``names`` are the columns that identify a row in the results of the expectations.
+    ``names`` are the columns that identify a row in the results of the expectations. The column has another
+    name if ``raw`` has a ``reason``.
     """
     reasons: dict[tuple[str, ...], list[str]] = {}
     for failure in failed:
@@ -23,8 +39,8 @@ def at_fault(
             reasons.setdefault(key, []).append(said)
     rows = zip(*(raw[name].astype(object) for name in names), strict=True)
     named = ["; ".join(dict.fromkeys(reasons.get(tuple(map(str, row)), []))) for row in rows]
-    table = raw.assign(reason=pd.Series(named, index=raw.index, dtype=str))
-    return table[table["reason"] != ""]
+    why = pd.Series(named, index=raw.index, dtype=str)
+    return raw.assign(**{free_name("reason", raw.columns): why})[why != ""]
 
 
 def valid(raw: Path, quarantine: Path) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.stored import Stored
 from tasks.userdata.alarm_page import alarm_page
 from tasks.userdata.kinds import FEW
+from tasks.userdata.progress import expected_alarm_seconds
 from tasks.userdata.reading import Reading
 from tasks.userdata.request import Request
 
@@ -34,11 +35,17 @@ TEST_SHARE = 0.5
 FEWEST_PAST = 250
 """Dates with a known outcome before a year that are needed for its threshold."""
 
+OWN_MODELS = 4
+"""Models of an alarm. Each input is a further one."""
+
 SHOWN = 5
 """Number of series that a message names."""
 
 SCORES = ("auroc", "ap", "brier_skill", "calm_auroc")
 """Scores in the table of a result."""
+
+NO_EVENT = "no event in the test block"
+"""Statement in place of the scores, which then mean nothing."""
 
 SEED = 0
 
@@ -84,17 +91,22 @@ class Alarm(Stored):
 
     def summary(self) -> str:
         """Return the scores of all models, the numbers of events caught and missed, and the latest alarm."""
-        table = pd.DataFrame(self._rows(), index=list(SCORES)).T.to_string()
+        rows = self._rows()
+        table = [pd.DataFrame(rows, index=list(SCORES)).T.to_string()] if rows else []
         notes = (f"- {sentence}" for sentence in self.notes)
-        return "\n".join([self._tested(), table, *self._alarms(), *notes])
+        return "\n".join([self._tested(), *table, *self._alarms(), *notes])
 
     def _repr_html_(self) -> str:
         rows = [[model, *cells] for model, cells in self._rows().items()]
+        if not rows:
+            return notebook.page([], self.notes, (self._tested(), *self._alarms()))
         table = notebook.table(self._tested(), ["model", *SCORES], rows)
         return notebook.page([table], self.notes, self._alarms())
 
     def _rows(self) -> dict[str, list[str]]:
-        """Return the scores of each model with their intervals, as text."""
+        """Return the scores of each model with their intervals, as text, or nothing without an event."""
+        if not self.found["episodes"]:
+            return {}
         return {
             model: [
                 f"{scores[n]:.3f} [{scores[f'{n}_interval'][0]:.3f}, {scores[f'{n}_interval'][1]:.3f}]"
@@ -107,10 +119,10 @@ class Alarm(Stored):
 
     def _tested(self) -> str:
         found = self.found
-        return (
-            f"{found['event']}: tested from {found['test'][0]} to {found['test'][1]}, "
-            f"{count_of(found['episodes'], 'event')}, base rate {found['base_rate']:.3f}"
-        )
+        block = f"{found['event']}: tested from {found['test'][0]} to {found['test'][1]}, "
+        if not found["episodes"]:
+            return block + NO_EVENT
+        return block + f"{count_of(found['episodes'], 'event')}, base rate {found['base_rate']:.3f}"
 
     def _alarms(self) -> tuple[str, str]:
         """Return a sentence on the alarms of the test block and one on the last date."""
@@ -157,23 +169,15 @@ def alarm(
     """
     notes = list(reading.notes)
     _require_one_price(reading, request)
-    table = reading.table
     if request.dev:
-        assert request.test_from is not None  # checked by Request
-        table = table[table["time"] < pd.Timestamp(request.test_from)]
-        notes.append(f"--dev: rows from {request.test_from} on are not read")
-    if request.test_to:
-        table = table[table["time"] < pd.Timestamp(request.test_to) + pd.Timedelta(days=1)]
-    # Rows are found by position from here on, and the index has the numbers of the rows in the file.
-    table = table.reset_index(drop=True)
+        notes.append(f"dev: rows from {request.test_from} on are not read")
+    table = _rows_used(reading, request)
     times, close = table["time"], table["close"].to_numpy(float)
     years = times.dt.year.to_numpy()
     _require_rows(years, event.steps)
     exog = {name: table[name].to_numpy(float) for name in reading.exog}
-    progress("simulated paths", 0, 3)
-    found = simulation.origins(close, event, years, exog, SEED)
+    found = simulation.origins(close, event, years, exog, SEED, progress)
     start = int(np.flatnonzero(np.isfinite(found.probability))[0])
-    progress("tilt and peers", 1, 3)
     ours, used = tilt.tilted(found, event.steps, years)
     models = {"ebm": ours, "base": found.probability}
     models["gjr-filtered-simulation"] = special.expit(found.plain[:, simulation.EXACT])
@@ -194,22 +198,15 @@ def alarm(
     calm = _calm(close)
     label, reached = found.label, event.reached(close)
     models = {model: np.where(np.isfinite(p), p, running) for model, p in models.items()}
-    progress("intervals", 2, 3)
     part = {model: p[tested] for model, p in models.items()}
-    inside, gains = scores.intervals(part, label[tested], running[tested], calm[tested], SEED)
-    scored = {}
-    for model, p in part.items():
-        measured = scores.scores(p, label[tested], running[tested], calm[tested])
-        scored[model] = {
-            **{key: _number(value) for key, value in measured.items()},
-            **{f"{key}_interval": [_number(v) for v in interval] for key, interval in inside[model].items()},
-        }
-    outcome = {
-        model: _alarms(p, reached, times, start, event.steps, budget, tested) for model, p in models.items()
-    }
-    history = outcome["ebm"].pop("history")
-    for other in outcome.values():
-        other.pop("history", None)
+    scored, gains = _scored(part, label[tested], running[tested], calm[tested], progress)
+    if not label[tested].any():
+        notes.append(f"{NO_EVENT}, so the probabilities have no scores")
+    outcome = {}
+    for done, (model, p) in enumerate(models.items()):
+        progress("thresholds", done, len(models))
+        outcome[model] = _alarms(p, reached, times, start, event.steps, budget, tested)
+    history = {model: part.pop("history") for model, part in outcome.items()}["ebm"]
     history["label"] = pd.array(reached > 0, dtype="boolean")
     history.loc[(history.index > tested[-1]) & (reached == 0), "label"] = pd.NA
     today = history.iloc[-1]
@@ -223,10 +220,7 @@ def alarm(
         "event": text,
         "test": [stamp(times[first]), stamp(times[tested[-1]])],
         "models": scored,
-        "paired": {
-            model: {key: [_number(v) for v in interval] for key, interval in gain.items()}
-            for model, gain in gains.items()
-        },
+        "paired": gains,
         "budget": budget,
         **outcome["ebm"],
         "peers": {model: part for model, part in outcome.items() if model != "ebm"},
@@ -247,15 +241,55 @@ def alarm(
         page.write_text(alarm_page(name, result, answer.history, notes), encoding="utf-8")
         answer.history.to_parquet(second, index=False)
         picture.write_bytes(answer.plot().png())
-    progress("intervals", 3, 3)
     return answer
+
+
+def expected_seconds(reading: Reading, request: Request, event: Event) -> float:
+    """Return about how long :func:`alarm` takes on this machine."""
+    years = _rows_used(reading, request)["time"].dt.year.to_numpy()
+    simulated, models = simulation.simulated_years(years), OWN_MODELS + len(reading.exog)
+    return expected_alarm_seconds(len(simulated), event.steps, models)
+
+
+def _rows_used(reading: Reading, request: Request) -> pd.DataFrame:
+    """Return the rows up to the end of the test block, which are numbered from 0."""
+    table = reading.table
+    if request.dev:
+        table = table[table["time"] < pd.Timestamp(request.test_from)]
+    if request.test_to:
+        table = table[table["time"] < pd.Timestamp(request.test_to) + pd.Timedelta(days=1)]
+    return table.reset_index(drop=True)
+
+
+def _scored(
+    models: dict[str, np.ndarray],
+    label: np.ndarray,
+    running: np.ndarray,
+    calm: np.ndarray,
+    progress: Progress,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the scores of each model with their intervals, and the intervals of the gains over the others.
+
+    All are None without an event, where a probability of 0 would be perfect.
+    """
+    number = _number if label.any() else lambda value: None
+    inside, gains = scores.intervals(models, label, running, calm, SEED, progress)
+    scored = {}
+    for model, probability in models.items():
+        measured = scores.scores(probability, label, running, calm)
+        scored[model] = {
+            **{key: number(value) for key, value in measured.items()},
+            **{f"{key}_interval": [number(v) for v in ends] for key, ends in inside[model].items()},
+        }
+    paired = {
+        model: {key: [number(v) for v in ends] for key, ends in gain.items()} for model, gain in gains.items()
+    }
+    return scored, paired
 
 
 def _require_rows(years: np.ndarray, steps: int) -> None:
     """Raise ``BasinError`` unless a year has enough rows before it to be simulated, and some after it."""
-    starts = np.flatnonzero(np.diff(years, prepend=years[:1] - 1))
-    simulated = starts[starts >= simulation.FEWEST]
-    rows = len(years) - int(simulated[0]) if len(simulated) else 0
+    rows = int(np.isin(years, simulation.simulated_years(years)).sum())
     if rows < 3 * steps:
         raise BasinError(
             f"{len(years)} rows of prices are left for the alarm, of which {rows} are in years with "

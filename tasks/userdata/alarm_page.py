@@ -29,9 +29,11 @@ def alarm_page(name: str, found: dict[str, Any], history: pd.DataFrame, notes: l
     """
     today, ours = found["today"], found["models"]["ebm"]
     events = len(found["caught"]) + len(found["missed"])
+    between = f"between {found['test'][0]} and {found['test'][1]}"
+    preceded = f"an alarm preceded {len(found['caught'])} of {count_of(events, 'event')} {between}"
     sentence = (
-        f"{name}: an alarm preceded {len(found['caught'])} of {count_of(events, 'event')} between "
-        f"{found['test'][0]} and {found['test'][1]}. There were {text(found['false_alarms_per_year'], 1)} "
+        f"{name}: {preceded if events else f'no event {between}'}. "
+        f"There were {text(found['false_alarms_per_year'], 1)} "
         f"false alarms a year (budget {text(found['budget'], 1)}) and alarms on "
         f"{text(100 * found['alarm_days'], 0)} % of the dates."
     )
@@ -46,10 +48,13 @@ def alarm_page(name: str, found: dict[str, Any], history: pd.DataFrame, notes: l
         "budget of false alarms.",
         "big",
     )
-    tiles = [
+    scored = [
         (text(ours["auroc"], 3), f"AUROC (0.5 is chance){_between(ours, 'auroc')}"),
         (text(ours["brier_skill"], 3), f"Brier skill (0 is the base rate){_between(ours, 'brier_skill')}"),
         (f"{len(found['caught'])} of {events}", "events preceded by an alarm"),
+    ]
+    tiles = [
+        *(scored if events else [("0", "events in the test block, so that probabilities have no scores")]),
         (text(found["false_alarms_per_year"], 2), "false alarms a year"),
     ]
     sections = [

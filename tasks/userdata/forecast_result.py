@@ -15,6 +15,7 @@ from tasks.reporting.labels import text
 from tasks.reporting.tables import forecast_lines
 from tasks.runtime.errors import BasinError
 from tasks.runtime.frequencies import stamp
+from tasks.runtime.keywords import in_python
 from tasks.runtime.stored import Stored
 from tasks.scoring import quantiles
 from tasks.userdata.forecast_record import moved_by
@@ -127,6 +128,7 @@ class Forecast(Stored):
         lines = [f"{more} more rows are in to_frame()"] if more else []
         return notebook.page([notebook.table(caption, columns, rows)], self.notes, lines)
 
+    @in_python()
     def refresh(
         self, rows: Any, out: str | PathLike[str] | None = None, overwrite: bool = False
     ) -> "Forecast":
@@ -137,8 +139,9 @@ class Forecast(Stored):
         Parameters
         ----------
         rows : DataFrame, Series, str or Path
-            The rows after the last one, in the form of the data of this forecast. If that is a file, give the
-            path of the file to which the rows were added.
+            The rows after the last one, in the form of the data of this forecast. Rows that the data have
+            already are left out. If the data are a file, give the path of the file to which the rows were
+            added.
         out : str or Path, optional
             Folder for the results, as in :func:`basin.forecast`.
         overwrite : bool, default False
@@ -152,7 +155,8 @@ class Forecast(Stored):
         Raises
         ------
         BasinError
-            If the rows do not suit the data or the model, or if the forecast was read from a folder.
+            If the rows do not suit the data or the model, or revise rows of the data, or if the forecast was
+            read from a folder.
 
         Examples
         --------

@@ -14,7 +14,7 @@ from tasks.reporting.labels import listed, periods
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, write_json
 from tasks.runtime.frequencies import stamp
-from tasks.runtime.parallel import Progress
+from tasks.runtime.parallel import Progress, silent
 from tasks.scoring.predictive import from_sample, monte_carlo_error
 from tasks.scoring.quantiles import LEVELS, RISK_LEVELS, entries, risks
 from tasks.scoring.summary import summarise
@@ -98,7 +98,7 @@ def windows(times: pd.DatetimeIndex, request: Request, notes: list[str]) -> tupl
     if request.dev:
         length = min(end - start, int(0.4 * start))
         notes.append(
-            f"--dev: rows from {stamp(times[start])} on are not read; the test block ends before that date"
+            f"dev: rows from {stamp(times[start])} on are not read; the test block ends before that date"
         )
         start, end = start - length, start
     starts = list(range(start, end - horizon + 1, horizon))
@@ -165,22 +165,12 @@ def evaluate_paths(
             losses.setdefault(model, []).append(sample_paths.path_loss(wide, truth))
     progress("windows", len(starts), len(starts))
     observed = np.stack([moved(reading, values[s : s + horizon], values[s - 1]) for s in starts])
-    forecasts = pd.concat(
-        [
-            _rows(
-                model,
-                np.stack(found),
-                np.stack(halves) if model == "ebm" else None,
-                observed,
-                names,
-                times,
-                starts,
-                domain,
-            )
-            for model, found in drawn.items()
-        ],
-        ignore_index=True,
-    )
+    parts = []
+    for done, (model, found) in enumerate(drawn.items()):
+        progress("quantiles and scores", done, len(drawn))
+        pairs = np.stack(halves) if model == "ebm" else None
+        parts.append(_rows(model, np.stack(found), pairs, observed, names, times, starts, domain))
+    forecasts = pd.concat(parts, ignore_index=True)
     scores = summarise(domain, forecasts)
     scores["normaliser_error"] = normaliser
     scores["chosen"] = {
@@ -288,7 +278,12 @@ def load_tilt(folder: Path, kind: str) -> PathTilt:
 
 
 def forecast_paths(
-    reading: Reading, request: Request, tilt: PathTilt | None, out: Path, notes: list[str]
+    reading: Reading,
+    request: Request,
+    tilt: PathTilt | None,
+    out: Path,
+    notes: list[str],
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Forecast the steps after the last row, return the content of ``forecast.json``, and write the paths.
 
@@ -312,6 +307,7 @@ def forecast_paths(
     ahead = reading.calendar.following(times[-1], horizon)
     series = {}
     for i, name in enumerate(names):
+        progress("quantiles and densities", i, len(names))
         steps = [
             {
                 "time": stamp(ahead[lead - 1]),

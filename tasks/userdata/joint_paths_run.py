@@ -7,9 +7,17 @@ from typing import Any
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import without_nan, write_json
 from tasks.userdata.backtest_result import Backtest
-from tasks.userdata.joint_paths import domain_of, evaluate_paths, forecast_paths, load_tilt, save_tilt
+from tasks.userdata.joint_paths import (
+    domain_of,
+    evaluate_paths,
+    forecast_paths,
+    load_tilt,
+    save_tilt,
+    together,
+    windows,
+)
 from tasks.userdata.joint_paths_page import write_report
-from tasks.userdata.progress import Stages
+from tasks.userdata.progress import Stages, expected_paths_seconds
 from tasks.userdata.reading import Reading, compounded
 from tasks.userdata.request import Request
 from tasks.userdata.result_files import write_backtest
@@ -41,6 +49,9 @@ def backtest_paths(
     reading: Reading, request: Request, name: str, out: Path, work: Path, stages: Stages
 ) -> Backtest:
     domain, notes = domain_of(reading, request, name), list(reading.notes)
+    times, names, _ = together(reading, [])
+    starts, _ = windows(times, request, [])
+    stages.expect(expected_paths_seconds(starts[0], len(names), len(request.leads), len(starts)))
     found: list[Any] = []
     stages(
         "evaluate", lambda progress: found.extend(evaluate_paths(reading, request, domain, notes, progress))
@@ -60,5 +71,11 @@ def paths_ahead(
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     notes, found = list(reading.notes), {}
     tilt = None if model is None else load_tilt(model, reading.kind)
-    stages("forecast", lambda _: found.update(forecast_paths(reading, request, tilt, work, notes)))
+    times, names, _ = together(reading, [])
+    rows = len(times) if tilt is None else 0
+    stages.expect(expected_paths_seconds(rows, len(names), len(request.leads)))
+    stages(
+        "forecast",
+        lambda progress: found.update(forecast_paths(reading, request, tilt, work, notes, progress)),
+    )
     return found, tuple(notes)

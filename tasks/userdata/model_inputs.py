@@ -4,6 +4,7 @@ from typing import Any
 
 from tasks.reporting.labels import listed
 from tasks.runtime.frequencies import frequency
+from tasks.userdata.input_names import column_name
 
 REFIT = "omit --model to fit a new one"
 
@@ -27,7 +28,8 @@ def mismatch(was: dict[str, Any], now: dict[str, Any]) -> str:
         remedies.append("give a file with these columns" if was["range"] else "remove these columns")
     if was["exog"] != now["exog"]:
         found += _exog(was["exog"], now["exog"])
-        remedies.append(f"pass --exog {' '.join(was['exog'])}" if was["exog"] else "omit --exog")
+        columns = " ".join(map(column_name, was["exog"]))
+        remedies.append(f"pass --exog {columns}" if columns else "omit --exog")
     final = [*_frequency(was, now), *_signs(was, now)]
     if final or not remedies:
         return f"{'; '.join([*found, *final]) or 'they were written by another version'}; {REFIT}"
@@ -35,14 +37,14 @@ def mismatch(was: dict[str, Any], now: dict[str, Any]) -> str:
 
 
 def _exog(was: list[str], now: list[str]) -> list[str]:
-    gone = [name for name in was if name not in now]
-    new = [name for name in now if name not in was]
+    gone = [column_name(name) for name in was if name not in now]
+    new = [column_name(name) for name in now if name not in was]
     found = []
     if gone:
         found.append(f"--exog had {listed(gone)}, which the forecast has not")
     if new:
         found.append(f"--exog has {listed(new)}, which the fit had not")
-    return found or [f"the order of --exog was {', '.join(was)}"]
+    return found or [f"the order of --exog was {', '.join(map(column_name, was))}"]
 
 
 def _frequency(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -60,5 +62,5 @@ def _signs(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
             positive = "was positive in all rows and is not"
             if name in now["logged"]:
                 positive = "is positive in all rows and was not"
-            found.append(f"the input {name} {positive}")
+            found.append(f"the input {column_name(name)} {positive}")
     return found

@@ -262,9 +262,7 @@ def _split(table: pd.DataFrame, request: Request, notes: list[str]) -> tuple[pd.
         tested = int(((times >= first.to_datetime64()) & (times <= last.to_datetime64())).sum())
         earlier = times[times < first.to_datetime64()]
         length = min(tested, len(earlier) // 3)
-        notes.append(
-            f"--dev: rows from {first:%Y-%m-%d} on are not read; the test block ends before that date"
-        )
+        notes.append(f"dev: rows from {first:%Y-%m-%d} on are not read; the test block ends before that date")
         table = table[table["time"] < first]
         first, last = pd.Timestamp(earlier[-length]), pd.Timestamp(earlier[-1])
     table = table[table["time"] < last + pd.Timedelta(days=1)].reset_index(drop=True)

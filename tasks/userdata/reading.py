@@ -15,6 +15,7 @@ from tasks.runtime.frequencies import name_of
 from tasks.userdata import bad_rows
 from tasks.userdata.files.columns import OHLC, Roles, unit_in
 from tasks.userdata.files.table import Table
+from tasks.userdata.input_names import column_name, input_name
 from tasks.userdata.kinds import kind_of
 from tasks.userdata.request import Request
 from tasks.userdata.resampling import resampled
@@ -84,11 +85,12 @@ def _understood(source: Table, request: Request) -> Reading:
     warned: list[str] = []
     if source.frame.empty:
         raise BasinError(f"{label}: no rows below the header; give a file with data")
+    _require_different(request, label)
     roles = _roles(source, request)
     if roles.dates.note:
         notes.append(roles.dates.note)
     table, cells, percent = _long(source, roles, request)
-    theirs = list(request.exog)
+    theirs = [input_name(column) for column in request.exog]
     has_range = set(OHLC) <= set(table.columns)
     mask_sentinels(table, list(dict.fromkeys(["close", *theirs, *(OHLC if has_range else ())])), notes)
     rows = len(table)
@@ -132,11 +134,10 @@ def _understood(source: Table, request: Request) -> Reading:
     _ends(table, warned)
     table, ohlc = _range(table, kind, has_range, notes)
     if ohlc and (twice := [column for column in theirs if _bare(column) in OHLC]):
-        notes.append(f"--exog {' '.join(twice)}: already an input, as part of the range of each row")
+        notes.append(f"{listed(twice)}: already an input, as part of the range of each row")
         theirs = [column for column in theirs if column not in twice]
     _refuse_constant(table, label)
     value = "value" if kind == "level" else "close"
-    _refuse_names(theirs, ("value",) if kind == "level" else (), label)
     columns = ["time", "series", value, *theirs, *(OHLC if ohlc else ())]
     return Reading(
         table=table.rename(columns={"close": value}).set_index("row")[columns].rename_axis(None),
@@ -153,6 +154,17 @@ def _understood(source: Table, request: Request) -> Reading:
         notes=tuple(dict.fromkeys(notes)),
         warnings=tuple(warned),
     )
+
+
+def _require_different(request: Request, label: str) -> None:
+    """Raise ``BasinError`` if a column has two roles."""
+    named = [*filter(None, (request.time, request.series)), *request.targets, *request.exog]
+    twice = sorted({name for name in named if named.count(name) > 1})
+    if twice:
+        raise BasinError(
+            f"{label}: column {twice[0]} is named twice; expected different columns in --time, --target, "
+            "--exog and --series"
+        )
 
 
 def _roles(source: Table, request: Request) -> Roles:
@@ -173,11 +185,10 @@ def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, 
     The column ``row`` has the numbers of the rows in the file, from 1.
     """
     frame, label, notes = source.frame, source.label, source.notes
-    theirs = list(request.exog)
-    _refuse_names(theirs, ("time", "series", "close", "row"), label)
     comma = source.comma(roles.time)
     lower = {_bare(str(c)): str(c) for c in frame.columns}
-    exog = {column: source.numbers(column, comma) for column in theirs}
+    exog = {input_name(column): source.numbers(column, comma) for column in request.exog}
+    notes += [f"the input {column_name(name)} is called {name}" for name in exog if name not in request.exog]
     beside = {}
     if all(name in lower for name in OHLC) and not set(roles.targets) & {lower[n] for n in OHLC}:
         beside = {name: source.numbers(lower[name], comma).value for name in OHLC}
@@ -223,15 +234,6 @@ def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, 
 def _bare(column: str) -> str:
     """Return the name of a column in lower case and without the brackets of MetaTrader."""
     return column.lower().strip("<> ")
-
-
-def _refuse_names(exog: list[str], taken: tuple[str, ...], label: str) -> None:
-    """Raise ``BasinError`` if an input has the name of a column that Basin adds."""
-    for name in exog:
-        if name in taken:
-            raise BasinError(
-                f"{label}: --exog {name}: the name is taken by a column of Basin; rename it in the file"
-            )
 
 
 def _without_empty_ends(table: pd.DataFrame, cells: pd.DataFrame, notes: list[str]) -> pd.DataFrame:

@@ -124,10 +124,3 @@ class Request:
                 )
         if self.all_targets and self.target is not None:
             raise BasinError("--targets all and --target exclude each other; give one of them")
-        named = [*filter(None, (self.time, self.series)), *self.targets, *self.exog]
-        twice = sorted({name for name in named if named.count(name) > 1})
-        if twice:
-            raise BasinError(
-                f"column {twice[0]} is named twice; expected different columns in --time, --target, --exog "
-                "and --series"
-            )

@@ -22,6 +22,7 @@ from tasks.sources.quarantine import valid
 from tasks.stages import STAGES, stage_function
 from tasks.userdata.alarm import RESULTS, Alarm
 from tasks.userdata.alarm import alarm as raise_alarms
+from tasks.userdata.alarm import expected_seconds as expected_seconds_of_alarm
 from tasks.userdata.backtest_result import Backtest
 from tasks.userdata.forecast_record import fits_of, not_converged, with_file
 from tasks.userdata.forecast_result import Forecast
@@ -157,7 +158,8 @@ def _again(
     ``owner`` is the result in whose folder the model is. It must live as long as the forecasts made with it.
     """
     last = max(part["origin"] for part in before.steps["series"].values())
-    together = extended(data, rows, last)
+    remedy = f"pass only the rows after {last}, or revise the data and call basin.forecast with all of them"
+    together = extended(data, rows, remedy + (" and model=" if model else ""))
     owner = before if model == before.folder / "model" else owner
     return in_folder(
         out,
@@ -272,11 +274,12 @@ def alarm(
     ``BasinError`` for bad data or options, or if files in ``out`` would be lost.
     """
     wanted = parse(event)
-    if budget < 0:
+    if not budget >= 0:
         raise BasinError(f"--max-false-alarms-per-year {budget:g}: expected 0 or more")
     found: list[Alarm] = []
     with claim(out, "alarm", RESULTS, overwrite), naming(data):
         reading, name = read(data, request)
+        stages.expect(expected_seconds_of_alarm(reading, request, wanted))
 
         def run(progress: Progress) -> None:
             alarms = raise_alarms(compounded(reading), request, name, wanted, event, budget, out, progress)

@@ -8,9 +8,11 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
+import numpy as np
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
+from tasks.userdata.files.columns import names_dates
 from tasks.userdata.files.frames import name_of
 from tasks.userdata.files.table import Table, from_dataset, from_frame, load
 from tasks.userdata.first_audit import first_audit
@@ -50,10 +52,11 @@ def as_data(given: Any) -> Data:
     )
 
 
-def extended(data: Data, rows: Any, last: str = "the last one") -> Data:
+def extended(data: Data, rows: Any, remedy: str) -> Data:
     """Return the data with new rows of the same form after them, or ``rows`` if it is the path of a file.
 
-    ``last`` names the last row of the data in the message about rows that the data have already.
+    Rows that the data have already are left out. ``remedy`` ends the message about those of which the data
+    have other values.
     """
     new = as_data(rows)
     if isinstance(new, Path):
@@ -65,19 +68,42 @@ def extended(data: Data, rows: Any, last: str = "the last one") -> Data:
     if isinstance(data, pd.DataFrame) and isinstance(new, pd.DataFrame):
         if isinstance(rows, pd.Series) and len(data.columns) == 1:
             new.columns = data.columns
-        numbered = isinstance(data.index, pd.RangeIndex)
         added = _in_form_of(data, new)
-        before, after = (pd.util.hash_pandas_object(frame, index=not numbered) for frame in (data, added))
-        if known := int(after.isin(before).sum()):
-            raise BasinError(
-                f"rows: the data have {known} of the {len(added)} rows already; pass only the rows after "
-                f"{last}"
-            )
-        return pd.concat([data, added], ignore_index=numbered)
+        added = added[~_known(data, added, remedy)]
+        return pd.concat([data, added], ignore_index=isinstance(data.index, pd.RangeIndex))
     raise BasinError(
         f"rows: expected the form of the data, {type(data).__name__}, found {type(new).__name__}; a forecast "
         "of a dataset is made again with basin.forecast"
     )
+
+
+def _known(data: pd.DataFrame, added: pd.DataFrame, remedy: str) -> np.ndarray:
+    """Return which of the rows ``added`` are in the data, or raise ``BasinError`` for revised ones."""
+    before, after = _keyed(data), _keyed(added)
+    before = before[~before.index.duplicated(keep="last")]
+    known = after.index.isin(before.index)
+    was, now = before.loc[after.index[known]], after[known]
+    same = (was == now) | (was.isna() & now.isna())
+    if not same.to_numpy().all():
+        row, column = np.argwhere(~same.to_numpy())[0]
+        raise BasinError(
+            f"rows: {name_of(now.index[row])}: {name_of(now.columns[column])} is {now.iat[row, column]}, and "
+            f"{was.iat[row, column]} in the data; {remedy}"
+        )
+    return known
+
+
+def _keyed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with its dates, and the names of its series, in the index."""
+    numbered = isinstance(frame.index, pd.RangeIndex)
+    columns = [
+        column
+        for column, dtype in frame.dtypes.items()
+        if names_dates(name_of(column)) or not pd.api.types.is_numeric_dtype(dtype)
+    ]
+    if not columns:
+        return frame.set_index(list(frame.columns), drop=False) if numbered else frame
+    return frame.set_index(columns, append=not numbered)
 
 
 def _in_form_of(data: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
@@ -135,19 +161,25 @@ def read(data: Data, request: Request) -> tuple[Reading, str]:
     return replace(reading, warnings=warnings, notes=notes), name
 
 
-def table_of(data: Data, target: tuple[str, ...], time: str | None, series: str | None) -> Table:
+def table_of(
+    data: Data,
+    target: tuple[str, ...],
+    time: str | None,
+    series: str | None,
+    exog: tuple[str, ...] = (),
+) -> Table:
     """Return the table of a file, a frame or a dataset."""
     if isinstance(data, Path):
         return load(data, target, time, series)
     if isinstance(data, pd.DataFrame):
-        return from_frame(data, label_of(data))
+        return from_frame(data, label_of(data), None, target, exog)
     return from_dataset(data, label_of(data), target, time, series)
 
 
 def read_unaudited(data: Data, request: Request) -> tuple[Reading, str]:
     """Return the data as a ``Reading``, and a short name for them."""
     request = _with_levels(data, request)
-    table = table_of(data, request.targets, request.time, request.series)
+    table = table_of(data, request.targets, request.time, request.series, request.exog)
     name = short_name(data) if isinstance(data, Path) else label_of(data)
     return understand(table, request), name
 

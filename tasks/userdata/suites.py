@@ -9,7 +9,7 @@ import pandas as pd
 from tasks.checks.suites import examined, failure_line, read_suite
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, write_json
-from tasks.sources.quarantine import at_fault
+from tasks.sources.quarantine import at_fault, free_name
 from tasks.userdata.files.columns import no_column
 from tasks.userdata.files.table import Table
 
@@ -97,13 +97,15 @@ def check(source: Table, suite: Path, out: Path) -> tuple[dict[str, Any], str | 
     """Check a table against the file ``suite``; return the results, and a line about what failed, if any.
 
     A text in a column of numbers counts as missing, and is kept in the quarantine as it is written. Writes
-    ``validation.json``, ``quarantine.parquet`` and ``data_docs/`` in the folder ``out``.
+    ``validation.json``, ``quarantine.parquet`` and ``data_docs/`` in the folder ``out``. The columns
+    ``example`` and ``reason`` of the quarantine have other names if the table has columns of these names.
     """
     asked = read_suite(suite)
-    example = [f"row {k}" for k in range(1, len(source.frame) + 1)]
-    found = examined(asked, source.typed().assign(example=example), out / "data_docs", ("example",))
+    example = free_name("example", source.frame.columns)
+    numbered = {example: [f"row {k}" for k in range(1, len(source.frame) + 1)]}
+    found = examined(asked, source.typed().assign(**numbered), out / "data_docs", (example,))
     failed = [f for f in found if not f["success"]]
-    aside = at_fault(source.frame.assign(example=example), failed, ("example",))
+    aside = at_fault(source.frame.assign(**numbered), failed, (example,))
     for column in aside.select_dtypes("object"):  # a column of Parquet has one type
         aside[column] = aside[column].astype("string")
     result = {

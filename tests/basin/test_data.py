@@ -129,6 +129,32 @@ def test_years_in_an_index_are_dates_and_a_year_with_twelve_months_is_a_row() ->
         np.testing.assert_allclose(basin.inspect(form).reading.table["value"], SST, rtol=1e-14)
 
 
+YAHOO = WIDE.swaplevel(axis=1).sort_index(axis=1)
+
+
+@pytest.mark.parametrize("target", [("Close", "A"), [("Close", "A")], "Close A"])
+@pytest.mark.parametrize(
+    ("exog", "names"),
+    [((), ()), (("Close", "B"), ("Close B",)), ([("Close", "B"), ("Volume", "A")], ("Close B", "Volume A"))],
+)
+def test_one_ticker_of_several_is_forecast_with_its_range(target: Any, exog: Any, names: Any) -> None:
+    for frame in (YAHOO, YAHOO.reset_index()):
+        reading = basin.inspect(frame, target=target, exog=exog).reading
+        assert (reading.targets, reading.exog, reading.ohlc) == (("Close A",), names, True)
+        np.testing.assert_array_equal(reading.table["close"], CLOSE)
+        np.testing.assert_array_equal(reading.table["high"], 1.01 * CLOSE)
+
+
+def test_some_tickers_of_several_are_a_panel() -> None:
+    reading = basin.inspect(YAHOO, target=[("Close", "A"), ("Close", "B")]).reading
+    assert reading.targets == ("Close A", "Close B") and not reading.ohlc
+    assert reading.table["series"].unique().tolist() == ["Close A", "Close B"]
+
+
+def test_one_ticker_of_several_is_audited() -> None:
+    assert basin.audit(YAHOO, target=("Close", "A")).status in ("pass", "warn", "fail")
+
+
 WEEKS = BARS[["Close", "Volume"]].resample("W-FRI").agg(["first", "last", lambda day: day.iloc[0]])
 
 
@@ -192,5 +218,5 @@ def test_a_series_without_dates_and_a_grid_are_refused_in_words_of_frames_and_da
 def test_an_input_of_the_range_of_the_day_is_used_once() -> None:
     found = basin.inspect(BARS, exog="Open")
     assert found.reading.ohlc and not found.reading.exog
-    assert "--exog Open: already an input, as part of the range of each row" in found.notes
+    assert "Open: already an input, as part of the range of each row" in found.notes
     assert basin.inspect(BARS.drop(columns="Low"), exog="Open").reading.exog == ("Open",)

@@ -88,13 +88,70 @@ def test_steps_are_a_horizon_or_leads(
         ({"horizon": 0}, "horizon 0: expected at least 1 step"),
         ({"horizon": 2.5}, "horizon 2.5: expected whole numbers of steps"),
         ({"leads": "3"}, "leads 3: expected whole numbers of steps"),
-        ({"leads": []}, "--leads : expected different numbers of steps"),
+        ({"leads": []}, r"leads=\[\]: expected different numbers of steps"),
         ({"targets": "close"}, "targets='close': expected \"all\""),
     ],
 )
 def test_steps_and_targets_that_are_none_are_refused(given: dict[str, Any], refused: str) -> None:
     with pytest.raises(basin.BasinError, match=f"^{refused}"):
         basin.forecast(FRAME, **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ({"seeds": "2"}, "seeds='2': expected a whole number, found str"),
+        ({"refit": 2.0}, r"refit=2.0: expected a whole number, found float"),
+        ({"freq": pd.offsets.MonthBegin()}, "freq=<MonthBegin>: expected a text, found MonthBegin"),
+        ({"calendar": 1}, "calendar=1: expected a text, found int"),
+        ({"peers": [1]}, r"peers=\[1\]: expected a text or several"),
+        ({"accept": ["coverage"]}, r"accept=\['coverage'\]: expected a dictionary of checks and reasons"),
+        ({"test_from": 2014}, "test_from 2014: not a date"),
+        ({"test_from": pd.NaT}, "test_from NaT: not a date"),
+    ],
+)
+def test_an_option_of_another_type_is_refused(given: dict[str, Any], refused: str) -> None:
+    with pytest.raises(basin.BasinError, match=f"^{refused}"):
+        basin.backtest(FRAME, **given)
+
+
+def test_further_options_of_another_type_are_refused() -> None:
+    with pytest.raises(basin.BasinError, match=r"^events=-2: expected a text or several"):
+        basin.forecast(FRAME, events=-2)  # type: ignore[arg-type]
+    with pytest.raises(basin.BasinError, match=r"^model=3: expected a result of backtest or forecast"):
+        basin.forecast(FRAME, model=3)  # type: ignore[arg-type]
+    for budget in ("2", float("nan")):
+        with pytest.raises(basin.BasinError, match=r"^max_false_alarms_per_year=\S+: expected"):
+            basin.alarm(FRAME, "min<=-0.08@21", max_false_alarms_per_year=budget)  # type: ignore[arg-type]
+
+
+def test_none_is_no_input(asked: list[Request]) -> None:
+    basin.backtest(FRAME, exog=None, peers=None, accept=None)
+    assert (asked[0].exog, asked[0].peers, asked[0].accept) == ((), None, ())
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ({"kind": "prise"}, 'kind="prise": expected one of'),
+        (
+            {"test_from": "2021", "test_to": "2020"},
+            'test_to="2020-01-01": expected a date on or',
+        ),
+        ({"dev": True}, "dev=True must not read .*; give test_from="),
+        ({"freq": "W"}, 'the frame: freq="W": rows are 1 day apart, .*; omit freq=, or pass resample="W"'),
+        ({"exog": "x", "horizon": 2}, 'the frame: exog="x": .*; omit exog=, or omit horizon= and leads='),
+    ],
+)
+def test_a_refusal_names_keywords(given: dict[str, Any], refused: str) -> None:
+    with pytest.raises(basin.BasinError, match=f"^{refused}"):
+        basin.backtest(FRAME.assign(x=1.0 + np.arange(300) % 7), target="close", **given)
+
+
+def test_why_data_cannot_be_forecast_names_keywords() -> None:
+    minutes = pd.date_range("2020", periods=2000, freq="7min")
+    refusal = basin.inspect(pd.Series(np.arange(2000) % 50, minutes), kind="level").refusal
+    assert refusal is not None and "resample=" in refusal and "--" not in refusal
 
 
 def test_a_text_is_one_element_and_dates_are_days(asked: list[Request]) -> None:

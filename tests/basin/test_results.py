@@ -73,7 +73,7 @@ def test_a_result_is_saved_over_an_earlier_one_and_over_nothing_else(tmp_path: P
 
 def test_a_folder_without_results_or_with_two_is_refused(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "none"):
-        with pytest.raises(basin.BasinError, match="has no results; give the folder --out of a backtest"):
+        with pytest.raises(basin.BasinError, match="has no results; give the folder out= of a backtest"):
             basin.load(folder)
     (tmp_path / "torn").mkdir()
     (tmp_path / "torn/scores.json").write_text("{}")
@@ -202,8 +202,9 @@ def test_a_forecast_is_refreshed_with_its_model(tmp_path: Path) -> None:
     assert forecasts_without_pytorch(tmp_path, folder / "model") == pytest.approx(
         known.steps["series"]["close"]["steps"][0]["quantiles"]["0.05"], rel=1e-10
     )
-    with pytest.raises(basin.BasinError, match="pass only the rows after 2019-06-13"):
-        result.refresh(PRICES[-1:])
+    assert result.refresh(PRICES[-5:]).steps["series"] == known.steps["series"]
+    with pytest.raises(basin.BasinError, match=r"pass only the rows after 2019-06-13, or .* and model=$"):
+        result.refresh(2 * PRICES[-1:])
     with pytest.raises(basin.BasinError, match=r"read from its folder.*basin.forecast\(data, model="):
         basin.load(tmp_path / "out").refresh(PRICES[-1:])
     del result
@@ -221,17 +222,33 @@ def test_new_rows_are_read_as_columns_of_the_data_or_refused() -> None:
     frame = PRICES.to_frame().rename_axis("date")
     unnamed, wider = PRICES[-1:].rename(None), frame[-1:].rename_axis(None).assign(volume=1.0)
     whole = {"check_freq": False}
-    pd.testing.assert_frame_equal(extended(as_data(PRICES[:-1]), unnamed), as_data(PRICES), **whole)
-    pd.testing.assert_frame_equal(extended(frame[:-1], wider), frame, **whole)
+    pd.testing.assert_frame_equal(extended(as_data(PRICES[:-1]), unnamed, ""), as_data(PRICES), **whole)
+    pd.testing.assert_frame_equal(extended(frame[:-1], wider, ""), frame, **whole)
     with pytest.raises(basin.BasinError, match=r"^rows: no column close; give rows with the columns"):
-        extended(frame[:-1], frame[-1:].rename(columns={"close": "last"}))
+        extended(frame[:-1], frame[-1:].rename(columns={"close": "last"}), "")
 
 
-def test_new_rows_are_not_all_rows_again() -> None:
-    frame = PRICES.to_frame().rename_axis("date")
-    for data in (frame, frame.reset_index()):
-        with pytest.raises(basin.BasinError, match=r"already; pass only the rows after 2019-06-12$"):
-            extended(data[:-1], data, "2019-06-12")
+FRAME = PRICES.to_frame().rename_axis("date").assign(volume=range(len(PRICES)))
+PANEL = pd.concat([FRAME.assign(ticker="A"), FRAME.assign(ticker="B", close=1.0)])
+FORMS = {
+    "dates in the index": FRAME,
+    "dates in a column": FRAME.reset_index(),
+    "dates as text": FRAME.reset_index().astype({"date": str}),
+    "years": FRAME.set_axis(range(1000, 1000 + len(FRAME))).rename_axis("year").reset_index(),
+    "names of series in a column": PANEL.sort_index(kind="stable"),
+    "names of series in the index": PANEL.reset_index().sort_values("date").set_index("ticker"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_rows_that_are_known_are_left_out_and_revised_ones_refused(form: str) -> None:
+    whole = FORMS[form]
+    again = whole[-6:].astype({"volume": float})
+    pd.testing.assert_frame_equal(extended(whole[:-4], again, ""), whole, check_dtype=False, check_freq=False)
+    pd.testing.assert_frame_equal(extended(whole, again, ""), whole, check_dtype=False, check_freq=False)
+    was, revised = whole["close"].iloc[-6], again.assign(close=again["close"] + 1)
+    with pytest.raises(basin.BasinError, match=rf"close is {was + 1}, and {was} in the data; pass$"):
+        extended(whole[:-4], revised, "pass")
 
 
 def test_a_forecast_of_a_level_is_refreshed_by_a_new_fit() -> None:

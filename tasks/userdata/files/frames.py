@@ -1,13 +1,14 @@
 """Data frames as plain tables: the index becomes columns, and the columns have one level."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
 from tasks.sources.dates import written_as_dates
-from tasks.userdata.files.columns import counts_years, names_dates
+from tasks.userdata.files.columns import OHLC, counts_years, names_dates
 
 PRICES = re.compile(r"open|high|low|close|adj\.?.?close", re.IGNORECASE)
 """Names of prices in a level of the columns. The other level then has the names of series."""
@@ -28,15 +29,18 @@ def name_of(label: Any) -> str:
     return " ".join(" ".join(parts).split())
 
 
-def plain(frame: pd.DataFrame, label: str, notes: list[str]) -> pd.DataFrame:
+def plain(
+    frame: pd.DataFrame, label: str, notes: list[str], target: Sequence[str] = (), exog: Sequence[str] = ()
+) -> pd.DataFrame:
     """Return a frame with the levels of its index as first columns and one level of columns.
 
+    ``target`` and ``exog`` are names of columns, those of several levels joined as by :func:`name_of`.
     Periods become their first times. Row numbers are left out. Other numbers of an index identify the rows,
     unless they are dates such as years, so that they are never forecast.
     """
     frame = frame.copy(deep=False)
     if isinstance(frame.columns, pd.MultiIndex):
-        frame = _one_level(frame, notes)
+        frame = _one_level(frame, notes, target, exog)
     frame.columns = pd.Index([name_of(label) for label in frame.columns])
     frame = _with_index(frame, notes)
     if frame.columns.has_duplicates:
@@ -48,12 +52,22 @@ def plain(frame: pd.DataFrame, label: str, notes: list[str]) -> pd.DataFrame:
     return frame
 
 
-def _one_level(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+def _one_level(
+    frame: pd.DataFrame, notes: list[str], target: Sequence[str], exog: Sequence[str]
+) -> pd.DataFrame:
     """Return a frame whose columns have one level.
 
-    Where a level has prices, such as Close, the names of another one are series, with a row each for every
-    date, unless they are statistics. Otherwise the levels that vary are joined, and all levels of statistics.
+    All levels are joined if a ``target`` or ``exog`` is the joined name of a column. Otherwise, where a level
+    has prices, such as Close, the names of another one are series, with a row each for every date, unless
+    they are statistics. In other frames the levels that vary are joined, and all levels of statistics.
     """
+    joined = {label: name_of(label) for label in frame.columns if sum(part != "" for part in label) > 1}
+    if {*target, *exog} & {*joined.values()}:
+        notes.append("the columns have several levels, which are joined")
+        targets = [label for label in joined if joined[label] in target]
+        plain_names = joined | _range_of(targets, joined, exog)
+        columns = [plain_names.get(label, name_of(label)) for label in frame.columns]
+        return frame.set_axis(pd.Index(columns), axis=1)
     levels = [frame.columns.get_level_values(k) for k in range(frame.columns.nlevels)]
     varying = [k for k, level in enumerate(levels) if level[level != ""].nunique() > 1] or [0]
     prices = [k for k in varying if any(PRICES.fullmatch(str(name)) for name in levels[k])]
@@ -73,6 +87,18 @@ def _one_level(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     frame.columns = pd.Index([name_of(parts) for parts in zip(*(levels[k] for k in varying), strict=True)])
     notes.append("the columns have several levels, which are joined")
     return frame
+
+
+def _range_of(targets: list[Any], joined: dict[Any, str], exog: Sequence[str]) -> dict[Any, str]:
+    """Return the columns open, high and low of the one series of the targets, with these words as names."""
+
+    def of(label: Any) -> list[Any]:
+        return [part for part in label if not PRICES.fullmatch(str(part))]
+
+    if not targets or any(of(label) != of(targets[0]) for label in targets):
+        return {}
+    beside = [label for label in joined if of(label) == of(targets[0]) and joined[label] not in exog]
+    return {label: part for label in beside for part in label if str(part).lower() in OHLC}
 
 
 def _is_statistic(name: Any) -> bool:

@@ -1,7 +1,7 @@
 """Reading of a file or frame into a table with its dates and roles, for every command alike."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -166,10 +166,16 @@ def without_missing(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def from_frame(frame: pd.DataFrame, label: str, notes: list[str] | None = None) -> Table:
+def from_frame(
+    frame: pd.DataFrame,
+    label: str,
+    notes: list[str] | None = None,
+    target: Sequence[str] = (),
+    exog: Sequence[str] = (),
+) -> Table:
     """Return a table from a data frame, with its index and the levels of its columns as columns."""
     notes = [] if notes is None else notes
-    frame = months_as_rows(without_missing(plain(frame, label, notes)), "value", notes)
+    frame = months_as_rows(without_missing(plain(frame, label, notes, target, exog)), "value", notes)
     return Table(frame, label, notes)
 
 

@@ -65,7 +65,7 @@ def test_a_folder_of_somebody_else_is_refused_with_what_it_holds_and_two_remedie
     (out / name).write_text("mine")
     message = refused(out, "backtest", NAMES)
     assert name.split("/")[0] in message and "give" in message and "folder" in message
-    assert "--overwrite (in Python, overwrite=True)" in message
+    assert "add --overwrite" in message
     run(out, overwrite=True)
     kept = {} if name in NAMES else {name: "mine"}
     basin = dict.fromkeys(["data/raw/own.parquet", "model/config.json", "scores.json"], "basin")

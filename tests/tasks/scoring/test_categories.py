@@ -1,5 +1,7 @@
 """Thirds and events against closed forms and against the libraries of the field, without look-ahead."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -89,10 +91,26 @@ def test_auroc_is_that_of_sklearn_with_ties_and_in_resamples():
 
 def test_resamples_keep_the_rows_of_a_date_together():
     time = pd.Series(MONTHS[:60].repeat(2))
-    counts = resamples(time, 3)
-    np.testing.assert_array_equal(counts[:, ::2], counts[:, 1::2])
-    assert (counts.sum(axis=1) == 120).all() and (resamples(time, 3) == counts).all()
-    assert resamples(time[:2], 12).shape[1] == 2
+    counts, date = resamples(time, 3)
+    np.testing.assert_array_equal(date, np.arange(60).repeat(2))
+    assert (counts.sum(axis=1) == 60).all() and (resamples(time, 3)[0] == counts).all()
+    assert resamples(time[:2], 12)[0].shape[1] == 1
+
+
+def test_the_memory_for_scores_of_events_is_bounded(monkeypatch):
+    rng = np.random.default_rng(3)
+    time = pd.date_range("2000-01-01", periods=300, freq="h").repeat(60)
+    signal = rng.standard_normal(len(time))
+    observed = signal + rng.standard_normal(len(time))
+    table = pd.DataFrame({"series": "a", "time": MONTHS, "lead": 1, "target": observed[: len(MONTHS)]})
+    rows, past = forecasts(signal, 1.0, observed, time), Past(table, pd.Timestamp("2100"), "h")
+    tracemalloc.start()
+    found = event_scores({"ebm": rows}, (">= 1",), past, 1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 150e6
+    monkeypatch.setattr("tasks.scoring.categories.CELLS", 10**9)
+    assert event_scores({"ebm": rows}, (">= 1",), past, 1) == found
 
 
 def test_brier_skill_is_0_for_the_base_rate():
@@ -100,6 +118,7 @@ def test_brier_skill_is_0_for_the_base_rate():
     assert brier_skill(np.full(10, 0.3), happened, np.full(10, 0.3)) == 0
     assert brier_skill(happened.astype(float), happened, np.full(10, 0.3)) == 1
     assert brier_skill(np.zeros(10), np.zeros(10, bool), np.zeros(10)) is None
+    assert brier_skill(np.full(10, 0.01), np.zeros(10, bool), np.full(10, 0.3)) is None
 
 
 def test_an_event_that_never_occurs_has_no_auroc_and_a_skilful_one_has_an_interval():

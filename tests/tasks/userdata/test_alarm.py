@@ -100,7 +100,13 @@ def test_an_event_that_never_or_often_occurs_has_no_warning_of_a_library(
     prices: pd.DataFrame, tmp_path: Path, event: str
 ) -> None:
     found = basin.alarm(prices, event=event, out=tmp_path)
-    assert found.found["models"]["ebm"]["brier_skill_interval"][0] is not None
-    if not found.found["episodes"]:
-        assert found.found["models"]["ebm"]["auroc_interval"] == [None, None]
-        assert "0 events caught, 0 missed" in found.summary()
+    scores = {key: value for key, value in found.found["models"]["ebm"].items() if "interval" not in key}
+    if found.found["episodes"]:
+        assert None not in scores.values() and "auroc" in found.summary()
+        return
+    assert set(scores.values()) == {None}
+    gains = found.found["paired"].values()
+    assert {end for gain in gains for ends in gain.values() for end in ends} == {None}
+    shown = [found.summary(), found._repr_html_(), (tmp_path / "report.html").read_text()]
+    assert all("no event" in page and "brier" not in page for page in shown)
+    assert "no event between" in shown[2] and "AUROC (0.5" not in shown[2]

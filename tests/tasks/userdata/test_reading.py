@@ -3,6 +3,7 @@
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -224,13 +225,16 @@ def test_the_daily_range_is_used_where_it_fits() -> None:
         ({"leads": (0,)}, "--leads 0"),
         ({"events": ("min<=-0.08@21",)}, "--events min"),
         ({"events": ("end>=0.5@6",)}, "step 6 is not forecast"),
-        ({"exog": ("close",)}, "column close is named twice"),
         ({"dev": True}, "give --test-from"),
     ],
 )
 def test_questions_without_an_answer_are_refused(options: dict, said: str) -> None:
     with pytest.raises(BasinError, match=said):
         replace(ASKED, **options)
+
+
+def test_a_column_has_one_role() -> None:
+    assert "column close is named twice" in refusal(prices(), replace(ASKED, exog=("close",)))
 
 
 def test_a_price_that_is_not_positive_is_named_and_the_user_asked_what_it_is() -> None:
@@ -241,18 +245,16 @@ def test_a_price_that_is_not_positive_is_named_and_the_user_asked_what_it_is() -
     assert read(fallen, replace(ASKED, kind="rate"), "x").kind == "rate"
 
 
-@pytest.mark.parametrize("name", ["time", "series", "close"])
-def test_an_input_that_is_called_as_a_column_of_ours_is_refused(name: str) -> None:
-    frame = prices().rename(columns={"close": "price"}).assign(**{name: 1.0})
-    request = Request(time="date", target="price", exog=(name,))
-    assert f"--exog {name}: the name is taken" in refusal(frame, request)
-
-
-def test_an_input_called_value_is_refused_for_a_level_alone() -> None:
-    frame = prices().assign(value=1.0)
-    read(frame, Request(time="date", target="close", exog=("value",)), "x")
-    level = Request(time="date", target="close", exog=("value",), kind="level")
-    assert "--exog value: the name is taken" in refusal(frame, level)
+@pytest.mark.parametrize("kind", ["price", "level"])
+@pytest.mark.parametrize("name", ["time", "series", "close", "value", "row", "far", "date_5"])
+def test_an_input_may_have_the_name_of_a_column_of_ours(name: str, kind: Any) -> None:
+    values = np.random.default_rng(1).normal(size=60)
+    frame = prices().rename(columns={"close": "price"}).assign(**{name: values})
+    plain = read(frame, Request(time="date", target="price", kind=kind), "x").table
+    reading = read(frame, Request(time="date", target="price", exog=(name,), kind=kind), "x")
+    assert reading.table[f"{name}_"].tolist() == values.tolist()
+    pd.testing.assert_frame_equal(reading.table.drop(columns=f"{name}_"), plain)
+    assert f"the input {name} is called {name}_" in reading.notes
 
 
 def test_a_level_is_called_value() -> None:

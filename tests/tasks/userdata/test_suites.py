@@ -74,6 +74,19 @@ def test_what_breaks_it_is_named_and_kept(table, tmp_path, column, cell, said):
     assert json.loads((tmp_path / "out" / "validation.json").read_text())["quarantined"] == len(aside)
 
 
+@pytest.mark.parametrize("name", ["example", "reason", "time", "series"])
+def test_a_column_of_any_name_is_checked_and_kept(table, tmp_path, name):
+    mine = table.rename(columns={"close": name})
+    write_json(tmp_path / "suite.json", propose(typed(mine), "mine", ("date",)))
+    mine.loc[7, ["note", name]] = ["x", "1O7.3"]
+    _, refusal = check(from_frame(mine, "mine.csv"), tmp_path / "suite.json", tmp_path / "out")
+    assert f"not_be_null on {name} failed: 1 rows, first row 8;" in (refusal or "")
+    aside = pd.read_parquet(tmp_path / "out" / "quarantine.parquet")
+    added = aside.columns.difference(mine.columns)
+    assert list(aside[mine.columns].iloc[0]) == list(mine.loc[7]) and len(added) == 2
+    assert "row 8" in aside[added].iloc[0].tolist()
+
+
 def test_a_key_that_is_no_column_is_refused(table):
     with pytest.raises(BasinError, match="no column when; found date, close"):
         propose(table, "mine", ("when",))
