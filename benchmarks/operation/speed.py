@@ -19,7 +19,6 @@ from benchmarks.forecasting.files import BUILD, DEV, MARKETS, closes, mirrored
 from benchmarks.forecasting.nino import INDICES
 from benchmarks.operation.times import basin, timed
 from benchmarks.row import Row
-from tasks.stages import train
 from tasks.tilts import walk_forward
 from tasks.userdata import plan, run
 from tasks.userdata.request import Request
@@ -85,12 +84,12 @@ def trained(patience: int, seed: int) -> Iterator[None]:
 
     Ten years are too few to tilt a base, so with ``--dev`` the largest energy has its full weight.
     """
-    planned, choose = plan.planned, train.choose
+    planned, choose = plan.planned, walk_forward.choose
 
     def seeded(*arguments: object, **options: object) -> object:
         domain, params, reading = planned(*arguments, **options)  # type: ignore[arg-type]
-        trained = params.train.model_copy(update={"seed": seed})
-        return domain, params.model_copy(update={"train": trained}), reading
+        train = params.train.model_copy(update={"seed": seed})
+        return domain, params.model_copy(update={"train": train}), reading
 
     def chosen(past: list[list[walk_forward.Trained]], *others: Any) -> walk_forward.Choice:
         found = choose(past, *others)
@@ -99,7 +98,7 @@ def trained(patience: int, seed: int) -> Iterator[None]:
     with (
         patch.object(walk_forward, "PATIENCE", patience),
         patch.object(run, "planned", seeded),
-        patch.object(train, "choose", chosen if DEV else choose),
+        patch("tasks.stages.train.choose", chosen if DEV else choose),
     ):
         yield
 
