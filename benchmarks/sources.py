@@ -58,7 +58,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "var": OWN_FILES,
     "fz0": OWN_FILES,
     "nino": OWN_FILES,
-    "season": (*OWN_FILES, "benchmarks/forecasting/forecast.py"),
+    "season": (*OWN_FILES, "benchmarks/forecasting/season.py"),
     "exchange": ("benchmarks/forecasting/exchange.py", "tasks/forecasters/sample_paths.py", "tasks/tilts"),
     "alarm": (*OWN_FILES, "tasks/events"),
     "forecast-time": OWN_COMMANDS,

@@ -13,6 +13,9 @@ from tests import small_project
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# By default the workers of Ray give way to all other processes, so beside other tests they stand still.
+os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112
+
 GROUPS = {
     "test_kills.py": "undisturbed run",
     "test_cluster.py": "undisturbed run",

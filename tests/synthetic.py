@@ -83,7 +83,8 @@ def make_inputs(workspace: Workspace, state: str) -> None:
     from safetensors.torch import save_file
 
     from ebm_core import BilinearEnergy
-    from tasks.tilts.model import TiltConfig, TiltedModel, save_model, tensors
+    from tasks.tilts.config import TiltConfig
+    from tasks.tilts.model import TiltedModel, save_model, tensors
 
     tested = pd.read_parquet(workspace.forecasts).query("model == 'ebm'").reset_index(drop=True)
     rng = np.random.default_rng(1)

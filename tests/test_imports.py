@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import ebm_core
+
 FORBIDDEN = {
     "ebm_core": {"tasks", "flows", "pandas", "prefect", "ray", "dvc", "typer", "rich", "great_expectations"},
     "tasks": {"flows", "prefect", "typer", "rich"},
@@ -183,12 +185,37 @@ def test_a_circle_is_found_at_any_length_and_inside_functions(tmp_path: Path) ->
 
 
 def test_the_core_alone_needs_only_four_packages() -> None:
-    """`import ebm_core` loads nothing beyond torch, numpy, scipy and safetensors, and what these load."""
+    """`ebm_core` loads nothing beyond torch, numpy, scipy and safetensors, and what these load."""
     script = """
 import sys, torch, numpy, scipy.stats, safetensors.torch
 before = set(sys.modules)
-import ebm_core
+from ebm_core import *
 print(*{name.split(".")[0] for name in set(sys.modules) - before})
 """
     loaded = subprocess.check_output([sys.executable, "-c", script], text=True).split()
     assert set(loaded) <= {"ebm_core", "scipy", "torch", "numpy", *sys.stdlib_module_names}
+
+
+def test_the_core_loads_no_library_before_its_names_are_used() -> None:
+    script = """
+import sys, ebm_core
+print({"torch", "numpy", "scipy"} & set(sys.modules))
+import ebm_core.tilts.normalised
+print("torch" in sys.modules)
+"""
+    assert subprocess.check_output([sys.executable, "-c", script], text=True) == "set()\nFalse\n"
+
+
+def test_the_public_names_of_the_core_are_those_that_type_checkers_see(project_root: Path) -> None:
+    tree = ast.parse((project_root / "ebm_core/__init__.py").read_text(encoding="utf-8"))
+    declared = {
+        alias.name: str(node.module).removeprefix("ebm_core.")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("ebm_core.")
+        for alias in node.names
+    }
+    assert declared == ebm_core.MODULES
+    assert sorted(declared) == sorted(ebm_core.__all__) and set(declared) <= set(dir(ebm_core))
+    assert all(getattr(ebm_core, name).__name__ == name for name in declared)
+    with pytest.raises(AttributeError, match="'ebm_core' has no attribute 'SkewedT'"):
+        _ = ebm_core.SkewedT

@@ -1,77 +1,18 @@
-"""Benchmarks of ``basin backtest`` and ``basin alarm`` against classical models, on users' kinds of files."""
+"""Benchmarks of ``basin backtest`` on prices and rates against classical models."""
 
-import os
-import sys
 import time
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmarks import ROOT
-from benchmarks.forecasting import exchange
+from benchmarks.forecasting import alarm, exchange, nino
+from benchmarks.forecasting.files import BUILD, DEV, MARKETS, alone, closes, mirrored, over, ran
 from benchmarks.row import Comparison, Row, over_best_peer, peers
 from tasks.reporting.verdict import holm
-from tasks.runtime.errors import BasinError
 from tasks.scoring.scores import paired_test
 from tasks.userdata.backtest_result import Backtest
-from tasks.userdata.request import Request
-from tasks.userdata.run import alarm, backtest
-
-BUILD = ROOT / "build" / "benchmarks"
-MARKETS = ("sp500", "nasdaq", "dj", "cac", "smi", "wti", "brent")
-DEV = "--dev" in sys.argv
-"""Score dates before each test block and read nothing later."""
-
-
-def mirrored(name: str) -> Path:
-    """Return the path of a file in the data mirror; raises ``BasinError`` if it does not exist."""
-    folder = ROOT / os.environ.get("BASIN_DATA_MIRROR", "../shared/data")
-    if not (folder / name).is_file():
-        raise BasinError(f"{folder / name} does not exist; set BASIN_DATA_MIRROR to a folder with {name}")
-    return folder / name
-
-
-@cache
-def closes(market: str) -> Path:
-    """Write a CSV file ``date,close`` of one market and return its path."""
-    path = BUILD / f"{market}.csv"
-    BUILD.mkdir(parents=True, exist_ok=True)
-    if market in ("sp500", "nasdaq"):
-        from arch.data import nasdaq, sp500
-
-        table = {"sp500": sp500, "nasdaq": nasdaq}[market].load()["Adj Close"]
-        table.rename_axis("date").rename("close").reset_index().to_csv(path, index=False)
-    else:
-        table = pd.read_csv(mirrored(f"finance/{market}_daily.csv"))
-        table[["date", "close"]].to_csv(path, index=False)
-    return path
-
-
-def ran(name: str, data: Path, **asked: Any) -> Backtest:
-    """Run a backtest of a file with results in ``build/benchmarks``."""
-    asked = {"time": "date", "target": "close", "dev": DEV, **asked}
-    for option in ("test_from", "test_to"):
-        if option in asked:
-            asked[option] = pd.Timestamp(asked[option]).date()
-    print(f"  {name}: {data.name} ...", flush=True)
-    return backtest(data, Request(**asked), BUILD / name)
-
-
-def alone(result: Backtest) -> dict[str, Any]:
-    """Return the scores of a backtest with one series at lead 1."""
-    block: dict[str, Any] = result.scores["leads"]["1"]
-    return block
-
-
-def over(name: str, peer: str, paired: dict[str, float], target: str, met: bool) -> Row:
-    """Return a row with the gain in mean log score over a peer and its t statistic."""
-    gain, t = paired["log_score_gain"], paired["t"]
-    seen = f"{gain:+.4f}, t {t:.2f}"
-    return Row(f"{name}: over {peer}", target, seen, met, value=gain, unit="nats")
 
 
 def ohlc() -> Iterator[Row]:
@@ -261,69 +202,6 @@ def fz0() -> Iterator[Row]:
         )
 
 
-RIDGE = {"3": (0.204, 0.904), "6": (0.290, 0.777), "9": (0.354, 0.641), "12": (0.429, 0.441)}
-"""CRPS (°C) and anomaly correlation, by lead, of a seasonal ridge from another implementation."""
-
-XRO = {"3": 0.887, "6": 0.763, "9": 0.624, "12": 0.505}
-"""Anomaly correlation of the XRO model, by lead."""
-LESS = {"3": 3.5, "6": 4.0, "9": 5.0, "12": 8.0}
-"""Targets for the reduction of CRPS in comparison with the ridge, in per cent by lead."""
-
-
-INDICES = ("WWV", "NPMM", "SPMM", "IOB", "IOD", "SIOD", "TNA", "ATL3", "SASD")
-"""Inputs of the forecasts of Niño 3.4."""
-
-
-def nino() -> Iterator[Row]:
-    found = ran(
-        "nino",
-        mirrored("climate/enso_indices_oras5.nc"),
-        time="time",
-        target="Nino34",
-        exog=INDICES,
-        leads=(3, 6, 9, 12),
-        test_from="2000-01-01",
-        test_to="2017-12-31",
-    )
-    for lead, block in found.scores["leads"].items():
-        ours, here = block["models"]["ebm"], block["models"]["seasonal-ridge"]
-        below = 100 * (1 - ours["crps"] / RIDGE[lead][0])
-        name = f"Niño 3.4 with nine indices, 2000-2017, lead {lead}"
-        seen = f"{below:+.1f} % ({ours['crps']:.3f}; ridge of this run {here['crps']:.3f})"
-        yield Row(
-            f"{name}: CRPS below ridge",
-            f"≥ {LESS[lead]:g} %",
-            seen,
-            below >= LESS[lead],
-            value=below,
-            unit="%",
-        )
-        least = max(RIDGE[lead][1], XRO[lead]) - (0.003 if lead == "12" else 0)
-        yield Row(
-            f"{name}: ACC", f"≥ {least:.3f}", f"{ours['acc']:.3f}", ours["acc"] >= least, value=ours["acc"]
-        )
-    crps = found.forecasts.pivot_table(index="time", columns="model", values="crps")
-    means = crps.mean()
-    peer = min(peers(means.index), key=lambda model: float(means[model]))
-    gain = paired_test((crps[peer] - crps["ebm"]).to_numpy(), crps.index.to_series(), 12)
-    yield Row(
-        "Niño 3.4 with nine indices, 2000-2017: CRPS, mean of the leads",
-        "shown",
-        f"{means['ebm']:.4f}",
-        True,
-        value=means["ebm"],
-        unit="°C",
-        comparison=Comparison.paired(
-            "Niño 3.4 with nine indices, 3 to 12 months ahead, 2000–2017",
-            "CRPS, °C",
-            means,
-            peer,
-            gain["mean"],
-            gain["se"],
-        ),
-    )
-
-
 def exchange_rates() -> Iterator[Row]:
     values = pd.read_csv(mirrored("finance/exchange_rate.csv")).drop(columns="day").to_numpy()
     official = len(values) - exchange.OFFICIAL * exchange.HORIZON
@@ -368,52 +246,6 @@ def exchange_rates() -> Iterator[Row]:
         )
 
 
-def alarms() -> Iterator[Row]:
-    event = "min<=-0.08@21"
-    request = Request(
-        time="date",
-        target="close",
-        exog=("vix",),
-        test_from=pd.Timestamp("2005-01-01").date(),
-        test_to=pd.Timestamp("2018-12-31").date(),
-        kind="price",
-        dev=DEV,
-    )
-    found = alarm(mirrored("finance/sp500_vix_daily.csv"), request, event, 2.0, BUILD / "alarm").found
-    ours, gjr = found["models"]["ebm"], found["models"]["gjr-filtered-simulation"]
-    name = "S&P 500 falls 8 % within 21 days, 2005-2018"
-    for key, least in (("auroc", 0.770), ("ap", 0.310), ("brier_skill", 0.140), ("calm_auroc", 0.675)):
-        low, high = ours[f"{key}_interval"]
-        gain = found["paired"]["gjr-filtered-simulation"][key]
-        yield Row(
-            f"{name}: {key}",
-            f"≥ {least:.3f}",
-            f"{ours[key]:.3f} [{low:.3f}, {high:.3f}] (GJR simulation {gjr[key]:.3f}; gain "
-            f"{gain[0]:+.3f} to {gain[1]:+.3f})",
-            ours[key] >= least,
-            value=ours[key],
-            interval=(low, high),
-            comparison=_over_best_alarm(found, key),
-        )
-    rate = found["false_alarms_per_year"]
-    yield Row(f"{name}: false alarms a year, budget 2", "≤ 2.5", f"{rate:.2f}", rate <= 2.5, value=rate)
-    caught, theirs = len(found["caught"]), len(found["peers"]["vix"]["caught"])
-    of = caught + len(found["missed"])
-    yield Row(
-        f"{name}: events caught", "≥ VIX", f"{caught} of {of}, VIX {theirs}", caught >= theirs, value=caught
-    )
-
-
-def _over_best_alarm(found: dict[str, Any], key: str) -> Comparison:
-    models = found["models"]
-    peer = max(peers(found["paired"]), key=lambda name: float(models[name][key]))
-    theirs, ours = models[peer][key], models["ebm"][key]
-    low, high = found["paired"][peer][key]
-    of = "Alarm of a fall of 8 % within 21 days, S&P 500, 2005–2018"
-    measure = {"auroc": "AUROC", "ap": "AP", "brier_skill": "Brier skill", "calm_auroc": "calm AUROC"}[key]
-    return Comparison(of, measure, peer, theirs, ours, ours - theirs, (low, high))
-
-
 ROWS = {
     "ohlc": ohlc,
     "vix": vix,
@@ -422,7 +254,7 @@ ROWS = {
     "markets": closes_together,
     "var": value_at_risk,
     "fz0": fz0,
-    "nino": nino,
+    "nino": nino.nino,
     "exchange": exchange_rates,
-    "alarm": alarms,
+    "alarm": alarm.alarms,
 }

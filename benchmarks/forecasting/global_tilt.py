@@ -13,7 +13,7 @@ from dataclasses import replace
 import pandas as pd
 from safetensors.torch import load_file, save_file
 
-from benchmarks.forecasting.forecast import BUILD, MARKETS, closes, mirrored
+from benchmarks.forecasting.files import BUILD, MARKETS, closes, mirrored
 from tasks.runtime.files import atomic_write, read_json, write_json
 from tasks.tilts.global_prior import GLOBAL_TILT
 from tasks.userdata.progress import without_progress

@@ -22,7 +22,8 @@ from tasks.runtime.folds import Fold
 from tasks.runtime.parallel import run_units, silent
 from tasks.runtime.params import TrainParams, load_params
 from tasks.runtime.workspace import Workspace
-from tasks.tilts.model import TiltConfig, TiltedModel, standardised
+from tasks.tilts.config import TiltConfig, standardised
+from tasks.tilts.model import TiltedModel
 from tasks.tilts.training_data import training_data
 from tasks.tilts.walk_forward import (
     Trained,
@@ -47,7 +48,7 @@ def to_the_end(
     generator = torch.Generator().manual_seed(params.seed)
     for fold in plan:
         rows, scaling = training_rows(inputs, fold)
-        x, known = standardised(rows, **scaling).float(), score[rows.index].float()
+        x, known = torch.from_numpy(standardised(rows, **scaling)).float(), score[rows.index].float()
         energy = BilinearEnergy(x.shape[1], hidden, params.features, params.seeds, generator)
         fit = fit_tilt(
             energy,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from benchmarks.forecasting.forecast import DEV, mirrored
+from benchmarks.forecasting.files import DEV, mirrored
 from benchmarks.row import Row
 from tasks.userdata.files.table import from_frame
 from tasks.userdata.plan import planned

@@ -48,11 +48,10 @@ os.replace = _dies
 
 @dataclass(frozen=True)
 class Reference:
-    """Undisturbed run: its folder, its ``dvc.lock`` and its time in seconds."""
+    """Undisturbed run: its folder and its ``dvc.lock``."""
 
     root: Path
     lock: dict
-    seconds: float
 
 
 def chaos() -> Iterator[Row]:
@@ -82,13 +81,12 @@ def cluster() -> Iterator[Row]:
 
 def undisturbed(folder: Path) -> Reference:
     root = clone(ROOT, folder / "reference")
-    began = time.monotonic()
     subprocess.run(FLOW, cwd=root, env=surroundings(root), check=True, capture_output=True)
-    return Reference(root, lock(root), time.monotonic() - began)
+    return Reference(root, lock(root))
 
 
 def disturbed(reference: Reference, folder: Path, kind: str, at: float) -> tuple[bool, str]:
-    """Kill a run in a separate clone after the share ``at`` of its time.
+    """Kill a run in a separate clone once the share ``at`` of its outputs is written.
 
     Returns whether it was still running, and a description of the problem found, or "".
     """
@@ -108,7 +106,7 @@ def disturbed(reference: Reference, folder: Path, kind: str, at: float) -> tuple
     running = subprocess.Popen(
         command, cwd=root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    hit = _strike(running, kind, at * reference.seconds)
+    hit = _strike(running, kind, [root / out for out in _outputs(reference.root)], at)
     _end_server(victim.parent)
     if problem := half_written(reference.root, root):
         return hit, problem
@@ -120,13 +118,20 @@ def disturbed(reference: Reference, folder: Path, kind: str, at: float) -> tuple
     return hit, half_written(reference.root, root)
 
 
-def _strike(running: subprocess.Popen, kind: str, seconds: float) -> bool:
-    """Wait, kill the process that ``kind`` names, and wait for the end of the run."""
+def _strike(running: subprocess.Popen, kind: str, outputs: list[Path], at: float) -> bool:
+    """Wait, kill the process that ``kind`` names, and wait for the end of the run.
+
+    The moment follows the outputs written, not a clock, because a loaded machine runs at another pace. The
+    fraction of an output is waited in seconds, so that not every kill comes right after a rename.
+    """
     main = psutil.Process(running.pid)
     hit = False
-    deadline = time.monotonic() + seconds
+    whole, fraction = divmod(at * len(outputs), 1)
+    while running.poll() is None and kind != "rename" and sum(map(Path.exists, outputs)) < whole:
+        time.sleep(0.02)
+    due = time.monotonic() + fraction
     while running.poll() is None and kind != "rename":
-        if time.monotonic() >= deadline and (target := _target(main, kind)):
+        if time.monotonic() >= due and (target := _target(main, kind)):
             with suppress(psutil.NoSuchProcess):
                 target.send_signal(signal.SIGKILL)
                 hit = True
@@ -161,11 +166,15 @@ def _target(main: psutil.Process, kind: str) -> psutil.Process | None:
 
 def half_written(reference: Path, root: Path) -> str:
     """Describe an existing output that differs from that of the undisturbed run, or return ""."""
-    stages = yaml.safe_load((reference / "dvc.lock").read_text())["stages"].values()
-    for out in (out["path"] for stage in stages for out in stage["outs"]):
+    for out in _outputs(reference):
         if (root / out).exists() and _bytes(root / out) != _bytes(reference / out):
             return f"{out} differs"
     return ""
+
+
+def _outputs(reference: Path) -> list[str]:
+    stages = yaml.safe_load((reference / "dvc.lock").read_text())["stages"].values()
+    return [out["path"] for stage in stages for out in stage["outs"]]
 
 
 def _bytes(path: Path) -> dict[str, bytes]:

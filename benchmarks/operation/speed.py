@@ -6,23 +6,28 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 
 from benchmarks import ROOT
-from benchmarks.forecasting.forecast import BUILD, DEV, INDICES, MARKETS, closes, mirrored
+from benchmarks.forecasting.files import BUILD, DEV, MARKETS, closes, mirrored
+from benchmarks.forecasting.nino import INDICES
 from benchmarks.operation.times import basin, timed
 from benchmarks.row import Row
+from tasks.stages import train
 from tasks.tilts import walk_forward
 from tasks.userdata import plan, run
 from tasks.userdata.request import Request
 
 ROWS_OF_A_FILE = 2500
-STOCKS = 13
-"""Stocks that are added to the seven markets for twenty series."""
+SERIES = 20
+BEFORE = "2000-01-01"
+"""With ``--dev`` only earlier rows are read: the first test block of a benchmark begins then."""
 
 
 def limited(what: str, seconds: float, most: float) -> Row:
@@ -60,26 +65,42 @@ def forecast_times() -> Iterator[Row]:
 
 
 def twenty() -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield the last rows of seven markets and of stocks of the Dow Jones; with --dev, the rows before."""
+    """Yield the last rows of twenty series: the seven markets, and stocks of the Dow Jones.
+
+    With ``--dev`` these are the last rows before 2000 of the series that are as long then.
+    """
     stocks = pd.read_csv(mirrored("finance/dj_constituents.csv"))
     tables = [(name, pd.read_csv(closes(name))) for name in MARKETS]
-    tables += [(name, stocks[["date", name]].dropna()) for name in stocks.columns[1 : STOCKS + 1]]
-    for name, table in tables:
-        rows = table.iloc[:-ROWS_OF_A_FILE] if DEV else table
-        yield name, rows.tail(ROWS_OF_A_FILE).set_axis(["date", "close"], axis=1).reset_index(drop=True)
+    tables += [(name, stocks[["date", name]].dropna()) for name in stocks.columns[1:]]
+    if DEV:
+        tables = [(name, table[table["date"] < BEFORE]) for name, table in tables]
+    long = [(name, table.tail(ROWS_OF_A_FILE)) for name, table in tables if len(table) >= ROWS_OF_A_FILE]
+    for name, rows in long[:SERIES]:
+        yield name, rows.set_axis(["date", "close"], axis=1).reset_index(drop=True)
 
 
 @contextmanager
 def trained(patience: int, seed: int) -> Iterator[None]:
-    """Train with a patience and from a random seed."""
-    planned = plan.planned
+    """Train with a patience and from a random seed.
+
+    Ten years are too few to tilt a base, so with ``--dev`` the largest energy has its full weight.
+    """
+    planned, choose = plan.planned, train.choose
 
     def seeded(*arguments: object, **options: object) -> object:
         domain, params, reading = planned(*arguments, **options)  # type: ignore[arg-type]
-        train = params.train.model_copy(update={"seed": seed})
-        return domain, params.model_copy(update={"train": train}), reading
+        trained = params.train.model_copy(update={"seed": seed})
+        return domain, params.model_copy(update={"train": trained}), reading
 
-    with patch.object(walk_forward, "PATIENCE", patience), patch.object(run, "planned", seeded):
+    def chosen(past: list[list[walk_forward.Trained]], *others: Any) -> walk_forward.Choice:
+        found = choose(past, *others)
+        return replace(found, capacity=len(past) - 1, weights=dict.fromkeys(found.weights, 1.0))
+
+    with (
+        patch.object(walk_forward, "PATIENCE", patience),
+        patch.object(run, "planned", seeded),
+        patch.object(train, "choose", chosen if DEV else choose),
+    ):
         yield
 
 

@@ -7,13 +7,11 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Normal
 
+from ebm_core.tilts.normalised import SMALLEST
 from ebm_core.tilts.skewt import ScoredDistribution
 
-SMALLEST, LARGEST = 1e-300, 1 - 2.0**-53
-"""Smallest and largest probability of a quantile."""
-
-LAST_SCORE = 37.0
-"""Φ(−38) underflows, so larger scores have no quantile in float64."""
+LARGEST = 1 - 2.0**-53
+"""Largest probability of a quantile."""
 
 
 class Scores:

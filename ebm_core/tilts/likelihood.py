@@ -47,9 +47,7 @@ def _has_formulas(energy: BilinearEnergy, x: Tensor) -> bool:
 
 
 def _of_any(energy: BilinearEnergy, score: Tensor, x: Tensor) -> Tensor:
-    rule = panels(TRAINING_PANELS)
-    log_mass = rule.log_weight.to(x)[:, None] - energy(rule.score.to(x)[:, None], x)
-    return energy(score, x) + torch.logsumexp(log_mass, dim=1)
+    return energy(score, x) + _log_z(energy, x, TRAINING_PANELS)
 
 
 def normaliser_error(energy: BilinearEnergy, x: Tensor) -> Tensor:
@@ -61,9 +59,14 @@ def normaliser_error(energy: BilinearEnergy, x: Tensor) -> Tensor:
 
 
 def _log_z(energy: BilinearEnergy, x: Tensor, count: int) -> Tensor:
+    nodes, log_weight = _rule(count, x)
+    return torch.logsumexp(log_weight[:, None] - energy(nodes[:, None], x), dim=1)
+
+
+def _rule(count: int, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return nodes and log weights of the quadrature, of the type of ``x`` and on its device."""
     rule = panels(count)
-    nodes = rule.score.to(x)[:, None]
-    return torch.logsumexp(rule.log_weight.to(x)[:, None] - energy(nodes, x), dim=1)
+    return torch.from_numpy(rule.score).to(x), torch.from_numpy(rule.log_weight).to(x)
 
 
 PARAMETERS = (
@@ -81,8 +84,8 @@ class _NegativeLogTilts(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, score: Tensor, x: Tensor, *parameters: Tensor) -> Tensor:
-        rule = panels(TRAINING_PANELS)
-        given = [score, x, rule.score.to(x), rule.log_weight.to(x).exp(), *parameters]
+        nodes, log_weight = _rule(TRAINING_PANELS, x)
+        given = [score, x, nodes, log_weight.exp(), *parameters]
         context.library = np if x.device.type == "cpu" else torch
         arrays = [each.detach() if context.library is torch else each.detach().numpy() for each in given]
         with np.errstate(all="ignore"):  # training stops by itself if a loss is not finite

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
+import numpy as np
+import torch
 from torch import Tensor
 
-from ebm_core.tilts.bases import LAST_SCORE
+from ebm_core.tilts.normalised import LAST_SCORE
 from ebm_core.tilts.quadrature import MOST_PANELS, ROUNDING, TOLERATED, Panels
 
 SMALL = 1e-9
@@ -48,7 +50,8 @@ def expectation(
 def _summed(rule: Panels, terms: Callable[[Panels], tuple[Tensor, Tensor]]) -> tuple[Tensor, float, Tensor]:
     """Return the sum of the terms, the largest share at the ends, and the sum of their sizes."""
     values, ends = terms(rule)
-    ends = ends | (rule.score.abs() > rule.reach - rule.width).reshape(-1, *(1,) * (values.dim() - 1))
+    outermost = torch.from_numpy(np.abs(rule.score) > rule.reach - rule.width)
+    ends = ends | outermost.reshape(-1, *(1,) * (values.dim() - 1))
     size = values.detach().abs()
     total = size.sum(0).clamp_min(1e-300)
     share = (size * ends).sum(0) / total

@@ -8,10 +8,8 @@ from scipy import special
 from torch import Tensor
 
 from ebm_core.base.arguments import check_at_least
-from ebm_core.tilts.skewt import ScoredDistribution, SkewT, log_normal_density
-
-TOLERANCE = 1e-11
-"""Tolerance of the normal score when a quantile is computed by Newton's method."""
+from ebm_core.tilts.mixture import SkewTMixture
+from ebm_core.tilts.skewt import ScoredDistribution, SkewT
 
 
 class LinearPool(ScoredDistribution):
@@ -98,21 +96,10 @@ class LinearPool(ScoredDistribution):
 
     def _quantile(self, score: Tensor) -> Tensor:
         """Return the Φ(score) quantile, by Newton's method between the quantiles of the members."""
-        each = torch.stack([m.from_normal_score(score) for m in self.members])
-        if len(self.members) == 1:
-            return each[0]
-        low, high = each.amin(0), each.amax(0)
-        samples = (1,) * (low.dim() - len(self.batch_shape))
-        value = (self.weights.reshape(-1, *samples, *self.batch_shape) * each).sum(0)
-        for _ in range(60):
-            now = self.normal_score(value)
-            excess = now - score
-            if float(excess.abs().max()) < TOLERANCE:
-                break
-            low, high = torch.where(excess < 0, value, low), torch.where(excess < 0, high, value)
-            newton = value - excess * torch.exp(log_normal_density(now) - self.log_prob(value))
-            value = torch.where((newton >= low) & (newton <= high), newton, (low + high) / 2)
-        return value
+        members = ((m.loc, m.scale, m.eta, m.lam) for m in self.members)
+        loc, scale, eta, lam = (torch.stack(each).numpy() for each in zip(*members, strict=True))
+        mixture = SkewTMixture(loc, scale, eta, lam, self.weights.double().numpy())
+        return torch.as_tensor(mixture.from_normal_score(score.numpy()))
 
 
 def fit_pool_weights(log_density: np.ndarray, prior: float = 20.0) -> np.ndarray:

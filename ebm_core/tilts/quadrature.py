@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from ebm_core.tilts.skewt import log_normal_density
+from ebm_core.tilts.hansen import log_normal_density
 
 REACH = 9.0
 """The panels cover scores within ±REACH at first. The probability outside is 2·Φ(−9) ≈ 2e−19."""
@@ -45,15 +43,15 @@ class Panels:
     ``log_weight`` are the nodes and log weights ``(count · NODES,)``. The weights sum to 1.
     """
 
-    edges: Tensor
-    score: Tensor
-    log_weight: Tensor
+    edges: np.ndarray
+    score: np.ndarray
+    log_weight: np.ndarray
 
     @classmethod
-    def between(cls, edges: Tensor) -> "Panels":
+    def between(cls, edges: np.ndarray) -> "Panels":
         """Return the rule with panels between the given edges."""
         score, log_weight = _rule(edges)
-        return cls(edges, score, log_weight - torch.logsumexp(log_weight, 0))
+        return cls(edges, score, log_weight - log_sum(log_weight))
 
     @property
     def count(self) -> int:
@@ -68,23 +66,23 @@ class Panels:
         """Width of the first and last panel."""
         return float(self.edges[1] - self.edges[0])
 
-    def finer(self, divided: Tensor | None = None) -> "Panels":
+    def finer(self, divided: np.ndarray | None = None) -> "Panels":
         """Return the rule with all panels halved, or those that are ``divided`` ``(count,)``."""
         middle = (self.edges[:-1] + self.edges[1:]) / 2
         added = middle if divided is None else middle[divided]
-        return Panels.between(torch.cat([self.edges, added]).sort().values)
+        return Panels.between(np.sort(np.concatenate([self.edges, added])))
 
     def wider(self) -> "Panels":
         """Return the rule with twice the reach, and new panels of the width of the outermost."""
-        outer = self.reach + self.width * torch.arange(1, round(self.reach / self.width) + 1)
-        return Panels.between(torch.cat([-outer.flip(0), self.edges, outer]).double())
+        outer = self.reach + self.width * np.arange(1, round(self.reach / self.width) + 1)
+        return Panels.between(np.concatenate([-outer[::-1], self.edges, outer]))
 
-    def end_mass(self, log_mass: Tensor) -> float:
+    def end_mass(self, log_mass: np.ndarray) -> float:
         """Return the largest share of the mass, over the batch, in the first or the last panel."""
-        ends = torch.softmax(log_mass, 0).reshape(self.count, NODES, -1)[[0, -1]].sum(1)
-        return float(ends.max()) if ends.numel() else 0.0
+        share = np.exp(log_mass - log_sum(log_mass)).reshape(self.count, NODES, -1)
+        return float(share[[0, -1]].sum(1).max(initial=0.0))
 
-    def unresolved(self, log_mass: Tensor, halved: Tensor) -> Tensor:
+    def unresolved(self, log_mass: np.ndarray, halved: np.ndarray) -> np.ndarray:
         """Return which panels to halve ``(count,)``, so that log Z changes less next time.
 
         ``log_mass`` are normalised log masses at the nodes, and ``halved`` those of the finer rule. Panels
@@ -92,41 +90,55 @@ class Panels:
         rough everywhere, and masses that are missed may be in any panel.
         """
         before, after = (
-            torch.logsumexp(m.detach().reshape(self.count, -1, m[0].numel()), 1) for m in (log_mass, halved)
+            log_sum(m.reshape(self.count, -1, m[0].size).swapaxes(0, 1)) for m in (log_mass, halved)
         )
-        rough = ((before - after).abs() > ROUGH).any(1)
-        if float(rough.double().mean()) > FEW:
-            return torch.ones_like(rough)
-        return (before.exp() - after.exp()).abs().amax(1) > RESOLVED / self.count
+        with np.errstate(invalid="ignore"):  # no mass in a panel, whether it is halved or not
+            rough = (np.abs(before - after) > ROUGH).any(1)
+        if rough.mean() > FEW:
+            return np.ones_like(rough)
+        changed: np.ndarray = (
+            np.abs(np.exp(before) - np.exp(after)).max(1, initial=0.0) > RESOLVED / self.count
+        )
+        return changed
 
 
-def legendre() -> tuple[Tensor, Tensor]:
+def log_sum(values: np.ndarray) -> np.ndarray:
+    """Return log Σ exp(values) over the first axis, which is −∞ without terms."""
+    largest = values.max(0, initial=-np.inf)
+    largest = np.where(np.isinf(largest), 0.0, largest)
+    with np.errstate(divide="ignore"):
+        found: np.ndarray = largest + np.log(np.exp(values - largest).sum(0))
+    return found
+
+
+@cache
+def legendre() -> tuple[np.ndarray, np.ndarray]:
     """Return nodes and weights of the Gauss–Legendre rule on (0, 1)."""
     x, w = np.polynomial.legendre.leggauss(NODES)
-    return torch.as_tensor((x + 1) / 2), torch.as_tensor(w / 2)
+    return (x + 1) / 2, w / 2
 
 
 @cache
 def panels(count: int, reach: float = REACH) -> Panels:
-    """Return the rule with ``count`` panels of equal width in ±``reach``, in float64."""
+    """Return the rule with ``count`` panels of equal width in ±``reach``."""
     width = 2 * reach / count
-    return Panels.between(-reach + width * torch.arange(count + 1, dtype=torch.float64))
+    return Panels.between(-reach + width * np.arange(count + 1))
 
 
 @cache
-def far_nodes() -> tuple[Tensor, Tensor]:
+def far_nodes() -> tuple[np.ndarray, np.ndarray]:
     """Return nodes and log weights from ±REACH to ±MOST_REACH.
 
     Out to ±38, beyond which the base has no mass in float64, the panels are as wide as 64 panels in ±REACH.
     """
     near = np.linspace(REACH, 38, 104)
-    score, log_weight = _rule(torch.from_numpy(np.r_[near, np.geomspace(38, MOST_REACH, 17)[1:]]))
-    return torch.cat([-score, score]), torch.cat([log_weight, log_weight])
+    score, log_weight = _rule(np.concatenate([near, np.geomspace(38, MOST_REACH, 17)[1:]]))
+    return np.concatenate([-score, score]), np.concatenate([log_weight, log_weight])
 
 
-def _rule(edges: Tensor) -> tuple[Tensor, Tensor]:
+def _rule(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return nodes and log weights, with the normal density, of the panels between edges."""
     x, w = legendre()
-    width = edges.diff()[:, None]
+    width = np.diff(edges)[:, None]
     score = (edges[:-1, None] + width * x).reshape(-1)
-    return score, torch.log(w * width).reshape(-1) + log_normal_density(score)
+    return score, np.log(w * width).reshape(-1) + log_normal_density(score)

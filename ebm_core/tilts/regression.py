@@ -3,10 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from scipy import optimize, special
-
-from ebm_core.tilts.skewt import SkewT
 
 LEAST_ETA, MOST_LAM = 2.1, 0.95
 """Bounds of the degrees of freedom and of the size of the skewness of a fit."""
@@ -24,12 +21,10 @@ class SkewTRegression:
     eta: float
     lam: float
 
-    def distribution(self, x_loc: np.ndarray, x_scale: np.ndarray) -> SkewT:
-        """Return distributions of batch shape ``(n,)``, given inputs ``(n, k_loc)`` and ``(n, k_scale)``."""
+    def location_and_scale(self, x_loc: np.ndarray, x_scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return loc and scale ``(n,)``, given inputs ``(n, k_loc)`` and ``(n, k_scale)``."""
         # Row sums, because the last bit of a BLAS product depends on the number of rows.
-        loc = torch.as_tensor((x_loc * self.gamma).sum(axis=1))
-        scale = torch.exp(torch.as_tensor((x_scale * self.beta).sum(axis=1)))
-        return SkewT(loc, scale, self.eta, self.lam)
+        return (x_loc * self.gamma).sum(axis=1), np.exp((x_scale * self.beta).sum(axis=1))
 
 
 def fit_skewt_regression(

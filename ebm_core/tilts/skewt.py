@@ -1,15 +1,16 @@
 """Distributions with accurate normal scores, and Hansen's skewed Student t, the base of tilts and pools."""
 
-import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from scipy import special
 from torch import Tensor
 from torch.distributions import Distribution, constraints
+
+from ebm_core.tilts import hansen
+from ebm_core.tilts.hansen import log_normal_density
 
 
 class ScoredDistribution(Distribution):
@@ -147,7 +148,7 @@ class SkewT(ScoredDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density in nats at ``value``, which must broadcast to ``(*sample, *batch)``."""
-        return _log_density(self._standard(value), self.eta, self.lam) - torch.log(self.scale)
+        return hansen.log_density(torch, self._standard(value), self.eta, self.lam) - torch.log(self.scale)
 
     def __getitem__(self, part: slice) -> "SkewT":
         """Return the distributions of the rows ``part`` of the batch."""
@@ -157,9 +158,7 @@ class SkewT(ScoredDistribution):
         """Return ``(P(Y ≤ value), P(Y > value))``, of which the smaller is computed without cancellation."""
         if self._differentiable(value):
             return super().tails(value)
-        z, eta, lam = (t.detach().numpy() for t in (self._standard(value), self.eta, self.lam))
-        left, tail = _standard_tail(z, eta, lam)
-        below, above = np.where(left, tail, 1 - tail), np.where(left, 1 - tail, tail)
+        below, above = hansen.tails(*_arrays(self._standard(value), self.eta, self.lam))
         return torch.as_tensor(below), torch.as_tensor(above)
 
     def normal_score(self, value: Tensor) -> Tensor:
@@ -175,86 +174,12 @@ class SkewT(ScoredDistribution):
         return torch.is_grad_enabled() and any(isinstance(t, Tensor) and t.requires_grad for t in of)
 
     def _quantile(self, score: Tensor) -> Tensor:
-        """Return the Φ(score) quantile.
-
-        A score of shape ``(*, 1)`` applies to every member of a one-dimensional batch. The quantiles are then
-        computed once for each distinct pair (η, λ), which in a rolling forecast is once for each refit.
-        """
-        eta, lam, s = (t.detach().numpy() for t in (self.eta, self.lam, score))
-        if len(self.batch_shape) == 1 and score.dim() and score.shape[-1] == 1 and len(eta) > 1:
-            pairs, where = np.unique(np.stack([eta, lam]), axis=1, return_inverse=True)
-            z = _standard_quantile(s, *pairs)[..., where.reshape(-1)]
-        else:
-            z = _standard_quantile(s, eta, lam)
+        z = hansen.quantile(*_arrays(score, self.eta, self.lam))
         return self.loc + self.scale * torch.as_tensor(z)
 
 
-LARGE_ETA = 1e7
-"""Degrees of freedom above which the constant of the density is that of its expansion in 1/η."""
-
-
-def _constants(eta: Tensor, lam: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return a, b and log c of Hansen's density."""
-    log_c = torch.lgamma((eta + 1) / 2) - torch.lgamma(eta / 2) - 0.5 * torch.log(math.pi * (eta - 2))
-    # Above, large numbers cancel. Γ((η+1)/2) / Γ(η/2) = √(η/2) (1 − 1/(4η) + O(η⁻²)).
-    limit = 0.75 / eta - 0.5 * math.log(2 * math.pi)
-    log_c = torch.where(eta > LARGE_ETA, limit, log_c)
-    a = 4 * lam * torch.exp(log_c) * (eta - 2) / (eta - 1)
-    return a, torch.sqrt(1 + 3 * lam**2 - a**2), log_c
-
-
-def _arrays(eta: np.ndarray, lam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a and b as arrays."""
-    a, b, _ = _constants(torch.from_numpy(np.asarray(eta)), torch.from_numpy(np.asarray(lam)))
-    return a.numpy(), b.numpy()
-
-
-def _log_density(z: Tensor, eta: Tensor, lam: Tensor) -> Tensor:
-    """Return the log density of the standard form at z."""
-    a, b, log_c = _constants(eta, lam)
-    w = b * z + a
-    w = w / (1 + lam * torch.sign(w))
-    return torch.log(b) + log_c - (eta + 1) / 2 * torch.log1p(w**2 / (eta - 2))
-
-
-def _standard_tail(z: np.ndarray, eta: np.ndarray, lam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return whether z is in the left tail, and the probability of the tail, without cancellation."""
-    a, b = _arrays(eta, lam)
-    w = b * z + a
-    left = w < 0
-    side = np.where(left, 1 - lam, 1 + lam)
-    return left, side * special.stdtr(eta, -np.abs(w) / side * np.sqrt(eta / (eta - 2)))
-
-
-def _standard_score(z: np.ndarray, eta: np.ndarray, lam: np.ndarray) -> np.ndarray:
-    """Return the normal score of z."""
-    left, tail = _standard_tail(z, eta, lam)
-    score = special.ndtri(np.clip(tail, 1e-300, None))
-    return np.where(np.isinf(z), z, np.where(left, score, -score))
-
-
-def _standard_quantile(score: np.ndarray, eta: np.ndarray, lam: np.ndarray) -> np.ndarray:
-    """Return the Φ(score) quantile of the standard form."""
-    a, b = _arrays(eta, lam)
-    lower, upper = special.ndtr(score), special.ndtr(-score)
-    left = lower < (1 - lam) / 2
-    side = np.where(left, 1 - lam, 1 + lam)
-    tail = np.where(left, lower, upper) / side
-    t = _student_quantile(np.minimum(tail, 0.5), eta) * np.sqrt((eta - 2) / eta) * side
-    z: np.ndarray = (np.where(left, t, -t) - a) / b
-    return z
-
-
-def _student_quantile(tail: np.ndarray, eta: np.ndarray) -> np.ndarray:
-    """Return quantiles of Student's t.
-
-    If η is small, SciPy's are of the wrong sign at probabilities below about 1e−110. There the tail is a
-    power of t in double precision.
-    """
-    smallest = np.where(np.asarray(eta) < 10, 1e-100, 0.0)
-    quantile = special.stdtrit(eta, np.maximum(tail, smallest))
-    power: np.ndarray = quantile * (np.maximum(smallest, 1e-300) / np.clip(tail, 1e-300, 1e-100)) ** (1 / eta)
-    return np.where(tail < smallest, power, quantile)
+def _arrays(*tensors: Tensor) -> list[np.ndarray]:
+    return [tensor.detach().numpy() for tensor in tensors]
 
 
 STEP = 1e-5
@@ -270,7 +195,7 @@ class _NormalScore(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, z: Tensor, eta: Tensor, lam: Tensor) -> Tensor:
-        score = torch.as_tensor(_standard_score(*(t.detach().numpy() for t in (z, eta, lam))))
+        score = torch.as_tensor(hansen.normal_score(*_arrays(z, eta, lam)))
         ctx.save_for_backward(z, eta, lam, score)
         return score
 
@@ -280,32 +205,22 @@ class _NormalScore(torch.autograd.Function):
         z, eta, lam, score = ctx.saved_tensors
         found: list[Tensor | None] = [None, None, None]
         if ctx.needs_input_grad[0]:
-            found[0] = gradient * torch.exp(_log_density(z, eta, lam) - log_normal_density(score))
+            found[0] = gradient * torch.exp(
+                hansen.log_density(torch, z, eta, lam) - log_normal_density(score)
+            )
         if ctx.needs_input_grad[1]:
             h = STEP * (eta - 2).numpy()
-            up, down = (_standard_score(z.numpy(), eta.numpy() + d, lam.numpy()) for d in (h, -h))
+            up, down = (hansen.normal_score(z.numpy(), eta.numpy() + d, lam.numpy()) for d in (h, -h))
             found[1] = gradient * torch.as_tensor((up - down) / (2 * h))
         if ctx.needs_input_grad[2]:
-            up, down = (_standard_score(z.numpy(), eta.numpy(), lam.numpy() + d) for d in (STEP, -STEP))
+            up, down = (hansen.normal_score(z.numpy(), eta.numpy(), lam.numpy() + d) for d in (STEP, -STEP))
             found[2] = gradient * torch.as_tensor((up - down) / (2 * STEP))
         shapes = (z.shape, eta.shape, lam.shape)
         return tuple(None if g is None else g.sum_to_size(s) for g, s in zip(found, shapes, strict=True))
 
 
-def log_normal_density(score: Tensor) -> Tensor:
-    """Return log φ(s) of the standard normal."""
-    return -0.5 * score**2 - 0.5 * LOG_2PI
-
-
-LOG_2PI = float(torch.log(2 * torch.tensor(torch.pi, dtype=torch.float64)))
-
-
 def score_of(probability: Tensor) -> Tensor:
     """Return Φ⁻¹ of probabilities; raises ``ValueError`` for numbers outside [0, 1] and NaN."""
     probability = torch.as_tensor(probability, dtype=torch.float64)
-    wrong = ~((probability >= 0) & (probability <= 1))
-    if bool(wrong.any()):
-        raise ValueError(f"value: {float(probability[wrong][0]):g}; expected probabilities in [0, 1]")
-    if probability.requires_grad:
-        return torch.special.ndtri(probability)
-    return torch.as_tensor(special.ndtri(probability.numpy()))
+    found = hansen.score_of(probability.detach().numpy())
+    return torch.special.ndtri(probability) if probability.requires_grad else torch.as_tensor(found)

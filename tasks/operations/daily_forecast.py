@@ -16,7 +16,7 @@ from tasks.runtime.params import load_params
 from tasks.runtime.workspace import Workspace
 from tasks.scoring.describe import steps_ahead
 from tasks.sources.snapshot import snapshot
-from tasks.tilts.model import load_model
+from tasks.tilts.stored import load_tilt
 
 UNUSUAL = 0.95
 """A day is an alarm if its 5 % quantile is lower than on at least this share of the scored days."""
@@ -44,7 +44,7 @@ def daily_forecast(root: Path, domain: str, as_of: date) -> dict[str, Any]:
     daily = workspace.runs / "daily"
     suite = read_suite(workspace.expectations)
     raw, _, _ = accepted(suite, raw, f"{domain} on {as_of}", daily / "data_docs")
-    model = load_model(used / "model")
+    model = load_tilt(used / "model")
     if known.returns:
         frozen = read_json(used / "model" / "classical.json")["series"]
         inputs, classical = known.forecast_frozen(raw, frozen)

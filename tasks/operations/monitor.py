@@ -19,7 +19,8 @@ from tasks.runtime.files import atomic_write, read_json, write_json
 from tasks.runtime.params import load_params
 from tasks.runtime.workspace import Workspace
 from tasks.sources.snapshot import snapshot
-from tasks.tilts.model import FORECAST_PANELS, load_model
+from tasks.tilts.config import FORECAST_PANELS
+from tasks.tilts.model import load_model
 
 PERIODS = {"B": 252, "MS": 12}
 """Steps per year by frequency."""

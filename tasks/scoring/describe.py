@@ -1,21 +1,25 @@
 """Summary of a forecast distribution by quantiles, density and event probabilities."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
-import torch
+from scipy import special
 
-from ebm_core.tilts.tilted import TiltedDistribution
+from ebm_core.tilts.normalised import NormalisedTilt
 from tasks.runtime.frequencies import stamp
-from tasks.scoring.predictive import expected_shortfalls
 from tasks.scoring.quantiles import LEVELS, RISK_LEVELS, entries, risks
-from tasks.tilts.model import TiltedModel
+from tasks.tilts.stored import StoredTilt
 
 DENSITY_POINTS = 161
 
+TAIL_NODES = 64
+"""Nodes of the Gauss–Legendre rule of an expected shortfall, in normal scores of the probability from −8."""
+
 
 def steps_ahead(
-    model: TiltedModel,
+    model: StoredTilt,
     rows: pd.DataFrame,
     classical: pd.DataFrame,
     events: tuple[str, ...],
@@ -31,9 +35,7 @@ def steps_ahead(
     the target is a return or a change, steps also have ``var`` and ``es``.
     """
     distribution = model.distribution(rows, model.base(classical, rows))
-    floor = None
-    if lowest is not None:
-        floor = lowest - torch.tensor(rows["normal"].to_numpy(), dtype=torch.float64)
+    floor = None if lowest is None else lowest - rows["normal"].to_numpy(float)
     steps = describe(distribution, events, floor, returns)
     series: dict[str, Any] = {}
     for step, (_, row) in zip(steps, rows.iterrows(), strict=True):
@@ -69,9 +71,9 @@ def _as_level(step: dict[str, Any], row: "pd.Series[Any]") -> dict[str, Any]:
 
 
 def describe(
-    distribution: TiltedDistribution,
+    distribution: NormalisedTilt,
     events: tuple[str, ...],
-    floor: torch.Tensor | None = None,
+    floor: np.ndarray | None = None,
     returns: bool = False,
 ) -> list[dict[str, Any]]:
     """Return mean, standard deviation, quantiles, events and density of each batch member.
@@ -80,17 +82,17 @@ def describe(
     is returned as ``mass_at_lowest``. The density is that of the other values. With ``returns`` the value at
     risk ``var`` and the expected shortfall ``es`` are returned too.
     """
-    least = torch.full(distribution.batch_shape, -torch.inf, dtype=torch.float64) if floor is None else floor
-    quantiles = distribution.icdf(torch.tensor(LEVELS)[:, None]).maximum(least).numpy()
-    low, high = torch.tensor(quantiles[0]), torch.tensor(quantiles[-1])
-    high = torch.where(high > low, high, low + 1)
-    grid = low + (high - low) * torch.linspace(0, 1, DENSITY_POINTS, dtype=torch.float64)[:, None]
-    density = distribution.log_prob(grid).exp()
+    least = np.full(distribution.batch_shape, -np.inf) if floor is None else floor
+    quantiles = np.maximum(distribution.icdf(LEVELS[:, None]), least)
+    low, high = quantiles[0], quantiles[-1]
+    high = np.where(high > low, high, low + 1)
+    grid = low + (high - low) * np.linspace(0, 1, DENSITY_POINTS)[:, None]
+    density = np.exp(distribution.log_prob(grid))
     chances = {event: _chance(distribution, event, least) for event in events}
     nodes, weights = distribution.weighted_nodes()
-    values = nodes.maximum(least)
+    values = np.maximum(nodes, least)
     mean = (values * weights).sum(0)
-    sd = ((values - mean) ** 2 * weights).sum(0).sqrt()
+    sd = np.sqrt(((values - mean) ** 2 * weights).sum(0))
     shortfalls = expected_shortfalls(distribution, RISK_LEVELS) if returns else None
     steps: list[dict[str, Any]] = []
     for i in range(distribution.batch_shape[0]):
@@ -111,11 +113,25 @@ def describe(
     return steps
 
 
-def _chance(distribution: TiltedDistribution, event: str, least: torch.Tensor) -> torch.Tensor:
+def _chance(distribution: NormalisedTilt, event: str, least: np.ndarray) -> np.ndarray:
     """Return the probability of an event such as ``<= -3`` or ``>= 3`` of values cut at ``least``."""
     sign, threshold = event.split()
-    edge = torch.full(distribution.batch_shape, float(threshold), dtype=torch.float64)
+    edge = np.full(distribution.batch_shape, float(threshold))
     below = distribution.cdf(edge)
     if sign == "<=":
-        return torch.where(edge < least, 0.0, below)
-    return torch.where(edge <= least, 1.0, 1 - below)
+        return np.where(edge < least, 0.0, below)
+    return np.where(edge <= least, 1.0, 1 - below)
+
+
+def expected_shortfalls(distribution: NormalisedTilt, levels: Sequence[float]) -> np.ndarray:
+    """Return the means ``(len(levels), n)`` of the quantiles below each level, by quadrature.
+
+    For a skewed t with 2.2 degrees of freedom or more, the error is below 1e-5 of the scale.
+    """
+    x, w = np.polynomial.legendre.leggauss(TAIL_NODES)
+    end = special.ndtri(levels)
+    score = -8 + (end + 8) * (1 + x[:, None]) / 2  # (nodes, levels)
+    weight = w[:, None] * (end + 8) / 2 * np.exp(-(score**2) / 2) / np.sqrt(2 * np.pi) / np.array(levels)
+    quantiles = distribution.icdf(special.ndtr(score)[..., None])
+    shortfalls: np.ndarray = (weight[..., None] * quantiles).sum(0)
+    return shortfalls

@@ -20,8 +20,9 @@ from tasks.scoring.predictive import TAIL_LEVELS, Predictive, from_mixture, from
 from tasks.scoring.summary import headline, plot_tables, summarise
 from tasks.scoring.value_at_risk import recalibrated_levels
 from tasks.sources.quarantine import valid
+from tasks.tilts.config import FORECAST_PANELS, model_rows, standardised
 from tasks.tilts.fits import load_fold, load_network, prior_weights, read_folds
-from tasks.tilts.model import FORECAST_PANELS, model_rows, skewt, standardised
+from tasks.tilts.model import skewt
 
 
 def evaluate(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
@@ -190,5 +191,7 @@ def _score_fold(
 
 def _mdn(fits: Path, entry: dict[str, Any], rows: pd.DataFrame, observed: np.ndarray) -> Predictive:
     config, network = entry["mdn"], load_network(fits, entry)
-    x = standardised(rows, config["columns"], config["center"], config["spread"]).float()
-    return from_mixture(network, x, config["target_center"], config["target_spread"], observed)
+    x = standardised(rows, config["columns"], config["center"], config["spread"])
+    return from_mixture(
+        network, torch.from_numpy(x).float(), config["target_center"], config["target_spread"], observed
+    )

@@ -11,7 +11,7 @@ from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.params import DomainParams
 from tasks.runtime.workspace import Workspace
 from tasks.scoring.describe import steps_ahead
-from tasks.tilts.model import load_model
+from tasks.tilts.stored import load_tilt
 
 
 def forecast(workspace: Workspace, params: DomainParams, progress: Progress = silent) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def forecast(workspace: Workspace, params: DomainParams, progress: Progress = si
     events are of the anomaly.
     """
     domain = get_domain(workspace)
-    model = load_model(workspace.model)
+    model = load_tilt(workspace.model)
     inputs, classical = pd.read_parquet(workspace.inputs), pd.read_parquet(workspace.classical)
     last = inputs.groupby("series", sort=False)["origin"].transform("max")
     rows = inputs[(inputs["origin"] == last) & inputs["target"].isna()].reset_index(drop=True)

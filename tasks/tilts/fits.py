@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tasks.forecasters.mixture_density import MixtureDensityNetwork
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json
-from tasks.tilts.model import TiltedModel, below, restore
+from tasks.tilts.model import TiltedModel, restore
+from tasks.tilts.stored import below, stored
 
 
 def write_fits(folder: Path, folds: list[dict[str, Any]], parameters: dict[str, Tensor]) -> None:
@@ -35,7 +37,8 @@ def load_fold(fits: Path, name: str) -> TiltedModel:
     folds = read_folds(fits)
     for fold in folds:
         if fold["fold"] == name:
-            return restore(fold["tilt"], below(load_file(fits / "fits.safetensors"), f"{name}/"))
+            parameters = below(load_arrays(fits / "fits.safetensors"), f"{name}/")
+            return restore(stored(fold["tilt"], parameters))
     raise BasinError(
         f"{fits}: no fold {name}; found {', '.join(f['fold'] for f in folds)}; run the stage train again"
     )

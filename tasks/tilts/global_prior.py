@@ -1,24 +1,28 @@
 """Prior tilt, learned on several markets and shipped with Basin, which is added to the tilt of a file."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from tasks.runtime.folds import Fold
-from tasks.tilts.fits import load_fold, read_folds
-from tasks.tilts.model import TiltedModel
+
+if TYPE_CHECKING:
+    from tasks.tilts.model import TiltedModel
 
 GLOBAL_TILT = Path(__file__).parent / "global_tilt"
 """Folder of yearly tilts of seven markets together, made by ``benchmarks/forecasting/global_tilt.py``."""
 
 
-def prior_tilts(fits: Path, plan: list[Fold]) -> tuple[list[TiltedModel | None], list[float]]:
+def prior_tilts(fits: Path, plan: list[Fold]) -> "tuple[list[TiltedModel | None], list[float]]":
     """Return the prior tilt of each fold, or None, and its gain.
 
     The prior tilt of a fold is the latest of ``fits`` that was trained only on dates before the fold. Its
     weight was chosen by its out-of-sample gains on the series it was trained on. The gain is its mean yearly
     gain on these series, in nats, and 0 without a prior tilt.
     """
+    from tasks.tilts.fits import load_fold, read_folds
+
     folds = read_folds(fits)
     tilts: list[TiltedModel | None] = []
     gains = []

@@ -1,4 +1,4 @@
-"""Tilted models of tables of forecasts: standardised inputs, forecast distributions, saving and loading."""
+"""Tilted models in PyTorch, for training and evaluation: forecast distributions, saving and loading."""
 
 import json
 from collections.abc import Callable
@@ -6,47 +6,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from ebm_core.tilts.bilinear import BilinearEnergy
 from ebm_core.tilts.pool import LinearPool
 from ebm_core.tilts.skewt import SkewT
 from ebm_core.tilts.tilted import TiltedDistribution
-from tasks.runtime.errors import BasinError
-from tasks.runtime.files import read_json
-
-CLIP = 4.0
-"""Standardised inputs are clipped at ±CLIP, so that no input is far outside the range of training data."""
-
-FORECAST_PANELS = 128
-"""Number of quadrature panels for the normaliser of a forecast."""
-
-PRIOR = "prior/"
-"""Prefix of the names of the parameters of a prior tilt."""
-
-
-@dataclass(frozen=True)
-class TiltConfig:
-    """Configuration of a saved tilt, which is stored with its parameters.
-
-    ``weights`` are the factors of the mean energy by lead, and ``pool`` has the weights of the classical
-    models in the base by lead. ``prior`` is the configuration of the prior tilt, if any, to which this tilt
-    is added.
-    """
-
-    columns: tuple[str, ...]
-    center: tuple[float, ...]
-    spread: tuple[float, ...]
-    hidden: int
-    features: int
-    seeds: int
-    weights: dict[str, float]
-    pool: dict[str, dict[str, float]]
-    prior: "TiltConfig | None" = None
+from tasks.tilts.config import FORECAST_PANELS, PRIOR, TiltConfig, mixture
+from tasks.tilts.stored import StoredTilt, load_tilt
 
 
 @dataclass(frozen=True)
@@ -63,7 +33,7 @@ class TiltedModel:
 
     def inputs(self, rows: pd.DataFrame) -> Tensor:
         """Return the standardised and clipped inputs ``(len(rows), columns)``, in float64."""
-        return standardised(rows, self.config.columns, self.config.center, self.config.spread)
+        return torch.from_numpy(self.config.inputs(rows))
 
     def mean_energy(self, score: Tensor, x: Tensor) -> Tensor:
         """Return Ē(s, x) ``(*sample, n)`` for scores s ``(*sample, n)`` or ``(*sample, 1)``."""
@@ -72,9 +42,8 @@ class TiltedModel:
         return energies
 
     def weight(self, lead: int) -> float:
-        """Return the sum of the weight w of a lead and of the prior's weight. With 0 the base is used."""
-        own = self.config.weights[str(lead)]
-        return own if self.prior is None else own + self.prior.weight(lead)
+        """Return the weight of the tilt at a lead, including that of its prior. With 0 the base is used."""
+        return self.config.weight(lead)
 
     def base(self, classical: pd.DataFrame, rows: pd.DataFrame) -> LinearPool:
         """Return the base of each row, a linear pool of forecasts in the table ``classical``."""
@@ -83,7 +52,7 @@ class TiltedModel:
     def total_energy(self, rows: pd.DataFrame) -> Callable[[Tensor], Tensor]:
         """Return the total energy of each row, w · Ē(s, x) plus the prior's energy, as a function of s."""
         x = self.inputs(rows)
-        weight = torch.tensor([self.config.weights[str(lead)] for lead in rows["lead"]], dtype=torch.float64)
+        weight = torch.from_numpy(self.config.weights_of(rows))
         prior = None if self.prior is None else self.prior.total_energy(rows)
 
         def energy(score: Tensor) -> Tensor:
@@ -97,14 +66,6 @@ class TiltedModel:
         return TiltedDistribution(base, self.total_energy(rows), count=FORECAST_PANELS)
 
 
-def standardised(
-    rows: pd.DataFrame, columns: tuple[str, ...], center: tuple[float, ...], spread: tuple[float, ...]
-) -> Tensor:
-    """Return (x − center) / spread, clipped at ±``CLIP``."""
-    values = (rows[list(columns)].to_numpy(float) - np.array(center)) / np.array(spread)
-    return torch.as_tensor(values.clip(-CLIP, CLIP))
-
-
 def skewt(rows: pd.DataFrame) -> SkewT:
     """Return the Hansen skewed t of each row of a ``classical`` table."""
     names = ("loc", "scale", "eta", "lam")
@@ -112,27 +73,11 @@ def skewt(rows: pd.DataFrame) -> SkewT:
     return SkewT(loc, scale, eta, lam)
 
 
-def model_rows(classical: pd.DataFrame, model: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of one classical model that match ``rows`` by series, origin and lead, in order."""
-    keys = ["series", "origin", "lead"]
-    chosen = rows[keys].merge(classical[classical["model"] == model], on=keys, how="left", validate="1:1")
-    if chosen["scale"].isna().any():
-        first = chosen[chosen["scale"].isna()].iloc[0]
-        raise BasinError(
-            f"no {model} forecast for {first['series']} at {first['origin']:%Y-%m-%d}, lead {first['lead']}; "
-            "run the stage features again"
-        )
-    return chosen
-
-
 def pooled(classical: pd.DataFrame, rows: pd.DataFrame, weights: dict[str, dict[str, float]]) -> LinearPool:
     """Return the linear pool of the classical models for each row, with ``weights`` by lead and model."""
-    members = list(next(iter(weights.values())))
-    share = [[weights[str(lead)][name] for lead in rows["lead"]] for name in members]
-    return LinearPool(
-        [skewt(model_rows(classical, name, rows)) for name in members],
-        torch.tensor(share, dtype=torch.float64),
-    )
+    of = mixture(classical, rows, weights)
+    members = zip(*(torch.from_numpy(each) for each in (of.loc, of.scale, of.eta, of.lam)), strict=True)
+    return LinearPool([SkewT(*member) for member in members], torch.from_numpy(of.weights))
 
 
 def tensors(model: TiltedModel, prefix: str = "") -> dict[str, Tensor]:
@@ -141,22 +86,14 @@ def tensors(model: TiltedModel, prefix: str = "") -> dict[str, Tensor]:
     return own if model.prior is None else own | tensors(model.prior, f"{prefix}{PRIOR}")
 
 
-def restore(config: dict[str, Any], parameters: dict[str, Tensor]) -> TiltedModel:
-    """Rebuild a model from the JSON form of its :class:`TiltConfig` and its parameters."""
-    prior = None
-    if config.get("prior") is not None:
-        prior = restore(config["prior"], below(parameters, PRIOR))
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
-    known = TiltConfig(**values | {"prior": None if prior is None else prior.config})
+def restore(tilt: StoredTilt) -> TiltedModel:
+    """Return a stored tilt as a model in PyTorch."""
+    known = tilt.config
     shape = (len(known.columns), known.hidden, known.features, known.seeds)
     energy = BilinearEnergy(*shape, torch.Generator())  # its random parameters are replaced at once
-    energy.load_state_dict({name: p for name, p in parameters.items() if not name.startswith(PRIOR)})
-    return TiltedModel(known, energy.double(), prior)
-
-
-def below(parameters: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the parameters whose names start with ``prefix``, without the prefix."""
-    return {name.removeprefix(prefix): p for name, p in parameters.items() if name.startswith(prefix)}
+    own = {name: p for name, p in tilt.parameters.items() if not name.startswith(PRIOR)}
+    energy.load_state_dict({name: torch.tensor(p) for name, p in own.items()})
+    return TiltedModel(known, energy.double(), None if tilt.prior is None else restore(tilt.prior))
 
 
 def untilted_model(model: TiltedModel) -> TiltedModel:
@@ -175,10 +112,4 @@ def save_model(folder: Path, model: TiltedModel, about: dict[str, Any]) -> None:
 
 def load_model(folder: Path) -> TiltedModel:
     """Load a model that :func:`save_model` wrote, or raise ``BasinError`` if the folder is not valid."""
-    config = read_json(folder / "config.json")
-    try:
-        return restore(config["tilt"], load_file(folder / "model.safetensors"))
-    except (KeyError, TypeError, RuntimeError, OSError) as error:
-        raise BasinError(
-            f"{folder} holds no usable model ({error}); give another model, or fit it again"
-        ) from error
+    return restore(load_tilt(folder))

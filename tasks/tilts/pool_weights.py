@@ -5,7 +5,8 @@ import pandas as pd
 import torch
 
 from ebm_core.tilts.pool import LinearPool, fit_pool_weights
-from tasks.tilts.model import model_rows, pooled, skewt
+from tasks.tilts.config import model_rows
+from tasks.tilts.model import pooled, skewt
 
 PoolWeights = dict[str, dict[str, float]]
 """Weights by lead and member."""

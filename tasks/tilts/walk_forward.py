@@ -17,7 +17,8 @@ from tasks.forecasters.mixture_density import MixtureDensityNetwork, fit_mdn
 from tasks.runtime.errors import BasinError
 from tasks.runtime.folds import Fold
 from tasks.runtime.params import TrainParams
-from tasks.tilts.model import TiltConfig, TiltedModel, standardised
+from tasks.tilts.config import FEWEST, TiltConfig, standardised
+from tasks.tilts.model import TiltedModel
 
 WEIGHTS = np.linspace(0, 1, 21)
 """Candidate weights w of the mean energy. 0 gives the base."""
@@ -33,9 +34,6 @@ PATIENCE = 200
 
 It halves the time of training on daily prices, and 99 of 100 seeds end with the same parameters.
 """
-
-FEWEST = 40
-"""Smallest number of training rows of a network."""
 
 FEWEST_YEARS = 5
 """Smallest number of years of past gains before the base is tilted. Long leads need more (:func:`enough`)."""
@@ -176,14 +174,16 @@ def training_rows(inputs: pd.DataFrame, fold: Fold) -> tuple[pd.DataFrame, dict[
     return rows, scaling
 
 
-def _options(params: TrainParams, rows: int, first: bool, generator: torch.Generator) -> dict[str, Any]:
+def _options(params: TrainParams, rows: int, first: bool, fold: Fold) -> dict[str, Any]:
+    """Return options of a fit. Its mini-batches depend on the fold, not on how long earlier folds trained."""
+    batches = np.random.default_rng([params.seed, fold.start.toordinal()])
     return {
         "validation": min(rows - 1, max(1, int(params.validation_share * rows))),
         "steps": params.max_steps if first else params.warm_steps,
         "learning_rate": params.learning_rate,
         "weight_decay": params.weight_decay,
         "patience": PATIENCE,
-        "generator": generator,
+        "generator": torch.Generator().manual_seed(int(batches.integers(2**62))),
     }
 
 
@@ -211,11 +211,11 @@ def tilt_chains(
     ``score`` ``(len(inputs),)`` holds the normal scores of the targets under their bases, and ``priors`` the
     prior tilt of each fold, if any. What a capacity learns does not depend on the others.
     """
-    generator, device = torch.Generator().manual_seed(params.seed), training_device()
+    device = training_device()
     energies: list[BilinearEnergy] = []
     for fold, prior in zip(plan, priors or [None] * len(plan), strict=True):
         rows, scaling = training_rows(inputs, fold)
-        x = standardised(rows, **scaling).float()
+        x = torch.from_numpy(standardised(rows, **scaling)).float()
         first = not energies
         if first:
             shape = (params.features, params.seeds)
@@ -224,7 +224,7 @@ def tilt_chains(
                 for hidden in capacities
             ]
         known = score[rows.index.to_numpy()].float().to(device)
-        fits = fit_tilts(energies, known, x.to(device), **_options(params, len(rows), first, generator))
+        fits = fit_tilts(energies, known, x.to(device), **_options(params, len(rows), first, fold))
         energies = [fit.module for fit in fits]
         later = inputs[
             (inputs["origin"] >= fold.start) & (inputs["origin"] < fold.stop) & inputs["target"].notna()
@@ -271,7 +271,8 @@ def out_of_sample_gains(model: TiltedModel, rows: pd.DataFrame, score: torch.Ten
     if not len(rows):
         return np.empty((0, len(SHARES), len(WEIGHTS)))
     rule = panels(32)
-    x, nodes = model.inputs(rows), rule.score[:, None]
+    nodes, log_weight = (torch.from_numpy(each)[:, None] for each in (rule.score, rule.log_weight))
+    x = model.inputs(rows)
     own = model.mean_energy(score, x), model.mean_energy(nodes, x)
     gains = np.empty((len(rows), len(SHARES), len(WEIGHTS)))
     prior = None if model.prior is None else model.prior.total_energy(rows)
@@ -282,7 +283,7 @@ def out_of_sample_gains(model: TiltedModel, rows: pd.DataFrame, score: torch.Ten
         if prior is None and i:
             gains[:, i] = gains[:, 0]
             continue
-        mass = rule.log_weight[:, None] - v * fixed[1]
+        mass = log_weight - v * fixed[1]
         for j, w in enumerate(WEIGHTS.tolist()):
             log_z = torch.logsumexp(mass - w * own[1], 0)
             gains[:, i, j] = (-v * fixed[0] - w * own[0] - log_z).numpy()
@@ -291,20 +292,21 @@ def out_of_sample_gains(model: TiltedModel, rows: pd.DataFrame, score: torch.Ten
 
 def mdn_chain(inputs: pd.DataFrame, plan: list[Fold], params: TrainParams) -> list[dict[str, Any]]:
     """Train the mixture density network on the same folds, with the largest capacity of the energy."""
-    generator, device = torch.Generator().manual_seed(params.seed), training_device()
+    device = training_device()
     hidden = max(1, *params.capacities)
     network: MixtureDensityNetwork | None = None
     chain = []
     for fold in plan:
         rows, scaling = training_rows(inputs, fold)
-        x = standardised(rows, **scaling).float()
+        x = torch.from_numpy(standardised(rows, **scaling)).float()
         target = {"target_center": float(rows["target"].mean()), "target_spread": float(rows["target"].std())}
         y = (rows["target"].to_numpy() - target["target_center"]) / target["target_spread"]
         first = network is None
         if network is None:
-            network = MixtureDensityNetwork(x.shape[1], hidden, params.seeds, generator)
+            initial = torch.Generator().manual_seed(params.seed)
+            network = MixtureDensityNetwork(x.shape[1], hidden, params.seeds, initial)
         known = torch.tensor(y).float().to(device)
-        fit = fit_mdn(network, known, x.to(device), **_options(params, len(rows), first, generator))
+        fit = fit_mdn(network, known, x.to(device), **_options(params, len(rows), first, fold))
         network = fit.module
         parameters = {name: p.detach().clone() for name, p in network.state_dict().items()}
         chain.append(

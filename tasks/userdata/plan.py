@@ -16,7 +16,7 @@ from tasks.reporting.labels import count_of, listed, periods
 from tasks.runtime.errors import BasinError, expected
 from tasks.runtime.frequencies import frequency
 from tasks.runtime.params import DomainParams, FeatureParams
-from tasks.tilts.walk_forward import FEWEST
+from tasks.tilts.config import FEWEST
 from tasks.userdata.kinds import has_annual_cycle
 from tasks.userdata.normals import notes_on_normals, spread_of_anomalies
 from tasks.userdata.reading import Reading

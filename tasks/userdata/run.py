@@ -20,15 +20,12 @@ from tasks.runtime.params import DomainParams
 from tasks.runtime.stored import in_folder
 from tasks.sources.quarantine import valid
 from tasks.stages import STAGES, stage_function
-from tasks.tilts.fits import load_fold
-from tasks.tilts.model import save_model
 from tasks.userdata.alarm import RESULTS, Alarm
 from tasks.userdata.alarm import alarm as raise_alarms
 from tasks.userdata.alarm import expected_seconds as expected_seconds_of_alarm
 from tasks.userdata.backtest_result import Backtest
 from tasks.userdata.forecast_record import fits_of, not_converged, with_file
 from tasks.userdata.forecast_result import Forecast
-from tasks.userdata.joint_paths_run import backtest_paths, for_paths, paths_ahead
 from tasks.userdata.model_inputs import mismatch
 from tasks.userdata.plan import planned
 from tasks.userdata.progress import Stages, expected_seconds, without_progress
@@ -87,6 +84,8 @@ def backtest(
 def _backtest(data: Data, request: Request, out: Path, work: Path, stages: Stages) -> Backtest:
     reading, name = read(data, request)
     if max(request.leads) > 1 and reading.kind != "level":
+        from tasks.userdata.joint_paths_run import backtest_paths, for_paths
+
         return backtest_paths(for_paths(reading, request), request, name, out, work, stages)
     workspace, params, notes = prepare(data, reading, name, request, work, out, tested=True)
     stages.expect(_expected_seconds(workspace, params, reading))
@@ -179,6 +178,8 @@ def _forecast(
 ) -> Forecast:
     reading, name = read(data, request)
     if max(request.leads) > 1 and reading.kind != "level":
+        from tasks.userdata.joint_paths_run import for_paths, paths_ahead  # imports PyTorch
+
         found, notes = paths_ahead(for_paths(reading, request), request, work, model, stages)
         found = with_file(found, reading.kind, reading.freq, reading.table, {})
     else:
@@ -203,6 +204,9 @@ def _forecast_steps(
     workspace, params, notes = prepare(data, reading, name, fitted, work, out, model)
     _accept(workspace)
     if model is None:
+        from tasks.tilts.fits import load_fold  # imports PyTorch, as the next
+        from tasks.tilts.model import save_model
+
         stages.expect(_expected_seconds(workspace, params, reading))
         run_stages(FIT, workspace, params, stages)
         with atomic_write(workspace.model) as (folder,):

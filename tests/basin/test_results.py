@@ -167,6 +167,27 @@ def test_import_loads_no_library() -> None:
     assert subprocess.check_output([sys.executable, "-c", script], text=True).split() == []
 
 
+def forecasts_without_pytorch(folder: Path, model: Path) -> float:
+    """Forecast ``prices.csv`` with a model in a new process, by all ways to do so; return a quantile."""
+    script = f"""
+import sys
+import pandas as pd
+import basin
+from flows.cli.app import app
+
+options = ["--data", "prices.csv", "--model", {str(model)!r}, "--out", "command"]
+app(["forecast", *options], standalone_mode=False)
+result = basin.forecast("prices.csv", model={str(model)!r})
+row = pd.Series([{float(PRICES.iloc[-1])!r}], [pd.Timestamp({str(DAYS[-1])!r})], name="close")
+prices = pd.read_csv("prices.csv", index_col=0, parse_dates=True)["close"]
+again = basin.forecast(prices, model={str(model)!r}).refresh(row)
+assert basin.load("command").quantiles.equals(result.quantiles)
+assert "torch" not in sys.modules
+print(again.quantiles["0.05"].iloc[0])
+"""
+    return float(subprocess.check_output([sys.executable, "-c", script], cwd=folder, text=True).split()[-1])
+
+
 def test_a_forecast_is_refreshed_with_its_model(tmp_path: Path) -> None:
     """A chain of refreshed forecasts keeps the model of the first one, which is deleted with the last one."""
     result = basin.forecast(PRICES[:-2], seeds=1)
@@ -177,6 +198,10 @@ def test_a_forecast_is_refreshed_with_its_model(tmp_path: Path) -> None:
     assert (folder / "model").is_dir()
     known = basin.forecast(PRICES, model=folder / "model", out=tmp_path / "out")
     assert result.steps["series"] == known.steps["series"]
+    PRICES[:-1].to_csv(tmp_path / "prices.csv")
+    assert forecasts_without_pytorch(tmp_path, folder / "model") == pytest.approx(
+        known.steps["series"]["close"]["steps"][0]["quantiles"]["0.05"], rel=1e-10
+    )
     assert result.refresh(PRICES[-5:]).steps["series"] == known.steps["series"]
     with pytest.raises(basin.BasinError, match=r"pass only the rows after 2019-06-13, or .* and model=$"):
         result.refresh(2 * PRICES[-1:])

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.forecasting.forecast import mirrored
+from benchmarks.forecasting.files import mirrored
 from benchmarks.forecasting.season import seasonal_climatology
 
 

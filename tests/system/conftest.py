@@ -1,8 +1,6 @@
 """Fixtures of the system tests: an undisturbed run of a domain, and two fitted applications."""
 
-import time
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -10,20 +8,15 @@ from tests.system.test_entry_points import basin, clone
 from tests.system.test_pictures import Learned, learned_images, learned_scans
 
 
-class Undisturbed(NamedTuple):
-    """Folder of an undisturbed run, and its time in seconds."""
-
-    root: Path
-    seconds: float
-
-
 @pytest.fixture(scope="session")
-def undisturbed(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    """Run climate in a separate clone. Tests read the outputs and hashes and must not change them."""
+def undisturbed(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run climate in a separate clone and return its folder.
+
+    Tests read the outputs and hashes and must not change them.
+    """
     root = clone(project_root, tmp_path_factory.mktemp("undisturbed") / "reference")
-    began = time.monotonic()
     basin(root, "run", "--domain", "climate")
-    return Undisturbed(root, time.monotonic() - began)
+    return root
 
 
 @pytest.fixture(scope="session")

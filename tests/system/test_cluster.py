@@ -123,7 +123,7 @@ def test_a_job_survives_the_death_of_a_node(cluster, undisturbed):
     output = job.communicate(timeout=300)[0]
     assert job.returncode == 0, output[-4000:]
     assert "succeeded" in output
-    assert lock(root) == lock(undisturbed.root)
+    assert lock(root) == lock(undisturbed)
 
     strangers = nodes.environment | {"RAY_AUTH_TOKEN": "another-token" * 4}
     listing = [sys.executable, "-m", "ray.scripts.scripts", "job", "list", "--address", address]

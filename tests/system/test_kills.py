@@ -2,22 +2,23 @@
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from benchmarks.operation.chaos import Reference, disturbed
 from tests.system.test_entry_points import lock
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")
-def reference(undisturbed) -> Reference:
-    return Reference(undisturbed.root, lock(undisturbed.root), undisturbed.seconds)
+def reference(undisturbed: Path) -> Reference:
+    return Reference(undisturbed, lock(undisturbed))
 
 
 KILLS = {"flow": 0.5, "worker": 0.4, "stage": 0.6, "rename": 0.7}
-"""Process that is killed, and the share of the time of an undisturbed run at which it is killed."""
+"""Process that is killed, and the share of the outputs after which it is killed."""
 
 
 @pytest.fixture(scope="module")

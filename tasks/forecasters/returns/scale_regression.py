@@ -181,11 +181,9 @@ class ScaleRegression:
         bounded = bound(table[list(names)], self.floors, self.exog)
         ones = np.ones((len(table), 1))
         x_loc = np.hstack([ones, table[list(LOC_INPUTS)].to_numpy()])
-        base = fit.distribution(x_loc[rows], np.hstack([ones, bounded])[rows])
+        loc, scale = fit.location_and_scale(x_loc[rows], np.hstack([ones, bounded])[rows])
         at = np.arange(len(table))[rows]
-        return pd.DataFrame(
-            {"row": at, "loc": base.loc, "scale": base.scale, "eta": self.eta, "lam": self.lam}
-        )
+        return pd.DataFrame({"row": at, "loc": loc, "scale": scale, "eta": self.eta, "lam": self.lam})
 
 
 def bound(inputs: pd.DataFrame, floors: dict[str, float], exog: dict[str, tuple[float, float]]) -> np.ndarray:

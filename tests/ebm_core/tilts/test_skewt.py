@@ -1,11 +1,15 @@
 """The base distribution against independent implementations and closed forms."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
 from scipy import integrate, stats
 
 from ebm_core import SkewT
+from ebm_core.tilts import hansen
 
 CASES = [(0.0, 1.0, 5.0, -0.3), (1.0, 2.0, 1e6, 0.0), (-0.3, 0.5, 2.5, 0.6), (0.1, 1.3, 9.0, 0.2)]
 
@@ -88,6 +92,15 @@ def test_many_degrees_of_freedom_give_the_normal(eta):
     law = SkewT(0.0, 1.0, eta)
     z = torch.tensor([-3.0, 0.0, 2.0], dtype=torch.float64)
     np.testing.assert_allclose(law.log_prob(z), stats.norm.logpdf(z), atol=1e-5)
+
+
+@pytest.mark.parametrize("half", [4, 400, 499, 501, 2000, 50_000])
+def test_the_constant_of_the_density_is_exact_for_all_degrees_of_freedom(half):
+    """For η = 2k, Γ((η + 1)/2) / Γ(η/2) = √π k C(2k, k) / 4ᵏ."""
+    ratio = math.sqrt(math.pi) * half * float(Fraction(math.comb(2 * half, half), 4**half))
+    exact = math.log(ratio) - 0.5 * math.log(math.pi * (2 * half - 2))
+    for xp, eta in ((np, np.array(2.0 * half)), (torch, torch.tensor(2.0 * half, dtype=torch.float64))):
+        assert float(hansen.constants(xp, eta, 0.0 * eta)[2]) == pytest.approx(exact, abs=1e-12)
 
 
 @pytest.mark.parametrize("eta", [2.05, 3.0, 9.9, 20.0])

@@ -76,7 +76,7 @@ def perturbed(hidden: tuple[int, ...], size: float) -> list[BilinearEnergy]:
 def of_parameters(energies: list[BilinearEnergy], library: Any, score: torch.Tensor, x: torch.Tensor) -> Any:
     """Return losses and gradients of their mean by the formulas for a library."""
     rule = panels(TRAINING_PANELS)
-    given = [score, x, rule.score, rule.log_weight.exp()]
+    given = [score, x, torch.tensor(rule.score), torch.tensor(rule.log_weight).exp()]
     given += [getattr(energy, name).detach() for energy in energies for name in PARAMETERS]
     arrays = given if library is torch else [each.numpy() for each in given]
     losses, kept = likelihood.losses(library, *arrays)
@@ -91,12 +91,8 @@ def test_losses_and_gradients_are_those_of_autograd(size, library):
     energies = perturbed((0, 4), size)
     names = [getattr(energy, name) for energy in energies for name in PARAMETERS]
     rule = panels(TRAINING_PANELS)
-    expected = torch.cat(
-        [
-            e(score, x) + torch.logsumexp(rule.log_weight[:, None] - e(rule.score[:, None], x), 1)
-            for e in energies
-        ]
-    )
+    nodes, log_weight = torch.tensor(rule.score)[:, None], torch.tensor(rule.log_weight)[:, None]
+    expected = torch.cat([e(score, x) + torch.logsumexp(log_weight - e(nodes, x), 1) for e in energies])
     gradients = torch.autograd.grad(expected.mean(1).sum(), names, allow_unused=True)
     losses, found = of_parameters(energies, library, score, x)
     np.testing.assert_allclose(losses, expected.detach(), rtol=1e-10, atol=1e-10)

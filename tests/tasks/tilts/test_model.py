@@ -10,8 +10,9 @@ import torch
 from ebm_core import BilinearEnergy
 from tasks.runtime.files import read_json
 from tasks.runtime.folds import Fold
+from tasks.tilts.config import TiltConfig
 from tasks.tilts.global_prior import GLOBAL_TILT, prior_tilts
-from tasks.tilts.model import TiltConfig, TiltedModel, load_model, save_model
+from tasks.tilts.model import TiltedModel, load_model, save_model
 
 
 def random_model(columns: tuple[str, ...], seed: int, weight: float) -> TiltedModel:

@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from ebm_core import LinearPool, SkewT
+from ebm_core.tilts.seeds import Fit
 from tasks.runtime.errors import BasinError
 from tasks.runtime.folds import folds
 from tasks.runtime.params import SplitParams, TrainParams
+from tasks.tilts import walk_forward
 from tasks.tilts.walk_forward import SHARES, WEIGHTS, Trained, choose, mdn_chain, tilt_chain
 
 SPLIT = SplitParams(walk_from=date(2001, 1, 1), test_from=date(2002, 1, 1), test_to=date(2003, 12, 31))
@@ -71,6 +73,20 @@ def test_gains_are_those_of_the_model_on_later_rows():
     assert trained[1].gains[:, 0, -1].mean() == pytest.approx(0.32, abs=0.08)  # in theory 0.8² / 2
     years = inputs["origin"].iloc[trained[1].rows].dt.year
     assert set(years) == {2002}
+
+
+def test_the_batches_of_a_fold_do_not_depend_on_how_long_the_folds_before_it_trained(monkeypatch):
+    inputs, score = table()
+    plan, drawn = folds(SPLIT, inputs["origin"].max())[:2], []
+
+    def fitted(energies, score, x, generator, **options):
+        drawn.append(generator.initial_seed())
+        return [Fit(e, [0], torch.zeros(1, 2), torch.zeros(1, 2), [0, 0]) for e in energies]
+
+    monkeypatch.setattr(walk_forward, "fit_tilts", fitted)
+    [*tilt_chain(0, inputs, score, plan, TRAIN)]
+    [*tilt_chain(0, inputs, score, plan[1:], TRAIN)]
+    assert drawn[1] == drawn[2] != drawn[0]
 
 
 def evidence(gain: float, capacity: int, years: int = 8, spread: float = 0.004) -> list[Trained]:

@@ -8,11 +8,10 @@ import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 import xarray as xr
 
-from ebm_core.tilts.skewt import SkewT
-from ebm_core.tilts.tilted import TiltedDistribution, untilted
+from ebm_core.tilts.mixture import SkewTMixture
+from ebm_core.tilts.normalised import NormalisedTilt
 from tasks.forecasters.sample_paths import VOLATILITY
 from tasks.runtime.errors import BasinError
 from tasks.scoring.describe import steps_ahead
@@ -40,9 +39,10 @@ class Untilted:
     def base(self, classical: Any, rows: pd.DataFrame) -> None:
         return None
 
-    def distribution(self, rows: pd.DataFrame, base: None) -> TiltedDistribution:
-        scale = torch.linspace(1, 2, len(rows), dtype=torch.float64)
-        return TiltedDistribution(SkewT(0.1 * scale, scale, eta=5.0, lam=-0.1), untilted)
+    def distribution(self, rows: pd.DataFrame, base: None) -> NormalisedTilt:
+        scale = np.linspace(1, 2, len(rows))[None]
+        ones = np.ones_like(scale)
+        return NormalisedTilt(SkewTMixture(0.1 * scale, scale, 5 * ones, -0.1 * ones, ones), np.zeros_like)
 
     def weight(self, lead: int) -> float:
         return 0.0
