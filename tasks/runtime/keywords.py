@@ -18,7 +18,7 @@ VALUES = {
     "exog": r"(?<=pass --exog )[^;]+?(?=,? or |; | and |$)",
     "freq": STEP,
     "kind": r"price|return|rate|level",
-    "leads": r"[\d,]+|(?=: )",
+    "leads": r"[\d,]+",
     "model": r"\S+(?= (?:is not|was) )",
     "on-bad-row": r"stop|drop|interpolate",
     "resample": STEP,
@@ -32,7 +32,7 @@ VALUES = {
 OPTION = re.compile(
     r"(?P<command>`[^`]*`)|(?P<not>(?:omit|without) )?(?<![\w-])--(?P<name>[a-z]+(?:-[a-z]+)*)(?: (?P<value>"
     + "|".join(f"(?<=--{name} )(?:{value})" for name, value in VALUES.items())
-    + r"|[^\s:]+(?=: ))(?P<further>(?= --))?)?"
+    + r"|[^\s:]*(?=: ))(?P<further>(?= --))?)?"
 )
 
 

@@ -254,7 +254,7 @@ def expected_seconds(reading: Reading, request: Request, event: Event) -> float:
 def _rows_used(reading: Reading, request: Request) -> pd.DataFrame:
     """Return the rows up to the end of the test block, which are numbered from 0."""
     table = reading.table
-    if request.dev:
+    if request.dev and request.test_from:
         table = table[table["time"] < pd.Timestamp(request.test_from)]
     if request.test_to:
         table = table[table["time"] < pd.Timestamp(request.test_to) + pd.Timedelta(days=1)]

@@ -86,9 +86,10 @@ def _known(data: pd.DataFrame, added: pd.DataFrame, remedy: str) -> np.ndarray:
     same = (was == now) | (was.isna() & now.isna())
     if not same.to_numpy().all():
         row, column = np.argwhere(~same.to_numpy())[0]
+        found, stored = (str(frame.iat[row, column]) for frame in (now, was))
         raise BasinError(
-            f"rows: {name_of(now.index[row])}: {name_of(now.columns[column])} is {now.iat[row, column]}, and "
-            f"{was.iat[row, column]} in the data; {remedy}"
+            f"rows: {name_of(now.index[row])}: {name_of(now.columns[column])} is {found}, and {stored} in "
+            f"the data; {remedy}"
         )
     return known
 

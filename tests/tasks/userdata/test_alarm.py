@@ -8,6 +8,7 @@ import pytest
 
 import basin
 from tasks.events import scores, simulation
+from tasks.userdata.alarm import OWN_MODELS
 
 EVENT = "min<=-0.04@5"
 
@@ -71,6 +72,13 @@ def test_all_models_have_the_same_events(prices: pd.DataFrame, tmp_path: Path) -
     assert len(dates["ebm"]) == found["episodes"] > 3
     assert all(dates[model] == dates["ebm"] for model in dates)
     assert all(1 <= entry["lead"] <= 5 for entry in found["caught"])
+
+
+def test_an_input_called_as_a_model_is_a_model_of_its_own(prices: pd.DataFrame, tmp_path: Path) -> None:
+    implied = np.random.default_rng(1).uniform(1, 2, len(prices))
+    found = basin.alarm(prices.assign(base=implied), event=EVENT, exog="base", out=tmp_path).found
+    assert len(found["models"]) == OWN_MODELS + 1
+    assert found["models"]["base"] != found["models"]["base_"]
 
 
 @pytest.mark.parametrize(("rows", "after"), [(500, 0), (813, 0), (800, 18)])

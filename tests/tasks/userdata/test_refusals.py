@@ -60,7 +60,7 @@ def test_a_refusal_of_the_folder_of_results_does_not_name_the_file(tmp_path: Pat
 @pytest.mark.parametrize("option", ["freq", "resample"])
 @pytest.mark.parametrize("name", ["W-FRI", "X", "0h", "48h", ""])
 def test_a_frequency_that_is_none_is_refused_under_the_option_that_gave_it(option: str, name: str) -> None:
-    with pytest.raises(BasinError, match=f"^--{option} {name}: expected one of B"):
+    with pytest.raises(BasinError, match=f'^{option}="{name}": expected one of B'):
         basin.inspect(prices(300), **{option: name})
 
 
@@ -88,7 +88,7 @@ DAYS = pd.date_range("2015-01-01", periods=1300)
             {"kind": "return"},
         ),
         (STATIONARY, {}, "kind level, because the values have a season or stay", {"kind": "price"}),
-        (RATE - RATE.min() + 1, {"kind": "rate"}, "kind rate, as --kind rate says", {"kind": "price"}),
+        (RATE - RATE.min() + 1, {"kind": "rate"}, 'kind rate, as kind="rate" says', {"kind": "price"}),
         (FEW_BAD, {"kind": "rate"}, "kind rate", {"kind": "price", "on_bad_row": "drop"}),
     ],
 )
@@ -96,7 +96,7 @@ def test_an_alarm_of_another_kind_is_refused_with_a_remedy_that_works(
     tmp_path: Path, values: np.ndarray, given: dict[str, Any], found: str, remedy: dict[str, str]
 ) -> None:
     table = pd.DataFrame({"date": DAYS, "yield": values})
-    words = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in remedy.items())
+    words = ", ".join(f'{name}="{value}"' for name, value in remedy.items())
     with pytest.raises(BasinError, match=f"^the frame: alarms need .* found yield of {found}.*{words}"):
         basin.alarm(table, event=EVENT, out=tmp_path, **given)
     basin.alarm(table, event=EVENT, out=tmp_path, **remedy)
@@ -104,7 +104,7 @@ def test_an_alarm_of_another_kind_is_refused_with_a_remedy_that_works(
 
 def test_an_alarm_of_several_series_is_refused_with_their_names(tmp_path: Path) -> None:
     table = prices(300, other=prices(300)["close"] + 1)
-    said = "the frame: alarms need one series of prices, found 2: close, other; give one of these .* --target"
+    said = "the frame: alarms need one series of prices, found 2: close, other; give one of these .* target="
     with pytest.raises(BasinError, match=said):
         basin.alarm(table, target=["close", "other"], event=EVENT, out=tmp_path)
     panel = pd.concat([prices(300, market=name) for name in "ABCDEFG"])
