@@ -28,14 +28,9 @@ def price_view(forecast: dict[str, Any], past: pd.DataFrame, raw: pd.DataFrame, 
         step = part["steps"][0]
         ahead = {q: float(moved(last, quantile(step, q), domain)) for q in QUANTILES}
         places = decimals([ahead["0.05"], ahead["0.95"]], 5)
-        lines.append(
-            Row(
-                f"{series_name(name)}, {dated(step['time'], domain.frequency)}"
-                if named
-                else dated(step["time"], domain.frequency),
-                [Cell(text(last, places)), *(Cell(text(ahead[q], places)) for q in QUANTILES)],
-            )
-        )
+        cells = [Cell(text(last, places)), *(Cell(text(ahead[q], places)) for q in QUANTILES)]
+        when = dated(step["time"], domain.frequency)
+        lines.append(Row(series_name(name), cells, small=when) if named else Row(when, cells))
         if len(lines) > 2:
             continue
         history = past[past["series"] == name].sort_values("time").tail(HISTORY.get(domain.frequency, 60))

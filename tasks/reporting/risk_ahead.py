@@ -20,7 +20,7 @@ def next_risks(ahead: dict[str, Any], domain: Any) -> str:
         places = decimals([step["var"]["0.05"]])
         cells = [Cell(text(step[of][f"{level:g}"], places)) for level in TAIL_LEVELS for of in ("var", "es")]
         when = dated(step["time"], domain.frequency)
-        rows.append(Row(f"{series_name(name)}, {when}" if len(parts) > 1 else when, cells))
+        rows.append(Row(series_name(name), cells, small=when) if len(parts) > 1 else Row(when, cells))
     columns = [f"{of} {100 * level:g} %" for level in TAIL_LEVELS for of in ("VaR", "ES")]
     return table(
         f"Value at risk (VaR) and expected shortfall (ES) of the energy model for the next {period(domain)}, "
