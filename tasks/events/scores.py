@@ -1,9 +1,12 @@
 """Scores of event probabilities and alarms: discrimination, calibration, thresholds and false alarms."""
 
+from itertools import islice
+
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.runtime.parallel import Progress, silent
+from tasks.scoring.ranking import auroc, average_precision
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -14,6 +17,9 @@ QUIET = 21
 
 BLOCK, DRAWS = 63, 400
 """Rows in a block of the bootstrap of confidence intervals, and number of resamples."""
+
+TOGETHER = 50
+"""Resamples that are scored together, so that memory is bounded."""
 
 YEAR = 365.25
 
@@ -26,16 +32,16 @@ def scores(probability: Array, label: Flags, running: Array, calm: Flags) -> dic
     """
     from sklearn.metrics import average_precision_score, roc_auc_score
 
-    def auroc(chosen: Flags) -> float:
+    def area(chosen: Flags) -> float:
         both = label[chosen].any() and not label[chosen].all()
         return float(roc_auc_score(label[chosen], probability[chosen])) if both else float("nan")
 
     everywhere = np.ones_like(label)
     return {
-        "auroc": auroc(everywhere),
+        "auroc": area(everywhere),
         "ap": float(average_precision_score(label, probability)) if label.any() else float("nan"),
         "brier_skill": float(1 - ((probability - label) ** 2).sum() / ((running - label) ** 2).sum()),
-        "calm_auroc": auroc(calm),
+        "calm_auroc": area(calm),
     }
 
 
@@ -54,15 +60,16 @@ def intervals(
     """
     from arch.bootstrap import CircularBlockBootstrap
 
-    rows = CircularBlockBootstrap(BLOCK, np.arange(len(label)), seed=seed)
-    drawn: dict[str, list[list[float]]] = {name: [] for name in models}
-    for done, ((chosen,), _) in enumerate(rows.bootstrap(DRAWS)):
+    rows = CircularBlockBootstrap(BLOCK, np.arange(len(label)), seed=seed).bootstrap(DRAWS)
+    counts = (np.bincount(chosen, minlength=len(label)) for (chosen,), _ in rows)
+    drawn: dict[str, list[Array]] = {name: [] for name in models}
+    for done in range(0, DRAWS, TOGETHER):
         progress("intervals of the scores", done, DRAWS)
+        weight = np.array(list(islice(counts, TOGETHER)), dtype=float)
         for name, probability in models.items():
-            found = scores(probability[chosen], label[chosen], running[chosen], calm[chosen])
-            drawn[name].append(list(found.values()))
+            drawn[name].append(_resampled(probability, label, running, calm, weight))
     names = ("auroc", "ap", "brier_skill", "calm_auroc")
-    arrays = {name: np.array(values) for name, values in drawn.items()}
+    arrays = {name: np.concatenate(values) for name, values in drawn.items()}
 
     def between(values: Array) -> dict[str, list[float]]:
         known = [column[np.isfinite(column)] for column in values.T]
@@ -74,6 +81,15 @@ def intervals(
     alone = {name: between(values) for name, values in arrays.items()}
     gains = {name: between(arrays["ebm"] - values) for name, values in arrays.items() if name != "ebm"}
     return alone, gains
+
+
+def _resampled(probability: Array, label: Flags, running: Array, calm: Flags, weight: Array) -> Array:
+    """Return the :func:`scores` of resamples ``(resamples, 4)``, in which rows have the given weights."""
+    with np.errstate(invalid="ignore"):
+        skill = 1 - (weight @ (probability - label) ** 2) / (weight @ (running - label) ** 2)
+    area = auroc(label, probability, weight), auroc(label, probability, weight * calm)
+    found: Array = np.stack([area[0], average_precision(label, probability, weight), skill, area[1]], 1)
+    return found
 
 
 def episodes(alarm: Flags) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Area under the receiver operating characteristic, for all resamples of a bootstrap at once."""
+"""AUROC and average precision, for all resamples of a bootstrap at once."""
 
 import numpy as np
 
@@ -35,3 +35,23 @@ def auroc(truth: np.ndarray, answer: np.ndarray, weight: np.ndarray) -> np.ndarr
     with np.errstate(invalid="ignore"):
         found: np.ndarray = (positive * below).sum(1) / (positive.sum(1) * negative.sum(1))
     return found
+
+
+def average_precision(truth: np.ndarray, answer: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the mean precision over the positives of each resample ``(resamples,)``.
+
+    The precision of a positive is the share of positives among the rows that score as high as it or higher.
+    It is NaN for a resample without positives. Parameters are those of :func:`by_score`.
+
+    Examples
+    --------
+    >>> truth, answer = np.array([0, 1, 0, 1]), np.array([0.1, 0.9, 0.5, 0.5])
+    >>> average_precision(truth, answer, np.array([[1, 1, 1, 1], [1, 1, 1, 0]])).round(3).tolist()
+    [0.833, 1.0]
+    """
+    positive, negative = (each[:, ::-1] for each in by_score(truth, answer, weight))
+    found, rows = positive.cumsum(1), (positive + negative).cumsum(1)
+    with np.errstate(invalid="ignore"):
+        precision = np.where(rows > 0, found / rows, 0.0)
+        mean: np.ndarray = (positive * precision).sum(1) / positive.sum(1)
+    return mean

@@ -12,7 +12,7 @@ START = 5.0
 CLASSICAL, PEER, NETWORK = 1.5, 2.5, 0.28
 """Seconds of one core for 1,000 rows: the classical inputs, one model to compare with, and one network."""
 
-YEAR, STEP, INTERVALS = 0.2, 0.02, 6.0
+YEAR, STEP, INTERVALS = 0.2, 0.02, 1.0
 """Seconds of an alarm: fits of a simulated year, its paths for each step, and intervals of one model."""
 
 TILT, PATHS, SUMMARY, DENSITY = 0.6, 0.3, 0.55, 0.05

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from tasks.events.event import parse
-from tasks.events.scores import caught, episodes, events, false_alarms, scores, threshold
+from tasks.events.scores import (
+    _resampled,
+    caught,
+    episodes,
+    events,
+    false_alarms,
+    intervals,
+    scores,
+    threshold,
+)
 from tasks.runtime.errors import BasinError
 
 
@@ -113,3 +122,22 @@ def test_scores_of_a_perfect_and_of_a_constant_forecast() -> None:
     assert perfect == {"auroc": 1.0, "ap": 1.0, "brier_skill": 1.0, "calm_auroc": 1.0}
     assert scores(half, label, half, everywhere)["brier_skill"] == 0.0
     assert scores(half, label, half, everywhere)["auroc"] == 0.5
+
+
+def test_resampled_scores_are_those_of_the_chosen_rows() -> None:
+    rng = np.random.default_rng(0)
+    label, calm = rng.random(300) < 0.2, rng.random(300) < 0.5
+    probability, running = rng.random(300).round(1), np.full(300, 0.2)  # with ties
+    chosen = [rng.integers(300, size=300) for _ in range(5)]
+    weight = np.array([np.bincount(rows, minlength=300) for rows in chosen], dtype=float)
+    one_by_one = [[*scores(probability[c], label[c], running[c], calm[c]).values()] for c in chosen]
+    assert _resampled(probability, label, running, calm, weight) == pytest.approx(np.array(one_by_one))
+
+
+def test_intervals_of_scores_that_no_resample_has_are_nan() -> None:
+    never, everywhere = np.zeros(200, dtype=bool), np.ones(200, dtype=bool)
+    models = {"ebm": np.linspace(0, 1, 200), "base": np.full(200, 0.1)}
+    alone, gains = intervals(models, never, np.full(200, 0.1), everywhere)
+    assert np.isnan(alone["ebm"]["auroc"]).all()
+    assert np.isnan(gains["base"]["ap"]).all()
+    assert alone["base"]["brier_skill"] == [0.0, 0.0]
