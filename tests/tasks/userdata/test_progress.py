@@ -52,7 +52,7 @@ def test_the_expected_duration_of_joint_paths_grows_with_rows_series_leads_and_w
     assert few < min(expected_paths_seconds(1000, 2, 10), expected_paths_seconds(1000, 2, 5, 1))
 
 
-def test_an_alarm_begins_with_its_duration_and_counts_years_resamples_and_models(
+def test_an_alarm_begins_with_its_duration_and_counts_years_blocks_of_resamples_and_models(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(simulation, "SAMPLES", 200)
@@ -64,7 +64,7 @@ def test_an_alarm_begins_with_its_duration_and_counts_years_resamples_and_models
     assert stages.steps["simulated paths"] == [(done, years) for done in range(years)]
     assert {label: len(steps) for label, steps in stages.steps.items()} == {
         "simulated paths": years,
-        "intervals of the scores": 5,
+        "intervals of the scores": 1,
         "thresholds": 4,
     }
 
