@@ -39,8 +39,8 @@ TAIL_STEPS = 12
 class NormalisedTilt:
     """Distribution p(y) = q(y) · exp(−E(s(y))) / Z with s(y) = Φ⁻¹(Q(y)), computed by NumPy.
 
-    It is what a :class:`~ebm_core.tilts.tilted.TiltedDistribution` is, which has its guarantees and errors
-    and is computed by the same code, but it needs no PyTorch and has no gradients.
+    It needs no PyTorch and has no gradients. :class:`~ebm_core.tilts.tilted.TiltedDistribution` inherits its
+    code and guarantees, and adds gradients and moments.
 
     Parameters
     ----------
@@ -72,25 +72,25 @@ class NormalisedTilt:
     """
 
     # NumPy, and the functions that PyTorch has under other names.
-    xp: Any = np
-    log_sum: Any = staticmethod(log_sum)
-    log_ndtr: Any = staticmethod(special.log_ndtr)
+    _xp: Any = np
+    _log_sum: Any = staticmethod(log_sum)
+    _log_ndtr: Any = staticmethod(special.log_ndtr)
 
     def __init__(self, base: Any, energy: Callable[[Any], Any], count: int = 64) -> None:
         self.base, self.energy, self._scores = base, energy, self._scored(base)
         self.rule = panels(count)
         self._log_mass = self._log_mass_of(self.rule.score, self.rule.log_weight)
         self._widen()
-        self.log_z = self.log_sum(self._log_mass)
+        self.log_z = self._log_sum(self._log_mass)
         self._refine()
 
     @staticmethod
-    def array(values: Any) -> Any:
+    def _array(values: Any) -> Any:
         """Return an array as one of ``xp``, in float64."""
         return np.asarray(values, dtype=float)
 
     @staticmethod
-    def plain(values: Any) -> np.ndarray:
+    def _plain(values: Any) -> np.ndarray:
         """Return an array of ``xp`` as one of NumPy, without its gradient."""
         return np.asarray(values)
 
@@ -106,8 +106,8 @@ class NormalisedTilt:
         """Extend the panels to where the mass ends. Raises ``ValueError`` if it does not end."""
         score, log_weight = far_nodes()
         # Nothing is known where the energy is not defined, so there is no mass beyond the panels.
-        far = self.plain(self._log_mass_of(score, log_weight, undefined=np.inf))
-        near = self.plain(self._log_mass)
+        far = self._plain(self._log_mass_of(score, log_weight, undefined=np.inf))
+        near = self._plain(self._log_mass)
         if np.isneginf(np.concatenate([near, far])).all(0).any():
             raise ValueError("energy: +∞ at all normal scores of a row; expected finite energies somewhere")
         while True:
@@ -124,7 +124,7 @@ class NormalisedTilt:
                 )
             self.rule = self.rule.wider()
             self._log_mass = self._log_mass_of(self.rule.score, self.rule.log_weight)
-            near = self.plain(self._log_mass)
+            near = self._plain(self._log_mass)
 
     def _refine(self) -> None:
         """Halve panels until log Z does not change. Raises ``ValueError`` if it keeps changing."""
@@ -132,7 +132,7 @@ class NormalisedTilt:
         while 0 not in self.batch_shape:
             finer = self.rule.finer()
             log_mass = self._log_mass_of(finer.score, finer.log_weight)
-            log_z = self.log_sum(log_mass)
+            log_z = self._log_sum(log_mass)
             change = self._largest_change(log_z)
             settled = before <= ROUNDING and (change <= RESOLVED or before / 8 < change <= ROUNDING)
             if settled or (change <= RESOLVED and before == np.inf):
@@ -148,22 +148,22 @@ class NormalisedTilt:
                 self.rule, self._log_mass, self.log_z, before = finer, log_mass, log_z, change
                 continue
             before = change
-            masses = (self.plain(mass - log_z) for mass in (self._log_mass, log_mass))
+            masses = (self._plain(mass - log_z) for mass in (self._log_mass, log_mass))
             self.rule = self.rule.finer(self.rule.unresolved(*masses))
             self._log_mass = self._log_mass_of(self.rule.score, self.rule.log_weight)
-            self.log_z = self.log_sum(self._log_mass)
+            self.log_z = self._log_sum(self._log_mass)
 
     def _largest_change(self, log_z: Any) -> float:
         """Return the largest difference of a log Z from that of the rule, over the batch."""
-        return float(np.abs(self.plain(self.log_z - log_z)).max(initial=0.0))
+        return float(np.abs(self._plain(self.log_z - log_z)).max(initial=0.0))
 
     def _log_mass_of(self, score: np.ndarray, log_weight: np.ndarray, undefined: float = np.nan) -> Any:
         """Return log weight − E at the nodes, ``(nodes, *batch)``. Raises ``ValueError`` if E is invalid."""
-        energy = self._at_nodes(self.array(score))
-        energy = self.xp.nan_to_num(energy, nan=undefined, posinf=np.inf, neginf=-np.inf)
-        if bool((self.xp.isnan(energy) | self.xp.isneginf(energy)).any()):
+        energy = self._at_nodes(self._array(score))
+        energy = self._xp.nan_to_num(energy, nan=undefined, posinf=np.inf, neginf=-np.inf)
+        if bool((self._xp.isnan(energy) | self._xp.isneginf(energy)).any()):
             raise ValueError("energy: NaN or −∞ at some normal scores; expected a number of nats, or +∞")
-        return self.array(log_weight).reshape(-1, *(1,) * (energy.ndim - 1)) - energy
+        return self._array(log_weight).reshape(-1, *(1,) * (energy.ndim - 1)) - energy
 
     def _at_nodes(self, score: Any) -> Any:
         """Return the energies ``(nodes, *batch)`` of scores ``(nodes,)`` that all bases share."""
@@ -177,39 +177,39 @@ class NormalisedTilt:
     def log_z_error(self) -> float:
         """Largest change of log Z over the batch, in nats, if the number of panels is doubled."""
         finer = self.rule.finer()
-        return self._largest_change(self.log_sum(self._log_mass_of(finer.score, finer.log_weight)))
+        return self._largest_change(self._log_sum(self._log_mass_of(finer.score, finer.log_weight)))
 
     def log_prob(self, value: Any) -> Any:
         """Return the log density at ``value``, in nats."""
-        value = self.array(value)
+        value = self._array(value)
         score = self._score(value)
         density = self._scores.log_prob(value) - self._energy_at(score) - self.log_z
-        return self.xp.where(self.xp.isinf(score), -np.inf, density)
+        return self._xp.where(self._xp.isinf(score), -np.inf, density)
 
     def weighted_nodes(self) -> tuple[Any, Any]:
         """Return the distribution as a weighted ensemble ``(values, weights)``, both ``(nodes, *batch)``."""
         return self._weighted(self.rule, self._log_mass)
 
     def _weighted(self, rule: Panels, log_mass: Any) -> tuple[Any, Any]:
-        weights = self.xp.exp(log_mass - self.log_z)
+        weights = self._xp.exp(log_mass - self.log_z)
         nodes = rule.score
         if rule.reach > LAST_SCORE:
-            share = float(self.plain(weights)[np.abs(nodes) > LAST_SCORE].sum(0).max())
+            share = float(self._plain(weights)[np.abs(nodes) > LAST_SCORE].sum(0).max())
             if share > NEGLIGIBLE:
                 raise ValueError(
                     f"energy: a share {share:.1g} of the mass is beyond normal scores of ±{LAST_SCORE:g}, "
                     "which have no quantile in float64; use an energy that falls more slowly"
                 )
             nodes = nodes.clip(-LAST_SCORE, LAST_SCORE)
-        values = self._scores.from_normal_score(self.array(nodes.reshape(-1, *(1,) * len(self.batch_shape))))
-        return self.xp.broadcast_to(values, weights.shape), weights
+        values = self._scores.from_normal_score(self._array(nodes.reshape(-1, *(1,) * len(self.batch_shape))))
+        return self._xp.broadcast_to(values, weights.shape), weights
 
     def cdf(self, value: Any) -> Any:
         """Return P(Y ≤ value)."""
-        score = self._score(self.array(value))
-        endless = self.xp.isinf(score)
-        below = self._below(self.xp.where(endless, 0.0, score))
-        return self.xp.where(endless, self.array(self.plain(score) > 0), below)
+        score = self._score(self._array(value))
+        endless = self._xp.isinf(score)
+        below = self._below(self._xp.where(endless, 0.0, score))
+        return self._xp.where(endless, self._array(self._plain(score) > 0), below)
 
     def icdf(self, value: Any) -> Any:
         """Return the quantile of the probabilities ``value``, by Newton's method in its panel.
@@ -223,54 +223,55 @@ class NormalisedTilt:
     def _score(self, value: Any) -> Any:
         """Return the normal scores of values under the base ``(*sample, *batch)``."""
         score = self._scores.normal_score(value)
-        return self.xp.broadcast_to(score, np.broadcast_shapes(score.shape, self.batch_shape))
+        return self._xp.broadcast_to(score, np.broadcast_shapes(score.shape, self.batch_shape))
 
     def _tail(self, score: Any) -> Any:
         """Return the probability beyond scores outside of the panels.
 
         It is less than ``OUTSIDE``, and there the tail is that of the base but for a factor exp(−E)/Z.
         """
-        energy = self.xp.nan_to_num(self._energy_at(score), nan=np.inf, posinf=np.inf)
-        return self.xp.exp(self.log_ndtr(-abs(score)) - energy - self.log_z)
+        energy = self._xp.nan_to_num(self._energy_at(score), nan=np.inf, posinf=np.inf)
+        return self._xp.exp(self._log_ndtr(-abs(score)) - energy - self.log_z)
 
     def _end(self) -> Any:
         """Return the score ``reach`` for the whole batch."""
-        return self.array(np.full((1, *self.batch_shape), self.rule.reach))
+        return self._array(np.full((1, *self.batch_shape), self.rule.reach))
 
     def _edges(self) -> Any:
         """Return the cumulative probabilities at the panel edges, ``(count + 1, *batch)``."""
-        mass = self.xp.exp(self._log_mass - self.log_z)
+        mass = self._xp.exp(self._log_mass - self.log_z)
         mass = mass.reshape(self.rule.count, NODES, *self.batch_shape).sum(1)
-        return self.xp.concatenate([self.xp.zeros_like(mass[:1]), mass.cumsum(0)]) + self._tail(-self._end())
+        below = self._xp.concatenate([self._xp.zeros_like(mass[:1]), mass.cumsum(0)])
+        return below + self._tail(-self._end())
 
     def _partial(self, panel: np.ndarray, score: Any) -> Any:
         """Return the probability between the left edge of ``panel`` and ``score``, a score in the panel."""
-        left = self.array(self.rule.edges[panel])
-        x, w = (self.array(each.reshape(NODES, *(1,) * score.ndim)) for each in legendre())
+        left = self._array(self.rule.edges[panel])
+        x, w = (self._array(each.reshape(NODES, *(1,) * score.ndim)) for each in legendre())
         nodes = left + (score - left) * x
         return (score - left) * (self._density(nodes) * w).sum(0)
 
     def _density(self, score: Any) -> Any:
         """Return the density φ(s) exp(−E(s)) / Z of normal scores ``(*sample, *batch)``."""
-        return self.xp.exp(log_normal_density(score) - self._energy_at(score) - self.log_z)
+        return self._xp.exp(log_normal_density(score) - self._energy_at(score) - self.log_z)
 
     def _below(self, score: Any) -> Any:
         """Return the probability below scores ``(*sample, *batch)``."""
         reach = self.rule.reach
-        inner = self.xp.clip(score, -reach, reach)
-        panel = np.searchsorted(self.rule.edges, self.plain(inner), side="right") - 1
+        inner = self._xp.clip(score, -reach, reach)
+        panel = np.searchsorted(self.rule.edges, self._plain(inner), side="right") - 1
         panel = panel.clip(0, self.rule.count - 1)
-        below = self.xp.clip(_gather(self._edges(), panel) + self._partial(panel, inner), 0, 1)
+        below = self._xp.clip(_gather(self._edges(), panel) + self._partial(panel, inner), 0, 1)
         outside = abs(score) > reach
         if not bool(outside.any()):
             return below
-        tail = self._tail(self.xp.where(outside, score, reach))
-        return self.xp.where(outside, self.xp.where(score < 0, tail, 1 - tail), below)
+        tail = self._tail(self._xp.where(outside, score, reach))
+        return self._xp.where(outside, self._xp.where(score < 0, tail, 1 - tail), below)
 
     def _score_of(self, value: np.ndarray) -> np.ndarray:
         """Return the normal score under the base of the quantiles ``value`` ``(*sample, *batch)``."""
         flat = value.reshape(-1, *self.batch_shape)
-        edges = self.plain(self._edges())
+        edges = self._plain(self._edges())
         panel = _panels_of(edges, flat).clip(0, self.rule.count - 1)
         below = _gather(edges, panel)
         mass = _gather(edges, panel + 1) - below
@@ -278,13 +279,13 @@ class NormalisedTilt:
         low, high = left, right
         score = left + (right - left) * ((flat - below) / np.maximum(mass, SMALLEST)).clip(0, 1)
         for _ in range(8):
-            at = self.array(score)
-            excess = below + self.plain(self._partial(panel, at)) - flat
+            at = self._array(score)
+            excess = below + self._plain(self._partial(panel, at)) - flat
             low, high = np.where(excess < 0, score, low), np.where(excess < 0, high, score)
-            newton = score - excess / np.maximum(self.plain(self._density(at)), SMALLEST)
+            newton = score - excess / np.maximum(self._plain(self._density(at)), SMALLEST)
             score = np.where((newton >= low) & (newton <= high), newton, (low + high) / 2)
         for sign, tail in ((-1, flat), (1, 1 - flat)):
-            outside = tail < self.plain(self._tail(sign * self._end()))
+            outside = tail < self._plain(self._tail(sign * self._end()))
             if outside.any():
                 score = np.where(outside, self._tail_score(tail, sign), score)
         return score.reshape(value.shape)
@@ -293,9 +294,10 @@ class NormalisedTilt:
         """Return the scores outside of the panels beyond which there is the probability ``tail``."""
         score = np.full(tail.shape, sign * self.rule.reach)
         for _ in range(TAIL_STEPS):
-            energy = np.nan_to_num(self.plain(self._energy_at(self.array(score))), nan=np.inf, posinf=np.inf)
+            energy = self._plain(self._energy_at(self._array(score)))
+            energy = np.nan_to_num(energy, nan=np.inf, posinf=np.inf)
             with np.errstate(over="ignore", invalid="ignore"):  # of tails that are not outside
-                of_base = (tail * np.exp(energy + self.plain(self.log_z))).clip(SMALLEST, 0.5)
+                of_base = (tail * np.exp(energy + self._plain(self.log_z))).clip(SMALLEST, 0.5)
             score = -sign * np.minimum(special.ndtri(of_base), -self.rule.reach)
         return score
 

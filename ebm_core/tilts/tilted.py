@@ -65,9 +65,9 @@ class TiltedDistribution(NormalisedTilt, Distribution):
     arg_constraints: ClassVar[dict[str, Any]] = {}
     support = constraints.real
 
-    xp = torch
-    log_sum = staticmethod(lambda values: torch.logsumexp(values, 0))
-    log_ndtr = staticmethod(torch.special.log_ndtr)
+    _xp = torch
+    _log_sum = staticmethod(lambda values: torch.logsumexp(values, 0))
+    _log_ndtr = staticmethod(torch.special.log_ndtr)
 
     def __init__(self, base: Distribution, energy: ScoreEnergy, count: int = 64) -> None:
         check_whole("count", count, 1)
@@ -76,11 +76,11 @@ class TiltedDistribution(NormalisedTilt, Distribution):
         NormalisedTilt.__init__(self, base, energy, count)
 
     @staticmethod
-    def array(values: Any) -> Tensor:
+    def _array(values: Any) -> Tensor:
         return torch.as_tensor(values, dtype=torch.float64)
 
     @staticmethod
-    def plain(values: Tensor) -> np.ndarray:
+    def _plain(values: Tensor) -> np.ndarray:
         return values.detach().numpy()
 
     def _scored(self, base: Distribution) -> Scores:
@@ -136,8 +136,8 @@ class TiltedDistribution(NormalisedTilt, Distribution):
                 log_mass = self._log_mass_of(rule.score, rule.log_weight)
             values, weights = self._weighted(rule, log_mass)
             shape = (-1, *(1,) * len(self.batch_shape))
-            energy = self.array(rule.log_weight).reshape(shape) - log_mass
-            ends = self._scores.at_an_end(self.array(rule.score).reshape(shape), rule.width)
+            energy = self._array(rule.log_weight).reshape(shape) - log_mass
+            ends = self._scores.at_an_end(self._array(rule.score).reshape(shape), rule.width)
             return torch.where(weights > 0, weights * of(values, energy), 0.0), ends
 
         return expectation(self.rule, terms, name, smooth)
@@ -148,11 +148,11 @@ class TiltedDistribution(NormalisedTilt, Distribution):
         The quantiles of 0 and 1 are −∞ and ∞. Raises ``ValueError`` for numbers outside [0, 1].
         """
         ends = score_of(value).detach()
-        value = self.array(value)
+        value = self._array(value)
         # The function of PyTorch for shapes imports SymPy, which takes as long as a forecast.
         value = value.expand(np.broadcast_shapes(value.shape, self.batch_shape))
         with torch.no_grad():
-            score = self.array(self._score_of(self.plain(value)))
+            score = self._array(self._score_of(self._plain(value)))
         if torch.is_grad_enabled():
             error = self._below(score) - value
             if error.requires_grad:  # the derivative of the inverse, as in ScoredDistribution

@@ -72,18 +72,17 @@ def from_tilted(
     """
     import scoringrules
 
-    plain = distribution.plain  # of NumPy, also if the distribution is of PyTorch
-    values, weights = (plain(each).T for each in distribution.weighted_nodes())
+    values, weights = (np.asarray(each).T for each in distribution.weighted_nodes())
     if tails is None:
         tails = np.tile(np.array(TAIL_LEVELS), (len(observed), 1))
     levels = np.vstack([np.tile(LEVELS[:, None], (1, len(observed))), tails.T])
-    quantiles = plain(distribution.icdf(levels)).T
+    quantiles = np.asarray(distribution.icdf(levels)).T
     return Predictive(
-        plain(distribution.log_prob(observed)),
+        np.asarray(distribution.log_prob(observed)),
         np.asarray(
             scoringrules.crps_ensemble(observed, values, ens_w=weights, estimator="qd", sorted_ensemble=True)
         ),
-        plain(distribution.cdf(observed)),
+        np.asarray(distribution.cdf(observed)),
         (values * weights).sum(1),
         quantiles[:, : len(LEVELS)],
         quantiles[:, len(LEVELS) :],
