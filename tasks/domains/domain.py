@@ -107,9 +107,9 @@ class Domain(Protocol):
         ...
 
     def forecast_frozen(
-        self, raw: "pd.DataFrame", parameters: "dict[str, Any]", since: "pd.Timestamp | None" = None
+        self, raw: "pd.DataFrame", stored: "dict[str, Any]", since: "pd.Timestamp | None" = None
     ) -> "tuple[pd.DataFrame, pd.DataFrame]":
-        """Return ``(inputs, classical)`` as :meth:`features` does, but with stored parameters.
+        """Return ``(inputs, classical)`` as :meth:`features` does, from the content of ``classical.json``.
 
         Only domains with ``returns`` define this method.
         """

@@ -46,8 +46,8 @@ def daily_forecast(root: Path, domain: str, as_of: date) -> dict[str, Any]:
     raw, _, _ = accepted(suite, raw, f"{domain} on {as_of}", daily / "data_docs")
     model = load_tilt(used / "model")
     if known.returns:
-        frozen = read_json(used / "model" / "classical.json")["series"]
-        inputs, classical = known.forecast_frozen(raw, frozen)
+        stored = read_json(used / "model" / "classical.json")
+        inputs, classical = known.forecast_frozen(raw, stored)
     else:
         inputs, classical = known.features(raw, params.features, start=raw["time"].max())
     last = inputs.groupby("series", sort=False)["origin"].transform("max")

@@ -78,8 +78,8 @@ def monitor(root: Path, domain: str, as_of: date) -> dict[str, Any]:
         days = pd.DataFrame()
     else:
         if known.returns:
-            frozen = read_json(used / "model" / "classical.json")["series"]
-            inputs, classical = known.forecast_frozen(raw, frozen, since=raw["time"].min())
+            stored = read_json(used / "model" / "classical.json")
+            inputs, classical = known.forecast_frozen(raw, stored, since=raw["time"].min())
         else:
             inputs, classical = known.features(raw, params.features)
         first = inputs["lead"].min()

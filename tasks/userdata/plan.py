@@ -107,7 +107,7 @@ def _planned(
             },
             "features": features.model_dump(),
             "split": {
-                "walk_from": _walk_from(table, needed, earliest, where, notes),
+                "walk_from": _walk_from(table, needed, earliest, where, reading.kind, notes),
                 "test_from": str(split["test_from"]),
                 "test_to": str(split["test_to"]),
             },
@@ -307,7 +307,9 @@ def _earliest(table: pd.DataFrame, first: pd.Timestamp, lead: int) -> pd.Timesta
     return pd.Timestamp(times[at])
 
 
-def _walk_from(table: pd.DataFrame, needed: int, first: pd.Timestamp, where: str, notes: list[str]) -> str:
+def _walk_from(
+    table: pd.DataFrame, needed: int, first: pd.Timestamp, where: str, kind: str, notes: list[str]
+) -> str:
     """Return the first 1 January by which a series has ``needed`` rows, but at latest the day of ``first``.
 
     Raises ``BasinError`` if no series has ``needed`` rows before ``first``.
@@ -318,7 +320,11 @@ def _walk_from(table: pd.DataFrame, needed: int, first: pd.Timestamp, where: str
         return f"{year}-01-01"
     if not starts or min(starts) > first:
         raise TooFewRowsError(f"too few rows {where}; training needs {needed}")
+    shared = (
+        "" if kind == "level" else ", tilted by the energy that Basin learned on markets as far as it pays"
+    )
     notes.append(
-        "the history is short, so the forecast is the base, without an energy learned from this file"
+        f"{_rows_before(table, first)} rows {where} are too few to learn an energy from this file, so the "
+        f"forecast is the base{shared}"
     )
     return f"{first:%Y-%m-%d}"

@@ -14,6 +14,7 @@ import pandas as pd
 from tasks.events.event import parse
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import atomic_write, read_json, scratch, sha256, write_json
+from tasks.runtime.frequencies import stamp
 from tasks.runtime.outputs import claim
 from tasks.runtime.parallel import Progress
 from tasks.runtime.params import DomainParams
@@ -213,7 +214,7 @@ def _forecast_steps(
             save_model(folder, load_fold(workspace.fits, "final"), {"unit": workspace.own.unit})
         _save_frozen(workspace, params)
     else:
-        _forecast_frozen(workspace, model)
+        notes = (*notes, _forecast_frozen(workspace, model))
     run_stages(("forecast",), workspace, params, stages)
     return _completed(workspace, reading, request), (*notes, *not_converged(fits_of(workspace.model)))
 
@@ -245,7 +246,8 @@ def _save_frozen(workspace: OwnWorkspace, params: DomainParams) -> None:
         write_json(path, domain.frozen_parameters(raw, classical, params.features))
 
 
-def _forecast_frozen(workspace: OwnWorkspace, model: Path) -> None:
+def _forecast_frozen(workspace: OwnWorkspace, model: Path) -> str:
+    """Write inputs and classical forecasts by the stored model, and return a note on it."""
     if not workspace.own.returns:
         raise BasinError("--model is for prices and rates; omit it for levels, which are fitted in seconds")
     kept = read_json(model / "classical.json", f"{MODEL} of one step ahead, or omit --model")
@@ -253,10 +255,12 @@ def _forecast_frozen(workspace: OwnWorkspace, model: Path) -> None:
     if differences:
         raise BasinError(f"--model {model} was fitted to other inputs: {differences}")
     raw = valid(workspace.raw, workspace.quarantine)
-    inputs, classical = workspace.own.forecast_frozen(raw, kept["series"])
+    inputs, classical = workspace.own.forecast_frozen(raw, kept)
     with atomic_write(workspace.inputs, workspace.classical) as (inputs_path, classical_path):
         inputs.to_parquet(inputs_path, index=False)
         classical.to_parquet(classical_path, index=False)
+    fitted = max(pd.Timestamp(past["times"][-1]) for past in kept["past"].values())
+    return f"the model is stored, of data to {stamp(fitted)}; nothing was fitted again"
 
 
 def alarm(
@@ -303,7 +307,10 @@ def prepare(
 
     Returns the workspace, the parameters, and a sentence for each choice that was inferred.
     """
+    said = reading.notes
     domain, params, reading = planned(reading, request, name, tested)
+    if model is not None:  # the other notes are on training
+        reading = replace(reading, notes=said)
     # Workers of Ray have a working directory of their own, so the paths must not depend on ours.
     given = None if model is None else model.absolute()
     workspace = OwnWorkspace(work, "own", domain, request.strict, given, out and out.absolute())

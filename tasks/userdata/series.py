@@ -66,9 +66,8 @@ class OwnReturns(Returns):
         location of the base to its scale.
         """
         x = super().energy_inputs(table, base)
-        past = table["egarch"].expanding().mean()[base["row"]].to_numpy()
         return x.assign(
-            x_log_egarch=x["x_log_egarch"] - past,
+            x_log_egarch=x["x_log_egarch"] - table["usual_egarch"][base["row"]].to_numpy(),
             x_log_scale=x["x_log_scale"] - x["x_log_egarch"],
             x_loc=base["loc"] / base["scale"],
         )

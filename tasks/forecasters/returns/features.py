@@ -172,10 +172,10 @@ class Returns:
         return frozen.frozen_parameters(self, raw, classical, params)
 
     def forecast_frozen(
-        self, raw: pd.DataFrame, parameters: dict[str, Any], since: pd.Timestamp | None = None
+        self, raw: pd.DataFrame, stored: dict[str, Any], since: pd.Timestamp | None = None
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return ``(inputs, classical)`` for the last origins from stored parameters, without a refit."""
-        return frozen.forecast_frozen(self, raw, parameters, since)
+        """Return ``(inputs, classical)`` for the last origins from ``classical.json``, without a refit."""
+        return frozen.forecast_frozen(self, raw, stored, since)
 
     def frozen_inputs(self) -> dict[str, Any]:
         """Return the properties that a file must have for stored parameters to apply to it."""

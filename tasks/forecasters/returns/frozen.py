@@ -13,6 +13,7 @@ from tasks.forecasters.returns.scale_regression import (
     LOC_INPUTS,
     REGRESSIONS,
     SHOCK_INPUTS,
+    VOLATILITIES,
     Columns,
     ScaleRegression,
     first_base,
@@ -36,10 +37,11 @@ def frozen_parameters(
     """Fit the classical models at the last refit date and return the content of ``classical.json``.
 
     ``classical`` holds the walk-forward forecasts, which are inputs of the scale regressions. Beside the
-    parameters, by series, the content has what is known of the fits (see :func:`classical_fits`). The fit
-    uses one thread, because its last digits, and so the hash of the model, depend on the number of threads.
+    parameters, by series, the content has what is known of the fits (see :func:`classical_fits`) and the
+    ``past`` (see :func:`_past_of`). The fit uses one thread, because its last digits, and so the hash of the
+    model, depend on the number of threads.
     """
-    frozen, known_of = {}, {}
+    frozen, known_of, past_of = {}, {}, {}
     for name, group in raw.groupby("series", sort=False):
         group = group.reset_index(drop=True)
         returns = domain.steps(group)
@@ -62,7 +64,22 @@ def frozen_parameters(
             for model, window in REGRESSIONS.items()
         }
         frozen[str(name)], known_of[str(name)] = {**fitted, **scales}, estimates
-    return {"inputs": inputs_of(domain), "series": frozen, "fits": known_of}
+        past_of[str(name)] = _past_of(table, group["time"])
+    return {"inputs": inputs_of(domain), "series": frozen, "fits": known_of, "past": past_of}
+
+
+def _past_of(table: pd.DataFrame, time: pd.Series) -> dict[str, Any]:
+    """Return the log volatilities of the last ``NEEDED`` rows, and number and mean of those of EGARCH.
+
+    They are the walk-forward forecasts, made with the parameters of their time, and are inputs of later rows.
+    """
+    known = table["egarch"].notna()
+    return {
+        "times": [each.isoformat() for each in time[known].tail(NEEDED)],
+        **{name: table.loc[known, name].tail(NEEDED).tolist() for name in VOLATILITIES},
+        "rows": int(known.sum()),
+        "mean": float(table["egarch"].mean()),
+    }
 
 
 def classical_fits(stored: dict[str, Any], series: str) -> dict[str, dict[str, Any]]:
@@ -107,14 +124,17 @@ def inputs_of(domain: Columns) -> dict[str, Any]:
 
 
 def forecast_frozen(
-    domain: Columns, raw: pd.DataFrame, frozen: dict[str, Any], since: pd.Timestamp | None = None
+    domain: Columns, raw: pd.DataFrame, stored: dict[str, Any], since: pd.Timestamp | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return ``(inputs, classical)``, as in ``Domain``, for the last origin of each series, without a refit.
 
-    With ``since`` they are returned for every origin from that date on that has ``NEEDED`` rows of history.
+    ``stored`` is the content of ``classical.json``. With ``since`` they are returned for every origin from
+    that date on that has ``NEEDED`` rows of history.
     Raises ``BasinError`` for a series that was not in the fit, or one that is too short.
     """
-    inputs, classical = [], []
+    if "past" not in stored:
+        raise BasinError("the model was stored by an earlier version; fit it again")
+    frozen, inputs, classical = stored["series"], [], []
     for series, group in raw.groupby("series", sort=False):
         name = str(series)
         if name not in frozen:
@@ -128,8 +148,9 @@ def forecast_frozen(
         group = group.reset_index(drop=True)
         kept = dict(frozen[name])
         scales = {model: ScaleRegression(**kept.pop(model)) for model in REGRESSIONS}
-        filtered = _filtered(kept, domain.steps(group))
+        filtered = _filtered(kept, domain.steps(group), stored["past"][name], group["time"])
         table = measures(domain, group, filtered)
+        table["usual_egarch"] = _usual(table["egarch"], stored["past"][name], group["time"])
         last = len(group) - 1
         first = last if since is None else max(int(group["time"].searchsorted(since)), NEEDED - 1)
         at, names = slice(first, last + 1), scale_inputs(domain)
@@ -146,7 +167,27 @@ def forecast_frozen(
     return pd.concat(inputs, ignore_index=True), pd.concat(classical, ignore_index=True)
 
 
-def _filtered(fitted: dict[str, dict[str, float]], returns: np.ndarray) -> dict[str, pd.DataFrame]:
-    """Return forecasts from every row with given parameters. ``row`` is the origin's row of the raw table."""
-    tables = {model: garch.forecasts(model, params, returns, 0) for model, params in fitted.items()}
-    return {model: table.assign(row=table["row"] + 1) for model, table in tables.items()}
+def _filtered(
+    fitted: dict[str, dict[str, float]], returns: np.ndarray, past: dict[str, Any], time: pd.Series
+) -> dict[str, pd.DataFrame]:
+    """Return forecasts from every row with given parameters, and volatilities of the ``past`` as they were.
+
+    ``row`` is the origin's row of the raw table.
+    """
+    tables = {}
+    for model, params in fitted.items():
+        table = garch.forecasts(model, params, returns, 0)
+        tables[model] = table.assign(row=table["row"] + 1)
+    for name, model in VOLATILITIES.items():
+        were = pd.Series(np.exp(past[name]), pd.DatetimeIndex(past["times"]))
+        then = pd.Series(were.reindex(time.iloc[tables[model]["row"]]).to_numpy(), tables[model].index)
+        tables[model]["scale"] = then.fillna(tables[model]["scale"])
+    return tables
+
+
+def _usual(egarch: pd.Series, past: dict[str, Any], time: pd.Series) -> pd.Series:
+    """Return the mean log volatility of the ``past`` together with the rows after it, at each row."""
+    later = time > pd.Timestamp(past["times"][-1])
+    rows = past["rows"] + later.cumsum()
+    usual: pd.Series = (past["rows"] * past["mean"] + egarch.where(later, 0).cumsum()) / rows
+    return usual

@@ -130,7 +130,7 @@ def measures(domain: Columns, group: pd.DataFrame, models: dict[str, pd.DataFram
         shock = pd.Series(np.sqrt(window) * _window_mean(z.to_numpy(), window)).clip(-SHOCK, SHOCK)
         table[name] = table[f"x_{name}"] = shock
     table["z_minus"], table["x_z_previous"] = table["z"].clip(upper=0), table["z"].shift()
-    table["x_log_egarch"] = table["egarch"]
+    table["x_log_egarch"], table["usual_egarch"] = table["egarch"], table["egarch"].expanding().mean()
     for name in ("rms5", "rms22", "rms66", *(("gk1", "gk5", "pk22") if domain.ohlc else ())):
         table[f"x_{name}_to_egarch"] = table[name] - table["egarch"]
     for column in domain.exog:

@@ -32,7 +32,7 @@ def test_what_was_frozen_forecasts_as_it_did_in_the_walk():
     inputs, classical = domain.features(raw, params)
     stored = json.loads(json.dumps(frozen_parameters(domain, raw, classical, params)))
     kept = stored["series"]
-    now, models = forecast_frozen(domain, raw, kept)
+    now, models = forecast_frozen(domain, raw, stored)
 
     last = inputs["origin"].max()
     walked = classical[classical["origin"] == last].set_index("model")
@@ -42,15 +42,15 @@ def test_what_was_frozen_forecasts_as_it_did_in_the_walk():
     np.testing.assert_allclose(
         frozen.loc[walked.index, columns].to_numpy(float),
         walked[columns].to_numpy(float),
-        rtol=0.01,
-        atol=0.002,
+        rtol=1e-6,
     )
     x = [c for c in inputs if c.startswith("x_")]
     then = inputs[inputs["origin"] == last]
-    # Long-run means are those of the stored parameters, not of each year's own.
-    np.testing.assert_allclose(now[x].to_numpy(float), then[x].to_numpy(float), rtol=0.01, atol=0.1)
+    np.testing.assert_allclose(now[x].to_numpy(float), then[x].to_numpy(float), rtol=1e-6, atol=1e-9)
     with pytest.raises(BasinError, match="knows no series other"):
-        forecast_frozen(domain, raw.assign(series="other"), kept)
+        forecast_frozen(domain, raw.assign(series="other"), stored)
+    with pytest.raises(BasinError, match="stored by an earlier version; fit it again"):
+        forecast_frozen(domain, raw, {"series": kept})
 
     fits = classical_fits(stored, "own")
     assert set(fits) == set(frozen.index)
