@@ -1,6 +1,7 @@
 """Options in Python: those of the command line, one element or several, and none without an effect."""
 
 import inspect
+import re
 from datetime import date
 from os import PathLike
 from pathlib import Path
@@ -14,6 +15,7 @@ from typer.main import get_command
 import basin
 from basin.options import EXPECTED, BadRow
 from flows.cli.app import app
+from tasks.runtime.keywords import FLAGS, NUMBERS, OPTIONS
 from tasks.userdata.request import Request
 
 FRAME = pd.DataFrame({"close": range(100, 400)}, index=pd.bdate_range("2020-01-01", periods=300))
@@ -176,6 +178,30 @@ def test_none_is_no_input(asked: list[Request]) -> None:
 def test_a_refusal_names_keywords(given: dict[str, Any], refused: str) -> None:
     with pytest.raises(basin.BasinError, match=f"^{refused}"):
         basin.backtest(FRAME.assign(x=1.0 + np.arange(300) % 7), target="close", **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ({"calendar": "New York"}, 'calendar="New York": no such exchange'),
+        ({"kind": "my kind"}, 'kind="my kind": expected one of'),
+        ({"freq": "5 min"}, 'freq="5 min": expected one of'),
+        ({"resample": "it's"}, 'resample="it\'s": expected one of'),
+        ({"on_bad_row": "a: b"}, 'on_bad_row="a: b": expected one of'),
+        ({"events": "a b"}, 'events="a b": expected a threshold'),
+        ({"accept": {"a b": "x"}}, 'accept={"a b": "..."}: no such check'),
+        ({"accept": {"coverage": "a, b"}}, 'accept={"coverage": "a, b"}: expected a reason'),
+        ({"model": "/no such dir/m"}, 'model="/no such dir/m": no config.json there'),
+    ],
+)
+def test_values_with_blanks_are_shown_as_in_python(given: dict[str, Any], refused: str) -> None:
+    with pytest.raises(basin.BasinError, match=f"^{re.escape(refused)}"):
+        basin.forecast(FRAME, **given)
+
+
+def test_all_keywords_are_translated_from_options() -> None:
+    names = {name.replace("_", "-") for function in FUNCTIONS for name in options(function)}
+    assert set(OPTIONS) == names | {"data"} and set(FLAGS) | set(NUMBERS) <= names
 
 
 def test_why_data_cannot_be_forecast_names_keywords() -> None:
