@@ -1,7 +1,6 @@
 """Alarms of an event on the path of a price."""
 
 from collections.abc import Mapping
-from numbers import Real
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -97,8 +96,6 @@ def alarm(
             f"event: expected a text such as 'min<=-0.08@21', found {type(event).__name__}; the data come "
             "first"
         )
-    if not isinstance(max_false_alarms_per_year, Real):
-        raise BasinError(f"max_false_alarms_per_year={max_false_alarms_per_year!r}: expected a number")
     request = options.request(
         target=target,
         exog=exog,

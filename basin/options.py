@@ -6,8 +6,8 @@ from difflib import get_close_matches
 from functools import wraps
 from inspect import signature
 from numbers import Integral, Real
-from operator import index
 from os import PathLike
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, Union
 
 from tasks.runtime.errors import BasinError
@@ -46,18 +46,26 @@ Labels: TypeAlias = Label | Iterable[Label]
 Day: TypeAlias = str | date
 """Date, such as ``"2014-01-01"``, a ``datetime.date`` or a ``pandas.Timestamp``."""
 
-WHOLE = ("refit", "seeds")
-"""Options that are whole numbers."""
-
 BadRow: TypeAlias = Literal["stop", "drop", "interpolate"]
+
+EXPECTED: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "a text": (str, ("calendar", "freq", "kind", "on_bad_row", "resample", "variable")),
+    "True or False": (bool, ("dev", "overwrite", "strict")),
+    "a whole number": (Integral, ("epochs", "horizon", "refit", "seed", "seeds", "width")),
+    "a number": (Real, ("max_false_alarms_per_year",)),
+    "a path": ((str, PathLike), ("out",)),
+}
+"""Types of options in words and in Python, with the options of each. None is allowed only as a default."""
 
 
 def with_known_options(function: Callable[P, R]) -> Callable[P, R]:
     """Return the function, which raises ``TypeError`` with the options that it has for an unknown one.
 
-    A ``BasinError`` names options as the keywords of the function.
+    An option that is not of its type in ``EXPECTED`` raises ``BasinError``. A ``BasinError`` names options as
+    the keywords of the function.
     """
-    known = [name for name in signature(function).parameters if name != "data"]
+    parameters = signature(function).parameters
+    known = [name for name in parameters if name != "data"]
 
     @wraps(function)
     def call(*args: P.args, **options: P.kwargs) -> R:
@@ -69,8 +77,12 @@ def with_known_options(function: Callable[P, R]) -> Callable[P, R]:
                     + (f" (did you mean {close[0]}?)" if close else "")
                     + f"; expected one of {', '.join(sorted(known))}"
                 )
+        typed: Any = {
+            name: given if given is parameters[name].default else _typed(name, given)
+            for name, given in options.items()
+        }
         with in_python():
-            return function(*args, **options)
+            return function(*args, **typed)
 
     return call
 
@@ -91,7 +103,7 @@ def request(
     accept: Mapping[str, str] | None = None,
     **others: Any,
 ) -> "Request":
-    """Return the options as a ``Request``; ``others`` are texts, whole numbers and flags."""
+    """Return the options as a ``Request``; ``others`` are passed on unchanged."""
     from tasks.userdata.request import Request
 
     if targets not in (None, "all"):
@@ -108,26 +120,38 @@ def request(
         test_from=day("test_from", test_from),
         test_to=day("test_to", test_to),
         accept=reasons(accept),
-        **{option: _checked(option, given) for option, given in others.items()},
+        **others,
     )
 
 
-def _checked(option: str, given: Any) -> Any:
-    """Return a text, a whole number or a flag, or raise ``BasinError`` if the option is of another type."""
-    if given is None or isinstance(given, (bool, str) if option not in WHOLE else Integral):
-        return given
-    expected = "a whole number" if option in WHOLE else "a text"
-    raise BasinError(f"{option}={given!r}: expected {expected}, found {type(given).__name__}")
+def _typed(option: str, given: Any) -> Any:
+    """Return an option as a type of Python, or raise ``BasinError`` if its type is another one."""
+    import numpy as np
+
+    found = given.item() if isinstance(given, np.generic) else given
+    for expected, (kind, options) in EXPECTED.items():
+        if option in options:
+            if isinstance(found, kind) and isinstance(found, bool) == (kind is bool):
+                return found
+            raise BasinError(f"{_shown(option, given)}: expected {expected}, found {type(given).__name__}")
+    return given
+
+
+def _shown(option: str, given: Any) -> str:
+    """Return an option and the start of its value in one line."""
+    return f"{option}={shorten(repr(given), 60, placeholder=' ...')}"
 
 
 def reasons(given: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
     """Return the accepted checks of the audit, each with its reason."""
-    if given is not None and not isinstance(given, Mapping):
+    items = tuple(given.items()) if isinstance(given, Mapping) else ()
+    texts = all(isinstance(text, str) for item in items for text in item)
+    if given is not None and not (isinstance(given, Mapping) and texts):
         raise BasinError(
-            f"accept={given!r}: expected a dictionary of checks and reasons, such as "
+            f"{_shown('accept', given)}: expected a dictionary of checks and reasons, such as "
             '{"coverage": "the exchange was closed"}'
         )
-    return tuple((given or {}).items())
+    return items
 
 
 def names(option: str, given: Names | None) -> tuple[str, ...]:
@@ -136,7 +160,7 @@ def names(option: str, given: Names | None) -> tuple[str, ...]:
         return ()
     found = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
     if not all(isinstance(name, str) for name in found):
-        raise BasinError(f"{option}={given!r}: expected a text or several")
+        raise BasinError(f"{_shown(option, given)}: expected a text or several")
     return found
 
 
@@ -160,18 +184,14 @@ def steps(horizon: int | None, leads: int | Iterable[int] | None) -> tuple[int, 
     """Return the steps ahead: 1 to ``horizon``, or ``leads``; by default one step."""
     if horizon is not None and leads is not None:
         raise BasinError("horizon and leads exclude each other; give one of them")
-    try:
-        if horizon is not None:
-            last = index(horizon)
-            if last < 1:
-                raise BasinError(f"horizon {horizon}: expected at least 1 step")
-            return tuple(range(1, last + 1))
-        if leads is None:
-            return (1,)
-        return tuple(map(index, leads)) if isinstance(leads, Iterable) else (index(leads),)
-    except TypeError as error:
-        given = f"leads {leads}" if horizon is None else f"horizon {horizon}"
-        raise BasinError(f"{given}: expected whole numbers of steps, as in leads=[1, 3, 6]") from error
+    if horizon is not None:
+        if horizon < 1:
+            raise BasinError(f"horizon {horizon}: expected at least 1 step")
+        return tuple(range(1, horizon + 1))
+    given = (1,) if leads is None else tuple(leads) if isinstance(leads, Iterable) else (leads,)
+    if any(isinstance(lead, bool) or not isinstance(lead, Integral) for lead in given):
+        raise BasinError(f"leads {leads}: expected whole numbers of steps, as in leads=[1, 3, 6]")
+    return tuple(map(int, given))
 
 
 def day(option: str, given: Day | None) -> date | None:

@@ -113,6 +113,10 @@ class Group(TyperGroup):
             sys.exit(error.exit_code)
         sys.exit(code or 0)
 
+    def invoke(self, ctx: Any) -> Any:
+        with written_output():
+            return super().invoke(ctx)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] not in self.commands:
             ctx.fail(f"no command {args[0]}{nearest(args[0], self.commands)}")

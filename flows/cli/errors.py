@@ -17,9 +17,6 @@ NOTHING_CHANGED = "no result was changed"
 STAGES_KEPT = "finished stages are kept"
 FROM_THE_FIRST = "the next run begins with the first stage"
 
-UNWRITTEN = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
-"""Errors of an output that cannot be written to."""
-
 
 @contextmanager
 def one_line_errors(kept: str = NOTHING_CHANGED) -> Iterator[None]:
@@ -44,16 +41,27 @@ def written_output() -> Iterator[None]:
     One line on stderr says why, but not if the program that read the output, such as ``head``, has ended.
     """
     try:
-        try:
-            yield
-        finally:
-            sys.stdout.flush()
+        yield
     except OSError as error:
-        if error.errno not in UNWRITTEN or error.filename is not None:  # of another file
-            raise
+        _flush("\n")  # fails again if the error is that of standard output, which may have no buffer
+        if error.errno == errno.EPIPE:  # Typer would end without a message
+            raise ConnectionError("a connection was closed by the other side") from error
+        raise
+    finally:
+        _flush()
+
+
+def _flush(ending: str = "") -> None:
+    if sys.stdout is None:  # closed, as by `>&-` in a shell
+        return
+    try:
+        sys.stdout.write(ending)
+        sys.stdout.flush()
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes the rest at its exit
         if error.errno != errno.EPIPE:
-            typer.echo(f"basin: cannot write the output: {error.strerror}; free some space", err=True)
+            remedy = "free some space, or write it to another place"
+            typer.echo(f"basin: cannot write the output: {error.strerror}; {remedy}", err=True)
         sys.exit(1)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from shlex import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,14 +97,14 @@ def parse(text: str) -> Event:
     found = GRAMMAR.fullmatch(text.replace(" ", ""))
     if not found:
         raise BasinError(
-            f"--event {text}: expected min, max, sum or end, then <= or >=, a return such as -0.08, @ and "
-            "the number of steps, for example min<=-0.08@21"
+            f"--event {quote(text)}: expected min, max, sum or end, then <= or >=, a return such as -0.08, "
+            "@ and the number of steps, for example min<=-0.08@21"
         )
     what, sign, threshold, steps = found.groups()
     if (sign == "<=") != (float(threshold) < 0):
         raise BasinError(
-            f"--event {text}: a return of 0 would already meet the condition; use <= with a negative return "
-            "or >= with a positive one"
+            f"--event {quote(text)}: a return of 0 would already meet the condition; use <= with a negative "
+            "return or >= with a positive one"
         )
     event = Event(what, sign == "<=", float(threshold), int(steps))
     _refuse_impossible(event, text)
@@ -126,4 +127,4 @@ def _refuse_impossible(event: Event, text: str) -> None:
             f"returns are fractions: write {share} for {-event.threshold:g} %, as in "
             f"{event.what}<={share}@{event.steps}"
         )
-    raise BasinError(f"--event {text}: {reason}; {remedy}")
+    raise BasinError(f"--event {quote(text)}: {reason}; {remedy}")

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from shlex import quote
 
 import numpy as np
 import pandas as pd
@@ -148,8 +149,8 @@ def require_exchange(exchange: str) -> None:
     names = exchange_calendars.get_calendar_names()
     if exchange not in names:
         raise BasinError(
-            f"--calendar {exchange}: no such exchange; expected its name in exchange_calendars, such as "
-            f"XNYS, XLON, XTKS or XETR{nearest(exchange, names)}"
+            f"--calendar {quote(exchange)}: no such exchange; expected its name in exchange_calendars, such "
+            f"as XNYS, XLON, XTKS or XETR{nearest(exchange, names)}"
         )
 
 
@@ -164,8 +165,8 @@ def sessions(exchange: str, first: pd.Timestamp, last: pd.Timestamp) -> pd.Datet
         calendar = exchange_calendars.get_calendar(exchange, start=first - margin, end=last + margin)
     except (exchange_calendars.errors.CalendarError, ValueError) as error:
         raise BasinError(
-            f"--calendar {exchange}: {' '.join(str(error).split())[:120].rstrip('.')}; omit --calendar to "
-            "use the weekdays of the file"
+            f"--calendar {quote(exchange)}: {' '.join(str(error).split())[:120].rstrip('.')}; omit "
+            "--calendar to use the weekdays of the file"
         ) from error
     found: pd.DatetimeIndex = calendar.sessions
     return found[(found >= first) & (found <= last)]

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from shlex import quote
 
 import pandas as pd
 from pandas.tseries.offsets import BaseOffset
@@ -102,7 +103,7 @@ def frequency(name: str, option: str = "--freq") -> Frequency:
     match = re.fullmatch(r"(\d*)(min|h)", name)
     count = int(match[1] or 1) if match else 0
     if match is None or count < 1 or count * (60 if match[2] == "h" else 1) >= 24 * 60:
-        raise BasinError(f"{option} {name}: expected one of {NAMES}{_meant(name)}")
+        raise BasinError(f"{option} {quote(name)}: expected one of {NAMES}{_meant(name)}")
     minutes = count * (60 if match[2] == "h" else 1)
     unit = "hour" if match[2] == "h" else "minute"
     days = minutes / 1440

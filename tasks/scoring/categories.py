@@ -1,5 +1,7 @@
 """Probabilities and scores of events and of thirds, which outcomes before the test block define."""
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -153,24 +155,19 @@ def brier_skill(probability: np.ndarray, happened: np.ndarray, rate: np.ndarray)
     return float(1 - score / reference) if reference > 0 and happened.any() else None
 
 
-def resamples(time: pd.Series, horizon: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return how often each date is in each resample ``(DRAWS, dates)`` of a circular block bootstrap.
+def resamples(time: pd.Series, horizon: int) -> Iterator[np.ndarray]:
+    """Yield how often each row is in some resamples ``(resamples, n)`` of a circular block bootstrap.
 
-    The second array has the date ``(n,)`` of each row. Blocks have max(2·horizon, √n) of n dates, and the
-    seed is fixed. Reference: Politis and Romano (1992).
+    There are ``DRAWS`` resamples in all. They are of dates, so that the rows of a date stay together. Blocks
+    have max(2·horizon, √d) of d dates, and the seed is fixed. Reference: Politis and Romano (1992).
     """
     from arch.bootstrap import CircularBlockBootstrap
 
     dates, place = np.unique(time.to_numpy(), return_inverse=True)
     block = min(len(dates), max(2 * horizon, int(np.sqrt(len(dates)))))
     drawn = CircularBlockBootstrap(block, np.arange(len(dates)), seed=0).bootstrap(DRAWS)
-    return np.array([np.bincount(chosen, minlength=len(dates)) for (chosen,), _ in drawn]), place
-
-
-def _areas(happened: np.ndarray, probability: np.ndarray, counts: np.ndarray, date: np.ndarray) -> np.ndarray:
-    """Return the AUROC of each resample ``(DRAWS,)``, computed for some resamples at a time."""
-    parts = np.array_split(counts, min(len(counts), -(-len(counts) * len(date) // CELLS)))
-    return np.concatenate([auroc(happened, probability, part[:, date]) for part in parts])
+    while part := list(islice(drawn, max(1, CELLS // len(place)))):
+        yield np.array([np.bincount(chosen, minlength=len(dates)) for (chosen,), _ in part])[:, place]
 
 
 def event_scores(models: dict[str, pd.DataFrame], events: tuple[str, ...], past: Past, horizon: int) -> Any:
@@ -181,25 +178,29 @@ def event_scores(models: dict[str, pd.DataFrame], events: tuple[str, ...], past:
     None if the event always or never occurs. The Brier skill is None if it never occurs.
     """
     ours = next(iter(models.values()))
-    counts, date = resamples(ours["time"], horizon)
-    once = np.ones((1, len(ours)))
-    found = {}
-    for event in events:
-        happened = occurs(ours["observed"].to_numpy(), event)
-        rate = past.rate(ours, event)
-        if not np.isfinite(rate).all():
-            continue
-        scores: dict[str, Any] = {}
-        for model, rows in models.items():
-            probability = chance(rows, event)
-            area = float(auroc(happened, probability, once)[0])
-            drawn = _areas(happened, probability, counts, date)
-            drawn = drawn[np.isfinite(drawn)]
-            known = np.isfinite(area) and len(drawn) > 0
-            scores[model] = {
-                "brier_skill": brier_skill(probability, happened, rate),
-                "auroc": area if known else None,
-                "auroc_interval": np.quantile(drawn, [0.025, 0.975]).tolist() if known else None,
-            }
-        found[event] = {"n": int(happened.sum()), "base_rate": float(rate.mean()), "models": scores}
+    rates = {event: past.rate(ours, event) for event in events}
+    happened = {
+        event: occurs(ours["observed"].to_numpy(), event)
+        for event, rate in rates.items()
+        if np.isfinite(rate).all()
+    }
+    answers = {(event, model): chance(rows, event) for event in happened for model, rows in models.items()}
+    areas: dict[tuple[str, str], list[np.ndarray]] = {key: [] for key in answers}
+    for counts in resamples(ours["time"], horizon) if answers else ():
+        for (event, model), answer in answers.items():
+            areas[event, model].append(auroc(happened[event], answer, counts))
+    found: dict[str, Any] = {
+        event: {"n": int(occurred.sum()), "base_rate": float(rates[event].mean()), "models": {}}
+        for event, occurred in happened.items()
+    }
+    for (event, model), answer in answers.items():
+        area = float(auroc(happened[event], answer, np.ones((1, len(ours))))[0])
+        drawn = np.concatenate(areas[event, model])
+        drawn = drawn[np.isfinite(drawn)]
+        known = np.isfinite(area) and len(drawn) > 0
+        found[event]["models"][model] = {
+            "brier_skill": brier_skill(answer, happened[event], rates[event]),
+            "auroc": area if known else None,
+            "auroc_interval": np.quantile(drawn, [0.025, 0.975]).tolist() if known else None,
+        }
     return found

@@ -71,7 +71,8 @@ def below(parameters: dict[str, Any], prefix: str) -> dict[str, Any]:
 def stored(config: dict[str, Any], parameters: Parameters) -> StoredTilt:
     """Return a tilt from the JSON form of its configuration and its parameters.
 
-    Raises ``KeyError``, ``TypeError`` or ``ValueError`` if they do not belong to each other.
+    Raises ``AttributeError``, ``KeyError``, ``TypeError`` or ``ValueError`` if they do not belong to each
+    other.
     """
     tilt = StoredTilt(TiltConfig.from_json(config), parameters)
     _require_shapes(tilt)
@@ -81,6 +82,10 @@ def stored(config: dict[str, Any], parameters: Parameters) -> StoredTilt:
 def _require_shapes(tilt: StoredTilt) -> None:
     known = tilt.config
     shapes = bilinear_formula.shapes(len(known.columns), known.hidden, known.features, known.seeds)
+    prefixed = () if tilt.prior is None else (PRIOR,)
+    names = {name for name in tilt.parameters if not name.startswith(prefixed)}
+    if names != shapes.keys():
+        raise ValueError(f"expected the parameters {', '.join(shapes)}, found {', '.join(sorted(names))}")
     for name, shape in shapes.items():
         if tilt.parameters[name].shape != shape:
             raise ValueError(f"{name} has the shape {tilt.parameters[name].shape}, expected {shape}")
@@ -96,7 +101,7 @@ def load_tilt(folder: Path) -> StoredTilt:
     config = read_json(folder / "config.json")
     try:
         return stored(config["tilt"], load_file(folder / "model.safetensors"))
-    except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
         raise BasinError(
             f"{folder} holds no usable model ({error}); give another model, or fit it again"
         ) from error

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -263,12 +264,14 @@ def load_tilt(folder: Path, kind: str) -> PathTilt:
     """
     config = read_json(folder / "config.json")
     if not config.get("joint"):
-        raise BasinError(f"--model {folder} is not a model of joint paths; omit --model or --horizon")
+        raise BasinError(
+            f"--model {quote(str(folder))} is not a model of joint paths; omit --model or --horizon"
+        )
     if (config["kind"] == "price") != (kind == "price"):
         of = "prices" if config["kind"] == "price" else "rates"
         raise BasinError(
-            f"--model {folder} was fitted to {of}, and the kind of the values is {kind}; omit --model to fit "
-            "a new one"
+            f"--model {quote(str(folder))} was fitted to {of}, and the kind of the values is {kind}; omit "
+            "--model to fit a new one"
         )
     energy = untrained(seed=0)
     energy.load_state_dict(load_file(folder / "model.safetensors"))

@@ -1,5 +1,6 @@
 """Differences between the inputs of a stored model and those of a file, in words."""
 
+import shlex
 from typing import Any
 
 from tasks.reporting.labels import listed
@@ -28,7 +29,7 @@ def mismatch(was: dict[str, Any], now: dict[str, Any]) -> str:
         remedies.append("give a file with these columns" if was["range"] else "remove these columns")
     if was["exog"] != now["exog"]:
         found += _exog(was["exog"], now["exog"])
-        columns = " ".join(map(column_name, was["exog"]))
+        columns = shlex.join(map(column_name, was["exog"]))
         remedies.append(f"pass --exog {columns}" if columns else "omit --exog")
     final = [*_frequency(was, now), *_signs(was, now)]
     if final or not remedies:

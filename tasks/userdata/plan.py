@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date
 from functools import partial
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -237,7 +238,7 @@ def _chosen_peers(known: tuple[str, ...], reference: str, request: Request) -> t
         return known
     unknown = [name for name in request.peers if name not in known]
     if unknown:
-        raise BasinError(f"--peers {unknown[0]}: for this file {expected(unknown[0], known)}")
+        raise BasinError(f"--peers {quote(unknown[0])}: for this file {expected(unknown[0], known)}")
     return tuple(dict.fromkeys((reference, *request.peers)))
 
 

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date
+from shlex import quote
 from typing import Literal, get_args
 
 from tasks.runtime.calendar import require_exchange
@@ -76,7 +77,7 @@ class Request:
     def __post_init__(self) -> None:
         """Raise ``BasinError`` for options that are wrong for any file."""
         if self.kind is not None and self.kind not in KINDS:
-            raise BasinError(f"--kind {self.kind}: {expected(self.kind, KINDS)}")
+            raise BasinError(f"--kind {quote(self.kind)}: {expected(self.kind, KINDS)}")
         if self.freq is not None:
             frequency(self.freq)
         if self.resample is not None:
@@ -84,11 +85,11 @@ class Request:
         if self.calendar is not None:
             require_exchange(self.calendar)
         if self.on_bad_row not in ACTS:
-            raise BasinError(f"--on-bad-row {self.on_bad_row}: {expected(self.on_bad_row, ACTS)}")
+            raise BasinError(f"--on-bad-row {quote(self.on_bad_row)}: {expected(self.on_bad_row, ACTS)}")
         if not self.leads or min(self.leads) < 1 or len(set(self.leads)) < len(self.leads):
             raise BasinError(
-                f"--leads {','.join(map(str, self.leads))}: expected different numbers of steps, each 1 or "
-                "more"
+                f"--leads {quote(','.join(map(str, self.leads)))}: expected different numbers of steps, each "
+                "1 or more"
             )
         if self.seeds < 1:
             raise BasinError(f"--seeds {self.seeds}: expected 1 or more")
@@ -106,21 +107,21 @@ class Request:
             match = EVENT.fullmatch(event.replace(" ", ""))
             if match is None:
                 raise BasinError(
-                    f"--events {event}: expected a threshold in the unit of the forecast, such as '<=-2', or "
-                    "'end>=0.5@6' with the step"
+                    f"--events {quote(event)}: expected a threshold in the unit of the forecast, such as "
+                    "'<=-2', or 'end>=0.5@6' with the step"
                 )
             if match["step"] and int(match["step"]) not in self.leads:
                 raise BasinError(
-                    f"--events {event}: step {match['step']} is not forecast; pass --leads {match['step']} "
-                    "or a --horizon that has it"
+                    f"--events {quote(event)}: step {match['step']} is not forecast; pass --leads "
+                    f"{match['step']} or a --horizon that has it"
                 )
         for check, reason in self.accept:
             if check not in CHECKS:
-                raise BasinError(f"--accept {check}: no such check; {expected(check, CHECKS)}")
+                raise BasinError(f"--accept {quote(check)}: no such check; {expected(check, CHECKS)}")
             if len(reason.strip()) < REASON:
                 raise BasinError(
-                    f"--accept {check}={reason}: expected a reason of {REASON} characters or more, which "
-                    "the report shows"
+                    f"--accept {quote(f'{check}={reason}')}: expected a reason of {REASON} characters or "
+                    "more, which the report shows"
                 )
         if self.all_targets and self.target is not None:
             raise BasinError("--targets all and --target exclude each other; give one of them")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pandas as pd
@@ -171,7 +172,7 @@ def _again(
 def _require_model(model: Path) -> None:
     for name in ("config.json", "model.safetensors"):
         if not (model / name).is_file():
-            raise BasinError(f"--model {model}: no {name} there; {MODEL}")
+            raise BasinError(f"--model {quote(str(model))}: no {name} there; {MODEL}")
 
 
 def _forecast(
@@ -253,7 +254,7 @@ def _forecast_frozen(workspace: OwnWorkspace, model: Path) -> str:
     kept = read_json(model / "classical.json", f"{MODEL} of one step ahead, or omit --model")
     differences = mismatch(kept["inputs"], workspace.own.frozen_inputs())
     if differences:
-        raise BasinError(f"--model {model} was fitted to other inputs: {differences}")
+        raise BasinError(f"--model {quote(str(model))} was fitted to other inputs: {differences}")
     raw = valid(workspace.raw, workspace.quarantine)
     inputs, classical = workspace.own.forecast_frozen(raw, kept)
     with atomic_write(workspace.inputs, workspace.classical) as (inputs_path, classical_path):

@@ -1,7 +1,9 @@
 """Options in Python: those of the command line, one element or several, and none without an effect."""
 
 import inspect
+import re
 from datetime import date
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,9 @@ import pytest
 from typer.main import get_command
 
 import basin
+from basin.options import EXPECTED, BadRow
 from flows.cli.app import app
+from tasks.runtime.keywords import FLAGS, NUMBERS, OPTIONS
 from tasks.userdata.request import Request
 
 FRAME = pd.DataFrame({"close": range(100, 400)}, index=pd.bdate_range("2020-01-01", periods=300))
@@ -86,8 +90,9 @@ def test_steps_are_a_horizon_or_leads(
     [
         ({"horizon": 3, "leads": 3}, "horizon and leads exclude each other; give one of them"),
         ({"horizon": 0}, "horizon 0: expected at least 1 step"),
-        ({"horizon": 2.5}, "horizon 2.5: expected whole numbers of steps"),
+        ({"horizon": 2.5}, "horizon=2.5: expected a whole number, found float"),
         ({"leads": "3"}, "leads 3: expected whole numbers of steps"),
+        ({"leads": [1, True]}, r"leads \[1, True\]: expected whole numbers of steps"),
         ({"leads": []}, r"leads=\[\]: expected different numbers of steps"),
         ({"targets": "close"}, "targets='close': expected \"all\""),
     ],
@@ -104,6 +109,17 @@ def test_steps_and_targets_that_are_none_are_refused(given: dict[str, Any], refu
         ({"refit": 2.0}, r"refit=2.0: expected a whole number, found float"),
         ({"freq": pd.offsets.MonthBegin()}, "freq=<MonthBegin>: expected a text, found MonthBegin"),
         ({"calendar": 1}, "calendar=1: expected a text, found int"),
+        ({"kind": True}, "kind=True: expected a text, found bool"),
+        ({"on_bad_row": None}, "on_bad_row=None: expected a text, found NoneType"),
+        ({"seeds": None}, "seeds=None: expected a whole number, found NoneType"),
+        ({"seeds": True}, "seeds=True: expected a whole number, found bool"),
+        ({"horizon": np.True_}, r"horizon=np.True_: expected a whole number, found bool"),
+        ({"dev": 1}, "dev=1: expected True or False, found int"),
+        ({"strict": "no"}, "strict='no': expected True or False, found str"),
+        ({"overwrite": FRAME}, r"overwrite=[^\n]{,60} \.\.\.: expected True or False, found DataFrame$"),
+        ({"out": 3}, "out=3: expected a path, found int"),
+        ({"accept": {1: "x"}}, r"accept=\{1: 'x'\}: expected a dictionary of checks and reasons"),
+        ({"accept": {"gaps": None}}, r"accept=\{'gaps': None\}: expected a dictionary"),
         ({"peers": [1]}, r"peers=\[1\]: expected a text or several"),
         ({"accept": ["coverage"]}, r"accept=\['coverage'\]: expected a dictionary of checks and reasons"),
         ({"test_from": 2014}, "test_from 2014: not a date"),
@@ -120,9 +136,25 @@ def test_further_options_of_another_type_are_refused() -> None:
         basin.forecast(FRAME, events=-2)  # type: ignore[arg-type]
     with pytest.raises(basin.BasinError, match=r"^model=3: expected a result of backtest or forecast"):
         basin.forecast(FRAME, model=3)  # type: ignore[arg-type]
-    for budget in ("2", float("nan")):
+    for budget in ("2", True, float("nan")):
         with pytest.raises(basin.BasinError, match=r"^max_false_alarms_per_year=\S+: expected"):
             basin.alarm(FRAME, "min<=-0.08@21", max_false_alarms_per_year=budget)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_the_type_of_every_simple_option_is_checked(function: str) -> None:
+    path = str | PathLike[str] | None
+    simple = (str, str | None, path, bool, int, int | None, float, "Kind | None", BadRow)
+    known = inspect.signature(getattr(basin, function)).parameters.values()
+    own = {"event", "model", "until"}  # with checks of their own
+    found = {parameter.name for parameter in known if parameter.annotation in simple} - own
+    assert found <= {name for _, names in EXPECTED.values() for name in names}
+
+
+def test_types_of_numpy_are_those_of_python(asked: list[Request]) -> None:
+    basin.backtest(FRAME, dev=np.True_, seeds=np.int64(2), test_from="2020-06-01")
+    assert (asked[0].dev, asked[0].seeds) == (True, 2)
+    assert type(asked[0].dev) is bool and type(asked[0].seeds) is int
 
 
 def test_none_is_no_input(asked: list[Request]) -> None:
@@ -146,6 +178,30 @@ def test_none_is_no_input(asked: list[Request]) -> None:
 def test_a_refusal_names_keywords(given: dict[str, Any], refused: str) -> None:
     with pytest.raises(basin.BasinError, match=f"^{refused}"):
         basin.backtest(FRAME.assign(x=1.0 + np.arange(300) % 7), target="close", **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ({"calendar": "New York"}, 'calendar="New York": no such exchange'),
+        ({"kind": "my kind"}, 'kind="my kind": expected one of'),
+        ({"freq": "5 min"}, 'freq="5 min": expected one of'),
+        ({"resample": "it's"}, 'resample="it\'s": expected one of'),
+        ({"on_bad_row": "a: b"}, 'on_bad_row="a: b": expected one of'),
+        ({"events": "a b"}, 'events="a b": expected a threshold'),
+        ({"accept": {"a b": "x"}}, 'accept={"a b": "..."}: no such check'),
+        ({"accept": {"coverage": "a, b"}}, 'accept={"coverage": "a, b"}: expected a reason'),
+        ({"model": "/no such dir/m"}, 'model="/no such dir/m": no config.json there'),
+    ],
+)
+def test_values_with_blanks_are_shown_as_in_python(given: dict[str, Any], refused: str) -> None:
+    with pytest.raises(basin.BasinError, match=f"^{re.escape(refused)}"):
+        basin.forecast(FRAME, **given)
+
+
+def test_all_keywords_are_translated_from_options() -> None:
+    names = {name.replace("_", "-") for function in FUNCTIONS for name in options(function)}
+    assert set(OPTIONS) == names | {"data"} and set(FLAGS) | set(NUMBERS) <= names
 
 
 def test_why_data_cannot_be_forecast_names_keywords() -> None:

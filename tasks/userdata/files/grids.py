@@ -1,6 +1,7 @@
 """Series in NetCDF files: the variable, its time, unit and dimensions."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -135,6 +136,6 @@ def _flat(data: Any, name: str, along: str, label: str, series: str | None = Non
         first = others[0]
         raise BasinError(
             f"{label}: {name} has {variable.sizes[first]} values of {first} for each date; pass --series "
-            f"{first} to forecast each one, or give a file with one of them"
+            f"{quote(first)} to forecast each one, or give a file with one of them"
         )
     return variable

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -16,7 +15,6 @@ from typer.testing import CliRunner
 
 from flows.cli.app import app
 from flows.cli.display import Display, about
-from flows.cli.errors import written_output
 from tasks.runtime.errors import BasinError
 from tasks.runtime.frequencies import frequency
 
@@ -228,20 +226,6 @@ def test_the_exit_codes_are_in_the_help() -> None:
 def test_names_are_listed_in_every_form_and_may_have_a_comma(words: str, names: list[str]) -> None:
     given = ["--data", "prices.csv", "--out", "out", *shlex.split(words)]
     assert COMMANDS[("backtest",)].make_context("backtest", given).params["exog"] == names
-
-
-def test_output_that_cannot_be_written_ends_with_one_line_or_none(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    with open("/dev/full", "w") as full, open(writer, "w") as ended:
-        for stdout, shown in ((full, "No space left on device"), (ended, "")):
-            monkeypatch.setattr("sys.stdout", stdout)
-            with pytest.raises(SystemExit, match="1"), written_output():
-                print("a result")
-            lines = capsys.readouterr().err.splitlines()
-            assert len(lines) == bool(shown) and shown in "".join(lines)
 
 
 def test_a_wrong_calendar_is_refused_before_the_file_is_read(prices: Path) -> None:

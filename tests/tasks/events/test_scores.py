@@ -1,6 +1,7 @@
 """Events, alarms and episodes, counted by hand."""
 
 import re
+import shlex
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def test_what_is_no_event_is_one_line(text: str) -> None:
     ],
 )
 def test_a_fall_that_no_price_can_have_is_refused_with_its_likely_meaning(text: str, remedy: str) -> None:
-    with pytest.raises(BasinError, match=f"^--event {re.escape(text)}: .*{re.escape(remedy)}"):
+    with pytest.raises(BasinError, match=f"^--event {re.escape(shlex.quote(text))}: .*{re.escape(remedy)}"):
         parse(text)
 
 

@@ -9,6 +9,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from tasks.scoring.categories import (
+    DRAWS,
     Past,
     below,
     brier_skill,
@@ -91,26 +92,41 @@ def test_auroc_is_that_of_sklearn_with_ties_and_in_resamples():
 
 def test_resamples_keep_the_rows_of_a_date_together():
     time = pd.Series(MONTHS[:60].repeat(2))
-    counts, date = resamples(time, 3)
-    np.testing.assert_array_equal(date, np.arange(60).repeat(2))
-    assert (counts.sum(axis=1) == 60).all() and (resamples(time, 3)[0] == counts).all()
-    assert resamples(time[:2], 12)[0].shape[1] == 1
+    (counts,) = resamples(time, 3)
+    assert counts.shape == (DRAWS, 120) and (counts[:, ::2] == counts[:, 1::2]).all()
+    assert (counts.sum(axis=1) == 120).all() and (next(resamples(time, 3)) == counts).all()
+    assert (next(resamples(time[:2], 12)) == 1).all()
 
 
-def test_the_memory_for_scores_of_events_is_bounded(monkeypatch):
+@pytest.mark.parametrize(("dates", "series"), [(300, 60), (30_000, 1)])
+def test_the_memory_for_scores_of_events_is_bounded(monkeypatch, dates, series):
     rng = np.random.default_rng(3)
-    time = pd.date_range("2000-01-01", periods=300, freq="h").repeat(60)
+    time = pd.date_range("2000-01-01", periods=dates, freq="h").repeat(series)
     signal = rng.standard_normal(len(time))
     observed = signal + rng.standard_normal(len(time))
     table = pd.DataFrame({"series": "a", "time": MONTHS, "lead": 1, "target": observed[: len(MONTHS)]})
     rows, past = forecasts(signal, 1.0, observed, time), Past(table, pd.Timestamp("2100"), "h")
+    monkeypatch.setattr("tasks.scoring.categories.CELLS", 200_000)
+    peaks = []
     tracemalloc.start()
-    found = event_scores({"ebm": rows}, (">= 1",), past, 1)
-    peak = tracemalloc.get_traced_memory()[1]
+    for draws in (50, 100):
+        monkeypatch.setattr("tasks.scoring.categories.DRAWS", draws)
+        tracemalloc.reset_peak()
+        event_scores({"ebm": rows}, (">= 1",), past, 1)
+        peaks.append(tracemalloc.get_traced_memory()[1])
     tracemalloc.stop()
-    assert peak < 150e6
-    monkeypatch.setattr("tasks.scoring.categories.CELLS", 10**9)
-    assert event_scores({"ebm": rows}, (">= 1",), past, 1) == found
+    assert peaks[1] < 1.05 * peaks[0]
+
+
+def test_scores_of_events_do_not_depend_on_how_many_resamples_are_drawn_at_once(monkeypatch):
+    rng = np.random.default_rng(4)
+    signal = rng.standard_normal(480)
+    observed = signal + rng.standard_normal(480)
+    table = pd.DataFrame({"series": "a", "time": MONTHS, "lead": 1, "target": observed})
+    rows, past = forecasts(signal, 1.0, observed, MONTHS), Past(table, FIRST, "MS")
+    found = event_scores({"ebm": rows}, (">= 1", "<= 0"), past, 1)
+    monkeypatch.setattr("tasks.scoring.categories.CELLS", 480 * 7)
+    assert event_scores({"ebm": rows}, (">= 1", "<= 0"), past, 1) == found
 
 
 def test_brier_skill_is_0_for_the_base_rate():

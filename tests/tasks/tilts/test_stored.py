@@ -163,17 +163,25 @@ def test_a_density_integrates_to_one_and_quantiles_are_inverse_to_probabilities(
         assert inside == pytest.approx(0.998, abs=1e-6)
 
 
-@pytest.mark.parametrize("wrong", ["absent", "shape", "not a file of parameters"])
+ADDED = {"surplus": "scale", "surplus of the prior": "prior/scale", "prior": "prior/bias"}
+"""Parameters that a model has not."""
+
+
+@pytest.mark.parametrize("wrong", ["absent", *ADDED, "shape", "configuration", "not a file of parameters"])
 def test_a_folder_without_a_usable_model_is_refused(tmp_path: Path, wrong: str) -> None:
     folder = tmp_path / "model"
-    save_model(folder, MODELS["a prior"], {})
+    save_model(folder, MODELS["weight 0" if wrong == "prior" else "a prior"], {})
     parameters = load_file(folder / "model.safetensors")
     if wrong == "absent":
         del parameters["prior/bias"]
+    if wrong in ADDED:
+        parameters[ADDED[wrong]] = np.ones(2)
     if wrong == "shape":
         write_json(
             folder / "config.json", {"tilt": read_json(folder / "config.json")["tilt"] | {"hidden": 5}}
         )
+    if wrong == "configuration":
+        write_json(folder / "config.json", {"tilt": "x"})
     save_file(parameters, folder / "model.safetensors")
     if wrong.startswith("not"):
         (folder / "model.safetensors").write_bytes(b"nothing")

@@ -1,11 +1,14 @@
 """A stored model is refused for a file with other inputs, with the differences alone and what to do."""
 
+import ast
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tasks.runtime.errors import BasinError
+from tasks.runtime.keywords import with_keywords
 from tasks.userdata.joint_paths import load_tilt
 from tasks.userdata.model_inputs import mismatch
 
@@ -17,6 +20,10 @@ FIT: dict[str, Any] = {
     "logged": ["VIX"],
 }
 REFIT = "omit --model to fit a new one"
+NAMES = (
+    ["my rate"], ["it's"], ["oil or gas"], ["a and b"], ["x; y"], ["oil", "or", "gas"], ["VIX,", "a, or b"],
+    ['5" pipe', "back\\slash"], ["--seeds"], ["007"], ["#1", "$x", "Öl"],
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -51,6 +58,17 @@ REFIT = "omit --model to fit a new one"
 )
 def test_only_the_differences_are_named_with_a_remedy_for_each(change: dict[str, Any], said: str) -> None:
     assert mismatch(FIT, FIT | change) == said
+
+
+@pytest.mark.parametrize("names", NAMES)
+def test_a_remedy_can_be_followed_whatever_the_names_of_the_inputs(names: list[str]) -> None:
+    remedy = mismatch(FIT | {"exog": names, "logged": []}, FIT | {"exog": [], "logged": []})
+    words = remedy.rpartition("; pass ")[2].removesuffix(f", or {REFIT}")
+    assert shlex.split(words) == ["--exog", *names]
+    call = (
+        with_keywords(remedy).rpartition("; pass exog=")[2].removesuffix(", or omit model= to fit a new one")
+    )
+    assert ast.literal_eval(call) == (names if len(names) > 1 else names[0])
 
 
 def test_an_input_that_the_fit_had_not_is_left_out() -> None:

@@ -223,7 +223,7 @@ def test_the_daily_range_is_used_where_it_fits() -> None:
         ({"kind": "stock"}, "--kind stock"),
         ({"freq": "Q"}, "--freq Q"),
         ({"leads": (0,)}, "--leads 0"),
-        ({"events": ("min<=-0.08@21",)}, "--events min"),
+        ({"events": ("min<=-0.08@21",)}, "--events 'min"),
         ({"events": ("end>=0.5@6",)}, "step 6 is not forecast"),
         ({"dev": True}, "give --test-from"),
     ],
