@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.domains import get_domain
 from tasks.reporting import comparison, energies, trust
 from tasks.reporting.event_skill import event_skill
+from tasks.reporting.exceptions import is_recalibrated
 from tasks.reporting.forecast import forecast_section, levels, quantile
 from tasks.reporting.labels import dated, forecast_mean, periods, series_name, text, with_unit
 from tasks.reporting.outlook import outlook
@@ -100,7 +101,7 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
         f"Basin · {domain.title}",
         sentence,
         lead(ahead, domain),
-        tiles(found, domain, recalibrated=domain.returns),
+        tiles(found, domain, recalibrated=domain.returns and is_recalibrated(forecasts)),
         sections,
     )
     with atomic_write(workspace.report) as (target,):

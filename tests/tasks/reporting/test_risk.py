@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tasks.reporting.exceptions import is_recalibrated, tail_content
 from tasks.reporting.price_view import price_view
 from tasks.reporting.prices import drawdown_path, drawdowns, levels_of, moved
 from tasks.reporting.risk import (
     exceptions_chart,
     one_in,
-    plain_hits,
     price_content,
-    tail_content,
+    shortfall_table,
     traffic_light,
     worst_outcomes,
 )
@@ -39,10 +39,9 @@ def forecasts(count: int = 300) -> pd.DataFrame:
     table = table.assign(
         **{"var_0.05": -1.6, "var_0.025": -2.5, "var_0.01": -3.0, "q0.01": -6.0, "q0.05": -5.0, "q0.95": 1.6}
     )
+    pit = np.select([observed == -5.0, observed == -2.0], [0.02, 0.2], 0.6)
     table = table.assign(**{f"shortfall_{level}": -4.0 for level in (0.01, 0.025, 0.05)})
-    return pd.concat(
-        [table.assign(model=m, pit=0.001) for m in ("ebm", "base", "garch-t")], ignore_index=True
-    )
+    return pd.concat([table.assign(model=m, pit=pit) for m in ("ebm", "base", "garch-t")], ignore_index=True)
 
 
 def raw(close: np.ndarray) -> pd.DataFrame:
@@ -62,13 +61,31 @@ def test_the_chart_marks_and_counts_every_exception():
 
 
 def test_the_exceptions_of_the_recalibrated_var_are_beside_those_of_the_plain_quantile():
-    var = {level: {"hits": 7, "fz0": 1.0} for level in ("0.01", "0.025", "0.05")}
+    score = {"hits": 7, "kupiec_p": 0.5, "christoffersen_p": 0.25, "fz0": 1.0}
+    var = {level: score for level in ("0.01", "0.025", "0.05")}
     block = Block("", 300, {m: {"crps": 1.0, "var": var} for m in ("ebm", "base", "garch-t")}, {})
-    html = tail_content([block], plain_hits(forecasts()))
+    html = tail_content([block], forecasts())
     assert "are recalibrated" in html and "Energy model, recalibrated" in html
     row = html[html.index("Energy model, plain quantile") :].split("</tr>")[0]
-    assert re.findall(r'class="num">([^<]+)<', row) == ["0", "–", "3"]
+    assert re.findall(r'class="num">([^<]+)<', row) == ["0", "3", "3"]
+    assert row.count("<small>p ") == 3 and "FZ₀" not in row and "is of the recalibrated VaR alone" in html
     assert "recalibrated" not in tail_content([block])
+
+
+def test_a_var_that_was_never_recalibrated_is_not_called_so():
+    var = {level: {"hits": 7, "fz0": 1.0} for level in ("0.01", "0.025", "0.05")}
+    block = Block("", 300, {m: {"crps": 1.0, "var": var} for m in ("ebm", "base", "garch-t")}, {})
+    same = forecasts().assign(**{"q0.01": -3.0, "q0.05": -1.6})
+    html = tail_content([block], same)
+    assert html.count("recalibrated") == 1
+    assert "not recalibrated: fewer than 500 earlier outcomes" in html and "Energy model, " not in html
+    ours = same.query("model == 'ebm'").reset_index(drop=True)
+    rest = (
+        exceptions_chart(ours, PRICE) + shortfall_table(ours, PRICE) + worst_outcomes(same, "garch-t", PRICE)
+    )
+    rest += price_content(raw(np.r_[np.linspace(1, 2, 200), np.linspace(2, 1, 101)]), ours, PRICE)
+    assert "ecalibrated" not in rest and "plain quantile" not in rest
+    assert not is_recalibrated(same) and is_recalibrated(forecasts())
 
 
 def test_the_risk_of_the_next_day_is_that_of_the_forecast():
@@ -95,7 +112,7 @@ def test_the_traffic_light_has_the_zones_of_basel(count, zone):
 
 def test_the_worst_outcomes_come_with_what_was_forecast():
     html = worst_outcomes(forecasts(), "garch-t", PRICE)
-    assert html.count("<tr") == 11 and html.count(">1,000<") == 30
+    assert html.count("<tr") == 11 and html.count(">50<") == 9
     assert html.index("−5.0") < html.index("−2.0")
 
 
