@@ -10,7 +10,7 @@ import pandas as pd
 from tasks.reporting import charts, risk_charts
 from tasks.reporting.axes import DateAxis, years
 from tasks.reporting.exceptions import CHARTED, beyond, is_recalibrated, tail_content
-from tasks.reporting.labels import dated, decimals, in_sentence, series_name, text
+from tasks.reporting.labels import dated, decimals, in_sentence, named_unit, series_name, text, with_unit
 from tasks.reporting.page import Cell, Row, Section, card, pair, paragraph, table
 from tasks.reporting.prices import drawdown_path, drawdown_unit, drawdowns, levels_of, price_title
 from tasks.reporting.risk_ahead import next_by_model, next_risks, period
@@ -135,7 +135,7 @@ def zone(count: int) -> str:
 
 def shortfall_table(ours: pd.DataFrame, domain: Any) -> str:
     """Return a table that compares the outcomes on days of exceptions with the expected shortfall."""
-    rows, changed = [], is_recalibrated(ours)
+    rows, changed, unit = [], is_recalibrated(ours), named_unit(short_unit(domain))
     for level in TAIL_LEVELS:
         chosen = ours[ours["observed"] <= ours[f"var_{level:g}"]]
         expected, real = ours[f"shortfall_{level:g}"], chosen["observed"]
@@ -153,7 +153,7 @@ def shortfall_table(ours: pd.DataFrame, domain: Any) -> str:
         rows.append(Row(f"{100 * level:g} %", cells))
     return table(
         f"{'Recalibrated value' if changed else 'Value'} at risk and expected shortfall of the energy model "
-        f"in {short_unit(domain)}. The expected shortfall (ES) is the mean of the outcomes below the "
+        f"in {unit}. The expected shortfall (ES) is the mean of the outcomes below the "
         "value at risk. If it is right, the last two columns agree within chance.",
         [
             "Level",
@@ -176,7 +176,7 @@ def worst_outcomes(rows: pd.DataFrame, rival: str, domain: Any) -> str:
     shown = ["ebm", rival, "base"]
     pit = {m: rows[rows["model"] == m].set_index("time")["pit"].to_dict() for m in shown}
     places = decimals([float(ours["observed"].abs().mean())])
-    lines = []
+    lines, unit = [], named_unit(short_unit(domain))
     for time, row in worst.iterrows():
         cells = [Cell(text(row["observed"], places))]
         cells += [Cell(text(row[c], places)) for c in ("var_0.05", "var_0.01", "shortfall_0.01")]
@@ -186,7 +186,7 @@ def worst_outcomes(rows: pd.DataFrame, rival: str, domain: Any) -> str:
     columns += [f"{in_sentence(m)}: 1 in" for m in shown]
     return table(
         f"The lowest outcomes, and what was forecast for them one {period(domain)} before, in "
-        f"{short_unit(domain)}. VaR and ES are {'the recalibrated ones' * is_recalibrated(rows) or 'those'} "
+        f"{unit}. VaR and ES are {'the recalibrated ones' * is_recalibrated(rows) or 'those'} "
         "of the energy model. Last columns: the probability of an outcome as low or lower by the forecast "
         "distribution, as one in so many.",
         columns,
@@ -218,7 +218,7 @@ def price_content(raw: pd.DataFrame, ours: pd.DataFrame, domain: Any) -> str:
     drawn = risk_charts.price_and_drawdown(
         list(zip(across, level.tolist(), strict=True)),
         list(zip(across, fall.tolist(), strict=True)),
-        (price_title(domain), f"drawdown, {unit}"),
+        (price_title(domain), f"drawdown{', ' * bool(unit)}{unit}"),
         DateAxis(across[0], across[-1]),
     )
     name = price_title(domain).split(",")[0]
@@ -250,7 +250,7 @@ def price_content(raw: pd.DataFrame, ours: pd.DataFrame, domain: Any) -> str:
                 [
                     Cell(dated(str(d.trough), domain.frequency)),
                     Cell(dated(str(d.end), domain.frequency) if d.end is not None else "not yet"),
-                    Cell(f"{text(d.depth, places)} {unit}"),
+                    Cell(with_unit(text(d.depth, places), unit)),
                     Cell(f"{d.rows:,}"),
                     Cell(f"{int((below & inside).sum())} of {int(inside.sum())}"),
                 ],

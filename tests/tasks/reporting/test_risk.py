@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from tasks.reporting.exceptions import is_recalibrated, tail_content
+from tasks.reporting.labels import CHANGE
 from tasks.reporting.price_view import price_view
 from tasks.reporting.prices import drawdown_path, drawdowns, levels_of, moved
 from tasks.reporting.risk import (
@@ -23,7 +24,7 @@ from tasks.reporting.risk_charts import reliability, thinned
 from tasks.reporting.verdict import Block
 
 PRICE = SimpleNamespace(kind="price", frequency="B", unit="% (100·Δlog)")
-RATE = SimpleNamespace(kind="rate", frequency="B", unit="change")
+RATE = SimpleNamespace(kind="rate", frequency="B", unit=CHANGE)
 RETURN = SimpleNamespace(kind="return", frequency="B", unit="%")
 
 
@@ -142,6 +143,29 @@ def test_the_price_view_has_quantiles_of_the_price():
     past = forecasts().query("model == 'ebm'")
     html = price_view({"series": {"a": {"steps": steps}}}, past, raw(np.linspace(90, 200, 301)), PRICE)
     assert ">200.00<" in html and f">{200 * np.exp(0.25):.2f}<" in html
+
+
+def test_charts_of_prices_name_their_series_and_those_that_are_not_drawn():
+    steps = [{"time": "2019-03-05", "quantiles": {f"{q:.2f}": q for q in np.arange(1, 100) / 100}}]
+    ours, close, names = (
+        forecasts().query("model == 'ebm'"),
+        raw(np.linspace(1, 2, 301)),
+        ["a", "b", "c", "d"],
+    )
+    past, table = (pd.concat([of.assign(series=name) for name in names]) for of in (ours, close))
+    html = price_view({"series": {name: {"steps": steps} for name in names}}, past, table, PRICE)
+    assert re.findall("<h4>(.)</h4>", html) == ["a", "b", "c"]
+    assert "Charts are of the first 3 of the 4 series." in html
+
+
+def test_rates_are_not_worded_as_prices():
+    steps = [{"time": "2019-03-05", "quantiles": {f"{q:.2f}": q for q in np.arange(1, 100) / 100}}]
+    past = forecasts().query("model == 'ebm'")
+    html = price_view({"series": {"a": {"steps": steps}}}, past, raw(np.linspace(1, 2, 301)), RATE)
+    assert "In the unit of the rate" in html and "price" not in html
+    ours = past.reset_index(drop=True)
+    html = shortfall_table(ours, RATE) + price_content(raw(np.r_[1:2:200j, 2:1:101j]), ours, RATE)
+    assert "in the unit of the rate. The expected" in html and "change" not in html
 
 
 def test_a_price_that_never_falls_and_a_block_of_one_date_have_content():
