@@ -134,7 +134,7 @@ tr.model small.note{display:none}.map img{width:540px;max-width:none}.tile{flex-
 .tile b{font-size:20px}
 .card{padding:14px 12px}h2{font-size:21px}dl{grid-template-columns:1fr;gap:2px}dd{margin-bottom:12px}
 svg.wide{display:none}svg.narrow{display:block}
-th,td{padding:7px 10px}tbody th{min-width:8em}}
+th,td{padding:7px 10px}}
 @page{margin:14mm 12mm}
 @media print{:root{--bg:#fff;--head:#fff;--headink:#1c2321}body{font-size:10.5pt}
 nav,.zoom,.place{display:none}
