@@ -3,6 +3,7 @@
 No script is needed for the values: the style sheet hides the text of a place until it is pointed at.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -25,6 +26,9 @@ FEW = 12
 
 LETTER, LINE = 7.3, 16
 """Mean width of a letter and height of a line of the values, in pixels."""
+
+TITLE, DIGIT = 26, 7.1
+"""Width of a title beside an axis with the gaps around it, and of a digit of the labels of ticks."""
 
 AGAIN = 300
 """Distance in pixels at which the labels of gridlines are repeated on a chart that is wider than the page."""
@@ -158,7 +162,13 @@ class Canvas:
         )
 
     def y_axis(self, title: str, count: int = 5) -> None:
+        """Draw gridlines with labels, and widen the left margin if these would reach the title.
+
+        It comes before anything else that is drawn.
+        """
         marks = ticks(*self.y, count)
+        longest = max((len(tick_text(mark, marks)) for mark in marks), default=0)
+        self.left = max(self.left, TITLE + math.ceil(DIGIT * longest))
         for mark in marks:
             self.line((self.x[0], mark), (self.x[1], mark), "grid")
             self.label((self.x[0], mark), tick_text(mark, marks), anchor="end", dx=-8, dy=4)

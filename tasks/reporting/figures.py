@@ -181,11 +181,12 @@ def backtest_picture(forecasts: pd.DataFrame, unit: str, reference: str) -> Pict
     return picture
 
 
-def alarm_picture(history: pd.DataFrame, event: str) -> Picture:
-    """Draw probability and threshold by date, with alarms in red and dates before an event shaded.
+def alarm_picture(history: pd.DataFrame, event: str, kinds: np.ndarray) -> Picture:
+    """Draw probability and threshold by date, with alarms as red dots and dates before an event shaded.
 
-    Dates on which it is not yet known whether the event follows are hatched. ``history`` is the table of
-    ``alarm.parquet``.
+    Dots of false alarms are hollow. Dates on which it is not yet known whether the event follows are hatched.
+    ``history`` is the table of ``alarm.parquet``, and ``kinds`` are ``alarm``, ``false-alarm`` or ``pending``
+    at each date.
     """
     picture = Picture(11, 4)
     axes = picture.subplots()
@@ -198,11 +199,20 @@ def alarm_picture(history: pd.DataFrame, event: str) -> Picture:
     )
     axes.plot(history["time"], history["probability"], color="black", linewidth=0.8, label="probability")
     axes.plot(history["time"], history["threshold"], color="C0", linewidth=0.8, label="threshold")
-    days = history[history["alarm"]]
-    axes.plot(days["time"], days["probability"], ".", color="C3", markersize=4, label="alarm")
+    for kind, name, colour, inside in (
+        ("alarm", "alarm", "C3", "C3"),
+        ("false-alarm", "false alarm", "C3", "white"),
+        ("pending", "alarm, not yet known", GREY, GREY),
+    ):
+        days = history[history["alarm"].to_numpy(bool) & (kinds == kind)]
+        if len(days):
+            axes.plot(
+                days["time"], days["probability"], "o", color=colour, markerfacecolor=inside, markersize=3.5,
+                markeredgewidth=0.8, label=name,
+            )  # fmt: skip
     axes.set_ylim(0, top)
     axes.set_ylabel(f"probability of {event}")
-    picture.legend(loc="outside upper right", ncols=5, frameon=False, fontsize="small")
+    picture.legend(loc="outside upper right", ncols=7, frameon=False, fontsize="small")
     _plain(axes)
     return picture
 

@@ -12,6 +12,8 @@ from tasks.reporting.labels import (
     dated,
     forecast_mean,
     listed,
+    named_unit,
+    places,
     plural,
     series_name,
     signed,
@@ -123,14 +125,14 @@ def at_lowest(step: dict[str, Any]) -> str:
 def sentence(part: dict[str, Any], domain: Any, unit: str) -> str:
     """Return dates, mean, 90 % interval and probabilities of events of the nearest step, as a sentence."""
     step = part["steps"][0]
-    low, high = step["interval_90"]
+    (low, high), digits = step["interval_90"], places(step)
     (event, chance), *others = step["events"].items()
     chances = [f"{in_words(event)} is {spoken(chance)}"]
     chances += [f"{in_words(other)} {spoken(p)}" for other, p in others]
     return (
         f"The data end with {dated(part['origin'], domain.frequency)}. For "
         f"{dated(step['time'], domain.frequency)} the forecast has a mean of {forecast_mean(step, unit)} "
-        f"and a 90 % interval from {text(low)} to {with_unit(text(high), unit)}. "
+        f"and a 90 % interval from {text(low, digits)} to {with_unit(text(high, digits), unit)}. "
         f"The probability of an {noun(step)} {listed(chances)}.{at_lowest(step)}" + untilted(part["steps"])
     )
 
@@ -175,13 +177,18 @@ def spoken(p: float) -> str:
 
 def forecast_table(label: str, steps: list[dict[str, Any]], domain: Any, unit: str) -> str:
     events, level = list(steps[0]["events"]), "anomaly" in steps[0]
+    digits = max(places(s) for s in steps)
     rows = [
         Row(
             dated(s["time"], domain.frequency),
             [
-                Cell(text(s["mean"])),
-                *([Cell(signed(s["anomaly"]["mean"], 2)), Cell(text(s["normal"]))] if level else []),
-                *(Cell(text(quantile(s, q))) for q in QUANTILES),
+                Cell(text(s["mean"], digits)),
+                *(
+                    [Cell(signed(s["anomaly"]["mean"], digits)), Cell(text(s["normal"], digits))]
+                    if level
+                    else []
+                ),
+                *(Cell(text(quantile(s, q), digits)) for q in QUANTILES),
                 *(Cell(percent(s["events"][e])) for e in events),
             ],
         )
@@ -196,9 +203,7 @@ def forecast_table(label: str, steps: list[dict[str, Any]], domain: Any, unit: s
         *(f"P({of} {e.replace('<=', '≤').replace('>=', '≥').replace('-', '−')})" for e in events),
     ]
     events_of = "anomalies" if level else "outcomes"
-    caption = (
-        f"{label}: mean and quantiles in {unit or 'the unit of the values'}, and probabilities of {events_of}"
-    )
+    caption = f"{label}: mean and quantiles in {named_unit(unit)}, and probabilities of {events_of}"
     if level:
         base_period = span(*steps[0]["base_period"])
         normal = f"An anomaly is the difference from the normal, the mean of {base_period}"

@@ -234,17 +234,40 @@ def decimals(values: Iterable[float], figures: int = 3) -> int:
     return min(8, max(0, figures - 1 - math.floor(math.log10(min(sizes)))))
 
 
+CHANGE = "change of the rate"
+"""What forecasts of a rate are of. Its unit is not known."""
+
+
 def with_unit(number: str, unit: str) -> str:
-    """Return a number with its unit, or alone if the unit is not known."""
+    """Return a number with its unit, or alone if the unit is not known.
+
+    Examples
+    --------
+    >>> with_unit("1.5", "%"), with_unit("1.5", ""), with_unit("1.5", CHANGE)
+    ('1.5 %', '1.5', '1.5 (change of the rate)')
+    """
+    if unit == CHANGE:
+        return f"{number} ({unit})"
     return f"{number} {unit}" if unit else number
+
+
+def named_unit(unit: str) -> str:
+    """Return the unit for use behind ``in``, such as ``%``, with words for one that is not known."""
+    return "the unit of the rate" if unit == CHANGE else unit or "the unit of the values"
+
+
+def places(step: dict[str, Any]) -> int:
+    """Return the decimals of the numbers of a forecast: two, or more if its 90 % interval is narrow."""
+    low, high = step["interval_90"]
+    return max(2, decimals([high - low]))
 
 
 def forecast_mean(step: dict[str, Any], unit: str) -> str:
     """Return the mean of a step of `forecast.json`, for a level with its anomaly and base period."""
-    shown = with_unit(text(step["mean"]), unit)
+    shown = with_unit(text(step["mean"], places(step)), unit)
     if "anomaly" not in step:
         return shown
-    anomaly = signed(step["anomaly"]["mean"], 2)
+    anomaly = signed(step["anomaly"]["mean"], places(step))
     return f"{shown} ({from_normal(step, with_unit(anomaly, unit))})"
 
 

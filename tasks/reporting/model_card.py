@@ -58,7 +58,7 @@ def model_card(
         "## Calibration",
         "Share of outcomes inside the central intervals of the energy model"
         + (
-            ", and below its value at risk (VaR), which is recalibrated by earlier forecasts."
+            ", and below its value at risk (VaR), which is recalibrated where 500 earlier outcomes are known."
             if "var" in found[0].models["ebm"]
             else "."
         ),
@@ -163,7 +163,7 @@ def gain_table(found: list[Block]) -> str:
 
 
 def calibration(found: list[Block]) -> str:
-    """Return a table of the energy model's coverage and of outcomes below its recalibrated value at risk."""
+    """Return a table of the energy model's coverage and of outcomes below its value at risk."""
     rows = []
     for b in found:
         ours = b.models["ebm"]

@@ -1,5 +1,6 @@
 """Forecast of returns in the unit of the price: chart and quantiles."""
 
+from html import escape
 from typing import Any
 
 import pandas as pd
@@ -8,8 +9,11 @@ from tasks.reporting import charts
 from tasks.reporting.axes import DateAxis, years
 from tasks.reporting.forecast import HISTORY, QUANTILES, quantile
 from tasks.reporting.labels import dated, decimals, series_name, text
-from tasks.reporting.page import Cell, Row, card, table
+from tasks.reporting.page import Cell, Row, card, paragraph, table
 from tasks.reporting.prices import levels_of, moved, price_title
+
+DRAWN = 3
+"""Series with a chart. The table has all series."""
 
 
 def price_view(forecast: dict[str, Any], past: pd.DataFrame, raw: pd.DataFrame, domain: Any) -> str:
@@ -17,9 +21,9 @@ def price_view(forecast: dict[str, Any], past: pd.DataFrame, raw: pd.DataFrame, 
 
     ``past`` has the energy model's rows of ``forecasts.parquet``, and ``raw`` is the table of closes.
     """
-    content = "<h3>In the unit of the price</h3>" if forecast["series"] else ""
-    title = price_title(domain)
-    lines, named = [], len(forecast["series"]) > 1
+    title, names = price_title(domain), list(forecast["series"])
+    content = f"<h3>In the unit of the {title.split(',')[0]}</h3>" if names else ""
+    lines, named = [], len(names) > 1
     for name, part in forecast["series"].items():
         level = levels_of(raw[raw["series"] == name], domain)
         if level.empty:
@@ -31,8 +35,10 @@ def price_view(forecast: dict[str, Any], past: pd.DataFrame, raw: pd.DataFrame, 
         cells = [Cell(text(last, places)), *(Cell(text(ahead[q], places)) for q in QUANTILES)]
         when = dated(step["time"], domain.frequency)
         lines.append(Row(series_name(name), cells, small=when) if named else Row(when, cells))
-        if len(lines) > 2:
+        if len(lines) > DRAWN:
             continue
+        if named:
+            content += f"<h4>{escape(series_name(name))}</h4>"
         history = past[past["series"] == name].sort_values("time").tail(HISTORY.get(domain.frequency, 60))
         before = level.reindex(pd.DatetimeIndex(history["origin"])).to_numpy()
         rows = list(
@@ -69,5 +75,7 @@ def price_view(forecast: dict[str, Any], past: pd.DataFrame, raw: pd.DataFrame, 
                 charts.WIDE,
             )
         )
+    if len(lines) > DRAWN:
+        content += paragraph(f"Charts are of the first {DRAWN} of the {len(lines)} series.", "soft")
     columns = ["For", "last value", *(f"{100 * float(q):g} % quantile" for q in QUANTILES)]
     return content + table(f"Quantiles of the next {title.split(',')[0]}", columns, lines)

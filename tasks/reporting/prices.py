@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tasks.reporting.verdict import short_unit
-
 
 @dataclass(frozen=True)
 class Drawdown:
@@ -31,7 +29,7 @@ def kind_of(domain: Any) -> str:
 
 def price_title(domain: Any) -> str:
     """Return what the level of the series is called."""
-    return {"rate": "value", "return": "index, 100 at the start"}.get(kind_of(domain), "price")
+    return {"rate": "rate", "return": "index, 100 at the start"}.get(kind_of(domain), "price")
 
 
 def levels_of(raw: pd.DataFrame, domain: Any) -> pd.Series:
@@ -59,7 +57,8 @@ def drawdown_path(level: pd.Series, domain: Any) -> pd.Series:
 
 
 def drawdown_unit(domain: Any) -> str:
-    return short_unit(domain) if kind_of(domain) == "rate" else "%"
+    """Return the unit of drawdowns, or an empty string for that of a rate, which is not known."""
+    return "" if kind_of(domain) == "rate" else "%"
 
 
 def drawdowns(level: pd.Series, domain: Any) -> list[Drawdown]:

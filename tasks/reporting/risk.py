@@ -9,12 +9,12 @@ import pandas as pd
 
 from tasks.reporting import charts, risk_charts
 from tasks.reporting.axes import DateAxis, years
-from tasks.reporting.comparison import row_class
-from tasks.reporting.labels import dated, decimals, in_sentence, model_name, series_name, text
-from tasks.reporting.page import Cell, Row, Section, card, folded, pair, paragraph, table
+from tasks.reporting.exceptions import CHARTED, beyond, is_recalibrated, tail_content
+from tasks.reporting.labels import dated, decimals, in_sentence, named_unit, series_name, text, with_unit
+from tasks.reporting.page import Cell, Row, Section, card, pair, paragraph, table
 from tasks.reporting.prices import drawdown_path, drawdown_unit, drawdowns, levels_of, price_title
 from tasks.reporting.risk_ahead import next_by_model, next_risks, period
-from tasks.reporting.verdict import Block, short_unit, strongest, together
+from tasks.reporting.verdict import Block, short_unit, strongest
 from tasks.scoring.predictive import TAIL_LEVELS
 
 DRAWN = 3
@@ -28,19 +28,6 @@ DEEPEST = 5
 
 BASEL_DAYS, BASEL_ZONES = 250, (4, 9)
 """Days of the traffic light of the Basel Committee, and most exceptions in its green and yellow zones."""
-
-SIGN = "Value at risk and expected shortfall are stated as outcomes, so that a loss is negative."
-
-RECALIBRATED = (
-    " The VaR and expected shortfall of the energy model on the test block are recalibrated: if past "
-    "outcomes fell below its quantile more or less often than the level says, the quantile of a lower or "
-    "higher level is used instead, which follows from earlier forecasts alone and needs 500 of them. The "
-    "plain quantile is shown beside it. The peers and the base have their plain quantiles."
-)
-"""How the value at risk differs from a quantile, in backtests by the stages of the pipeline."""
-
-PLAIN = (0.01, 0.05)
-"""Levels at which exceptions of the plain quantile are counted: those among the stored quantiles."""
 
 
 def risk(
@@ -58,7 +45,7 @@ def risk(
     ``forecast.json``.
     """
     rival = strongest(found)
-    content = next_risks(ahead, domain) + tail_content(found, plain_hits(forecasts))
+    content = next_risks(ahead, domain) + tail_content(found, forecasts)
     names = list(dict.fromkeys(forecasts["series"]))
     for name in names[:DRAWN]:
         rows = forecasts[forecasts["series"] == name].sort_values("time")
@@ -72,101 +59,6 @@ def risk(
     if len(names) > DRAWN:
         content += paragraph(f"Charts are of the first {DRAWN} of the {len(names)} series.", "soft")
     return Section("risk", "Risk", "Value at risk, worst outcomes and drawdowns", content)
-
-
-def tail_section(found: Sequence[Block], domain: Any) -> Section:
-    """Return a section with the tables of exceptions alone."""
-    return Section("risk", "Risk", "Value at risk", tail_content(found))
-
-
-def plain_hits(forecasts: pd.DataFrame) -> dict[float, int]:
-    """Return the number of outcomes at or below the energy model's plain quantiles, by level."""
-    ours = forecasts[forecasts["model"] == "ebm"]
-    return {level: int((ours["observed"] <= ours[f"q{level:.2f}"]).sum()) for level in PLAIN}
-
-
-def tail_content(found: Sequence[Block], plain: dict[float, int] | None = None) -> str:
-    """Return the number of outcomes below the lower tail quantiles of each model, with tests.
-
-    ``plain`` are the exceptions of the plain quantiles of all forecasts, if the VaR is recalibrated.
-    """
-    rival = strongest(found)
-    words = (
-        "The value at risk (VaR) is the quantile of the forecast distribution below which the outcome falls "
-        "with a probability of 1, 2.5 or 5 %. Outcomes at or below it are called exceptions, and a "
-        f"calibrated forecast has about as many as that probability says. {SIGN}"
-    )
-    if plain is not None:
-        words += RECALIBRATED
-    if any(tail_tested(b) for b in found):
-        words += (
-            " The p-values are those of tests whether the number of exceptions (Kupiec) and their clustering "
-            "in time (Christoffersen) could be chance. Below 0.05 the tail of the forecast is doubtful."
-        )
-    first, *others = [tail_table(b, rival, None if i else plain) for i, b in enumerate(found)]
-    content = paragraph(words) + first
-    if len(others) > DRAWN and len(together(found)) == 1:
-        content += series_tails(found[1:])
-    if others:
-        each = "at each further lead" if len(together(found)) > 1 else "for each series"
-        content += folded(f"Exceptions {each}", "".join(others))
-    return content
-
-
-def series_tails(found: Sequence[Block]) -> str:
-    """Return a table of the exceptions of the energy model with a row for each series."""
-    levels = list(found[0].models["ebm"]["var"])
-    rows = []
-    for b in found:
-        cells = [Cell(f"{b.n:,}")]
-        for level in levels:
-            v = b.models["ebm"]["var"][level]
-            note = f"p {text(v['kupiec_p'], 2)} / {text(v['christoffersen_p'], 2)}" if "kupiec_p" in v else ""
-            cells.append(Cell(f"{v['hits']} of {text(b.n * float(level), 1)} expected", note))
-        rows.append(Row(b.label, cells))
-    return table(
-        "Exceptions of the energy model by series. Below the number: p-values of Kupiec / Christoffersen.",
-        ["Series", "forecasts", *(f"{100 * float(level):g} %" for level in levels)],
-        rows,
-    )
-
-
-def tail_tested(block: Block) -> bool:
-    """Return whether the number and clustering of outcomes in the tail were tested."""
-    return any("kupiec_p" in score for score in block.models["ebm"]["var"].values())
-
-
-def tail_table(block: Block, rival: str, plain: dict[float, int] | None = None) -> str:
-    """Return a table of the exceptions of each model, with tests and the FZ₀ score.
-
-    With ``plain``, exceptions of the energy model's plain quantiles are in a row of their own.
-    """
-    levels = list(block.models["ebm"]["var"])
-    rows = []
-    for m, score in block.models.items():
-        if not score.get("var"):
-            continue
-        cells = []
-        for level in levels:
-            v = score["var"][level]
-            note = f"FZ₀ {text(v['fz0'], 3)}"
-            if "kupiec_p" in v:
-                note = f"p {text(v['kupiec_p'], 2)} / {text(v['christoffersen_p'], 2)}, {note}"
-            cells.append(Cell(f"{v['hits']:.0f}", note))
-        recalibrated = m == "ebm" and plain is not None
-        rows.append(Row(model_name(m) + ", recalibrated" * recalibrated, cells, row_class(m, rival)))
-        if m == "ebm" and plain is not None:
-            counts = [Cell(str(plain[float(level)]) if float(level) in plain else "–") for level in levels]
-            rows.append(Row(f"{model_name(m)}, plain quantile", counts, row_class(m, rival)))
-    expected = [f"{100 * float(lv):g} %: {text(block.n * float(lv), 1)} expected" for lv in levels]
-    label = f"{block.label}: exceptions" if block.label else "Exceptions"
-    return table(
-        f"{label} among {block.n:,} forecasts. Below the number: "
-        + ("p-values of Kupiec / Christoffersen, and " if tail_tested(block) else "")
-        + "FZ₀ (lower is better).",
-        ["Model", *expected],
-        rows,
-    )
 
 
 def exceptions_chart(ours: pd.DataFrame, domain: Any) -> str:
@@ -190,22 +82,23 @@ def exceptions_chart(ours: pd.DataFrame, domain: Any) -> str:
         f"outcome, {short_unit(domain)}",
         DateAxis(across[0], across[-1]),
     )
-    plain = plain_hits(ours)
+    changed = is_recalibrated(ours)
     counts = [
-        f"{100 * p:g} %: {below[p].sum()}, {text(p * len(ours), 1)} expected "
-        f"({plain[p]} of the plain quantile)"
-        for p in PLAIN
+        f"{100 * p:g} %: {below[p].sum()}, {text(p * len(ours), 1)} expected"
+        + f" ({beyond(ours, p).sum()} of the plain quantile)" * changed
+        for p in CHARTED
     ]
-    light = traffic_light(below[0.01], observed <= ours["q0.01"].to_numpy(), domain)
+    light = traffic_light(below[0.01], beyond(ours, 0.01) if changed else None, domain)
+    kind, added = ("recalibrated value at risk", ", recalibrated") if changed else ("value at risk", "")
     figure = charts.figure(
         drawn,
-        "Outcomes and the recalibrated value at risk that the energy model forecast for them. Exceptions at "
+        f"Outcomes and the {kind} that the energy model forecast for them. Exceptions at "
         f"{'; at '.join(counts)}.{light}",
         "Outcomes, value at risk at 1 and 5 % and exceptions over time",
         [
             ("", "outcome"),
-            ("base", "VaR 5 %, recalibrated"),
-            ("ebm", "VaR 1 %, recalibrated"),
+            ("base", f"VaR 5 %{added}"),
+            ("ebm", f"VaR 1 %{added}"),
             ("ideal", "expected shortfall 1 %"),
             ("fill alarm", "exception at 1 %"),
             ("fill false-alarm", "exception at 5 % alone"),
@@ -215,28 +108,34 @@ def exceptions_chart(ours: pd.DataFrame, domain: Any) -> str:
     return card(figure)
 
 
-def traffic_light(below: Any, plain: Any, domain: Any) -> str:
+def traffic_light(below: np.ndarray, plain: np.ndarray | None, domain: Any) -> str:
     """Return a sentence with the zone of Basel's traffic light, or an empty string without enough days.
 
-    ``below`` are the exceptions of the recalibrated VaR by day, and ``plain`` those of the plain quantile.
+    ``below`` are the exceptions of the VaR by day, and ``plain`` those of the plain quantile if they differ.
     """
     if domain.frequency != "B" or len(below) < BASEL_DAYS:
         return ""
     green, yellow = BASEL_ZONES
-    count, of_quantile = int(below[-BASEL_DAYS:].sum()), int(plain[-BASEL_DAYS:].sum())
-    zone, its_zone = (
-        "green" if n <= green else "yellow" if n <= yellow else "red" for n in (count, of_quantile)
+    count = int(below[-BASEL_DAYS:].sum())
+    words = (
+        f" Of the latest {BASEL_DAYS} days, {count} were exceptions at 1 %, which is the {zone(count)} zone "
+        f"of the traffic light of the Basel Committee (green to {green}, yellow to {yellow})."
     )
-    return (
-        f" Of the latest {BASEL_DAYS} days, {count} were exceptions at 1 %, which is the {zone} zone of the "
-        f"traffic light of the Basel Committee (green to {green}, yellow to {yellow}). The plain quantile "
-        f"had {of_quantile}, which is the {its_zone} zone."
-    )
+    if plain is None:
+        return words
+    count = int(plain[-BASEL_DAYS:].sum())
+    return f"{words} The plain quantile had {count}, which is the {zone(count)} zone."
+
+
+def zone(count: int) -> str:
+    """Return the zone of Basel's traffic light for a number of exceptions at 1 % in ``BASEL_DAYS`` days."""
+    green, yellow = BASEL_ZONES
+    return "green" if count <= green else "yellow" if count <= yellow else "red"
 
 
 def shortfall_table(ours: pd.DataFrame, domain: Any) -> str:
     """Return a table that compares the outcomes on days of exceptions with the expected shortfall."""
-    rows, plain = [], plain_hits(ours)
+    rows, changed, unit = [], is_recalibrated(ours), named_unit(short_unit(domain))
     for level in TAIL_LEVELS:
         chosen = ours[ours["observed"] <= ours[f"var_{level:g}"]]
         expected, real = ours[f"shortfall_{level:g}"], chosen["observed"]
@@ -247,22 +146,22 @@ def shortfall_table(ours: pd.DataFrame, domain: Any) -> str:
             Cell(text(expected.mean(), places)),
             Cell(text(level * len(ours), 1)),
             Cell(str(len(chosen))),
-            Cell(str(plain[level]) if level in plain else "–"),
+            *([Cell(str(int(beyond(ours, level).sum())))] if changed else []),
             Cell(text(real.mean(), places) if len(chosen) else "–"),
             Cell(text(at_fault.mean(), places) if len(chosen) else "–"),
         ]
         rows.append(Row(f"{100 * level:g} %", cells))
     return table(
-        f"Recalibrated value at risk and expected shortfall of the energy model in {short_unit(domain)}. The "
-        "expected shortfall (ES) is the mean of the outcomes below the value at risk. If it is right, the "
-        "last two columns agree within chance.",
+        f"{'Recalibrated value' if changed else 'Value'} at risk and expected shortfall of the energy model "
+        f"in {unit}. The expected shortfall (ES) is the mean of the outcomes below the "
+        "value at risk. If it is right, the last two columns agree within chance.",
         [
             "Level",
             "mean VaR",
             "mean ES",
             "exceptions expected",
             "found",
-            "found, plain quantile",
+            *(["found, plain quantile"] if changed else []),
             "mean outcome of them",
             "mean ES of them",
         ],
@@ -277,7 +176,7 @@ def worst_outcomes(rows: pd.DataFrame, rival: str, domain: Any) -> str:
     shown = ["ebm", rival, "base"]
     pit = {m: rows[rows["model"] == m].set_index("time")["pit"].to_dict() for m in shown}
     places = decimals([float(ours["observed"].abs().mean())])
-    lines = []
+    lines, unit = [], named_unit(short_unit(domain))
     for time, row in worst.iterrows():
         cells = [Cell(text(row["observed"], places))]
         cells += [Cell(text(row[c], places)) for c in ("var_0.05", "var_0.01", "shortfall_0.01")]
@@ -287,8 +186,9 @@ def worst_outcomes(rows: pd.DataFrame, rival: str, domain: Any) -> str:
     columns += [f"{in_sentence(m)}: 1 in" for m in shown]
     return table(
         f"The lowest outcomes, and what was forecast for them one {period(domain)} before, in "
-        f"{short_unit(domain)}. VaR and ES are the recalibrated ones of the energy model. Last columns: the "
-        "probability of an outcome as low or lower by the forecast distribution, as one in so many.",
+        f"{unit}. VaR and ES are {'the recalibrated ones' * is_recalibrated(rows) or 'those'} "
+        "of the energy model. Last columns: the probability of an outcome as low or lower by the forecast "
+        "distribution, as one in so many.",
         columns,
         lines,
     )
@@ -318,7 +218,7 @@ def price_content(raw: pd.DataFrame, ours: pd.DataFrame, domain: Any) -> str:
     drawn = risk_charts.price_and_drawdown(
         list(zip(across, level.tolist(), strict=True)),
         list(zip(across, fall.tolist(), strict=True)),
-        (price_title(domain), f"drawdown, {unit}"),
+        (price_title(domain), f"drawdown{', ' * bool(unit)}{unit}"),
         DateAxis(across[0], across[-1]),
     )
     name = price_title(domain).split(",")[0]
@@ -350,15 +250,16 @@ def price_content(raw: pd.DataFrame, ours: pd.DataFrame, domain: Any) -> str:
                 [
                     Cell(dated(str(d.trough), domain.frequency)),
                     Cell(dated(str(d.end), domain.frequency) if d.end is not None else "not yet"),
-                    Cell(f"{text(d.depth, places)} {unit}"),
+                    Cell(with_unit(text(d.depth, places), unit)),
                     Cell(f"{d.rows:,}"),
                     Cell(f"{int((below & inside).sum())} of {int(inside.sum())}"),
                 ],
             )
         )
     return content + table(
-        "The deepest drawdowns of the test block. Last column: exceptions of the energy model's recalibrated "
-        "VaR at 5 % among the forecasts from the peak to the lowest value.",
+        "The deepest drawdowns of the test block. Last column: exceptions of the energy model's "
+        f"{'recalibrated ' * is_recalibrated(ours)}VaR at 5 % among the forecasts from the peak to the "
+        "lowest value.",
         ["Peak", "lowest", "peak reached again", "depth", f"{period(domain)}s", "VaR 5 % exceptions"],
         rows,
     )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tasks.reporting.comparison import row_class
-from tasks.reporting.labels import dated, decimals, model_name, series_name, signed, text
+from tasks.reporting.labels import dated, decimals, model_name, named_unit, series_name, signed, text
 from tasks.reporting.page import Cell, Row, table
 from tasks.reporting.verdict import short_unit
 from tasks.runtime.frequencies import frequency
@@ -15,7 +15,7 @@ def next_risks(ahead: dict[str, Any], domain: Any) -> str:
     parts = {name: part["steps"][0] for name, part in ahead["series"].items() if "var" in part["steps"][0]}
     if not parts:
         return ""
-    rows = []
+    rows, unit = [], named_unit(short_unit(domain))
     for name, step in parts.items():
         places = decimals([step["var"]["0.05"]])
         cells = [Cell(text(step[of][f"{level:g}"], places)) for level in TAIL_LEVELS for of in ("var", "es")]
@@ -24,7 +24,7 @@ def next_risks(ahead: dict[str, Any], domain: Any) -> str:
     columns = [f"{of} {100 * level:g} %" for level in TAIL_LEVELS for of in ("VaR", "ES")]
     return table(
         f"Value at risk (VaR) and expected shortfall (ES) of the energy model for the next {period(domain)}, "
-        f"in {short_unit(domain)}. VaR is the plain quantile of the forecast distribution, and ES the mean "
+        f"in {unit}. VaR is the plain quantile of the forecast distribution, and ES the mean "
         "below it. Neither is recalibrated.",
         ["For", *columns],
         rows,
@@ -37,7 +37,7 @@ def next_by_model(leads: dict[str, Any], rival: str, domain: Any) -> str:
         return ""
     models = next(iter(leads.values()))
     spread = [abs(m["quantiles"]["0.05"]) for m in models.values()]
-    places = decimals(spread)
+    places, unit = decimals(spread), named_unit(short_unit(domain))
     levels = ("0.01", "0.05", "0.25", "0.50", "0.75", "0.95", "0.99")
     rows = [
         Row(
@@ -49,7 +49,7 @@ def next_by_model(leads: dict[str, Any], rival: str, domain: Any) -> str:
     ]
     columns = ["Model", "mean", *(f"{100 * float(q):g} %" for q in levels)]
     return table(
-        f"Forecast of every model for the next {period(domain)}: mean and quantiles in {short_unit(domain)}. "
+        f"Forecast of every model for the next {period(domain)}: mean and quantiles in {unit}. "
         "The quantiles at 1 and 5 % are the value at risk, without recalibration.",
         columns,
         rows,

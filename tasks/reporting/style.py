@@ -40,6 +40,7 @@ nav a:hover,nav a:focus{color:var(--ink);text-decoration:underline}
 section{margin:40px 0 0;scroll-margin-top:80px}
 h2{font-size:24px;line-height:1.3;margin:0 0 6px;letter-spacing:-.01em}
 h3{font-size:17px;margin:28px 0 4px}
+h4{font-size:15px;margin:20px 0 4px}
 p,li{max-width:46em}
 section>p:first-of-type{margin-top:0}
 .soft,figcaption{color:var(--soft)}
@@ -57,7 +58,7 @@ th,td{padding:8px 10px;text-align:right;border-top:1px solid var(--line);vertica
 thead th{color:var(--soft);font-weight:550;font-size:13px;line-height:1.35;vertical-align:bottom;border-top:0}
 .caption+.scroll thead th{border-top:1px solid var(--line)}
 th:first-child,td.words,th.words{text-align:left}
-tbody th{font-weight:500;min-width:8em}
+tbody th{font-weight:500;min-width:9.5em}
 td.words,tbody th{overflow-wrap:anywhere}td.words{min-width:9em}
 td.status{min-width:0}td.words:last-child{min-width:16em}
 td.num{white-space:nowrap}td.num small{white-space:normal}
@@ -133,7 +134,7 @@ tr.model small.note{display:none}.map img{width:540px;max-width:none}.tile{flex-
 .tile b{font-size:20px}
 .card{padding:14px 12px}h2{font-size:21px}dl{grid-template-columns:1fr;gap:2px}dd{margin-bottom:12px}
 svg.wide{display:none}svg.narrow{display:block}
-th,td{padding:7px 10px}tbody th{min-width:8em}}
+th,td{padding:7px 10px}}
 @page{margin:14mm 12mm}
 @media print{:root{--bg:#fff;--head:#fff;--headink:#1c2321}body{font-size:10.5pt}
 nav,.zoom,.place{display:none}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from tasks.reporting.labels import decimals, from_normal, spaced, with_unit
+from tasks.reporting.labels import decimals, from_normal, places, spaced, with_unit
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,17 @@ def _table(name: str, block: dict[str, Any], scores: dict[str, Any]) -> ScoreTab
 
 def _one_lead(leads: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     (lead,) = leads.values()
-    places = decimals((score["crps"] or 0.0 for score in lead["models"].values()), 4)
+    digits = decimals((score["crps"] or 0.0 for score in lead["models"].values()), 4)
     rows: list[tuple[str, ...]] = []
     for model, score in lead["models"].items():
         paired = lead["paired"].get(model)
         rows.append(
             (
                 model,
-                _number(score["crps"], f".{places}f"),
+                _number(score["crps"], f".{digits}f"),
                 _number(paired["crps_gain_pct"], "+.1f", " %") if paired else "",
                 _number(paired["crps"]["t"], "+.1f") if paired else "",
-                _number(score["mae"], f".{places}f"),
+                _number(score["mae"], f".{digits}f"),
                 _number(100 * score["coverage"]["0.9"], ".1f", " %"),
                 _number(score["log_score"], ".4f"),
                 _number(paired["log_score_gain"], "+.4f") if paired else "",
@@ -66,13 +66,13 @@ COLUMNS = 6
 def _many_leads(leads: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     leads = {name: leads[name] for name in spaced(list(leads), COLUMNS)}
     models = next(iter(leads.values()))["models"]
-    places = decimals(score["crps"] or 0.0 for lead in leads.values() for score in lead["models"].values())
+    digits = decimals(score["crps"] or 0.0 for lead in leads.values() for score in lead["models"].values())
     rows = []
     for model in models:
         cells = [model]
         for lead in leads.values():
             paired = lead["paired"].get(model)
-            crps = _number(lead["models"][model]["crps"], f".{places}f")
+            crps = _number(lead["models"][model]["crps"], f".{digits}f")
             cells.append(f"{crps}({_number(paired['crps']['t'], '+.1f')})" if paired else f"{crps}      ")
         rows.append(tuple(cells))
     return ("CRPS (t of the gain)", *(f"lead {lead}" for lead in leads)), rows
@@ -105,20 +105,20 @@ def forecast_lines(forecast: dict[str, Any]) -> list[str]:
 
 
 def _change(step: dict[str, Any], unit: str) -> str:
-    low, high = step["interval_90"]
+    (low, high), form = step["interval_90"], f"+.{places(step)}f"
     events = ", ".join(f"P({event}) {_percent(chance)}" for event, chance in step["events"].items())
-    inside = with_unit(f"[{_number(low, '+.2f')}, {_number(high, '+.2f')}]", unit)
-    return f"mean {_number(step['mean'], '+.2f')}, 90 % within {inside}{'; ' * bool(events)}{events}"
+    inside = with_unit(f"[{_number(low, form)}, {_number(high, form)}]", unit)
+    return f"mean {_number(step['mean'], form)}, 90 % within {inside}{'; ' * bool(events)}{events}"
 
 
 def _level(step: dict[str, Any], unit: str) -> str:
-    low, high = step["interval_90"]
-    anomaly = with_unit(_number(step["anomaly"]["mean"], "+.2f"), unit)
+    (low, high), form = step["interval_90"], f".{places(step)}f"
+    anomaly = with_unit(_number(step["anomaly"]["mean"], f"+{form}"), unit)
     chances = [f"P(anomaly {event}) {_percent(chance)}" for event, chance in step["events"].items()]
     if "mass_at_lowest" in step:
         chances.append(f"P(lowest value) {_percent(step['mass_at_lowest'])}")
-    mean = with_unit(_number(step["mean"], ".2f"), unit)
-    inside = with_unit(f"[{_number(low, '.2f')}, {_number(high, '.2f')}]", unit)
+    mean = with_unit(_number(step["mean"], form), unit)
+    inside = with_unit(f"[{_number(low, form)}, {_number(high, form)}]", unit)
     return (
         f"mean {mean} ({from_normal(step, anomaly)}), 90 % within {inside}"
         f"{'; ' * bool(chances)}{', '.join(chances)}"

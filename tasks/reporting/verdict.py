@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.reporting.labels import decimals, listed, periods, series_name, text, with_article
+from tasks.reporting.labels import decimals, listed, named_unit, periods, series_name, text, with_article
 
 CLEAR = 2.0
 """Number of standard errors from zero at which a difference is called clear."""
@@ -187,12 +187,12 @@ def short_unit(domain: Any) -> str:
 def crps_unit(domain: Any) -> str:
     """Return the unit of the CRPS, which is that of the values, or an empty string if it is not known."""
     unit = short_unit(domain).removesuffix("anomaly").rstrip().removesuffix(" from the origin")
-    return "" if unit == "change" else unit
+    return "" if unit.startswith("change") else unit
 
 
 def in_unit(domain: Any) -> str:
     """Return the unit of the CRPS for use in a sentence, such as ``in °C``."""
-    return f"in {crps_unit(domain) or 'the unit of the values'}"
+    return f"in {named_unit(crps_unit(domain))}"
 
 
 def without_brackets(unit: str) -> str:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from tasks.domains import get_domain
 from tasks.reporting import comparison, energies, trust
 from tasks.reporting.event_skill import event_skill
+from tasks.reporting.exceptions import is_recalibrated
 from tasks.reporting.forecast import forecast_section, levels, quantile
-from tasks.reporting.labels import dated, forecast_mean, periods, series_name, text, with_unit
+from tasks.reporting.labels import dated, forecast_mean, periods, places, series_name, text, with_unit
 from tasks.reporting.outlook import outlook
 from tasks.reporting.page import page
 from tasks.reporting.price_view import price_view
@@ -100,7 +101,7 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
         f"Basin · {domain.title}",
         sentence,
         lead(ahead, domain),
-        tiles(found, domain, recalibrated=domain.returns),
+        tiles(found, domain, recalibrated=domain.returns and is_recalibrated(forecasts)),
         sections,
     )
     with atomic_write(workspace.report) as (target,):
@@ -120,11 +121,11 @@ def lead(forecast: dict[str, Any], domain: Any) -> str:
     sentences, unit = [], without_brackets(forecast["unit"])
     for name, part in forecast["series"].items():
         step = part["steps"][0]
-        low, high = step["interval_90"]
+        (low, high), digits = step["interval_90"], places(step)
         sentences.append(
             f"{series_name(name)}, data to {dated(part['origin'], domain.frequency)}: the forecast for "
             f"{dated(step['time'], domain.frequency)} has mean {forecast_mean(step, unit)} and "
-            f"a 90 % interval from {text(low)} to {with_unit(text(high), unit)}."
+            f"a 90 % interval from {text(low, digits)} to {with_unit(text(high, digits), unit)}."
         )
     return " ".join(sentences)
 

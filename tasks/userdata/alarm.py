@@ -17,7 +17,7 @@ from tasks.runtime.files import atomic_write, write_json
 from tasks.runtime.frequencies import stamp
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.stored import Stored
-from tasks.userdata.alarm_page import alarm_page
+from tasks.userdata.alarm_page import alarm_kinds, alarm_page
 from tasks.userdata.kinds import FEW
 from tasks.userdata.progress import expected_alarm_seconds
 from tasks.userdata.reading import Reading
@@ -141,10 +141,11 @@ class Alarm(Stored):
         return self.history.copy()
 
     def plot(self) -> "Picture":
-        """Draw probability and threshold by date, with alarms in red and dates before an event shaded."""
+        """Draw probability and threshold by date, alarms as red dots and dates before an event shaded."""
         from tasks.reporting.figures import alarm_picture
 
-        return alarm_picture(self.history, self.found["event"])
+        kinds = alarm_kinds(self.history, self.found["false_alarms"])
+        return alarm_picture(self.history, self.found["event"], kinds)
 
 
 def alarm(

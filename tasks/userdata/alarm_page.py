@@ -33,9 +33,8 @@ def alarm_page(name: str, found: dict[str, Any], history: pd.DataFrame, notes: l
     preceded = f"an alarm preceded {len(found['caught'])} of {count_of(events, 'event')} {between}"
     sentence = (
         f"{name}: {preceded if events else f'no event {between}'}. "
-        f"There were {text(found['false_alarms_per_year'], 1)} "
-        f"false alarms a year (budget {text(found['budget'], 1)}) and alarms on "
-        f"{text(100 * found['alarm_days'], 0)} % of the dates."
+        f"There were {_false_alarms(found)} and alarms on {text(100 * found['alarm_days'], 0)} % of the "
+        f"dates.{_behind(found)}"
     )
     lead = (
         f"At the last date, {today['date']}, the probability of the event is "
@@ -83,6 +82,27 @@ def strongest(found: dict[str, Any]) -> str | None:
         if model not in ("ebm", "base") and scores["brier_skill"] is not None
     }
     return max(skill, key=skill.__getitem__) if skill else None
+
+
+def _false_alarms(found: dict[str, Any]) -> str:
+    """Return false alarms a year and their budget, with the digits that show whether it is exceeded."""
+    rate, budget, digits = found["false_alarms_per_year"], found["budget"], 1
+    while rate > budget and digits < 4 and text(rate, digits) == text(budget, digits):
+        digits += 1
+    return f"{text(rate, digits)} false alarms a year (budget {text(budget, digits)})"
+
+
+def _behind(found: dict[str, Any]) -> str:
+    """Return sentences on more events that the strongest rival caught, and on a base that scores better."""
+    words, rival = "", strongest(found)
+    caught = len(found["peers"][rival]["caught"]) if rival else 0
+    if caught > len(found["caught"]):
+        words += f" The alarms of {in_sentence(str(rival))}, its strongest rival, preceded {caught}."
+    high = found["paired"]["base"]["brier_skill"][1]
+    if high is not None and high < 0:
+        ours, theirs = (text(found["models"][model]["brier_skill"], 3) for model in ("ebm", "base"))
+        words += f" The Brier skill is clearly worse than that of its own base ({ours} against {theirs})."
+    return words
 
 
 def _against(found: dict[str, Any]) -> str:
@@ -148,9 +168,9 @@ def _history(found: dict[str, Any], history: pd.DataFrame) -> str:
     figure = charts.figure(
         _timeline(found, history),
         "Line: probability at each date that the event follows. Dashed: the threshold of the year. Grey: "
-        "dates that the event followed. Filled dots: alarms before an event. Hollow dots: false alarms, of "
-        "which no date was followed by the event. Of the last dates, in the dashed box, it is not yet known "
-        "whether the event follows.",
+        "dates that the event followed. Dots: dates of an alarm, filled if the event followed at least one "
+        "date of the same alarm, and hollow for false alarms, of which it followed none. Of the last dates, "
+        "in the dashed box, it is not yet known whether the event follows.",
         "Probability, threshold, events and alarms over time",
         [
             ("ebm", "probability"),
@@ -166,18 +186,23 @@ def _history(found: dict[str, Any], history: pd.DataFrame) -> str:
     return card(figure)
 
 
+def alarm_kinds(history: pd.DataFrame, false_alarms: list[dict[str, Any]]) -> np.ndarray:
+    """Return ``alarm``, ``false-alarm`` or ``pending`` for an alarm at each date of ``history``."""
+    false = np.zeros(len(history), dtype=bool)
+    for episode in false_alarms:
+        false |= history["time"].between(episode["from"], episode["to"]).to_numpy()
+    return np.select([false, history["label"].isna()], ["false-alarm", "pending"], "alarm")
+
+
 def _timeline(found: dict[str, Any], history: pd.DataFrame) -> Callable[[int], charts.Canvas]:
     across = np.array(years(pd.DatetimeIndex(history["time"])))
     probability = history["probability"].to_numpy()
     level = history["threshold"].to_numpy()
     alarm, unknown = history["alarm"].to_numpy(), history["label"].isna().to_numpy()
     label = history["label"].fillna(False).to_numpy(bool)
-    false = np.zeros(len(history), dtype=bool)
-    for episode in found["false_alarms"]:
-        false |= history["time"].between(episode["from"], episode["to"]).to_numpy() & alarm
     top = max(0.05, float(probability.max()) * 1.06)
     dates = DateAxis(across[0], across[-1])
-    kind = np.select([false, unknown], ["false-alarm", "pending"], "alarm")
+    kind = alarm_kinds(history, found["false_alarms"])
 
     def describe(row: int) -> tuple[str, list[charts.Value]]:
         values = [("ebm", text(probability[row], 3))]
@@ -223,9 +248,7 @@ def _scores(found: dict[str, Any]) -> str:
         cells.append(Cell(f"{caught} of {caught + len(outcome['missed'])}"))
         cells.append(Cell(text(outcome["false_alarms_per_year"], 2)))
         cells.append(Cell(f"{text(100 * outcome['alarm_days'], 0)} %"))
-        gain = found["paired"].get(model, {}).get("brier_skill")
-        between = gain is not None and None not in gain
-        cells.append(Cell(f"{signed(gain[0], 3)} to {signed(gain[1], 3)}" if between else ""))
+        cells.append(_gain(found, model))
         name = model_name(model) if model in MODELS else f"{model_name('logit')} on {model} alone"
         rows.append(Row(name, cells, "model " + ("ebm" if model == "ebm" else "peer")))
     columns = [
@@ -243,6 +266,15 @@ def _scores(found: dict[str, Any]) -> str:
         "over the row."
     )
     return table(caption, columns, rows)
+
+
+def _gain(found: dict[str, Any], model: str) -> Cell:
+    """Return the gain in Brier skill over another model with its 95 % interval, if it has one."""
+    low, high = found["paired"].get(model, {}).get("brier_skill", (None, None))
+    if low is None or high is None:
+        return Cell("")
+    gain = found["models"]["ebm"]["brier_skill"] - found["models"][model]["brier_skill"]
+    return Cell(signed(gain, 3), f"{signed(low, 3)} to {signed(high, 3)}")
 
 
 def _events(found: dict[str, Any]) -> str:

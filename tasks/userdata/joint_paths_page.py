@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from tasks.reporting import comparison, trust
+from tasks.reporting.exceptions import tail_section
 from tasks.reporting.labels import count_of, model_name, signed, spaced, text
 from tasks.reporting.page import Cell, Row, Section, page, paragraph, table
-from tasks.reporting.risk import tail_section
 from tasks.reporting.tiles import tiles
 from tasks.reporting.verdict import blocks, headline
 from tasks.runtime.files import atomic_write

@@ -9,7 +9,7 @@ import pandas as pd
 
 from tasks.forecasters.levels.features import SeasonalLevels
 from tasks.forecasters.returns.features import Returns
-from tasks.reporting.labels import listed, periods
+from tasks.reporting.labels import CHANGE, listed, periods
 from tasks.runtime.calendar import Calendar
 from tasks.runtime.frequencies import frequency
 from tasks.tilts.global_prior import GLOBAL_TILT
@@ -50,7 +50,7 @@ class OwnReturns(Returns):
 
     @property
     def unit(self) -> str:
-        return {"rate": "change", "return": "%"}.get(self.kind, "% (100·Δlog)")
+        return {"rate": CHANGE, "return": "%"}.get(self.kind, "% (100·Δlog)")
 
     @property
     def question(self) -> str:

@@ -132,3 +132,14 @@ def test_dates_and_decimal_years_are_inverse() -> None:
 
 def test_values_have_the_digits_of_their_axis() -> None:
     assert [value_text(0.123456, span) for span in (0.01, 1, 150)] == ["0.12346", "0.123", "0.1"]
+
+
+def test_long_labels_of_ticks_leave_room_for_the_title_of_the_axis() -> None:
+    canvas = charts.lines([("ebm", [(0.0, 1000.25), (1.0, 1000.75)])], "change", "")(330)
+    ends = [
+        float(x) - 7 * len(words)
+        for x, words in re.findall(
+            r'<text class="tick" x="([\d.]+)"[^>]*text-anchor="end">([^<]*)<', "".join(canvas.parts)
+        )
+    ]
+    assert ends and min(ends) >= 18

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tasks.reporting.forecast import forecast_section, levels, sentence
-from tasks.reporting.labels import span
+from tasks.reporting.labels import CHANGE, forecast_mean, span
 from tasks.reporting.tables import forecast_lines
 
 MONTHS = SimpleNamespace(frequency="MS")
@@ -102,3 +102,14 @@ def test_past_forecasts_become_levels() -> None:
 )
 def test_a_base_period_of_whole_years_is_named_by_them(first: str, last: str, words: str) -> None:
     assert span(first, last) == words
+
+
+def test_a_narrow_forecast_of_a_rate_has_more_decimals_and_its_unit_in_words() -> None:
+    narrow = {"time": "2020-01-02", "mean": -0.0123, "interval_90": [-0.0914, 0.0826], "tilt_weight": 1.0}
+    content = {
+        "unit": CHANGE,
+        "series": {"us10y": {"origin": "2020-01-01", "steps": [narrow | {"events": {}}]}},
+    }
+    (line,) = forecast_lines(content)
+    assert line.endswith("mean -0.012, 90 % within [-0.091, +0.083] (change of the rate)")
+    assert forecast_mean(narrow, CHANGE) == "−0.012 (change of the rate)"

@@ -7,14 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tasks.reporting.exceptions import is_recalibrated, tail_content
+from tasks.reporting.labels import CHANGE
 from tasks.reporting.price_view import price_view
 from tasks.reporting.prices import drawdown_path, drawdowns, levels_of, moved
 from tasks.reporting.risk import (
     exceptions_chart,
     one_in,
-    plain_hits,
     price_content,
-    tail_content,
+    shortfall_table,
     traffic_light,
     worst_outcomes,
 )
@@ -23,7 +24,7 @@ from tasks.reporting.risk_charts import reliability, thinned
 from tasks.reporting.verdict import Block
 
 PRICE = SimpleNamespace(kind="price", frequency="B", unit="% (100·Δlog)")
-RATE = SimpleNamespace(kind="rate", frequency="B", unit="change")
+RATE = SimpleNamespace(kind="rate", frequency="B", unit=CHANGE)
 RETURN = SimpleNamespace(kind="return", frequency="B", unit="%")
 
 
@@ -39,10 +40,9 @@ def forecasts(count: int = 300) -> pd.DataFrame:
     table = table.assign(
         **{"var_0.05": -1.6, "var_0.025": -2.5, "var_0.01": -3.0, "q0.01": -6.0, "q0.05": -5.0, "q0.95": 1.6}
     )
+    pit = np.select([observed == -5.0, observed == -2.0], [0.02, 0.2], 0.6)
     table = table.assign(**{f"shortfall_{level}": -4.0 for level in (0.01, 0.025, 0.05)})
-    return pd.concat(
-        [table.assign(model=m, pit=0.001) for m in ("ebm", "base", "garch-t")], ignore_index=True
-    )
+    return pd.concat([table.assign(model=m, pit=pit) for m in ("ebm", "base", "garch-t")], ignore_index=True)
 
 
 def raw(close: np.ndarray) -> pd.DataFrame:
@@ -62,13 +62,31 @@ def test_the_chart_marks_and_counts_every_exception():
 
 
 def test_the_exceptions_of_the_recalibrated_var_are_beside_those_of_the_plain_quantile():
-    var = {level: {"hits": 7, "fz0": 1.0} for level in ("0.01", "0.025", "0.05")}
+    score = {"hits": 7, "kupiec_p": 0.5, "christoffersen_p": 0.25, "fz0": 1.0}
+    var = {level: score for level in ("0.01", "0.025", "0.05")}
     block = Block("", 300, {m: {"crps": 1.0, "var": var} for m in ("ebm", "base", "garch-t")}, {})
-    html = tail_content([block], plain_hits(forecasts()))
+    html = tail_content([block], forecasts())
     assert "are recalibrated" in html and "Energy model, recalibrated" in html
     row = html[html.index("Energy model, plain quantile") :].split("</tr>")[0]
-    assert re.findall(r'class="num">([^<]+)<', row) == ["0", "–", "3"]
+    assert re.findall(r'class="num">([^<]+)<', row) == ["0", "3", "3"]
+    assert row.count("<small>p ") == 3 and "FZ₀" not in row and "is of the recalibrated VaR alone" in html
     assert "recalibrated" not in tail_content([block])
+
+
+def test_a_var_that_was_never_recalibrated_is_not_called_so():
+    var = {level: {"hits": 7, "fz0": 1.0} for level in ("0.01", "0.025", "0.05")}
+    block = Block("", 300, {m: {"crps": 1.0, "var": var} for m in ("ebm", "base", "garch-t")}, {})
+    same = forecasts().assign(**{"q0.01": -3.0, "q0.05": -1.6})
+    html = tail_content([block], same)
+    assert html.count("recalibrated") == 1
+    assert "not recalibrated: fewer than 500 earlier outcomes" in html and "Energy model, " not in html
+    ours = same.query("model == 'ebm'").reset_index(drop=True)
+    rest = (
+        exceptions_chart(ours, PRICE) + shortfall_table(ours, PRICE) + worst_outcomes(same, "garch-t", PRICE)
+    )
+    rest += price_content(raw(np.r_[np.linspace(1, 2, 200), np.linspace(2, 1, 101)]), ours, PRICE)
+    assert "ecalibrated" not in rest and "plain quantile" not in rest
+    assert not is_recalibrated(same) and is_recalibrated(forecasts())
 
 
 def test_the_risk_of_the_next_day_is_that_of_the_forecast():
@@ -95,7 +113,7 @@ def test_the_traffic_light_has_the_zones_of_basel(count, zone):
 
 def test_the_worst_outcomes_come_with_what_was_forecast():
     html = worst_outcomes(forecasts(), "garch-t", PRICE)
-    assert html.count("<tr") == 11 and html.count(">1,000<") == 30
+    assert html.count("<tr") == 11 and html.count(">50<") == 9
     assert html.index("−5.0") < html.index("−2.0")
 
 
@@ -125,6 +143,29 @@ def test_the_price_view_has_quantiles_of_the_price():
     past = forecasts().query("model == 'ebm'")
     html = price_view({"series": {"a": {"steps": steps}}}, past, raw(np.linspace(90, 200, 301)), PRICE)
     assert ">200.00<" in html and f">{200 * np.exp(0.25):.2f}<" in html
+
+
+def test_charts_of_prices_name_their_series_and_those_that_are_not_drawn():
+    steps = [{"time": "2019-03-05", "quantiles": {f"{q:.2f}": q for q in np.arange(1, 100) / 100}}]
+    ours, close, names = (
+        forecasts().query("model == 'ebm'"),
+        raw(np.linspace(1, 2, 301)),
+        ["a", "b", "c", "d"],
+    )
+    past, table = (pd.concat([of.assign(series=name) for name in names]) for of in (ours, close))
+    html = price_view({"series": {name: {"steps": steps} for name in names}}, past, table, PRICE)
+    assert re.findall("<h4>(.)</h4>", html) == ["a", "b", "c"]
+    assert "Charts are of the first 3 of the 4 series." in html
+
+
+def test_rates_are_not_worded_as_prices():
+    steps = [{"time": "2019-03-05", "quantiles": {f"{q:.2f}": q for q in np.arange(1, 100) / 100}}]
+    past = forecasts().query("model == 'ebm'")
+    html = price_view({"series": {"a": {"steps": steps}}}, past, raw(np.linspace(1, 2, 301)), RATE)
+    assert "In the unit of the rate" in html and "price" not in html
+    ours = past.reset_index(drop=True)
+    html = shortfall_table(ours, RATE) + price_content(raw(np.r_[1:2:200j, 2:1:101j]), ours, RATE)
+    assert "in the unit of the rate. The expected" in html and "change" not in html
 
 
 def test_a_price_that_never_falls_and_a_block_of_one_date_have_content():
