@@ -1,6 +1,7 @@
 """Parallel computation on Ray: run independent units and return their results in order."""
 
 import ctypes
+import logging
 import os
 import signal
 import socket
@@ -39,6 +40,8 @@ def connect() -> None:
     On Linux the processes of Ray end with the *thread* that started them, and the threads of a Prefect flow
     are short-lived. Ray is therefore started by a thread that stays until the process ends.
     """
+    # In a notebook it asks for ipywidgets on import, of which nothing here makes use.
+    logging.getLogger("ray.widgets.util").setLevel(logging.ERROR)
     import ray
 
     address = os.environ.get("RAY_ADDRESS")
