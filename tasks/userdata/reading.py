@@ -199,7 +199,7 @@ def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, 
     comma = source.comma(roles.time)
     lower = {_bare(str(c)): str(c) for c in frame.columns}
     exog = {input_name(column): source.numbers(column, comma) for column in request.exog}
-    notes += [f"the input {column_name(name)} is called {name}" for name in exog if name not in request.exog]
+    notes += [f"the input {column_name(name)} is called {name}" for name in exog if name != column_name(name)]
     beside = {}
     if all(name in lower for name in OHLC) and not set(roles.targets) & {lower[n] for n in OHLC}:
         beside = {name: source.numbers(lower[name], comma).value for name in OHLC}
