@@ -25,8 +25,8 @@ def score_tables(scores: dict[str, Any]) -> list[ScoreTable]:
     """
     if "leads" in scores:
         return [_table("all dates", scores, scores)]
-    blocks = {"pooled": scores["pooled"], **scores["series"]}
-    return [_table(name, block, scores) for name, block in blocks.items()]
+    blocks = [("pooled", scores["pooled"]), *scores["series"].items()]
+    return [_table(name, block, scores) for name, block in blocks]
 
 
 def _table(name: str, block: dict[str, Any], scores: dict[str, Any]) -> ScoreTable:

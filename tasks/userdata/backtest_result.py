@@ -83,11 +83,11 @@ class Backtest(Stored):
         series is ``pooled``. The forecasts are in ``forecasts``.
         """
         if "leads" in self.scores:
-            blocks = {self.forecasts["series"].iloc[0]: self.scores}
+            blocks = [(self.forecasts["series"].iloc[0], self.scores)]
         else:
-            blocks = {"pooled": self.scores["pooled"], **self.scores["series"]}
+            blocks = [("pooled", self.scores["pooled"]), *self.scores["series"].items()]
         rows = []
-        for series, block in blocks.items():
+        for series, block in blocks:
             for lead, part in block["leads"].items():
                 for model, score in part["models"].items():
                     row = {"series": series, "lead": int(lead), "model": model, "n": part["n"]}

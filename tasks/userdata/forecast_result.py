@@ -138,10 +138,10 @@ class Forecast(Stored):
 
         Parameters
         ----------
-        rows : DataFrame, Series, str or Path
-            The rows after the last one, in the form of the data of this forecast. Rows that the data have
-            already are left out. If the data are a file, give the path of the file to which the rows were
-            added.
+        rows : DataFrame, Series, DataArray, Dataset, str or Path
+            The rows after the last one, with the columns of the data of this forecast, or an array or dataset
+            if the data are one. Dates may have another form than in the data. Rows that the data have already
+            are left out. If the data are a file, give the path of the file to which the rows were added.
         out : str or Path, optional
             Folder for the results, as in :func:`basin.forecast`.
         overwrite : bool, default False

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -72,18 +72,27 @@ def domain_of(reading: Reading, request: Request, name: str) -> OwnPaths:
     )
 
 
-def together(reading: Reading, notes: list[str]) -> tuple[pd.DatetimeIndex, list[str], np.ndarray]:
-    """Return the dates on which every series has a value, the series, and values ``(dates, series)``."""
+class History(NamedTuple):
+    """Dates on which every series has a value, the names of the series, and values ``(dates, series)``."""
+
+    times: pd.DatetimeIndex
+    names: list[str]
+    values: np.ndarray
+
+
+def together(reading: Reading, notes: list[str]) -> History:
+    """Return the rows on which every series has a value, with a note on the dates that are left out."""
     wide = reading.table.pivot(index="time", columns="series", values="close")
     wide = wide[list(reading.table["series"].unique())]
     whole_rows = wide.dropna()
     if len(whole_rows) < len(wide):
         notes.append(f"{len(wide) - len(whole_rows)} dates are left out because a series has no value there")
-    return pd.DatetimeIndex(whole_rows.index), list(map(str, whole_rows.columns)), whole_rows.to_numpy(float)
+    names = list(map(str, whole_rows.columns))
+    return History(pd.DatetimeIndex(whole_rows.index), names, whole_rows.to_numpy(float))
 
 
-def windows(times: pd.DatetimeIndex, request: Request, notes: list[str]) -> tuple[list[int], int]:
-    """Return the first row of each test window and the index after the last row to use.
+def windows(times: pd.DatetimeIndex, request: Request, notes: list[str]) -> list[int]:
+    """Return the first row of each test window.
 
     The windows do not overlap. Choices are added to ``notes``. Raises ``BasinError`` if there are too few
     dates for one window or for training.
@@ -120,7 +129,7 @@ def windows(times: pd.DatetimeIndex, request: Request, notes: list[str]) -> tupl
         f"{stamp(times[starts[0]])} to {stamp(times[starts[-1] + horizon - 1])}; the tilt is trained on "
         "the dates before the first window"
     )
-    return starts, end
+    return starts
 
 
 def moved(reading: Reading, path: np.ndarray, origin: np.ndarray) -> np.ndarray:
@@ -133,15 +142,15 @@ def moved(reading: Reading, path: np.ndarray, origin: np.ndarray) -> np.ndarray:
 
 def evaluate_paths(
     reading: Reading,
-    request: Request,
+    history: History,
+    starts: list[int],
     domain: OwnPaths,
     notes: list[str],
     progress: Progress,
 ) -> tuple[pd.DataFrame, dict[str, Any], PathTilt]:
-    """Return ``(forecasts, scores, tilt)``, with every model on the same windows."""
-    times, names, values = together(reading, notes)
-    starts, _ = windows(times, request, notes)
-    horizon = max(request.leads)
+    """Return ``(forecasts, scores, tilt)``, with every model on the windows that begin at ``starts``."""
+    times, names, values = history
+    horizon = max(domain.leads)
     kind: sample_paths.Kind = "price" if reading.kind == "price" else "level"
     table = bars(times, values, kind, reading.freq, reading.calendar)
     tilt, evidence = fit_path_tilt(table.even[: starts[0]], horizon, seed=0, kind=kind)
@@ -282,6 +291,7 @@ def load_tilt(folder: Path, kind: str) -> PathTilt:
 
 def forecast_paths(
     reading: Reading,
+    history: History,
     request: Request,
     tilt: PathTilt | None,
     out: Path,
@@ -292,7 +302,7 @@ def forecast_paths(
 
     ``paths.parquet`` has the columns ``sample`` and ``step``, and a column for each series.
     """
-    times, names, values = together(reading, notes)
+    times, names, values = history
     horizon = max(request.leads)
     kind: sample_paths.Kind = "price" if reading.kind == "price" else "level"
     needed = FEWEST + 2 * horizon

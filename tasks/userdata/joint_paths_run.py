@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from tasks.runtime.errors import BasinError
@@ -27,7 +28,7 @@ def for_paths(reading: Reading, request: Request) -> Reading:
     """Return the data for sample paths, which use the values of the series alone."""
     if request.exog:
         raise BasinError(
-            f"--exog {request.exog[0]}: forecasts of a {reading.kind} more than one step ahead use the "
+            f"--exog {quote(request.exog[0])}: forecasts of a {reading.kind} more than one step ahead use the "
             "series alone; omit --exog, or omit --horizon and --leads to forecast one step"
         )
     taken = sorted({"sample", "step"} & set(reading.table["series"].astype(str)))
@@ -49,12 +50,13 @@ def backtest_paths(
     reading: Reading, request: Request, name: str, out: Path, work: Path, stages: Stages
 ) -> Backtest:
     domain, notes = domain_of(reading, request, name), list(reading.notes)
-    times, names, _ = together(reading, [])
-    starts, _ = windows(times, request, [])
-    stages.expect(expected_paths_seconds(starts[0], len(names), len(request.leads), len(starts)))
+    history = together(reading, notes)
+    starts = windows(history.times, request, notes)
+    stages.expect(expected_paths_seconds(starts[0], len(history.names), len(request.leads), len(starts)))
     found: list[Any] = []
     stages(
-        "evaluate", lambda progress: found.extend(evaluate_paths(reading, request, domain, notes, progress))
+        "evaluate",
+        lambda progress: found.extend(evaluate_paths(reading, history, starts, domain, notes, progress)),
     )
     forecasts, scores, tilt = found
     scores = without_nan(scores) | {"reference": domain.reference, "notes": notes}
@@ -71,11 +73,11 @@ def paths_ahead(
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     notes, found = list(reading.notes), {}
     tilt = None if model is None else load_tilt(model, reading.kind)
-    times, names, _ = together(reading, [])
-    rows = len(times) if tilt is None else 0
-    stages.expect(expected_paths_seconds(rows, len(names), len(request.leads)))
+    history = together(reading, notes)
+    rows = len(history.times) if tilt is None else 0
+    stages.expect(expected_paths_seconds(rows, len(history.names), len(request.leads)))
     stages(
         "forecast",
-        lambda progress: found.update(forecast_paths(reading, request, tilt, work, notes, progress)),
+        lambda progress: found.update(forecast_paths(reading, history, request, tilt, work, notes, progress)),
     )
     return found, tuple(notes)

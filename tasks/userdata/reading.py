@@ -156,6 +156,17 @@ def _understood(source: Table, request: Request) -> Reading:
     )
 
 
+def dated_values(source: Table, reading: Reading, request: Request) -> pd.DataFrame:
+    """Return the rows of a table that have a date as a long table, read as ``reading`` was, with bad rows.
+
+    ``row`` has the numbers of the rows in the table, from 1. The dates are on the steps of the rows.
+    """
+    roles = source.roles(reading.time, reading.targets, reading.series, request.freq)
+    roles = replace(roles, series=reading.series)
+    table = _long(replace(source, notes=[]), roles, request)[0].dropna(subset=["time"])
+    return table if request.resample else on_steps(table, reading.freq, reading.kind, [])
+
+
 def _require_different(request: Request, label: str) -> None:
     """Raise ``BasinError`` if a column has two roles."""
     named = [*filter(None, (request.time, request.series)), *request.targets, *request.exog]
@@ -188,7 +199,7 @@ def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, 
     comma = source.comma(roles.time)
     lower = {_bare(str(c)): str(c) for c in frame.columns}
     exog = {input_name(column): source.numbers(column, comma) for column in request.exog}
-    notes += [f"the input {column_name(name)} is called {name}" for name in exog if name not in request.exog]
+    notes += [f"the input {column_name(name)} is called {name}" for name in exog if name != column_name(name)]
     beside = {}
     if all(name in lower for name in OHLC) and not set(roles.targets) & {lower[n] for n in OHLC}:
         beside = {name: source.numbers(lower[name], comma).value for name in OHLC}

@@ -31,7 +31,7 @@ class TooFewRowsError(BasinError):
 class NoSeasonError(BasinError):
     """Levels of this step are not forecast. ``steps`` are longer ones that may be."""
 
-    def __init__(self, message: str, steps: tuple[str, ...]) -> None:
+    def __init__(self, message: str, steps: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.steps = steps
 

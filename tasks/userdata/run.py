@@ -29,6 +29,7 @@ from tasks.userdata.backtest_result import Backtest
 from tasks.userdata.forecast_record import fits_of, not_converged, with_file
 from tasks.userdata.forecast_result import Forecast
 from tasks.userdata.model_inputs import mismatch
+from tasks.userdata.new_rows import extended
 from tasks.userdata.plan import planned
 from tasks.userdata.progress import Stages, expected_seconds, without_progress
 from tasks.userdata.reading import Reading, compounded
@@ -41,7 +42,7 @@ from tasks.userdata.result_files import (
     write_levels,
 )
 from tasks.userdata.series import suite
-from tasks.userdata.sources import Data, extended, label_of, naming, read
+from tasks.userdata.sources import Data, label_of, naming, read, with_levels
 from tasks.userdata.workspace import DATA, EVALUATED, FITTED, OwnWorkspace, names_of
 
 BACKTEST = STAGES[STAGES.index("validate") :]
@@ -160,8 +161,10 @@ def _again(
     ``owner`` is the result in whose folder the model is. It must live as long as the forecasts made with it.
     """
     last = max(part["origin"] for part in before.steps["series"].values())
-    remedy = f"pass only the rows after {last}, or revise the data and call basin.forecast with all of them"
-    together = extended(data, rows, remedy + (" and model=" if model else ""))
+    call = f'basin.forecast(data, model="{model}")' if model else "basin.forecast(data)"
+    remedy = f"pass only the rows after {last}, or call {call} with the revised data"
+    request = with_levels(data, request)
+    together = extended(data, rows, request, remedy)
     owner = before if model == before.folder / "model" else owner
     return in_folder(
         out,

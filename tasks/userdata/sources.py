@@ -8,11 +8,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
-import numpy as np
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
-from tasks.userdata.files.columns import names_dates
 from tasks.userdata.files.frames import name_of
 from tasks.userdata.files.table import Table, from_dataset, from_frame, load
 from tasks.userdata.first_audit import first_audit
@@ -22,8 +20,8 @@ from tasks.userdata.request import Request
 if TYPE_CHECKING:
     import xarray as xr
 
-Data = Union[Path, pd.DataFrame, "xr.Dataset"]
-"""File, frame or dataset of a user."""
+Data = Union[Path, pd.DataFrame, "xr.Dataset", Table]
+"""File, frame or dataset of a user, or a table that was read from one and extended."""
 
 
 def as_data(given: Any) -> Data:
@@ -52,74 +50,6 @@ def as_data(given: Any) -> Data:
     )
 
 
-def extended(data: Data, rows: Any, remedy: str) -> Data:
-    """Return the data with new rows of the same form after them, or ``rows`` if it is the path of a file.
-
-    Rows that the data have already are left out. ``remedy`` ends the message about those of which the data
-    have other values.
-    """
-    new = as_data(rows)
-    if isinstance(new, Path):
-        return new
-    if isinstance(data, Path):
-        raise BasinError(
-            f"rows: the forecast is of the file {data}; give the path of the file with the new rows added"
-        )
-    if isinstance(data, pd.DataFrame) and isinstance(new, pd.DataFrame):
-        if isinstance(rows, pd.Series) and len(data.columns) == 1:
-            new.columns = data.columns
-        added = _in_form_of(data, new)
-        added = added[~_known(data, added, remedy)]
-        return pd.concat([data, added], ignore_index=isinstance(data.index, pd.RangeIndex))
-    raise BasinError(
-        f"rows: expected the form of the data, {type(data).__name__}, found {type(new).__name__}; a forecast "
-        "of a dataset is made again with basin.forecast"
-    )
-
-
-def _known(data: pd.DataFrame, added: pd.DataFrame, remedy: str) -> np.ndarray:
-    """Return which of the rows ``added`` are in the data, or raise ``BasinError`` for revised ones."""
-    before, after = _keyed(data), _keyed(added)
-    before = before[~before.index.duplicated(keep="last")]
-    known = after.index.isin(before.index)
-    was, now = before.loc[after.index[known]], after[known]
-    same = (was == now) | (was.isna() & now.isna())
-    if not same.to_numpy().all():
-        row, column = np.argwhere(~same.to_numpy())[0]
-        found, stored = (str(frame.iat[row, column]) for frame in (now, was))
-        raise BasinError(
-            f"rows: {name_of(now.index[row])}: {name_of(now.columns[column])} is {found}, and {stored} in "
-            f"the data; {remedy}"
-        )
-    return known
-
-
-def _keyed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame with its dates, and the names of its series, in the index."""
-    numbered = isinstance(frame.index, pd.RangeIndex)
-    columns = [
-        column
-        for column, dtype in frame.dtypes.items()
-        if names_dates(name_of(column)) or not pd.api.types.is_numeric_dtype(dtype)
-    ]
-    if not columns:
-        return frame.set_index(list(frame.columns), drop=False) if numbered else frame
-    return frame.set_index(columns, append=not numbered)
-
-
-def _in_form_of(data: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of ``data`` of new rows, whose index may be without a name."""
-    absent = [name for name in data.columns if name not in new.columns]
-    if absent:
-        raise BasinError(
-            f"rows: no column {', '.join(name_of(name) for name in absent)}; give rows with the columns and "
-            "the index of the data"
-        )
-    if list(new.index.names) == [None] * data.index.nlevels:
-        new = new.set_axis(new.index.set_names(data.index.names))
-    return new[list(data.columns)]
-
-
 def short_name(data: Path) -> str:
     """Return the name of a file without folders and suffixes."""
     return data.name.lstrip(".").split(".")[0]
@@ -144,6 +74,8 @@ def label_of(data: Data) -> str:
     """Return the name of the data in messages: the path as given, ``the frame`` or ``the dataset``."""
     if isinstance(data, Path):
         return str(data)
+    if isinstance(data, Table):
+        return data.label
     return "the frame" if isinstance(data, pd.DataFrame) else "the dataset"
 
 
@@ -170,6 +102,8 @@ def table_of(
     exog: tuple[str, ...] = (),
 ) -> Table:
     """Return the table of a file, a frame or a dataset."""
+    if isinstance(data, Table):
+        return replace(data, notes=[*data.notes])
     if isinstance(data, Path):
         return load(data, target, time, series)
     if isinstance(data, pd.DataFrame):
@@ -179,13 +113,13 @@ def table_of(
 
 def read_unaudited(data: Data, request: Request) -> tuple[Reading, str]:
     """Return the data as a ``Reading``, and a short name for them."""
-    request = _with_levels(data, request)
+    request = with_levels(data, request)
     table = table_of(data, request.targets, request.time, request.series, request.exog)
     name = short_name(data) if isinstance(data, Path) else label_of(data)
     return understand(table, request), name
 
 
-def _with_levels(data: Data, request: Request) -> Request:
+def with_levels(data: Data, request: Request) -> Request:
     """Return the request with a tuple that is the label of a column of several levels as the name of it."""
     if not isinstance(data, pd.DataFrame):
         return request

@@ -64,17 +64,14 @@ def step_of(table: pd.DataFrame, given: str | None, longer: str | None, label: s
             if frequency(given).days > length:
                 remedy += f"{', or ' if name else ''}pass --resample {given} without --freq"
             raise BasinError(
-                f"{label}: --freq {given}: rows are {apart} apart{looks}; "
-                + (remedy or _remedy(usual, label))
+                f"{label}: --freq {given}: rows are {apart} apart{looks}; " + (remedy or _remedy(usual))
             )
         return Step(given, frequency(given).days, longest, True)
     if name is not None:
         notes.append(f"frequency {name}: rows are {apart} apart")
         return Step(name, frequency(name).days, longest, True)
     if longer is None:
-        raise BasinError(
-            f"{label}: rows are {_words(usual)} apart; expected {NAMES}: {_remedy(usual, label)}"
-        )
+        raise BasinError(f"{label}: rows are {_words(usual)} apart; expected {NAMES}: {_remedy(usual)}")
     notes.append(f"rows are {_words(usual)} apart, which is no frequency of its own")
     return Step(next((near for most, near in NEAR if usual < most), "YS"), usual, longest, False)
 
@@ -88,7 +85,7 @@ def _words(days: float) -> str:
     return f"{86400 * days:.2g} seconds"
 
 
-def _remedy(days: float, label: str) -> str:
+def _remedy(days: float) -> str:
     longer = next((to for most, to in LONGER if days < most), None)
     if longer is None:
         return "give a series with rows at most a year apart"

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import basin
-from tasks.userdata.sources import as_data, extended
+from tasks.reporting.tables import score_tables
 
 DAYS = pd.bdate_range("2016-01-01", periods=900)
 PRICES = pd.Series(
@@ -155,6 +155,9 @@ def test_a_backtest_and_an_alarm_convert_to_a_frame() -> None:
     several = {"pooled": block, "series": {"a": block, "b": block}}
     found = basin.Backtest(Path("out"), several, forecasts, (), "base").to_frame()
     assert found["series"].unique().tolist() == ["pooled", "a", "b"]
+    several["series"]["pooled"] = block | {"leads": {"1": part | {"n": 4}}}
+    found = basin.Backtest(Path("out"), several, forecasts, (), "base").to_frame()
+    assert found.loc[found["series"] == "pooled", "n"].tolist() == [9, 9, 9, 9, 4, 4]
     alarm = basin.Alarm(Path("out"), {}, pd.DataFrame({"time": DAYS[:2], "alarm": [True, False]}), ())
     alarm.to_frame()["alarm"] = False  # a copy
     assert alarm.history["alarm"].tolist() == [True, False]
@@ -173,6 +176,7 @@ def forecasts_without_pytorch(folder: Path, model: Path) -> float:
 import sys
 import pandas as pd
 import basin
+from tasks.reporting.tables import score_tables
 from flows.cli.app import app
 
 options = ["--data", "prices.csv", "--model", {str(model)!r}, "--out", "command"]
@@ -203,7 +207,9 @@ def test_a_forecast_is_refreshed_with_its_model(tmp_path: Path) -> None:
         known.steps["series"]["close"]["steps"][0]["quantiles"]["0.05"], rel=1e-10
     )
     assert result.refresh(PRICES[-5:]).steps["series"] == known.steps["series"]
-    with pytest.raises(basin.BasinError, match=r"pass only the rows after 2019-06-13, or .* and model=$"):
+    with pytest.raises(
+        basin.BasinError, match=r"pass only the rows after 2019-06-13, or call .* with the revised"
+    ):
         result.refresh(2 * PRICES[-1:])
     with pytest.raises(basin.BasinError, match=r"read from its folder.*basin.forecast\(data, model="):
         basin.load(tmp_path / "out").refresh(PRICES[-1:])
@@ -218,39 +224,15 @@ def test_a_forecast_is_refreshed_with_the_model_of_a_result_that_nobody_holds() 
     assert result.refresh(PRICES[-1:]).steps["series"]["close"]["origin"] == "2019-06-13"
 
 
-def test_new_rows_are_read_as_columns_of_the_data_or_refused() -> None:
-    frame = PRICES.to_frame().rename_axis("date")
-    unnamed, wider = PRICES[-1:].rename(None), frame[-1:].rename_axis(None).assign(volume=1.0)
-    whole = {"check_freq": False}
-    pd.testing.assert_frame_equal(extended(as_data(PRICES[:-1]), unnamed, ""), as_data(PRICES), **whole)
-    pd.testing.assert_frame_equal(extended(frame[:-1], wider, ""), frame, **whole)
-    with pytest.raises(basin.BasinError, match=r"^rows: no column close; give rows with the columns"):
-        extended(frame[:-1], frame[-1:].rename(columns={"close": "last"}), "")
-
-
-FRAME = PRICES.to_frame().rename_axis("date").assign(volume=range(len(PRICES)))
-PANEL = pd.concat([FRAME.assign(ticker="A"), FRAME.assign(ticker="B", close=1.0)])
-FORMS = {
-    "dates in the index": FRAME,
-    "dates in a column": FRAME.reset_index(),
-    "dates as text": FRAME.reset_index().astype({"date": str}),
-    "years": FRAME.set_axis(range(1000, 1000 + len(FRAME))).rename_axis("year").reset_index(),
-    "names of series in a column": PANEL.sort_index(kind="stable"),
-    "names of series in the index": PANEL.reset_index().sort_values("date").set_index("ticker"),
-}
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_rows_that_are_known_are_left_out_and_revised_ones_refused(form: str) -> None:
-    whole = FORMS[form]
-    again = whole[-6:].astype({"volume": float})
-    pd.testing.assert_frame_equal(extended(whole[:-4], again, ""), whole, check_dtype=False, check_freq=False)
-    pd.testing.assert_frame_equal(extended(whole, again, ""), whole, check_dtype=False, check_freq=False)
-    was, revised = whole["close"].iloc[-6], again.assign(close=again["close"] + 1)
-    with pytest.raises(basin.BasinError, match=rf"close is {was + 1}, and {was} in the data; pass$"):
-        extended(whole[:-4], revised, "pass")
-
-
 def test_a_forecast_of_a_level_is_refreshed_by_a_new_fit() -> None:
     result = basin.forecast(SST[:-1], seeds=1).refresh(SST[-1:])
     assert result.steps["series"]["sst"]["origin"] == "1989-12-01"
+
+
+def test_a_series_may_be_called_pooled() -> None:
+    block = {"leads": {"1": {"models": {}, "paired": {}}}}
+    series = {"pooled": block | {"n": 4}, "a": block | {"n": 5}}
+    scores = {"test": ("2020", "2021"), "unit": "%", "pooled": block | {"n": 9}, "series": series}
+    assert [table.title for table in score_tables(scores)] == [
+        f"{name}, 2020 to 2021, n = {count}, %" for name, count in (("pooled", 9), ("pooled", 4), ("a", 5))
+    ]

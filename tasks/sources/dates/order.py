@@ -26,7 +26,7 @@ ORDERS = {"dmy": "the day", "mdy": "the month", "ymd": "the year"}
 class UnknownOrder(BasinError):
     """Dates that may begin with the day or the month."""
 
-    def __init__(self, message: str, months: Dates | None) -> None:
+    def __init__(self, message: str, months: Dates | None = None) -> None:
         super().__init__(message)
         self.months = months
         """Dates in the only order in which all are on one day of the month, if there is one."""

@@ -1,11 +1,13 @@
 """Dates in the forms that people export: each column is read as the same dates, or refused in one line."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from tasks.runtime.errors import BasinError
-from tasks.sources.dates import as_dates, date_like
+from tasks.sources.dates import UnknownOrder, as_dates, date_like
 
 DAYS = pd.bdate_range("2019-01-02", periods=600)
 OLD = pd.bdate_range("1962-01-02", periods=3000)
@@ -239,3 +241,11 @@ def test_the_letter_m_means_months_also_if_a_file_has_only_four(form: str) -> No
     cells = pd.Series([form.format(year, month) for year in range(1950, 1960) for month in range(1, 5)])
     found = as_dates(cells, "file")
     assert found.note is None and list(found.time.dt.month.unique()) == [1, 2, 3, 4]
+
+
+def test_the_error_of_an_unknown_order_is_pickled_with_its_months() -> None:
+    with pytest.raises(UnknownOrder) as raised:
+        as_dates(pd.Series([f"{d.month}/{d.day}/{d.year}" for d in MONTHS]), "x")
+    again = pickle.loads(pickle.dumps(raised.value))
+    assert str(again) == str(raised.value)
+    pd.testing.assert_series_equal(again.months.time, raised.value.months.time)

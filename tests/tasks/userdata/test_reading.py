@@ -257,6 +257,15 @@ def test_an_input_may_have_the_name_of_a_column_of_ours(name: str, kind: Any) ->
     assert f"the input {name} is called {name}_" in reading.notes
 
 
+def test_every_input_with_another_name_is_noted() -> None:
+    frame = prices().rename(columns={"close": "price"}).assign(close=1.0, close_=2.0, vix=3.0)
+    notes = read(frame, Request(time="date", target="price", exog=("close", "close_", "vix")), "x").notes
+    assert [sentence for sentence in notes if " is called " in sentence] == [
+        "the input close is called close_",
+        "the input close_ is called close__",
+    ]
+
+
 def test_a_level_is_called_value() -> None:
     reading = read(prices(), Request(time="date", target="close", kind="level"), "x")
     assert list(reading.table.columns) == ["time", "series", "value"]

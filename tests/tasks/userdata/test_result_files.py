@@ -20,7 +20,7 @@ from tasks.tilts.sample_paths import untrained as untrained_paths
 from tasks.userdata.files.table import from_frame
 from tasks.userdata.forecast_record import not_converged, with_file
 from tasks.userdata.forecast_result import Forecast
-from tasks.userdata.joint_paths import forecast_paths
+from tasks.userdata.joint_paths import forecast_paths, together
 from tasks.userdata.reading import understand
 from tasks.userdata.request import Request
 from tasks.userdata.result_files import write_forecast, write_levels
@@ -186,7 +186,7 @@ def test_sample_paths_have_the_same_entries_and_their_variances(tmp_path: Path, 
     reading = understand(from_frame(frame, "the frame"), request)
     tilt = PathTilt(untrained_paths(seed=0), "price", VOLATILITY, 0.0)
     notes: list[str] = []
-    found = forecast_paths(reading, request, tilt, tmp_path, notes)
+    found = forecast_paths(reading, together(reading, notes), request, tilt, tmp_path, notes)
     assert (
         notes[-2].startswith("2,000 sample paths") and "at 0.1 and 0.25 % rest on fewer than 10" in notes[-1]
     )
