@@ -82,12 +82,22 @@ class DateAxis:
     last: float
 
     def __call__(self, width: int) -> list[Mark]:
-        """Return ticks at the starts of years, months, weeks, days or hours, as many as there is room for."""
+        """Return ticks at the starts of years, months, weeks, days or hours, as many as there is room for.
+
+        Steps are finer than that if there would be a single tick.
+        """
         room, days = max(3, (width - 66) // 76), (self.last - self.first) * DAYS
-        fine = next((step for step in DATES if days / step[1] <= room), None)
-        if fine is None or days >= DAYS * max(3, room / 3):
-            return _whole_years(self.first, self.last, room)
-        frequency, _, form = fine
+        count = sum(days / length > room for _, length, _ in DATES)
+        if count == len(DATES) or days >= DAYS * max(3, room / 3):
+            marks = _whole_years(self.first, self.last, room)
+        else:
+            marks = self._marks(*DATES[count])
+        while len(marks) < 2 and count > 0:
+            count -= 1
+            marks = self._marks(*DATES[count])
+        return marks
+
+    def _marks(self, frequency: str, _: float, form: str) -> list[Mark]:
         begin = date_of(math.floor(self.first)) if "MS" in frequency else date_of(self.first).normalize()
         dates = pd.date_range(begin, date_of(self.last), freq=frequency)
         marks: list[Mark] = []

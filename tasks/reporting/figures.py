@@ -159,7 +159,11 @@ def backtest_picture(forecasts: pd.DataFrame, unit: str, reference: str) -> Pict
             above.fill_between(latest["time"], latest[bottom], latest[top], color=colour, label=label, lw=0)
     above.plot(latest["time"], latest["observed"], ".", color="black", markersize=3, label="outcome")
     above.set_ylabel(unit)
-    above.set_title(f"{first['series'].iloc[0]}: outcomes and the intervals forecast for them")
+    leads, series = ours["lead"].nunique(), ours["series"].nunique()
+    lead = f", lead {first['lead'].iloc[0]}" if leads > 1 else ""
+    part = f", latest {len(latest)} of {len(first)} dates" if len(latest) < len(first) else ""
+    name = series_name(first["series"].iloc[0])
+    above.set_title(f"{name}{lead}: outcomes and the intervals forecast for them{part}")
     tilted = False
     for peer in dict.fromkeys((reference, "base")):
         theirs = forecasts[forecasts["model"] == peer]
@@ -171,6 +175,9 @@ def backtest_picture(forecasts: pd.DataFrame, unit: str, reference: str) -> Pict
     below.set_ylabel("cumulative gain, nats")
     below.set_title(
         "Gain in log score of the energy model"
+        + (f", mean over {series} series" if series > 1 else "")
+        + (f", mean over {leads} leads" if leads > 1 else "")
+        + (", all dates" if part else "")
         + ("" if tilted else ", which is its base, as the energy has no weight")
     )
     for axes in (above, below):

@@ -126,12 +126,13 @@ def sentence(part: dict[str, Any], domain: Any, unit: str) -> str:
     """Return dates, mean, 90 % interval and probabilities of events of the nearest step, as a sentence."""
     step = part["steps"][0]
     (low, high), digits = step["interval_90"], places(step)
+    mean = forecast_mean(step, unit, domain.frequency)
     (event, chance), *others = step["events"].items()
     chances = [f"{in_words(event)} is {spoken(chance)}"]
     chances += [f"{in_words(other)} {spoken(p)}" for other, p in others]
     return (
         f"The data end with {dated(part['origin'], domain.frequency)}. For "
-        f"{dated(step['time'], domain.frequency)} the forecast has a mean of {forecast_mean(step, unit)} "
+        f"{dated(step['time'], domain.frequency)} the forecast has a mean of {mean} "
         f"and a 90 % interval from {text(low, digits)} to {with_unit(text(high, digits), unit)}. "
         f"The probability of an {noun(step)} {listed(chances)}.{at_lowest(step)}" + untilted(part["steps"])
     )
@@ -205,7 +206,7 @@ def forecast_table(label: str, steps: list[dict[str, Any]], domain: Any, unit: s
     events_of = "anomalies" if level else "outcomes"
     caption = f"{label}: mean and quantiles in {named_unit(unit)}, and probabilities of {events_of}"
     if level:
-        base_period = span(*steps[0]["base_period"])
+        base_period = span(*steps[0]["base_period"], domain.frequency)
         normal = f"An anomaly is the difference from the normal, the mean of {base_period}"
         caption += f". {ANOMALIES.capitalize() if steps[0]['normal'] == 0 else normal}"
     return table(caption, columns, rows)

@@ -199,12 +199,15 @@ def dated(time: str, step: str) -> str:
     return f"{day:%Y}" if name == "year" else stamp(day)
 
 
-def span(first: str, last: str) -> str:
-    """Return a period in words: its years if they are whole, such as ``1991-2020``, or else its dates."""
+def span(first: str, last: str, step: str = "D") -> str:
+    """Return a period in words: its years if they are whole, such as ``1991-2020``, or else its dates.
+
+    The dates have the form of the frequency ``step``.
+    """
     (year, month), (end_year, end_month) = (date[:7].split("-") for date in (first, last))
     if (month, end_month) == ("01", "12") and end_year > year:
         return f"{year}-{end_year}"
-    return f"{first} to {last}"
+    return f"{dated(first, step)} to {dated(last, step)}"
 
 
 def text(value: float | None, digits: int = 2) -> str:
@@ -262,20 +265,23 @@ def places(step: dict[str, Any]) -> int:
     return max(2, decimals([high - low]))
 
 
-def forecast_mean(step: dict[str, Any], unit: str) -> str:
-    """Return the mean of a step of `forecast.json`, for a level with its anomaly and base period."""
+def forecast_mean(step: dict[str, Any], unit: str, of: str) -> str:
+    """Return the mean of a step of `forecast.json`, for a level with its anomaly and base period.
+
+    The dates have the form of the frequency ``of``.
+    """
     shown = with_unit(text(step["mean"], places(step)), unit)
     if "anomaly" not in step:
         return shown
     anomaly = signed(step["anomaly"]["mean"], places(step))
-    return f"{shown} ({from_normal(step, with_unit(anomaly, unit))})"
+    return f"{shown} ({from_normal(step, with_unit(anomaly, unit), of)})"
 
 
-def from_normal(step: dict[str, Any], anomaly: str) -> str:
+def from_normal(step: dict[str, Any], anomaly: str, of: str = "D") -> str:
     """Return an anomaly with the rows of which its normal is the mean, or that the values are anomalies."""
     if step["normal"] == 0:
         return ANOMALIES
-    return f"{anomaly} from the mean of {span(*step['base_period'])}"
+    return f"{anomaly} from the mean of {span(*step['base_period'], of)}"
 
 
 def signed(value: float | None, digits: int = 3) -> str:

@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 
 from tasks.reporting.axes import DateAxis, spread, value_text
-from tasks.reporting.canvas import LETTER, LINE
+from tasks.reporting.canvas import DIGIT, LETTER, LINE
 from tasks.reporting.charts import NARROW, Canvas, Point, Value
 
 Marks = Callable[[int], Sequence[tuple[float, str]]]
@@ -175,7 +175,7 @@ def plume(
 
     def draw(width: int) -> Canvas:
         ys = [v for _, q in steps for v in q] + [p[1] for *_, points in models for p in points]
-        right = 150 if width == NARROW else 165
+        right = 20 + math.ceil(DIGIT * max(len(label) for _, label, _ in models))
         across = widened([x for x, _ in steps], 0.02)
         canvas = Canvas(width, 380, across, spread([*ys, 0.0]), right=right, bottom=28)
         canvas.y_axis(y_title)

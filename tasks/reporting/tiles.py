@@ -13,12 +13,12 @@ def tiles(found: Sequence[Block], domain: Any, recalibrated: bool = False) -> li
     ``recalibrated`` says whether the value at risk of the energy model is.
     """
     block, unit = found[0], crps_unit(domain)
-    rival = strongest([block])
+    rival = strongest(found)
     ours, of = block.models["ebm"], ""
     if len(found) > 1:
         of = f", {block.label[:1].lower()}{block.label[1:]}" + (" ahead" if len(together(found)) > 1 else "")
     shown = [(text(ours["crps"], decimals([ours["crps"]], 4)), f"CRPS{', ' if unit else ''}{unit}{of}")]
-    for peer, name in ((rival, f"{in_sentence(rival)}, the best peer"), ("base", "its own base")):
+    for peer, name in ((rival, f"{in_sentence(rival)}, its strongest rival"), ("base", "its own base")):
         paired = block.paired[peer]
         shown.append(
             (

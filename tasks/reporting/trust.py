@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.reporting.labels import count_of, labelled, series_name, text
+from tasks.reporting.labels import count_of, dated, labelled, series_name, text
 from tasks.reporting.page import Cell, Glossary, Pill, Row, Section, card, folded, paragraph, table
 
 LINES = 12
@@ -19,9 +19,10 @@ VERDICT = {"pass": "all passed", "warn": "passed with warnings", "fail": "some f
 
 
 def asked(domain: Any, split: Any) -> Section:
+    first, last = (dated(str(day), domain.frequency) for day in (split.test_from, split.test_to))
     content = paragraph(domain.question, "big") + paragraph(
-        f"Unit: {domain.unit}. The model was built and chosen on data before {split.test_from}. It is scored "
-        f"on the test block, {split.test_from} to {split.test_to}. There it was refitted as time went on, "
+        f"Unit: {domain.unit}. The model was built and chosen on data before {first}. It is scored "
+        f"on the test block, {first} to {last}. There it was refitted as time went on, "
         "always on earlier data alone."
         + (
             " While Basin was built, the test block was evaluated more than once. Each evaluation is listed "
@@ -39,13 +40,17 @@ def data_and_checks(
     provenance: dict[str, Any],
     validation: dict[str, Any],
     audits: Sequence[dict[str, Any]],
+    domain: Any,
 ) -> Section:
     """Return a section with the data, the expectations of the suite, and all audit checks with status."""
     spans = raw.groupby("series", sort=False)["time"].agg(["min", "max", "size"])
     rows = [
         Row(
             series_name(str(s)),
-            [Cell(f"{span['min']:%Y-%m-%d}"), Cell(f"{span['max']:%Y-%m-%d}"), Cell(f"{span['size']:,}")],
+            [
+                *(Cell(dated(str(span[end]), domain.frequency)) for end in ("min", "max")),
+                Cell(f"{span['size']:,}"),
+            ],
         )
         for s, span in spans.iterrows()
     ]

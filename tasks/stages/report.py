@@ -92,7 +92,7 @@ def report(workspace: Workspace, params: DomainParams, progress: Progress = sile
             domain,
         ),
         trust.landscape(workspace.landscape, read_json(workspace.landscape / "landscape.json")["figures"]),
-        trust.data_and_checks(raw, provenance, read_json(workspace.validation), audits),
+        trust.data_and_checks(raw, provenance, read_json(workspace.validation), audits, domain),
         trust.provenance_section(provenance, hashes(workspace), settings(params.model_dump(mode="json"))),
         trust.glossary(),
     ]
@@ -122,9 +122,10 @@ def lead(forecast: dict[str, Any], domain: Any) -> str:
     for name, part in forecast["series"].items():
         step = part["steps"][0]
         (low, high), digits = step["interval_90"], places(step)
+        mean = forecast_mean(step, unit, domain.frequency)
         sentences.append(
             f"{series_name(name)}, data to {dated(part['origin'], domain.frequency)}: the forecast for "
-            f"{dated(step['time'], domain.frequency)} has mean {forecast_mean(step, unit)} and "
+            f"{dated(step['time'], domain.frequency)} has mean {mean} and "
             f"a 90 % interval from {text(low, digits)} to {with_unit(text(high, digits), unit)}."
         )
     return " ".join(sentences)

@@ -104,6 +104,15 @@ def test_a_base_period_of_whole_years_is_named_by_them(first: str, last: str, wo
     assert span(first, last) == words
 
 
+def test_months_have_one_form_on_a_page() -> None:
+    assert span("1987-08-01", "2017-07-01", "MS") == "August 1987 to July 2017"
+    of = ["1987-08-01", "2017-07-01"]
+    past = pd.DataFrame({"series": "sst", "lead": 1, "time": pd.to_datetime(["2020-11-01", "2020-12-01"])})
+    past = past.assign(**{"observed": [27.0, 27.1], "q0.05": [26.0, 26.0], "q0.95": [28.0, 28.0]})
+    html = forecast_section(forecast(base_period=of), past, MONTHS).content
+    assert "August 1987 to July 2017" in html and "-01 to" not in html
+
+
 def test_a_narrow_forecast_of_a_rate_has_more_decimals_and_its_unit_in_words() -> None:
     narrow = {"time": "2020-01-02", "mean": -0.0123, "interval_90": [-0.0914, 0.0826], "tilt_weight": 1.0}
     content = {
@@ -112,4 +121,4 @@ def test_a_narrow_forecast_of_a_rate_has_more_decimals_and_its_unit_in_words() -
     }
     (line,) = forecast_lines(content)
     assert line.endswith("mean -0.012, 90 % within [-0.091, +0.083] (change of the rate)")
-    assert forecast_mean(narrow, CHANGE) == "−0.012 (change of the rate)"
+    assert forecast_mean(narrow, CHANGE, "B") == "−0.012 (change of the rate)"

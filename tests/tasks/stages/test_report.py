@@ -13,6 +13,7 @@ from tasks.reporting.charts import ticks
 from tasks.reporting.energies import density
 from tasks.reporting.labels import dated, model_name, series_name, text
 from tasks.reporting.tables import score_tables
+from tasks.reporting.tiles import tiles
 from tasks.reporting.verdict import Block, headline, holm, strongest
 from tasks.runtime.errors import BasinError
 from tasks.runtime.files import read_json, write_json
@@ -296,3 +297,25 @@ def test_scores_that_are_not_finite_are_dashes(workspace, project_root):
     shown = re.sub(r"<style>.*?</style>", "", html, flags=re.S)
     assert not re.search(r"\bnan\b|\binf\b", shown) and "– ± –" in shown
     assert any("–" in cell for table in score_tables(scores) for row in table.rows for cell in row)
+
+
+def test_the_tiles_name_the_rival_of_the_headline():
+    def scores(rival: float, other: float) -> dict:
+        score = {"log_score": 0.0, "coverage": {"0.9": 0.9}, "acc": 0.5}
+        crps = {"ebm": 1.0, "base": 1.1, "lim": other, "persistence": rival}
+        return {model: {"crps": value, **score} for model, value in crps.items()}
+
+    paired = {
+        "crps_gain_pct": 1.0,
+        "log_score_gain": 0.1,
+        "t": 1.0,
+        "crps": {"t": 1.0, "gain": 0.1, "se": 0.1},
+    }
+    peers = {model: paired for model in ("base", "lim", "persistence")}
+    found = [
+        Block("1 month", 100, scores(1.3, 1.2), peers, 1),
+        Block("6 months", 100, scores(1.3, 2.0), peers, 6),
+    ]
+    shown = " ".join(words for _, words in tiles(found, SimpleNamespace(unit="°C", frequency="MS")))
+    assert strongest(found) == "persistence"
+    assert "persistence, its strongest rival" in shown and "linear inverse" not in shown

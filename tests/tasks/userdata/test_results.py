@@ -24,6 +24,10 @@ def test_a_backtest_reads_as_a_table_and_plots(tmp_path: Path) -> None:
     days = forecasts["time"].nunique()
     assert abs(below.get_lines()[1].get_ydata()[-1] - (ours - theirs).mean() * days) < 1e-9
     assert above.get_ylabel() == "%"
+    assert (
+        above.get_title() == "NASDAQ: outcomes and the intervals forecast for them, latest 250 of 300 dates"
+    )
+    assert below.get_title() == "Gain in log score of the energy model, mean over 2 series, all dates"
 
 
 def test_a_forecast_reads_as_lines_quantiles_and_a_density(tmp_path: Path) -> None:
