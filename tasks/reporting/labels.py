@@ -281,7 +281,7 @@ def from_normal(step: dict[str, Any], anomaly: str, of: str = "D") -> str:
     """Return an anomaly with the rows of which its normal is the mean, or that the values are anomalies."""
     if step["normal"] == 0:
         return ANOMALIES
-    return f"{anomaly} from the mean of {span(*step['base_period'], of)}"
+    return f"{anomaly} from the mean of {span(*step['base_period'], step=of)}"
 
 
 def signed(value: float | None, digits: int = 3) -> str:
