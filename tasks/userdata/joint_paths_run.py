@@ -28,8 +28,8 @@ def for_paths(reading: Reading, request: Request) -> Reading:
     """Return the data for sample paths, which use the values of the series alone."""
     if request.exog:
         raise BasinError(
-            f"--exog {quote(request.exog[0])}: forecasts of a {reading.kind} more than one step ahead use the "
-            "series alone; omit --exog, or omit --horizon and --leads to forecast one step"
+            f"--exog {quote(request.exog[0])}: forecasts of a {reading.kind} more than one step ahead use "
+            "the series alone; omit --exog, or omit --horizon and --leads to forecast one step"
         )
     taken = sorted({"sample", "step"} & set(reading.table["series"].astype(str)))
     if taken:
