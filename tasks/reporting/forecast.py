@@ -206,7 +206,8 @@ def forecast_table(label: str, steps: list[dict[str, Any]], domain: Any, unit: s
     events_of = "anomalies" if level else "outcomes"
     caption = f"{label}: mean and quantiles in {named_unit(unit)}, and probabilities of {events_of}"
     if level:
-        base_period = span(*steps[0]["base_period"], step=domain.frequency)
+        since, until = steps[0]["base_period"]
+        base_period = span(since, until, step=domain.frequency)
         normal = f"An anomaly is the difference from the normal, the mean of {base_period}"
         caption += f". {ANOMALIES.capitalize() if steps[0]['normal'] == 0 else normal}"
     return table(caption, columns, rows)

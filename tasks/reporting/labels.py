@@ -281,7 +281,8 @@ def from_normal(step: dict[str, Any], anomaly: str, of: str = "D") -> str:
     """Return an anomaly with the rows of which its normal is the mean, or that the values are anomalies."""
     if step["normal"] == 0:
         return ANOMALIES
-    return f"{anomaly} from the mean of {span(*step['base_period'], step=of)}"
+    first, last = step["base_period"]
+    return f"{anomaly} from the mean of {span(first, last, step=of)}"
 
 
 def signed(value: float | None, digits: int = 3) -> str:
