@@ -378,7 +378,10 @@ class Forecast(Stored):
     def _table(
         self, of: Callable[[dict[str, Any], Sequence[float]], np.ndarray], level: Levels
     ) -> "pd.Series[float] | pd.DataFrame":
-        levels = [float(each) for each in np.atleast_1d(level)]
+        try:
+            levels = [float(each) for each in np.atleast_1d(level)]
+        except (TypeError, ValueError):
+            raise BasinError(f"level {level!r}: expected numbers from 0.001 to 0.999") from None
         rows = {key: of(step, levels) for key, step in self._steps()}
         index = pd.MultiIndex.from_tuples(rows, names=INDEX)
         frame = pd.DataFrame(list(rows.values()), index, levels)
