@@ -21,29 +21,34 @@ SAFE = 60.0
 """Energies up to this size have exponentials that single precision can hold, with their sums."""
 
 
-def negative_log_tilts(energies: Sequence[BilinearEnergy], score: Tensor, x: Tensor) -> Tensor:
+def negative_log_tilts(
+    energies: Sequence[BilinearEnergy], score: Tensor, x: Tensor, formulas: bool
+) -> Tensor:
     """Return E(sᵢ, xᵢ) + log Z(xᵢ) = −log p(yᵢ|xᵢ) + log q(yᵢ|xᵢ), which is 0 for E = 0.
 
     Its shape is ``(seeds of all energies, n)``. Z is computed with the fixed number ``TRAINING_PANELS`` of
     panels of scores within ±9, which is too few for steep energies. ``fit_tilt`` checks them at the end.
+    With ``formulas`` the explicit gradients are used, for which :func:`have_formulas` must hold.
     """
-    alike = len({energy.features for energy in energies}) == 1
-    if alike and not score.requires_grad and all(_has_formulas(energy, x) for energy in energies):
+    if formulas:
         parameters = [getattr(energy, name) for energy in energies for name in PARAMETERS]
         together: Tensor = _NegativeLogTilts.apply(score, x, *parameters)
         return together
     return torch.cat([_of_any(energy, score, x) for energy in energies])
 
 
-def _has_formulas(energy: BilinearEnergy, x: Tensor) -> bool:
-    """Return whether the formulas below are those of the energy, with numbers that NumPy has, too.
+def have_formulas(energies: Sequence[BilinearEnergy], score: Tensor, x: Tensor) -> bool:
+    """Return whether the formulas below are those of the energies, with numbers that NumPy has, too.
 
     They have no gradient with respect to scores and inputs.
     """
-    known = not x.requires_grad and all(
-        explicit(energy, name) is not None for name in ("coefficients", "basis")
+    if score.requires_grad or x.requires_grad or x.dtype not in (torch.float32, torch.float64):
+        return False
+    return len({energy.features for energy in energies}) == 1 and all(
+        explicit(energy, name) is not None and energy.bias.dtype == x.dtype
+        for energy in energies
+        for name in ("coefficients", "basis")
     )
-    return known and x.dtype in (torch.float32, torch.float64) and energy.bias.dtype == x.dtype
 
 
 def _of_any(energy: BilinearEnergy, score: Tensor, x: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Training of several seeds at once, with mini-batches and early stopping on the latest rows."""
 
 import copy
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adamw import adamw
 
 from ebm_core.base.arguments import (
     check_at_least,
@@ -15,7 +17,7 @@ from ebm_core.base.arguments import (
     check_positive,
     check_whole,
 )
-from ebm_core.base.files import load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
+from ebm_core.base.files import Tree, load_checkpoint, save_checkpoint
 from ebm_core.base.identity import Identity, difference, identity
 
 BATCH = 512
@@ -202,10 +204,7 @@ def fit_together(
     seeds = [(i, k) for i, each in enumerate(module) for k in range(len(next(each.parameters())))]
     fitted = count - validation
     held_out = torch.arange(fitted, count, device=device)
-    optimiser = torch.optim.AdamW(
-        module.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True
-    )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    optimiser = _AdamW(module, weight_decay)
 
     def validate() -> Tensor:
         with torch.no_grad():
@@ -218,7 +217,7 @@ def fit_together(
     done = 0
     saved = None if checkpoint is None else load_checkpoint(checkpoint)
     if saved is not None:
-        if not isinstance(saved["asked"], dict):
+        if not isinstance(saved["asked"], dict) or "mean" not in saved["optimiser"]:
             raise ValueError(f"checkpoint: {checkpoint} is from another version of ebm_core; delete it")
         if (other := difference(saved["asked"], asked)) is not None:
             raise ValueError(
@@ -226,8 +225,7 @@ def fit_together(
                 "settings"
             )
         module.load_state_dict(saved["module"])
-        restore_optimiser(optimiser, saved["optimiser"])
-        schedule.load_state_dict(saved["schedule"])
+        optimiser.restore(saved["optimiser"])
         generator.set_state(saved["generator"])
         best, kept = saved["best"].to(device), {name: p.to(device) for name, p in saved["kept"].items()}
         checks, best_step, done = saved["checks"], saved["best_step"], saved["checks"][-1]
@@ -242,10 +240,9 @@ def fit_together(
                 f"the negative log-likelihood of {type(module[0]).__name__} is not finite at step {step}; "
                 "try a smaller learning_rate or a larger weight_decay"
             )
-        optimiser.zero_grad()
+        module.zero_grad()
         now.sum().backward()
-        optimiser.step()
-        schedule.step()
+        optimiser.step(learning_rate * (1 + math.cos(math.pi * (step - 1) / steps)) / 2)
         if step % CHECK_EVERY and step != steps:
             continue
         later = validate()
@@ -263,8 +260,7 @@ def fit_together(
             state = {
                 "asked": asked,
                 "module": module.state_dict(),
-                "optimiser": optimiser_state(optimiser),
-                "schedule": schedule.state_dict(),
+                "optimiser": optimiser.state(),
                 "generator": generator.get_state(),
                 "best": best,
                 "kept": kept,
@@ -282,3 +278,38 @@ def fit_together(
         at = [k for k, (owner, _seed) in enumerate(seeds) if owner == i]
         found.append(Fit(each, checks, trained[:, at], held[:, at], [best_step[k] for k in at]))
     return found
+
+
+class _AdamW:
+    """AdamW by its function, because the class of torch imports the compiler of torch when it is made.
+
+    This import takes longer than a short fit.
+    """
+
+    def __init__(self, module: nn.Module, weight_decay: float) -> None:
+        self.parameters = list(module.parameters())
+        self.weight_decay = weight_decay
+        self.mean, self.square = ([torch.zeros_like(p) for p in self.parameters] for _ in range(2))
+        self.taken = [torch.zeros((), device=p.device) for p in self.parameters]
+
+    @torch.no_grad()
+    def step(self, learning_rate: float) -> None:
+        """Take a step with the gradients of the parameters, without those that have none."""
+        gradients = {at: p.grad for at, p in enumerate(self.parameters) if p.grad is not None}
+        parameters, mean, square, taken = (
+            [of[at] for at in gradients] for of in (self.parameters, self.mean, self.square, self.taken)
+        )
+        adamw(
+            parameters, list(gradients.values()), mean, square, [], taken, lr=learning_rate,
+            weight_decay=self.weight_decay, beta1=0.9, beta2=0.999, eps=1e-8,
+            fused=True, amsgrad=False, maximize=False,
+        )  # fmt: skip
+
+    def state(self) -> Tree:
+        lists = {"mean": self.mean, "square": self.square, "taken": self.taken}
+        return {name: {str(at): value for at, value in enumerate(of)} for name, of in lists.items()}
+
+    def restore(self, state: Tree) -> None:
+        for name, values in state.items():
+            for at, value in values.items():
+                getattr(self, name)[int(at)].copy_(value)

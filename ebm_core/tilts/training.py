@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ebm_core.base.arguments import check_points
 from ebm_core.tilts.bilinear import BilinearEnergy
-from ebm_core.tilts.likelihood import negative_log_tilts, normaliser_error
+from ebm_core.tilts.likelihood import have_formulas, negative_log_tilts, normaliser_error
 from ebm_core.tilts.seeds import Fit, fit_together
 
 LARGEST_ERROR = 0.01
@@ -115,8 +115,10 @@ def fit_tilts(energies: Sequence[BilinearEnergy], score: Tensor, x: Tensor, **op
         if not torch.isfinite(tensor).all():
             raise ValueError(f"{name} has non-finite values; drop or correct those rows before training")
 
+    formulas = have_formulas(energies, score, x)
+
     def loss(modules: Sequence[BilinearEnergy], rows: Tensor) -> Tensor:
-        return negative_log_tilts(modules, score[rows], x[rows])
+        return negative_log_tilts(modules, score[rows], x[rows], formulas)
 
     identified = {"energies": list(energies), "score": score, "x": x}
     fits = fit_together(energies, loss, len(score), identified, device=x.device, **options)

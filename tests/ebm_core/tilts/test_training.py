@@ -1,5 +1,6 @@
 """Training recovers a known tilt, stops on later data, and says what went wrong."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -7,8 +8,8 @@ import pytest
 import torch
 
 from ebm_core import BilinearEnergy, SkewT, TiltedDistribution, fit_seeds, fit_tilt, fit_tilts
-from ebm_core.tilts import likelihood, regression, training
-from ebm_core.tilts.likelihood import PARAMETERS, TRAINING_PANELS, negative_log_tilts
+from ebm_core.tilts import likelihood, regression, seeds, training
+from ebm_core.tilts.likelihood import PARAMETERS, TRAINING_PANELS, have_formulas, negative_log_tilts
 from ebm_core.tilts.quadrature import panels
 from ebm_core.tilts.regression import fit_skewt_regression
 
@@ -26,6 +27,10 @@ def fit(score, x, seeds=2, hidden=0, **options):
     generator = torch.Generator().manual_seed(1)
     energy = BilinearEnergy(x.shape[1], hidden, 8, seeds, generator)
     return fit_tilt(energy, score, x, generator=generator, **{**OPTIONS, **options})
+
+
+def losses_of(energies: list[BilinearEnergy], score: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    return negative_log_tilts(energies, score, x, have_formulas(energies, score, x))
 
 
 def recovered(energy: BilinearEnergy) -> bool:
@@ -51,7 +56,7 @@ def test_held_out_likelihood_gains_what_theory_says():
     energy = fit(score, x).module
     later, x_later = shifted_scores(4000, seed=9)
     with torch.no_grad():
-        gain = -negative_log_tilts([energy], later, x_later).mean(1)
+        gain = -losses_of([energy], later, x_later).mean(1)
     assert (gain > 0.15).all()
     assert (gain < 0.21).all()
 
@@ -104,7 +109,7 @@ def test_losses_and_gradients_are_those_of_autograd(size, library):
 
 def test_the_loss_has_a_gradient_for_inputs_that_need_one():
     score, x = (each.double() for each in shifted_scores(20))
-    losses = negative_log_tilts(perturbed((0, 4), 0.3), score, x.requires_grad_())
+    losses = losses_of(perturbed((0, 4), 0.3), score, x.requires_grad_())
     assert torch.autograd.grad(losses.sum(), x)[0].abs().sum() > 0
 
 
@@ -118,7 +123,7 @@ def test_the_loss_of_a_subclass_is_that_of_its_own_energy():
     energies = [kind(1, 2, 3, 2, torch.Generator().manual_seed(0)) for kind in (BilinearEnergy, Doubled)]
     for energy, size in zip(energies, (0.4, 0.2), strict=True):
         torch.nn.init.constant_(energy.bias, size)
-    losses = [negative_log_tilts([energy], score, x) for energy in energies]
+    losses = [losses_of([energy], score, x) for energy in energies]
     torch.testing.assert_close(*losses)
     gradients = [
         torch.autograd.grad(loss.mean(), energy.bias) for loss, energy in zip(losses, energies, strict=True)
@@ -173,12 +178,37 @@ class Killed(Exception):
     pass
 
 
+def test_steps_are_those_of_the_optimiser_and_schedule_of_torch():
+    module = torch.nn.Linear(3, 2)
+    torch.nn.init.constant_(module.weight, 0.5)
+    torch.nn.init.zeros_(module.bias)
+    module.register_parameter("unused", torch.nn.Parameter(torch.ones(2)))
+    theirs = copy.deepcopy(module)
+    x = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
+    options = {"validation": 10, "steps": 40, "learning_rate": 0.05, "weight_decay": 0.3}
+
+    def loss(module, rows):
+        return (module(x[rows]) - 1).square().mT
+
+    found = fit_seeds(module, loss, 50, generator=torch.Generator().manual_seed(1), **options)
+    assert found.best_step == [40, 40]
+    optimiser = torch.optim.AdamW(theirs.parameters(), lr=0.05, weight_decay=0.3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 40)
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(40):
+        optimiser.zero_grad()
+        loss(theirs, torch.randint(40, (40,), generator=generator)).mean(1).sum().backward()
+        optimiser.step()
+        schedule.step()
+    torch.testing.assert_close(dict(found.module.named_parameters()), dict(theirs.named_parameters()))
+
+
 @pytest.mark.parametrize("after", [1, 57, 120])
 def test_a_killed_fit_goes_on_to_the_same_bits(tmp_path, monkeypatch, after):
     score, x = shifted_scores(1500)
     options = {"hidden": 4, "validation": 300, "steps": 120, "checkpoint": tmp_path / "fit.safetensors"}
     whole = fit(score, x, **{**options, "checkpoint": None})
-    step, taken = torch.optim.AdamW.step, []
+    step, taken = seeds._AdamW.step, []
 
     def dying(optimiser, *arguments):
         taken.append(1)
@@ -186,7 +216,7 @@ def test_a_killed_fit_goes_on_to_the_same_bits(tmp_path, monkeypatch, after):
             raise Killed
         return step(optimiser, *arguments)
 
-    monkeypatch.setattr(torch.optim.AdamW, "step", dying)
+    monkeypatch.setattr(seeds._AdamW, "step", dying)
     with pytest.raises(Killed):
         fit(score, x, **options)
     monkeypatch.undo()
