@@ -90,6 +90,8 @@ def field(
     if model is not None:
         if until is not None or out is not None:
             raise BasinError("model excludes until and out, which are for a fit; omit them or model")
+        if not isinstance(model, str | PathLike):
+            raise BasinError(f"model={model!r}: expected the path of the folder of an earlier model")
         return loaded(found, Path(model), variable)
     settings = Settings(epochs=epochs, width=width, seed=seed)
     return in_folder(out, lambda folder: fitted(found, variable, until, settings, folder, overwrite))

@@ -11,6 +11,9 @@ from tasks.runtime.errors import BasinError
 if TYPE_CHECKING:
     from tasks.userdata.request import Request
 
+TEXT = "<str>"
+"""Type of an option that may be repeated, as the help shows it."""
+
 Root = Annotated[Path, typer.Option(help="Project folder, which holds dvc.yaml and params.yaml.")]
 Data = Annotated[Path, typer.Option("--data", help="CSV or other text table, Excel, Parquet or NetCDF file.")]
 Time = Annotated[str | None, typer.Option("--time", help="Column of the dates. Default: found in the file.")]
@@ -18,6 +21,7 @@ Target = Annotated[
     list[str] | None,
     typer.Option(
         "--target",
+        metavar=TEXT,
         help="Column (NetCDF: variable) to forecast; may be repeated for a panel. Default: found.",
     ),
 ]
@@ -40,20 +44,24 @@ Events = Annotated[
     list[str] | None,
     typer.Option(
         "--events",
+        metavar=TEXT,
         help="Event whose probability is forecast: a value beyond a threshold, as in '<=-2', or 'end>=0.5@6' "
         "for the value 6 steps ahead. Thresholds are in the unit of the forecast, those of a level in that "
-        "of "
-        "its anomaly. May be repeated.",
+        "of its anomaly. May be repeated.",
     ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at a warning of the audit.")]
 Accept = Annotated[
     list[str] | None,
-    typer.Option("--accept", help='Accept a finding of the audit: CHECK="REASON"; may be repeated.'),
+    typer.Option(
+        "--accept", metavar=TEXT, help='Accept a finding of the audit: CHECK="REASON"; may be repeated.'
+    ),
 ]
 Exog = Annotated[
     list[str] | None,
-    typer.Option("--exog", help="Input column, known when the forecast is made; may be repeated."),
+    typer.Option(
+        "--exog", metavar=TEXT, help="Input column, known when the forecast is made; may be repeated."
+    ),
 ]
 Series = Annotated[
     str | None, typer.Option("--series", help="Column with the name of the series, if there are several.")
@@ -92,6 +100,7 @@ Peers = Annotated[
     list[str] | None,
     typer.Option(
         "--peers",
+        metavar=TEXT,
         help="Models to compare with; may be repeated. Default: auto, which selects all that apply.",
     ),
 ]

@@ -345,7 +345,10 @@ def validate(
     ] = None,
     suite: Annotated[Path | None, typer.Option(help="Suite to check the file against.")] = None,
     key: Annotated[
-        list[str] | None, typer.Option(help="Column of a unique key; may be repeated for a combined key.")
+        list[str] | None,
+        typer.Option(
+            metavar=options.TEXT, help="Column of a unique key; may be repeated for a combined key."
+        ),
     ] = None,
     overwrite: options.Overwrite = False,
 ) -> None:

@@ -11,7 +11,7 @@ from tasks.runtime.errors import BasinError
 
 Array = NDArray[np.float64]
 
-GRAMMAR = re.compile(r"(min|max|sum|end)(<=|>=)(-?\d+(?:\.\d+)?)@([1-9]\d*)")
+GRAMMAR = re.compile(r"(min|max|sum|end)(<=|>=)(-?(?:\d+\.?\d*|\.\d+))@([1-9]\d*)")
 
 HIGHEST = 700.0
 """Highest log return of a simulated path. The exponential of a higher one has no floating-point number."""
@@ -94,11 +94,14 @@ class Event:
 
 def parse(text: str) -> Event:
     """Return the event that a text such as ``min<=-0.08@21`` describes, or raise ``BasinError``."""
-    found = GRAMMAR.fullmatch(text.replace(" ", ""))
+    compact = text.replace(" ", "")
+    found = GRAMMAR.fullmatch(compact)
     if not found:
+        meant = re.sub("=?([<>])=?", r"\1=", compact.replace("≤", "<").replace("≥", ">").lower())
         raise BasinError(
             f"--event {quote(text)}: expected min, max, sum or end, then <= or >=, a return such as -0.08, "
             "@ and the number of steps, for example min<=-0.08@21"
+            + (f" (did you mean {meant}?)" if GRAMMAR.fullmatch(meant) else "")
         )
     what, sign, threshold, steps = found.groups()
     if (sign == "<=") != (float(threshold) < 0):

@@ -19,7 +19,7 @@ R = TypeVar("R")
 def in_folder(out: str | PathLike[str] | None, run: Callable[[Path], R]) -> R:
     """Return ``run(folder)`` for the folder ``out``, or for one that is deleted with the result."""
     if out is not None:
-        return run(Path(out))
+        return run(folder_of(out))
     folder = TemporaryDirectory(prefix="basin-")
     try:
         result = run(Path(folder.name))
@@ -28,6 +28,13 @@ def in_folder(out: str | PathLike[str] | None, run: Callable[[Path], R]) -> R:
         raise
     weakref.finalize(result, folder.cleanup)
     return result
+
+
+def folder_of(out: str | PathLike[str]) -> Path:
+    """Return the folder as a path, or raise ``BasinError`` if it is none."""
+    if not isinstance(out, str | PathLike):
+        raise BasinError(f"out={out!r}: expected a path, found {type(out).__name__}")
+    return Path(out)
 
 
 class Stored:
@@ -58,7 +65,7 @@ class Stored:
         BasinError
             If the files are gone, or if files in ``out`` would be lost.
         """
-        folder = Path(out)
+        folder = folder_of(out)
         names = files_of(self.folder, self.command)
         if not names:
             raise BasinError(f"{self.folder} has no results of `basin {self.command}`; run it again")

@@ -169,13 +169,11 @@ def alarm(
         If the series are levels, if there are several, or if there are too few rows.
     """
     notes = list(reading.notes)
-    _require_one_price(reading, request)
+    table = _rows_used(reading, request, event)
     if request.dev:
         notes.append(f"dev: rows from {request.test_from} on are not read")
-    table = _rows_used(reading, request)
     times, close = table["time"], table["close"].to_numpy(float)
     years = times.dt.year.to_numpy()
-    _require_rows(years, event.steps)
     exog = {name: table[name].to_numpy(float) for name in reading.exog}
     found = simulation.origins(close, event, years, exog, SEED, progress)
     start = int(np.flatnonzero(np.isfinite(found.probability))[0])
@@ -246,19 +244,24 @@ def alarm(
 
 
 def expected_seconds(reading: Reading, request: Request, event: Event) -> float:
-    """Return about how long :func:`alarm` takes on this machine."""
-    years = _rows_used(reading, request)["time"].dt.year.to_numpy()
+    """Return about how long :func:`alarm` takes on this machine, or raise ``BasinError`` as it does."""
+    years = _rows_used(reading, request, event)["time"].dt.year.to_numpy()
     simulated, models = simulation.simulated_years(years), OWN_MODELS + len(reading.exog)
     return expected_alarm_seconds(len(simulated), event.steps, models)
 
 
-def _rows_used(reading: Reading, request: Request) -> pd.DataFrame:
-    """Return the rows up to the end of the test block, which are numbered from 0."""
+def _rows_used(reading: Reading, request: Request, event: Event) -> pd.DataFrame:
+    """Return the rows up to the end of the test block, which are numbered from 0.
+
+    Raises ``BasinError`` if they are not one series of prices, or too few.
+    """
+    _require_one_price(reading, request)
     table = reading.table
     if request.dev and request.test_from:
         table = table[table["time"] < pd.Timestamp(request.test_from)]
     if request.test_to:
         table = table[table["time"] < pd.Timestamp(request.test_to) + pd.Timedelta(days=1)]
+    _require_rows(table["time"].dt.year.to_numpy(), event.steps)
     return table.reset_index(drop=True)
 
 

@@ -287,11 +287,11 @@ def alarm(
     found: list[Alarm] = []
     with claim(out, "alarm", RESULTS, overwrite), naming(data):
         reading, name = read(data, request)
+        reading = compounded(reading)
         stages.expect(expected_seconds_of_alarm(reading, request, wanted))
 
         def run(progress: Progress) -> None:
-            alarms = raise_alarms(compounded(reading), request, name, wanted, event, budget, out, progress)
-            found.append(alarms)
+            found.append(raise_alarms(reading, request, name, wanted, event, budget, out, progress))
 
         stages("alarm", run)
     return found[0]

@@ -76,6 +76,7 @@ def test_a_field_is_drawn_scored_and_filled(model: Path, data: xr.Dataset) -> No
         ({"variable": "sst"}, "the dataset: .*sst"),
         ({"model": "none"}, "no folder none"),
         ({"model": "none", "out": "out"}, "model excludes until and out"),
+        ({"model": 3}, "model=3: expected the path of the folder of an earlier model"),
     ],
 )
 def test_what_is_wrong_is_one_line(data: xr.Dataset, options: dict[str, Any], refused: str) -> None:

@@ -67,6 +67,8 @@ def test_a_result_is_saved_over_an_earlier_one_and_over_nothing_else(tmp_path: P
         second.save(tmp_path / "mine")
     second.save(tmp_path / "mine", overwrite=True)
     assert basin.load(tmp_path / "mine").status == second.status
+    with pytest.raises(basin.BasinError, match=r"^out=3: expected a path, found int$"):
+        second.save(3)  # type: ignore[arg-type]
     with pytest.raises(basin.BasinError, match="has no results of `basin forecast`; run it again"):
         basin.Forecast(tmp_path / "gone", {}, ()).save(tmp_path / "b")
 

@@ -115,7 +115,7 @@ def no_column(absent: list[str], frame: pd.DataFrame) -> str:
     """Return the message that columns are absent, with the columns of the table and the most similar one."""
     shown = ", ".join(map(str, frame.columns[:SHOWN]))
     similar = nearest(absent[0], map(str, frame.columns))
-    return f"no column {', '.join(absent)}; found {shown}; give the name of a column of the file{similar}"
+    return f"no column {', '.join(absent)}; found {shown}; give one of its columns{similar}"
 
 
 def _time(frame: pd.DataFrame, given: str | None, label: str, freq: str | None) -> tuple[Dates, list[str]]:

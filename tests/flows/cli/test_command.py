@@ -54,6 +54,12 @@ def test_the_help_shows_examples_that_the_command_accepts(
         COMMANDS[path].make_context(path[-1], words[len(path) :])  # raises if the options are wrong
 
 
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_the_help_is_not_cut_in_80_columns(path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "…" not in CliRunner().invoke(app, [*path, "--help"]).stdout
+
+
 @pytest.mark.parametrize("path", [path for path in COMMANDS if path != ("serve",)], ids=" ".join)
 def test_every_command_that_ends_has_the_options_of_its_output(path: tuple[str, ...]) -> None:
     names = {name for parameter in COMMANDS[path].params for name in parameter.opts}

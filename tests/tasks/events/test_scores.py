@@ -51,6 +51,21 @@ def test_what_is_no_event_is_one_line(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("min<-0.08@21", "min<=-0.08@21"),
+        ("MAX >= .08 @ 5", "max>=.08@5"),
+        ("min ≤ -0.08@21", "min<=-0.08@21"),
+        ("end=>0.1@3", "end>=0.1@3"),
+    ],
+)
+def test_the_likely_meaning_of_what_is_no_event_is_given(text: str, meant: str) -> None:
+    with pytest.raises(BasinError, match=re.escape(f"(did you mean {meant}?)")):
+        parse(text)
+    assert parse(meant).steps > 0
+
+
+@pytest.mark.parametrize(
     ("text", "remedy"),
     [
         ("min<=-8@21", "write -0.08 for 8 %, as in min<=-0.08@21"),

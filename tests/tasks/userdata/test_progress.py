@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from tasks.events import scores, simulation
+from tasks.runtime.errors import BasinError
 from tasks.runtime.parallel import Progress
 from tasks.userdata.progress import START, expected_alarm_seconds, expected_paths_seconds, expected_seconds
 from tasks.userdata.request import Request
@@ -67,6 +68,14 @@ def test_an_alarm_begins_with_its_duration_and_counts_years_blocks_of_resamples_
         "intervals of the scores": 1,
         "thresholds": 4,
     }
+
+
+@pytest.mark.parametrize("rows", [PRICES.head(300), PRICES.assign(other=CLOSE), -PRICES])
+def test_an_alarm_that_is_refused_has_no_duration(tmp_path: Path, rows: pd.DataFrame) -> None:
+    stages = Recorded()
+    with pytest.raises(BasinError):
+        alarm(rows, Request(target=tuple(rows)), "min<=-0.03@5", 2.0, tmp_path, stages)
+    assert not stages.seconds
 
 
 def test_joint_paths_begin_with_their_duration(tmp_path: Path) -> None:
