@@ -176,8 +176,12 @@ MODULES = {
 }
 """Modules of the public names, which are imported when they are used, because PyTorch takes a second."""
 
+PACKAGES = {path.partition(".")[0] for path in MODULES.values()}
+
 
 def __getattr__(name: str) -> Any:
+    if name in PACKAGES:
+        return import_module(f"{__name__}.{name}")
     if name not in MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{MODULES[name]}"), name)

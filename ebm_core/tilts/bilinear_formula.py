@@ -56,9 +56,9 @@ def _columns(weight: Any) -> Any:
 
     One product for all seeds is several times faster than one for each.
     """
-    return weight.swapaxes(0, 1).reshape(weight.shape[1], -1)
+    return weight.swapaxes(0, 1).reshape(weight.shape[1], weight.shape[0] * weight.shape[2])
 
 
 def _seeds_first(rows: Any, seeds: int) -> Any:
     """Return values ``(n, seeds · k)`` as ``(seeds, n, k)``."""
-    return rows.reshape(len(rows), seeds, -1).swapaxes(0, 1)
+    return rows.reshape(len(rows), seeds, rows.shape[1] // seeds).swapaxes(0, 1)

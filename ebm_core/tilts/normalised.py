@@ -183,7 +183,8 @@ class NormalisedTilt:
         """Return the log density at ``value``, in nats."""
         value = self._array(value)
         score = self._score(value)
-        density = self._scores.log_prob(value) - self._energy_at(score) - self.log_z
+        with np.errstate(invalid="ignore"):  # of −∞ and ∞, at which the density is 0
+            density = self._scores.log_prob(value) - self._energy_at(score) - self.log_z
         return self._xp.where(self._xp.isinf(score), -np.inf, density)
 
     def weighted_nodes(self) -> tuple[Any, Any]:

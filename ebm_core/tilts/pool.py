@@ -56,7 +56,7 @@ class LinearPool(ScoredDistribution):
             raise ValueError("weights: expected weights that are non-negative and sum to 1 over the members")
         super().__init__(members[0].batch_shape, validate_args=False)
         self.members = tuple(members)
-        self.weights = weights
+        self.weights = weights / weights.sum(0)
 
     def __getitem__(self, part: slice) -> "LinearPool":
         """Return the pool of the rows ``part`` of the batch."""

@@ -77,6 +77,8 @@ class TiltedDistribution(NormalisedTilt, Distribution):
 
     @staticmethod
     def _array(values: Any) -> Tensor:
+        if not isinstance(values, Tensor):
+            values = np.array(values)  # PyTorch warns of arrays that cannot be written to
         return torch.as_tensor(values, dtype=torch.float64)
 
     @staticmethod

@@ -15,6 +15,9 @@ from tasks.runtime.errors import BasinError
 
 NOTHING_CHANGED = "no result was changed"
 STAGES_KEPT = "finished stages are kept"
+OUTPUT = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""Errors of writing, which do not tell the file."""
+
 FROM_THE_FIRST = "the next run begins with the first stage"
 
 
@@ -43,7 +46,8 @@ def written_output() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        _flush("\n")  # fails again if the error is that of standard output, which may have no buffer
+        if error.errno in OUTPUT and error.filename is None:
+            _flush("\n")  # fails again if the error is that of standard output, which may have no buffer
         if error.errno == errno.EPIPE:  # Typer would end without a message
             raise ConnectionError("a connection was closed by the other side") from error
         raise

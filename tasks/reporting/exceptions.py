@@ -1,7 +1,6 @@
 """Tables of the exceptions of the value at risk, and whether it is recalibrated."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,8 +18,8 @@ SIGN = "Value at risk and expected shortfall are stated as outcomes, so that a l
 RECALIBRATED = (
     " The VaR and expected shortfall of the energy model on the test block are recalibrated: if past "
     "outcomes fell below its quantile more or less often than the level says, the quantile of a lower or "
-    "higher level is used instead, which follows from earlier forecasts alone and needs 500 of them. The "
-    "plain quantile is shown beside it. The peers and the base have their plain quantiles."
+    f"higher level is used instead, which follows from earlier forecasts alone and needs {FEWEST} of them. "
+    "The plain quantile is shown beside it. The peers and the base have their plain quantiles."
 )
 """How the value at risk differs from a quantile, if any of it is recalibrated."""
 
@@ -37,7 +36,7 @@ FEW = 3
 """Most series whose tables are not summarised in one of all series."""
 
 
-def tail_section(found: Sequence[Block], domain: Any) -> Section:
+def tail_section(found: Sequence[Block]) -> Section:
     """Return a section with the tables of exceptions alone."""
     return Section("risk", "Risk", "Value at risk", tail_content(found))
 
@@ -45,7 +44,10 @@ def tail_section(found: Sequence[Block], domain: Any) -> Section:
 def is_recalibrated(forecasts: pd.DataFrame) -> bool:
     """Return whether a value at risk of the energy model differs from its plain quantile."""
     ours = forecasts[forecasts["model"] == "ebm"]
-    return any(not np.allclose(ours[f"var_{level:g}"], ours[f"q{level:.2f}"]) for level in CHARTED)
+    return any(
+        not np.allclose(ours[f"var_{level:g}"], ours[f"q{level:.2f}"], atol=0, equal_nan=True)
+        for level in CHARTED
+    )
 
 
 def beyond(ours: pd.DataFrame, level: float) -> np.ndarray:

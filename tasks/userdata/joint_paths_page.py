@@ -37,7 +37,7 @@ def write_report(
         comparison.comparison(found, part, shown),
         _joint(scores["joint"]),
         comparison.calibration(found, few, shown),
-        tail_section(found, shown),
+        tail_section(found),
         comparison.over_time(found, few, shown),
         trust.how_read(notes),
         trust.glossary(),

@@ -73,6 +73,8 @@ def paths_ahead(
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     notes, found = list(reading.notes), {}
     tilt = None if model is None else load_tilt(model, reading.kind)
+    if tilt is not None:
+        notes.append("the tilt is that of the stored model and was not fitted again")
     history = together(reading, notes)
     rows = len(history.times) if tilt is None else 0
     stages.expect(expected_paths_seconds(rows, len(history.names), len(request.leads)))

@@ -1,5 +1,6 @@
 """New rows after a user's data, compared with the rows that the data have already."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,20 @@ from tasks.userdata.sources import Data, as_data, read_unaudited, table_of
 KEY = ["series", "time"]
 """Columns that identify a value of a long table."""
 
-TOLERANCE = {"rtol": 1e-6, "atol": 1e-10}
-"""Differences of equal values: a price may be rounded to 32 bits or to ten decimals."""
+TOLERANCE = 1e-6
+"""Difference of equal values, relative to the value: a price may be rounded to 32 bits."""
+
+DIGITS = re.compile(r"\d+")
+
+NEAR_ZERO = 1e-7
+"""Difference of equal values, relative to the median size of the column."""
 
 
 def extended(data: Data, rows: Any, request: Request, remedy: str) -> Data:
     """Return the data as a table with the new rows after them, or ``rows`` if both are paths of files.
 
-    Rows that the data have already are left out. A row without a value gives way to a new one of its date.
+    Rows that the data have already are left out. A row gives way to a new one of its date if that has values
+    which the row lacks.
     ``remedy`` ends the message about values that differ from those of the data.
     """
     new = as_data(rows)
@@ -61,10 +68,19 @@ def _joined(old: pd.DataFrame, new: pd.DataFrame, reading: Reading) -> pd.DataFr
     old, new = old[columns].copy(), new[columns].copy()
     if series in new:
         new[series] = new[series].convert_dtypes()  # a row of numbers has the name 10001 as 10001.0
-    types = [part[time].dtype for part in (old, new) if time in part]  # not of dates in several columns
-    if len(set(types)) == 2 and any(map(pd.api.types.is_datetime64_any_dtype, types)):
+    if time in old and not _forms(new[time]) <= _forms(old[time]):  # dates may be in several columns
         old[time], new[time] = (as_dates(part[time], "rows").time for part in (old, new))
     return pd.concat([old, new], ignore_index=True)
+
+
+def _forms(dates: pd.Series) -> set[str]:
+    """Return the forms of dates: their type, or how texts are written, such as 9999-0-0 for 2014-01-31."""
+    if pd.api.types.is_datetime64_any_dtype(dates):
+        return {str(dates.dtype)}
+    return {
+        DIGITS.sub(lambda run: "9" * len(run[0]) if len(run[0]) > 2 else "0", each)
+        for each in map(str, dates)
+    }
 
 
 def _unused(dated: pd.DataFrame, count: int, reading: Reading, remedy: str) -> pd.Index:
@@ -77,8 +93,9 @@ def _unused(dated: pd.DataFrame, count: int, reading: Reading, remedy: str) -> p
     stored = old.drop_duplicates(KEY).set_index(KEY).reindex(key).reset_index(drop=True)
     valued = stored["close"].notna()
     columns = [column for column in dated if column not in (*KEY, "row")]
-    same = np.isclose(new[columns], stored[columns], equal_nan=True, **TOLERANCE)
-    revised = np.argwhere(~same & valued.to_numpy()[:, None])
+    least = NEAR_ZERO * old[columns].abs().median().fillna(0).to_numpy()
+    same = np.isclose(new[columns], stored[columns], rtol=TOLERANCE, atol=least, equal_nan=True)
+    revised = np.argwhere(~same & stored[columns].notna().to_numpy() & valued.to_numpy()[:, None])
     if len(revised):
         place, k = revised[0]
         found, was = (float(table[columns[k]][place]) for table in (new, stored))
@@ -89,7 +106,7 @@ def _unused(dated: pd.DataFrame, count: int, reading: Reading, remedy: str) -> p
         raise BasinError(
             f"rows: {of}{stamp(cell['time'])}: {name} is {found}, and {was} in the data; {remedy}"
         )
-    known = valued | (stored["row"].notna() & new["close"].isna())
+    known = valued & pd.Series(same.all(axis=1)) | stored["row"].notna() & new["close"].isna()
     appended = new["row"].isin(new.loc[~known, "row"])
     replaced = pd.MultiIndex.from_frame(old[KEY]).isin(key[appended])
     return pd.Index(np.unique([*new.loc[~appended, "row"], *old.loc[replaced, "row"]]) - 1)

@@ -161,8 +161,8 @@ def _again(
     ``owner`` is the result in whose folder the model is. It must live as long as the forecasts made with it.
     """
     last = max(part["origin"] for part in before.steps["series"].values())
-    call = f'basin.forecast(data, model="{model}")' if model else "basin.forecast(data)"
-    remedy = f"pass only the rows after {last}, or call {call} with the revised data"
+    call = f'basin.forecast with model="{model}"' if model else "basin.forecast"
+    remedy = f"pass only the rows after {last}, or call {call} with the revised data and the same options"
     request = with_levels(data, request)
     together = extended(data, rows, request, remedy)
     owner = before if model == before.folder / "model" else owner
@@ -311,10 +311,10 @@ def prepare(
 
     Returns the workspace, the parameters, and a sentence for each choice that was inferred.
     """
-    said = reading.notes
+    of_the_file = reading.notes
     domain, params, reading = planned(reading, request, name, tested)
     if model is not None:  # the other notes are on training
-        reading = replace(reading, notes=said)
+        reading = replace(reading, notes=of_the_file)
     # Workers of Ray have a working directory of their own, so the paths must not depend on ours.
     given = None if model is None else model.absolute()
     workspace = OwnWorkspace(work, "own", domain, request.strict, given, out and out.absolute())

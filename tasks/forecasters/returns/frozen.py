@@ -29,6 +29,9 @@ from tasks.runtime.params import FeatureParams
 NEEDED = 100
 """Number of rows of history required at an origin, which is more than any input uses."""
 
+ROUNDING = 1e-4
+"""Difference of equal returns in standard deviations, which prices with 32 bits or few decimals may have."""
+
 
 @threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]  # threadpoolctl has no types
 def frozen_parameters(
@@ -64,20 +67,23 @@ def frozen_parameters(
             for model, window in REGRESSIONS.items()
         }
         frozen[str(name)], known_of[str(name)] = {**fitted, **scales}, estimates
-        past_of[str(name)] = _past_of(table, group["time"])
+        past_of[str(name)] = _past_of(table, group["time"], returns)
     return {"inputs": inputs_of(domain), "series": frozen, "fits": known_of, "past": past_of}
 
 
-def _past_of(table: pd.DataFrame, time: pd.Series) -> dict[str, Any]:
-    """Return the log volatilities of the last ``NEEDED`` rows, and number and mean of those of EGARCH.
+def _past_of(table: pd.DataFrame, time: pd.Series, returns: np.ndarray) -> dict[str, Any]:
+    """Return the last ``NEEDED`` rows with their returns and log volatilities, and the mean of all of EGARCH.
 
-    They are the walk-forward forecasts, made with the parameters of their time, and are inputs of later rows.
+    The volatilities are the walk-forward forecasts, made with the parameters of their time, and are inputs of
+    later rows.
     """
-    known = table["egarch"].notna()
+    known = np.flatnonzero(table["egarch"].notna())
+    last = known[-NEEDED:]
     return {
-        "times": [each.isoformat() for each in time[known].tail(NEEDED)],
-        **{name: table.loc[known, name].tail(NEEDED).tolist() for name in VOLATILITIES},
-        "rows": int(known.sum()),
+        "times": [each.isoformat() for each in time.iloc[last]],
+        "returns": returns[last - 1].tolist(),
+        **{name: table[name].iloc[last].tolist() for name in VOLATILITIES},
+        "rows": len(known),
         "mean": float(table["egarch"].mean()),
     }
 
@@ -132,8 +138,8 @@ def forecast_frozen(
     that date on that has ``NEEDED`` rows of history.
     Raises ``BasinError`` for a series that was not in the fit, or one that is too short.
     """
-    if "past" not in stored:
-        raise BasinError("the model was stored by an earlier version; fit it again")
+    if any("returns" not in stored.get("past", {}).get(name, {}) for name in stored["series"]):
+        raise BasinError("classical.json: the model was stored by an earlier version; fit it again")
     frozen, inputs, classical = stored["series"], [], []
     for series, group in raw.groupby("series", sort=False):
         name = str(series)
@@ -148,9 +154,13 @@ def forecast_frozen(
         group = group.reset_index(drop=True)
         kept = dict(frozen[name])
         scales = {model: ScaleRegression(**kept.pop(model)) for model in REGRESSIONS}
-        filtered = _filtered(kept, domain.steps(group), stored["past"][name], group["time"])
+        returns, past = domain.steps(group), stored["past"][name]
+        same = _unrevised(past, group["time"], returns)
+        filtered = _filtered(kept, returns, past, group["time"], same)
         table = measures(domain, group, filtered)
-        table["usual_egarch"] = _usual(table["egarch"], stored["past"][name], group["time"])
+        if same == len(past["times"]):
+            usual = _usual(table["egarch"], past, group["time"])
+            table["usual_egarch"] = usual.fillna(table["usual_egarch"])
         last = len(group) - 1
         first = last if since is None else max(int(group["time"].searchsorted(since)), NEEDED - 1)
         at, names = slice(first, last + 1), scale_inputs(domain)
@@ -167,27 +177,40 @@ def forecast_frozen(
     return pd.concat(inputs, ignore_index=True), pd.concat(classical, ignore_index=True)
 
 
-def _filtered(
-    fitted: dict[str, dict[str, float]], returns: np.ndarray, past: dict[str, Any], time: pd.Series
-) -> dict[str, pd.DataFrame]:
-    """Return forecasts from every row with given parameters, and volatilities of the ``past`` as they were.
+def _unrevised(past: dict[str, Any], time: pd.Series, returns: np.ndarray) -> int:
+    """Return the number of rows of the ``past`` before the first whose return is another one in the data."""
+    at = pd.Index(time).get_indexer(pd.DatetimeIndex(past["times"]))
+    were = np.array(past["returns"])
+    now = np.where(at > 0, returns[at - 1], were)
+    other = ~np.isclose(now, were, rtol=ROUNDING, atol=ROUNDING * were.std())
+    return int(other.argmax()) if other.any() else len(were)
 
-    ``row`` is the origin's row of the raw table.
+
+def _filtered(
+    fitted: dict[str, dict[str, float]], returns: np.ndarray, past: dict[str, Any], time: pd.Series, same: int
+) -> dict[str, pd.DataFrame]:
+    """Return forecasts from every row with given parameters.
+
+    Volatilities of the ``same`` first rows of the ``past`` are as they were. ``row`` is the origin's row of
+    the raw table.
     """
     tables = {}
     for model, params in fitted.items():
         table = garch.forecasts(model, params, returns, 0)
         tables[model] = table.assign(row=table["row"] + 1)
     for name, model in VOLATILITIES.items():
-        were = pd.Series(np.exp(past[name]), pd.DatetimeIndex(past["times"]))
+        were = pd.Series(np.exp(past[name][:same]), pd.DatetimeIndex(past["times"][:same]))
         then = pd.Series(were.reindex(time.iloc[tables[model]["row"]]).to_numpy(), tables[model].index)
         tables[model]["scale"] = then.fillna(tables[model]["scale"])
     return tables
 
 
 def _usual(egarch: pd.Series, past: dict[str, Any], time: pd.Series) -> pd.Series:
-    """Return the mean log volatility of the ``past`` together with the rows after it, at each row."""
-    later = time > pd.Timestamp(past["times"][-1])
-    rows = past["rows"] + later.cumsum()
-    usual: pd.Series = (past["rows"] * past["mean"] + egarch.where(later, 0).cumsum()) / rows
-    return usual
+    """Return the mean log volatility of the ``past`` together with the rows after it, at its end and later.
+
+    It is NaN at earlier rows, where the end was not yet known.
+    """
+    end = pd.Timestamp(past["times"][-1])
+    rows = past["rows"] + (time > end).cumsum()
+    usual = (past["rows"] * past["mean"] + egarch.where(time > end, 0).cumsum()) / rows
+    return usual.where(time >= end)

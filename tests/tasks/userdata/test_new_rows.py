@@ -46,17 +46,10 @@ ONE: dict[str, Callable[[pd.DataFrame], Any]] = {
     "1 ulp": lambda frame: frame.assign(close=np.nextafter(frame["close"], np.inf)),
     "another order of columns": lambda frame: frame[frame.columns[::-1]],
 }
-TEXTS = ("text", "datetime.date", "objects")
-"""Forms of rows whose dates are not read beside text that begins with the day."""
-
 PAIRS = [
-    *(
-        (of_data, of_rows)
-        for of_data in ("dates in the index", "row numbers of a mask")
-        for of_rows in ONE
-        if of_rows != "days first"
-    ),
-    *(("days first", of_rows) for of_rows in ONE if of_rows not in TEXTS),
+    (of_data, of_rows)
+    for of_data in ("dates in the index", "row numbers of a mask", "text", "days first")
+    for of_rows in ONE
 ]
 
 SEVERAL: dict[str, tuple[pd.DataFrame, Request, Callable[[pd.DataFrame], pd.DataFrame]]] = {
@@ -145,6 +138,24 @@ def test_rows_are_added_to_arrays_and_series(change: Callable[[xr.DataArray], An
         read_as_all(as_data(of_data(array[KNOWN])), change(array[LAST]), Request(), as_data(of_data(array)))
     together = extended(as_data(array[KNOWN]), array[LAST], Request(), "")
     assert read_unaudited(together, Request())[0].unit == "°C"
+
+
+def test_an_input_that_was_published_late_is_added_to_its_row() -> None:
+    whole, request = FRAME.assign(x=CLOSE[::-1]), Request(target="close", exog=("x",))
+    data = whole.copy()
+    data.loc[ROWS - 2 :, "x"] = np.nan
+    read_as_all(data, whole[LAST], request, whole)
+    with pytest.raises(BasinError, match=r"^rows: 2020-08-12: x is nan, and [\d.]+ in the data; $"):
+        extended(whole, data[LAST], request, "")
+
+
+def test_small_prices_that_were_revised_are_named() -> None:
+    tiny = FRAME.assign(close=9e-10 * CLOSE)
+    read_as_all(
+        tiny[KNOWN], tiny[LAST].assign(close=lambda t: t["close"] * (1 + 1e-7)), Request(target="close"), tiny
+    )
+    with pytest.raises(BasinError, match=r"^rows: 2020-08-06: close is "):
+        extended(tiny, tiny[LAST].assign(close=lambda t: t["close"] * 1.0009), Request(target="close"), "")
 
 
 def test_a_text_beside_the_values_is_no_key() -> None:
