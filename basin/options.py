@@ -1,5 +1,6 @@
 """Arguments of the functions of ``basin``: the data and the options, in every form that a user may give."""
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import date
 from difflib import get_close_matches
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from tasks.userdata.request import Request
+
+YEAR_FIRST = re.compile(r"\s*\d{4}")
+"""Start of a date in which day and month cannot be confused."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -203,6 +207,8 @@ def day(option: str, given: Day | None) -> date | None:
     try:
         if isinstance(given, Real) or pd.isna(given):
             raise TypeError
+        if isinstance(given, str) and not YEAR_FIRST.match(given):  # pandas reads 02.03.2014 as 3 February
+            raise ValueError
         return pd.Timestamp(given).date()
     except (TypeError, ValueError) as error:
         raise BasinError(f"{option} {given}: not a date; write it as in 2014-01-01") from error

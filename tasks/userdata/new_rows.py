@@ -11,11 +11,11 @@ import pandas as pd
 from tasks.runtime.errors import BasinError
 from tasks.runtime.frequencies import stamp
 from tasks.sources.dates import as_dates
-from tasks.userdata.files.frames import INDEX
+from tasks.userdata.files.frames import INDEX, name_of
 from tasks.userdata.input_names import column_name
 from tasks.userdata.reading import Reading, dated_values
 from tasks.userdata.request import Request
-from tasks.userdata.sources import Data, as_data, read_unaudited, table_of
+from tasks.userdata.sources import UNNAMED, Data, as_data, read_unaudited, table_of
 
 KEY = ["series", "time"]
 """Columns that identify a value of a long table."""
@@ -48,10 +48,23 @@ def extended(data: Data, rows: Any, request: Request, remedy: str) -> Data:
         table_of(part, request.targets, request.time, request.series, request.exog) for part in (data, new)
     )
     if isinstance(rows, pd.Series) and len(reading.targets) == 1:
-        added.frame.columns = pd.Index([*added.frame.columns[:-1], reading.targets[0]])
+        added.frame.columns = pd.Index([*added.frame.columns[:-1], _of_the_data(rows, reading.targets[0])])
     together = replace(old, frame=_joined(old.frame, added.frame, reading))
     unused = _unused(dated_values(together, reading, request), len(old.frame), reading, remedy)
+    if set(range(len(old.frame), len(together.frame))) <= set(unused):
+        together.notes.append("warning: the rows have no value that the data lack: the forecast is the same")
     return replace(together, frame=together.frame.drop(index=unused).reset_index(drop=True))
+
+
+def _of_the_data(rows: "pd.Series[Any]", target: str) -> str:
+    """Return the column of the data for a series of new rows, or raise ``BasinError`` for another name."""
+    name = None if rows.name is None else name_of(rows.name)
+    if name is not None and target != UNNAMED and name.casefold() != target.casefold():
+        raise BasinError(
+            f"rows: the series has the name {name}, and the data {target}; give rows of the same series, or "
+            f'rename them: rows.rename("{target}")'
+        )
+    return target
 
 
 def _joined(old: pd.DataFrame, new: pd.DataFrame, reading: Reading) -> pd.DataFrame:
@@ -66,11 +79,17 @@ def _joined(old: pd.DataFrame, new: pd.DataFrame, reading: Reading) -> pd.DataFr
         )
     columns = [c for c in old.columns if c in new]  # an index of row numbers may be in one of them alone
     old, new = old[columns].copy(), new[columns].copy()
-    if series in new:
+    if series in new and pd.api.types.is_float_dtype(new[series]):
         new[series] = new[series].convert_dtypes()  # a row of numbers has the name 10001 as 10001.0
+    if time in old and _has_zone(old[time]) and _has_zone(new[time]):
+        new[time] = new[time].astype(old[time].dtype)
     if time in old and not _forms(new[time]) <= _forms(old[time]):  # dates may be in several columns
         old[time], new[time] = (as_dates(part[time], "rows").time for part in (old, new))
     return pd.concat([old, new], ignore_index=True)
+
+
+def _has_zone(dates: pd.Series) -> bool:
+    return pd.api.types.is_datetime64_any_dtype(dates) and dates.dt.tz is not None
 
 
 def _forms(dates: pd.Series) -> set[str]:
@@ -90,8 +109,9 @@ def _unused(dated: pd.DataFrame, count: int, reading: Reading, remedy: str) -> p
     """
     old, new = dated[dated["row"] <= count], dated[dated["row"] > count].reset_index(drop=True)
     key = pd.MultiIndex.from_frame(new[KEY])
-    stored = old.drop_duplicates(KEY).set_index(KEY).reindex(key).reset_index(drop=True)
-    valued = stored["close"].notna()
+    stored = dated.sort_values("row").drop_duplicates(KEY).set_index(KEY).loc[key].reset_index(drop=True)
+    first = stored["row"] == new["row"]
+    valued = stored["close"].notna() & ~first
     columns = [column for column in dated if column not in (*KEY, "row")]
     least = NEAR_ZERO * old[columns].abs().median().fillna(0).to_numpy()
     same = np.isclose(new[columns], stored[columns], rtol=TOLERANCE, atol=least, equal_nan=True)
@@ -103,10 +123,16 @@ def _unused(dated: pd.DataFrame, count: int, reading: Reading, remedy: str) -> p
         of = f"{cell['series']}, " if reading.series else ""
         target = targets[0] if len(targets) == 1 else cell["series"]
         name = target if columns[k] == "close" else column_name(columns[k])
+        of_data = stored["row"][place] <= count
         raise BasinError(
-            f"rows: {of}{stamp(cell['time'])}: {name} is {found}, and {was} in the data; {remedy}"
+            f"rows: {of}{stamp(cell['time'])}: {name} is {found}, and {was} "
+            + (
+                f"in the data; {remedy}"
+                if of_data
+                else "in an earlier one of these rows; give each date once"
+            )
         )
-    known = valued & pd.Series(same.all(axis=1)) | stored["row"].notna() & new["close"].isna()
+    known = valued & pd.Series(same.all(axis=1)) | ~first & new["close"].isna()
     appended = new["row"].isin(new.loc[~known, "row"])
     replaced = pd.MultiIndex.from_frame(old[KEY]).isin(key[appended])
     return pd.Index(np.unique([*new.loc[~appended, "row"], *old.loc[replaced, "row"]]) - 1)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Data = Union[Path, pd.DataFrame, "xr.Dataset", Table]
 """File, frame or dataset of a user, or a table that was read from one and extended."""
 
+UNNAMED = "value"
+"""Name of a series or an array that has none."""
+
 
 def as_data(given: Any) -> Data:
     """Return a path, or the frame or dataset of an object of pandas, xarray or a library of tables.
@@ -34,13 +37,13 @@ def as_data(given: Any) -> Data:
     if isinstance(given, pd.DataFrame):
         return given
     if isinstance(given, pd.Series):
-        return given.to_frame("value" if given.name is None else name_of(given.name))
+        return given.to_frame(UNNAMED if given.name is None else name_of(given.name))
     if xarray := sys.modules.get("xarray"):  # which is imported wherever there is one of its objects
         if isinstance(given, xarray.Dataset):
             return given
         if isinstance(given, xarray.DataArray):
             named = given.name is not None and given.name not in given.coords
-            return given.to_dataset(name=given.name if named else "value")
+            return given.to_dataset(name=given.name if named else UNNAMED)
     if hasattr(given, "to_pandas"):
         return as_data(given.to_pandas())
     raise BasinError(

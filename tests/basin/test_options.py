@@ -124,6 +124,7 @@ def test_steps_and_targets_that_are_none_are_refused(given: dict[str, Any], refu
         ({"accept": ["coverage"]}, r"accept=\['coverage'\]: expected a dictionary of checks and reasons"),
         ({"test_from": 2014}, "test_from 2014: not a date"),
         ({"test_from": pd.NaT}, "test_from NaT: not a date"),
+        ({"test_from": "2.3.2014"}, "test_from 2.3.2014: not a date; write it as in 2014-01-01"),
     ],
 )
 def test_an_option_of_another_type_is_refused(given: dict[str, Any], refused: str) -> None:

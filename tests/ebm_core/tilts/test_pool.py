@@ -70,3 +70,10 @@ def test_weights_are_those_of_the_truth_shrunk_to_equal_ones():
     np.testing.assert_allclose(fit_pool_weights(scores[:0]), [0.5, 0.5])
     with pytest.raises(ValueError, match="NaN"):
         fit_pool_weights(np.array([[0.0, np.nan]]))
+
+
+def test_weights_that_sum_to_one_up_to_rounding_are_made_to() -> None:
+    member = SkewT(torch.full((1,), 1000.0), 1.0)
+    pool = LinearPool([member], torch.full((1, 1), 1 - 5e-6, dtype=torch.float64))
+    half = torch.tensor([0.5], dtype=torch.float64)
+    torch.testing.assert_close(pool.icdf(half), member.icdf(half), rtol=1e-14, atol=0)

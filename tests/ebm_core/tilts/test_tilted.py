@@ -269,3 +269,11 @@ def test_an_energy_in_single_precision_needs_few_panels():
     with torch.no_grad():
         law = TiltedDistribution(base, lambda s: single(s.float(), x.float()).mean(0).double())
     assert law.rule.count <= 256 and law.log_z_error < 1e-6
+
+
+def test_arrays_that_cannot_be_written_to_and_infinities_give_no_warning(recwarn) -> None:
+    y = np.array([0.5, np.inf, -np.inf])
+    y.setflags(write=False)
+    law = TiltedDistribution(SkewT(torch.zeros(3), 1.0), lambda score: 0.1 * score)
+    assert law.log_prob(y)[1:].tolist() == [-np.inf, -np.inf]
+    assert not recwarn.list

@@ -384,3 +384,10 @@ def test_a_seed_that_becomes_too_steep_keeps_its_start():
     assert fit.best_step == [0, 0]
     for name, p in energy.named_parameters():
         torch.testing.assert_close(dict(fit.module.named_parameters())[name], p)
+
+
+@pytest.mark.parametrize("hidden", [0, 4])
+def test_no_rows_have_no_energies(hidden: int) -> None:
+    energy = BilinearEnergy(3, hidden, 5, 2, torch.Generator().manual_seed(0))
+    assert energy(torch.zeros(0), torch.zeros(0, 3)).shape == (2, 0)
+    assert energy.coefficients(torch.zeros(0, 3)).shape == (2, 0, 5)

@@ -42,6 +42,16 @@ def store(display):
         result.write("words")
 
 @command(app)
+def find(display):
+    '''Find words.
+
+    Examples
+    --------
+    basin find
+    '''
+    open("no such file")
+
+@command(app)
 def show(display):
     '''Show words.
 
@@ -74,6 +84,11 @@ def test_an_error_of_another_file_is_not_taken_for_one_of_the_output(command: st
     done = run(command)
     assert done.returncode == 1 and done.stderr.splitlines()[-1] == error
     assert "cannot write the output" not in done.stderr
+
+
+def test_an_error_of_another_file_writes_nothing_to_the_output() -> None:
+    done = run("find")
+    assert done.stdout == "" and "No such file or directory: 'no such file'" in done.stderr
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import xarray as xr
 
@@ -156,6 +157,44 @@ def test_small_prices_that_were_revised_are_named() -> None:
     )
     with pytest.raises(BasinError, match=r"^rows: 2020-08-06: close is "):
         extended(tiny, tiny[LAST].assign(close=lambda t: t["close"] * 1.0009), Request(target="close"), "")
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "Asia/Kolkata", "America/New_York", "UTC"])
+@pytest.mark.parametrize("of_data", ["UTC", "Europe/Berlin"])
+@pytest.mark.parametrize("step", ["h", "D"])
+def test_rows_of_another_zone_are_the_same_instants(zone: str, of_data: str, step: str) -> None:
+    times = pd.date_range("2021-01-01", periods=ROWS, freq=step, tz=of_data)
+    whole = pd.Series(CLOSE, times.rename("time"), name="BTC-USD").to_frame()
+    rows = whole[LAST].tz_convert(zone)
+    read_as_all(whole[KNOWN], rows, Request(), whole)
+    read_as_all(whole[KNOWN], rows["BTC-USD"].rename("btc-usd"), Request(), whole)
+    read_as_all(whole[KNOWN], rows.reset_index().astype({"time": f"datetime64[s, {zone}]"}), Request(), whole)
+
+
+def test_a_series_of_another_name_is_refused() -> None:
+    data = DATED["close"]
+    with pytest.raises(BasinError, match=r'^rows: the series has the name ETH.*rows\.rename\("close"\)$'):
+        extended(data[KNOWN].to_frame(), data[LAST].rename("ETH"), Request(), "")
+
+
+def test_a_date_may_be_given_twice_with_the_same_value() -> None:
+    rows = FRAME[LAST]
+    twice = pd.concat([rows, rows[-1:]], ignore_index=True)
+    read_as_all(FRAME[KNOWN], twice, Request(target="close"), FRAME)
+    twice.loc[len(rows), "close"] += 1
+    with pytest.raises(BasinError, match="in an earlier one of these rows; give each date once"):
+        extended(FRAME[KNOWN], twice, Request(target="close"), "")
+
+
+def test_names_of_series_may_be_categories_of_arrow() -> None:
+    categories = pd.ArrowDtype(pa.dictionary(pa.int32(), pa.string(), ordered=True))
+    whole = TICKERS.astype({"ticker": categories})
+    read_as_all(whole[KNOWN], whole[LAST], Request(), TICKERS)
+
+
+def test_rows_that_are_all_known_are_noted() -> None:
+    for rows in (FRAME[LAST], FRAME[:0]):
+        assert "no value that the data lack" in extended(FRAME, rows, Request(target="close"), "").notes[-1]
 
 
 def test_a_text_beside_the_values_is_no_key() -> None:
