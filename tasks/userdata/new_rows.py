@@ -11,6 +11,7 @@ import pandas as pd
 from tasks.runtime.errors import BasinError
 from tasks.runtime.frequencies import stamp
 from tasks.sources.dates import as_dates
+from tasks.sources.dates.clock import ZONE
 from tasks.userdata.files.frames import INDEX, name_of
 from tasks.userdata.input_names import column_name
 from tasks.userdata.reading import Reading, dated_values
@@ -23,6 +24,9 @@ KEY = ["series", "time"]
 TOLERANCE = 1e-6
 """Difference of equal values, relative to the value: a price may be rounded to 32 bits."""
 
+ENDS_WITH_ZONE = re.compile(rf":\d\d(?:\.\d+)?\s*{ZONE}$")
+"""End of a time of day with a time zone."""
+
 DIGITS = re.compile(r"\d+")
 
 NEAR_ZERO = 1e-7
@@ -33,8 +37,7 @@ def extended(data: Data, rows: Any, request: Request, remedy: str) -> Data:
     """Return the data as a table with the new rows after them, or ``rows`` if both are paths of files.
 
     Rows that the data have already are left out. A row gives way to a new one of its date if that has values
-    which the row lacks.
-    ``remedy`` ends the message about values that differ from those of the data.
+    which the row lacks. ``remedy`` ends the message about values that differ from those of the data.
     """
     new = as_data(rows)
     if isinstance(data, Path):
@@ -81,15 +84,33 @@ def _joined(old: pd.DataFrame, new: pd.DataFrame, reading: Reading) -> pd.DataFr
     old, new = old[columns].copy(), new[columns].copy()
     if series in new and pd.api.types.is_float_dtype(new[series]):
         new[series] = new[series].convert_dtypes()  # a row of numbers has the name 10001 as 10001.0
-    if time in old and _has_zone(old[time]) and _has_zone(new[time]):
-        new[time] = new[time].astype(old[time].dtype)
-    if time in old and not _forms(new[time]) <= _forms(old[time]):  # dates may be in several columns
-        old[time], new[time] = (as_dates(part[time], "rows").time for part in (old, new))
+    if time in old:  # dates may be in several columns
+        old[time], new[time] = _in_one_form(old[time], new[time])
     return pd.concat([old, new], ignore_index=True)
+
+
+def _in_one_form(old: pd.Series, new: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Return dates of the data and of the rows such that they can be read together.
+
+    Times with a zone stay the same instants. Other dates are read separately if their forms differ.
+    """
+    if _has_zone(old) and _has_zone(new):
+        return old, new.astype(old.dtype)
+    if _has_zone(old) and new.map(_ends_with_zone).all():
+        return old.astype(str), new
+    if _has_zone(new) and old.map(_ends_with_zone).all():
+        return old, new.astype(str)
+    if _forms(new) <= _forms(old):
+        return old, new
+    return as_dates(old, "rows").time, as_dates(new, "rows").time
 
 
 def _has_zone(dates: pd.Series) -> bool:
     return pd.api.types.is_datetime64_any_dtype(dates) and dates.dt.tz is not None
+
+
+def _ends_with_zone(cell: Any) -> bool:
+    return isinstance(cell, str) and ENDS_WITH_ZONE.search(cell) is not None
 
 
 def _forms(dates: pd.Series) -> set[str]:

@@ -168,7 +168,17 @@ def test_rows_of_another_zone_are_the_same_instants(zone: str, of_data: str, ste
     rows = whole[LAST].tz_convert(zone)
     read_as_all(whole[KNOWN], rows, Request(), whole)
     read_as_all(whole[KNOWN], rows["BTC-USD"].rename("btc-usd"), Request(), whole)
-    read_as_all(whole[KNOWN], rows.reset_index().astype({"time": f"datetime64[s, {zone}]"}), Request(), whole)
+    seconds = rows.reset_index().astype({"time": f"datetime64[s, {zone}]"})
+    read_as_all(whole[KNOWN], seconds, Request(), whole)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+def test_texts_of_another_zone_are_the_same_instants(zone: str) -> None:
+    times = pd.date_range("2021-01-01", periods=ROWS, freq="h", tz="UTC")
+    whole = pd.DataFrame({"time": times, "close": CLOSE})
+    text = whole.assign(time=[time.isoformat() for time in times.tz_convert(zone)])
+    read_as_all(whole[KNOWN], text[LAST], Request(), whole)
+    read_as_all(text[KNOWN], whole[LAST], Request(), whole)
 
 
 def test_a_series_of_another_name_is_refused() -> None:
