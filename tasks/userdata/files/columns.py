@@ -22,11 +22,14 @@ OHLC = ("open", "high", "low")
 """Columns of the range of a row, in lower case."""
 
 TIMES = re.compile(
-    r"\W*(date|time|datetime|timestamp|ds|day|week|month|quarter|year|open.?time|valid_time|time.?period|"
-    r"(trade|observation|trading)?.?date|as.?of|unix|epoch|yyyymm(dd)?|yearmonth|"
+    r"\W*(dates?|date.?time|times?|time.?stamps?|ds|days?|weeks?|months?|quarters?|years?|"
+    r"open.?time|valid_time|(trad(e|ing)|business|observation|session|exchange|pric(e|ing)|quote|fixing|valuation|"
+    r"effective|ref(erence)?|as.?of|data|cal)?.?(dates?|dt)|(trad(e|ing)|business).?day|(time|ref(erence)?)?.?period|"
+    r"as.?of|unix|epoch|yyyymm(dd)?|yearmonth|"
     r"datum|zeit|jahr|monat|quartal|tag|fecha|año|mes|data|ano|mês|anno|mese|année|mois|jaar|maand|rok|"
-    r"дата|日期|日付|年月日?|period)\W*", re.IGNORECASE
+    r"дата|日期|日付|年月日?)\W*", re.IGNORECASE
 )  # fmt: skip
+"""Names of columns with the date of a row, as opposed to other dates such as that of settlement."""
 
 TARGETS = (
     r"adj\.?.?close.*",

@@ -61,6 +61,17 @@ FILES = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["Dates", "Trade Date", "trading_day", "Exchange Date", "REF_DATE", "datadate", "caldt", "Timestamps"],
+)
+def test_serial_days_are_dates_under_every_usual_name(name: str) -> None:
+    serial = (DAYS - pd.Timestamp("1899-12-30")).days
+    roles = from_frame(pd.DataFrame({name: serial, "close": range(300)}), "table").roles(None, (), None)
+    assert roles.time == name
+    assert list(roles.dates.time) == list(DAYS)
+
+
 @pytest.mark.parametrize("form", FILES)
 def test_dates_are_found_in_one_column_or_several(tmp_path: Path, form: str) -> None:
     header, dates, row = FILES[form]
