@@ -7,6 +7,7 @@ import pandas as pd
 
 from tasks.forecasters.levels.features import PERIODS
 from tasks.reporting.labels import count_of
+from tasks.runtime.calendar import Calendar
 from tasks.runtime.errors import BasinError
 from tasks.runtime.frequencies import frequency, stamp
 
@@ -114,7 +115,13 @@ def _named(place: int, cells: pd.DataFrame, found: pd.DataFrame, what: str, seve
 
 
 def without_holes(
-    table: pd.DataFrame, kind: str, freq: str, act: str, label: str, notes: list[str], warned: list[str]
+    table: pd.DataFrame,
+    kind: str,
+    calendar: Calendar,
+    act: str,
+    label: str,
+    notes: list[str],
+    warned: list[str],
 ) -> pd.DataFrame:
     """Return the table with holes filled or counted as one step.
 
@@ -122,9 +129,9 @@ def without_holes(
     hole counts as one step, with a warning.
     """
     if kind == "level":
-        return _levels(table, freq, act, label, notes)
+        return _levels(table, calendar, act, label, notes)
     gaps = table.groupby("series", sort=False)["time"].diff().dt.total_seconds() / 86400
-    holes = gaps[gaps > frequency(freq).gap]
+    holes = gaps[gaps > frequency(calendar.freq).gap]
     if len(holes):
         row, time = table.loc[holes.index[0], ["row", "time"]]
         warned.append(
@@ -134,8 +141,8 @@ def without_holes(
     return table
 
 
-def _levels(table: pd.DataFrame, freq: str, act: str, label: str, notes: list[str]) -> pd.DataFrame:
-    parts = []
+def _levels(table: pd.DataFrame, calendar: Calendar, act: str, label: str, notes: list[str]) -> pd.DataFrame:
+    freq, parts = calendar.freq, []
     for name, group in table.groupby("series", sort=False):
         if freq == "B":
             parts.append(group)
@@ -149,6 +156,7 @@ def _levels(table: pd.DataFrame, freq: str, act: str, label: str, notes: list[st
                 f"{label}: series {name}: row {row} ({stamp(time)}) is not a whole number of {step.period}s "
                 f"after the first row ({stamp(expected[0])}); correct its date, or remove the row"
             )
+        expected = expected[[(day.month, day.day) not in calendar.closed for day in expected]]
         absent = expected.difference(pd.DatetimeIndex(group["time"]))
         if not len(absent):
             parts.append(group)
