@@ -96,7 +96,7 @@ def _understood(source: Table, request: Request) -> Reading:
     mask_sentinels(table, list(dict.fromkeys(["close", *theirs, *(OHLC if has_range else ())])), notes)
     rows = len(table)
     table["far"] = far_dates(table)
-    table = in_order(_without_empty_ends(table, cells, notes), notes)
+    table = in_order(_without_empty_ends(table, cells, theirs, notes), notes)
     dated = table[~table["far"]].dropna(subset=["time"])
     if dated["close"].notna().any():
         dated = dated.dropna(subset=["close"])
@@ -249,26 +249,35 @@ def _bare(column: str) -> str:
     return column.lower().strip("<> ")
 
 
-def _without_empty_ends(table: pd.DataFrame, cells: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """Leave out rows before the first value of each series and after the last one.
+def _without_empty_ends(
+    table: pd.DataFrame, cells: pd.DataFrame, exog: list[str], notes: list[str]
+) -> pd.DataFrame:
+    """Leave out rows before the first value of each series and of each input, and after the last value.
 
-    The former are those of series that begin later and of returns, the latter days to come with known inputs.
+    The former are those of series that begin later, of returns and of lags, the latter days to come with
+    known inputs.
     """
     known = table["close"].notna() | cells["unreadable"] | table["time"].isna() | table["far"]
-    times = table["time"].where(known & ~table["far"]).groupby(table["series"])
+    dated = table["time"].where(~table["far"])
+    times = dated.where(known).groupby(table["series"])
     ends = {
         "before the first value": ~known & (table["time"] < times.transform("min")),
         "after the last value": ~known & (table["time"] > times.transform("max")),
     }
+    for column in exog:
+        first = dated.where(table[column].notna()).groupby(table["series"]).transform("min")
+        ends[f"before the first value of the input {column_name(column)}"] = dated < first
+    unused = pd.Series(False, index=table.index)
     for where, empty in ends.items():
+        empty &= ~unused
+        unused |= empty
         if empty.any():
             dates = table.loc[empty, "time"]
             last = "" if dates.max() == dates.min() else f" to {dates.max():%Y-%m-%d}"
             notes.append(
                 f"{count_of(int(empty.sum()), 'row')} {where}, {dates.min():%Y-%m-%d}{last}, not used"
             )
-    before, after = ends.values()
-    return table[~(before | after)]
+    return table[~unused]
 
 
 def _require_days(calendar: str, freq: str, label: str) -> None:
