@@ -255,6 +255,14 @@ def test_a_series_without_dates_and_a_grid_are_refused_in_words_of_frames_and_da
         basin.inspect(grid)
 
 
+def test_weeks_of_periods_are_dated_by_their_last_days() -> None:
+    weeks = BARS["Close"].resample("W-FRI").last()
+    found = basin.inspect(weeks.to_period())
+    assert list(found.reading.table["time"]) == list(weeks.index)
+    assert found.rows["calendar"] == "every week, on Friday"
+    assert "the weeks of Date are dated by their last days" in found.notes
+
+
 def test_an_input_of_the_range_of_the_day_is_used_once() -> None:
     found = basin.inspect(BARS, exog="Open")
     assert found.reading.ohlc and not found.reading.exog
