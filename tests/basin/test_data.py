@@ -248,8 +248,11 @@ def test_values_without_dates_are_refused_with_a_remedy(data: Any) -> None:
 
 
 def test_a_series_without_dates_and_a_grid_are_refused_in_words_of_frames_and_datasets() -> None:
-    with pytest.raises(basin.BasinError, match=r"^the frame: no column holds dates; found value; "):
-        basin.inspect(pd.Series(CLOSE))
+    for values in (pd.Series(CLOSE), pd.Series(CLOSE)[::3]):
+        with pytest.raises(
+            basin.BasinError, match=r"^data: the index .* as in pd\.Series\(values, index=dates\)$"
+        ):
+            basin.inspect(values)
     grid = ARRAY.expand_dims(lat=[0.0, 5.0], lon=[0.0, 5.0])
     with pytest.raises(basin.BasinError, match=r"^the dataset: sst is a grid .* `basin field`"):
         basin.inspect(grid)
@@ -261,6 +264,16 @@ def test_weeks_of_periods_are_dated_by_their_last_days() -> None:
     assert list(found.reading.table["time"]) == list(weeks.index)
     assert found.rows["calendar"] == "every week, on Friday"
     assert "the weeks of Date are dated by their last days" in found.notes
+
+
+@pytest.mark.filterwarnings("error")
+def test_complex_numbers_are_refused() -> None:
+    data = BARS.assign(Close=BARS["Close"] + 1j)
+    for call in (basin.inspect, basin.audit):
+        with pytest.raises(basin.BasinError, match=r"^the frame: column Close holds complex numbers; "):
+            call(data, target="Close")
+    with pytest.raises(basin.BasinError, match="column Close holds complex numbers; "):
+        basin.inspect(data, target="Open", exog="Close")
 
 
 def test_an_input_of_the_range_of_the_day_is_used_once() -> None:

@@ -144,6 +144,10 @@ class TableEvidence:
         values = self.frame[column]
         if values.dtype == float:
             return values  # not a copy, which would double the memory of a large table
+        if values.dtype.kind == "c":
+            raise BasinError(
+                f"column {column} holds complex numbers; give a column of their real parts or sizes"
+            )
         return values.astype(float) if values.dtype.kind in "iub" else pd.to_numeric(values, errors="coerce")
 
     @cached_property
