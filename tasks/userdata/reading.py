@@ -285,7 +285,7 @@ def _require_days(calendar: str, freq: str, label: str) -> None:
     if calendar in LONG_MONTHS and not frequency(freq).calendar:
         raise BasinError(
             f"{label}: the dates have the calendar {calendar}, in which each February has more than 28 days, "
-            f"so that {frequency(freq).period}s are not read; pass --resample MS for its months"
+            "so that only steps of a month or longer are read; pass --resample MS for its months"
         )
 
 
