@@ -31,6 +31,9 @@ CLOSED_YEARS = 3
 DAYS_OF_CLOCKS = 2.5
 """Most times of day that are usual, in rows of a day. Clocks that change for the summer have two."""
 
+LEAP_DAY = frozenset({(2, 29)})
+"""Days that the calendar noleap does not have."""
+
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -69,7 +72,7 @@ class Calendar:
         time = last
         while steps:
             time += of_step.offset
-            if time.dayofweek in self.week:
+            if self._opens(time):
                 yield time
                 steps -= 1
 
@@ -88,9 +91,12 @@ class Calendar:
             return
         day = first
         while True:
-            if day.dayofweek in self.week and (day.month, day.day) not in self.closed:
+            if self._opens(day):
                 yield day
             day += pd.Timedelta(days=1)
+
+    def _opens(self, day: pd.Timestamp) -> bool:
+        return day.dayofweek in self.week and (day.month, day.day) not in self.closed
 
     def expected(self, first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
         """Return the dates expected from ``first`` to ``last``."""
@@ -103,9 +109,7 @@ class Calendar:
             else pd.date_range(first.normalize(), last.normalize(), freq="D")
         )
         if self.exchange is None:
-            open_days = days.dayofweek.isin(self.week)
-            closed = [(m, d) in self.closed for m, d in zip(days.month, days.day, strict=True)]
-            days = days[open_days & ~np.array(closed, dtype=bool)]
+            days = days[np.array([self._opens(day) for day in days], dtype=bool)]
         if not of_step.intraday:
             return days
         if not any(self.clock):
@@ -134,7 +138,9 @@ class Calendar:
             busy = max(self.clock, key=len)
             first, last = (str(time).split(" ")[-1][:5] for time in (busy[0], busy[-1]))
             days += f", {len(busy)} rows a day from {first} to {last}"
-        if self.closed:
+        if self.closed == LEAP_DAY:
+            days += ", without 29 February"
+        elif self.closed:
             shown = ", ".join(
                 f"{day} {pd.Timestamp(2000, month, day):%B}" for month, day in sorted(self.closed)
             )
@@ -179,12 +185,13 @@ def infer(times: pd.DatetimeIndex, freq: str, exchange: str | None = None) -> Ca
     counts = np.bincount(times.dayofweek, minlength=7)
     if freq == "W":
         return Calendar(freq, (int(counts.argmax()),))
+    leapless = _closed(times, tuple(range(7))) & LEAP_DAY
     if frequency(freq).intraday:
         days = np.bincount(times.normalize().unique().dayofweek, minlength=7)
         week = tuple(int(d) for d in np.flatnonzero(days > SELDOM * days.max()))
-        return Calendar(freq, week, _clock(times), exchange=exchange)
+        return Calendar(freq, week, _clock(times), leapless, exchange)
     if freq == "D":
-        return Calendar(freq, exchange=exchange)
+        return Calendar(freq, closed=leapless, exchange=exchange)
     week = tuple(int(d) for d in np.flatnonzero(counts > SELDOM * counts.max()))
     return Calendar(freq, week, closed=_closed(times, week), exchange=exchange)
 

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 NOTES = "basin_notes"
 """Attribute of the dataset with sentences on what was done to read the file."""
 
+CALENDAR = "basin_calendar"
+"""Attribute of times with the name of the calendar that they had in the file."""
+
+LONG_MONTHS = ("360_day", "all_leap")
+"""Calendars with days that the standard one does not have, such as 30 February."""
+
 OTHER_FORMATS = {
     b"GRIB": ("is GRIB", "convert it, e.g. with `cdo -f nc copy IN OUT`"),
     b"\x1f\x8b": ("is packed with gzip", "unpack it with `gunzip`"),
@@ -36,6 +42,8 @@ CALENDARS = (
     "360_day",
 )
 """Calendars of the CF conventions."""
+
+ALIASES = {"360": "360_day", "365_day": "noleap", "366_day": "all_leap"}
 
 SECONDS = {
     **dict.fromkeys(("millisecond", "milliseconds", "msec", "ms"), 1e-3),
@@ -61,9 +69,10 @@ def open_dataset(path: Path) -> "xr.Dataset":
     """Open a NetCDF-3 or NetCDF-4 file or a Zarr folder, lazily, by its content and not its name.
 
     Times are ``datetime64[s]``, whatever their unit (also months and years) and calendar. Dates of other
-    calendars, such as noleap and 360_day, become the same month and day of the standard calendar, or the last
-    day of the month if that day does not exist. ``dataset.attrs["basin_notes"]`` is a list of sentences on
-    what was done. Raises ``BasinError`` if the file or its times cannot be read.
+    calendars, such as noleap, become the same month and day of the standard calendar. In calendars with days
+    that the standard one does not have, they become the same part of the month. The attribute
+    ``basin_calendar`` of times names their calendar, and ``dataset.attrs["basin_notes"]`` is a list of
+    sentences on what was done. Raises ``BasinError`` if the file or its times cannot be read.
     """
     return with_times(_opened(path), str(path))
 
@@ -77,6 +86,7 @@ def with_times(data: "xr.Dataset", label: str) -> "xr.Dataset":
         times = _times(data, name, label, [] if name in bounds else notes)
         if times is not None:
             attributes = {k: v for k, v in data[name].attrs.items() if k not in ("units", "calendar")}
+            attributes[CALENDAR] = _calendar(data[name])
             data = data.assign_coords({name: (data[name].dims, times, attributes)})
     return data.assign_attrs({NOTES: notes})
 
@@ -134,11 +144,19 @@ def _bounds_of_times(data: "xr.Dataset") -> set[str]:
     return names
 
 
+def _calendar(variable: "xr.DataArray") -> str:
+    """Return the name of the calendar of times, from their attributes or their type of ``cftime``."""
+    if variable.dtype.kind == "O" and variable.size:
+        return str(getattr(variable.values.ravel()[0], "calendar", "standard"))
+    named = str(variable.attrs.get("calendar", "standard")).strip().lower() or "standard"
+    return ALIASES.get(named, named)
+
+
 def _times(data: "xr.Dataset", name: str, source: str, notes: list[str]) -> np.ndarray | None:
     """Return the times of a variable as ``datetime64[s]``, or None if it holds no times."""
     variable = data[name]
     units = str(variable.attrs.get("units", "")).strip()
-    calendar = str(variable.attrs.get("calendar", "standard")).strip().lower() or "standard"
+    calendar = _calendar(variable)
     label = f"{source}: {name}"
     if re.search(r"\bsince\b", units) and variable.dtype.kind in "fiu":
         return _since(variable.values, units, calendar, label, name, notes)
@@ -157,7 +175,6 @@ def _since(
     values: np.ndarray, units: str, calendar: str, label: str, name: str, notes: list[str]
 ) -> np.ndarray:
     """Decode numbers in a unit of time since a date of ``calendar``."""
-    calendar = "360_day" if calendar == "360" else calendar
     if calendar not in CALENDARS:
         known = ", ".join(CALENDARS)
         raise BasinError(f"{label} has the calendar {calendar!r}, expected one of {known}; correct the file")
@@ -177,7 +194,7 @@ def _since(
         notes.append(f"{name} is in {units!r}: each value is read as a calendar month")
         return _calendar_months(numbers * MONTHS[unit] + 12 * year + month - 1 + (day - 1) / 31)
     if calendar not in ("standard", "gregorian", "proleptic_gregorian"):
-        notes.append(f"{name} has the calendar {calendar}: its dates are mapped to the same month and day")
+        notes.append(_mapped(name, calendar))
     if year == 0 and calendar in ("standard", "gregorian", "julian"):
         notes.append(
             f"{name} counts from the year 0: its dates are those of the proleptic Gregorian calendar"
@@ -194,10 +211,7 @@ def _since(
 
 
 def _standard(seconds: np.ndarray, units: str, calendar: str, year_zero: bool) -> np.ndarray:
-    """Convert seconds in a calendar to ``datetime64[s]`` with the same month and day; NaN becomes NaT.
-
-    A day that the month does not have in the standard calendar becomes the last day of the month.
-    """
+    """Convert seconds in a calendar to ``datetime64[s]`` as :func:`_same_day` does; NaN becomes NaT."""
     import cftime
 
     found = np.full(seconds.shape, np.datetime64("NaT", "s"))
@@ -213,20 +227,29 @@ def _standard(seconds: np.ndarray, units: str, calendar: str, year_zero: bool) -
 def _of_calendar(dates: np.ndarray, name: str, notes: list[str]) -> np.ndarray:
     """Convert dates of ``cftime``, which xarray makes of calendars such as noleap, to ``datetime64[s]``."""
     if dates[0].calendar not in ("standard", "gregorian", "proleptic_gregorian"):
-        notes.append(
-            f"{name} has the calendar {dates[0].calendar}: its dates are mapped to the same month and day"
-        )
+        notes.append(_mapped(name, dates[0].calendar))
     return _same_day(dates)
 
 
+def _mapped(name: str, calendar: str) -> str:
+    to = "part of the month" if calendar in LONG_MONTHS else "month and day"
+    return f"{name} has the calendar {calendar}: its dates are mapped to the same {to}"
+
+
 def _same_day(dates: np.ndarray) -> np.ndarray:
-    """Return dates of ``cftime`` as ``datetime64[s]`` of the same month and day of the standard calendar."""
+    """Return dates of ``cftime`` as ``datetime64[s]`` of the same month and day of the standard calendar.
+
+    Those of ``LONG_MONTHS`` keep the part of the month that has passed, so that no two dates become one.
+    """
     parts = np.array([(d.year, d.month, d.day, d.hour, d.minute, d.second) for d in dates], int)
     year, month, day, hour, minute, second = parts.T
     months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
     length = ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(int)
-    whole: np.ndarray = (months.astype("datetime64[D]") + np.minimum(day, length) - 1).astype("datetime64[s]")
-    return whole + 3600 * hour + 60 * minute + second
+    seconds = 86400 * (day - 1) + 3600 * hour + 60 * minute + second
+    if dates[0].calendar in LONG_MONTHS:
+        seconds = seconds * length // np.array([d.daysinmonth for d in dates])
+    found: np.ndarray = months.astype("datetime64[s]") + seconds
+    return found
 
 
 def _calendar_months(months: np.ndarray) -> np.ndarray:

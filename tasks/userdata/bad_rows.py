@@ -7,8 +7,10 @@ import pandas as pd
 
 from tasks.forecasters.levels.features import PERIODS
 from tasks.reporting.labels import count_of
+from tasks.runtime.calendar import Calendar
 from tasks.runtime.errors import BasinError
 from tasks.runtime.frequencies import frequency, stamp
+from tasks.userdata.input_names import column_name
 
 SHOWN = 3
 """Number of bad rows that a message names."""
@@ -29,7 +31,6 @@ FILLED = ("a cell that is no number", "no value", "an infinite value")
 REMEDIES = {
     "no date": "give the column of dates as --time, or write all dates as YYYY-MM-DD",
     "a cell that is no number": "correct these cells, or give a column of numbers as --target",
-    "no finite value of an input": "fill the input in the file, or omit it from --exog",
     AGAIN: "give the column that names the series as --series, or a column with the whole date and time of "
     "day as --time",
     "a price that is not positive": "pass --kind rate if such values are right",
@@ -53,7 +54,6 @@ def removed(
     one. With ``act="interpolate"`` the holes of levels are filled later. Many rows of one date with different
     values are a panel or shorter periods, and are refused in any case.
     """
-    infinite = cast(pd.DataFrame, np.isinf(table[exog]))
     unreadable = cells["unreadable"].reindex(table.index)
     copies = table.duplicated(["series", "time", "close"])
     faults = {
@@ -62,8 +62,9 @@ def removed(
         "a cell that is no number": unreadable,
         "no value": table["close"].isna(),
         "an infinite value": np.isinf(table["close"]),
-        "no finite value of an input": table[exog].isna().any(axis=1) | infinite.any(axis=1),
     }
+    inputs = {f"no finite value of the input {column_name(name)}": ~np.isfinite(table[name]) for name in exog}
+    faults |= inputs
     if kind == "price":
         faults["a price that is not positive"] = table["close"] <= 0
     usable = table[~pd.concat(faults, axis=1).any(axis=1)]  # the earlier row of a date may have no value
@@ -82,6 +83,8 @@ def removed(
             fill = kind == "level" and what in FILLED
             act_on = "interpolate to fill such rows" if fill else "drop to leave such rows out"
             remedy = REMEDIES.get(what) if panel or (what != AGAIN and len(found) > many) else None
+            if what in inputs:
+                remedy = "fill the input in the file, or omit it from --exog"
             if remedy and panel and apart:
                 remedy += f"; the column {apart} tells such rows apart"
             raise BasinError(
@@ -114,7 +117,13 @@ def _named(place: int, cells: pd.DataFrame, found: pd.DataFrame, what: str, seve
 
 
 def without_holes(
-    table: pd.DataFrame, kind: str, freq: str, act: str, label: str, notes: list[str], warned: list[str]
+    table: pd.DataFrame,
+    kind: str,
+    calendar: Calendar,
+    act: str,
+    label: str,
+    notes: list[str],
+    warned: list[str],
 ) -> pd.DataFrame:
     """Return the table with holes filled or counted as one step.
 
@@ -122,9 +131,9 @@ def without_holes(
     hole counts as one step, with a warning.
     """
     if kind == "level":
-        return _levels(table, freq, act, label, notes)
+        return _levels(table, calendar, act, label, notes)
     gaps = table.groupby("series", sort=False)["time"].diff().dt.total_seconds() / 86400
-    holes = gaps[gaps > frequency(freq).gap]
+    holes = gaps[gaps > frequency(calendar.freq).gap]
     if len(holes):
         row, time = table.loc[holes.index[0], ["row", "time"]]
         warned.append(
@@ -134,8 +143,8 @@ def without_holes(
     return table
 
 
-def _levels(table: pd.DataFrame, freq: str, act: str, label: str, notes: list[str]) -> pd.DataFrame:
-    parts = []
+def _levels(table: pd.DataFrame, calendar: Calendar, act: str, label: str, notes: list[str]) -> pd.DataFrame:
+    freq, parts = calendar.freq, []
     for name, group in table.groupby("series", sort=False):
         if freq == "B":
             parts.append(group)
@@ -149,6 +158,7 @@ def _levels(table: pd.DataFrame, freq: str, act: str, label: str, notes: list[st
                 f"{label}: series {name}: row {row} ({stamp(time)}) is not a whole number of {step.period}s "
                 f"after the first row ({stamp(expected[0])}); correct its date, or remove the row"
             )
+        expected = expected[[(day.month, day.day) not in calendar.closed for day in expected]]
         absent = expected.difference(pd.DatetimeIndex(group["time"]))
         if not len(absent):
             parts.append(group)

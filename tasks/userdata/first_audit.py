@@ -3,6 +3,7 @@
 from tasks.checks.check import ORDER
 from tasks.checks.data import TABLE
 from tasks.checks.table.evidence import Spec, TableEvidence
+from tasks.runtime.calendar import LEAP_DAY
 from tasks.runtime.errors import BasinError
 from tasks.userdata.reading import Reading
 from tasks.userdata.request import Request
@@ -59,4 +60,5 @@ def _evidence(reading: Reading) -> TableEvidence:
         freq=reading.freq,
         inputs=(*reading.exog, *(("open", "high", "low") if reading.ohlc else ())),
     )
-    return TableEvidence(frame.reset_index(drop=True), spec, table.index.to_numpy())
+    absent = reading.calendar.closed & LEAP_DAY
+    return TableEvidence(frame.reset_index(drop=True), spec, table.index.to_numpy(), absent)

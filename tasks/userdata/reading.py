@@ -11,7 +11,8 @@ import pandas as pd
 from tasks.reporting.labels import count_of, listed
 from tasks.runtime.calendar import Calendar, infer
 from tasks.runtime.errors import BasinError
-from tasks.runtime.frequencies import name_of
+from tasks.runtime.frequencies import frequency, name_of
+from tasks.sources.netcdf import LONG_MONTHS
 from tasks.userdata import bad_rows
 from tasks.userdata.files.columns import OHLC, Roles, unit_in
 from tasks.userdata.files.table import Table
@@ -95,11 +96,12 @@ def _understood(source: Table, request: Request) -> Reading:
     mask_sentinels(table, list(dict.fromkeys(["close", *theirs, *(OHLC if has_range else ())])), notes)
     rows = len(table)
     table["far"] = far_dates(table)
-    table = in_order(_without_empty_ends(table, cells, notes), notes)
+    table = in_order(_without_empty_ends(table, cells, theirs, notes), notes)
     dated = table[~table["far"]].dropna(subset=["time"])
     if dated["close"].notna().any():
         dated = dated.dropna(subset=["close"])
     step = step_of(dated, request.freq, request.resample, label, notes)
+    _require_days(source.calendar, request.resample or step.freq, label)
     name = roles.targets[0]
     unit = source.units.get(name) or ("%" if percent else unit_in(name))
     kind, reason = (
@@ -123,12 +125,12 @@ def _understood(source: Table, request: Request) -> Reading:
     table = table.drop(columns="far")
     left_out = rows - len(table)
     if request.resample:
-        following = _following(table, step, request.calendar)
+        following = _following(table, step, request.calendar, source.calendar)
         table = resampled(table, kind, step, freq, following, label, notes)
         if freq in ("B", "D"):
             freq = name_of(table["time"], 1.0, pd.Series([1.0])) or freq
-    calendar = calendar_of(table, freq, request.calendar, notes, warned)
-    table = bad_rows.without_holes(table, kind, freq, request.on_bad_row, label, notes, warned)
+    calendar = calendar_of(table, freq, request.calendar, source.calendar, notes, warned)
+    table = bad_rows.without_holes(table, kind, calendar, request.on_bad_row, label, notes, warned)
     if kind == "return":
         table = _in_percent(table, unit == "%" or bool(PERCENT.search(name)), notes)
     _ends(table, warned)
@@ -247,26 +249,44 @@ def _bare(column: str) -> str:
     return column.lower().strip("<> ")
 
 
-def _without_empty_ends(table: pd.DataFrame, cells: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """Leave out rows before the first value of each series and after the last one.
+def _without_empty_ends(
+    table: pd.DataFrame, cells: pd.DataFrame, exog: list[str], notes: list[str]
+) -> pd.DataFrame:
+    """Leave out rows before the first value of each series and of each input, and after the last value.
 
-    The former are those of series that begin later and of returns, the latter days to come with known inputs.
+    The former are those of series that begin later, of returns and of lags, the latter days to come with
+    known inputs.
     """
     known = table["close"].notna() | cells["unreadable"] | table["time"].isna() | table["far"]
-    times = table["time"].where(known & ~table["far"]).groupby(table["series"])
+    dated = table["time"].where(~table["far"])
+    times = dated.where(known).groupby(table["series"])
     ends = {
         "before the first value": ~known & (table["time"] < times.transform("min")),
         "after the last value": ~known & (table["time"] > times.transform("max")),
     }
+    for column in exog:
+        first = dated.where(table[column].notna()).groupby(table["series"]).transform("min")
+        ends[f"before the first value of the input {column_name(column)}"] = dated < first
+    unused = pd.Series(False, index=table.index)
     for where, empty in ends.items():
+        empty &= ~unused
+        unused |= empty
         if empty.any():
             dates = table.loc[empty, "time"]
             last = "" if dates.max() == dates.min() else f" to {dates.max():%Y-%m-%d}"
             notes.append(
                 f"{count_of(int(empty.sum()), 'row')} {where}, {dates.min():%Y-%m-%d}{last}, not used"
             )
-    before, after = ends.values()
-    return table[~(before | after)]
+    return table[~unused]
+
+
+def _require_days(calendar: str, freq: str, label: str) -> None:
+    """Raise ``BasinError`` for steps shorter than a month in a calendar with days that no date stands for."""
+    if calendar in LONG_MONTHS and not frequency(freq).calendar:
+        raise BasinError(
+            f"{label}: the dates have the calendar {calendar}, in which each February has more than 28 days, "
+            "so that only steps of a month or longer are read; pass --resample MS for its months"
+        )
 
 
 def _of_kind(freq: str, kind: str) -> str:
@@ -275,11 +295,14 @@ def _of_kind(freq: str, kind: str) -> str:
 
 
 def _following(
-    table: pd.DataFrame, step: Step, exchange: str | None
+    table: pd.DataFrame, step: Step, exchange: str | None, name: str
 ) -> Callable[[pd.Timestamp], pd.Timestamp]:
-    """Return the function from a date to the next one by the calendar of the rows, or by a long step."""
-    if not step.regular:
-        return lambda last: last + pd.Timedelta(days=step.longest)
+    """Return the function from a date to the next one by the calendar of the rows, or by a long step.
+
+    In the calendar ``name`` days may be parts of the month that are longer than a day.
+    """
+    if not step.regular or (name in LONG_MONTHS and not frequency(step.freq).calendar):
+        return lambda last: last + pd.Timedelta(days=step.longest).ceil("s")
     times = pd.DatetimeIndex(np.sort(table["time"].unique()))
     market = infer(times if step.days < 1 else times.normalize().unique(), step.freq, exchange)
     return lambda last: market.following(last)[0]

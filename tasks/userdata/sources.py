@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Union
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
+from tasks.sources.dates import as_dates
 from tasks.userdata.files.frames import name_of
 from tasks.userdata.files.table import Table, from_dataset, from_frame, load
 from tasks.userdata.first_audit import first_audit
@@ -26,6 +27,9 @@ Data = Union[Path, pd.DataFrame, "xr.Dataset", Table]
 UNNAMED = "value"
 """Name of a series or an array that has none."""
 
+WITH_DATES = "give values their dates, as in pd.Series(values, index=dates)"
+"""Remedy for values without dates."""
+
 
 def as_data(given: Any) -> Data:
     """Return a path, or the frame or dataset of an object of pandas, xarray or a library of tables.
@@ -37,6 +41,7 @@ def as_data(given: Any) -> Data:
     if isinstance(given, pd.DataFrame):
         return given
     if isinstance(given, pd.Series):
+        _require_dates(given.index)
         return given.to_frame(UNNAMED if given.name is None else name_of(given.name))
     if xarray := sys.modules.get("xarray"):  # which is imported wherever there is one of its objects
         if isinstance(given, xarray.Dataset):
@@ -48,9 +53,17 @@ def as_data(given: Any) -> Data:
         return as_data(given.to_pandas())
     raise BasinError(
         "data: expected the path of a file, a DataFrame or Series of pandas or polars, or a DataArray or "
-        f"Dataset of xarray, found {type(given).__name__}; give values their dates, as in "
-        "pd.Series(values, index=dates)"
+        f"Dataset of xarray, found {type(given).__name__}; {WITH_DATES}"
     )
+
+
+def _require_dates(index: pd.Index) -> None:
+    """Raise ``BasinError`` if the index of a series has numbers that are no dates, such as those of rows."""
+    numbers = len(index) and index.nlevels == 1 and pd.api.types.is_numeric_dtype(index)
+    if numbers and as_dates(pd.Series(index), "data").time.isna().all():
+        raise BasinError(
+            f"data: the index of the Series has numbers, such as {index[-1]}, expected dates; {WITH_DATES}"
+        )
 
 
 def short_name(data: Path) -> str:

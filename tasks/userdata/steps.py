@@ -1,12 +1,12 @@
 """Time steps of a user's table: the frequency of its rows, and their dates on the steps of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from tasks.reporting.labels import count_of
-from tasks.runtime.calendar import WEEKDAYS, Calendar, infer
+from tasks.runtime.calendar import LEAP_DAY, WEEKDAYS, Calendar, infer
 from tasks.runtime.errors import BasinError
 from tasks.runtime.frequencies import NAMES, frequency, name_of, stamp
 
@@ -160,11 +160,16 @@ def _rounded(time: pd.Series, days: float, notes: list[str]) -> pd.Series:
 
 
 def calendar_of(
-    table: pd.DataFrame, freq: str, exchange: str | None, notes: list[str], warned: list[str]
+    table: pd.DataFrame, freq: str, exchange: str | None, name: str, notes: list[str], warned: list[str]
 ) -> Calendar:
-    """Return the calendar of the rows, and warn of rows on days of the week that the file seldom has."""
+    """Return the calendar of the rows, and warn of rows on days of the week that the file seldom has.
+
+    That of the name noleap has no 29 February.
+    """
     times = pd.DatetimeIndex(np.sort(table["time"].unique()))
     calendar = infer(times, freq, exchange)
+    if name == "noleap" and frequency(freq).days <= 1:
+        calendar = replace(calendar, closed=calendar.closed | LEAP_DAY)
     if not frequency(freq).calendar:
         notes.append(f"calendar: {calendar.words()}" + ("" if exchange else ", as in the file"))
     if freq == "B" and exchange is None:

@@ -76,6 +76,12 @@ LEVELS = {
 }
 
 
+def daily(calendar: str, years: int, first: int = 2000) -> xr.DataArray:
+    days = xr.date_range(f"{first}-01-01", f"{first + years - 1}-12-30", calendar=calendar, use_cftime=True)
+    value = 20 + 0.02 * np.cumsum(np.random.default_rng(1).normal(size=len(days)))
+    return xr.DataArray(value, {"time": days}, ["time"], "tas")
+
+
 def copied(data: Any) -> Any:
     return data if isinstance(data, pyarrow.Table) else data.copy(deep=True)
 
@@ -115,6 +121,40 @@ def test_levels_of_xarray_and_of_periods_are_read(form: str) -> None:
     np.testing.assert_array_equal(reading.table["value"], SST)
     assert reading.kind == "level" and reading.unit == ("" if form == "periods" else "°C")
     assert "time" in ARRAY.indexes and ARRAY.attrs == {"units": "degC"}
+
+
+@pytest.mark.parametrize("step", ["D", "6h"])
+@pytest.mark.parametrize("kind", ["level", "rate"])
+def test_a_calendar_without_leap_days_misses_none(step: str, kind: Any) -> None:
+    data = daily("noleap", 5).resample(time=step).interpolate("linear").sel(time=slice("2003", "2004-02-28"))
+    assert basin.inspect(data, kind=kind).rows["next date"] == "2004-03-01"
+    data = daily("noleap", 1, 2004).resample(time=step).interpolate("linear")
+    found = basin.inspect(data, kind=kind)
+    assert found.rows["calendar"].endswith(", without 29 February")
+    assert not found.warnings
+
+
+def test_days_of_a_table_without_leap_days_are_those_of_its_calendar() -> None:
+    days = pd.date_range("2000-01-01", "2012-02-28")
+    days = days[(days.month != 2) | (days.day != 29)]
+    levels = pd.Series(np.random.default_rng(1).normal(size=len(days)), days)
+    assert basin.inspect(levels, kind="level").rows["next date"] == "2012-03-01"
+
+
+@pytest.mark.parametrize("calendar", ["360_day", "all_leap"])
+def test_days_of_a_calendar_with_30_february_are_read_as_months(calendar: str) -> None:
+    data = daily(calendar, 12)
+    for options in ({}, {"on_bad_row": "drop"}, {"resample": "W"}):
+        with pytest.raises(basin.BasinError, match=rf"calendar {calendar}, .* pass resample=\"MS\" for its"):
+            basin.inspect(data, **options)
+    last = {"360_day": None, "all_leap": -30}[calendar]  # which ends on 30 December, or in November
+    found = basin.inspect(data[:last], resample="MS", kind="level")
+    means = data[:last].resample(time="MS").mean()
+    assert np.allclose(found.reading.table["value"], means)
+    assert found.rows["next date"] == {"360_day": "2012-01-01", "all_leap": "2011-12-01"}[calendar]
+    short = basin.inspect(data[:-40], resample="MS")
+    assert short.rows["next date"] == "2011-11-01"
+    assert "the last month is left out, because the file ends before its end" in short.notes
 
 
 def test_years_in_an_index_are_dates_and_a_year_with_twelve_months_is_a_row() -> None:
@@ -208,11 +248,32 @@ def test_values_without_dates_are_refused_with_a_remedy(data: Any) -> None:
 
 
 def test_a_series_without_dates_and_a_grid_are_refused_in_words_of_frames_and_datasets() -> None:
-    with pytest.raises(basin.BasinError, match=r"^the frame: no column holds dates; found value; "):
-        basin.inspect(pd.Series(CLOSE))
+    for values in (pd.Series(CLOSE), pd.Series(CLOSE)[::3]):
+        with pytest.raises(
+            basin.BasinError, match=r"^data: the index .* as in pd\.Series\(values, index=dates\)$"
+        ):
+            basin.inspect(values)
     grid = ARRAY.expand_dims(lat=[0.0, 5.0], lon=[0.0, 5.0])
     with pytest.raises(basin.BasinError, match=r"^the dataset: sst is a grid .* `basin field`"):
         basin.inspect(grid)
+
+
+def test_weeks_of_periods_are_dated_by_their_last_days() -> None:
+    weeks = BARS["Close"].resample("W-FRI").last()
+    found = basin.inspect(weeks.to_period())
+    assert list(found.reading.table["time"]) == list(weeks.index)
+    assert found.rows["calendar"] == "every week, on Friday"
+    assert "the weeks of Date are dated by their last days" in found.notes
+
+
+@pytest.mark.filterwarnings("error")
+def test_complex_numbers_are_refused() -> None:
+    data = BARS.assign(Close=BARS["Close"] + 1j)
+    for call in (basin.inspect, basin.audit):
+        with pytest.raises(basin.BasinError, match=r"^the frame: column Close holds complex numbers; "):
+            call(data, target="Close")
+    with pytest.raises(basin.BasinError, match="column Close holds complex numbers; "):
+        basin.inspect(data, target="Open", exog="Close")
 
 
 def test_an_input_of_the_range_of_the_day_is_used_once() -> None:

@@ -1,7 +1,7 @@
 """Evidence for the checks of a table: the roles of its columns, and its series with their changes in time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -112,6 +112,8 @@ class TableEvidence:
     spec: Spec
     numbered: np.ndarray | None = None
     """Numbers of the rows in the file, from 1, if they are not their places in the table."""
+    absent: frozenset[tuple[int, int]] = frozenset()
+    """Months and days that the calendar of the file does not have, such as 29 February."""
 
     @cached_property
     def rows(self) -> np.ndarray:
@@ -142,6 +144,10 @@ class TableEvidence:
         values = self.frame[column]
         if values.dtype == float:
             return values  # not a copy, which would double the memory of a large table
+        if values.dtype.kind == "c":
+            raise BasinError(
+                f"column {column} holds complex numbers; give a column of their real parts or sizes"
+            )
         return values.astype(float) if values.dtype.kind in "iub" else pd.to_numeric(values, errors="coerce")
 
     @cached_property
@@ -173,7 +179,9 @@ class TableEvidence:
     def calendar(self) -> Calendar:
         """Days of the week and times of day of the rows of all series."""
         times = [time.to_numpy() for _, _, time in self._parts]
-        return infer(pd.DatetimeIndex(np.unique(np.concatenate(times or [np.zeros(0, "M8[ns]")]))), self.freq)
+        dates = pd.DatetimeIndex(np.unique(np.concatenate(times or [np.zeros(0, "M8[ns]")])))
+        found = infer(dates, self.freq)
+        return replace(found, closed=found.closed | self.absent)
 
     @cached_property
     def kind(self) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 from tasks.reporting.labels import listed
 from tasks.runtime.errors import BasinError, nearest
 from tasks.runtime.frequencies import frequency
-from tasks.sources.dates import Dates, UnknownOrder, as_dates, month_of, written_as_dates
+from tasks.sources.dates import Dates, UnknownOrder, as_dates, date_like, month_of, written_as_dates
 from tasks.sources.dates.periods import periods_in
 from tasks.sources.dates.times import distinct, in_order
 from tasks.userdata.files.numbers import number_like
@@ -22,11 +22,14 @@ OHLC = ("open", "high", "low")
 """Columns of the range of a row, in lower case."""
 
 TIMES = re.compile(
-    r"\W*(date|time|datetime|timestamp|ds|day|week|month|quarter|year|open.?time|valid_time|time.?period|"
-    r"(trade|observation|trading)?.?date|as.?of|unix|epoch|yyyymm(dd)?|yearmonth|"
+    r"\W*(dates?|date.?time|times?|time.?stamps?|ds|days?|weeks?|months?|quarters?|years?|"
+    r"open.?time|valid_time|(trad(e|ing)|business|observation|session|exchange|pric(e|ing)|quote|fixing|valuation|"
+    r"effective|ref(erence)?|as.?of|data|cal)?.?(dates?|dt)|(trad(e|ing)|business).?day|(time|ref(erence)?)?.?period|"
+    r"as.?of|unix|epoch|yyyymm(dd)?|yearmonth|"
     r"datum|zeit|jahr|monat|quartal|tag|fecha|año|mes|data|ano|mês|anno|mese|année|mois|jaar|maand|rok|"
-    r"дата|日期|日付|年月日?|period)\W*", re.IGNORECASE
+    r"дата|日期|日付|年月日?)\W*", re.IGNORECASE
 )  # fmt: skip
+"""Names of columns with the date of a row, as opposed to other dates such as that of settlement."""
 
 TARGETS = (
     r"adj\.?.?close.*",
@@ -176,7 +179,11 @@ def _time(frame: pd.DataFrame, given: str | None, label: str, freq: str | None) 
 
 
 def _read(frame: pd.DataFrame, column: str, label: str, freq: str | None) -> Dates:
-    """Return a column as dates. Raises ``BasinError`` if more than a few have a form that is not read."""
+    """Return a column as dates.
+
+    Raises ``BasinError`` if more than a few have a form that is not read or are no days, or if fewer than two
+    dates are left.
+    """
     try:
         dates = as_dates(frame[column], label)
     except UnknownOrder as error:
@@ -186,18 +193,38 @@ def _read(frame: pd.DataFrame, column: str, label: str, freq: str | None) -> Dat
     text = frame[column].astype("string")
     unread = (dates.time.isna() & text.str.contains(r"\d").fillna(False)).to_numpy()
     count = int(text.notna().sum())
-    if unread.sum() > max(2, FEW_UNREAD * count):
+    if unread.sum() > max(2, FEW_UNREAD * count) or (unread.any() and dates.time.nunique() < 2):
         if len(periods := periods_in(text)) > 1:
             raise BasinError(
                 f"{label}: column {column}: the dates mix {listed(list(periods))}, such as "
                 f"{listed([repr(example) for example in periods.values()])}; keep the rows of one kind"
             )
         row = int(unread.argmax())
+        shown = f"such as {text.iloc[row][:40]!r} in row {row + 1}"
+        numbers = mostly_numbers(frame[column])
+        others = [c for c in map(str, frame.columns) if c != column and written_as_dates(frame[c])]
+        if dates.time.isna().all() and (numbers or others):
+            what = f"{'numbers' if numbers else 'cells'} that are no dates"
+            where = f"give {others[0]}, which has dates," if others else "give the column of dates"
+            raise BasinError(f"{label}: column {column} has {what}, {shown}; {where} as --time")
+        if _no_day(text.iloc[row]):
+            raise BasinError(
+                f"{label}: column {column}: {unread.sum()} of {count} dates are days that do not exist, "
+                f"{shown}; correct them"
+            )
         raise BasinError(
-            f"{label}: column {column}: {unread.sum()} of {count} dates have a form that is not read, such "
-            f"as {text.iloc[row][:40]!r} in row {row + 1}; write all dates as YYYY-MM-DD"
+            f"{label}: column {column}: {unread.sum()} of {count} dates have a form that is not read, "
+            f"{shown}; write all dates as YYYY-MM-DD"
         )
     return dates
+
+
+def _no_day(cell: str) -> bool:
+    """Return whether a cell has a form of dates but names a day that does not exist, such as 2019-02-30."""
+    try:
+        return date_like(cell) and bool(as_dates(pd.Series([cell]), "").time.isna().all())
+    except BasinError:
+        return False
 
 
 def _guessed(column: pd.Series, nameless: bool, label: str) -> Dates | None:

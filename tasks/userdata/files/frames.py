@@ -35,8 +35,9 @@ def plain(
     """Return a frame with the levels of its index as first columns and one level of columns.
 
     ``target`` and ``exog`` are names of columns, those of several levels joined as by :func:`name_of`.
-    Periods become their first times. Row numbers are left out. Other numbers of an index identify the rows,
-    unless they are dates such as years, so that they are never forecast.
+    Periods become their first times, and weeks their last days, on which their prices are known. Row numbers
+    are left out. Other numbers of an index identify the rows, unless they are dates such as years, so that
+    they are never forecast.
     """
     frame = frame.copy(deep=False)
     if isinstance(frame.columns, pd.MultiIndex):
@@ -47,7 +48,11 @@ def plain(
         twice = frame.columns[frame.columns.duplicated()][0]
         raise BasinError(f"{label}: two columns are called {twice}; rename one of them")
     for column in frame.columns:
-        if isinstance(frame[column].dtype, pd.PeriodDtype):
+        dtype = frame[column].dtype
+        if isinstance(dtype, pd.PeriodDtype) and isinstance(dtype.freq, pd.offsets.Week):
+            frame[column] = frame[column].dt.to_timestamp(how="end").dt.normalize()
+            notes.append(f"the weeks of {column} are dated by their last days")
+        elif isinstance(dtype, pd.PeriodDtype):
             frame[column] = frame[column].dt.to_timestamp()
     return frame
 

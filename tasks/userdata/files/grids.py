@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
-from tasks.sources.netcdf import NOTES, open_dataset
+from tasks.sources.netcdf import CALENDAR, NOTES, open_dataset
 from tasks.userdata.files.columns import UNITS
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ PLACES = ("lat", "latitude", "lon", "longitude", "x", "y", "nlat", "nlon", "i", 
 
 def read_netcdf(
     path: Path, target: tuple[str, ...], time: str | None, series: str | None, notes: list[str]
-) -> tuple[pd.DataFrame, dict[str, str]]:
+) -> tuple[pd.DataFrame, dict[str, str], str]:
     """Return the series of a file, in the same way as :func:`series_of`."""
     data = open_dataset(path)
     try:
@@ -36,8 +36,8 @@ def series_of(
     time: str | None,
     series: str | None,
     notes: list[str],
-) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Return the variables of one time dimension as a table, and the units that the dataset states.
+) -> tuple[pd.DataFrame, dict[str, str], str]:
+    """Return the variables of one time dimension as a table, the units stated, and the name of the calendar.
 
     Dimensions of length one are left out. The values of the dimension ``series`` are a row each. Raises
     ``BasinError`` for a variable with a dimension of ensemble members or of places, because one of them would
@@ -91,7 +91,8 @@ def series_of(
         found = [_flat(data, variable, str(along), label) for variable in names]
         frame = pd.DataFrame({name: data[name].values} | {str(v.name): v.values for v in found})
     units = {str(v.name): str(v.attrs["units"]) for v in found if v.attrs.get("units") not in (None, "", "1")}
-    return frame, {column: UNITS.get(unit.lower(), unit) for column, unit in units.items()}
+    known = {column: UNITS.get(unit.lower(), unit) for column, unit in units.items()}
+    return frame, known, data[name].attrs.get(CALENDAR, "standard")
 
 
 def _time(data: Any, label: str) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
-from tasks.sources.dates import date_like
+from tasks.sources.dates import as_dates, date_like
+from tasks.sources.dates.times import in_order
 from tasks.userdata.files.columns import TIMES, UNITS
 from tasks.userdata.files.groups import with_groups
 from tasks.userdata.files.numbers import CODES, MISSING, number_like
@@ -104,10 +105,22 @@ def find_header(
 
 def _kind(cells: list[str]) -> str:
     known = [cell for cell in cells if cell not in MISSING]
-    for kind in ("date", "number"):
-        if known and sum(_is(cell, kind) for cell in known) >= 0.5 * len(known):
-            return kind
+    if known and sum(map(date_like, known)) >= 0.5 * len(known) and not _decimals(known):
+        return "date"
+    if known and sum(map(number_like, known)) >= 0.5 * len(known):
+        return "number"
     return "text"
+
+
+def _decimals(cells: list[str]) -> bool:
+    """Return whether cells are numbers, such as 2506.85, that are in no order if read as dates YYYY.MM."""
+    if not all(map(number_like, cells)):
+        return False
+    try:
+        time = as_dates(pd.Series(cells), "").time
+    except BasinError:
+        return True
+    return bool(time.isna().mean() > 0.5) or not in_order(time)
 
 
 def _is(cell: str, kind: str) -> bool:

@@ -72,6 +72,10 @@ def as_numbers(column: pd.Series, label: str, notes: list[str], comma: bool | No
     that names a row of each form if cells differ in decimal mark, currency or per cent sign, and both
     readings if a mark may separate thousands or decimals and nothing in the file tells which.
     """
+    if pd.api.types.is_complex_dtype(column):
+        raise BasinError(
+            f"{label}: column {column.name} holds complex numbers; give a column of their real parts or sizes"
+        )
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         return Numbers(column.to_numpy(float, na_value=np.nan), np.zeros(len(column), bool), False)
     text = column.astype("string").str.strip()

@@ -48,6 +48,8 @@ class Table:
     """Units of columns, where the file states them."""
     separator: str = ""
     """Character between the cells of a text table."""
+    calendar: str = "standard"
+    """Calendar of the dates in a NetCDF file or dataset, by its name in the CF conventions."""
 
     def roles(
         self, time: str | None, target: tuple[str, ...], series: str | None, freq: str | None = None
@@ -132,8 +134,10 @@ def load(
         raise BasinError(f"{path}: {suffix} files are not read; give a {FILES} file")
     table = Table(pd.DataFrame(), str(path))
     if suffix in NETCDF:
-        frame, units = _read(path, lambda file: read_netcdf(file, target, time, series, table.notes))
-        return replace(table, frame=frame, units=units)
+        frame, units, calendar = _read(
+            path, lambda file: read_netcdf(file, target, time, series, table.notes)
+        )
+        return replace(table, frame=frame, units=units, calendar=calendar)
     if suffix in EXCEL:
         frame = _read(path, lambda file: read_excel(file, table.notes))
         return replace(table, frame=_complete(frame, path, table.notes))
@@ -189,8 +193,8 @@ def from_dataset(
     """Return a table from the series of an xarray dataset, as from a NetCDF file."""
     data = with_times(data, label)
     notes: list[str] = []
-    frame, units = series_of(data, label, target, time, series, notes)
-    return Table(frame, label, notes, units)
+    frame, units, calendar = series_of(data, label, target, time, series, notes)
+    return Table(frame, label, notes, units, calendar=calendar)
 
 
 def file_suffix(path: Path) -> str:

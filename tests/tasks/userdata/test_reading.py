@@ -90,7 +90,21 @@ def test_an_input_that_is_missing_is_carried_forward_and_said() -> None:
     assert reading.table["vix"].iloc[9] == 33.0
     assert any(s.startswith("input vix is missing in 1 row ") for s in reading.notes)
     frame.loc[20:40, "vix"] = np.nan
-    assert "no finite value of an input in row 26" in refusal(frame, replace(ASKED, exog=("vix",)))
+    said = refusal(frame, replace(ASKED, exog=("vix",)))
+    assert "no finite value of the input vix in row 26" in said
+    assert said.endswith("; fill the input in the file, or omit it from --exog")
+
+
+def test_rows_before_the_first_value_of_an_input_are_not_used_and_said() -> None:
+    frame = prices()
+    frame["lagged"], frame["later"] = frame["close"].shift(1), frame["close"].shift(3)
+    reading = read(frame, replace(ASKED, exog=("lagged", "later")), "x")
+    assert len(reading.table) == len(frame) - 3 and reading.table.notna().all().all()
+    days = [f"{day:%Y-%m-%d}" for day in pd.to_datetime(frame["date"].head(3))]
+    assert f"1 row before the first value of the input lagged, {days[0]}, not used" in reading.notes
+    assert (
+        f"2 rows before the first value of the input later, {days[1]} to {days[2]}, not used" in reading.notes
+    )
 
 
 @pytest.mark.parametrize("columns", [("Date", "close"), ("date", "price")])

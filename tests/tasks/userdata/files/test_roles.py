@@ -61,6 +61,17 @@ FILES = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["Dates", "Trade Date", "trading_day", "Exchange Date", "REF_DATE", "datadate", "caldt", "Timestamps"],
+)
+def test_serial_days_are_dates_under_every_usual_name(name: str) -> None:
+    serial = (DAYS - pd.Timestamp("1899-12-30")).days
+    roles = from_frame(pd.DataFrame({name: serial, "close": range(300)}), "table").roles(None, (), None)
+    assert roles.time == name
+    assert list(roles.dates.time) == list(DAYS)
+
+
 @pytest.mark.parametrize("form", FILES)
 def test_dates_are_found_in_one_column_or_several(tmp_path: Path, form: str) -> None:
     header, dates, row = FILES[form]
@@ -96,6 +107,11 @@ def test_dates_are_found_in_one_column_or_several(tmp_path: Path, form: str) -> 
             "have a form that is not read",
         ),
         (
+            "Date,v\n2019-02-30,1\n2019-02-31,2\n2019-03-01,3\n",
+            "2 of 3 dates are days that do not exist, such as",
+        ),
+        ("Date,v\n30/02/2019,1\n31/02/2019,2\n01/03/2019,3\n", "'30/02/2019' in row 1; correct them"),
+        (
             content("date,time,close\n", HOURS, lambda k, d: f"{d:%Y-%m-%d},{(d.hour + 1) * 10000}")
             + "2019-02-05,250000,1\n",
             "column time: row 721: '250000' is no time of day",
@@ -108,6 +124,18 @@ def test_files_without_readable_dates_are_refused_with_the_form(tmp_path: Path, 
     with pytest.raises(BasinError, match=said) as refused:
         load(path).roles(None, (), None)
     assert "\n" not in str(refused.value)
+
+
+def test_a_column_without_dates_is_refused_with_the_one_that_has_them() -> None:
+    table = from_frame(pd.DataFrame({"date": DAYS, "vix": np.linspace(9.1, 80, 300), "note": "v2"}), "table")
+    for column, what in (
+        ("vix", r"numbers that are no dates, such as '9\.1'"),
+        ("note", "cells that are no dates"),
+    ):
+        with pytest.raises(
+            BasinError, match=f"column {column} has {what}.*; give date, which has dates, as --time"
+        ):
+            table.roles(column, (), None)
 
 
 def test_columns_beside_the_months_of_a_year_name_the_series(tmp_path: Path) -> None:

@@ -111,6 +111,25 @@ def test_the_header_is_found(tmp_path: Path, content: str, names: list[str]) -> 
     assert frame.iloc[0].astype(str).isin(["100.35"]).sum() == 1
 
 
+@pytest.mark.parametrize("price", [2506.85, 1066.12, 1466.1, 1.1234, 12.1999])
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_prices_that_look_like_months_are_no_dates_beside_serial_days(
+    tmp_path: Path, price: float, newest_first: bool
+) -> None:
+    decimals = len(str(price).split(".")[1])
+    values = [f"{price + (k * k % 17 - 8) * 10**-decimals:.{decimals}f}" for k in range(200)]
+    lines = [f"{43000 + k};{value};{15 + k % 7}" for k, value in enumerate(values)]
+    lines = lines[::-1] if newest_first else lines
+    above = "Security;SPX Index\nStart Date;02.01.1990\n\n"
+    found = table(tmp_path, above + "\n".join(["Dates;PX_LAST;VIX", *lines]))
+    assert list(found.frame.columns) == ["Dates", "PX_LAST", "VIX"]
+    assert len(found.frame) == 200
+    roles = found.roles(None, (), None)
+    assert roles.time == "Dates"
+    assert roles.targets == ("PX_LAST",)
+    assert roles.dates.note == "dates are serial days of Excel"
+
+
 def test_commas_behind_names_above_blanks_are_no_part_of_them(tmp_path: Path) -> None:
     months = pd.date_range("1950-01-01", periods=240, freq="MS")
     lines = "".join(
