@@ -302,7 +302,7 @@ def _apart(source: Table, roles: Roles) -> str | None:
 def _carried(table: pd.DataFrame, column: str, notes: list[str]) -> pd.Series:
     missing = table[column].isna()
     filled = table.groupby("series", sort=False)[column].ffill(limit=CARRIED)
-    done = missing & filled.notna()
+    done = missing & filled.notna() & table["close"].notna()
     if done.any():
         rows = ", ".join(f"{t:%Y-%m-%d}" for t in table.loc[done, "time"].head(bad_rows.SHOWN))
         more = " ..." if done.sum() > bad_rows.SHOWN else ""

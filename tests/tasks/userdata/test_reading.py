@@ -89,6 +89,10 @@ def test_an_input_that_is_missing_is_carried_forward_and_said() -> None:
     reading = read(frame, replace(ASKED, exog=("vix",)), "x")
     assert reading.table["vix"].iloc[9] == 33.0
     assert any(s.startswith("input vix is missing in 1 row ") for s in reading.notes)
+    frame.loc[15, ["vix", "close"]] = np.nan
+    dropped = read(frame, replace(ASKED, exog=("vix",), on_bad_row="drop"), "x")
+    assert any(s.startswith("input vix is missing in 1 row ") for s in dropped.notes)
+    frame.loc[15, ["vix", "close"]] = 20.0, 100.0
     frame.loc[20:40, "vix"] = np.nan
     assert "no finite value of an input in row 26" in refusal(frame, replace(ASKED, exog=("vix",)))
 
