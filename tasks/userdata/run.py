@@ -25,6 +25,7 @@ from tasks.stages import STAGES, stage_function
 from tasks.userdata.alarm import RESULTS, Alarm
 from tasks.userdata.alarm import alarm as raise_alarms
 from tasks.userdata.alarm import expected_seconds as expected_seconds_of_alarm
+from tasks.userdata.alarm import require_one_price
 from tasks.userdata.backtest_result import Backtest
 from tasks.userdata.forecast_record import fits_of, not_converged, with_file
 from tasks.userdata.forecast_result import Forecast
@@ -288,6 +289,7 @@ def alarm(
     with claim(out, "alarm", RESULTS, overwrite), naming(data):
         reading, name = read(data, request)
         reading = compounded(reading)
+        require_one_price(reading, request, data)
         stages.expect(expected_seconds_of_alarm(reading, request, wanted))
 
         def run(progress: Progress) -> None:

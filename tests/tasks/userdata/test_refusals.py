@@ -107,6 +107,15 @@ def test_an_alarm_of_several_series_is_refused_with_their_names(tmp_path: Path) 
     said = "the frame: alarms need one series of prices, found 2: close, other; give one of these .* target="
     with pytest.raises(BasinError, match=said):
         basin.alarm(table, target=["close", "other"], event=EVENT, out=tmp_path)
+    labels = pd.MultiIndex.from_product([["Close", "High"], ["KO", "PEP"]], names=["Price", "Ticker"])
+    values = prices(300)[["close"] * 4].to_numpy() * [1, 2, 1.01, 2.02]
+    wide = pd.DataFrame(values, prices(300)["date"], labels)
+    for frame in (wide, wide.swaplevel(axis=1)):
+        with pytest.raises(BasinError, match="found 2: KO, PEP; give the column of one of them") as caught:
+            basin.alarm(frame, event=EVENT, out=tmp_path)
+        target = eval(str(caught.value).rpartition("target=")[2])
+        with pytest.raises(BasinError, match="300 rows of prices are left for the alarm"):
+            basin.alarm(frame, target=target, event=EVENT, out=tmp_path)
     panel = pd.concat([prices(300, market=name) for name in "ABCDEFG"])
     said = "found 7: A, B, C, D, E and 2 more; keep the rows of one of them in the file, by the column market"
     with pytest.raises(BasinError, match=said):
