@@ -48,9 +48,7 @@ def look_ahead(e: TableEvidence) -> Outcome:
                 f"{apart[0]:.2f}), as with a mean over later rows"
             )
         elif worst[0] > max(limit, 5 / np.sqrt(max(n, 1))):
-            faults.append(
-                f"{column} predicts the next move of {worst[1]} (rank correlation {worst[0]:.2f})"
-            )
+            faults.append(f"{column} predicts the next move of {worst[1]} (rank correlation {worst[0]:.2f})")
     if not measured:
         return Outcome(
             "no inputs", limit, "not applicable", "no column beside time and target, or too few rows"

@@ -1,5 +1,6 @@
 """Refusals of a user's file name the file, what was found in it, and a remedy that works."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,23 @@ def test_a_refusal_of_the_folder_of_results_does_not_name_the_file(tmp_path: Pat
     (tmp_path / "out/mine.txt").write_text("x")
     with pytest.raises(BasinError, match=r"^.*/out has mine\.txt"):
         basin.alarm(prices(60), event=EVENT, out=tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("config", "of"),
+    [
+        ({"tilt": {"columns": ["x_anomaly", "x_loc"]}}, "levels"),
+        ({"joint": True, "kind": "price"}, "joint paths"),
+    ],
+)
+def test_one_step_of_a_price_is_not_forecast_by_a_model_of_another_form(
+    tmp_path: Path, config: dict[str, Any], of: str
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").touch()
+    said = f"is not a model of one step of a price, rate or return, but of {of}; omit model= to fit a new one"
+    with pytest.raises(BasinError, match=f'^the frame: model="{tmp_path}" {said}$'):
+        basin.forecast(prices(400), model=tmp_path)
 
 
 @pytest.mark.parametrize("option", ["freq", "resample"])
