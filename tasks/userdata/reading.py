@@ -8,10 +8,10 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from tasks.reporting.labels import count_of, listed
+from tasks.reporting.labels import count_of, listed, periods
 from tasks.runtime.calendar import Calendar, infer
 from tasks.runtime.errors import BasinError
-from tasks.runtime.frequencies import name_of
+from tasks.runtime.frequencies import frequency, name_of
 from tasks.userdata import bad_rows
 from tasks.userdata.files.columns import OHLC, Roles, unit_in
 from tasks.userdata.files.table import Table
@@ -102,12 +102,14 @@ def _understood(source: Table, request: Request) -> Reading:
     step = step_of(dated, request.freq, request.resample, label, notes)
     name = roles.targets[0]
     unit = source.units.get(name) or ("%" if percent else unit_in(name))
+    furthest, each = max(request.leads), request.resample or step.freq
+    ahead = (
+        f"of the next {frequency(each).period}" if furthest == 1 else f"over up to {periods(each, furthest)}"
+    )
     kind, reason = (
         (request.kind, "")
         if request.kind
-        else kind_of(
-            dated, step.freq, request.resample or step.freq, name, label, request.on_bad_row == "drop"
-        )
+        else kind_of(dated, step.freq, ahead, name, label, request.on_bad_row == "drop")
     )
     if reason:
         notes.append(reason)

@@ -46,6 +46,23 @@ def test_what_is_left_open_is_inferred_and_said() -> None:
     assert list(reading.table.columns) == ["time", "series", "close"]
 
 
+@pytest.mark.parametrize(
+    ("request_of", "ahead"),
+    [
+        (ASKED, "of the next trading day"),
+        (replace(ASKED, leads=(1, 5)), "over up to 5 trading days"),
+        (replace(ASKED, leads=(3,), resample="W"), "over up to 3 weeks"),
+    ],
+)
+def test_the_kind_says_over_what_the_return_is(request_of: Request, ahead: str) -> None:
+    frame = prices(1500)
+    returns = frame.assign(close=frame["close"].pct_change()).iloc[1:]
+    for table, kind in ((frame, "price"), (returns, "return")):
+        notes = read(table, request_of).notes
+        (reason,) = (note for note in notes if note.startswith(f"kind {kind}"))
+        assert f"the forecast is of the return {ahead}" in reason
+
+
 @pytest.mark.parametrize(("text", "freq"), [("MS", "MS"), ("W-MON", "W"), ("h", "h"), ("D", "D")])
 def test_frequencies_are_recognised(text: str, freq: str) -> None:
     frame = prices().assign(date=pd.date_range("2018-01-01", periods=60, freq=text).astype(str))
