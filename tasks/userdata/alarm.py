@@ -252,7 +252,7 @@ def expected_seconds(reading: Reading, request: Request, event: Event) -> float:
 
 
 def _rows_used(reading: Reading, request: Request, event: Event) -> pd.DataFrame:
-    """Return the rows up to the end of the test block, numbered from 0, or raise ``BasinError`` if too few."""
+    """Return the rows up to the end of the test block, numbered from 0. Raises ``BasinError`` if too few."""
     table = reading.table
     if request.dev and request.test_from:
         table = table[table["time"] < pd.Timestamp(request.test_from)]
