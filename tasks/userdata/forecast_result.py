@@ -381,7 +381,9 @@ class Forecast(Stored):
         try:
             levels = [float(each) for each in np.atleast_1d(level)]
         except (TypeError, ValueError):
-            raise BasinError(f"level {level!r}: expected numbers from 0.001 to 0.999") from None
+            levels = []
+        if not levels:
+            raise BasinError(f"level {level!r}: expected numbers from 0.001 to 0.999")
         rows = {key: of(step, levels) for key, step in self._steps()}
         index = pd.MultiIndex.from_tuples(rows, names=INDEX)
         frame = pd.DataFrame(list(rows.values()), index, levels)

@@ -128,7 +128,7 @@ def test_every_way_to_ask_for_a_quantile_gives_the_same(tmp_path: Path) -> None:
     assert rate.prices(0.05).iloc[0] == pytest.approx(110 + step["quantiles"]["0.05"])
     with pytest.raises(BasinError, match="prices and rates, and this one is of kind return"):
         price_result(tmp_path, "return").prices()
-    for level in ("a", None, ["0.05", "b"]):
+    for level in ("a", None, ["0.05", "b"], []):
         with pytest.raises(BasinError, match=r"expected numbers from 0\.001 to 0\.999"):
             result.quantile(level)
 
