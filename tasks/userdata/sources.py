@@ -137,5 +137,5 @@ def label_of_series(data: Data, reading: Reading, name: str) -> tuple[Any, ...] 
     if not isinstance(data, pd.DataFrame):
         return None
     parts = {reading.targets[0], name}
-    labels: list[tuple[Any, ...]] = [label for label in data.columns if isinstance(label, tuple)]
+    labels: list[Any] = [label for label in data.columns if isinstance(label, tuple)]
     return next((label for label in labels if {name_of(part) for part in label} == parts), None)
