@@ -328,14 +328,18 @@ def forecast_paths(
         progress("quantiles and densities", i, len(names))
         steps = [
             {
-                "time": stamp(ahead[lead - 1]),
+                "time": stamp(ahead[lead - 1], reading.freq),
                 "lead": lead,
                 "tilt_weight": fitted.weight,
                 **_described(moves[:, lead - 1, i], events[lead]),
             }
             for lead in request.leads
         ]
-        series[name] = {"origin": stamp(times[-1]), "steps": steps, "variance": _variance(moves[:, :, i])}
+        series[name] = {
+            "origin": stamp(times[-1], reading.freq),
+            "steps": steps,
+            "variance": _variance(moves[:, :, i]),
+        }
     notes += about_paths()
     found = {"unit": domain.unit, "series": series}
     long = pd.DataFrame(

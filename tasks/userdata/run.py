@@ -265,7 +265,9 @@ def _forecast_frozen(workspace: OwnWorkspace, model: Path) -> str:
         inputs.to_parquet(inputs_path, index=False)
         classical.to_parquet(classical_path, index=False)
     fitted = max(pd.Timestamp(past["times"][-1]) for past in kept["past"].values())
-    return f"the model is stored, of data to {stamp(fitted)}; nothing was fitted again"
+    return (
+        f"the model is stored, of data to {stamp(fitted, workspace.own.frequency)}; nothing was fitted again"
+    )
 
 
 def _require_one_step(model: Path) -> None:
