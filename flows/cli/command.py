@@ -4,6 +4,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable
+from shlex import quote
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -23,7 +24,7 @@ HEADING = "Examples:\n"
 PLAIN = {
     "Missing": "missing",
     "Got unexpected extra argument(s)": "unexpected argument",
-    "Invalid value for": "wrong value of",
+    "Invalid value for ": "",
     "Input should be": "expected",
     ", unable to parse string as an integer": "",
     ", unable to parse string as a number": "",
@@ -124,22 +125,32 @@ class Group(TyperGroup):
 
 
 def _one_line(error: Any) -> str:
-    """Return the message of an error of usage with a remedy: what was meant, an example, or the help."""
+    """Return the message of an error of usage with a remedy: what was meant, an example, or the help.
+
+    The example of a wrong value is one of the same option.
+    """
     message = error.format_message().rstrip(".").replace("'", "").replace("\n", " ")
     for words, plain in PLAIN.items():
         message = message.replace(words, plain)
+    if hasattr(error.__cause__, "errors"):  # of pydantic, whose message lacks the value
+        given = str(error.__cause__.errors()[0]["input"])
+        message = message.replace(": ", f" {quote(given)}: ", 1)
+        message = message.replace(f": {given} is not one of", ": expected one of", 1)
     option = getattr(error, "option_name", None)
     parameter, context = getattr(error, "param", None), getattr(error, "ctx", None)
     if option and not hasattr(error, "possibilities"):
         return f"{option} needs a value; write it after {option}"
+    shown = ""
     if option:
         message = f"no option {option}{nearest(option, error.possibilities or ())}"
     elif parameter is not None and message.startswith("missing"):
         meaning, *_ = re.split(r"\. (?=[A-Z])", parameter.help or "")
         message += f" ({meaning.rstrip('.')})"
+    elif parameter is not None:
+        shown = f" {parameter.opts[0]} "
     if not message or context is None or "did you mean" in message:
         return message
     _, _, examples = (context.command.epilog or "").partition(HEADING)
-    if example := examples.partition("\n")[0].strip():
-        return f"{message}; for example `{example}`"
+    if fitting := [example.strip() for example in examples.splitlines() if shown in example]:
+        return f"{message}; for example `{fitting[0]}`"
     return f"{message}; see `{' '.join(('basin', *context.command_path.split()[1:]))} --help`"

@@ -189,14 +189,17 @@ def spaced(items: Sequence[Item], most: int) -> list[Item]:
 
 
 def dated(time: str, step: str) -> str:
-    """Return a date in the form of its frequency, such as ``2019-01-02`` or, for months, ``January 2011``."""
+    """Return a date in the form of its frequency, such as ``2019-01-02`` or, for months, ``January 2011``.
+
+    A date that is written without an hour, such as that of a test block, has none.
+    """
     day = pd.Timestamp(time)
     name = frequency(step).period
     if name == "month":
         return f"{day:%B %Y}"
     if name == "quarter":
         return f"quarter from {day:%B %Y}" if step == "QS" else f"quarter to {day:%B %Y}"
-    return f"{day:%Y}" if name == "year" else stamp(day)
+    return f"{day:%Y}" if name == "year" else stamp(day, step if ":" in time else "D")
 
 
 def span(first: str, last: str, step: str = "D") -> str:

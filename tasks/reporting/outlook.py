@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import pandas as pd
@@ -12,7 +11,7 @@ from tasks.reporting.axes import years
 from tasks.reporting.comparison import row_class
 from tasks.reporting.forecast import quantile
 from tasks.reporting.labels import dated, decimals, model_name, series_name, signed, text
-from tasks.reporting.page import Cell, Row, Section, card, pair, paragraph, table
+from tasks.reporting.page import Cell, Row, Section, card, pair, paragraph, part, table
 from tasks.reporting.verdict import crps_unit, in_unit
 from tasks.runtime.frequencies import frequency
 from tasks.scoring.categories import Past, chance, of_thirds
@@ -41,14 +40,11 @@ def outlook(forecast: dict[str, Any], latest: dict[str, Any], past: Past, rival:
         "of the anomalies of the same season before the test block, so that each had a probability of one "
         "third."
     )
-    for name, part in list(forecast["series"].items())[:DRAWN]:
-        steps = part["steps"]
-        if len(forecast["series"]) > 1:
-            content += f"<h3>{escape(series_name(name))}</h3>"
-        if len(steps) > 1:
-            content += plume(name, steps, latest.get(str(name), {}), rival, domain)
-        content += medians(steps, latest.get(str(name), {}), rival, domain)
-        content += categories(name, steps, past, domain)
+    for name, ahead in list(forecast["series"].items())[:DRAWN]:
+        steps, leads = ahead["steps"], latest.get(str(name), {})
+        of_series = plume(name, steps, leads, rival, domain) if len(steps) > 1 else ""
+        of_series += medians(steps, leads, rival, domain) + categories(name, steps, past, domain)
+        content += part(series_name(name), of_series) if len(forecast["series"]) > 1 else of_series
     if len(forecast["series"]) > DRAWN:
         content += paragraph(f"Shown are the first {DRAWN} of {len(forecast['series'])} series.", "soft")
     return Section("outlook", "Outlook", "The forecast of every model, and of categories", content)

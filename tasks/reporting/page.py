@@ -115,6 +115,16 @@ def column_groups(columns: Sequence[str], rows: Sequence[Row]) -> list[slice]:
     return [slice(i, i + 1) for i in range(len(columns))] or [slice(0, 0)]
 
 
+def part(name: str, content: str) -> str:
+    """Return content under a heading, whose name begins the labels of tables and boxes that lack it.
+
+    Without it, a page would have several regions of one label.
+    """
+    title = escape(name)
+    label = re.compile(rf'(role="region" |<table )aria-label="(?!{re.escape(title)}: )')
+    return f"<h3>{title}</h3>" + label.sub(lambda found: f"{found[0]}{title}: ", content)
+
+
 def folded(summary: str, content: str) -> str:
     """Return content that is hidden until its summary is clicked. This needs no script."""
     return f"<details><summary>{escape(summary)}</summary>{content}</details>"

@@ -1,7 +1,6 @@
 """Report section on risk: value at risk and its exceptions, the worst outcomes, and drawdowns."""
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from tasks.reporting import charts, risk_charts
 from tasks.reporting.axes import DateAxis, years
 from tasks.reporting.exceptions import CHARTED, beyond, is_recalibrated, tail_content
 from tasks.reporting.labels import dated, decimals, in_sentence, named_unit, series_name, text, with_unit
-from tasks.reporting.page import Cell, Row, Section, card, pair, paragraph, table
+from tasks.reporting.page import Cell, Row, Section, card, pair, paragraph, part, table
 from tasks.reporting.prices import drawdown_path, drawdown_unit, drawdowns, levels_of, price_title
 from tasks.reporting.risk_ahead import next_by_model, next_risks, period
 from tasks.reporting.verdict import Block, short_unit, strongest
@@ -50,12 +49,11 @@ def risk(
     for name in names[:DRAWN]:
         rows = forecasts[forecasts["series"] == name].sort_values("time")
         ours = rows[rows["model"] == "ebm"].reset_index(drop=True)
-        if len(names) > 1:
-            content += f"<h3>{escape(series_name(name))}</h3>"
-        content += exceptions_chart(ours, domain) + shortfall_table(ours, domain)
-        content += worst_outcomes(rows, rival, domain)
-        content += price_content(raw[raw["series"] == name], ours, domain)
-        content += next_by_model(latest.get(str(name), {}), rival, domain)
+        of_series = exceptions_chart(ours, domain) + shortfall_table(ours, domain)
+        of_series += worst_outcomes(rows, rival, domain)
+        of_series += price_content(raw[raw["series"] == name], ours, domain)
+        of_series += next_by_model(latest.get(str(name), {}), rival, domain)
+        content += part(series_name(name), of_series) if len(names) > 1 else of_series
     if len(names) > DRAWN:
         content += paragraph(f"Charts are of the first {DRAWN} of the {len(names)} series.", "soft")
     return Section("risk", "Risk", "Value at risk, worst outcomes and drawdowns", content)

@@ -148,6 +148,10 @@ def name_of(time: pd.Series, usual: float, steps: pd.Series) -> str | None:
     return None
 
 
-def stamp(time: pd.Timestamp) -> str:
-    """Return a time as text: the date alone at midnight, otherwise with hour and minute."""
-    return f"{time:%Y-%m-%d}" if time == time.normalize() else f"{time:%Y-%m-%d %H:%M}"
+def stamp(time: pd.Timestamp, step: str = "D") -> str:
+    """Return a time as text: the date alone at midnight, otherwise with hour and minute.
+
+    Times of rows whose frequency ``step`` is within a day always have hour and minute.
+    """
+    alone = time == time.normalize() and not frequency(step).intraday
+    return f"{time:%Y-%m-%d}" if alone else f"{time:%Y-%m-%d %H:%M}"

@@ -37,7 +37,8 @@ def attributes(units: str, **others: str) -> dict[str, str]:
 def write_netcdf(path: Path, data: "xr.Dataset", period: str, title: str) -> None:
     """Write a dataset with the attributes of its coordinates. ``period`` is that of a step of the lead.
 
-    Dates are days since 1900, or minutes if they have a time of day.
+    Dates are days since 1900, or minutes if they have a time of day. A coordinate has no fill value, which CF
+    forbids, unless it is a table of dates of which some are missing.
     """
     import numpy as np
 
@@ -60,7 +61,8 @@ def write_netcdf(path: Path, data: "xr.Dataset", period: str, title: str) -> Non
         known_times = times[~np.isnat(times)]
         daily = bool((known_times == known_times.astype("M8[D]")).all())
         unit = "days" if daily else "minutes"
-        encoding[name] = {"units": f"{unit} since 1900-01-01", "calendar": "standard", "dtype": "f8"}
+        fill = {"_FillValue": None} if known_times.size == times.size else {}
+        encoding[name] = {"units": f"{unit} since 1900-01-01", "calendar": "standard", "dtype": "f8"} | fill
     data.attrs = {"Conventions": CONVENTIONS, "title": title, "source": "basin", **data.attrs}
     compressed = {"zlib": True, "complevel": 4}
     encoding |= {str(name): compressed for name in data.data_vars if data[name].ndim > 1}

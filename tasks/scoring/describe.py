@@ -25,6 +25,7 @@ def steps_ahead(
     events: tuple[str, ...],
     lowest: float | None = None,
     returns: bool = False,
+    frequency: str = "D",
 ) -> dict[str, Any]:
     """Return for each series its ``origin`` and its forecast ``steps``.
 
@@ -32,17 +33,18 @@ def steps_ahead(
     ``rows`` has the columns ``normal``, ``normal_from`` and ``normal_to`` of a level, these entries are those
     of the level, and the step also has the entries of :func:`_as_level`. ``lowest`` is the least value that a
     level can have. Events are always of the target, which is the anomaly of a level. With ``returns``, if
-    the target is a return or a change, steps also have ``var`` and ``es``.
+    the target is a return or a change, steps also have ``var`` and ``es``. Dates have the form of rows of a
+    ``frequency``.
     """
     distribution = model.distribution(rows, model.base(classical, rows))
     floor = None if lowest is None else lowest - rows["normal"].to_numpy(float)
     steps = describe(distribution, events, floor, returns)
     series: dict[str, Any] = {}
     for step, (_, row) in zip(steps, rows.iterrows(), strict=True):
-        entry = series.setdefault(row["series"], {"origin": stamp(row["origin"]), "steps": []})
+        entry = series.setdefault(row["series"], {"origin": stamp(row["origin"], frequency), "steps": []})
         entry["steps"].append(
             {
-                "time": stamp(row["time"]),
+                "time": stamp(row["time"], frequency),
                 "lead": int(row["lead"]),
                 "tilt_weight": model.weight(row["lead"]),
                 **(_as_level(step, row) if "normal" in rows else step),

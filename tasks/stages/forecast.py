@@ -33,7 +33,9 @@ def forecast(workspace: Workspace, params: DomainParams, progress: Progress = si
             f"{workspace.inputs}: no origin whose target is still unknown; run the stage features again"
         )
     unit, lowest = (domain.level_unit, domain.lowest) if "normal" in rows else (domain.unit, None)
-    series = steps_ahead(model, rows, classical, params.forecast.events, lowest, domain.returns)
+    series = steps_ahead(
+        model, rows, classical, params.forecast.events, lowest, domain.returns, domain.frequency
+    )
     with atomic_write(workspace.forecast) as (path,):
         write_json(path, {"unit": unit, "series": series})
     return {name: f"{part['origin']} -> {part['steps'][0]['time']}" for name, part in series.items()}

@@ -22,6 +22,7 @@ from tasks.userdata.kinds import FEW
 from tasks.userdata.progress import expected_alarm_seconds
 from tasks.userdata.reading import Reading
 from tasks.userdata.request import Request
+from tasks.userdata.sources import Data, label_of_series
 
 if TYPE_CHECKING:
     from tasks.reporting.figures import Picture
@@ -166,7 +167,7 @@ def alarm(
     Raises
     ------
     BasinError
-        If the series are levels, if there are several, or if there are too few rows.
+        If there are too few rows.
     """
     notes = list(reading.notes)
     table = _rows_used(reading, request, event)
@@ -251,11 +252,7 @@ def expected_seconds(reading: Reading, request: Request, event: Event) -> float:
 
 
 def _rows_used(reading: Reading, request: Request, event: Event) -> pd.DataFrame:
-    """Return the rows up to the end of the test block, which are numbered from 0.
-
-    Raises ``BasinError`` if they are not one series of prices, or too few.
-    """
-    _require_one_price(reading, request)
+    """Return the rows up to the end of the test block, numbered from 0. Raises ``BasinError`` if too few."""
     table = reading.table
     if request.dev and request.test_from:
         table = table[table["time"] < pd.Timestamp(request.test_from)]
@@ -302,17 +299,18 @@ def _require_rows(years: np.ndarray, steps: int) -> None:
         )
 
 
-def _require_one_price(reading: Reading, request: Request) -> None:
+def require_one_price(reading: Reading, request: Request, data: Data) -> None:
     """Raise ``BasinError`` with the series or the kind found, unless it is one series of prices."""
     names = list(map(str, reading.table["series"].unique()))
     if len(names) > 1:
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         shown = ", ".join(names[:SHOWN]) + more
-        remedy = (
-            f"keep the rows of one of them in the file, by the column {reading.series}"
-            if reading.series
-            else "give one of these columns as --target"
-        )
+        if label := label_of_series(data, reading, names[0]):
+            remedy = f"give the column of one of them, such as target={label}"
+        elif reading.series:
+            remedy = f"keep the rows of one of them in the file, by the column {reading.series}"
+        else:
+            remedy = "give one of these columns as --target"
         raise BasinError(f"alarms need one series of prices, found {len(names)}: {shown}; {remedy}")
     if reading.kind == "price":
         return

@@ -28,7 +28,7 @@ def with_file(
     for name, part in found["series"].items():
         known = table["time"].dt.floor("min") <= pd.Timestamp(part["origin"])  # which has no seconds
         rows = table[known & (table["series"].astype(str) == str(name))].tail(HISTORY)
-        history = {"time": [stamp(time) for time in rows["time"]], "value": rows[column].tolist()}
+        history = {"time": [stamp(time, freq) for time in rows["time"]], "value": rows[column].tolist()}
         steps = [_with_value(step, kind, history["value"][-1]) for step in part["steps"]]
         fitted = {"fits": fits[name]} if name in fits else {}
         series[name] = {**part, "steps": steps, **fitted, "history": history}

@@ -109,7 +109,7 @@ class Forecast(Stored):
         names |= {column: column for column in map(str, frame) if column.startswith("P(")}
         kind = self.steps.get("kind")
         names = {c: f"{kind} {n}" if c.startswith("value_") else n for c, n in names.items() if c in frame}
-        rows = []
+        rows, frequency = [], self.steps.get("frequency", "D")
         for step in frame.head(ROWS).to_dict("records"):
             digits = {"": _digits(step["q0.95"] - step["q0.05"])}
             if "value_q0.05" in step:
@@ -120,10 +120,12 @@ class Forecast(Stored):
                 else text(step[c], digits["value_" if c.startswith("value_") else ""])
                 for c in names
             ]
-            rows.append([*([step["series"]] if several else []), stamp(step["time"]), *values])
+            rows.append([*([step["series"]] if several else []), stamp(step["time"], frequency), *values])
         columns = [*(["series"] if several else []), "for", *names.values()]
         of = "Forecast" if several else f"{frame['series'].iloc[0]}, forecast"
-        caption = ", ".join(filter(None, (f"{of} from {stamp(frame['origin'].max())}", self.steps["unit"])))
+        caption = ", ".join(
+            filter(None, (f"{of} from {stamp(frame['origin'].max(), frequency)}", self.steps["unit"]))
+        )
         more = len(frame) - len(rows)
         lines = [f"{more} more rows are in to_frame()"] if more else []
         return notebook.page([notebook.table(caption, columns, rows)], self.notes, lines)
@@ -381,7 +383,9 @@ class Forecast(Stored):
         try:
             levels = [float(each) for each in np.atleast_1d(level)]
         except (TypeError, ValueError):
-            raise BasinError(f"level {level!r}: expected numbers from 0.001 to 0.999") from None
+            levels = []
+        if not levels:
+            raise BasinError(f"level {level!r}: expected numbers from 0.001 to 0.999")
         rows = {key: of(step, levels) for key, step in self._steps()}
         index = pd.MultiIndex.from_tuples(rows, names=INDEX)
         frame = pd.DataFrame(list(rows.values()), index, levels)

@@ -65,13 +65,14 @@ def inspect(data: Data, request: Request) -> Inspection:
             planned(reading, request, name, tested=False)
     except BasinError as error:
         refusal = str(error)
-    ends = table.groupby("series", sort=False)["time"].max()
-    last = pd.Timestamp(ends.max())
+    first, last = table["time"].min(), table["time"].max()
+    coming = reading.calendar.following(last)[0]
+    dates = [stamp(pd.Timestamp(time), reading.freq) for time in (first, last, coming)]
     sizes = table.groupby("series", sort=False).size()
     series = listed(sizes.index[:5]) + (f" and {len(sizes) - 5} more" if len(sizes) > 5 else "")
     inputs = [*reading.exog, *(("the range of each row",) if reading.ohlc else ())]
     rows = {
-        "dates": f"column {reading.time}, {stamp(table['time'].min())} to {stamp(last)}",
+        "dates": f"column {reading.time}, {dates[0]} to {dates[1]}",
         "target": f"column {listed(reading.targets)}" + (f", in {reading.unit}" if reading.unit else ""),
         "series": series + (f", named by column {reading.series}" if reading.series else ""),
         "rows": f"{len(table):,}"
@@ -81,6 +82,6 @@ def inspect(data: Data, request: Request) -> Inspection:
         "kind": reading.kind,
         "inputs": listed(inputs) if inputs else "none",
         "forecast": FORECAST[reading.kind],
-        "next date": stamp(reading.calendar.following(last)[0]),
+        "next date": dates[2],
     }
     return Inspection(rows, reading, reading.notes, reading.warnings, refusal)

@@ -33,8 +33,12 @@ SUPPORT = 10
 FEWEST = 800
 """Least number of rows before the first window, on which the tilt is trained."""
 
-EVENTS = ("<= -10", "<= -5", "<= -2")
-"""Moves from the origin whose probability a forecast states, in the unit of the forecast."""
+EVENTS = {
+    "price": ("<= -10", "<= -5", "<= -2"),
+    "return": ("<= -10", "<= -5", "<= -2"),
+    "rate": ("<= 0",),
+}
+"""Moves from the origin whose probability a forecast states if no events are given, in its unit, by kind."""
 
 
 @dataclass(frozen=True)
@@ -319,18 +323,23 @@ def forecast_paths(
     moves = moved(reading, path, values[-1])
     ahead = reading.calendar.following(times[-1], horizon)
     series = {}
+    events = {n: request.thresholds(n) if request.events else EVENTS[reading.kind] for n in request.leads}
     for i, name in enumerate(names):
         progress("quantiles and densities", i, len(names))
         steps = [
             {
-                "time": stamp(ahead[lead - 1]),
+                "time": stamp(ahead[lead - 1], reading.freq),
                 "lead": lead,
                 "tilt_weight": fitted.weight,
-                **_described(moves[:, lead - 1, i], request.thresholds(lead) if request.events else EVENTS),
+                **_described(moves[:, lead - 1, i], events[lead]),
             }
             for lead in request.leads
         ]
-        series[name] = {"origin": stamp(times[-1]), "steps": steps, "variance": _variance(moves[:, :, i])}
+        series[name] = {
+            "origin": stamp(times[-1], reading.freq),
+            "steps": steps,
+            "variance": _variance(moves[:, :, i]),
+        }
     notes += about_paths()
     found = {"unit": domain.unit, "series": series}
     long = pd.DataFrame(

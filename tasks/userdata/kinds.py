@@ -39,13 +39,13 @@ LOOKED_AT = 3000
 
 
 def kind_of(
-    table: pd.DataFrame, freq: str, forecast: str, name: str, label: str, drop: bool = False
+    table: pd.DataFrame, freq: str, ahead: str, name: str, label: str, drop: bool = False
 ) -> tuple[str, str]:
     """Return the kind of the values of ``table`` and a sentence with the reason.
 
-    ``freq`` is that of the rows, and ``forecast`` the step that is forecast, which is longer if the rows will
-    be resampled. With ``drop``, a few values that are not positive among prices will be left out. Otherwise
-    raises ``BasinError`` if a few values of what else seems to be prices are not positive.
+    ``freq`` is that of the rows, and ``ahead`` says what a return is of, as in ``of the next month``. With
+    ``drop``, a few values that are not positive among prices will be left out. Otherwise raises
+    ``BasinError`` if a few values of what else seems to be prices are not positive.
     """
     value = table["close"].dropna()
     value = value[np.isfinite(value)]
@@ -60,7 +60,7 @@ def kind_of(
         if _are_returns(series) and not step.calendar:
             return (
                 "return",
-                "kind return: values of both signs without memory; the forecast is of the return itself",
+                f"kind return: values of both signs without memory; the forecast is of the return {ahead}",
             )
         if few and not step.calendar:
             first = not_positive.index[0]
@@ -78,8 +78,8 @@ def kind_of(
         return "rate", "kind rate: some values are not positive; the forecast is of the change of the value"
     if freq == "B" or (_wanders(series) and not _seasonal(dated, freq)):
         return "price", (
-            "kind price: all values are positive and move as prices do; the forecast is of the return of "
-            f"the next {frequency(forecast).period}, 100·Δlog, in per cent"
+            "kind price: all values are positive and move as prices do; the forecast is of the return "
+            f"{ahead}, 100·Δlog, in per cent"
         )
     return "level", "kind level: the forecast is of the value, with its anomaly from the season"
 

@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from tasks.reporting.labels import count_of, listed
+from tasks.reporting.labels import count_of, listed, periods
 from tasks.runtime.calendar import Calendar, infer
 from tasks.runtime.errors import BasinError
 from tasks.runtime.frequencies import frequency, name_of
@@ -104,12 +104,14 @@ def _understood(source: Table, request: Request) -> Reading:
     _require_days(source.calendar, request.resample or step.freq, label)
     name = roles.targets[0]
     unit = source.units.get(name) or ("%" if percent else unit_in(name))
+    furthest, each = max(request.leads), request.resample or step.freq
+    ahead = (
+        f"of the next {frequency(each).period}" if furthest == 1 else f"over up to {periods(each, furthest)}"
+    )
     kind, reason = (
         (request.kind, "")
         if request.kind
-        else kind_of(
-            dated, step.freq, request.resample or step.freq, name, label, request.on_bad_row == "drop"
-        )
+        else kind_of(dated, step.freq, ahead, name, label, request.on_bad_row == "drop")
     )
     if reason:
         notes.append(reason)
@@ -325,7 +327,7 @@ def _apart(source: Table, roles: Roles) -> str | None:
 def _carried(table: pd.DataFrame, column: str, notes: list[str]) -> pd.Series:
     missing = table[column].isna()
     filled = table.groupby("series", sort=False)[column].ffill(limit=CARRIED)
-    done = missing & filled.notna()
+    done = missing & filled.notna() & table["close"].notna()
     if done.any():
         rows = ", ".join(f"{t:%Y-%m-%d}" for t in table.loc[done, "time"].head(bad_rows.SHOWN))
         more = " ..." if done.sum() > bad_rows.SHOWN else ""

@@ -123,5 +123,7 @@ class Request:
                     f"--accept {quote(f'{check}={reason}')}: expected a reason of {REASON} characters or "
                     "more, which the report shows"
                 )
+        if self.target == ():
+            raise BasinError("--target has no column; give the columns to forecast, or omit --target")
         if self.all_targets and self.target is not None:
             raise BasinError("--targets all and --target exclude each other; give one of them")

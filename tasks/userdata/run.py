@@ -22,13 +22,13 @@ from tasks.runtime.params import DomainParams
 from tasks.runtime.stored import in_folder
 from tasks.sources.quarantine import valid
 from tasks.stages import STAGES, stage_function
-from tasks.userdata.alarm import RESULTS, Alarm
+from tasks.userdata.alarm import RESULTS, Alarm, require_one_price
 from tasks.userdata.alarm import alarm as raise_alarms
 from tasks.userdata.alarm import expected_seconds as expected_seconds_of_alarm
 from tasks.userdata.backtest_result import Backtest
 from tasks.userdata.forecast_record import fits_of, not_converged, with_file
 from tasks.userdata.forecast_result import Forecast
-from tasks.userdata.model_inputs import mismatch
+from tasks.userdata.model_inputs import REFIT, mismatch
 from tasks.userdata.new_rows import extended
 from tasks.userdata.plan import planned
 from tasks.userdata.progress import Stages, expected_seconds, without_progress
@@ -41,7 +41,7 @@ from tasks.userdata.result_files import (
     write_forecast,
     write_levels,
 )
-from tasks.userdata.series import suite
+from tasks.userdata.series import OwnLevels, suite
 from tasks.userdata.sources import Data, label_of, naming, read, with_levels
 from tasks.userdata.workspace import DATA, EVALUATED, FITTED, OwnWorkspace, names_of
 
@@ -254,6 +254,7 @@ def _forecast_frozen(workspace: OwnWorkspace, model: Path) -> str:
     """Write inputs and classical forecasts by the stored model, and return a note on it."""
     if not workspace.own.returns:
         raise BasinError("--model is for prices and rates; omit it for levels, which are fitted in seconds")
+    _require_one_step(model)
     kept = read_json(model / "classical.json", f"{MODEL} of one step ahead, or omit --model")
     differences = mismatch(kept["inputs"], workspace.own.frozen_inputs())
     if differences:
@@ -264,7 +265,20 @@ def _forecast_frozen(workspace: OwnWorkspace, model: Path) -> str:
         inputs.to_parquet(inputs_path, index=False)
         classical.to_parquet(classical_path, index=False)
     fitted = max(pd.Timestamp(past["times"][-1]) for past in kept["past"].values())
-    return f"the model is stored, of data to {stamp(fitted)}; nothing was fitted again"
+    return (
+        f"the model is stored, of data to {stamp(fitted, workspace.own.frequency)}; nothing was fitted again"
+    )
+
+
+def _require_one_step(model: Path) -> None:
+    """Raise ``BasinError`` for a model of levels or of joint paths, which have no classical fits."""
+    config = read_json(model / "config.json", MODEL)
+    of_levels = OwnLevels.state in config.get("tilt", {}).get("columns", ())
+    if of_levels or config.get("joint"):
+        raise BasinError(
+            f"--model {quote(str(model))} is not a model of one step of a price, rate or return, but of "
+            f"{'levels' if of_levels else 'joint paths'}; {REFIT}"
+        )
 
 
 def alarm(
@@ -288,6 +302,7 @@ def alarm(
     with claim(out, "alarm", RESULTS, overwrite), naming(data):
         reading, name = read(data, request)
         reading = compounded(reading)
+        require_one_price(reading, request, data)
         stages.expect(expected_seconds_of_alarm(reading, request, wanted))
 
         def run(progress: Progress) -> None:

@@ -143,3 +143,12 @@ def with_levels(data: Data, request: Request) -> Request:
     target = name_of(request.target) if request.target in labels else request.target
     exog = (name_of(request.exog),) if request.exog in labels else request.exog
     return replace(request, target=target, exog=exog)
+
+
+def label_of_series(data: Data, reading: Reading, name: str) -> tuple[Any, ...] | None:
+    """Return the label of the column of a series, or None if the columns of the data have one level."""
+    if not isinstance(data, pd.DataFrame):
+        return None
+    parts = {reading.targets[0], name}
+    labels: list[Any] = [label for label in data.columns if isinstance(label, tuple)]
+    return next((label for label in labels if {name_of(part) for part in label} == parts), None)

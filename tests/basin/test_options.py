@@ -89,6 +89,7 @@ def test_steps_are_a_horizon_or_leads(
     ("given", "refused"),
     [
         ({"horizon": 3, "leads": 3}, "horizon and leads exclude each other; give one of them"),
+        ({"target": []}, "target= has no column; give the columns to forecast, or omit target="),
         ({"horizon": 0}, "horizon 0: expected at least 1 step"),
         ({"horizon": 2.5}, "horizon=2.5: expected a whole number, found float"),
         ({"leads": "3"}, "leads 3: expected whole numbers of steps"),

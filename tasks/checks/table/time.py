@@ -23,10 +23,10 @@ def look_ahead(e: TableEvidence) -> Outcome:
     measured, faults = {}, []
     for column in e.inputs:
         values = e.numbers(column).to_numpy()
-        worst, same, apart, n = 0.0, 0.0, 0.0, 0
+        worst, same, apart, n = (0.0, ""), 0.0, (0.0, ""), 0
         for series in e.series:
             x = values[series.places]
-            apart = max(apart, _ahead_of_target(x, series))
+            apart = max(apart, (_ahead_of_target(x, series), series.name))
             same = max(same, _held(x, series.value, max(10, e.spec.horizon)))
             for known in (
                 x,
@@ -36,21 +36,19 @@ def look_ahead(e: TableEvidence) -> Outcome:
                 if both.sum() > 60 and np.ptp(known[:-1][both]) > 0:
                     one = _innovations(known[:-1][both])
                     rank = stats.spearmanr(one, series.move[1:][both]).statistic
-                    worst, n = max(worst, abs(float(rank))), max(n, int(both.sum()))
+                    worst, n = max(worst, (abs(float(rank)), series.name)), max(n, int(both.sum()))
         if not n and not same:
             continue
-        measured[column] = round(max(worst, same, apart), 3)
+        measured[column] = round(max(worst[0], same, apart[0]), 3)
         if same > 0.5:
             faults.append(f"{column} has the target of a later row")
-        elif apart > max(e.threshold("look-ahead.distance", 0.15), 5 / np.sqrt(max(n, 1))):
+        elif apart[0] > max(e.threshold("look-ahead.distance", 0.15), 5 / np.sqrt(max(n, 1))):
             faults.append(
-                f"the distance of {column} from {e.spec.target} predicts the next move (rank correlation "
-                f"{apart:.2f}), as with a mean over later rows"
+                f"the distance of {column} from {apart[1]} predicts the next move (rank correlation "
+                f"{apart[0]:.2f}), as with a mean over later rows"
             )
-        elif worst > max(limit, 5 / np.sqrt(max(n, 1))):
-            faults.append(
-                f"{column} predicts the next move of {e.spec.target} (rank correlation {worst:.2f})"
-            )
+        elif worst[0] > max(limit, 5 / np.sqrt(max(n, 1))):
+            faults.append(f"{column} predicts the next move of {worst[1]} (rank correlation {worst[0]:.2f})")
     if not measured:
         return Outcome(
             "no inputs", limit, "not applicable", "no column beside time and target, or too few rows"

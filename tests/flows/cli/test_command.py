@@ -84,8 +84,13 @@ def test_every_command_that_ends_has_the_options_of_its_output(path: tuple[str, 
         ),
         ("inspect --data", "--data needs a value; write it after --data"),
         ("inspect --data a.csv b.csv", "unexpected argument (b.csv); for example `basin inspect --data"),
-        ("run --seeds many", "wrong value of --seeds: expected a valid integer; for example `basin run`"),
-        ("tune --domain x --trials 1", "wrong value of --trials: expected greater than or equal to 2; for"),
+        ("run --seeds many", "--seeds many: expected a valid integer; see `basin run --help`"),
+        ("forecast --horizon five", "--horizon five: expected a valid integer; see `basin forecast --help`"),
+        ("forecast --targets some", "--targets some: expected one of all; see `basin forecast --help`"),
+        (
+            "tune --domain x --trials 1",
+            "--trials 1: expected greater than or equal to 2; for example `basin tune --domain",
+        ),
     ],
 )
 def test_an_error_of_usage_is_one_line_with_a_remedy(words: str, line: str) -> None:

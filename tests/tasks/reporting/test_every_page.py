@@ -32,6 +32,13 @@ def test_a_page_loads_nothing_and_fits_a_phone(html: dict[str, str], kind: str) 
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_no_two_regions_have_one_label(html: dict[str, str], kind: str) -> None:
+    labels = re.findall(r'role="region" aria-label="([^"]*)"', html[kind])
+    assert len(labels) == html[kind].count('role="region"')
+    assert [label for label in labels if labels.count(label) > 1] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_no_internal_name_is_shown(html: dict[str, str], kind: str) -> None:
     page = re.sub(r"<style>.*?</style>|data:image[^\"]*", "", html[kind], flags=re.DOTALL)
     page = re.sub(r'<section id="provenance".*?</section>', "", page, flags=re.DOTALL)

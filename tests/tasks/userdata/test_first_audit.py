@@ -76,3 +76,14 @@ def test_the_checks_run_without_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("arch.univariate.ConstantMean.fit", None)
     found = inspect(prices(), Request())
     assert first_audit(found.reading, Request()) == ()
+
+
+def test_a_warning_of_an_input_names_the_target_as_the_file_does() -> None:
+    frame = prices().rename(columns={"close": "yield"})
+    frame["ahead"] = frame["yield"].diff().shift(-1) + 1
+    frame["mean"] = frame["yield"].rolling(9, center=True, min_periods=1).mean()
+    frame["mean"] *= 1 + 1e-6 * frame.index
+    found = inspect(frame, Request(target="yield", exog=("ahead", "mean"))).warnings
+    (line,) = [sentence for sentence in found if sentence.startswith("columns: ")]
+    assert "ahead predicts the next move of yield" in line and "the distance of mean from yield" in line
+    assert "close" not in line

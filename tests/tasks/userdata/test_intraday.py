@@ -1,15 +1,21 @@
 """Intraday bars: the first bar of a day spans the night, so that its forecast is wider than the others."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+import pytest
 
 from tasks.checks.data import _differences
 from tasks.forecasters.sample_paths import filtered_bootstrap
+from tasks.reporting.labels import dated
 from tasks.runtime.params import FeatureParams
 from tasks.userdata.files.table import from_frame
+from tasks.userdata.inspection import inspect
 from tasks.userdata.plan import planned
 from tasks.userdata.reading import understand
 from tasks.userdata.request import Request
+from tasks.userdata.run import forecast
 from tasks.userdata.time_of_day import bars as even_bars
 
 
@@ -78,3 +84,18 @@ def test_days_are_not_widened() -> None:
     path = values[None, :5]
     assert table.even is values
     assert table.widened(path, 3) is path
+
+
+@pytest.mark.parametrize("leads", [(1,), (1, 2, 3)])
+def test_midnight_has_its_hour(tmp_path: Path, leads: tuple[int, ...]) -> None:
+    times = pd.date_range("2024-01-02", periods=24 * 40, freq="h")
+    close = 100 * np.exp(np.random.default_rng(0).normal(0, 0.003, len(times)).cumsum())
+    frame = pd.DataFrame({"time": times, "close": close})
+    found = inspect(frame, Request(kind="price")).rows
+    assert found["dates"].endswith("2024-01-02 00:00 to 2024-02-10 23:00")
+    assert found["next date"] == "2024-02-11 00:00"
+    result = forecast(frame, Request(kind="price", leads=leads, seeds=1), tmp_path)
+    assert "data to 2024-02-10 23:00, forecast for 2024-02-11 00:00" in result.summary()
+    assert "2024-02-11 00:00</" in result._repr_html_()
+    assert result.steps["series"]["close"]["history"]["time"][0] == "2024-02-06 00:00"
+    assert dated("2024-02-11 00:00", "h") == "2024-02-11 00:00" and dated("2024-02-11", "h") == "2024-02-11"

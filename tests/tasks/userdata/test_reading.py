@@ -46,6 +46,23 @@ def test_what_is_left_open_is_inferred_and_said() -> None:
     assert list(reading.table.columns) == ["time", "series", "close"]
 
 
+@pytest.mark.parametrize(
+    ("request_of", "ahead"),
+    [
+        (ASKED, "of the next trading day"),
+        (replace(ASKED, leads=(1, 5)), "over up to 5 trading days"),
+        (replace(ASKED, leads=(3,), resample="W"), "over up to 3 weeks"),
+    ],
+)
+def test_the_kind_says_over_what_the_return_is(request_of: Request, ahead: str) -> None:
+    frame = prices(1500)
+    returns = frame.assign(close=frame["close"].pct_change()).iloc[1:]
+    for table, kind in ((frame, "price"), (returns, "return")):
+        notes = read(table, request_of).notes
+        (reason,) = (note for note in notes if note.startswith(f"kind {kind}"))
+        assert f"the forecast is of the return {ahead}" in reason
+
+
 @pytest.mark.parametrize(("text", "freq"), [("MS", "MS"), ("W-MON", "W"), ("h", "h"), ("D", "D")])
 def test_frequencies_are_recognised(text: str, freq: str) -> None:
     frame = prices().assign(date=pd.date_range("2018-01-01", periods=60, freq=text).astype(str))
@@ -89,6 +106,10 @@ def test_an_input_that_is_missing_is_carried_forward_and_said() -> None:
     reading = read(frame, replace(ASKED, exog=("vix",)), "x")
     assert reading.table["vix"].iloc[9] == 33.0
     assert any(s.startswith("input vix is missing in 1 row ") for s in reading.notes)
+    frame.loc[15, ["vix", "close"]] = np.nan
+    dropped = read(frame, replace(ASKED, exog=("vix",), on_bad_row="drop"), "x")
+    assert any(s.startswith("input vix is missing in 1 row ") for s in dropped.notes)
+    frame.loc[15, ["vix", "close"]] = 20.0, 100.0
     frame.loc[20:40, "vix"] = np.nan
     said = refusal(frame, replace(ASKED, exog=("vix",)))
     assert "no finite value of the input vix in row 26" in said

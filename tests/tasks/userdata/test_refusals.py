@@ -1,5 +1,6 @@
 """Refusals of a user's file name the file, what was found in it, and a remedy that works."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,23 @@ def test_a_refusal_of_the_folder_of_results_does_not_name_the_file(tmp_path: Pat
         basin.alarm(prices(60), event=EVENT, out=tmp_path / "out")
 
 
+@pytest.mark.parametrize(
+    ("config", "of"),
+    [
+        ({"tilt": {"columns": ["x_anomaly", "x_loc"]}}, "levels"),
+        ({"joint": True, "kind": "price"}, "joint paths"),
+    ],
+)
+def test_one_step_of_a_price_is_not_forecast_by_a_model_of_another_form(
+    tmp_path: Path, config: dict[str, Any], of: str
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").touch()
+    said = f"is not a model of one step of a price, rate or return, but of {of}; omit model= to fit a new one"
+    with pytest.raises(BasinError, match=f'^the frame: model="{tmp_path}" {said}$'):
+        basin.forecast(prices(400), model=tmp_path)
+
+
 @pytest.mark.parametrize("option", ["freq", "resample"])
 @pytest.mark.parametrize("name", ["W-FRI", "X", "0h", "48h", ""])
 def test_a_frequency_that_is_none_is_refused_under_the_option_that_gave_it(option: str, name: str) -> None:
@@ -107,6 +125,15 @@ def test_an_alarm_of_several_series_is_refused_with_their_names(tmp_path: Path) 
     said = "the frame: alarms need one series of prices, found 2: close, other; give one of these .* target="
     with pytest.raises(BasinError, match=said):
         basin.alarm(table, target=["close", "other"], event=EVENT, out=tmp_path)
+    labels = pd.MultiIndex.from_product([["Close", "High"], ["KO", "PEP"]], names=["Price", "Ticker"])
+    values = prices(300)[["close"] * 4].to_numpy() * [1, 2, 1.01, 2.02]
+    wide = pd.DataFrame(values, prices(300)["date"], labels)
+    for frame in (wide, wide.swaplevel(axis=1)):
+        with pytest.raises(BasinError, match="found 2: KO, PEP; give the column of one of them") as caught:
+            basin.alarm(frame, event=EVENT, out=tmp_path)
+        target = eval(str(caught.value).rpartition("target=")[2])
+        with pytest.raises(BasinError, match="300 rows of prices are left for the alarm"):
+            basin.alarm(frame, target=target, event=EVENT, out=tmp_path)
     panel = pd.concat([prices(300, market=name) for name in "ABCDEFG"])
     said = "found 7: A, B, C, D, E and 2 more; keep the rows of one of them in the file, by the column market"
     with pytest.raises(BasinError, match=said):

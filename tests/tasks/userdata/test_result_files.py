@@ -128,7 +128,7 @@ def test_every_way_to_ask_for_a_quantile_gives_the_same(tmp_path: Path) -> None:
     assert rate.prices(0.05).iloc[0] == pytest.approx(110 + step["quantiles"]["0.05"])
     with pytest.raises(BasinError, match="prices and rates, and this one is of kind return"):
         price_result(tmp_path, "return").prices()
-    for level in ("a", None, ["0.05", "b"]):
+    for level in ("a", None, ["0.05", "b"], []):
         with pytest.raises(BasinError, match=r"expected numbers from 0\.001 to 0\.999"):
             result.quantile(level)
 
@@ -223,3 +223,19 @@ def test_a_fit_that_did_not_converge_is_named() -> None:
         "the last fit of EGARCH-skew-t did not converge for a; the best parameters found are used"
     )
     assert not_converged({"b": {"egarch-skewt": FIT}, "c": {"x": {"params": {}}}}) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "of", "events"),
+    [("price", "price", ["<= -10", "<= -5", "<= -2"]), ("rate", "level", ["<= 0"])],
+)
+def test_events_of_sample_paths_are_in_the_unit_of_the_kind(
+    tmp_path: Path, kind: Any, of: Any, events: list[str]
+) -> None:
+    moves = 0.01 * np.random.default_rng(0).standard_t(5, 900)
+    frame = pd.DataFrame({"date": pd.bdate_range("2015-01-01", periods=900), "x": 5 * np.exp(moves.cumsum())})
+    request = Request(kind=kind, leads=(1, 5))
+    reading = understand(from_frame(frame, "the frame"), request)
+    tilt = PathTilt(untrained_paths(seed=0), of, VOLATILITY, 0.0)
+    found = forecast_paths(reading, together(reading, []), request, tilt, tmp_path, [])
+    assert [list(step["events"]) for step in found["series"]["x"]["steps"]] == [events, events]
