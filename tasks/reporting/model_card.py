@@ -6,7 +6,6 @@ from typing import Any
 from tasks.reporting.labels import count_of, decimals, in_sentence, model_name, signed, text
 from tasks.reporting.verdict import Block, blocks, clear, in_unit, or_infinity, strongest
 from tasks.runtime.params import DomainParams
-from tasks.scoring.value_at_risk import FEWEST
 from tasks.tilts.model import TiltedModel
 
 
@@ -59,8 +58,7 @@ def model_card(
         "## Calibration",
         "Share of outcomes inside the central intervals of the energy model"
         + (
-            f", and below its value at risk (VaR), which is recalibrated where {FEWEST} earlier outcomes are "
-            "known."
+            ", and below its value at risk (VaR), which is recalibrated once enough earlier outcomes are known."
             if "var" in found[0].models["ebm"]
             else "."
         ),
