@@ -58,7 +58,7 @@ def model_card(
         "## Calibration",
         "Share of outcomes inside the central intervals of the energy model"
         + (
-            ", and below its value at risk (VaR), which is recalibrated once enough earlier outcomes are known."
+            ", and below its value at risk (VaR), which is recalibrated once enough outcomes are known."
             if "var" in found[0].models["ebm"]
             else "."
         ),
