@@ -69,8 +69,8 @@ def open_dataset(path: Path) -> "xr.Dataset":
     """Open a NetCDF-3 or NetCDF-4 file or a Zarr folder, lazily, by its content and not its name.
 
     Times are ``datetime64[s]``, whatever their unit (also months and years) and calendar. Dates of other
-    calendars, such as noleap, become the same month and day of the standard calendar. In calendars with days
-    that the standard one does not have, they become the same part of the month. The attribute
+    calendars, such as noleap and 360_day, become the same month and day of the standard calendar, or the last
+    day of the month, or, if two dates would then be one, the same part of the month. The attribute
     ``basin_calendar`` of times names their calendar, and ``dataset.attrs["basin_notes"]`` is a list of
     sentences on what was done. Raises ``BasinError`` if the file or its times cannot be read.
     """
@@ -163,7 +163,7 @@ def _times(data: "xr.Dataset", name: str, source: str, notes: list[str]) -> np.n
     if variable.dims != (name,):
         return None
     if variable.dtype.kind == "O" and variable.size and hasattr(variable.values[0], "calendar"):
-        return _of_calendar(variable.values, name, notes)
+        return _same_day(variable.values, name, notes)
     if variable.dtype.kind in "OSU":
         return _from_text(variable.values, name, notes)
     if variable.dtype.kind in "fiu" and (" as %Y" in units or name.lower() in TIME_NAMES):
@@ -193,8 +193,6 @@ def _since(
     if unit in MONTHS:
         notes.append(f"{name} is in {units!r}: each value is read as a calendar month")
         return _calendar_months(numbers * MONTHS[unit] + 12 * year + month - 1 + (day - 1) / 31)
-    if calendar not in ("standard", "gregorian", "proleptic_gregorian"):
-        notes.append(_mapped(name, calendar))
     if year == 0 and calendar in ("standard", "gregorian", "julian"):
         notes.append(
             f"{name} counts from the year 0: its dates are those of the proleptic Gregorian calendar"
@@ -202,7 +200,7 @@ def _since(
         calendar = "proleptic_gregorian"
     origin = f"seconds since {year:04d}-{month:02d}-{day:02d}"
     try:
-        return _standard(np.rint(numbers * SECONDS[unit] + seconds), origin, calendar, year == 0)
+        return _standard(np.rint(numbers * SECONDS[unit] + seconds), origin, calendar, year == 0, name, notes)
     except (ValueError, OverflowError) as error:
         raise BasinError(
             f"{label} has the units {units!r} and values that are no dates of the calendar {calendar} "
@@ -210,7 +208,9 @@ def _since(
         ) from error
 
 
-def _standard(seconds: np.ndarray, units: str, calendar: str, year_zero: bool) -> np.ndarray:
+def _standard(
+    seconds: np.ndarray, units: str, calendar: str, year_zero: bool, name: str, notes: list[str]
+) -> np.ndarray:
     """Convert seconds in a calendar to ``datetime64[s]`` as :func:`_same_day` does; NaN becomes NaT."""
     import cftime
 
@@ -220,35 +220,30 @@ def _standard(seconds: np.ndarray, units: str, calendar: str, year_zero: bool) -
         seconds[known], units, calendar, only_use_cftime_datetimes=True, has_year_zero=year_zero or None
     )
     if known.any():
-        found[known] = _same_day(np.ravel(dates))
+        found[known] = _same_day(np.ravel(dates), name, notes)
     return found
 
 
-def _of_calendar(dates: np.ndarray, name: str, notes: list[str]) -> np.ndarray:
-    """Convert dates of ``cftime``, which xarray makes of calendars such as noleap, to ``datetime64[s]``."""
-    if dates[0].calendar not in ("standard", "gregorian", "proleptic_gregorian"):
-        notes.append(_mapped(name, dates[0].calendar))
-    return _same_day(dates)
-
-
-def _mapped(name: str, calendar: str) -> str:
-    to = "part of the month" if calendar in LONG_MONTHS else "month and day"
-    return f"{name} has the calendar {calendar}: its dates are mapped to the same {to}"
-
-
-def _same_day(dates: np.ndarray) -> np.ndarray:
+def _same_day(dates: np.ndarray, name: str, notes: list[str]) -> np.ndarray:
     """Return dates of ``cftime`` as ``datetime64[s]`` of the same month and day of the standard calendar.
 
-    Those of ``LONG_MONTHS`` keep the part of the month that has passed, so that no two dates become one.
+    A day that its month does not have there becomes the last one. If two dates would become one, as with days
+    of the calendar 360_day, all keep the part of the month that has passed.
     """
     parts = np.array([(d.year, d.month, d.day, d.hour, d.minute, d.second) for d in dates], int)
     year, month, day, hour, minute, second = parts.T
     months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
     length = ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(int)
-    seconds = 86400 * (day - 1) + 3600 * hour + 60 * minute + second
-    if dates[0].calendar in LONG_MONTHS:
-        seconds = seconds * length // np.array([d.daysinmonth for d in dates])
-    found: np.ndarray = months.astype("datetime64[s]") + seconds
+    of_day = 3600 * hour + 60 * minute + second
+    found: np.ndarray = months.astype("datetime64[s]") + 86400 * (np.minimum(day, length) - 1) + of_day
+    to = "month and day"
+    if len(np.unique(found)) < len(np.unique(dates)):
+        passed = 86400 * (day - 1) + of_day
+        found = months.astype("datetime64[s]") + passed * length // np.array([d.daysinmonth for d in dates])
+        to = "part of the month"
+    calendar = dates[0].calendar
+    if calendar not in ("standard", "gregorian", "proleptic_gregorian"):
+        notes.append(f"{name} has the calendar {calendar}: its dates are mapped to the same {to}")
     return found
 
 

@@ -93,6 +93,15 @@ def test_a_calendar_other_than_the_standard_one_is_said_and_its_dates_are_mapped
     assert plain.attrs["basin_notes"] == []
 
 
+@pytest.mark.parametrize("day", [15, 29, 30])
+def test_months_keep_their_day_in_a_calendar_with_longer_months(tmp_path, day):
+    days = 30 * np.arange(24) + day - 1
+    found = open_dataset(write(tmp_path / "it.nc", days, units="days since 2001-01-01", calendar="360_day"))
+    first = pd.date_range("2001-01-01", periods=24, freq="MS")
+    expected = first + pd.to_timedelta(np.minimum(day, first.days_in_month) - 1, unit="D")
+    np.testing.assert_array_equal(found["time"].values, expected)
+
+
 @pytest.mark.parametrize(("name", "engine"), [("it.nc", "scipy"), ("it.nc", "h5netcdf"), ("it.zarr", "")])
 def test_every_container_is_read_by_its_content(tmp_path, name, engine):
     path = write(tmp_path / name, np.asarray(MONTHS), engine)
