@@ -237,7 +237,7 @@ def _same_day(dates: np.ndarray, name: str, notes: list[str]) -> np.ndarray:
     of_day = 3600 * hour + 60 * minute + second
     found: np.ndarray = months.astype("datetime64[s]") + 86400 * (np.minimum(day, length) - 1) + of_day
     to = "month and day"
-    if len(np.unique(found)) < len(np.unique(dates)):
+    if dates[0].calendar in LONG_MONTHS and len(np.unique(found)) < len(np.unique(dates)):
         passed = 86400 * (day - 1) + of_day
         found = months.astype("datetime64[s]") + passed * length // np.array([d.daysinmonth for d in dates])
         to = "part of the month"

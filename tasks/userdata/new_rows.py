@@ -30,7 +30,7 @@ ENDS_WITH_ZONE = re.compile(rf":\d\d(?:\.\d+)?\s*{ZONE}$")
 DIGITS = re.compile(r"\d+")
 
 NEAR_ZERO = 1e-7
-"""Difference of equal values, relative to the median size of the column."""
+"""Difference of equal values, relative to the median size of the values of a series."""
 
 
 def extended(data: Data, rows: Any, request: Request, remedy: str) -> Data:
@@ -51,7 +51,9 @@ def extended(data: Data, rows: Any, request: Request, remedy: str) -> Data:
         table_of(part, request.targets, request.time, request.series, request.exog) for part in (data, new)
     )
     if isinstance(rows, pd.Series) and len(reading.targets) == 1:
-        added.frame.columns = pd.Index([*added.frame.columns[:-1], _of_the_data(rows, reading.targets[0])])
+        target = reading.targets[0]
+        _require_name(rows, [target, *_labels(data)])
+        added.frame.columns = pd.Index([*added.frame.columns[:-1], target])
     together = replace(old, frame=_joined(old.frame, added.frame, reading))
     unused = _unused(dated_values(together, reading, request), len(old.frame), reading, remedy)
     if set(range(len(old.frame), len(together.frame))) <= set(unused):
@@ -59,15 +61,23 @@ def extended(data: Data, rows: Any, request: Request, remedy: str) -> Data:
     return replace(together, frame=together.frame.drop(index=unused).reset_index(drop=True))
 
 
-def _of_the_data(rows: "pd.Series[Any]", target: str) -> str:
-    """Return the column of the data for a series of new rows, or raise ``BasinError`` for another name."""
-    name = None if rows.name is None else name_of(rows.name)
-    if name is not None and target != UNNAMED and name.casefold() != target.casefold():
+def _labels(data: Data) -> list[str]:
+    """Return the words of the labels of a frame whose columns have several levels."""
+    if isinstance(data, pd.DataFrame) and data.columns.nlevels > 1:
+        return [str(word) for label in data.columns for word in label]
+    return []
+
+
+def _require_name(rows: "pd.Series[Any]", known: list[str]) -> None:
+    """Raise ``BasinError`` if a series of rows and the data both have a name, and theirs differ."""
+    if rows.name is None or known[0] == UNNAMED:
+        return
+    name = name_of(rows.name)
+    if name.casefold() not in map(str.casefold, known):
         raise BasinError(
-            f"rows: the series has the name {name}, and the data {target}; give rows of the same series, or "
-            f'rename them: rows.rename("{target}")'
+            f"rows: the series has the name {name}, and the data {known[0]}; give rows of the same series, "
+            f'or rename them: rows.rename("{known[0]}")'
         )
-    return target
 
 
 def _joined(old: pd.DataFrame, new: pd.DataFrame, reading: Reading) -> pd.DataFrame:
@@ -100,9 +110,20 @@ def _in_one_form(old: pd.Series, new: pd.Series) -> tuple[pd.Series, pd.Series]:
         return old.astype(str), new
     if _has_zone(new) and old.map(_ends_with_zone).all():
         return old, new.astype(str)
-    if _forms(new) <= _forms(old):
+    if _forms(new) <= _forms(old) or _read_by_the_data(old, new):
         return old, new
     return as_dates(old, "rows").time, as_dates(new, "rows").time
+
+
+def _read_by_the_data(old: pd.Series, new: pd.Series) -> bool:
+    """Return whether texts of the rows are read beside those of the data, which tell the order of the day."""
+    if not all(map(pd.api.types.is_string_dtype, (old, new))):
+        return False
+    try:
+        time = as_dates(pd.concat([old, new], ignore_index=True), "rows").time
+    except BasinError:
+        return False
+    return bool(time.notna().all())
 
 
 def _has_zone(dates: pd.Series) -> bool:
@@ -134,7 +155,8 @@ def _unused(dated: pd.DataFrame, count: int, reading: Reading, remedy: str) -> p
     first = stored["row"] == new["row"]
     valued = stored["close"].notna() & ~first
     columns = [column for column in dated if column not in (*KEY, "row")]
-    least = NEAR_ZERO * old[columns].abs().median().fillna(0).to_numpy()
+    sizes = old[columns].abs().groupby(old["series"]).median()
+    least = NEAR_ZERO * sizes.reindex(new["series"]).fillna(0).to_numpy()
     same = np.isclose(new[columns], stored[columns], rtol=TOLERANCE, atol=least, equal_nan=True)
     revised = np.argwhere(~same & stored[columns].notna().to_numpy() & valued.to_numpy()[:, None])
     if len(revised):
@@ -155,5 +177,6 @@ def _unused(dated: pd.DataFrame, count: int, reading: Reading, remedy: str) -> p
         )
     known = valued & pd.Series(same.all(axis=1)) | ~first & new["close"].isna()
     appended = new["row"].isin(new.loc[~known, "row"])
-    replaced = pd.MultiIndex.from_frame(old[KEY]).isin(key[appended])
-    return pd.Index(np.unique([*new.loc[~appended, "row"], *old.loc[replaced, "row"]]) - 1)
+    latest = new[appended].drop_duplicates(KEY, keep="last").set_index(KEY)["row"]
+    by = latest.reindex(pd.MultiIndex.from_frame(dated[KEY])).to_numpy()
+    return pd.Index(np.unique([*new.loc[~appended, "row"], *dated.loc[dated["row"] < by, "row"]]) - 1)

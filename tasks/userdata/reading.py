@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.reporting.labels import count_of, listed, periods
-from tasks.runtime.calendar import Calendar, infer
+from tasks.runtime.calendar import Calendar
 from tasks.runtime.errors import BasinError
 from tasks.runtime.frequencies import frequency, name_of
 from tasks.sources.netcdf import LONG_MONTHS
@@ -22,7 +22,7 @@ from tasks.userdata.request import Request
 from tasks.userdata.resampling import resampled
 from tasks.userdata.row_order import far_dates, in_order
 from tasks.userdata.sentinels import mask_sentinels, naming_sentinels
-from tasks.userdata.steps import Step, calendar_of, on_steps, step_of
+from tasks.userdata.steps import Step, calendar_of, named_calendar, on_steps, step_of
 
 CARRIED = 5
 """Most consecutive rows in which the last known value of an input replaces a missing one."""
@@ -306,7 +306,8 @@ def _following(
     if not step.regular or (name in LONG_MONTHS and not frequency(step.freq).calendar):
         return lambda last: last + pd.Timedelta(days=step.longest).ceil("s")
     times = pd.DatetimeIndex(np.sort(table["time"].unique()))
-    market = infer(times if step.days < 1 else times.normalize().unique(), step.freq, exchange)
+    dates = times if step.days < 1 else times.normalize().unique()
+    market = named_calendar(dates, step.freq, exchange, name)
     return lambda last: market.following(last)[0]
 
 

@@ -20,7 +20,7 @@ CHECKS = (
 )  # fmt: skip
 """Checks of the audits, whose findings can be accepted with a reason."""
 
-EVENT = re.compile(r"(end)?(?P<sign><=|>=)(?P<edge>-?\d+(\.\d+)?)(@(?P<step>\d+))?")
+EVENT = re.compile(r"(end)?(?P<sign><=|>=)(?P<edge>-?(?:\d+\.?\d*|\.\d+))(@(?P<step>\d+))?")
 """Threshold of an event, with the step at which it is meant."""
 
 REASON = 10

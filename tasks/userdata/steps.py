@@ -159,17 +159,20 @@ def _rounded(time: pd.Series, days: float, notes: list[str]) -> pd.Series:
     return pd.Series(pd.to_datetime(moved), index=time.index)
 
 
+def named_calendar(times: pd.DatetimeIndex, freq: str, exchange: str | None, name: str) -> Calendar:
+    """Return the calendar of dates. That of the name noleap has no 29 February."""
+    calendar = infer(times, freq, exchange)
+    if name == "noleap" and frequency(freq).days <= 1:
+        return replace(calendar, closed=calendar.closed | LEAP_DAY)
+    return calendar
+
+
 def calendar_of(
     table: pd.DataFrame, freq: str, exchange: str | None, name: str, notes: list[str], warned: list[str]
 ) -> Calendar:
-    """Return the calendar of the rows, and warn of rows on days of the week that the file seldom has.
-
-    That of the name noleap has no 29 February.
-    """
+    """Return the calendar of the rows, and warn of rows on days of the week that the file seldom has."""
     times = pd.DatetimeIndex(np.sort(table["time"].unique()))
-    calendar = infer(times, freq, exchange)
-    if name == "noleap" and frequency(freq).days <= 1:
-        calendar = replace(calendar, closed=calendar.closed | LEAP_DAY)
+    calendar = named_calendar(times, freq, exchange, name)
     if not frequency(freq).calendar:
         notes.append(f"calendar: {calendar.words()}" + ("" if exchange else ", as in the file"))
     if freq == "B" and exchange is None:

@@ -123,6 +123,18 @@ def test_levels_of_xarray_and_of_periods_are_read(form: str) -> None:
     assert "time" in ARRAY.indexes and ARRAY.attrs == {"units": "degC"}
 
 
+def test_true_and_false_are_inputs_of_one_and_zero() -> None:
+    wild = np.abs(np.diff(CLOSE, prepend=CLOSE[0])) > 1
+    frame = pd.DataFrame({"date": DAYS, "close": CLOSE, "wild": wild})
+    table = basin.inspect(frame, target="close", exog="wild").reading.table
+    assert table["wild"].tolist() == wild.astype(float).tolist()
+
+
+def test_a_february_of_noleap_is_complete_on_the_28th() -> None:
+    data = daily("noleap", 3, 1994).sel(time=slice(None, "1996-02-28"))
+    assert basin.inspect(data, resample="MS").rows["next date"] == "1996-03-01"
+
+
 @pytest.mark.parametrize("step", ["D", "6h"])
 @pytest.mark.parametrize("kind", ["level", "rate"])
 def test_a_calendar_without_leap_days_misses_none(step: str, kind: Any) -> None:

@@ -139,7 +139,7 @@ def forecast_frozen(
     Raises ``BasinError`` for a series that was not in the fit, or one that is too short.
     """
     if any("returns" not in stored.get("past", {}).get(name, {}) for name in stored["series"]):
-        raise BasinError("classical.json: the model was stored by an earlier version; fit it again")
+        raise BasinError("the model was stored by an earlier version of Basin; fit it again")
     frozen, inputs, classical = stored["series"], [], []
     for series, group in raw.groupby("series", sort=False):
         name = str(series)

@@ -22,14 +22,19 @@ OHLC = ("open", "high", "low")
 """Columns of the range of a row, in lower case."""
 
 TIMES = re.compile(
-    r"\W*(dates?|date.?time|times?|time.?stamps?|ds|days?|weeks?|months?|quarters?|years?|"
-    r"open.?time|valid_time|(trad(e|ing)|business|observation|session|exchange|pric(e|ing)|quote|fixing|valuation|"
-    r"effective|ref(erence)?|as.?of|data|cal)?.?(dates?|dt)|(trad(e|ing)|business).?day|(time|ref(erence)?)?.?period|"
-    r"as.?of|unix|epoch|yyyymm(dd)?|yearmonth|"
+    r"\W*(dates?|times?|datetimes?|timestamps?|ds|days?|weeks?|months?|quarters?|years?|open.?time|valid_time|"
+    r"(time.?)?period|(trade|observation|trading)?.?dates?|as.?of|unix|epoch|yyyymm(dd)?|yearmonth|"
     r"datum|zeit|jahr|monat|quartal|tag|fecha|año|mes|data|ano|mês|anno|mese|année|mois|jaar|maand|rok|"
     r"дата|日期|日付|年月日?)\W*", re.IGNORECASE
 )  # fmt: skip
-"""Names of columns with the date of a row, as opposed to other dates such as that of settlement."""
+"""Names of columns with the date of a row."""
+
+OTHER_TIMES = re.compile(
+    r"\W*(date.?time|time.?stamp|(trad(e|ing)|business).?day|ref(erence)?.?period|caldt|"
+    r"(business|session|exchange|pric(e|ing)|quote|fixing|valuation|effective|ref(erence)?|as.?of|data|cal)"
+    r".?dates?)\W*", re.IGNORECASE
+)  # fmt: skip
+"""Names of columns with the date of a row, if no other one has it. That of settlement never has."""
 
 TARGETS = (
     r"adj\.?.?close.*",
@@ -142,6 +147,7 @@ def _time(frame: pd.DataFrame, given: str | None, label: str, freq: str | None) 
         raise BasinError(f"{label}: no rows below the header; give a file with data")
     columns = [c for c in map(str, frame.columns) if frame[c].notna().any()]
     known = [c for c in columns if names_dates(c) and frame[c].nunique() > 1]
+    known.sort(key=lambda column: TIMES.fullmatch(without_unit(column)) is None)
     written = [c for c in columns if written_as_dates(frame[c])]
     for column in [c for c in known if c in written]:
         return _read(frame, column, label, freq), [column]
@@ -150,7 +156,7 @@ def _time(frame: pd.DataFrame, given: str | None, label: str, freq: str | None) 
         dates = as_dates(frame[column], label)
         if dates.note == "dates are years":
             years.append((dates, [column]))
-        elif dates.time.notna().mean() > 0.5:
+        elif dates.time.notna().mean() > 0.5 and (not written or in_order(dates.time)):
             return _read(frame, column, label, freq), [column]
     if split := split_dates(frame, label):
         return split
@@ -240,7 +246,8 @@ def _guessed(column: pd.Series, nameless: bool, label: str) -> Dates | None:
 
 def names_dates(column: str) -> bool:
     """Return whether the name of a column says that it has dates."""
-    return TIMES.fullmatch(without_unit(column)) is not None
+    name = without_unit(column)
+    return any(names.fullmatch(name) for names in (TIMES, OTHER_TIMES))
 
 
 def counts_years(column: pd.Series) -> bool:

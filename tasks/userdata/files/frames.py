@@ -53,7 +53,12 @@ def plain(
             frame[column] = frame[column].dt.to_timestamp(how="end").dt.normalize()
             notes.append(f"the weeks of {column} are dated by their last days")
         elif isinstance(dtype, pd.PeriodDtype):
-            frame[column] = frame[column].dt.to_timestamp()
+            try:
+                frame[column] = frame[column].dt.to_timestamp()
+            except pd.errors.OutOfBoundsDatetime as error:
+                raise BasinError(
+                    f"{label}: column {column} has dates after 2262 or before 1678 ({error}); leave them out"
+                ) from error
     return frame
 
 

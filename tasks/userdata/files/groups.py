@@ -1,7 +1,7 @@
 """Names of groups of columns in a line above the header, such as securities above their fields."""
 
 from tasks.sources.dates import date_like
-from tasks.userdata.files.columns import TIMES
+from tasks.userdata.files.columns import names_dates
 from tasks.userdata.files.numbers import number_like
 
 
@@ -19,7 +19,7 @@ def with_groups(row: list[str], above: list[str], key: int) -> list[str] | None:
     >>> with_groups(["Week", "SST", "SSTA", "SST", "SSTA"], ["Nino3", "Nino4"], 0)
     ['Week', 'Nino3 SST', 'Nino3 SSTA', 'Nino4 SST', 'Nino4 SSTA']
     """
-    columns = [k for k, name in enumerate(row) if name and k != key and not TIMES.fullmatch(name)]
+    columns = [k for k, name in enumerate(row) if name and k != key and not names_dates(name)]
     fields = [row[k] for k in columns]
     named = [cell for cell in above if cell]
     if len(set(fields)) == len(fields) or len(set(named)) < 2:

@@ -9,7 +9,7 @@ import pandas as pd
 from tasks.runtime.errors import BasinError
 from tasks.sources.dates import as_dates, date_like
 from tasks.sources.dates.times import in_order
-from tasks.userdata.files.columns import TIMES, UNITS
+from tasks.userdata.files.columns import UNITS, names_dates
 from tasks.userdata.files.groups import with_groups
 from tasks.userdata.files.numbers import CODES, MISSING, number_like
 
@@ -170,7 +170,7 @@ def _of_width(
 
 
 def _names_the_dates(row: list[str], key: int) -> bool:
-    return key < len(row) and bool(TIMES.fullmatch(row[key]))
+    return key < len(row) and names_dates(row[key])
 
 
 def _chosen(lines: dict[int, list[str]], above: list[list[str]], body: Body) -> int:
@@ -234,7 +234,7 @@ def _names(
         levels.insert(0, k)
     index_name = row[key] and not any(row[c] for c in others)  # yfinance: fields, tickers, name of the index
     repeated = Counter(row[c] for c in others if row[c])
-    blocks = any(TIMES.fullmatch(name) for name in repeated)
+    blocks = any(names_dates(name) for name in repeated)
     if not levels or blocks or not (index_name or max(repeated.values(), default=0) > 1):
         grouped = ((k, with_groups(row, above[k], key)) for k in range(chosen - 1, -1, -1))
         line, found = next(((k, names) for k, names in grouped if names), (chosen, row))
@@ -287,7 +287,7 @@ def _dates_of_blocks(frame: pd.DataFrame, names: list[str], label: str) -> list[
         bare.append(own.rstrip("0123456789").strip("._- ").lower())
     again: list[int] = []
     for k, name in enumerate(bare):
-        if name not in bare[:k] or not TIMES.fullmatch(name):
+        if name not in bare[:k] or not names_dates(name):
             continue
         first = bare.index(name)
         one, other = frame.iloc[:, first], frame.iloc[:, k]

@@ -76,7 +76,7 @@ def as_numbers(column: pd.Series, label: str, notes: list[str], comma: bool | No
         raise BasinError(
             f"{label}: column {column.name} holds complex numbers; give a column of their real parts or sizes"
         )
-    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+    if pd.api.types.is_numeric_dtype(column):  # also of True and False
         return Numbers(column.to_numpy(float, na_value=np.nan), np.zeros(len(column), bool), False)
     text = column.astype("string").str.strip()
     text = text.mask(text.isin(MISSING))

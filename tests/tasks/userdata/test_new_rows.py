@@ -187,6 +187,43 @@ def test_a_series_of_another_name_is_refused() -> None:
         extended(data[KNOWN].to_frame(), data[LAST].rename("ETH"), Request(), "")
 
 
+def test_a_series_may_have_the_name_of_a_level_of_the_columns() -> None:
+    data = pd.concat({("Close", "AAPL"): DATED["close"]}, axis=1)
+    whole = read_unaudited(data, Request())[0].table
+    for name in ("AAPL", "close", None):
+        together = extended(data[KNOWN], DATED["close"][LAST].rename(name), Request(), "")
+        pd.testing.assert_frame_equal(read_unaudited(together, Request())[0].table, whole)
+
+
+def test_each_series_has_its_own_size() -> None:
+    tiny = TICKERS["ticker"] == "T10002"
+    data = TICKERS.assign(close=TICKERS["close"].where(~tiny, 1e-7 * TICKERS["close"]))
+    rows = data[-2:].assign(close=data["close"][-2:] * [1, 2])
+    with pytest.raises(BasinError, match=r"^rows: T10002, 2020-08-13: close is "):
+        extended(data, rows, Request(), "")
+
+
+@pytest.mark.parametrize(
+    ("of_data", "of_rows"),
+    [
+        ("%m/%d/%Y", "%m/%d/%Y 00:00"),
+        ("%d/%m/%Y", "%d/%m/%Y "),
+        ("%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S"),
+        ("%y-%b-%d", "%y-%b-%d 00:00"),
+    ],
+)
+def test_the_data_tell_the_order_of_the_day_in_the_rows(of_data: str, of_rows: str) -> None:
+    data = FRAME.assign(date=FRAME["date"].dt.strftime(of_data))
+    rows = FRAME[LAST].assign(date=FRAME["date"][LAST].dt.strftime(of_rows))
+    read_as_all(data[KNOWN], rows, Request(target="close"), data)
+
+
+def test_the_later_of_two_rows_of_a_date_may_have_its_input() -> None:
+    whole, request = FRAME.assign(x=CLOSE[::-1]), Request(target="close", exog=("x",))
+    twice = pd.concat([whole[-1:].assign(x=np.nan), whole[-1:]])
+    read_as_all(whole[:-1], twice, request, whole)
+
+
 def test_a_date_may_be_given_twice_with_the_same_value() -> None:
     rows = FRAME[LAST]
     twice = pd.concat([rows, rows[-1:]], ignore_index=True)

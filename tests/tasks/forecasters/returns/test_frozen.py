@@ -71,7 +71,7 @@ def test_what_was_frozen_forecasts_as_it_did_in_the_walk():
     with pytest.raises(BasinError, match="knows no series other"):
         forecast_frozen(domain, raw.assign(series="other"), stored)
     for past in ({}, {"past": {"own": {"times": []}}}):
-        with pytest.raises(BasinError, match="stored by an earlier version; fit it again"):
+        with pytest.raises(BasinError, match="stored by an earlier version of Basin; fit it again"):
             forecast_frozen(domain, raw, {"series": kept, **past})
 
     fits = classical_fits(stored, "own")

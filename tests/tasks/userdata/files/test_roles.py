@@ -72,6 +72,20 @@ def test_serial_days_are_dates_under_every_usual_name(name: str) -> None:
     assert list(roles.dates.time) == list(DAYS)
 
 
+@pytest.mark.parametrize("other", ["Effective Date", "pricing date", "Reference Period", "trading_day"])
+def test_a_column_that_is_called_date_comes_before_other_dates(other: str) -> None:
+    frame = pd.DataFrame({other: DAYS + pd.Timedelta(days=1), "Date": DAYS, "Rate": range(300)})
+    assert from_frame(frame, "t").roles(None, (), None).time == "Date"
+    assert from_frame(frame.drop(columns="Date"), "t").roles(None, (), None).time == other
+
+
+@pytest.mark.parametrize("count", ["times", "days", "Trading Day"])
+def test_counts_beside_written_dates_are_no_serial_days(count: str) -> None:
+    counts = np.random.default_rng(0).permutation(np.arange(40_000, 40_300))
+    frame = pd.DataFrame({count: counts, "quotation": DAYS.strftime("%Y-%m-%d"), "px": range(300)})
+    assert from_frame(frame, "t").roles(None, ("px",), None).time == "quotation"
+
+
 @pytest.mark.parametrize("form", FILES)
 def test_dates_are_found_in_one_column_or_several(tmp_path: Path, form: str) -> None:
     header, dates, row = FILES[form]
