@@ -36,8 +36,9 @@ NEAR_ZERO = 1e-7
 def extended(data: Data, rows: Any, request: Request, remedy: str) -> Data:
     """Return the data as a table with the new rows after them, or ``rows`` if both are paths of files.
 
-    Rows that the data have already are left out. A row gives way to a new one of its date if that has values
-    which the row lacks. ``remedy`` ends the message about values that differ from those of the data.
+    Rows that the data have already are left out. A row gives way to a new one of its date that has a value
+    which the row lacks, and keeps its other values. ``remedy`` ends the message about values that differ from
+    those of the data.
     """
     new = as_data(rows)
     if isinstance(data, Path):
@@ -55,7 +56,9 @@ def extended(data: Data, rows: Any, request: Request, remedy: str) -> Data:
         _require_name(rows, [target, *_labels(data)])
         added.frame.columns = pd.Index([*added.frame.columns[:-1], target])
     together = replace(old, frame=_joined(old.frame, added.frame, reading))
-    unused = _unused(dated_values(together, reading, request), len(old.frame), reading, remedy)
+    unused, replaced = _unused(dated_values(together, reading, request), len(old.frame), reading, remedy)
+    before = together.frame.iloc[replaced].set_axis(replaced.index)
+    together.frame.loc[before.index] = together.frame.loc[before.index].fillna(before)
     if set(range(len(old.frame), len(together.frame))) <= set(unused):
         together.notes.append("warning: the rows have no value that the data lack: the forecast is the same")
     return replace(together, frame=together.frame.drop(index=unused).reset_index(drop=True))
@@ -144,8 +147,10 @@ def _forms(dates: pd.Series) -> set[str]:
     }
 
 
-def _unused(dated: pd.DataFrame, count: int, reading: Reading, remedy: str) -> pd.Index:
-    """Return the places of new rows that are known, and of old rows that new ones replace.
+def _unused(
+    dated: pd.DataFrame, count: int, reading: Reading, remedy: str
+) -> tuple[pd.Index, "pd.Series[int]"]:
+    """Return the places of rows that are known or replaced, and those of replaced rows by the new ones.
 
     The first ``count`` rows are the old ones. Raises ``BasinError`` for a new value that differs.
     """
@@ -158,7 +163,8 @@ def _unused(dated: pd.DataFrame, count: int, reading: Reading, remedy: str) -> p
     sizes = old[columns].abs().groupby(old["series"]).median()
     least = NEAR_ZERO * sizes.reindex(new["series"]).fillna(0).to_numpy()
     same = np.isclose(new[columns], stored[columns], rtol=TOLERANCE, atol=least, equal_nan=True)
-    revised = np.argwhere(~same & stored[columns].notna().to_numpy() & valued.to_numpy()[:, None])
+    known = same | new[columns].isna().to_numpy()
+    revised = np.argwhere(~known & stored[columns].notna().to_numpy() & valued.to_numpy()[:, None])
     if len(revised):
         place, k = revised[0]
         found, was = (float(table[columns[k]][place]) for table in (new, stored))
@@ -175,8 +181,9 @@ def _unused(dated: pd.DataFrame, count: int, reading: Reading, remedy: str) -> p
                 else "in an earlier one of these rows; give each date once"
             )
         )
-    known = valued & pd.Series(same.all(axis=1)) | ~first & new["close"].isna()
-    appended = new["row"].isin(new.loc[~known, "row"])
+    appended = new["row"].isin(new.loc[first | ~known.all(axis=1), "row"])
+    replaced = pd.Series((stored["row"] - 1).to_numpy(), new["row"] - 1)[(appended & ~first).to_numpy()]
     latest = new[appended].drop_duplicates(KEY, keep="last").set_index(KEY)["row"]
     by = latest.reindex(pd.MultiIndex.from_frame(dated[KEY])).to_numpy()
-    return pd.Index(np.unique([*new.loc[~appended, "row"], *dated.loc[dated["row"] < by, "row"]]) - 1)
+    unused = np.unique([*new.loc[~appended, "row"], *dated.loc[dated["row"] < by, "row"]]) - 1
+    return pd.Index(unused), replaced[~replaced.index.duplicated()]

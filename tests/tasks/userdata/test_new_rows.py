@@ -146,8 +146,15 @@ def test_an_input_that_was_published_late_is_added_to_its_row() -> None:
     data = whole.copy()
     data.loc[ROWS - 2 :, "x"] = np.nan
     read_as_all(data, whole[LAST], request, whole)
-    with pytest.raises(BasinError, match=r"^rows: 2020-08-12: x is nan, and [\d.]+ in the data; $"):
-        extended(whole, data[LAST], request, "")
+    read_as_all(data, whole[LAST].assign(close=np.nan), request, whole)
+    read_as_all(whole, data[LAST], request, whole)
+
+
+def test_one_of_several_columns_may_come_late_alone() -> None:
+    late, request = FRAME.assign(other=CLOSE[::-1], note="a"), Request(target=("close", "other"))
+    data = late.copy()
+    data.loc[ROWS - 2 :, "other"] = np.nan
+    read_as_all(data, late[LAST].assign(close=np.nan, note=None), request, late)
 
 
 def test_small_prices_that_were_revised_are_named() -> None:
@@ -263,8 +270,7 @@ def test_a_row_without_a_value_gives_way_to_a_new_one() -> None:
     before = months.copy()
     before.iloc[-1, 5:] = np.nan
     read_as_all(before, months[-2:], Request(), months)
-    with pytest.raises(BasinError, match=r"^rows: 2022-01-01: value is nan, and [\d.]+ in the data; $"):
-        extended(months, months[-1:] * np.nan, Request(), "")
+    read_as_all(months, months[-1:] * np.nan, Request(), months)
 
 
 def test_rows_that_do_not_fit_are_refused() -> None:
