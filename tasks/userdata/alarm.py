@@ -1,6 +1,8 @@
 """``basin alarm``: the probability of an event at each date, and alarms within a budget of false alarms."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,6 +176,7 @@ def alarm(
     if request.dev:
         notes.append(f"dev: rows from {request.test_from} on are not read")
     times, close = table["time"], table["close"].to_numpy(float)
+    dated = partial(stamp, step=reading.freq)
     years = times.dt.year.to_numpy()
     exog = {name: table[name].to_numpy(float) for name in reading.exog}
     found = simulation.origins(close, event, years, exog, SEED, progress)
@@ -185,13 +188,13 @@ def alarm(
         level = np.log(values) if (values > 0).all() else values
         models[column] = simulation.logit(found, pd.DataFrame({column: level}), years, start)
     models["logit"] = simulation.logit(found, found.inputs, years, start)
-    first = _first_tested(times, request, start, notes)
+    first = _first_tested(times, request, start, dated, notes)
     running = simulation.running_rate(found, event.steps)
     tested = np.arange(first, len(close) - event.steps)
     if len(tested) < 2 * event.steps:
         given = request.test_from and not request.dev
         raise BasinError(
-            f"{len(tested)} rows to test on from {stamp(times[first])}, expected at least {2 * event.steps}; "
+            f"{len(tested)} rows to test on from {dated(times[first])}, expected at least {2 * event.steps}; "
             + ("give an earlier --test-from" if given else "give a longer history")
             + ", or an event over fewer steps"
         )
@@ -205,7 +208,7 @@ def alarm(
     outcome = {}
     for done, (model, p) in enumerate(models.items()):
         progress("thresholds", done, len(models))
-        outcome[model] = _alarms(p, reached, times, start, event.steps, budget, tested)
+        outcome[model] = _alarms(p, reached, times, start, event.steps, budget, tested, dated)
     history = {model: part.pop("history") for model, part in outcome.items()}["ebm"]
     history["label"] = pd.array(reached > 0, dtype="boolean")
     history.loc[(history.index > tested[-1]) & (reached == 0), "label"] = pd.NA
@@ -218,7 +221,7 @@ def alarm(
         )
     result = {
         "event": text,
-        "test": [stamp(times[first]), stamp(times[tested[-1]])],
+        "test": [dated(times[first]), dated(times[tested[-1]])],
         "models": scored,
         "paired": gains,
         "budget": budget,
@@ -228,7 +231,7 @@ def alarm(
         "episodes": len(scores.events(reached[tested], event.steps)),
         "tilt": {str(year): coefficients for year, coefficients in used.items()},
         "today": {
-            "date": stamp(today["time"]),
+            "date": dated(today["time"]),
             "probability": float(today["probability"]),
             "threshold": _number(float(today["threshold"])),
             "alarm": bool(today["alarm"]),
@@ -340,17 +343,19 @@ def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _first_tested(times: pd.Series, request: Request, start: int, notes: list[str]) -> int:
+def _first_tested(
+    times: pd.Series, request: Request, start: int, dated: Callable[[pd.Timestamp], str], notes: list[str]
+) -> int:
     if request.test_from and not request.dev:
         first = int(np.searchsorted(times.to_numpy(), np.datetime64(request.test_from)))
         if first < start:
             raise BasinError(
-                f"--test-from {request.test_from} is before {stamp(times[start])}, the first date with a "
+                f"--test-from {request.test_from} is before {dated(times[start])}, the first date with a "
                 "simulation; give a later date or a longer history"
             )
         return min(first, len(times) - 1)
     first = start + int((1 - TEST_SHARE) * (len(times) - start))
-    notes.append(f"test block: from {stamp(times[first])}, the later half of the dates with a probability")
+    notes.append(f"test block: from {dated(times[first])}, the later half of the dates with a probability")
     return first
 
 
@@ -370,6 +375,7 @@ def _alarms(
     steps: int,
     budget: float,
     tested: np.ndarray,
+    dated: Callable[[pd.Timestamp], str],
 ) -> dict[str, Any]:
     """Set the threshold of each year from the years before it, and count the alarms of the test block."""
     years = times.dt.year.to_numpy()
@@ -387,7 +393,7 @@ def _alarms(
 
     def day(row: int) -> str:
         """Return the date that is ``row`` rows after the first tested one."""
-        return stamp(times.iloc[int(tested[0]) + row])
+        return dated(times.iloc[int(tested[0]) + row])
 
     return {
         "false_alarms_per_year": len(wrong) / span,

@@ -50,6 +50,13 @@ def test_the_tested_dates_are_those_of_the_history(prices: pd.DataFrame, tmp_pat
     assert found.history["time"].iloc[0] == pd.Timestamp("2019-01-01")
 
 
+def test_dates_of_hours_have_their_hour(prices: pd.DataFrame, tmp_path: Path) -> None:
+    hours = pd.date_range("2019-11-25", periods=1300, freq="h")
+    found = basin.alarm(prices.assign(date=hours), event="min<=-0.04@5", out=tmp_path).found
+    dates = [*found["test"], found["today"]["date"], *(each["event"] for each in found["missed"])]
+    assert all(len(each) == len("2019-12-01 00:00") for each in dates)
+
+
 def test_the_label_is_missing_where_the_event_may_still_follow(prices: pd.DataFrame, tmp_path: Path) -> None:
     """The last price is 10 % lower, so that a fall of 4 % has happened after each of the last five rows."""
     fallen = prices.copy()
