@@ -188,8 +188,12 @@ def infer(times: pd.DatetimeIndex, freq: str, exchange: str | None = None) -> Ca
     leapless = _closed(times, tuple(range(7))) & LEAP_DAY
     if frequency(freq).intraday:
         days = np.bincount(times.normalize().unique().dayofweek, minlength=7)
-        week = tuple(int(d) for d in np.flatnonzero(days > SELDOM * days.max()))
-        return Calendar(freq, week, _clock(times), leapless, exchange)
+        seen = {int(d) for d in np.flatnonzero(days > SELDOM * days.max())}
+        clock = _clock(times)
+        if _is_short(times) and _is_whole(clock[0]):
+            spanned = pd.date_range(times[0].normalize(), times[-1].normalize(), freq="D").dayofweek
+            seen |= set(range(7)) - set(spanned)
+        return Calendar(freq, tuple(sorted(seen)), clock, leapless, exchange)
     if freq == "D":
         return Calendar(freq, closed=leapless, exchange=exchange)
     week = tuple(int(d) for d in np.flatnonzero(counts > SELDOM * counts.max()))
@@ -199,18 +203,31 @@ def infer(times: pd.DatetimeIndex, freq: str, exchange: str | None = None) -> Ca
 def _clock(times: pd.DatetimeIndex) -> tuple[tuple[pd.Timedelta, ...], ...]:
     """Return the times of day that at least a fifth of the days with rows have, for each day of the week.
 
-    None is usual if they are many more than a day has rows, as of bars of 11 minutes around the clock.
+    Those of a record of a few days are the times that it has twice, on all days alike. None is usual if they
+    are many more than a day has rows, as of bars of 11 minutes around the clock.
     """
     table = pd.DataFrame(
         {"weekday": times.dayofweek, "day": times.normalize(), "clock": times - times.normalize()}
     )
-    found = []
+    short, found = _is_short(times), []
     for weekday in range(7):
-        part = table[table["weekday"] == weekday]
-        share = part["clock"].value_counts() / max(part["day"].nunique(), 1)
-        found.append(tuple(sorted(pd.Timedelta(clock) for clock in share.index[share >= 0.2])))
+        part = table if short else table[table["weekday"] == weekday]
+        count = part["clock"].value_counts()
+        usual = count >= (2 if short else 0.2 * max(part["day"].nunique(), 1))
+        found.append(tuple(sorted(pd.Timedelta(clock) for clock in count.index[usual])))
     daily = table.groupby("day").size().median() if len(table) else 0
     return tuple(found) if len(set().union(*found)) <= DAYS_OF_CLOCKS * daily else ((),) * 7
+
+
+def _is_whole(clock: tuple[pd.Timedelta, ...]) -> bool:
+    """Return whether times of day are spread over all of the day, as those of a market without pauses."""
+    hours = [time / pd.Timedelta(hours=1) for time in clock]
+    return len(hours) > 1 and bool(np.ptp(np.diff([*hours, hours[0] + 24])) < 1e-9)
+
+
+def _is_short(times: pd.DatetimeIndex) -> bool:
+    """Return whether dates span three days or more, but too few to see each day of the week in full."""
+    return bool(len(times)) and pd.Timedelta(days=2) < times[-1] - times[0] < pd.Timedelta(days=14)
 
 
 def _closed(times: pd.DatetimeIndex, week: tuple[int, ...]) -> frozenset[tuple[int, int]]:

@@ -186,12 +186,12 @@ def filled(value: np.ndarray, period: int) -> np.ndarray:
     """Return values with each missing one replaced by an estimate from the values before it alone.
 
     It is the value before, plus the mean change into the same season of earlier cycles of ``period`` rows,
-    that is the normal of the season with the last anomaly. No later value is used, so a forecast from a
-    filled row knows nothing of its target.
+    that is the normal of the season with the last anomaly, but not below 0 if no value before is. No later
+    value is used, so a forecast from a filled row knows nothing of its target.
     """
     value = value.copy()
     for place in np.flatnonzero(np.isnan(value)):
         earlier = np.arange(place - period, 0, -period)
         change = (value[earlier] - value[earlier - 1]).mean() if period > 1 and len(earlier) else 0.0
-        value[place] = value[place - 1] + change
+        value[place] = max(value[place - 1] + change, 0.0 if (value[:place] >= 0).all() else -np.inf)
     return value

@@ -72,7 +72,8 @@ def kind_of(
                 "leave such rows out, or --kind rate if the values are right"
             )
         if step.calendar or (
-            step.name in ("W", "D", "h") and (not _wanders(series) or _seasonal(dated, freq))
+            (step.name in ("W", "D") or step.name.endswith("h"))
+            and (not _wanders(series) or _seasonal(dated, freq))
         ):
             return "level", "kind level: the forecast is of the value, with its anomaly from the season"
         return "rate", "kind rate: some values are not positive; the forecast is of the change of the value"

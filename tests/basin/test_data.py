@@ -123,6 +123,15 @@ def test_levels_of_xarray_and_of_periods_are_read(form: str) -> None:
     assert "time" in ARRAY.indexes and ARRAY.attrs == {"units": "degC"}
 
 
+@pytest.mark.parametrize("step", ["6h", "3h", "h"])
+def test_temperatures_of_hours_on_both_sides_of_0_are_levels(step: str) -> None:
+    times = pd.date_range("2001-01-01", "2008-12-31 18:00", freq=step)
+    season = 8 - 14 * np.cos(2 * np.pi * (times.dayofyear + times.hour / 24) / 365.25)
+    noise = np.random.default_rng(0).normal(size=len(times))
+    data = pd.Series(season - 3 * np.cos(2 * np.pi * times.hour / 24) + noise, times, name="t2m")
+    assert basin.inspect(data).reading.kind == "level"
+
+
 def test_true_and_false_are_inputs_of_one_and_zero() -> None:
     wild = np.abs(np.diff(CLOSE, prepend=CLOSE[0])) > 1
     frame = pd.DataFrame({"date": DAYS, "close": CLOSE, "wild": wild})

@@ -330,16 +330,24 @@ def _series(frame: pd.DataFrame, dates: Dates, known: list[str]) -> str | None:
 def months_as_rows(frame: pd.DataFrame, name: str, notes: list[str]) -> pd.DataFrame:
     """Return a table with a column for each month of the year as one row a month; others are unchanged.
 
-    Months have their names or numbers. The year is a column of this name, or else the first one. Other
-    columns before the months, and later ones that are no numbers, identify the rows and are repeated.
+    Months have their names or numbers, and begin with January. The year is a column of this name, or else the
+    first one. Other columns before the months, and later ones that are no numbers, identify the rows and are
+    repeated. Raises ``BasinError`` for months that begin with another one.
     """
     by_month = {_month(str(column)): column for column in reversed(frame.columns)}
-    if not set(range(1, 13)) <= set(by_month):
-        return frame
+    counted = {int(str(column)) for column in frame.columns if re.fullmatch(r"\d{1,3}", str(column))}
+    if not set(range(1, 13)) <= set(by_month) or not counted <= set(range(1, 13)):
+        return frame  # columns of numbers beyond 12 are days, weeks or places
     year = next((c for c in frame.columns if str(c).lower() in ("year", "yr", "jahr")), frame.columns[0])
     if not pd.to_numeric(frame[year], errors="coerce").between(1000, 2300).all():
         return frame
     months = [by_month[month] for month in range(1, 13)]
+    begins = min(range(12), key=lambda k: list(frame.columns).index(months[k]))
+    if begins and [*months[begins:], *months[:begins]] == [c for c in frame.columns if c in months]:
+        raise BasinError(
+            f"the months of a row begin with {months[begins]}, so that {year} may not be the year of each; "
+            "write a row for each month with its date, or put the months of a year from January on into a row"
+        )
     times = [
         f"{y}-{month:02d}-01" for y in frame[year].astype(str).str.split(".").str[0] for month in range(1, 13)
     ]

@@ -109,3 +109,19 @@ def test_the_next_minute_is_found_without_all_those_of_the_day() -> None:
     for hour in range(1000):
         market.following(pd.Timestamp("2020-01-06") + pd.Timedelta(hours=hour), 3)
     assert time.perf_counter() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("first", "rows", "freq"),
+    [
+        ("2020-01-01", 600, "10min"),
+        ("2020-01-01", 1900, "5min"),
+        ("2020-01-03", 3000, "1min"),
+        ("2020-01-01", 90, "h"),
+    ],
+)
+def test_a_record_of_a_few_days_around_the_clock_goes_on_by_its_step(
+    first: str, rows: int, freq: str
+) -> None:
+    times = pd.date_range(first, periods=rows + 1, freq=freq)
+    assert infer(times[:-1], freq).following(times[-2])[0] == times[-1]

@@ -34,6 +34,14 @@ def test_a_hole_is_filled_from_the_rows_before_it() -> None:
     np.testing.assert_array_equal(filled(np.array([1.0, 5.0, np.nan]), 1), [1.0, 5.0, 5.0])
 
 
+def test_a_hole_is_not_filled_below_0_if_no_value_is() -> None:
+    rain = np.abs(np.random.default_rng(0).normal(size=240)) * np.tile(np.arange(12.0), 20)
+    holed = rain.copy()
+    holed[36::24] = np.nan  # in the driest month, after a wet one
+    assert np.nanmin(filled(holed, 12)) >= 0
+    assert filled(np.array([3.0, 2.0, 1.0, 0.5, np.nan, 1.0]) - 2, 2)[4] < 0
+
+
 def test_each_series_of_a_panel_of_levels_is_filled() -> None:
     panel = pd.DataFrame({"date": [*MONTHS, *MONTHS], "s": ["A"] * 600 + ["B"] * 600})
     panel = panel.assign(value=np.r_[VALUES, VALUES + RNG.normal(0, 3, 600)]).drop(index=[100, 900])

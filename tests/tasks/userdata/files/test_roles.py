@@ -240,3 +240,21 @@ def test_dates_of_several_periods_are_refused_and_those_of_one_are_read(tmp_path
         path.write_text(head + "".join(f'"{d}","{k % 7}.5"\n' for k, d in enumerate(dates)), encoding="utf-8")
         roles = load(path).roles(None, (), None)
         assert roles.targets == ("Unemployment rate",) and len(roles.dates.time.dropna()) == len(dates)
+
+
+@pytest.mark.parametrize("columns", [range(1, 37), range(1, 53), range(1, 367), range(24)])
+def test_numbers_beyond_twelve_are_no_months(columns: range) -> None:
+    frame = pd.DataFrame(np.arange(60.0)[:, None] * 1.0 + np.arange(len(columns)), columns=map(str, columns))
+    frame.insert(0, "Year", range(1960, 2020))
+    assert len(from_frame(frame, "t").roles(None, ("1",), None).dates.time) == 60
+
+
+@pytest.mark.parametrize("first", [10, 12, 4])
+def test_years_that_begin_with_another_month_are_refused(first: int) -> None:
+    names = [f"{pd.Timestamp(2000, month, 1):%b}" for month in (*range(first, 13), *range(1, first))]
+    frame = pd.DataFrame(np.arange(720.0).reshape(60, 12), columns=names)
+    frame.insert(0, "Water Year", range(1960, 2020))
+    with pytest.raises(
+        BasinError, match=f"^the months of a row begin with {names[0]}, so that Water Year may not"
+    ):
+        from_frame(frame, "t").roles(None, (), None)
