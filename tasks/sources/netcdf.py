@@ -88,20 +88,7 @@ def with_times(data: "xr.Dataset", label: str) -> "xr.Dataset":
             attributes = {k: v for k, v in data[name].attrs.items() if k not in ("units", "calendar")}
             attributes[CALENDAR] = _calendar(data[name])
             data = data.assign_coords({name: (data[name].dims, times, attributes)})
-    return _from_starts(data, notes).assign_attrs({NOTES: notes})
-
-
-def _from_starts(data: "xr.Dataset", notes: list[str]) -> "xr.Dataset":
-    """Return a dataset whose times at the ends of their bounds, as those of CESM are, are at the starts."""
-    for name, times in data.variables.items():
-        bounds = times.attrs.get("bounds", times.encoding.get("bounds"))
-        if times.dtype.kind != "M" or bounds not in data or data[bounds].shape != (times.size, 2):
-            continue
-        starts, ends = data[bounds].values.T
-        if ends.dtype == times.dtype and (ends == times.values).all() and (starts < ends).all():
-            data = data.assign_coords({name: (times.dims, starts, times.attrs)})
-            notes.append(f"{name} has the ends of its bounds: the dates are those of their starts")
-    return data
+    return data.assign_attrs({NOTES: notes})
 
 
 def _opened(path: Path) -> "xr.Dataset":

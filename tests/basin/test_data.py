@@ -1,5 +1,6 @@
 """Data in the forms of pandas, yfinance, statsforecast and xarray: each is read as the same series."""
 
+from pathlib import Path
 from typing import Any
 
 import cftime
@@ -121,6 +122,23 @@ def test_levels_of_xarray_and_of_periods_are_read(form: str) -> None:
     np.testing.assert_array_equal(reading.table["value"], SST)
     assert reading.kind == "level" and reading.unit == ("" if form == "periods" else "°C")
     assert "time" in ARRAY.indexes and ARRAY.attrs == {"units": "degC"}
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+def test_times_at_the_ends_of_their_bounds_are_those_of_the_starts(tmp_path: Path, as_file: bool) -> None:
+    edges = pd.date_range("2001-01-01", periods=61, freq="MS")
+    bounds = (("time", "nb"), np.stack([edges[:-1], edges[1:]], 1))
+    sst = ("time", 20 + np.sin(np.arange(60) * np.pi / 6), {"units": "degC"})
+    data = xr.Dataset(
+        {"sst": sst, "time_bnds": bounds}, {"time": ("time", edges[1:], {"bounds": "time_bnds"})}
+    )
+    data["time"].encoding["units"] = "days since 2000-01-01"
+    data.to_netcdf(tmp_path / "it.nc")
+    reading = basin.inspect(tmp_path / "it.nc" if as_file else data).reading
+    np.testing.assert_array_equal(reading.table["time"], edges[:-1])
+    assert any("time has the ends of its bounds" in note for note in reading.notes)
+    inside = data.assign_coords(time=("time", edges[:-1] + pd.Timedelta(days=14), {"bounds": "time_bnds"}))
+    np.testing.assert_array_equal(basin.inspect(inside).reading.table["time"], edges[:-1])
 
 
 @pytest.mark.parametrize("step", ["6h", "3h", "h"])

@@ -56,6 +56,7 @@ def series_of(
             "such as "
             "'days since 1900-01-01'; give the time coordinate as --time, or add the units to the file"
         )
+    data = _from_starts(data, name, notes)
     (along,) = data[name].dims or (name,)
     for wanted in target:
         if wanted not in data.variables:
@@ -93,6 +94,19 @@ def series_of(
     units = {str(v.name): str(v.attrs["units"]) for v in found if v.attrs.get("units") not in (None, "", "1")}
     known = {column: UNITS.get(unit.lower(), unit) for column, unit in units.items()}
     return frame, known, data[name].attrs.get(CALENDAR, "standard")
+
+
+def _from_starts(data: "xr.Dataset", name: str, notes: list[str]) -> "xr.Dataset":
+    """Return a dataset whose times at the ends of their bounds, as those of CESM are, are at the starts."""
+    times = data[name]
+    bounds = times.attrs.get("bounds", times.encoding.get("bounds"))
+    if bounds not in data or data[bounds].shape != (times.size, 2) or data[bounds].dtype != times.dtype:
+        return data
+    starts, ends = data[bounds].values.T
+    if (ends != times.values).any() or (starts >= ends).any():
+        return data
+    notes.append(f"{name} has the ends of its bounds: the dates are those of their starts")
+    return data.assign_coords({name: (times.dims, starts, times.attrs)})
 
 
 def _time(data: Any, label: str) -> str:

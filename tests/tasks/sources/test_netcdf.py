@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from tasks.runtime.errors import BasinError
-from tasks.sources.netcdf import open_dataset, with_times
+from tasks.sources.netcdf import open_dataset
 
 MONTHS = pd.date_range("1950-01", periods=600, freq="MS")
 STARTS = np.array([0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334])
@@ -170,21 +170,3 @@ def test_bounds_without_units_have_those_of_their_times(tmp_path):
     read = open_dataset(tmp_path / "it.nc")
     np.testing.assert_array_equal(read["time_bnds"][:, 0].values.astype("datetime64[M]"), WANTED)
     assert len(read.attrs["basin_notes"]) == 1
-
-
-@pytest.mark.parametrize("decoded", [False, True])
-def test_times_at_the_ends_of_their_bounds_are_those_of_the_starts(tmp_path, decoded):
-    edges = pd.date_range("2001-01-01", periods=25, freq="MS")
-    data = xr.Dataset(
-        {
-            "sst": ("time", np.arange(24.0)),
-            "time_bnds": (("time", "nb"), np.stack([edges[:-1], edges[1:]], 1)),
-        },
-        {"time": ("time", edges[1:], {"bounds": "time_bnds"})},
-    )
-    data.to_netcdf(tmp_path / "it.nc")
-    found = with_times(data, "t") if decoded else open_dataset(tmp_path / "it.nc")
-    np.testing.assert_array_equal(found["time"].values, edges[:-1])
-    assert any("time has the ends of its bounds" in note for note in found.attrs["basin_notes"])
-    inside = data.assign_coords(time=("time", edges[:-1] + pd.Timedelta(days=14), {"bounds": "time_bnds"}))
-    np.testing.assert_array_equal(with_times(inside, "t")["time"].values, inside["time"].values)
