@@ -20,11 +20,10 @@ from tasks.runtime.frequencies import stamp
 from tasks.runtime.parallel import Progress, silent
 from tasks.runtime.stored import Stored
 from tasks.userdata.alarm_page import alarm_kinds, alarm_page
-from tasks.userdata.kinds import FEW
+from tasks.userdata.alarm_rows import rows_used
 from tasks.userdata.progress import expected_alarm_seconds
 from tasks.userdata.reading import Reading
 from tasks.userdata.request import Request
-from tasks.userdata.sources import Data, label_of_series
 
 if TYPE_CHECKING:
     from tasks.reporting.figures import Picture
@@ -40,9 +39,6 @@ FEWEST_PAST = 250
 
 OWN_MODELS = 4
 """Models of an alarm. Each input is a further one."""
-
-SHOWN = 5
-"""Number of series that a message names."""
 
 SCORES = ("auroc", "ap", "brier_skill", "calm_auroc")
 """Scores in the table of a result."""
@@ -172,7 +168,7 @@ def alarm(
         If there are too few rows.
     """
     notes = list(reading.notes)
-    table = _rows_used(reading, request, event)
+    table = rows_used(reading, request, event)
     if request.dev:
         notes.append(f"dev: rows from {request.test_from} on are not read")
     times, close = table["time"], table["close"].to_numpy(float)
@@ -249,20 +245,9 @@ def alarm(
 
 def expected_seconds(reading: Reading, request: Request, event: Event) -> float:
     """Return about how long :func:`alarm` takes on this machine, or raise ``BasinError`` as it does."""
-    years = _rows_used(reading, request, event)["time"].dt.year.to_numpy()
+    years = rows_used(reading, request, event)["time"].dt.year.to_numpy()
     simulated, models = simulation.simulated_years(years), OWN_MODELS + len(reading.exog)
     return expected_alarm_seconds(len(simulated), event.steps, models)
-
-
-def _rows_used(reading: Reading, request: Request, event: Event) -> pd.DataFrame:
-    """Return the rows up to the end of the test block, numbered from 0. Raises ``BasinError`` if too few."""
-    table = reading.table
-    if request.dev and request.test_from:
-        table = table[table["time"] < pd.Timestamp(request.test_from)]
-    if request.test_to:
-        table = table[table["time"] < pd.Timestamp(request.test_to) + pd.Timedelta(days=1)]
-    _require_rows(table["time"].dt.year.to_numpy(), event.steps)
-    return table.reset_index(drop=True)
 
 
 def _scored(
@@ -289,54 +274,6 @@ def _scored(
         model: {key: [number(v) for v in ends] for key, ends in gain.items()} for model, gain in gains.items()
     }
     return scored, paired
-
-
-def _require_rows(years: np.ndarray, steps: int) -> None:
-    """Raise ``BasinError`` unless a year has enough rows before it to be simulated, and some after it."""
-    rows = int(np.isin(years, simulation.simulated_years(years)).sum())
-    if rows < 3 * steps:
-        raise BasinError(
-            f"{len(years)} rows of prices are left for the alarm, of which {rows} are in years with "
-            f"{simulation.FEWEST} or more rows before them, expected {3 * steps} or more for an event "
-            f"{steps} steps ahead; give a longer history, or an event over fewer steps"
-        )
-
-
-def require_one_price(reading: Reading, request: Request, data: Data) -> None:
-    """Raise ``BasinError`` with the series or the kind found, unless it is one series of prices."""
-    names = list(map(str, reading.table["series"].unique()))
-    if len(names) > 1:
-        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        shown = ", ".join(names[:SHOWN]) + more
-        if label := label_of_series(data, reading, names[0]):
-            remedy = f"give the column of one of them, such as target={label}"
-        elif reading.series:
-            remedy = f"keep the rows of one of them in the file, by the column {reading.series}"
-        else:
-            remedy = "give one of these columns as --target"
-        raise BasinError(f"alarms need one series of prices, found {len(names)}: {shown}; {remedy}")
-    if reading.kind == "price":
-        return
-    value = reading.table[reading.value]
-    bad = value[value <= 0]
-    if request.kind:
-        reason = f"as --kind {reading.kind} says"
-    elif len(bad):
-        reason = f"because {len(bad):,} of {len(value):,} values are not positive, such as {bad.iloc[0]:g}"
-    else:
-        reason = "because the values have a season or stay near a mean"
-    if bad.empty:
-        remedy = "pass --kind price if the values are prices"
-    elif len(bad) < FEW * len(value):
-        remedy = (
-            f"pass --kind price --on-bad-row drop to leave {count_of(len(bad), 'row')} out, where the value "
-            "is not positive"
-        )
-    else:
-        remedy = "give a file of prices, or pass --kind return if the values are returns"
-    raise BasinError(
-        f"alarms need one series of prices, found {names[0]} of kind {reading.kind}, {reason}; {remedy}"
-    )
 
 
 def _number(value: float) -> float | None:

@@ -22,9 +22,10 @@ from tasks.runtime.params import DomainParams
 from tasks.runtime.stored import in_folder
 from tasks.sources.quarantine import valid
 from tasks.stages import STAGES, stage_function
-from tasks.userdata.alarm import RESULTS, Alarm, require_one_price
+from tasks.userdata.alarm import RESULTS, Alarm
 from tasks.userdata.alarm import alarm as raise_alarms
 from tasks.userdata.alarm import expected_seconds as expected_seconds_of_alarm
+from tasks.userdata.alarm_rows import require_one_price
 from tasks.userdata.backtest_result import Backtest
 from tasks.userdata.forecast_record import fits_of, not_converged, with_file
 from tasks.userdata.forecast_result import Forecast
