@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -166,22 +167,27 @@ def _on_ray(
     available = ray.cluster_resources().get("GPU", 0)
     options: dict[str, Any] = {"num_cpus": 1, "num_gpus": gpus if available else 0, "max_retries": RETRIES}
     remote = ray.remote(**options)(single_threaded)
-    pending = {remote.remote(function, unit): i for i, unit in enumerate(units)}
     results: list[Any] = [None] * len(units)
-    while pending:
-        (ready, *_), _rest = ray.wait(list(pending), num_returns=1)
+    waiting = deque(enumerate(units))
+    running: dict[Any, int] = {}
+    while waiting or running:
+        # Two units a core, and none in advance, so that after a failure nothing has to be cancelled: Ray ends
+        # this process if it cancels a task just as a worker takes it.
+        while waiting and len(running) < 2 * ray.cluster_resources().get("CPU", 1):
+            i, unit = waiting.popleft()
+            running[remote.remote(function, unit)] = i
+        (ready, *_), _rest = ray.wait(list(running), num_returns=1)
         try:
-            results[pending.pop(ready)] = ray.get(ready)
+            results[running.pop(ready)] = ray.get(ready)
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None
         except ray.exceptions.RayError as error:
-            for reference in pending:
-                ray.cancel(reference, force=True)
-            if isinstance(error, ray.exceptions.RayTaskError):
-                raise error.cause from None
             reason = " ".join(str(error).split())[:200]
             raise BasinError(
                 f"{label}: a worker died {RETRIES + 1} times ({reason}); check the memory of the machine"
             ) from error
-        progress(label, before + len(units) - len(pending), before + len(units))
+        done = len(units) - len(waiting) - len(running)
+        progress(label, before + done, before + len(units))
     return results
 
 

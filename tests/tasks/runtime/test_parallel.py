@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -74,6 +75,35 @@ def test_a_unit_has_the_same_bits_here_and_on_ray():
 def test_exceptions_of_a_unit_are_passed_on():
     with pytest.raises(ZeroDivisionError):
         run_units(divide, [(1, 1), (1, 0)], "divisions")
+
+
+def test_many_failures_do_not_end_the_process():
+    """Ray ends the process if it cancels a task at the wrong moment, so this has a process of its own."""
+    code = """
+from tasks.runtime.parallel import connect, run_units
+
+connect()
+failures = 0
+for _ in range(100):
+    try:
+        run_units(divmod, [(1, 1), (1, 0), *[(1, 1)] * 4], "divisions")
+    except ZeroDivisionError:
+        failures += 1
+print(failures, "failures")
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert found.stdout == "100 failures\n", found.stderr[-2000:]
+
+
+def touch(path: Path, content: int) -> None:
+    path.write_text(str(1 // content))
+
+
+@pytest.mark.usefixtures("on_ray")
+def test_units_after_a_failure_are_not_computed(tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        run_units(touch, [(tmp_path / str(i), i) for i in range(200)], "files")
+    assert len(list(tmp_path.iterdir())) < 100
 
 
 def test_a_cluster_that_is_not_there_is_named(tmp_path):
