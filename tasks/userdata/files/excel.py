@@ -9,6 +9,7 @@ from tasks.runtime.errors import BasinError
 from tasks.sources.dates import date_like
 from tasks.userdata.files.columns import mostly_numbers
 from tasks.userdata.files.header import find_header, with_names
+from tasks.userdata.files.later_headers import without_repeated
 
 SUFFIXES = (".xlsx", ".xlsm", ".xls", ".ods")
 
@@ -67,6 +68,9 @@ def _with_header(sheet: pd.DataFrame, label: str, notes: list[str]) -> pd.DataFr
     header = find_header([rows[k] for k in at], [], label, notes, strict=False)
     first = at[header.first] if header.first < len(at) else at[-1] + 1
     below = sheet.iloc[first:].reset_index(drop=True)
+    if header.key is not None:
+        below = below[below.notna().any(axis=1)]
+        below = without_repeated(below, header.key, rows[:first], label, notes)
     return with_names(below, header.names, label, notes).infer_objects()
 
 

@@ -23,6 +23,8 @@ class Header:
 
     first: int
     names: list[str]
+    key: int | None = None
+    """Column of dates, or else the first column of numbers, if there is one."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def find_header(
     if not lines:
         notes.append("the file has no header: its columns are called column 1, column 2 and so on")
         _say_left_out(above, set(), "data", notes)
-        return Header(first, [""] * width)
+        return Header(first, [""] * width, body.key)
     chosen = _chosen(lines, above, body)
     if above is not comments:
         first = _first_below(rows, chosen, first, body)
@@ -100,7 +102,7 @@ def find_header(
         shown = "; ".join(", ".join(filter(None, above[k])) for k in below_it)
         notes.append(f"the line below the header is not read as data: {shown[:100]}")
     _say_left_out(above[:first], {*used, *below_it}, "header", notes)
-    return Header(first, names)
+    return Header(first, names, body.key)
 
 
 def _kind(cells: list[str]) -> str:

@@ -18,6 +18,7 @@ from tasks.userdata.files.excel import SUFFIXES as EXCEL
 from tasks.userdata.files.excel import read_excel
 from tasks.userdata.files.frames import plain
 from tasks.userdata.files.grids import read_netcdf, series_of
+from tasks.userdata.files.later_headers import of_frame
 from tasks.userdata.files.numbers import MISSING, Numbers, as_numbers, decimal_comma
 from tasks.userdata.files.text import read_text
 
@@ -179,7 +180,8 @@ def from_frame(
 ) -> Table:
     """Return a table from a data frame, with its index and the levels of its columns as columns."""
     notes = [] if notes is None else notes
-    frame = months_as_rows(without_missing(plain(frame, label, notes, target, exog)), "value", notes)
+    frame = of_frame(plain(frame, label, notes, target, exog), label, notes)
+    frame = months_as_rows(without_missing(frame), "value", notes)
     return Table(frame, label, notes)
 
 

@@ -13,6 +13,7 @@ from tasks.runtime.errors import BasinError
 from tasks.sources.dates import date_like
 from tasks.userdata.files.decoding import read_decoded
 from tasks.userdata.files.header import find_header, with_names
+from tasks.userdata.files.later_headers import ONE_TABLE, without_repeated
 from tasks.userdata.files.numbers import number_like
 from tasks.userdata.files.year_lines import years_by_months
 
@@ -66,6 +67,8 @@ def read_text(path: Path, notes: list[str]) -> tuple[pd.DataFrame, str]:
     if not body.strip():
         return with_names(pd.DataFrame(columns=range(len(header.names))), header.names, str(path), notes), ""
     table = _parsed(body, separator, longest, len(header.names), path)
+    if header.key is not None:
+        table = without_repeated(table, header.key, rows[: header.first], str(path), notes)
     return with_names(table, header.names, str(path), notes), separator
 
 
@@ -195,6 +198,8 @@ def _most_cells(body: str, separator: str, width: int, path: Path) -> int:
         most = max(most, len(found))
         if any(cell.strip() for cell in found[width:]):
             shown = separator.join(found)[:80]
+            if row > 1 and not any(map(_is_read, found)):
+                raise BasinError(f"{path}: row {row} ({shown}) is a header of more columns; {ONE_TABLE}")
             raise BasinError(
                 f"{path}: row {row}: {len(found)} cells ({shown}), expected {width} cells as in the header; "
                 "put cells that contain the separator in quotes, and give each column a name"
