@@ -93,3 +93,142 @@ def test_headers_within_frames_and_sheets_are_found_too(tmp_path: Path) -> None:
                 BasinError, match=r"row 31 \(Date, Open, Close\) is a header with other names"
             ):
                 get()
+
+
+YEARS = range(1960, 2000)
+QUARTERS = list(pd.date_range("1960-01-01", periods=160, freq="QS"))
+
+
+def periods(names: list[str], header: str = "Year,Season,Value") -> str:
+    lines = [f"{y},{name},{y % 7 + k / 10}" for y in YEARS for k, name in enumerate(names)]
+    return "\n".join([header, *lines]) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("names", "column", "first"),
+    [
+        ("Winter,Spring,Summer,Autumn", "Season", "1960-01"),
+        ("winter,spring,summer,fall", "Season", "1960-01"),
+        ("Spring,Summer,Autumn,Winter", "Season", "1960-04"),
+        ("Summer,Autumn,Winter,Spring", "Season", "1960-01"),
+        ("Autumn,Winter,Spring,Summer", "Season", "1960-04"),
+        ("Winter,Frühling,Sommer,Herbst", "Jahreszeit", "1960-01"),
+        ("Hiver,Printemps,Été,Automne", "Saison", "1960-01"),
+        ("DJF,MAM,JJA,SON", "Season", "1960-01"),
+        ("MAM,JJA,SON,DJF", "Season", "1960-04"),
+        ("I,II,III,IV", "Quarter", "1960-01"),
+        ("Q1,Q2,Q3,Q4", "Quarter", "1960-01"),
+        ("1Q,2Q,3Q,4Q", "Period", "1960-01"),
+        ("1st,2nd,3rd,4th", "Qtr", "1960-01"),
+        ("Jan-Mar,Apr-Jun,Jul-Sep,Oct-Dec", "Quarter", "1960-01"),
+    ],
+)
+def test_seasons_and_quarters_beside_their_year_are_one_series(
+    tmp_path: Path, names: str, column: str, first: str
+) -> None:
+    reading = read(tmp_path, periods(names.split(","), f"Year,{column},Value"))
+    assert (reading.freq, reading.series) == ("QS", None)
+    assert list(reading.table["time"]) == list(pd.date_range(first, periods=160, freq="QS"))
+    assert reading.table.iloc[1, 2] == 1960 % 7 + 0.1
+
+
+def test_seasons_of_a_panel_and_newest_first_are_read(tmp_path: Path) -> None:
+    lines = periods(["Spring", "Summer", "Autumn", "Winter"]).strip().split("\n")
+    content = "\n".join([lines[0], *lines[:0:-1]])
+    assert f"{read(tmp_path, content).table['time'].iloc[0]:%Y-%m}" == "1960-04"
+    panel = "\n".join([lines[0] + ",Region", *(f"{line},{r}" for r in "AB" for line in lines[1:])])
+    assert read(tmp_path, panel).series == "Region"
+
+
+def test_other_words_beside_a_year_name_series(tmp_path: Path) -> None:
+    reading = read(tmp_path, periods(["I", "II", "III", "IV"], "Year,Region,Value"))
+    assert (reading.freq, reading.series) == ("YS", "Region")
+    with pytest.raises(BasinError, match=r"not in order of time.*write DJF, MAM, JJA and SON"):
+        read(tmp_path, periods(["Autumn", "Spring", "Summer", "Winter"]))
+    assert read(tmp_path, periods(["SON", "MAM", "JJA", "DJF"])).freq == "QS"
+
+
+SEASONS = "DJF,JFM,FMA,MAM,AMJ,MJJ,JJA,JAS,ASO,SON,OND,NDJ"
+MONTHS = "Jan,Feb,Mar,Apr,May,Jun,Jul,Aug,Sep,Oct,Nov,Dec"
+
+
+def wide(names: str, separator: str = ",") -> str:
+    count = names.count(",") + 1
+    lines = [separator.join([str(y), *(f"{y % 7 + k / 10:.1f}" for k in range(count))]) for y in YEARS]
+    return "\n".join([separator.join(["Year", *names.split(",")]), *lines]) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("names", "separator", "freq", "first", "count"),
+    [
+        (SEASONS, ",", "MS", "1960-01", 480),
+        (SEASONS, "   ", "MS", "1960-01", 480),
+        (MONTHS + ",J-D,D-N,DJF,MAM,JJA,SON", ",", "MS", "1960-01", 480),
+        ("Q1,Q2,Q3,Q4", ",", "QS", "1960-01", 160),
+        ("1st Quarter,2nd Quarter,3rd Quarter,4th Quarter,Annual", ",", "QS", "1960-01", 160),
+        ("Jan-Mar,Apr-Jun,Jul-Sep,Oct-Dec", ",", "QS", "1960-01", 160),
+        ("DJF,MAM,JJA,SON", "  ", "QS", "1960-01", 160),
+        ("MAM,JJA,SON,DJF", ",", "QS", "1960-04", 160),
+        ("WIN,SPR,SUM,AUT,ANN", ",", "QS", "1960-01", 160),
+        ("Spring,Summer,Autumn,Winter", ",", "QS", "1960-04", 160),
+    ],
+)
+def test_years_with_a_column_for_each_period_are_one_series(
+    tmp_path: Path, names: str, separator: str, freq: str, first: str, count: int
+) -> None:
+    reading = read(tmp_path, wide(names, separator))
+    assert reading.freq == freq
+    assert list(reading.table["time"]) == list(pd.date_range(first, periods=count, freq=freq))
+    assert list(reading.table.iloc[:3, 2]) == [0.0, 0.1, 0.2]
+
+
+def test_columns_that_only_begin_like_quarters_are_kept(tmp_path: Path) -> None:
+    for names in ("Q1 score,Q2 score,Q3 score,Q4 score", "I,II,III,IV", "Q1,Q2,Q3", "H1,H2"):
+        assert list(table(tmp_path, wide(names)).frame.columns) == ["Year", *names.split(",")]
+
+
+def test_repeated_headers_and_lines_of_text_are_no_years(tmp_path: Path) -> None:
+    head, *lines = wide(MONTHS + ",J-D,D-N,DJF", "  ").strip().split("\n")
+    lines = [f"{line}  {line[:4]}" for line in lines]
+    parts = [f"{head}  Year", *lines[:20], "", f"{head}  Year", *lines[20:], "Divide by 100 for degrees"]
+    found = table(tmp_path, "\n".join(["    GLOBAL index in 0.01 degrees", "", *parts]), "index.txt")
+    assert list(understand(found, Request()).table["time"]) == list(
+        pd.date_range("1960-01-01", periods=480, freq="MS")
+    )
+    assert any("1 line beside the years left out: Divide by 100" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("names", "count"),
+    [
+        ([f"M{k:02d}" for k in range(1, 14)], 12),
+        ([f"Q{k:02d}" for k in range(1, 6)], 4),
+        ([str(k) for k in range(1, 14)], 12),
+        ([*MONTHS.split(","), "Annual"], 12),
+    ],
+)
+def test_means_of_years_among_months_are_left_out(tmp_path: Path, names: list[str], count: int) -> None:
+    column = "Month" if len(names) == 13 else "Period"
+    reading = read(tmp_path, periods(names, f"Year,{column},Value"))
+    assert len(reading.table) == count * len(YEARS)
+    assert any("40 rows left out whose" in note for note in reading.notes)
+
+
+def test_a_month_that_is_written_wrongly_is_a_bad_row(tmp_path: Path) -> None:
+    content = periods(MONTHS.split(","), "Year,Month,Value").replace("Aug", "Agu", 1)
+    with pytest.raises(BasinError, match="no date in row 8"):
+        read(tmp_path, content)
+
+
+@pytest.mark.parametrize("header", ["Year,Month,Value", "Year,Quarter,Value"])
+def test_years_only_in_the_first_row_of_each_are_filled_down(tmp_path: Path, header: str) -> None:
+    names = MONTHS.split(",") if "Month" in header else ["Q1", "Q2", "Q3", "Q4"]
+    lines = [f"{y if not k else ''},{n},{y % 7 + k / 10}" for y in YEARS for k, n in enumerate(names)]
+    for begin in (0, 2):
+        content = [header, lines[0].split(",")[0] + "," + lines[begin].split(",", 1)[1], *lines[begin + 1 :]]
+        reading = read(tmp_path, "\n".join(content))
+        assert len(reading.table) == len(lines) - begin
+        assert reading.table["time"].iloc[-1].year == 1999
+    lines = [f"{y if (y, k) != (1970, 0) else ''},{n},{k}" for y in YEARS for k, n in enumerate(names)]
+    with pytest.raises(BasinError, match="no date in row"):
+        read(tmp_path, "\n".join([header, *lines]))
