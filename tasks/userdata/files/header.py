@@ -76,17 +76,23 @@ def find_header(
     numeric = tuple(k for k in range(width) if kinds[k] == "number" and k != at)
     cut = any(re.match(r"0\d", row[k]) for row in data for k in numeric)
     body = Body(width, filled, max(map(len, rows[first:])), at, numeric, cut)
-    above = rows[:first]
+    above, commented = rows[:first], False
     lines = _of_width(above, body, label, rows[first], strict)
     if not lines and comments:
-        above = comments
+        above, commented = comments, True
         lines = _of_width(above, body, label, rows[first], False)
     if not lines:
         notes.append("the file has no header: its columns are called column 1, column 2 and so on")
         _say_left_out(above, set(), "data", notes)
         return Header(first, [""] * width, body.key)
     chosen = _chosen(lines, above, body)
-    if above is not comments:
+    if (lower := _below_merged(lines, chosen, body)) is not None:
+        upper, names = lines[chosen], lines[lower]
+        lines[lower] = [name or upper[k] for k, name in enumerate(names)]
+        without_key = [cell if k != body.key else "" for k, cell in enumerate(upper)]
+        above = [without_key if k == chosen else row for k, row in enumerate(above)]
+        chosen = lower
+    if not commented:
         first = _first_below(rows, chosen, first, body)
     if len(lines[chosen]) > len(above[chosen]) == body.filled - 1:
         notes.append("the header has a name less than the rows: it is taken that the first column has none")
@@ -194,6 +200,18 @@ def _chosen(lines: dict[int, list[str]], above: list[list[str]], body: Body) -> 
             return first
     nameless = [k for k, row in lines.items() if not row[body.key] and _distinct(row, body.key)]
     return max(nameless, key=lambda k: (sum(map(bool, lines[k])), k)) if nameless else last
+
+
+def _below_merged(lines: dict[int, list[str]], chosen: int, body: Body) -> int | None:
+    """Return the last line below a header with merged cells that names columns without a name in it."""
+    named = [
+        k
+        for k, row in lines.items()
+        if k > chosen
+        and not (_units(row) or _codes(row, body.key))
+        and any(row[c] and not lines[chosen][c] for c in body.numeric)
+    ]
+    return max(named, default=None)
 
 
 def _distinct(row: list[str], key: int) -> bool:

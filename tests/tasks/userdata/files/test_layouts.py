@@ -232,3 +232,65 @@ def test_years_only_in_the_first_row_of_each_are_filled_down(tmp_path: Path, hea
     lines = [f"{y if (y, k) != (1970, 0) else ''},{n},{k}" for y in YEARS for k, n in enumerate(names)]
     with pytest.raises(BasinError, match="no date in row"):
         read(tmp_path, "\n".join([header, *lines]))
+
+
+def sheets(path: Path, **tables: list[list[object]]) -> Table:
+    with pd.ExcelWriter(path) as book:
+        for name, cells in tables.items():
+            pd.DataFrame(cells).to_excel(book, sheet_name=name, index=False, header=False)
+    return load(path)
+
+
+def days(count: int) -> list[list[object]]:
+    return [[pd.Timestamp(day), *(10.5 * c + k % 7 for c in range(count))] for k, day in enumerate(DAYS)]
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        ([["Date", "A", None, "B", None], [None, "Open", "Close", "Open", "Close"]],
+         ["Date", "A Open", "A Close", "B Open", "B Close"]),
+        ([[None, "A", None, "B", None], [None, "Open", "Close", "Open", "Close"]],
+         ["column 1", "A Open", "A Close", "B Open", "B Close"]),
+        ([["Prices", None, None, None, None], ["Date", "A", None, "B", None],
+          [None, "Open", "Close", "Open", "Close"], [None, "USD", "USD", "USD", "USD"]],
+         ["Date", "A Open", "A Close", "B Open", "B Close"]),
+        ([["Date", "Tech", None, None, None], [None, "A", None, "B", None],
+          [None, "Open", "Close", "Open", "Close"]], ["Date", "A Open", "A Close", "B Open", "B Close"]),
+        ([["Date", "A", None, "VIX"], [None, "Open", "Close", None]], ["Date", "Open", "Close", "VIX"]),
+        ([["Date", "A", None, "B", None, "VIX"], [None, "Open", "Close", "Open", "Close", None]],
+         ["Date", "A Open", "A Close", "B Open", "B Close", "VIX"]),
+        ([["Date", "A", "B"], [None, "USD", "USD"]], ["Date", "A", "B"]),
+    ],
+)  # fmt: skip
+def test_merged_cells_of_a_header_name_the_columns_below_them(
+    tmp_path: Path, header: list[list[object]], names: list[str]
+) -> None:
+    cells = [*header, *days(len(names) - 1)]
+    assert list(sheets(tmp_path / "file.xlsx", S=cells).frame.columns) == names
+    pd.DataFrame(cells).to_csv(tmp_path / "file.csv", index=False, header=False)
+    assert list(load(tmp_path / "file.csv").frame.columns) == names
+
+
+@pytest.mark.parametrize(
+    "cover",
+    [
+        [["Sheet", "Rows", "Columns"], ["Data", 700, 3], ["Other", 20, 5], ["Notes", 2, 2]],
+        [["Id", "Lat", "Lon"], [101, 3.5, 7.2], [102, 4.5, 8.2], [103, 5.5, 8.1]],
+        [["Year", "Mean"], [2018, 100.5], [2019, 103.5], [2020, 99.5]],
+        [["Version", "Changed"], [1, "2020-01-01"], [2, "2020-05-01"], [3, "2020-06-01"]],
+    ],
+)
+def test_a_sheet_without_a_history_is_not_read(tmp_path: Path, cover: list[list[object]]) -> None:
+    found = sheets(tmp_path / "file.xlsx", Cover=cover, Data=[["Date", "Close"], *days(1)])
+    assert list(found.frame.columns) == ["Date", "Close"]
+    assert "the sheet Data of 2 is read, the only one with a table of dates" in found.notes
+
+
+def test_other_sheets_with_dates_are_named(tmp_path: Path) -> None:
+    two = {name: [["Date", name], *days(1)] for name in ("A", "B")}
+    found = sheets(tmp_path / "file.xlsx", **two)
+    assert (
+        "the sheet A of 2 is read, the first one with a table of dates; save B as CSV to read it"
+        in found.notes
+    )

@@ -247,7 +247,7 @@ def test_a_sheet_with_data_is_chosen_and_its_units_are_no_data(tmp_path: Path) -
         pd.DataFrame(sheet).to_excel(book, sheet_name="Data", index=False, header=False)
     read = load(tmp_path / "book.xlsx")
     assert list(read.frame.columns) == ["Date", "PX"] and len(read.frame) == len(DAYS)
-    assert any("the sheet Data is read" in note for note in read.notes)
+    assert any("the sheet Data of 2 is read" in note for note in read.notes)
     months = pd.DataFrame([[y, *np.arange(12) + 0.5] for y in YEARS], columns=["Year", *MONTHS.split(",")])
     months.to_excel(tmp_path / "months.xlsx", index=False)
     assert len(load(tmp_path / "months.xlsx").frame) == 360
