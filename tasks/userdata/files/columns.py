@@ -22,7 +22,7 @@ OHLC = ("open", "high", "low")
 """Columns of the range of a row, in lower case."""
 
 TIMES = re.compile(
-    r"\W*(dates?|times?|datetimes?|timestamps?|ds|days?|weeks?|months?|quarters?|years?|open.?time|valid_time|"
+    r"\W*(dates?|times?|datetimes?|timestamps?|ds|days?|weeks?|months?|quarters?|years?(_nu)?|open.?time|valid_time|"
     r"(time.?)?period|(trade|observation|trading)?.?dates?|as.?of|unix|epoch|yyyymm(dd)?|yearmonth|"
     r"datum|zeit|jahr|monat|quartal|tag|fecha|año|mes|data|ano|mês|anno|mese|année|mois|jaar|maand|rok|"
     r"дата|日期|日付|年月日?)\W*", re.IGNORECASE
@@ -56,7 +56,10 @@ BESIDE = re.compile(
 )
 """Names of columns that accompany a price and are not forecast by default."""
 
-IDENTIFIERS = re.compile(r"(unique|series|item|asset|stock).?id|permno|ticker|symbol", re.IGNORECASE)
+IDENTIFIERS = re.compile(
+    r"(unique|series|item|asset|stock|station|site|ts).?id|site_no|parameter_cd|permno|ticker|symbol",
+    re.IGNORECASE,
+)
 """Names of columns whose numbers name series."""
 
 UNITS = {

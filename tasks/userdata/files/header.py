@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
@@ -136,9 +137,14 @@ def _is(cell: str, kind: str) -> bool:
 
 
 def _names_years(row: list[str]) -> bool:
-    """Return whether a row names columns by three or more successive years."""
+    """Return whether a row names columns by three or more successive years, or months such as 199001."""
     years = [int(cell) for cell in row if re.fullmatch(r"[12]\d{3}", cell)]
-    return len(years) > 2 and years == list(range(years[0], years[0] + len(years)))
+    months = [cell for cell in row if re.fullmatch(r"[12]\d{3}(0[1-9]|1[0-2])", cell)]
+    return _successive(years) or _successive([12 * int(cell[:4]) + int(cell[4:]) for cell in months])
+
+
+def _successive(numbers: list[int]) -> bool:
+    return len(numbers) > 2 and set(np.diff(numbers)) in ({1}, {-1})
 
 
 def _is_year_of_data(row: list[str]) -> bool:
@@ -223,6 +229,8 @@ def _distinct(row: list[str], key: int) -> bool:
 
 def _units(row: list[str]) -> bool:
     known = [cell.strip("()[] ") for cell in row if cell]
+    if all(re.fullmatch(r"\d+[sdn]", cell) for cell in known):  # widths and types of columns, of the USGS
+        return True
     return all(c.lower() in UNITS or c.lower() in ZONES or c.upper() in CODES for c in known)
 
 

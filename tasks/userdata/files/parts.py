@@ -15,9 +15,9 @@ from tasks.sources.dates.times import in_order, to_times
 from tasks.userdata.files.seasons import months_of_seasons, quarter_of
 
 NAMES = {
-    "year": "year yr yyyy yy jahr año ano anno année annee rok jaar",
-    "month": "month mon mo mn mm monat mes mês mese mois maand miesiąc",
-    "day": "day dy dd tag dia día giorno jour dag dzień",
+    "year": "year yr yyyy yy year_nu jahr año ano anno année annee rok jaar",
+    "month": "month mon mo mn mm month_nu monat mes mês mese mois maand miesiąc",
+    "day": "day dy dd day_nu tag dia día giorno jour dag dzień",
     "dayofyear": "doy jday yday dayofyear day_of_year julian_day",
     "quarter": "quarter qtr quartal trimestre kwartaal kwartał",
     "week": "week wk woche semana semaine settimana tydzień weekofyear isoweek",

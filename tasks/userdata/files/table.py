@@ -13,6 +13,7 @@ from tasks.runtime.errors import BasinError
 from tasks.sources.dates import date_like
 from tasks.sources.netcdf import with_times
 from tasks.userdata.files.columns import SHOWN, Roles, find, mostly_numbers, require
+from tasks.userdata.files.dated_columns import dates_as_rows
 from tasks.userdata.files.decoding import PACKED
 from tasks.userdata.files.excel import SUFFIXES as EXCEL
 from tasks.userdata.files.excel import read_excel
@@ -155,9 +156,9 @@ def _complete(frame: pd.DataFrame, path: Path, notes: list[str]) -> pd.DataFrame
 
 
 def _rows_of_periods(frame: pd.DataFrame, name: str, notes: list[str]) -> pd.DataFrame:
-    """Return a table with a row for each period, and its year in each."""
+    """Return a table with a row for each period, and the year of each."""
     frame = with_years(without_missing(frame), notes)
-    return periods_as_rows(without_means(frame, notes), name, notes)
+    return dates_as_rows(periods_as_rows(without_means(frame, notes), name, notes), notes)
 
 
 def without_missing(frame: pd.DataFrame) -> pd.DataFrame:

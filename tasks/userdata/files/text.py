@@ -31,6 +31,9 @@ SEPARATORS = ("\t", ";", ",", "|")
 _GLUED = re.compile(r"(\.\d+)(?=-\d*\.\d)")
 """A number with decimals and without a blank before the minus of the next, as FORTRAN writes full columns."""
 
+_QUOTED = re.compile(r'(^|[\t;,|])\s*"(?:[^"]|"")*"')
+"""A cell in quotes, in which there may be other separators, and the separator before it."""
+
 COMMENTS = ("#", "%")
 """First characters of lines above a table that are comments."""
 
@@ -50,6 +53,9 @@ def read_text(path: Path, notes: list[str]) -> tuple[pd.DataFrame, str]:
     head = [line for line in text[:HEAD].splitlines() if line.strip()][:SAMPLE]
     if not head:
         raise BasinError(f"{path}: is empty; give a file with data")
+    if all(_in_quotes(line) is not None for line in head):
+        text = "\n".join(_in_quotes(line) or line for line in text.split("\n"))
+        head = [_in_quotes(line) or line for line in head]
     if not separator and _glued(head):
         text, head = _GLUED.sub(r"\1 ", text), [_GLUED.sub(r"\1 ", line) for line in head]
         notes.append("numbers that stand without a blank before a minus, such as 23.4-0.4, are two cells")
@@ -93,8 +99,9 @@ def _without_comments(text: str) -> tuple[list[str], str, str]:
 def _separator(lines: list[str]) -> str:
     """Return the separator that gives most lines the same number of cells; blanks if no other does."""
     shares = {}
+    outside = [_QUOTED.sub(r'\1""', line) for line in lines]
     for separator in SEPARATORS:
-        count = Counter(len(_cells(line, separator)) for line in lines)
+        count = Counter(len(_cells(line, separator)) for line in outside)
         width, times = max(count.items(), key=lambda item: item[1] if item[0] > 1 else 0)
         shares[separator] = times / len(lines) if width > 1 else 0.0
     best = max(SEPARATORS, key=lambda s: (round(shares[s], 1), -SEPARATORS.index(s)))
@@ -103,6 +110,13 @@ def _separator(lines: list[str]) -> str:
     blanks = Counter(len(_cells(line, " ")) for line in lines)
     width, times = blanks.most_common(1)[0]
     return " " if width > 1 and times >= 0.8 * len(lines) else ","
+
+
+def _in_quotes(line: str) -> str | None:
+    """Return a line without the quotes that stand around all of it, or None if there are none or one cell."""
+    match = re.fullmatch(r'\s*"((?:[^"]|"")*)"\s*', line)
+    content = match[1].replace('""', '"') if match else ""
+    return content if any(mark in content for mark in SEPARATORS) else None
 
 
 def _glued(lines: list[str]) -> bool:
@@ -193,9 +207,10 @@ def _most_cells(body: str, separator: str, width: int, path: Path) -> int:
     cells = (_cells(line, " ") for line in io.StringIO(body)) if separator == " " else csv.reader(
         io.StringIO(body), delimiter=separator
     )  # fmt: skip
-    most = 0
-    for row, found in enumerate(filter(any, cells), 1):
+    most = row = 0
+    for found in cells:
         most = max(most, len(found))
+        row += any(found)
         if any(cell.strip() for cell in found[width:]):
             shown = separator.join(found)[:80]
             if row > 1 and not any(map(_is_read, found)):

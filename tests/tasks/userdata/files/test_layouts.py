@@ -294,3 +294,85 @@ def test_other_sheets_with_dates_are_named(tmp_path: Path) -> None:
         "the sheet A of 2 is read, the first one with a table of dates; save B as CSV to read it"
         in found.notes
     )
+
+
+MONTHLY = pd.date_range("1990-01-01", periods=120, freq="MS")
+VALUES = {name: 100 + RNG.normal(size=120).cumsum().round(2) for name in ("AT", "BE", "CL")}
+
+
+def wide_dates(head: str, form: str, separator: str = ",", before: str = "{name}", end: str = "") -> str:
+    dates = [f"{d:{form}}" for d in MONTHLY]
+    rows = [separator.join([before.format(name=n), *(f"{v:.2f}" for v in VALUES[n])]) + end for n in VALUES]
+    return "\n".join([separator.join([head, *dates]) + end, *rows]) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "target"),
+    [
+        (("Country", "%Y-%m"), "BE"),
+        (("FREQ,REF_AREA,Series", "%Y-%m", ",", "M,{name},M.{name}"), "BE"),
+        (("freq,unit,geo\\TIME_PERIOD", "%Y-%m ", "\t", "M,I15,{name}"), "M,I15,BE"),
+        (("Time", "%b-%Y"), "BE"),
+        (("Land", "%m/%Y", ";"), "BE"),
+        (("Country", "%YM%m"), "BE"),
+        (("A title\n\nCountry,Code", "%Y%m", ",", "{name},x{name}", ","), "BE"),
+    ],
+)
+def test_dates_in_the_header_are_read_as_rows(tmp_path: Path, options: tuple[str, ...], target: str) -> None:
+    reading = read(tmp_path, wide_dates(*options), target=target)
+    assert list(reading.table["time"]) == list(MONTHLY)
+    np.testing.assert_allclose(reading.table.iloc[:, 2], VALUES["BE"])
+    assert any("the header has dates: each row is a series" in note for note in reading.notes)
+
+
+def test_years_in_the_header_are_read_with_what_the_world_bank_adds(tmp_path: Path) -> None:
+    years = range(1990, 2020)
+    lines = [",".join([f"{c},{c}X,GDP", *(str(k + y % 7) for y in years)]) for k, c in enumerate("ABC")]
+    for form in ("{y}", '"{y} [YR{y}]"'):
+        head = ",".join(["Country Name,Country Code,Series", *(form.format(y=y) for y in years)])
+        found = table(tmp_path, "\n".join([head, *lines, ",,,,", "Last Updated: 2024-03-28,,,"]))
+        assert list(found.frame.columns) == ["time", "A", "B", "C"] and len(found.frame) == 30
+        assert understand(found, Request(target="B")).freq == "YS"
+
+
+def test_series_in_rows_need_names_of_their_own(tmp_path: Path) -> None:
+    content = wide_dates("Country", "%Y-%m").replace("CL,", "AT,")
+    with pytest.raises(BasinError, match=r"rows 1 and 3 have the same name \('AT'\)"):
+        table(tmp_path, content)
+    two = wide_dates("Country,Item", "%Y-%m", before="{name},x").replace("CL,x", "AT,y")
+    assert list(table(tmp_path, two).frame.columns) == ["time", "AT x", "BE x", "AT y"]
+
+
+@pytest.mark.parametrize("form", ["%b-%y", "%Y-%m", "GDP_%Y%m%d"])
+def test_dates_above_columns_of_dated_rows_are_names(tmp_path: Path, form: str) -> None:
+    names = [f"{d:{form}}" for d in MONTHLY[:30]]
+    content = ",".join(["Date", *names]) + "\n" + "".join(",".join([d, *["5"] * 30]) + "\n" for d in DAYS)
+    assert list(table(tmp_path, content).frame.columns) == ["Date", *names]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'Date,Close,Note\n' + rows('{day},{close},"a; b; c{k}"'),
+        'Date;Close;Note\n' + rows('{day};{close};"a, b, c, {k}"'),
+        'Date,Close,Note\n' + rows('"{day}","{close}","a;b"'),
+        '"Date;Close;Note"\n' + rows('"{day};{close};x"'),
+        '"Date,Close,""Note"""\n' + rows('"{day},{close},""x"""'),
+    ],
+)  # fmt: skip
+def test_separators_within_quotes_separate_no_cells(tmp_path: Path, content: str) -> None:
+    frame = table(tmp_path, content).frame
+    assert list(frame.columns) == ["Date", "Close", "Note"]
+    assert list(frame["Close"]) == [str(100 + k % 7) for k in range(60)]
+
+
+def test_monthly_statistics_of_the_usgs_are_read(tmp_path: Path) -> None:
+    head = "# US Geological Survey\n#\nagency_cd\tsite_no\tparameter_cd\tyear_nu\tmonth_nu\tmean_va\n"
+    lines = [f"USGS\t0{s}\t00060\t{d.year}\t{d.month}\t{k}" for s in (1, 2) for k, d in enumerate(MONTHLY)]
+    for count, series in ((120, None), (240, "site_no")):
+        content = head + "5s\t15s\t5s\t4s\t2s\t12n\n" + "\n".join(lines[:count])
+        reading = read(tmp_path, content)
+        assert (reading.targets, reading.series, reading.freq) == (("mean_va",), series, "MS")
+    content = head.replace("month_nu\t", "") + "5s\t15s\t5s\t4s\t12n\n"
+    content += "".join(f"USGS\t01\t00060\t{y}\t{y % 7}\n" for y in YEARS)
+    assert read(tmp_path, content).freq == "YS"
