@@ -218,9 +218,28 @@ def test_other_lines_of_numbers_beside_the_years_are_refused(tmp_path: Path, lin
         ("euc_kr", "날짜,종가"),
         ("cp1251", "Дата,Цена"),
         ("cp1252", "Datum,Schlußkurs"),
+        ("cp1252", "Date,Température"),
+        ("cp1252", "Fecha,Precio máximo del año"),
+        ("cp1252", "Dagsetning,Verð"),
+        ("cp1252", "Date,Genève Zürich Ångström Ø"),
+        ("cp1252", "Date,PM10 (µg/m³)"),
+        ("cp1251", "Месяц,Температура"),
+        ("cp1251", "ПЕРИОД,ИНДЕКС ЦЕН"),
+        ("koi8_r", "Месяц,Температура"),
+        ("cp866", "Месяц,Температура"),
+        ("cp1253", "Ημερομηνία,Τιμή"),
+        ("cp1254", "Tarih,Kapanış"),
+        ("cp1254", "Gün,Şimdi İşlem"),
+        ("cp1250", "Data,Wartość"),
+        ("cp1250", "Datum,Nový průměr"),
+        ("cp1250", "Měsíc,Průměrná cena"),
+        ("shift_jis", "年月日,平均気温(℃)"),
+        ("gb18030", "月份,气温"),
     ],
 )
-def test_other_encodings_are_recognised_by_their_words(tmp_path: Path, encoding: str, header: str) -> None:
+def test_other_encodings_are_recognised_by_their_words_and_letters(
+    tmp_path: Path, encoding: str, header: str
+) -> None:
     read = table(tmp_path, (header + "\n" + rows()).encode(encoding))
     assert ",".join(read.frame.columns) == header
     assert any("is not UTF-8 and is read as" in note for note in read.notes)
