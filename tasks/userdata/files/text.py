@@ -11,6 +11,7 @@ import pandas as pd
 
 from tasks.runtime.errors import BasinError
 from tasks.sources.dates import date_like
+from tasks.userdata.files.aligned import with_tabs
 from tasks.userdata.files.decoding import read_decoded
 from tasks.userdata.files.header import find_header, with_names
 from tasks.userdata.files.later_headers import ONE_TABLE, without_repeated
@@ -63,6 +64,11 @@ def read_text(path: Path, notes: list[str]) -> tuple[pd.DataFrame, str]:
     if years is not None:
         return years, " "
     separator = separator or _separator(head)
+    if separator == " " or sum(separator in line for line in head) < 0.5 * len(head):
+        aligned = with_tabs(text, separator == " ", str(path))
+        if aligned is not None:
+            text, separator = aligned, "\t"
+            notes.append("the columns are at fixed positions")
     rows, ends = _rows(text, separator)
     commented = [_cells(line, separator) for line in comments]
     if separator == " ":  # names such as those of Berkeley Earth have commas behind them

@@ -1,6 +1,7 @@
 """Tables with periods in their header, which become one row a period."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from tasks.sources.dates import SEASONS, month_of
 from tasks.userdata.files.columns import mostly_numbers
 from tasks.userdata.files.seasons import QUARTERLY, months_of_words, quarter_of, season_of
 
-Periods = dict[object, int]
+Periods = dict[Any, int]
 """Month of each column of a period, in the order of time, where 13 is January of the next year."""
 
 
