@@ -19,12 +19,14 @@ def with_tabs(text: str, blanks: bool, label: str) -> str | None:
     """
     lines = text.expandtabs().split("\n")
     words = [line.split() for line in lines]
+    usual = Counter(map(len, filter(None, words))).most_common(1)[0][0]
+    if not any(row and len(row) != usual and _is_read(row[0]) for row in words):
+        return None
     data = [k for k, row in enumerate(words) if row and _is_read(row[0])]
     above = sorted(set(range(len(words) // 2)) - set(data))
     head = next((k for k in reversed(above) if words[k]), -1)
     data = [k for k in data if k > head]
-    count = Counter(len(words[k]) for k in data)
-    if len(data) < 3 or len(count) == 1:
+    if len(data) < 3:
         return None
     rows = [lines[k] for k in data]
     for names in ([lines[head]] if head >= 0 else []), []:
@@ -37,7 +39,7 @@ def with_tabs(text: str, blanks: bool, label: str) -> str | None:
         return None
     cut = {k: _cut(lines[k], spans) for k in data}
     for k in set(range(len(words))) - set(data):
-        if len(words[k]) == len(spans):
+        if words[k] and len(words[k]) == len(spans) and not _is_read(words[k][0]):
             cut[k] = words[k]
         elif words[k] and _within(lines[k], spans):
             cut[k] = _cut(lines[k], spans)

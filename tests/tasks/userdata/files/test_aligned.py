@@ -36,7 +36,8 @@ def read(tmp_path: Path, content: str) -> pd.DataFrame:
         "Prices of a stock, 2019\n\n" + lines([HEAD, *HOLED]),
         lines([HEAD, ["", "USD", "USD"], *HOLED]),
         lines([HEAD, ["-" * 10, "-" * 5, "-" * 6], *HOLED]),
-        lines([HEAD, *HOLED[:30], HEAD, *HOLED[30:]]),
+        lines([HEAD, *HOLED[:10], HEAD, *HOLED[10:30], HEAD, *HOLED[30:]]),
+        "Date Open Close\n" + lines(HOLED, left=True),
     ],
 )
 def test_cells_stand_below_their_names(tmp_path: Path, content: str) -> None:
