@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tasks.reporting.labels import count_of
 from tasks.runtime.errors import BasinError
 from tasks.sources.dates import date_like, written_as_dates
 from tasks.userdata.files.columns import names_dates
@@ -49,7 +48,7 @@ def without_repeated(
                 f"dates of the first; {ONE_TABLE}"
             )
     shown = ", ".join(f"row {place + 1}" for place in repeated[:3]) + (" ..." if len(repeated) > 3 else "")
-    notes.append(f"{count_of(len(repeated), 'line')} that repeat the header, left out: {shown}")
+    notes.append(f"the header is repeated in {shown}, left out")
     return frame.drop(index=frame.index[repeated])
 
 

@@ -112,23 +112,23 @@ def without_means(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
 
 
 def with_years(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """Return a table with the years in all rows, if only the first row of each has it, as in merged cells."""
-    column = _by_part(frame).get("year")
-    if column is None or not frame[column].isna().any() or pd.isna(frame[column].iloc[0]):
+    """Return a table with year and month in all rows, if only the first row of each has it (merged cells)."""
+    parts, filled = _by_part(frame), {}
+    for column in (parts[part] for part in ("year", "month") if part in parts):
+        known = frame[column].dropna()
+        if len(known) < len(frame) and pd.notna(frame[column].iloc[0]) and (known != known.shift()).all():
+            filled[column] = frame[column].ffill()
+    if "year" not in parts or not filled:
         return frame
-    known = frame[column].dropna()
-    filled = frame.assign(**{column: frame[column].ffill()})
+    whole = frame.assign(**filled)
     try:
-        found = split_dates(filled, "")
+        found = split_dates(whole, "")
     except BasinError:
         return frame
-    each_once = bool((known != known.shift()).all())
-    if found is None or len(found[1]) < 2 or not each_once or not in_order(found[0].time):
+    if found is None or len(found[1]) < 2 or not in_order(found[0].time):
         return frame
-    notes.append(
-        f"{column}: only the first row of each year has it, and the others get it from the row above"
-    )
-    return filled
+    notes.append(f"{' and '.join(filled)}: empty cells have the value of the row above, as in merged cells")
+    return whole
 
 
 def _years(frame: pd.DataFrame, columns: dict[str, str], label: str) -> tuple[pd.Series | None, str]:

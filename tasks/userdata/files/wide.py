@@ -79,7 +79,8 @@ def _of_three_months(frame: pd.DataFrame) -> tuple[str, Periods] | None:
     if set(SEASONS) <= set(means):
         return "twelve means of three months", {means[name]: k for k, name in enumerate(SEASONS, 1)}
     quarters = {quarter_of(str(column)): column for column in reversed(frame.columns)}
-    if {1, 2, 3, 4} <= set(quarters):
+    more = any(re.fullmatch(r"q\s*([05-9]|\d\d)", str(column), re.IGNORECASE) for column in frame.columns)
+    if {1, 2, 3, 4} <= set(quarters) and not more:  # otherwise they are numbered questions
         return "four quarters", {quarters[k]: 3 * k - 2 for k in range(1, 5)}
     named = {season_of(str(column)): column for column in reversed(frame.columns)}
     seasons = [means.get(name) if name in means else named.get(k) for k, name in enumerate(QUARTERLY)]

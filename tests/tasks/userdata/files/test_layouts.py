@@ -183,7 +183,13 @@ def test_years_with_a_column_for_each_period_are_one_series(
 
 
 def test_columns_that_only_begin_like_quarters_are_kept(tmp_path: Path) -> None:
-    for names in ("Q1 score,Q2 score,Q3 score,Q4 score", "I,II,III,IV", "Q1,Q2,Q3", "H1,H2"):
+    for names in (
+        "Q1 score,Q2 score,Q3 score,Q4 score",
+        "I,II,III,IV",
+        "Q1,Q2,Q3",
+        "H1,H2",
+        "Q1,Q2,Q3,Q4,Q5",
+    ):
         assert list(table(tmp_path, wide(names)).frame.columns) == ["Year", *names.split(",")]
 
 
@@ -232,6 +238,13 @@ def test_years_only_in_the_first_row_of_each_are_filled_down(tmp_path: Path, hea
     lines = [f"{y if (y, k) != (1970, 0) else ''},{n},{k}" for y in YEARS for k, n in enumerate(names)]
     with pytest.raises(BasinError, match="no date in row"):
         read(tmp_path, "\n".join([header, *lines]))
+
+
+def test_years_and_months_only_in_their_first_rows_are_filled_down(tmp_path: Path) -> None:
+    dates = pd.date_range("2019-01-01", "2020-12-31")
+    days = [f"{d.year if d.dayofyear == 1 else ''},{d.month if d.day == 1 else ''},{d.day}" for d in dates]
+    content = "\n".join(["Year,Month,Day,Close", *(f"{day},{100 + k % 7}" for k, day in enumerate(days))])
+    assert list(read(tmp_path, content).table["time"]) == list(dates)
 
 
 def sheets(path: Path, **tables: list[list[object]]) -> Table:
