@@ -85,6 +85,18 @@ class Roles:
     targets: tuple[str, ...]
     """Column that is forecast if none is given, or several if the file does not tell."""
     series: str | None
+    parts: tuple[str, ...]
+    """Columns of the dates."""
+
+    def cells(self, frame: pd.DataFrame) -> pd.Series:
+        """Return the dates as written. Those of several columns are joined, where they are not read."""
+        if self.time in frame:
+            return frame[self.time]
+        undated = frame.loc[self.dates.time.isna().to_numpy(), [*self.parts]].to_numpy(dtype=object)
+        cells = pd.Series(None, index=frame.index, dtype=object)
+        joined = [" ".join(str(cell) for cell in row if not pd.isna(cell)) for row in undated]
+        cells[self.dates.time.isna().to_numpy()] = joined
+        return cells
 
 
 def find(
@@ -112,7 +124,8 @@ def find(
     ]
     own = [c for c in numeric if not repeats(frame[c], c, dates.time)] or numeric
     found = target or _target(own, [c for c in own if _varies(frame[c])])
-    return Roles(" ".join(parts), dates, found, series or _series(frame, dates, [*used, *numeric]))
+    named_by = series or _series(frame, dates, [*used, *numeric])
+    return Roles(" ".join(parts), dates, found, named_by, tuple(parts))
 
 
 def require(frame: pd.DataFrame, wanted: list[str], label: str) -> None:

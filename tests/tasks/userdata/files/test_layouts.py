@@ -222,7 +222,7 @@ def test_means_of_years_among_months_are_left_out(tmp_path: Path, names: list[st
 
 def test_a_month_that_is_written_wrongly_is_a_bad_row(tmp_path: Path) -> None:
     content = periods(MONTHS.split(","), "Year,Month,Value").replace("Aug", "Agu", 1)
-    with pytest.raises(BasinError, match="no date in row 8"):
+    with pytest.raises(BasinError, match=r"no date in row 8 \('1960 Agu'\)"):
         read(tmp_path, content)
 
 
