@@ -29,8 +29,8 @@ HEAD = 1_000_000
 
 SEPARATORS = ("\t", ";", ",", "|")
 
-_GLUED = re.compile(r"(\.\d+)(?=-\d*\.\d)")
-"""A number with decimals and without a blank before the minus of the next, as FORTRAN writes full columns."""
+_GLUED = re.compile(r"(\.\d+|^\s*[12]\d{3})(?=-\d*\.\d)")
+"""A number with decimals, or a year, without a blank before the minus of the next, as FORTRAN writes them."""
 
 _QUOTED = re.compile(r'(^|[\t;,|])\s*"(?:[^"]|"")*"')
 """A cell in quotes, in which there may be other separators, and the separator before it."""
@@ -57,8 +57,9 @@ def read_text(path: Path, notes: list[str]) -> tuple[pd.DataFrame, str]:
     if all(_in_quotes(line) is not None for line in head):
         text = "\n".join(_in_quotes(line) or line for line in text.split("\n"))
         head = [_in_quotes(line) or line for line in head]
-    if not separator and _glued(head):
-        text, head = _GLUED.sub(r"\1 ", text), [_GLUED.sub(r"\1 ", line) for line in head]
+    if not separator and (apart := _without_glue(text, head)) is not None:
+        text = apart
+        head = [line for line in text[:HEAD].splitlines() if line.strip()][:SAMPLE]
         notes.append("numbers that stand without a blank before a minus, such as 23.4-0.4, are two cells")
     years = years_by_months(text, path, notes)
     if years is not None:
@@ -125,13 +126,20 @@ def _in_quotes(line: str) -> str | None:
     return content if any(mark in content for mark in SEPARATORS) else None
 
 
-def _glued(lines: list[str]) -> bool:
-    """Return whether lines with blanks between cells have equally many only if a minus begins a cell."""
-    apart = [_GLUED.sub(r"\1 ", line) for line in lines]
-    if apart == lines or any(mark in line for mark in "\t;|" for line in lines):
-        return False
-    most = [Counter(len(_cells(line, " ")) for line in each).most_common(1)[0][1] for each in (lines, apart)]
-    return most[0] < 0.8 * len(lines) <= most[1] and _separator(apart) == " "
+def _without_glue(text: str, head: list[str]) -> str | None:
+    """Return text with blanks before minuses in lines with the usual number of cells only then, or None."""
+    apart = [_GLUED.sub(r"\1 ", line) for line in head]
+    usual, times = Counter(len(line.split()) for line in apart).most_common(1)[0]
+    if usual < 2 or times < 0.8 * len(head) or any(mark in line for mark in "\t;|" for line in head):
+        return None
+    if _separator(apart) != " ":
+        return None
+    lines = text.split("\n")
+    for k, line in enumerate(lines):
+        if len(line.split()) != usual == len((cut := _GLUED.sub(r"\1 ", line)).split()):
+            lines[k] = cut
+    joined = "\n".join(lines)
+    return joined if joined != text else None
 
 
 def _has_decimal_commas(lines: list[str]) -> bool:

@@ -12,6 +12,11 @@ from tasks.sources.dates import SEASONS, month_of
 from tasks.userdata.files.columns import mostly_numbers
 from tasks.userdata.files.seasons import QUARTERLY, months_of_words, quarter_of, season_of
 
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+
+_PAIRS = tuple([_MONTHS[k - 1][:n] + _MONTHS[k][:n] for k in range(12)] for n in (1, 3))
+"""Means of two months such as DJ or DECJAN, which belong to the later one."""
+
 Periods = dict[Any, int]
 """Month of each column of a period, in the order of time, where 13 is January of the next year."""
 
@@ -26,7 +31,7 @@ def periods_as_rows(frame: pd.DataFrame, name: str, notes: list[str]) -> pd.Data
     """
     year = next((c for c in frame.columns if str(c).lower() in ("year", "yr", "jahr")), None)
     year = frame.columns[0] if year is None and len(frame.columns) else year
-    found = _months(frame) or _of_three_months(frame)
+    found = _months(frame) or _of_several_months(frame)
     if found is None or frame.empty:
         return frame
     text = ~frame[year].astype(str).str.contains(r"\d")
@@ -73,11 +78,14 @@ def _months(frame: pd.DataFrame) -> tuple[str, Periods] | None:
     return "twelve months", {by_month[month]: month for month in range(1, 13)}
 
 
-def _of_three_months(frame: pd.DataFrame) -> tuple[str, Periods] | None:
-    """Return the columns of the twelve means of three months, of the four seasons or of the four quarters."""
+def _of_several_months(frame: pd.DataFrame) -> tuple[str, Periods] | None:
+    """Return the columns of twelve means of three or two months, of the four seasons or of the quarters."""
     means = {str(column).strip().upper(): column for column in reversed(frame.columns)}
     if set(SEASONS) <= set(means):
         return "twelve means of three months", {means[name]: k for k, name in enumerate(SEASONS, 1)}
+    for names in _PAIRS:
+        if set(names) <= set(means):
+            return "twelve means of two months", {means[name]: k for k, name in enumerate(names, 1)}
     quarters = {quarter_of(str(column)): column for column in reversed(frame.columns)}
     more = any(re.fullmatch(r"q\s*([05-9]|\d\d)", str(column), re.IGNORECASE) for column in frame.columns)
     if {1, 2, 3, 4} <= set(quarters) and not more:  # otherwise they are numbered questions

@@ -163,6 +163,7 @@ def wide(names: str, separator: str = ",") -> str:
     [
         (SEASONS, ",", "MS", "1960-01", 480),
         (SEASONS, "   ", "MS", "1960-01", 480),
+        ("DJ,JF,FM,MA,AM,MJ,JJ,JA,AS,SO,ON,ND", " ", "MS", "1960-01", 480),
         (MONTHS + ",J-D,D-N,DJF,MAM,JJA,SON", ",", "MS", "1960-01", 480),
         ("Q1,Q2,Q3,Q4", ",", "QS", "1960-01", 160),
         ("1st Quarter,2nd Quarter,3rd Quarter,4th Quarter,Annual", ",", "QS", "1960-01", 160),

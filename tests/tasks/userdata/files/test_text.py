@@ -326,6 +326,16 @@ def test_numbers_without_a_blank_before_a_minus_are_two_cells(tmp_path: Path) ->
     assert list(read.numbers("Nino3 SSTA").value) == list(anomaly)
 
 
+def test_years_and_single_lines_without_a_blank_before_a_minus_are_cut(tmp_path: Path) -> None:
+    lines = [f"{year}" + 6 * "  -0.5   1.5" for year in range(1951, 2019)]
+    lines.append("2019" + 5 * "  -0.5" + 7 * "-999.9")
+    for content in ("\n".join(lines), "\n".join(lines).replace("  -0.5", "-0.5", 1)):
+        frame = table(tmp_path, content).frame
+        assert len(frame) == 828 and list(frame["file"])[:2] == ["-0.5", "1.5"]
+    glued = "\n".join(line.replace("  -", "-") for line in lines)
+    assert list(table(tmp_path, glued).frame["file"][-8:]) == ["-0.5", *7 * ["-999.9"]]
+
+
 def test_rows_of_one_cell_are_refused_with_the_cell(tmp_path: Path) -> None:
     lines = [
         f"03JAN{year}     23.4{'8' * (year % 5)}25.1 0.3 x{' y' * (year % 7)}\n" for year in range(1950, 2010)
