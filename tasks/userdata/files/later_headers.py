@@ -96,11 +96,12 @@ def _is_header(row: list[str], key: int, first: set[str], frame: pd.DataFrame, p
     """
     others = [cell for k, cell in enumerate(row) if k != key and cell and cell not in MISSING]
     words = [cell for cell in others if not (number_like(cell) or date_like(cell))]
+    digits = any(map(str.isdigit, "".join(row)))  # as in a note on a split, 2:1
     if row[key].lower() in first:
         return bool(others)
     if row[key] and names_dates(row[key]):
         return bool(words)
-    if place + 1 >= len(frame) or len(words) < 2 or len(set(words)) < len(words) or words != others:
+    if place + 1 >= len(frame) or digits or len(words) < 2 or len({*words}) < len(words) or words != others:
         return False
     below = _texts(frame, place + 1)
     named = all(bool(row[k]) == bool(below[k]) for k in range(len(row)) if k != key)

@@ -43,6 +43,7 @@ HEAD = "Date,Close,Open\n"
          + rows("{day} {close} {open}", first=30), 60),
         (HEAD + rows(last=30) + "Page 2,,\n" + HEAD + rows(first=30), 61),
         (HEAD + rows(last=30) + ",closed,closed\n" + rows(first=30) + "Source: A, B,\n", 62),
+        (HEAD + rows(last=30) + "Split,2:1,adjusted\n" + rows(first=30), 61),
     ],
 )  # fmt: skip
 def test_lines_that_repeat_the_header_are_left_out(tmp_path: Path, content: str, count: int) -> None:
