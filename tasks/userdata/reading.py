@@ -229,7 +229,7 @@ def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, 
         for column, value in beside.items():
             part[column] = value
         parts.append(part)
-        dates = frame[roles.time] if roles.time in frame else pd.Series("", index=frame.index)
+        dates = roles.cells(frame)
         written.append(
             pd.DataFrame(
                 {

@@ -9,7 +9,7 @@ import pandas as pd
 from tasks.reporting.labels import listed
 from tasks.runtime.errors import BasinError, nearest
 from tasks.runtime.frequencies import frequency
-from tasks.sources.dates import Dates, UnknownOrder, as_dates, date_like, month_of, written_as_dates
+from tasks.sources.dates import Dates, UnknownOrder, as_dates, date_like, written_as_dates
 from tasks.sources.dates.periods import periods_in
 from tasks.sources.dates.times import distinct, in_order
 from tasks.userdata.files.numbers import number_like
@@ -22,7 +22,7 @@ OHLC = ("open", "high", "low")
 """Columns of the range of a row, in lower case."""
 
 TIMES = re.compile(
-    r"\W*(dates?|times?|datetimes?|timestamps?|ds|days?|weeks?|months?|quarters?|years?|open.?time|valid_time|"
+    r"\W*(dates?|times?|datetimes?|timestamps?|ds|days?|weeks?|months?|quarters?|years?(_nu)?|open.?time|valid_time|"
     r"(time.?)?period|(trade|observation|trading)?.?dates?|as.?of|unix|epoch|yyyymm(dd)?|yearmonth|"
     r"datum|zeit|jahr|monat|quartal|tag|fecha|año|mes|data|ano|mês|anno|mese|année|mois|jaar|maand|rok|"
     r"дата|日期|日付|年月日?)\W*", re.IGNORECASE
@@ -56,7 +56,10 @@ BESIDE = re.compile(
 )
 """Names of columns that accompany a price and are not forecast by default."""
 
-IDENTIFIERS = re.compile(r"(unique|series|item|asset|stock).?id|permno|ticker|symbol", re.IGNORECASE)
+IDENTIFIERS = re.compile(
+    r"(unique|series|item|asset|stock|station|site|ts).?id|site_no|parameter_cd|permno|ticker|symbol",
+    re.IGNORECASE,
+)
 """Names of columns whose numbers name series."""
 
 UNITS = {
@@ -82,6 +85,18 @@ class Roles:
     targets: tuple[str, ...]
     """Column that is forecast if none is given, or several if the file does not tell."""
     series: str | None
+    parts: tuple[str, ...]
+    """Columns of the dates."""
+
+    def cells(self, frame: pd.DataFrame) -> pd.Series:
+        """Return the dates as written. Those of several columns are joined, where they are not read."""
+        if self.time in frame:
+            return frame[self.time]
+        undated = frame.loc[self.dates.time.isna().to_numpy(), [*self.parts]].to_numpy(dtype=object)
+        cells = pd.Series(None, index=frame.index, dtype=object)
+        joined = [" ".join(str(cell) for cell in row if not pd.isna(cell)) for row in undated]
+        cells[self.dates.time.isna().to_numpy()] = joined
+        return cells
 
 
 def find(
@@ -109,7 +124,8 @@ def find(
     ]
     own = [c for c in numeric if not repeats(frame[c], c, dates.time)] or numeric
     found = target or _target(own, [c for c in own if _varies(frame[c])])
-    return Roles(" ".join(parts), dates, found, series or _series(frame, dates, [*used, *numeric]))
+    named_by = series or _series(frame, dates, [*used, *numeric])
+    return Roles(" ".join(parts), dates, found, named_by, tuple(parts))
 
 
 def require(frame: pd.DataFrame, wanted: list[str], label: str) -> None:
@@ -325,43 +341,3 @@ def _series(frame: pd.DataFrame, dates: Dates, known: list[str]) -> str | None:
         ):
             return column
     return None
-
-
-def months_as_rows(frame: pd.DataFrame, name: str, notes: list[str]) -> pd.DataFrame:
-    """Return a table with a column for each month of the year as one row a month; others are unchanged.
-
-    Months have their names or numbers, and begin with January. The year is a column of this name, or else the
-    first one. Other columns before the months, and later ones that are no numbers, identify the rows and are
-    repeated. Raises ``BasinError`` for months that begin with another one.
-    """
-    by_month = {_month(str(column)): column for column in reversed(frame.columns)}
-    counted = {int(str(column)) for column in frame.columns if re.fullmatch(r"\d{1,3}", str(column))}
-    if not set(range(1, 13)) <= set(by_month) or not counted <= set(range(1, 13)):
-        return frame  # columns of numbers beyond 12 are days, weeks or places
-    year = next((c for c in frame.columns if str(c).lower() in ("year", "yr", "jahr")), frame.columns[0])
-    if not pd.to_numeric(frame[year], errors="coerce").between(1000, 2300).all():
-        return frame
-    months = [by_month[month] for month in range(1, 13)]
-    begins = min(range(12), key=lambda k: list(frame.columns).index(months[k]))
-    if begins and [*months[begins:], *months[:begins]] == [c for c in frame.columns if c in months]:
-        raise BasinError(
-            f"the months of a row begin with {months[begins]}, so that {year} may not be the year of each; "
-            "write a row for each month with its date, or put the months of a year from January on into a row"
-        )
-    times = [
-        f"{y}-{month:02d}-01" for y in frame[year].astype(str).str.split(".").str[0] for month in range(1, 13)
-    ]
-    first = min(map(list(frame.columns).index, months))
-    beside = [c for c in frame.columns[:first] if c != year]
-    beside += [c for c in frame.columns[first:] if c not in months and not mostly_numbers(frame[c])]
-    notes.append("each row has a year and its twelve months")
-    rows = pd.DataFrame({"time": times}, dtype=object)
-    for column in beside:
-        rows[column] = pd.Categorical(np.repeat(frame[column].to_numpy(), 12))
-    rows[name if name not in rows else f"{name} value"] = frame[months].to_numpy(dtype=object).ravel()
-    return rows
-
-
-def _month(name: str) -> int | None:
-    """Return the month of a name or of a number from 1, as a pivot table has it."""
-    return int(name) if re.fullmatch(r"0?[1-9]|1[0-2]", name) else month_of(name)

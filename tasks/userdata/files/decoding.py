@@ -4,12 +4,12 @@ import bz2
 import codecs
 import gzip
 import lzma
-import re
 import zipfile
 from pathlib import Path
 from typing import IO, Any
 
 from tasks.runtime.errors import BasinError
+from tasks.userdata.files.encodings import encoding_of
 
 MOST_BYTES = 1_000_000_000
 """Most bytes of a text table after decompression."""
@@ -18,15 +18,6 @@ OPENERS: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 PACKED = (*OPENERS, ".zip", ".zst")
 """Suffixes of compressed files, in lower case."""
-
-WORDS = re.compile(
-    r"日付|日時|年月|終値|始値|株価|価格|日期|时间|時間|收盘|收盤|开盘|開盤|价格|價格|净值|날짜|일자|일시|종가|"
-    r"дата|цена|закрыт|\d年\d{1,2}月",
-    re.IGNORECASE,
-)
-"""Words of tables of dates, by which an encoding that is not Western is recognised."""
-
-ENCODINGS = ("cp932", "euc_jp", "gb18030", "big5", "euc_kr", "cp1251", "koi8_r")
 
 LOOKED_AT = 200_000
 """Number of first bytes from which the encoding is found."""
@@ -91,7 +82,7 @@ def _decoded(data: bytes, path: Path, notes: list[str]) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         strange = sum((byte < 32 and byte not in b"\t\n\r") or byte >= 128 for byte in data[:10_000])
-        encoding = _legacy(data)
+        encoding = encoding_of(_head(data))
         if not encoding and strange > 0.3 * min(len(data), 10_000):
             raise BasinError(
                 f"{path}: not readable as text (byte {error.start + 1} is no character); give a CSV, Excel, "
@@ -102,30 +93,12 @@ def _decoded(data: bytes, path: Path, notes: list[str]) -> str:
                 f"{path}: the encoding is not UTF-8 and cannot be told (byte {error.start + 1}); save the "
                 "file as CSV in UTF-8"
             ) from error
-        shown = {"cp932": "Shift-JIS", "cp1252": "Windows-1252", "cp1251": "Windows-1251"}
-        notes.append(f"the file is not UTF-8 and is read as {shown.get(encoding, encoding.upper())}")
+        name = "Shift-JIS" if encoding == "cp932" else encoding.upper().replace("CP125", "Windows-125")
+        notes.append(f"the file is not UTF-8 and is read as {name}")
         return data.decode(encoding, errors="replace")
 
 
-def _legacy(data: bytes) -> str:
-    """Return the encoding of bytes that are not UTF-8, or an empty text if it is not certain.
-
-    An encoding is certain if it alone gives words of tables. Western text has at most two characters in a
-    row that are not ASCII.
-    """
+def _head(data: bytes) -> bytes:
+    """Return the first lines."""
     head = data[:LOOKED_AT]
-    cut = head[: head.rfind(b"\n") + 1] or head
-    certain = []
-    for encoding in ENCODINGS:
-        try:
-            if WORDS.search(cut.decode(encoding)):
-                certain.append(encoding)
-        except UnicodeDecodeError:
-            continue
-    if len(certain) == 1:
-        return certain[0]
-    try:
-        western = cut.decode("cp1252")
-    except UnicodeDecodeError:
-        return ""
-    return "" if certain or re.search(r"[^\x00-\x7f]{3}", western) else "cp1252"
+    return head[: head.rfind(b"\n") + 1] or head

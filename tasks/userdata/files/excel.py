@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from tasks.reporting.labels import listed
 from tasks.runtime.errors import BasinError
-from tasks.sources.dates import date_like
-from tasks.userdata.files.columns import mostly_numbers
+from tasks.sources.dates import UnknownOrder, date_like
+from tasks.userdata.files.columns import find, mostly_numbers
 from tasks.userdata.files.header import find_header, with_names
+from tasks.userdata.files.later_headers import without_repeated
 
 SUFFIXES = (".xlsx", ".xlsm", ".xls", ".ods")
 
@@ -16,8 +18,15 @@ SAMPLE = 60
 """Number of first rows from which the header is found."""
 
 
+SUMMARY = 0.1
+"""Share of the rows of the longest sheet below which another one is a summary, and is not read."""
+
+
 def read_excel(path: Path, notes: list[str]) -> pd.DataFrame:
-    """Return the first sheet that has dates and numbers, or else the first sheet with rows."""
+    """Return the first sheet with a table of dates and numbers, or else the first sheet with rows.
+
+    Sheets with few rows beside those of another one, such as summaries, are not read.
+    """
     try:
         sheets: dict[str, pd.DataFrame] = pd.read_excel(
             path, sheet_name=None, header=None, keep_default_na=False, na_values=[""]
@@ -34,10 +43,17 @@ def read_excel(path: Path, notes: list[str]) -> pd.DataFrame:
     if not full:
         raise BasinError(f"{path}: no sheet has rows; give a file with data")
     with_data = [name for name, sheet in full.items() if _has_data(sheet)]
+    if len(with_data) > 1:
+        with_data = [name for name in with_data if _has_dates(full[name])] or with_data
+        longest = max(len(full[name]) for name in with_data)
+        with_data = [name for name in with_data if len(full[name]) >= SUMMARY * longest]
     name = next(iter(with_data or full))
     if len(full) > 1:
-        which = "the only one" if len(with_data) == 1 else "the first"
-        notes.append(f"the sheet {name} is read, {which} with dates and numbers of {len(full)}")
+        which = "the only one" if len(with_data) == 1 else "the first one"
+        notes.append(
+            f"the sheet {name} of {len(full)} is read, {which} with a table of dates"
+            + (f"; save {listed(with_data[1:], 'or')} as CSV to read it" if len(with_data) > 1 else "")
+        )
     return _with_header(full[name], f"{path}: sheet {name}" if len(full) > 1 else str(path), notes)
 
 
@@ -60,6 +76,17 @@ def _has_data(sheet: pd.DataFrame) -> bool:
     return sum(numbers) > 1 or (any(dates) and any(numbers))
 
 
+def _has_dates(sheet: pd.DataFrame) -> bool:
+    """Return whether a sheet is a table of which some columns are the dates."""
+    try:
+        find(_with_header(sheet, "", []), None, (), None, "")
+    except UnknownOrder:
+        return True
+    except BasinError:
+        return False
+    return True
+
+
 def _with_header(sheet: pd.DataFrame, label: str, notes: list[str]) -> pd.DataFrame:
     head = sheet.head(SAMPLE)
     rows = [["" if pd.isna(cell) else _shown(cell) for cell in row] for row in head.itertuples(index=False)]
@@ -67,6 +94,9 @@ def _with_header(sheet: pd.DataFrame, label: str, notes: list[str]) -> pd.DataFr
     header = find_header([rows[k] for k in at], [], label, notes, strict=False)
     first = at[header.first] if header.first < len(at) else at[-1] + 1
     below = sheet.iloc[first:].reset_index(drop=True)
+    if header.key is not None:
+        below = below[below.notna().any(axis=1)]
+        below = without_repeated(below, header.key, rows[:first], label, notes)
     return with_names(below, header.names, label, notes).infer_objects()
 
 

@@ -30,7 +30,7 @@ def with_groups(row: list[str], above: list[str], key: int) -> list[str] | None:
     if not all(groups):
         return None
     single = len(set(groups)) == len(groups)
-    names = groups if single else [f"{group} {field}" for group, field in zip(groups, fields, strict=True)]
+    names = groups if single else [f"{g} {f}" if g != f else f for g, f in zip(groups, fields, strict=True)]
     if len(set(names)) < len(names):
         return None
     joined = dict(zip(columns, names, strict=True))

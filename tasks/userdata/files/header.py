@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
@@ -23,6 +24,8 @@ class Header:
 
     first: int
     names: list[str]
+    key: int | None = None
+    """Column of dates, or else the first column of numbers, if there is one."""
 
 
 @dataclass(frozen=True)
@@ -74,17 +77,23 @@ def find_header(
     numeric = tuple(k for k in range(width) if kinds[k] == "number" and k != at)
     cut = any(re.match(r"0\d", row[k]) for row in data for k in numeric)
     body = Body(width, filled, max(map(len, rows[first:])), at, numeric, cut)
-    above = rows[:first]
+    above, commented = rows[:first], False
     lines = _of_width(above, body, label, rows[first], strict)
     if not lines and comments:
-        above = comments
+        above, commented = comments, True
         lines = _of_width(above, body, label, rows[first], False)
     if not lines:
         notes.append("the file has no header: its columns are called column 1, column 2 and so on")
         _say_left_out(above, set(), "data", notes)
-        return Header(first, [""] * width)
+        return Header(first, [""] * width, body.key)
     chosen = _chosen(lines, above, body)
-    if above is not comments:
+    if (lower := _below_merged(lines, chosen, body)) is not None:
+        upper, names = lines[chosen], lines[lower]
+        lines[lower] = [name or upper[k] for k, name in enumerate(names)]
+        without_key = [cell if k != body.key else "" for k, cell in enumerate(upper)]
+        above = [without_key if k == chosen else row for k, row in enumerate(above)]
+        chosen = lower
+    if not commented:
         first = _first_below(rows, chosen, first, body)
     if len(lines[chosen]) > len(above[chosen]) == body.filled - 1:
         notes.append("the header has a name less than the rows: it is taken that the first column has none")
@@ -100,7 +109,7 @@ def find_header(
         shown = "; ".join(", ".join(filter(None, above[k])) for k in below_it)
         notes.append(f"the line below the header is not read as data: {shown[:100]}")
     _say_left_out(above[:first], {*used, *below_it}, "header", notes)
-    return Header(first, names)
+    return Header(first, names, body.key)
 
 
 def _kind(cells: list[str]) -> str:
@@ -128,9 +137,14 @@ def _is(cell: str, kind: str) -> bool:
 
 
 def _names_years(row: list[str]) -> bool:
-    """Return whether a row names columns by three or more successive years."""
+    """Return whether a row names columns by three or more successive years, or months such as 199001."""
     years = [int(cell) for cell in row if re.fullmatch(r"[12]\d{3}", cell)]
-    return len(years) > 2 and years == list(range(years[0], years[0] + len(years)))
+    months = [cell for cell in row if re.fullmatch(r"[12]\d{3}(0[1-9]|1[0-2])", cell)]
+    return _successive(years) or _successive([12 * int(cell[:4]) + int(cell[4:]) for cell in months])
+
+
+def _successive(numbers: list[int]) -> bool:
+    return len(numbers) > 2 and set(np.diff(numbers)) in ({1}, {-1})
 
 
 def _is_year_of_data(row: list[str]) -> bool:
@@ -194,6 +208,18 @@ def _chosen(lines: dict[int, list[str]], above: list[list[str]], body: Body) -> 
     return max(nameless, key=lambda k: (sum(map(bool, lines[k])), k)) if nameless else last
 
 
+def _below_merged(lines: dict[int, list[str]], chosen: int, body: Body) -> int | None:
+    """Return the last line below a header with merged cells that names columns without a name in it."""
+    named = [
+        k
+        for k, row in lines.items()
+        if k > chosen
+        and not (_units(row) or _codes(row, body.key))
+        and any(row[c] and not lines[chosen][c] for c in body.numeric)
+    ]
+    return max(named, default=None)
+
+
 def _distinct(row: list[str], key: int) -> bool:
     others = [name for k, name in enumerate(row) if k != key]
     while others and not others[-1]:
@@ -203,6 +229,8 @@ def _distinct(row: list[str], key: int) -> bool:
 
 def _units(row: list[str]) -> bool:
     known = [cell.strip("()[] ") for cell in row if cell]
+    if all(re.fullmatch(r"\d+[sdn]", cell) for cell in known):  # widths and types of columns, of the USGS
+        return True
     return all(c.lower() in UNITS or c.lower() in ZONES or c.upper() in CODES for c in known)
 
 

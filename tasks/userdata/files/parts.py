@@ -4,18 +4,20 @@ import re
 
 import pandas as pd
 
+from tasks.reporting.labels import count_of
 from tasks.runtime.errors import BasinError
-from tasks.sources.dates import SEASONS, Dates
+from tasks.sources.dates import Dates
 from tasks.sources.dates.clock import CLOCK, time_of_day
 from tasks.sources.dates.forms import weeks
 from tasks.sources.dates.months import months_of
 from tasks.sources.dates.order import century
-from tasks.sources.dates.times import to_times
+from tasks.sources.dates.times import in_order, to_times
+from tasks.userdata.files.seasons import months_of_seasons, quarter_of
 
 NAMES = {
-    "year": "year yr yyyy yy jahr año ano anno année annee rok jaar",
-    "month": "month mon mo mn mm monat mes mês mese mois maand miesiąc",
-    "day": "day dy dd tag dia día giorno jour dag dzień",
+    "year": "year yr yyyy yy year_nu jahr año ano anno année annee rok jaar",
+    "month": "month mon mo mn mm month_nu monat mes mês mese mois maand miesiąc",
+    "day": "day dy dd day_nu tag dia día giorno jour dag dzień",
     "dayofyear": "doy jday yday dayofyear day_of_year julian_day",
     "quarter": "quarter qtr quartal trimestre kwartaal kwartał",
     "week": "week wk woche semana semaine settimana tydzień weekofyear isoweek",
@@ -30,7 +32,7 @@ PARTS = {name: part for part, names in NAMES.items() for name in names.split()}
 _INTERVAL = r"^(\d{1,2}(?::\d{2})?)\s*[-–]\s*(\d{1,2}(?::\d{2})?)$"
 """Intervals such as 00 - 01 and 00:00-01:00."""
 
-_CODE = r"^([MQSWA])(\d{1,2})$"
+_CODE = r"^([MQSHWA])(\d{1,2})$"
 """Part of a year as the Bureau of Labor Statistics writes it. M13 and Q05 are means of the year."""
 
 
@@ -71,7 +73,7 @@ def split_dates(frame: pd.DataFrame, label: str) -> tuple[Dates, list[str]] | No
     elif (ordinal := _ordinals(frame, columns)) is not None:
         used.append(ordinal[0])
         time = to_times(year, label=label) + pd.to_timedelta(ordinal[1] - 1, unit="D")
-    elif (quarter := _coded(frame, columns.get("quarter"), "Q", 4)) is not None:
+    elif (quarter := _quarters(frame, columns.get("quarter"))) is not None:
         used.append(columns["quarter"])
         time = to_times(year, 3 * quarter - 2, label=label)
     elif (week := _coded(frame, columns.get("week"), "W", 53)) is not None:
@@ -83,6 +85,50 @@ def split_dates(frame: pd.DataFrame, label: str) -> tuple[Dates, list[str]] | No
         return None
     note = f"the columns {', '.join(used)} are the date"
     return Dates(time, "; ".join(filter(None, (note, century_note)))), used
+
+
+def without_means(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Return a table of years and periods without the rows of other periods, such as means of years (M13).
+
+    They have the same text, or one of a few, as often as the months or quarters have theirs.
+    """
+    try:
+        found = split_dates(frame, "")
+    except BasinError:
+        return frame
+    if found is None or len(found[1]) < 2:
+        return frame
+    cells = frame[found[1][1]].astype("string").str.strip()
+    unread = (found[0].time.isna() & cells.notna() & frame[found[1][0]].notna()).to_numpy()
+    often = cells[unread].value_counts()
+    if often.empty or often.min() < 0.5 * cells[~unread].value_counts().median():
+        return frame
+    what = ", ".join(map(str, often.index[:5]))
+    notes.append(
+        f"{count_of(int(unread.sum()), 'row')} left out whose {found[1][1]} is {what}, which is none of the "
+        "periods of a year"
+    )
+    return frame[~unread].reset_index(drop=True)
+
+
+def with_years(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Return a table with year and month in all rows, if only the first row of each has it (merged cells)."""
+    parts, filled = _by_part(frame), {}
+    for column in (parts[part] for part in ("year", "month") if part in parts):
+        known = frame[column].dropna()
+        if len(known) < len(frame) and pd.notna(frame[column].iloc[0]) and (known != known.shift()).all():
+            filled[column] = frame[column].ffill()
+    if "year" not in parts or not filled:
+        return frame
+    whole = frame.assign(**filled)
+    try:
+        found = split_dates(whole, "")
+    except BasinError:
+        return frame
+    if found is None or len(found[1]) < 2 or not in_order(found[0].time):
+        return frame
+    notes.append(f"{' and '.join(filled)}: empty cells have the value of the row above, as in merged cells")
+    return whole
 
 
 def _years(frame: pd.DataFrame, columns: dict[str, str], label: str) -> tuple[pd.Series | None, str]:
@@ -123,6 +169,16 @@ def _coded(frame: pd.DataFrame, column: str | None, letter: str, most: int) -> p
     return numbers if numbers.notna().mean() > 0.5 else None
 
 
+def _quarters(frame: pd.DataFrame, column: str | None) -> pd.Series | None:
+    """Return the quarters of a column of this name, or None if most cells are none."""
+    if column is None:
+        return None
+    text = frame[column].astype("string").str.strip().str.replace(r"\.0+$", "", regex=True)
+    known = {name: quarter_of(name, among_quarters=True) for name in text.dropna().unique()}
+    quarters: pd.Series = text.map(known).astype(float)
+    return quarters if quarters.notna().mean() > 0.5 else None
+
+
 def _ordinals(frame: pd.DataFrame, columns: dict[str, str]) -> tuple[str, pd.Series] | None:
     """Return the days of the year, from a column of this name or from days above 31."""
     for part in ("dayofyear", "day"):
@@ -141,20 +197,21 @@ def _period(
         if column in used or pd.api.types.is_numeric_dtype(values) or values.nunique() > 60:
             continue
         text = values.astype("string").str.strip().str.rstrip(".")
-        upper = text.str.upper()
-        if upper.isin(SEASONS).mean() > 0.5:
-            month = upper.map({season: k + 1 for k, season in enumerate(SEASONS)}).astype(float)
+        upper = text.str.upper().str.replace(r"^(\d)Q$", r"Q\1", regex=True)
+        if (season := months_of_seasons(year, text, f"{label}: column {column}")) is not None:
+            month = season
         elif (code := upper.str.extract(_CODE))[0].notna().mean() > 0.5:
             number, letter = pd.to_numeric(code[1]).astype(float), str(code[0].mode()[0])
             if letter == "W":
                 return column, weeks(year, number, label).time
-            months = {"M": 1, "Q": 3, "S": 6, "A": 12}[letter]
+            months = {"M": 1, "Q": 3, "S": 6, "H": 6, "A": 12}[letter]
             month = (months * (number - 1) + 1).where((number * months <= 12) & (code[0] == letter))
         elif (names := months_of(text)).notna().mean() > 0.9:
             month = names
         else:
             continue
-        return column, to_times(year, month, label=label)
+        later = (month > 12).astype(float)
+        return column, to_times(year + later, month - 12 * later, label=label)
     return None
 
 

@@ -12,14 +12,18 @@ import pandas as pd
 from tasks.runtime.errors import BasinError
 from tasks.sources.dates import date_like
 from tasks.sources.netcdf import with_times
-from tasks.userdata.files.columns import SHOWN, Roles, find, months_as_rows, mostly_numbers, require
+from tasks.userdata.files.columns import SHOWN, Roles, find, mostly_numbers, require
+from tasks.userdata.files.dated_columns import dates_as_rows
 from tasks.userdata.files.decoding import PACKED
 from tasks.userdata.files.excel import SUFFIXES as EXCEL
 from tasks.userdata.files.excel import read_excel
 from tasks.userdata.files.frames import plain
 from tasks.userdata.files.grids import read_netcdf, series_of
+from tasks.userdata.files.later_headers import of_frame
 from tasks.userdata.files.numbers import MISSING, Numbers, as_numbers, decimal_comma
+from tasks.userdata.files.parts import with_years, without_means
 from tasks.userdata.files.text import read_text
+from tasks.userdata.files.wide import periods_as_rows
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -148,7 +152,13 @@ def load(
 
 
 def _complete(frame: pd.DataFrame, path: Path, notes: list[str]) -> pd.DataFrame:
-    return months_as_rows(without_missing(frame), path.name.split(".")[0] or "value", notes)
+    return _rows_of_periods(frame, path.name.split(".")[0] or "value", notes)
+
+
+def _rows_of_periods(frame: pd.DataFrame, name: str, notes: list[str]) -> pd.DataFrame:
+    """Return a table with a row for each period, and the year of each."""
+    frame = with_years(without_missing(frame), notes)
+    return dates_as_rows(periods_as_rows(without_means(frame, notes), name, notes), notes)
 
 
 def without_missing(frame: pd.DataFrame) -> pd.DataFrame:
@@ -179,7 +189,8 @@ def from_frame(
 ) -> Table:
     """Return a table from a data frame, with its index and the levels of its columns as columns."""
     notes = [] if notes is None else notes
-    frame = months_as_rows(without_missing(plain(frame, label, notes, target, exog)), "value", notes)
+    frame = of_frame(plain(frame, label, notes, target, exog), label, notes)
+    frame = _rows_of_periods(frame, "value", notes)
     return Table(frame, label, notes)
 
 

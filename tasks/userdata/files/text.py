@@ -11,8 +11,10 @@ import pandas as pd
 
 from tasks.runtime.errors import BasinError
 from tasks.sources.dates import date_like
+from tasks.userdata.files.aligned import with_tabs
 from tasks.userdata.files.decoding import read_decoded
 from tasks.userdata.files.header import find_header, with_names
+from tasks.userdata.files.later_headers import ONE_TABLE, without_repeated
 from tasks.userdata.files.numbers import number_like
 from tasks.userdata.files.year_lines import years_by_months
 
@@ -27,8 +29,11 @@ HEAD = 1_000_000
 
 SEPARATORS = ("\t", ";", ",", "|")
 
-_GLUED = re.compile(r"(\.\d+)(?=-\d*\.\d)")
-"""A number with decimals and without a blank before the minus of the next, as FORTRAN writes full columns."""
+_GLUED = re.compile(r"(\.\d+|^\s*[12]\d{3})(?=-\d*\.\d)")
+"""A number with decimals, or a year, without a blank before the minus of the next, as FORTRAN writes them."""
+
+_QUOTED = re.compile(r'(^|[\t;,|])\s*"(?:[^"]|"")*"')
+"""A cell in quotes, in which there may be other separators, and the separator before it."""
 
 COMMENTS = ("#", "%")
 """First characters of lines above a table that are comments."""
@@ -49,13 +54,22 @@ def read_text(path: Path, notes: list[str]) -> tuple[pd.DataFrame, str]:
     head = [line for line in text[:HEAD].splitlines() if line.strip()][:SAMPLE]
     if not head:
         raise BasinError(f"{path}: is empty; give a file with data")
-    if not separator and _glued(head):
-        text, head = _GLUED.sub(r"\1 ", text), [_GLUED.sub(r"\1 ", line) for line in head]
+    if all(_in_quotes(line) is not None for line in head):
+        text = "\n".join(_in_quotes(line) or line for line in text.split("\n"))
+        head = [_in_quotes(line) or line for line in head]
+    if not separator and (apart := _without_glue(text, head)) is not None:
+        text = apart
+        head = [line for line in text[:HEAD].splitlines() if line.strip()][:SAMPLE]
         notes.append("numbers that stand without a blank before a minus, such as 23.4-0.4, are two cells")
     years = years_by_months(text, path, notes)
     if years is not None:
         return years, " "
     separator = separator or _separator(head)
+    if separator == " " or sum(separator in line for line in head) < 0.5 * len(head):
+        aligned = with_tabs(text, separator == " ", str(path))
+        if aligned is not None:
+            text, separator = aligned, "\t"
+            notes.append("the columns are at fixed positions")
     rows, ends = _rows(text, separator)
     commented = [_cells(line, separator) for line in comments]
     if separator == " ":  # names such as those of Berkeley Earth have commas behind them
@@ -66,6 +80,8 @@ def read_text(path: Path, notes: list[str]) -> tuple[pd.DataFrame, str]:
     if not body.strip():
         return with_names(pd.DataFrame(columns=range(len(header.names))), header.names, str(path), notes), ""
     table = _parsed(body, separator, longest, len(header.names), path)
+    if header.key is not None:
+        table = without_repeated(table, header.key, rows[: header.first], str(path), notes)
     return with_names(table, header.names, str(path), notes), separator
 
 
@@ -90,8 +106,9 @@ def _without_comments(text: str) -> tuple[list[str], str, str]:
 def _separator(lines: list[str]) -> str:
     """Return the separator that gives most lines the same number of cells; blanks if no other does."""
     shares = {}
+    outside = [_QUOTED.sub(r'\1""', line) for line in lines]
     for separator in SEPARATORS:
-        count = Counter(len(_cells(line, separator)) for line in lines)
+        count = Counter(len(_cells(line, separator)) for line in outside)
         width, times = max(count.items(), key=lambda item: item[1] if item[0] > 1 else 0)
         shares[separator] = times / len(lines) if width > 1 else 0.0
     best = max(SEPARATORS, key=lambda s: (round(shares[s], 1), -SEPARATORS.index(s)))
@@ -102,13 +119,27 @@ def _separator(lines: list[str]) -> str:
     return " " if width > 1 and times >= 0.8 * len(lines) else ","
 
 
-def _glued(lines: list[str]) -> bool:
-    """Return whether lines with blanks between cells have equally many only if a minus begins a cell."""
-    apart = [_GLUED.sub(r"\1 ", line) for line in lines]
-    if apart == lines or any(mark in line for mark in "\t;|" for line in lines):
-        return False
-    most = [Counter(len(_cells(line, " ")) for line in each).most_common(1)[0][1] for each in (lines, apart)]
-    return most[0] < 0.8 * len(lines) <= most[1] and _separator(apart) == " "
+def _in_quotes(line: str) -> str | None:
+    """Return a line without the quotes that stand around all of it, or None if there are none or one cell."""
+    match = re.fullmatch(r'\s*"((?:[^"]|"")*)"\s*', line)
+    content = match[1].replace('""', '"') if match else ""
+    return content if any(mark in content for mark in SEPARATORS) else None
+
+
+def _without_glue(text: str, head: list[str]) -> str | None:
+    """Return text with blanks before minuses in lines with the usual number of cells only then, or None."""
+    apart = [_GLUED.sub(r"\1 ", line) for line in head]
+    usual, times = Counter(len(line.split()) for line in apart).most_common(1)[0]
+    if usual < 2 or times < 0.8 * len(head) or any(mark in line for mark in "\t;|" for line in head):
+        return None
+    if _separator(apart) != " ":
+        return None
+    lines = text.split("\n")
+    for k, line in enumerate(lines):
+        if len(line.split()) != usual == len((cut := _GLUED.sub(r"\1 ", line)).split()):
+            lines[k] = cut
+    joined = "\n".join(lines)
+    return joined if joined != text else None
 
 
 def _has_decimal_commas(lines: list[str]) -> bool:
@@ -190,11 +221,14 @@ def _most_cells(body: str, separator: str, width: int, path: Path) -> int:
     cells = (_cells(line, " ") for line in io.StringIO(body)) if separator == " " else csv.reader(
         io.StringIO(body), delimiter=separator
     )  # fmt: skip
-    most = 0
-    for row, found in enumerate(filter(any, cells), 1):
+    most = row = 0
+    for found in cells:
         most = max(most, len(found))
+        row += any(found)
         if any(cell.strip() for cell in found[width:]):
             shown = separator.join(found)[:80]
+            if row > 1 and not any(map(_is_read, found)):
+                raise BasinError(f"{path}: row {row} ({shown}) is a header of more columns; {ONE_TABLE}")
             raise BasinError(
                 f"{path}: row {row}: {len(found)} cells ({shown}), expected {width} cells as in the header; "
                 "put cells that contain the separator in quotes, and give each column a name"

@@ -218,9 +218,28 @@ def test_other_lines_of_numbers_beside_the_years_are_refused(tmp_path: Path, lin
         ("euc_kr", "날짜,종가"),
         ("cp1251", "Дата,Цена"),
         ("cp1252", "Datum,Schlußkurs"),
+        ("cp1252", "Date,Température"),
+        ("cp1252", "Fecha,Precio máximo del año"),
+        ("cp1252", "Dagsetning,Verð"),
+        ("cp1252", "Date,Genève Zürich Ångström Ø"),
+        ("cp1252", "Date,PM10 (µg/m³)"),
+        ("cp1251", "Месяц,Температура"),
+        ("cp1251", "ПЕРИОД,ИНДЕКС ЦЕН"),
+        ("koi8_r", "Месяц,Температура"),
+        ("cp866", "Месяц,Температура"),
+        ("cp1253", "Ημερομηνία,Τιμή"),
+        ("cp1254", "Tarih,Kapanış"),
+        ("cp1254", "Gün,Şimdi İşlem"),
+        ("cp1250", "Data,Wartość"),
+        ("cp1250", "Datum,Nový průměr"),
+        ("cp1250", "Měsíc,Průměrná cena"),
+        ("shift_jis", "年月日,平均気温(℃)"),
+        ("gb18030", "月份,气温"),
     ],
 )
-def test_other_encodings_are_recognised_by_their_words(tmp_path: Path, encoding: str, header: str) -> None:
+def test_other_encodings_are_recognised_by_their_words_and_letters(
+    tmp_path: Path, encoding: str, header: str
+) -> None:
     read = table(tmp_path, (header + "\n" + rows()).encode(encoding))
     assert ",".join(read.frame.columns) == header
     assert any("is not UTF-8 and is read as" in note for note in read.notes)
@@ -247,7 +266,7 @@ def test_a_sheet_with_data_is_chosen_and_its_units_are_no_data(tmp_path: Path) -
         pd.DataFrame(sheet).to_excel(book, sheet_name="Data", index=False, header=False)
     read = load(tmp_path / "book.xlsx")
     assert list(read.frame.columns) == ["Date", "PX"] and len(read.frame) == len(DAYS)
-    assert any("the sheet Data is read" in note for note in read.notes)
+    assert any("the sheet Data of 2 is read" in note for note in read.notes)
     months = pd.DataFrame([[y, *np.arange(12) + 0.5] for y in YEARS], columns=["Year", *MONTHS.split(",")])
     months.to_excel(tmp_path / "months.xlsx", index=False)
     assert len(load(tmp_path / "months.xlsx").frame) == 360
@@ -305,6 +324,16 @@ def test_numbers_without_a_blank_before_a_minus_are_two_cells(tmp_path: Path) ->
     assert list(read.frame.columns) == ["Week", "Nino3 SST", "Nino3 SSTA", "Nino34 SST", "Nino34 SSTA"]
     assert list(read.roles(None, (), None).dates.time) == list(weeks)
     assert list(read.numbers("Nino3 SSTA").value) == list(anomaly)
+
+
+def test_years_and_single_lines_without_a_blank_before_a_minus_are_cut(tmp_path: Path) -> None:
+    lines = [f"{year}" + 6 * "  -0.5   1.5" for year in range(1951, 2019)]
+    lines.append("2019" + 5 * "  -0.5" + 7 * "-999.9")
+    for content in ("\n".join(lines), "\n".join(lines).replace("  -0.5", "-0.5", 1)):
+        frame = table(tmp_path, content).frame
+        assert len(frame) == 828 and list(frame["file"])[:2] == ["-0.5", "1.5"]
+    glued = "\n".join(line.replace("  -", "-") for line in lines)
+    assert list(table(tmp_path, glued).frame["file"][-8:]) == ["-0.5", *7 * ["-999.9"]]
 
 
 def test_rows_of_one_cell_are_refused_with_the_cell(tmp_path: Path) -> None:
