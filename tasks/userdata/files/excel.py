@@ -10,7 +10,7 @@ from tasks.runtime.errors import BasinError
 from tasks.sources.dates import UnknownOrder, date_like
 from tasks.userdata.files.columns import find, mostly_numbers
 from tasks.userdata.files.header import find_header, with_names
-from tasks.userdata.files.later_headers import without_repeated
+from tasks.userdata.files.later_headers import refuse_other
 
 SUFFIXES = (".xlsx", ".xlsm", ".xls", ".ods")
 
@@ -96,7 +96,7 @@ def _with_header(sheet: pd.DataFrame, label: str, notes: list[str]) -> pd.DataFr
     below = sheet.iloc[first:].reset_index(drop=True)
     if header.key is not None:
         below = below[below.notna().any(axis=1)]
-        below = without_repeated(below, header.key, rows[:first], label, notes)
+        refuse_other(below, header.key, rows[:first], label)
     return with_names(below, header.names, label, notes).infer_objects()
 
 

@@ -1,4 +1,4 @@
-"""Headers below the first rows of a table, which repeat the header or begin another table."""
+"""Headers below the first rows of a table, which begin another table or have names in another order."""
 
 from collections.abc import Sequence
 
@@ -13,20 +13,17 @@ from tasks.userdata.files.numbers import MISSING, number_like
 ONE_TABLE = "keep the rows of one table, or give each table a file of its own"
 
 
-def without_repeated(
-    frame: pd.DataFrame, key: int, above: Sequence[Sequence[str]], label: str, notes: list[str]
-) -> pd.DataFrame:
-    """Return a table without the rows that repeat a line of its header.
+def refuse_other(frame: pd.DataFrame, key: int, above: Sequence[Sequence[str]], label: str) -> None:
+    """Raise ``BasinError`` for a row that is a header, but not the one of the table.
 
     ``key`` is the column of dates and ``above`` are the lines above the data. Cells below a header with other
-    names, or with the same names in another order, would stand under wrong names. Raises ``BasinError`` for
-    such a row, and for a header below a title whose rows begin again at earlier dates.
+    names, or with the same names in another order, would stand under wrong names. A header below a title
+    whose rows begin again at earlier dates is refused too. Rows that repeat the header are bad rows.
     """
     lines = {_line(row) for row in above}
     first = {cell.lower() for row in above if key < len(row) and (cell := row[key].strip())}
     repeated: list[int] = []
-    places = _candidates(frame, key)
-    for place in places:
+    for place in _candidates(frame, key):
         row = _texts(frame, place)
         if _line(row) in lines:
             repeated.append(place)
@@ -35,8 +32,6 @@ def without_repeated(
                 f"{label}: row {place + 1} ({', '.join(filter(None, row))[:80]}) is a header with other "
                 f"names than the one above the data; {ONE_TABLE}"
             )
-    if not repeated:
-        return frame
     for place in repeated:
         title = _texts(frame, place - 1) if place else [""]
         begun = frame.iloc[place + 1 :, key].dropna()
@@ -47,13 +42,10 @@ def without_repeated(
                 f"{label}: a second table begins at row {place} ({' '.join(filter(None, title))[:60]}), with "
                 f"dates of the first; {ONE_TABLE}"
             )
-    shown = ", ".join(f"row {place + 1}" for place in repeated[:3]) + (" ..." if len(repeated) > 3 else "")
-    notes.append(f"the header is repeated in {shown}, left out")
-    return frame.drop(index=frame.index[repeated])
 
 
-def of_frame(frame: pd.DataFrame, label: str, notes: list[str]) -> pd.DataFrame:
-    """Return a data frame without rows that repeat its names, as :func:`without_repeated` does for a file."""
+def refuse_other_in_frame(frame: pd.DataFrame, label: str) -> None:
+    """Raise ``BasinError`` for a row of a data frame that names columns, but not those of the frame."""
     names = [str(name) for name in frame.columns]
     texts = [
         k
@@ -62,9 +54,8 @@ def of_frame(frame: pd.DataFrame, label: str, notes: list[str]) -> pd.DataFrame:
         or pd.api.types.is_string_dtype(frame.dtypes.iloc[k])
     ]
     key = next((k for k in texts if names_dates(names[k]) or written_as_dates(frame.iloc[:, k])), None)
-    if key is None:
-        return frame
-    return without_repeated(frame, key, [names], label, notes).reset_index(drop=True)
+    if key is not None:
+        refuse_other(frame, key, [names], label)
 
 
 def _candidates(frame: pd.DataFrame, key: int) -> list[int]:

@@ -19,7 +19,7 @@ from tasks.userdata.files.excel import SUFFIXES as EXCEL
 from tasks.userdata.files.excel import read_excel
 from tasks.userdata.files.frames import plain
 from tasks.userdata.files.grids import read_netcdf, series_of
-from tasks.userdata.files.later_headers import of_frame
+from tasks.userdata.files.later_headers import refuse_other_in_frame
 from tasks.userdata.files.numbers import MISSING, Numbers, as_numbers, decimal_comma
 from tasks.userdata.files.parts import with_years, without_means
 from tasks.userdata.files.text import read_text
@@ -189,7 +189,8 @@ def from_frame(
 ) -> Table:
     """Return a table from a data frame, with its index and the levels of its columns as columns."""
     notes = [] if notes is None else notes
-    frame = of_frame(plain(frame, label, notes, target, exog), label, notes)
+    frame = plain(frame, label, notes, target, exog)
+    refuse_other_in_frame(frame, label)
     frame = _rows_of_periods(frame, "value", notes)
     return Table(frame, label, notes)
 

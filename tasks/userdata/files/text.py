@@ -14,7 +14,7 @@ from tasks.sources.dates import date_like
 from tasks.userdata.files.aligned import with_tabs
 from tasks.userdata.files.decoding import read_decoded
 from tasks.userdata.files.header import find_header, with_names
-from tasks.userdata.files.later_headers import ONE_TABLE, without_repeated
+from tasks.userdata.files.later_headers import ONE_TABLE, refuse_other
 from tasks.userdata.files.numbers import number_like
 from tasks.userdata.files.year_lines import years_by_months
 
@@ -81,7 +81,7 @@ def read_text(path: Path, notes: list[str]) -> tuple[pd.DataFrame, str]:
         return with_names(pd.DataFrame(columns=range(len(header.names))), header.names, str(path), notes), ""
     table = _parsed(body, separator, longest, len(header.names), path)
     if header.key is not None:
-        table = without_repeated(table, header.key, rows[: header.first], str(path), notes)
+        refuse_other(table, header.key, rows[: header.first], str(path))
     return with_names(table, header.names, str(path), notes), separator
 
 

@@ -36,7 +36,6 @@ def read(tmp_path: Path, content: str) -> pd.DataFrame:
         "Prices of a stock, 2019\n\n" + lines([HEAD, *HOLED]),
         lines([HEAD, ["", "USD", "USD"], *HOLED]),
         lines([HEAD, ["-" * 10, "-" * 5, "-" * 6], *HOLED]),
-        lines([HEAD, *HOLED[:10], HEAD, *HOLED[10:30], HEAD, *HOLED[30:]]),
         "Date Open Close\n" + lines(HOLED, left=True),
     ],
 )

@@ -124,6 +124,7 @@ def test_rows_to_drop_are_refused_by_name_and_then_counted(tmp_path: Path) -> No
     rows = FORMS["ISO"].strip().split("\n")
     spoiled = {
         "footer": ([*rows, "", "Source: somebody", "Downloaded on 2021-11-01"], 2),
+        "header again": ([*rows[:150], rows[0], *rows[150:]], 1),
         "last twice": ([*rows, rows[-1]], 1),
         "not available": ([*rows[:150], f"{DAYS[149]:%Y-%m-%d},#N/A N/A", *rows[151:]], 1),
         "null": ([*rows[:150], f"{DAYS[149]:%Y-%m-%d},null", *rows[151:]], 1),

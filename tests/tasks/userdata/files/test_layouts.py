@@ -34,22 +34,24 @@ HEAD = "Date,Close,Open\n"
 
 
 @pytest.mark.parametrize(
-    ("content", "count"),
+    ("content", "bad"),
     [
-        (HEAD + rows(last=30) + HEAD + rows(first=30), 60),
-        (HEAD + rows(last=30) + "\n" + HEAD.lower() + rows(first=30, last=40) + HEAD + rows(first=40), 60),
-        (HEAD + ",USD,USD\n" + rows(last=30) + HEAD + ",USD,USD\n" + rows(first=30), 60),
+        (HEAD + rows(last=30) + HEAD + rows(first=30), 1),
+        (HEAD + rows(last=30) + "\n" + HEAD.lower() + rows(first=30, last=40) + HEAD + rows(first=40), 2),
+        (HEAD + ",USD,USD\n" + rows(last=30) + HEAD + ",USD,USD\n" + rows(first=30), 2),
         (HEAD.replace(",", " ") + rows("{day} {close} {open}", last=30) + HEAD.replace(",", " ")
-         + rows("{day} {close} {open}", first=30), 60),
-        (HEAD + rows(last=30) + "Page 2,,\n" + HEAD + rows(first=30), 61),
-        (HEAD + rows(last=30) + ",closed,closed\n" + rows(first=30) + "Source: A, B,\n", 62),
-        (HEAD + rows(last=30) + "Split,2:1,adjusted\n" + rows(first=30), 61),
+         + rows("{day} {close} {open}", first=30), 1),
+        (HEAD + rows(last=30) + "Page 2,,\n" + HEAD + rows(first=30), 2),
+        (HEAD + rows(last=30) + ",closed,closed\n" + rows(first=30) + "Source: A, B,\n", 2),
+        (HEAD + rows(last=30) + "Split,2:1,adjusted\n" + rows(first=30), 1),
     ],
 )  # fmt: skip
-def test_lines_that_repeat_the_header_are_left_out(tmp_path: Path, content: str, count: int) -> None:
+def test_lines_that_repeat_the_header_are_bad_rows(tmp_path: Path, content: str, bad: int) -> None:
     found = table(tmp_path, content)
-    assert len(found.frame) == count
     reading = understand(found, Request(target="Close", on_bad_row="drop"))
+    assert reading.left_out == bad
+    with pytest.raises(BasinError, match="--on-bad-row drop"):
+        understand(table(tmp_path, content), Request(target="Close"))
     assert list(reading.table.iloc[:, 2]) == [100 + k % 7 for k in range(60)]
 
 
@@ -87,7 +89,8 @@ def test_headers_within_frames_and_sheets_are_found_too(tmp_path: Path) -> None:
         pd.DataFrame(sheet).to_excel(tmp_path / "file.xlsx", index=False, header=False)
         frame = pd.DataFrame(sheet[1:], columns=sheet[0])
         if within == sheet[0]:
-            assert len(load(tmp_path / "file.xlsx").frame) == len(from_frame(frame, "x").frame) == len(DAYS)
+            for found in (load(tmp_path / "file.xlsx"), from_frame(frame, "x")):
+                assert len(found.frame) == len(DAYS) + 1
             continue
         for get in (lambda: load(tmp_path / "file.xlsx"), lambda frame=frame: from_frame(frame, "x")):
             with pytest.raises(
@@ -203,7 +206,7 @@ def test_repeated_headers_and_lines_of_text_are_no_years(tmp_path: Path) -> None
     assert list(understand(found, Request()).table["time"]) == list(
         pd.date_range("1960-01-01", periods=480, freq="MS")
     )
-    assert any("1 line beside the years left out: Divide by 100" in note for note in found.notes)
+    assert any("lines beside the years left out" in note for note in found.notes), found.notes
 
 
 @pytest.mark.parametrize(
