@@ -92,7 +92,8 @@ def sentinels_of(value: np.ndarray) -> list[float]:
     """Return the numbers that stand for missing values in a series.
 
     They have the form of a sentinel and lie far outside of all other values. If they occur once, they must
-    lie farther outside. Round ones occur more than once and lie farthest. A negative one among values that are never negative is far enough.
+    lie farther outside. Round ones occur more than once and lie farthest. A negative one
+    among values that are never negative is far enough.
     """
     value = value[np.isfinite(value)]
     form = _forms(value)

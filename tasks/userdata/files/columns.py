@@ -64,6 +64,7 @@ UNITS = {
     **dict.fromkeys(("degree_celsius", "degrees_celsius"), "°C"),
     **dict.fromkeys(("k", "kelvin"), "K"),
     **dict.fromkeys(("%", "percent", "per cent"), "%"),
+    **dict.fromkeys(("bp", "bps", "basis points"), "bp"),
     **{u.lower(): u for u in ("mm", "m", "cm", "m/s", "hPa", "MW", "GW", "ppm", "USD", "EUR")},
 }
 """Units that are recognised in brackets behind the name of a column, in lower case."""

@@ -192,8 +192,8 @@ def _flat(data: Any, name: str, along: str, label: str, series: str | None = Non
             kept = series if series in choices else choices[0]
             rest = ", ".join(f"{d}=0" for d in choices if d != kept)
             remedy = (
-                f"--series takes one of {listed(choices)}, so give a file with one value of the others, such as "
-                f"ds.isel({rest}) of xarray, with --series {quote(kept)}"
+                f"--series takes one of {listed(choices)}, so give a file with one value of the others, "
+                f"such as ds.isel({rest}) of xarray, with --series {quote(kept)}"
             )
         raise BasinError(f"{label}: {name} has {sizes} for each date; {remedy}")
     return variable

@@ -63,6 +63,8 @@ class Numbers:
     unreadable: np.ndarray
     """Whether a cell has text that is no number."""
     percent: bool
+    currency: str = ""
+    """Sign or code of a currency beside the numbers."""
 
 
 def as_numbers(column: pd.Series, label: str, notes: list[str], comma: bool | None = None) -> Numbers:
@@ -103,7 +105,8 @@ def as_numbers(column: pd.Series, label: str, notes: list[str], comma: bool | No
     value[good] = [float(_point(cell, mark)) for cell in cells.bare[good]]
     infinite = ~np.isfinite(plain) & ~np.isnan(plain)
     value[infinite] = plain[infinite]
-    return Numbers(value * factor, written & np.isnan(value), bool((cells.percent != "").any()))
+    currency = next(filter(None, cells.currency[cells.known]), "")
+    return Numbers(value * factor, written & np.isnan(value), bool((cells.percent != "").any()), currency)
 
 
 def decimal_comma(column: pd.Series) -> bool | None:

@@ -111,8 +111,8 @@ TEMPERATURE = (10 + 15 * np.sin(np.arange(1500) * 2 * np.pi / 365) + RNG.normal(
 
 @pytest.mark.parametrize(
     "flag",
-    [-99.9, 99.9, 999.9, 9999.9, 99.99, -99.0, -888.0, -999.0, 9999.0, 1e20, -88.8, -9990.0, -9.99e8]
-    + [1e10, -1e10, 1e15, 9.96921e36, 65535.0, 32767.0, -32768.0, 4294967295.0, -99999999.0, -999.25],
+    (-99.9, 99.9, 999.9, 9999.9, 99.99, -99.0, -888.0, -999.0, 9999.0, 1e20, -88.8, -9990.0, -9.99e8)
+    + (1e10, -1e10, 1e15, 9.96921e36, 65535.0, 32767.0, -32768.0, 4294967295.0, -99999999.0, -999.25),
 )
 def test_sentinels_are_far_from_all_other_values(flag: float) -> None:
     values = TEMPERATURE.copy()
@@ -157,8 +157,19 @@ def test_sentinels_do_not_shield_each_other_and_an_error_does_not_shield_them() 
         np.r_[RNG.lognormal(11, 1, 500).round(), 1e6, 1e6],
         np.r_[RNG.normal(0, 1, 500), 1e10],
     ],
-    ids=["a price", "depths", "one large return", "flow", "per cent", "9.99", "99"]
-    + ["index near 9999", "counts", "volume", "one error"],
+    ids=[
+        "price",
+        "depths",
+        "one return",
+        "flow",
+        "per cent",
+        "9.99",
+        "99",
+        "index",
+        "counts",
+        "volume",
+        "error",
+    ],
 )
 def test_values_of_the_form_of_a_sentinel_stay_values(values: np.ndarray) -> None:
     assert sentinels_of(values) == []
