@@ -13,7 +13,7 @@ from tasks.runtime.errors import BasinError
 from tasks.runtime.frequencies import frequency, name_of
 from tasks.sources.netcdf import LONG_MONTHS
 from tasks.userdata import bad_rows
-from tasks.userdata.files.columns import OHLC, Roles, unit_in
+from tasks.userdata.files.columns import OHLC, Roles, changed_unit, unit_in
 from tasks.userdata.files.table import Table
 from tasks.userdata.input_names import column_name, input_name
 from tasks.userdata.kinds import kind_of
@@ -22,6 +22,7 @@ from tasks.userdata.resampling import resampled
 from tasks.userdata.returns import in_percent, why_no_returns
 from tasks.userdata.row_order import far_dates, in_order
 from tasks.userdata.sentinels import mask_sentinels, naming_sentinels
+from tasks.userdata.signs import lone_negative, without_marks
 from tasks.userdata.steps import Step, calendar_of, named_calendar, on_steps, step_of
 
 CARRIED = 5
@@ -120,6 +121,7 @@ def _understood(source: Table, request: Request) -> Reading:
     )
     if reason:
         notes.append(reason)
+    warned += filter(None, [lone_negative(dated["close"], name), changed_unit(source.frame, roles)])
     for column in theirs:
         table[column] = _carried(table, column, notes)
     freq = _of_kind(request.resample or step.freq, kind)
@@ -233,7 +235,7 @@ def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, 
             part[column] = values.value
         for column, value in beside.items():
             part[column] = value
-        parts.append(part)
+        parts.append(without_marks(part, target, notes))
         dates = frame[roles.time] if roles.time in frame else pd.Series("", index=frame.index)
         written.append(
             pd.DataFrame(

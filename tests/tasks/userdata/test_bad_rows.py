@@ -109,10 +109,15 @@ def test_a_missing_value_of_a_level_is_filled_as_the_message_says() -> None:
 TEMPERATURE = (10 + 15 * np.sin(np.arange(1500) * 2 * np.pi / 365) + RNG.normal(0, 3, 1500)).round(1)
 
 
+FLAGS = (
+    "-99.9 99.9 999.9 9999.9 99.99 -99 -888 -999 9999 1e20 -88.8 -9990 -9.99e8 1e10 -1e10 1e15 9.96921e36 "
+    "65535 32767 -32768 4294967295 -99999999 -999.25"
+)
+
+
 @pytest.mark.parametrize(
     "flag",
-    (-99.9, 99.9, 999.9, 9999.9, 99.99, -99.0, -888.0, -999.0, 9999.0, 1e20, -88.8, -9990.0, -9.99e8)
-    + (1e10, -1e10, 1e15, 9.96921e36, 65535.0, 32767.0, -32768.0, 4294967295.0, -99999999.0, -999.25),
+    [float(flag) for flag in FLAGS.split()],
 )
 def test_sentinels_are_far_from_all_other_values(flag: float) -> None:
     values = TEMPERATURE.copy()

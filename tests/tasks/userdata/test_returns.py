@@ -61,7 +61,7 @@ def test_small_returns_in_per_cent_with_a_fall_below_minus_one_are_no_fractions(
 
 def test_sizes_that_returns_rarely_have_are_a_warning() -> None:
     reading = read("ret", np.clip(RETURNS * 20, -90, 90))
-    assert any(warning.startswith("unit: the returns are often beyond") for warning in reading.warnings)
+    assert any(warning.startswith("impossible: the returns are often beyond") for warning in reading.warnings)
 
 
 @pytest.mark.parametrize("name", ["log_price", "lnP", "log(close)", "ln_close"])
