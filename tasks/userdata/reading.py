@@ -14,6 +14,7 @@ from tasks.runtime.frequencies import frequency, name_of
 from tasks.sources.netcdf import LONG_MONTHS
 from tasks.userdata import bad_rows
 from tasks.userdata.files.columns import OHLC, Roles, changed_unit, unit_in
+from tasks.userdata.files.numbers import CODES, CURRENCIES
 from tasks.userdata.files.table import Table
 from tasks.userdata.input_names import column_name, input_name
 from tasks.userdata.kinds import kind_of
@@ -101,7 +102,8 @@ def _understood(source: Table, request: Request) -> Reading:
     step = step_of(dated, request.freq, request.resample, label, notes)
     _require_days(source.calendar, request.resample or step.freq, label)
     name = roles.targets[0]
-    unit = source.units.get(name) or ("%" if sign == "%" else unit_in(name))
+    stated = "" if sign in (*CURRENCIES, *CODES) else sign
+    unit = source.units.get(name) or stated or unit_in(name)
     furthest, each = max(request.leads), request.resample or step.freq
     ahead = (
         f"of the next {frequency(each).period}" if furthest == 1 else f"over up to {periods(each, furthest)}"

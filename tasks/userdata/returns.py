@@ -40,9 +40,7 @@ def why_no_returns(value: pd.Series, name: str, unit: str, sign: str) -> str:
         return f"{name} is no name of returns"
     factor, _ = _unit(value, name, unit, sign == "%")
     if factor * value.min() < -100:
-        return (
-            f"{value.min():g} is no return in per cent; if they are in basis points, name the column ret_bps"
-        )
+        return f"{value.min():g} is no return in per cent, or name the column ret_bps for basis points"
     return ""
 
 
@@ -60,8 +58,8 @@ def in_percent(
     usual = factor * float(value.abs().quantile(0.9))
     if usual >= RARE:
         warned.append(
-            f"impossible: the returns are often beyond ±{usual:.3g} %, which is rare; if they are no returns, pass "
-            "--kind rate, and if they are in basis points, name the column ret_bps"
+            f"impossible: the returns are often beyond ±{usual:.3g} %, which is rare; if they are no returns, "
+            "pass --kind rate, and if they are in basis points, name the column ret_bps"
         )
     return table.assign(close=factor * value) if factor != 1 else table
 

@@ -55,8 +55,8 @@ def lone_negative(value: pd.Series, name: str) -> str | None:
     if len(negative) < 2 or (negative != -1).any() or not (value == 0).any() or value.nunique() < 10:
         return None
     return (
-        f"impossible: -1 is the only negative value of {name}, in {count_of(len(negative), 'row')}; if it stands "
-        "for a missing value, leave these cells empty, and if for a trace, write 0"
+        f"impossible: -1 is the only negative value of {name}, in {count_of(len(negative), 'row')}; if it "
+        "stands for a missing value, leave these cells empty, and if for a trace, write 0"
     )
 
 
