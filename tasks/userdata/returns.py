@@ -58,7 +58,7 @@ def in_percent(
     usual = factor * float(value.abs().quantile(0.9))
     if usual >= RARE:
         warned.append(
-            f"impossible: the returns are often beyond ±{usual:.3g} %, which is rare; if they are no returns, "
+            f"impossible: the returns are often beyond ±{usual:.3g} %, a rarity; if they are no returns, "
             "pass --kind rate, and if they are in basis points, name the column ret_bps"
         )
     return table.assign(close=factor * value) if factor != 1 else table
