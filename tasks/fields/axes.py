@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.fields.declared import is_count
 from tasks.fields.positions import NAMES, UNITS, in_degrees, units_of, why_not
 from tasks.runtime.errors import BasinError
+from tasks.sources.declared import is_count
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -10,10 +10,10 @@ import numpy as np
 
 from tasks.fields.audit import check_medians, possible
 from tasks.fields.axes import Axes, choose_variable, in_order, months_of
-from tasks.fields.declared import NOTHING, Declared, declared
 from tasks.fields.lone_values import HISTORY, lone_values
 from tasks.fields.positions import check_positions
 from tasks.runtime.errors import BasinError
+from tasks.sources.declared import NOTHING, Declared, declared
 from tasks.sources.netcdf import NOTES, open_dataset
 
 if TYPE_CHECKING:

@@ -257,7 +257,7 @@ def _calendar_months(months: np.ndarray) -> np.ndarray:
 
 
 def _written_out(values: np.ndarray, name: str, notes: list[str]) -> np.ndarray | None:
-    """Decode dates written as numbers, 195001, 19500115 or the year 1950.04, or return None."""
+    """Decode dates written as numbers, 195001, 19500115, 1950 or 1950.04, or return None."""
     numbers = np.asarray(values, dtype=np.float64)
     if not numbers.size or not np.isfinite(numbers).all():
         return None
@@ -268,7 +268,12 @@ def _written_out(values: np.ndarray, name: str, notes: list[str]) -> np.ndarray 
         if dates.all():
             notes.append(f"{name} is read as dates {form}")
             return _calendar_months(12 * year + month - 1 + np.maximum(day - 1, 0) / 31)
-    if ((numbers >= 1000) & (numbers < 3000)).all() and (numbers != whole).any():
+    if not ((numbers >= 1000) & (numbers < 3000)).all():
+        return None
+    if (numbers == whole).all() and (np.diff(whole) > 0).all():
+        notes.append(f"{name} is read as years")
+        return _calendar_months(12 * numbers)
+    if (numbers != whole).any():
         notes.append(f"{name} is read as years with a decimal fraction")
         return _calendar_months(12 * numbers)
     return None

@@ -1,5 +1,6 @@
 """Kind of a series, price, rate, return or level, which follows from its values and not from its name."""
 
+import re
 import warnings
 
 import numpy as np
@@ -28,6 +29,11 @@ SEASONAL = 1e-6
 STATIONARY = 0.001
 """p-value of the test of Dickey and Fuller below which a series of weeks or longer steps is a level."""
 
+LOGS = re.compile(
+    r"(^|[^a-z])(log|ln)[ _.(\[]*(p|px|s|prices?|(adj.?)?close|index|spot)([^a-z]|$)", re.IGNORECASE
+)
+"""Names of logarithms of prices."""
+
 YEARS = 60
 """Number of last years in which a season is looked for."""
 
@@ -39,13 +45,20 @@ LOOKED_AT = 3000
 
 
 def kind_of(
-    table: pd.DataFrame, freq: str, ahead: str, name: str, label: str, drop: bool = False
+    table: pd.DataFrame,
+    freq: str,
+    ahead: str,
+    name: str,
+    label: str,
+    drop: bool = False,
+    no_returns: str = "",
 ) -> tuple[str, str]:
     """Return the kind of the values of ``table`` and a sentence with the reason.
 
     ``freq`` is that of the rows, and ``ahead`` says what a return is of, as in ``of the next month``. With
     ``drop``, a few values that are not positive among prices will be left out. Otherwise raises
-    ``BasinError`` if a few values of what else seems to be prices are not positive.
+    ``BasinError`` if a few values of what else seems to be prices are not positive. ``no_returns`` tells why
+    values of both signs are no returns, if they are none.
     """
     value = table["close"].dropna()
     value = value[np.isfinite(value)]
@@ -56,7 +69,17 @@ def kind_of(
         LOOKED_AT
     )
     few = 0 < len(not_positive) < FEW * len(value) and _apart(table, not_positive)
+    if LOGS.search(name) and not step.calendar:
+        return "rate", (
+            f"kind rate: {name} is the name of logarithms of prices; the forecast is of their change, "
+            "the log return; pass --kind price if the values are prices"
+        )
     if len(not_positive) and not (few and drop):
+        if _are_returns(series) and not step.calendar and no_returns:
+            return "rate", (
+                f"kind rate: values of both signs that are no returns, as {no_returns}; the forecast is of "
+                "the change of the value; pass --kind return if they are returns"
+            )
         if _are_returns(series) and not step.calendar:
             return (
                 "return",

@@ -1,6 +1,5 @@
 """Reading of a user's file or frame into a long table, with its kind, frequency and calendar inferred."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import cast
@@ -14,21 +13,21 @@ from tasks.runtime.errors import BasinError
 from tasks.runtime.frequencies import frequency, name_of
 from tasks.sources.netcdf import LONG_MONTHS
 from tasks.userdata import bad_rows
-from tasks.userdata.files.columns import OHLC, Roles, unit_in
+from tasks.userdata.files.columns import OHLC, Roles, changed_unit, unit_in
+from tasks.userdata.files.numbers import CODES, CURRENCIES
 from tasks.userdata.files.table import Table
 from tasks.userdata.input_names import column_name, input_name
 from tasks.userdata.kinds import kind_of
 from tasks.userdata.request import Request
 from tasks.userdata.resampling import resampled
+from tasks.userdata.returns import in_percent, why_no_returns
 from tasks.userdata.row_order import far_dates, in_order
 from tasks.userdata.sentinels import mask_sentinels, naming_sentinels
+from tasks.userdata.signs import lone_negative, without_marks
 from tasks.userdata.steps import Step, calendar_of, named_calendar, on_steps, step_of
 
 CARRIED = 5
 """Most consecutive rows in which the last known value of an input replaces a missing one."""
-
-PERCENT = re.compile(r"(^|[^a-z])(pct|percent|per cent|percentage|prozent)([^a-z]|$)|%", re.IGNORECASE)
-"""Names of columns that are in per cent."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def _understood(source: Table, request: Request) -> Reading:
     roles = _roles(source, request)
     if roles.dates.note:
         notes.append(roles.dates.note)
-    table, cells, percent = _long(source, roles, request)
+    table, cells, sign = _long(source, roles, request)
     theirs = [input_name(column) for column in request.exog]
     has_range = set(OHLC) <= set(table.columns)
     mask_sentinels(table, list(dict.fromkeys(["close", *theirs, *(OHLC if has_range else ())])), notes)
@@ -103,7 +102,8 @@ def _understood(source: Table, request: Request) -> Reading:
     step = step_of(dated, request.freq, request.resample, label, notes)
     _require_days(source.calendar, request.resample or step.freq, label)
     name = roles.targets[0]
-    unit = source.units.get(name) or ("%" if percent else unit_in(name))
+    stated = "" if sign in (*CURRENCIES, *CODES) else sign
+    unit = source.units.get(name) or stated or unit_in(name)
     furthest, each = max(request.leads), request.resample or step.freq
     ahead = (
         f"of the next {frequency(each).period}" if furthest == 1 else f"over up to {periods(each, furthest)}"
@@ -111,10 +111,19 @@ def _understood(source: Table, request: Request) -> Reading:
     kind, reason = (
         (request.kind, "")
         if request.kind
-        else kind_of(dated, step.freq, ahead, name, label, request.on_bad_row == "drop")
+        else kind_of(
+            dated,
+            step.freq,
+            ahead,
+            name,
+            label,
+            request.on_bad_row == "drop",
+            why_no_returns(dated["close"].dropna(), name, unit, sign),
+        )
     )
     if reason:
         notes.append(reason)
+    warned += filter(None, [lone_negative(dated["close"], name), changed_unit(source.frame, roles)])
     for column in theirs:
         table[column] = _carried(table, column, notes)
     freq = _of_kind(request.resample or step.freq, kind)
@@ -134,7 +143,7 @@ def _understood(source: Table, request: Request) -> Reading:
     calendar = calendar_of(table, freq, request.calendar, source.calendar, notes, warned)
     table = bad_rows.without_holes(table, kind, calendar, request.on_bad_row, label, notes, warned)
     if kind == "return":
-        table = _in_percent(table, unit == "%" or bool(PERCENT.search(name)), notes)
+        table = in_percent(table, name, unit, sign == "%", notes, warned)
     _ends(table, warned)
     table, ohlc = _range(table, kind, has_range, notes)
     if ohlc and (twice := [column for column in theirs if _bare(column) in OHLC]):
@@ -194,8 +203,8 @@ def _roles(source: Table, request: Request) -> Roles:
     return roles
 
 
-def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, pd.DataFrame, bool]:
-    """Return the long table, the cells of each row as written, and whether the target has per cent signs.
+def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """Return the long table, the cells of each row as written, and the sign beside the target's numbers.
 
     The column ``row`` has the numbers of the rows in the file, from 1.
     """
@@ -211,7 +220,7 @@ def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, 
         series = source.names(cast(str, request.series or roles.series), roles.dates.time.notna())
         if roles.series and not request.series:
             notes.append(f"the column {roles.series} names the series")
-    parts, written, percent = [], [], False
+    parts, written, sign = [], [], ""
     for target in roles.targets:
         numbers = source.numbers(target, comma)
         if numbers.unreadable.sum() > 0.5 * max(int(frame[target].notna().sum()), 1):
@@ -220,7 +229,7 @@ def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, 
                 f"{label}: column {target}, row {row + 1}: {str(frame[target].iloc[row])[:40]!r} is not a "
                 f"number ({int(numbers.unreadable.sum())} such rows); give a column of numbers as --target"
             )
-        percent |= numbers.percent
+        sign = sign or numbers.currency or "%" * numbers.percent
         part = pd.DataFrame({"time": roles.dates.time.to_numpy(), "close": numbers.value})
         part["row"] = np.arange(1, len(part) + 1)
         part["series"] = series if (request.series or roles.series) else target
@@ -228,7 +237,7 @@ def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, 
             part[column] = values.value
         for column, value in beside.items():
             part[column] = value
-        parts.append(part)
+        parts.append(without_marks(part, target, notes))
         dates = roles.cells(frame)
         written.append(
             pd.DataFrame(
@@ -241,9 +250,9 @@ def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, 
             )
         )
     if len(parts) == 1:
-        return parts[0], written[0], percent
+        return parts[0], written[0], sign
     notes.append(f"the columns {listed(roles.targets[:10])} are the series of one panel")
-    return pd.concat(parts, ignore_index=True), pd.concat(written, ignore_index=True), percent
+    return pd.concat(parts, ignore_index=True), pd.concat(written, ignore_index=True), sign
 
 
 def _bare(column: str) -> str:
@@ -335,19 +344,6 @@ def _carried(table: pd.DataFrame, column: str, notes: list[str]) -> pd.Series:
         where = count_of(int(done.sum()), "row")
         notes.append(f"input {column} is missing in {where} ({rows}{more}): its last value is used there")
     return filled
-
-
-def _in_percent(table: pd.DataFrame, percent: bool, notes: list[str]) -> pd.DataFrame:
-    """Return returns in per cent.
-
-    They are fractions if their usual size is below 0.2, unless signs, the unit or the name tell ``percent``.
-    """
-    usual = float(table["close"].abs().quantile(0.9))
-    if percent or usual >= 0.2:
-        notes.append("returns are in per cent")
-        return table
-    notes.append("returns are fractions; forecasts are in per cent")
-    return table.assign(close=100 * table["close"])
 
 
 def _ends(table: pd.DataFrame, warned: list[str]) -> None:

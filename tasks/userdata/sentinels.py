@@ -15,21 +15,28 @@ MASKED = "stands for a missing value"
 SHOWN = 3
 """Number of sentinels that the message of a refusal names."""
 
-_LENGTHS = {"9": (2, 7), "8": (3, 7), "7": (3, 7)}
-
-_SIZES = [
-    float(digit * length + "." + digit * decimals)
-    for digit, (least, most) in _LENGTHS.items()
-    for length in range(least, most + 1)
+_CODES = [
+    float(f"{digit * length}e-{decimals}")
+    for digit in "987"
     for decimals in range(4)
+    for length in range(decimals + (3 if digit < "9" and not decimals else 2), decimals + 10)
 ]
 
+_LIMITS = [-(2.0**15), 2.0**15 - 1, 2.0**16 - 1, -(2.0**31), 2.0**31 - 1, 2.0**32 - 1, -(2.0**63), 2.0**63]
+
+_ROUND = [
+    float(f"{digit * length}e{zeros}") for digit in "987" for length in (2, 3, 4) for zeros in range(1, 10)
+]
+
+ROUND = np.unique([sign * size for size in (*_ROUND, *10.0 ** np.arange(6, 19)) for sign in (-1, 1)])
+"""Numbers that stand for a missing value if repeated, such as -9990 and 9.99e8, and powers of ten."""
+
 FORMS = np.unique(
-    [sign * size for size in (*_SIZES, 9.99, 9.999) for sign in (-1, 1)]
-    + [-1000.0, -32768.0, 32767.0, -2147483648.0, 2147483647.0]
+    [sign * size for size in (*_CODES, 9.99, 9.999) for sign in (-1, 1)]
+    + [-999.25, -1000.0, *_LIMITS, *ROUND]
 )
-"""Numbers that often stand for a missing value: those of one digit, such as -99, 999.9, -888 and -9.99, and
-the limits of whole numbers in files."""
+"""Numbers that often stand for a missing value: those of one digit, such as -99, 999.9, -888 and -9.99, the
+limits of whole numbers in files, and those of ``ROUND``."""
 
 SINGLE = 1e-6
 """Relative rounding error of numbers in single precision, in which a file may have them."""
@@ -40,7 +47,7 @@ HUGE = 1e19
 EDGE = 0.005
 """Share of the values of a series at each end that do not count for its range."""
 
-APART = {"once": 3.0, "often": 1.0}
+APART = {"once": 3.0, "often": 1.0, "round": 10.0}
 """Least distance of a sentinel from the range of the other values, in ranges."""
 
 ALONE = 0.5
@@ -85,7 +92,8 @@ def sentinels_of(value: np.ndarray) -> list[float]:
     """Return the numbers that stand for missing values in a series.
 
     They have the form of a sentinel and lie far outside of all other values. If they occur once, they must
-    lie farther outside. A negative one among values that are never negative is far enough.
+    lie farther outside. Round ones occur more than once and lie farthest. A negative one
+    among values that are never negative is far enough.
     """
     value = value[np.isfinite(value)]
     form = _forms(value)
@@ -97,10 +105,13 @@ def sentinels_of(value: np.ndarray) -> list[float]:
     room = max(high - low, 1e-9)
     found = []
     for candidate, count in zip(candidates, counts, strict=True):
+        often = "round" if candidate in ROUND else "often"
+        if often == "round" and count == 1:
+            continue
         distance = max(low - candidate, candidate - high)
         alone = float(np.abs(others - candidate).min()) > ALONE * room
         usual = others[0] > 0 and 0 < candidate < LARGER * high
-        far = not usual and distance > APART["often" if count > 1 else "once"] * room and alone
+        far = not usual and distance > APART[often if count > 1 else "once"] * room and alone
         if abs(candidate) >= HUGE or far or (candidate <= -99 and others[0] >= 0):
             found.append(float(candidate))
     return found

@@ -67,9 +67,15 @@ UNITS = {
     **dict.fromkeys(("degree_celsius", "degrees_celsius"), "°C"),
     **dict.fromkeys(("k", "kelvin"), "K"),
     **dict.fromkeys(("%", "percent", "per cent"), "%"),
+    **dict.fromkeys(("bp", "bps", "basis points"), "bp"),
     **{u.lower(): u for u in ("mm", "m", "cm", "m/s", "hPa", "MW", "GW", "ppm", "USD", "EUR")},
 }
 """Units that are recognised in brackets behind the name of a column, in lower case."""
+
+CURRENCY = re.compile(
+    r"\W*(currency|currency.?code|curr|ccy|w[äa]hrung|devise|valuta|units?|einheit)\W*", re.I
+)
+"""Names of columns with the currency or unit of a row."""
 
 FEW_UNREAD = 0.05
 """Share of dates from which cells that are not read have another form, and are no bad rows."""
@@ -306,6 +312,24 @@ def unit_in(name: str) -> str:
     match = re.search(r"[(\[]([^)\]]+)[)\]]\s*$", name)
     written = match[1].strip() if match else ""
     return UNITS.get(written.lower(), "")
+
+
+def changed_unit(frame: pd.DataFrame, roles: Roles) -> str | None:
+    """Return a warning if a column with the currency or unit of each row changes within a series."""
+    for column in map(str, frame.columns):
+        if column == roles.series or not CURRENCY.fullmatch(column) or mostly_numbers(frame[column]):
+            continue
+        unit = frame[column].ffill()
+        groups = unit.groupby(frame[roles.series]) if roles.series else unit.groupby(np.zeros(len(unit)))
+        before = groups.shift()
+        changed = (before.notna() & (unit != before)).to_numpy()
+        if changed.any():
+            row = int(changed.argmax())
+            return (
+                f"columns: {column} changes from {before.iloc[row]} to {unit.iloc[row]} in row {row + 1}, "
+                f"{roles.dates.time.iloc[row]:%Y-%m-%d}; convert the values to one {column.lower()}"
+            )
+    return None
 
 
 def _varies(column: pd.Series) -> bool:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from tasks.reporting.labels import listed
 from tasks.runtime.errors import BasinError
+from tasks.sources.declared import declared
 from tasks.sources.netcdf import CALENDAR, NOTES, open_dataset
 from tasks.userdata.files.columns import UNITS
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
 PLACES = ("lat", "latitude", "lon", "longitude", "x", "y", "nlat", "nlon", "i", "j", "cell", "ncells")
 """Names of dimensions of a grid, in lower case."""
+
+EXPVER = "expver"
+"""Dimension of ERA5 for the final and the preliminary version of values."""
 
 
 def read_netcdf(
@@ -56,7 +61,7 @@ def series_of(
             "such as "
             "'days since 1900-01-01'; give the time coordinate as --time, or add the units to the file"
         )
-    data = _from_starts(data, name, notes)
+    data = _one_version(_from_starts(data, name, notes), notes)
     (along,) = data[name].dims or (name,)
     for wanted in target:
         if wanted not in data.variables:
@@ -76,6 +81,7 @@ def series_of(
         chosen = plain
     with_it = [str(v) for v in data.data_vars if set(data[v].dims) == {along}]
     names = dict.fromkeys((*chosen, *with_it))
+    data = _within_range(data, [v for v in names if data[v].dtype.kind in "fiu"], notes)
     if series is not None and series in data.dims:
         found = [_flat(data, variable, str(along), label, series) for variable in chosen]
         frame = pd.concat(
@@ -94,6 +100,34 @@ def series_of(
     units = {str(v.name): str(v.attrs["units"]) for v in found if v.attrs.get("units") not in (None, "", "1")}
     known = {column: UNITS.get(unit.lower(), unit) for column, unit in units.items()}
     return frame, known, data[name].attrs.get(CALENDAR, "standard")
+
+
+def _one_version(data: "xr.Dataset", notes: list[str]) -> "xr.Dataset":
+    """Return a dataset with the first value that is not missing along ``expver``, as files of ERA5 have it.
+
+    Version 1 is final, and 5 is preliminary.
+    """
+    if EXPVER not in data.dims or data.sizes[EXPVER] < 2 or EXPVER not in data.coords:
+        return data
+    versions = data.isel({EXPVER: np.argsort(data[EXPVER].values.astype(int))})
+    merged = versions.isel({EXPVER: 0}, drop=True)
+    for k in range(1, data.sizes[EXPVER]):
+        merged = merged.fillna(versions.isel({EXPVER: k}, drop=True))
+    first, *others = (str(version) for version in versions[EXPVER].values)
+    notes.append(
+        f"{EXPVER}: the values are those of version {first}, and where it has none, of {listed(others)}"
+    )
+    return merged
+
+
+def _within_range(data: "xr.Dataset", names: list[str], notes: list[str]) -> "xr.Dataset":
+    """Return a dataset without the values that the attributes of its variables declare to be missing."""
+    for name in names:
+        values, valid = data[name].values, declared(data[name])
+        if found := valid.notes(iter([values]), name):
+            notes += found
+            data = data.assign({name: data[name].where(~valid.missing(values))})
+    return data
 
 
 def _from_starts(data: "xr.Dataset", name: str, notes: list[str]) -> "xr.Dataset":
@@ -147,10 +181,19 @@ def _flat(data: Any, name: str, along: str, label: str, series: str | None = Non
             f"{label}: {name} is a grid of {shape}; use `basin field`, or give a file with the mean of a "
             "region"
         )
+    choices = [str(d) for d in variable.dims if d != along]
     if others:
-        first = others[0]
-        raise BasinError(
-            f"{label}: {name} has {variable.sizes[first]} values of {first} for each date; pass --series "
-            f"{quote(first)} to forecast each one, or give a file with one of them"
-        )
+        sizes = listed([f"{variable.sizes[d]} values of {d}" for d in choices])
+        if len(choices) == 1:
+            remedy = (
+                f"pass --series {quote(choices[0])} to forecast each one, or give a file with one of them"
+            )
+        else:
+            kept = series if series in choices else choices[0]
+            rest = ", ".join(f"{d}=0" for d in choices if d != kept)
+            remedy = (
+                f"--series takes one of {listed(choices)}, so give a file with one value of the others, "
+                f"such as ds.isel({rest}) of xarray, with --series {quote(kept)}"
+            )
+        raise BasinError(f"{label}: {name} has {sizes} for each date; {remedy}")
     return variable

@@ -29,6 +29,12 @@ CODES = (
 
 SUFFIXES = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 
+_BIG = re.compile(r"(?<=\d)\s*(bn|bln|mrd|mn|mln|mio|tn|trn)\.?", re.IGNORECASE)
+"""Other suffixes of millions, billions and trillions behind a number."""
+
+_UNIT = re.compile(r"(?<=[\d.])\s*(°\s?[CF]|mm|m/s|km/h|[kMG]Wh?|pp[mb]|m3/s|m³/s)")
+"""Units behind a number. Those of depths and heights, such as cm, often name series and are left out."""
+
 SPACES = " \u00a0\u202f\u2009"
 
 JUMP = 30.0
@@ -63,6 +69,8 @@ class Numbers:
     unreadable: np.ndarray
     """Whether a cell has text that is no number."""
     percent: bool
+    currency: str = ""
+    """Sign or code of a currency, or unit, beside the numbers."""
 
 
 def as_numbers(column: pd.Series, label: str, notes: list[str], comma: bool | None = None) -> Numbers:
@@ -82,11 +90,19 @@ def as_numbers(column: pd.Series, label: str, notes: list[str], comma: bool | No
     text = text.mask(text.isin(MISSING))
     plain = pd.to_numeric(text, errors="coerce").to_numpy(float, na_value=np.nan)
     written = text.notna().to_numpy()
+    if comma is None and _grouped_points(text):
+        whole = pd.to_numeric(text.str.replace(".", "")).to_numpy(float, na_value=np.nan)
+        if _largest_step(plain[written]) > JUMP >= _largest_step(whole[written]):
+            notes.append(
+                f"column {column.name}: points separate thousands, as else neighbouring values would differ "
+                "by a factor of 1,000"
+            )
+            return Numbers(whole, np.zeros(len(text), bool), False)
     if not (written & np.isnan(plain)).any() and not (comma and _grouped_points(text)):
         return Numbers(plain, np.zeros(len(text), bool), False)
     name = f"column {column.name}"
     cells = _Cells(text)
-    _refuse_mixture(cells, cells.currency, cells.currency != "", f"{label}: {name}", "currency")
+    _refuse_mixture(cells, cells.currency, cells.currency != "", f"{label}: {name}", "currency or unit")
     _refuse_mixture(cells, cells.percent, cells.not_zero, f"{label}: {name}", "the per cent sign")
     suffixed = cells.suffix != ""
     few = suffixed & (suffixed.sum() <= 0.5 * cells.known.sum())
@@ -103,7 +119,8 @@ def as_numbers(column: pd.Series, label: str, notes: list[str], comma: bool | No
     value[good] = [float(_point(cell, mark)) for cell in cells.bare[good]]
     infinite = ~np.isfinite(plain) & ~np.isnan(plain)
     value[infinite] = plain[infinite]
-    return Numbers(value * factor, written & np.isnan(value), bool((cells.percent != "").any()))
+    currency = next(filter(None, cells.currency[cells.known]), "")
+    return Numbers(value * factor, written & np.isnan(value), bool((cells.percent != "").any()), currency)
 
 
 def decimal_comma(column: pd.Series) -> bool | None:
@@ -147,6 +164,10 @@ def _parts(cell: str) -> tuple[str, str, str, str]:
         percent, bare = "%", bare[:-1].rstrip()
     elif (found := _BEHIND.search(bare)) and found.end() == len(bare) and found.start() and not currency:
         currency, bare = found[1], bare[: found.start()]
+    elif (found := _UNIT.search(bare)) and found.end() == len(bare) and not currency:
+        currency, bare = found[1].replace(" ", ""), bare[: found.start()]
+    if (found := _BIG.search(bare)) and found.end() == len(bare):
+        bare = bare[: found.start()] + ("B" if found[1].lower() == "mrd" else found[1][0].upper())
     if bare[-1:].upper() in SUFFIXES and bare[-2:-1] and bare[:-1].rstrip()[-1:].isdigit():
         suffix, bare = bare[-1].upper(), bare[:-1].rstrip()
     if bare[-1:] == "*" and bare[-2:-1].isdigit():
@@ -249,7 +270,7 @@ def _refuse_jumps(cells: _Cells, certain: np.ndarray, mark: str, where: str) -> 
         _refuse_marks(cells, commas, points, where)
 
 
-def _largest_step(numbers: list[str]) -> float:
+def _largest_step(numbers: "list[str] | np.ndarray") -> float:
     """Return the largest ratio of two neighbouring values, without zeros."""
     value = np.abs([float(number) for number in numbers])
     value = value[value > 0]

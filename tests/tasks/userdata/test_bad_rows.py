@@ -109,7 +109,16 @@ def test_a_missing_value_of_a_level_is_filled_as_the_message_says() -> None:
 TEMPERATURE = (10 + 15 * np.sin(np.arange(1500) * 2 * np.pi / 365) + RNG.normal(0, 3, 1500)).round(1)
 
 
-@pytest.mark.parametrize("flag", [-99.9, 99.9, 999.9, 9999.9, 99.99, -99.0, -888.0, -999.0, 9999.0, 1e20])
+FLAGS = (
+    "-99.9 99.9 999.9 9999.9 99.99 -99 -888 -999 9999 1e20 -88.8 -9990 -9.99e8 1e10 -1e10 1e15 9.96921e36 "
+    "65535 32767 -32768 4294967295 -99999999 -999.25"
+)
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [float(flag) for flag in FLAGS.split()],
+)
 def test_sentinels_are_far_from_all_other_values(flag: float) -> None:
     values = TEMPERATURE.copy()
     values[[100, 101, 700]] = flag
@@ -148,8 +157,24 @@ def test_sentinels_do_not_shield_each_other_and_an_error_does_not_shield_them() 
         np.r_[RNG.uniform(0, 110, 500).round(1), 99.9, 99.9],
         RNG.choice([7.99, 8.49, 9.99], 500, p=[0.1, 0.1, 0.8]),
         RNG.choice([79.0, 85.0, 99.0], 500, p=[0.1, 0.1, 0.8]),
+        np.r_[RNG.normal(9990, 100, 500).round(0), 9999.0, 9999.0, 9990.0],
+        np.r_[RNG.integers(0, 65000, 500), 65535, 65535, 65535],
+        np.r_[RNG.lognormal(11, 1, 500).round(), 1e6, 1e6],
+        np.r_[RNG.normal(0, 1, 500), 1e10],
     ],
-    ids=["a price", "depths", "one large return", "flow", "per cent", "9.99", "99"],
+    ids=[
+        "price",
+        "depths",
+        "one return",
+        "flow",
+        "per cent",
+        "9.99",
+        "99",
+        "index",
+        "counts",
+        "volume",
+        "error",
+    ],
 )
 def test_values_of_the_form_of_a_sentinel_stay_values(values: np.ndarray) -> None:
     assert sentinels_of(values) == []
