@@ -308,3 +308,17 @@ def test_times_without_a_zone_that_may_be_utc_are_said(zone: str) -> None:
     remedied = as_dates(pd.Series(moments.strftime("%Y-%m-%d %H:%M:%SZ")), "rows.csv")
     assert list(remedied.time) == list(DAYS)
     assert as_dates(pd.Series(DAYS + pd.Timedelta(hours=16)), "rows.csv").note is None
+
+
+FURTHER = {
+    "Korean": lambda d: f"{d:%Y}. {d.month}. {d.day}",
+    "Korean with a point at the end": lambda d: f"{d:%Y}. {d.month}. {d.day}.",
+    "Czech": lambda d: f"{d.day}. {d.month}. {d:%Y}",
+    "zone as a region": lambda d: f"{d:%Y-%m-%d %H:%M:%S} America/New_York",
+    "zone of the US": lambda d: f"{d:%Y-%m-%d %H:%M} US/Eastern",
+}
+
+
+@pytest.mark.parametrize("name", FURTHER)
+def test_blanks_behind_points_and_regions_of_zones_are_read(name: str) -> None:
+    assert list(as_dates(pd.Series([FURTHER[name](d) for d in DAYS]), "rows.csv").time) == list(DAYS)
