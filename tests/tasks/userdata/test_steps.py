@@ -1,5 +1,7 @@
 """Steps of a table: rows of any steps are read as they are, or refused with a remedy that works."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -228,3 +230,14 @@ def test_gaps_are_no_change_of_the_steps() -> None:
     rare = np.random.default_rng(1).random(2000) < 0.35
     assert read(prices(days[~rare])).freq == "B"
     assert read(prices(days[:1000].append(days[1015:]))).freq == "B"
+
+
+def test_periods_of_business_days_are_read_without_a_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        periods = pd.period_range("2020-01-01", periods=300, freq="B", name="date")
+        frame = pd.DataFrame({"close": range(300)}, index=periods)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        table = from_frame(frame, "rows")
+    assert list(table.frame["date"]) == list(pd.bdate_range("2020-01-01", periods=300))
