@@ -28,6 +28,9 @@ WEEKS = (
 CLOSED_YEARS = 3
 """Number of years in which a date such as 25 December fell on a day of the market and never had a row."""
 
+FILLED = 0.8
+"""Least share of days with rows in a year that tells holidays, relative to the fullest year."""
+
 DAYS_OF_CLOCKS = 2.5
 """Most times of day that are usual, in rows of a day. Clocks that change for the summer have two."""
 
@@ -231,12 +234,17 @@ def _is_short(times: pd.DatetimeIndex) -> bool:
 
 
 def _closed(times: pd.DatetimeIndex, week: tuple[int, ...]) -> frozenset[tuple[int, int]]:
-    """Return months and days that fell on a day of the week of the market for years, and never had a row."""
+    """Return months and days that fell on a day of the week of the market for years, and never had a row.
+
+    Years with few rows, such as those of sparse early records, do not count.
+    """
     if not len(times):
         return frozenset()
     days = pd.date_range(times[0].normalize(), times[-1].normalize(), freq="D")
     days = days[days.dayofweek.isin(week)]
     table = pd.DataFrame({"month": days.month, "day": days.day, "row": days.isin(times.normalize())})
-    by_date = table.groupby(["month", "day"])["row"].agg(["size", "any"])
-    never = by_date[~by_date["any"] & (by_date["size"] >= CLOSED_YEARS)]
+    filled = table["row"].groupby(days.year).transform("mean")
+    table["told"] = filled >= FILLED * filled.max()
+    by_date = table.groupby(["month", "day"]).agg(years=("told", "sum"), any=("row", "any"))
+    never = by_date[~by_date["any"] & (by_date["years"] >= CLOSED_YEARS)]
     return frozenset((int(month), int(day)) for month, day in never.index)

@@ -32,7 +32,7 @@ def resampled(
     last period if the date ``following`` the last row belongs to it. Raises ``BasinError`` if ``to`` is not
     longer than the step of the rows.
     """
-    if frequency(to).days <= step.days:
+    if frequency(to).days <= (step.days if step.mixed is None else step.mixed):
         raise BasinError(f"{label}: --resample {to}: rows are already {step.words}; give a longer step")
     of = {"level": "mean", "price": "last", "rate": "last", "return": "sum"}[kind]
     rule = {"B": "D", "W": "W-FRI"}.get(to, to)
@@ -44,7 +44,7 @@ def resampled(
         bins = group.set_index("time").resample(rule, origin=origin)
         rows = bins.agg({"close": of} | {c: RANGE.get(c, "mean") for c in others}).assign(series=name)
         count = bins.size()
-        least = FULL * np.median(count[count > 0])
+        least = FULL * np.median(count[count > 0]) if step.mixed is None else 1
         # Of shorter steps the number varies: 20 days give one or two rows a month, and days may end early.
         full = count >= (least if step.regular and frequency(step.freq).calendar else max(1, int(least)))
         lost += int((~full & (count > 0)).sum())

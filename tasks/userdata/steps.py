@@ -1,6 +1,7 @@
 """Time steps of a user's table: the frequency of its rows, and their dates on the steps of it."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -19,11 +20,21 @@ NEAR = ((1 / 36, "5min"), (0.9, "h"), (4.0, "D"), (20.0, "W"), (60.0, "MS"), (20
 SAME = 0.04
 """Largest relative difference between a frequency that is given and the usual step of the rows."""
 
+EVEN = 0.7
+"""Least share of steps near their median in rows of one frequency. Days have weekends."""
+
 JITTER = 0.25
 """Largest distance of times from regular steps, in steps, that is rounded away."""
 
 PHASES = 3
 """Most distances from regular steps of times without jitter. Bars of a day may begin anew after a break."""
+
+
+LASTING = 10
+"""Fewest steps in a row of another length that are a change of the frequency, and no gaps."""
+
+CHANGED = 1.9
+"""Least ratio of two lengths of steps that are different frequencies."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +47,47 @@ class Step:
     longest: float
     """Days that nine of ten steps do not exceed."""
     regular: bool
+    mixed: float | None = None
+    """Days of the shortest steps, if the steps change lastingly, such as from weeks to days."""
 
     @property
     def words(self) -> str:
         return f"{frequency(self.freq).period}s" if self.regular else f"{_words(self.days)} apart"
+
+
+@dataclass(frozen=True)
+class Change:
+    """Lasting change of the steps of a series."""
+
+    times: pd.Series
+    before: pd.Series
+    after: pd.Series
+    """Days from row to row before and after the change, with the row numbers of ``times``."""
+
+    @property
+    def words(self) -> str:
+        first = self.times[self.after.index[0] - 1]
+        return (
+            f"rows are {_words(self.before.median())} apart before {stamp(first)} and "
+            f"{_words(self.after.median())} apart from there on"
+        )
+
+    def _name(self, steps: pd.Series) -> str:
+        usual = float(steps.median())
+        named = name_of(self.times[steps.index], usual, steps)
+        return named or next((near for most, near in NEAR if usual < most), "YS")
+
+    def refusal(self) -> str:
+        longer = self._name(max(self.before, self.after, key=pd.Series.median))
+        return (
+            f"{self.words}; pass --resample {longer} for one row for each {frequency(longer).period}, or "
+            "give a file with the rows of one part"
+        )
+
+    def step(self) -> Step:
+        """Return the step of the rows after the change."""
+        name, shortest = self._name(self.after), min(self.before.median(), self.after.median())
+        return Step(name, frequency(name).days, float(self.after.quantile(0.9)), True, float(shortest))
 
 
 def step_of(table: pd.DataFrame, given: str | None, longer: str | None, label: str, notes: list[str]) -> Step:
@@ -53,6 +101,12 @@ def step_of(table: pd.DataFrame, given: str | None, longer: str | None, label: s
     steps = steps[steps > 0]
     if steps.empty:
         raise BasinError(f"{label}: no series has more than one date; give a history of many dates")
+    change = _change_in(table)
+    if change is not None and longer is None:
+        raise BasinError(f"{label}: {change.refusal()}")
+    if change is not None:
+        notes.append(f"{change.words}: periods of one row are used as well")
+        return change.step()
     usual, longest = float(steps.median()), float(steps.quantile(0.9))
     name = name_of(table["time"], usual, steps)
     apart = f"a {frequency(name).period}" if name and frequency(name).calendar else _words(usual)
@@ -74,6 +128,24 @@ def step_of(table: pd.DataFrame, given: str | None, longer: str | None, label: s
         raise BasinError(f"{label}: rows are {_words(usual)} apart; expected {NAMES}: {_remedy(usual)}")
     notes.append(f"rows are {_words(usual)} apart, which is no frequency of its own")
     return Step(next((near for most, near in NEAR if usual < most), "YS"), usual, longest, False)
+
+
+def _change_in(table: pd.DataFrame) -> Change | None:
+    """Return the last lasting change of the steps of a series, such as from weeks to days, or None."""
+    for _, group in table.groupby("series", sort=False):
+        times = group["time"].drop_duplicates().sort_values().reset_index(drop=True)
+        steps = times.diff().iloc[1:].astype("timedelta64[ns]").dt.total_seconds() / 86400
+        around = np.log(steps.rolling(LASTING + 1, center=True, min_periods=1).median())
+        part = (around.diff().abs() > np.log(CHANGED)).cumsum()
+        runs = [run for _, run in steps.groupby(part) if len(run) >= LASTING and _is_even(run)]
+        for before, after in reversed([*pairwise(runs)]):
+            if abs(np.log(before.median() / after.median())) > np.log(CHANGED):
+                return Change(times, before, after)
+    return None
+
+
+def _is_even(steps: pd.Series) -> bool:
+    return bool(((steps / steps.median() - 1).abs() < JITTER).mean() > EVEN)
 
 
 def _words(days: float) -> str:

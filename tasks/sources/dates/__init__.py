@@ -7,7 +7,7 @@ from tasks.sources.dates.months import SEASONS, month_of
 from tasks.sources.dates.numbers import of_numbers
 from tasks.sources.dates.order import UnknownOrder
 from tasks.sources.dates.times import Dates, require_years
-from tasks.sources.dates.zones import of_zone
+from tasks.sources.dates.zones import if_utc, of_zone
 
 __all__ = [
     "MOST_UNREAD", "SEASONS", "Dates", "UnknownOrder", "as_dates", "date_like", "month_of",
@@ -77,7 +77,7 @@ def _of_times(column: pd.Series, label: str) -> Dates:
     require_years(column.dt.year, label)
     local = column.dt.tz_localize(None).astype("datetime64[ns]")
     if column.dt.tz is None:
-        return Dates(local)
+        return Dates(local, if_utc(local))
     return of_zone(local, column.dt.tz_convert("UTC").dt.tz_localize(None))
 
 
@@ -85,7 +85,7 @@ def _of_text(text: pd.Series, label: str) -> Dates:
     if forms.sample(text).str.fullmatch(_ISO).all() and text.dropna().str.fullmatch(_ISO).all():
         time = pd.to_datetime(text, errors="coerce", format="ISO8601")
         if time.notna().equals(text.notna()):
-            return Dates(time.astype("datetime64[ns]"))
+            return Dates(time.astype("datetime64[ns]"), if_utc(time))
     text = forms.plain(text)
     form, share = forms.form_of(text)
     if form is None or share < 1 - MOST_UNREAD:

@@ -19,8 +19,10 @@ NAMED = {
 
 _ABBREVIATED = "|".join(NAMED)
 
-ZONE = rf"(?:[Zz]|(?:UTC|GMT)?[+-]\d{{2}}(?::?\d{{2}})?|UTC|GMT|{_ABBREVIATED})(?:\s*\([^)]*\))?"
-"""Time zone such as Z, UTC, +01, +0100, +01:00 and GMT+0100 (CET)."""
+_REGION = r"[A-Z][A-Za-z]+(?:/[A-Z][A-Za-z_]+)+"
+
+ZONE = rf"(?:[Zz]|(?:UTC|GMT)?[+-]\d{{2}}(?::?\d{{2}})?|UTC|GMT|{_ABBREVIATED}|{_REGION})(?:\s*\([^)]*\))?"
+"""Time zone such as Z, UTC, +01, +0100, +01:00, GMT+0100 (CET) and America/New_York."""
 
 TAIL = rf"(?:(?:\s+|T|,\s*|:|\s+-\s+)(?P<clock>{CLOCK}))?\s*(?P<zone>{ZONE})?"
 """Time of day and time zone behind a date."""

@@ -198,10 +198,11 @@ _COMPILED = [re.compile(form.pattern) for form in FORMS]
 _REPLACED = (
     (re.compile(r"\s*[年년]\s*|\s*[月월]\s*(?=\d)"), "-"),
     (re.compile(r"\s*[日일月월]\s*(?=$|\s)"), ""),
+    (re.compile(r"^(\d{1,4})\.\s+(\d{1,2})\.\s+(\d{1,4})\.?(?=$|\s)"), r"\1.\2.\3"),
     (re.compile(r"(?<=[\w.])\s+del?\s+"), " "),
     (re.compile(r"^(.*?)(\s+\d{1,2}:\d\d(?::\d\d)?)\s+(\d{4})$"), r"\1 \3\2"),
 )
-"""Ideographs between numbers, ``de`` between words, and a year behind the time of day."""
+"""Ideographs or points and blanks between numbers, ``de`` between words, a year behind the time of day."""
 
 
 def plain(text: pd.Series) -> pd.Series:

@@ -15,7 +15,16 @@ EPOCHS = {
 }
 """Range of numbers that count units of time since 1970, and the nanoseconds of a unit."""
 
-EXCEL = pd.Timestamp("1899-12-30")
+DAY_NUMBERS = (
+    ("serial days of Excel", -25_569, 15_000, 80_000),
+    ("days since 1960-01-01, as in SAS and Stata", -3_653, 3_000, 40_000),
+    ("days since 1970-01-01, as in R", 0, 3_000, 40_000),
+    ("datenums of MATLAB", -719_529, 650_000, 800_000),
+)
+"""Counts of days: their name, day 0 in days from 1970-01-01, and the range of their numbers."""
+
+FEW_DAYS = 20
+"""Fewest dates whose days of the week or month tell the count of their numbers."""
 
 REGULAR = 0.8
 """Least share of equal steps between numbers that are YYMM."""
@@ -38,14 +47,40 @@ def of_numbers(value: pd.Series, label: str) -> Dates:
     low, high = float(known.min()), float(known.max())
     readings = [_calendar(value, known, label)] if whole else []
     readings.append(_epochs(value, known))
-    if low > 15_000 and high < 80_000:
-        seconds = (value * 86400).round()
-        readings.append(
-            Dates(EXCEL + pd.to_timedelta(seconds, unit="s"), "dates are serial days of Excel", True)
-        )
+    readings.append(_day_numbers(value, low, high))
     if not whole and low > 1000 and high < 2300:
         readings.append(_decimal_years(value, label))
     return next((found for found in readings if found), Dates(pd.Series(pd.NaT, index=value.index)))
+
+
+def _day_numbers(value: pd.Series, low: float, high: float) -> Dates | None:
+    """Read counts of days from the epoch under which all are working days, or first or last days of months.
+
+    If none is told so, they are the serial days of Excel, which the note calls an assumption.
+    """
+    possible = [
+        (name, pd.Timestamp(0) + pd.to_timedelta(((value + start) * 86400).round(), unit="s"))
+        for name, start, least, most in DAY_NUMBERS
+        if low > least and high < most
+    ]
+    for name, time in possible:
+        if in_order(time) and _is_told(time.dropna().dt.normalize().drop_duplicates()):
+            return Dates(time, f"dates are {name}", True)
+    if low > 15_000 and high < 80_000:
+        name, time = possible[0]
+        others = "; or ".join(other for other, _ in possible[1:])
+        doubt = f", which is assumed: write YYYY-MM-DD if they are {others}" if others else ""
+        return Dates(time, f"dates are {name}{doubt}", True)
+    return None
+
+
+def _is_told(days: pd.Series) -> bool:
+    """Return whether dates are those of Monday to Friday, or all the first or last days of months."""
+    if len(days) < FEW_DAYS:
+        return False
+    weekday = days.dt.dayofweek
+    working = (weekday < 5).all() and weekday.nunique() == 5
+    return bool(working or days.dt.is_month_start.all() or days.dt.is_month_end.all())
 
 
 def _are_short_months(known: pd.Series) -> bool:

@@ -8,6 +8,9 @@ from tasks.sources.dates.times import Dates, several_a_day
 
 DAY = pd.Timedelta(days=1)
 
+CURRENCIES = ("America/New_York", 17)
+"""Zone and hour at which the next day of the currency markets begins."""
+
 
 def with_offsets(local: pd.Series, zone: pd.Series) -> Dates:
     """Return the dates of times as written and of the text of their zones, such as +01:00, Z or EST.
@@ -85,7 +88,7 @@ def local_midnights(moments: pd.Series) -> Dates | None:
     time, after = clock.iloc[0], times.dt.normalize() + DAY
     if time < pd.Timedelta(hours=10) or time % pd.Timedelta(minutes=30) != pd.Timedelta(0):
         return None
-    working = (after.dt.dayofweek < 5).all() and after.dt.dayofweek.nunique() > 3
+    working = _working(after)
     first = (after.dt.day == 1).all() and time != pd.Timedelta(hours=12)
     if not (working or first):
         return None
@@ -98,13 +101,48 @@ def local_midnights(moments: pd.Series) -> Dates | None:
     )
 
 
+def _midnights(times: pd.Series) -> bool:
+    return bool((times == times.dt.normalize()).all())
+
+
+def _working(days: pd.Series) -> bool:
+    return bool((days.dt.dayofweek < 5).all() and days.dt.dayofweek.nunique() > 3)
+
+
+def if_utc(time: pd.Series) -> str | None:
+    """Return a note on times without a zone that, the day after, are those of Monday to Friday, or None."""
+    times = time.dropna().drop_duplicates()
+    if len(times) < 5 or (times.dt.hour < 10).any() or times.dt.time.nunique() > 2:
+        return None
+    if not _working(times.dt.normalize() + DAY):
+        return None
+    return (
+        f"times such as {times.iloc[0]:%H:%M} are those of Sunday to Thursday: if they are midnights of a "
+        "zone in UTC, write Z behind them for the local dates, Monday to Friday"
+    )
+
+
 def _of_summer_time(moments: pd.Series, times: pd.Series) -> Dates | None:
-    for zone in ZONES:
-        local = in_zone(times, zone)
+    in_zones = {zone: in_zone(times, zone) for zone in ZONES}
+    # A zone of which all are midnights comes first.
+    for zone, local in sorted(in_zones.items(), key=lambda item: not _midnights(item[1])):
         weekend = (times.dt.dayofweek < 5).all() and (local.dt.dayofweek > 4).any()
-        if (local == local.dt.normalize()).all() and not weekend:
+        if _midnights(local) and not weekend:
             return Dates(
                 in_zone(moments, zone).dt.normalize(),
                 f"times in UTC are midnights of {zone}: the local dates are used",
+            )
+        days, hour = local.dt.normalize(), local.dt.hour.iloc[0]
+        if local.dt.time.nunique() > 1 or _working(times):
+            continue
+        begins = zone == CURRENCIES[0] and hour >= CURRENCIES[1]
+        later = DAY if begins else pd.Timedelta(0)
+        if _working(days + later):
+            found = in_zone(moments, zone).dt.normalize() + later
+            whose = "the day of trade that begins there" if begins else "its days"
+            return Dates(
+                found,
+                f"times in UTC are {local.iloc[0]:%H:%M} of {zone}: the dates of {whose}, Monday to Friday, "
+                "are used",
             )
     return None

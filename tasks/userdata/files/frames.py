@@ -53,8 +53,10 @@ def plain(
             frame[column] = frame[column].dt.to_timestamp(how="end").dt.normalize()
             notes.append(f"the weeks of {column} are dated by their last days")
         elif isinstance(dtype, pd.PeriodDtype):
+            # pandas warns of its periods of business days when it keeps their frequency.
+            days = "D" if isinstance(dtype.freq, pd.offsets.BusinessDay) else None
             try:
-                frame[column] = frame[column].dt.to_timestamp()
+                frame[column] = frame[column].dt.to_timestamp(freq=days)
             except pd.errors.OutOfBoundsDatetime as error:
                 raise BasinError(
                     f"{label}: column {column} has dates after 2262 or before 1678 ({error}); leave them out"

@@ -125,3 +125,12 @@ def test_a_record_of_a_few_days_around_the_clock_goes_on_by_its_step(
 ) -> None:
     times = pd.date_range(first, periods=rows + 1, freq=freq)
     assert infer(times[:-1], freq).following(times[-2])[0] == times[-1]
+
+
+def test_sparse_early_years_tell_no_holidays() -> None:
+    sparse = pd.date_range("1990-01-01", "2009-12-31", freq="W-MON")
+    full = week(WORK, "2010-01-04", 500, ("12-25",))
+    assert infer(sparse.append(full), "B").closed == frozenset()
+    years = week(WORK, "2010-01-04", 2600, ("12-25", "01-01"))
+    early = sparse[sparse.strftime("%m-%d") != "12-25"]
+    assert (12, 25) in infer(early.append(years), "B").closed

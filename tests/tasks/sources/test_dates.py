@@ -249,3 +249,76 @@ def test_the_error_of_an_unknown_order_is_pickled_with_its_months() -> None:
     again = pickle.loads(pickle.dumps(raised.value))
     assert str(again) == str(raised.value)
     pd.testing.assert_series_equal(again.months.time, raised.value.months.time)
+
+
+DAY_NUMBERS = {
+    "SAS": (DAYS, "1960-01-01", 0, "1960"),
+    "R": (DAYS, "1970-01-01", 0, "1970"),
+    "R of months": (MONTHS[400:], "1970-01-01", 0, "1970"),
+    "Excel": (DAYS, "1899-12-30", 0, "Excel"),
+    "Excel of months": (ENDS, "1899-12-30", 0, "Excel"),
+    "MATLAB": (DAYS, "1970-01-01", 719_529, "MATLAB"),
+}
+
+
+@pytest.mark.parametrize("name", DAY_NUMBERS)
+def test_weekdays_tell_the_epoch_of_day_numbers(name: str) -> None:
+    days, epoch, plus, words = DAY_NUMBERS[name]
+    found = as_dates(pd.Series((days - pd.Timestamp(epoch)).days + plus), "rows.csv")
+    assert list(found.time) == list(days)
+    assert words in str(found.note)
+
+
+def test_an_epoch_that_no_weekday_tells_is_named_as_assumed() -> None:
+    days = pd.date_range("2005-01-01", periods=900)
+    found = as_dates(pd.Series((days - pd.Timestamp("1960-01-01")).days), "rows.csv")
+    assert "which is assumed" in str(found.note)
+
+
+SESSIONS = {
+    "OANDA": ("America/New_York", -7),
+    "Sydney at 10:00": ("Australia/Sydney", 10),
+    "Auckland at 10:00": ("Pacific/Auckland", 10),
+    "Hong Kong": ("Asia/Hong_Kong", 0),
+    "New York at 16:00": ("America/New_York", 16),
+}
+
+
+@pytest.mark.parametrize("name", SESSIONS)
+def test_daily_bars_in_utc_have_the_date_of_their_session(name: str) -> None:
+    zone, hour = SESSIONS[name]
+    moments = (DAYS + pd.Timedelta(hours=hour)).tz_localize(zone).tz_convert("UTC")
+    for column in (moments, moments.strftime("%Y-%m-%dT%H:%M:%SZ"), moments.as_unit("s").astype("int64")):
+        found = as_dates(pd.Series(column), "rows.csv")
+        assert list(found.time.dt.normalize()) == list(DAYS)
+        assert found.note
+
+
+def test_bars_of_tel_aviv_stay_on_sunday_to_thursday() -> None:
+    days = pd.bdate_range("2018-01-01", periods=600, freq="C", weekmask="Sun Mon Tue Wed Thu")
+    moments = (days + pd.Timedelta("17:25:00")).tz_localize("Asia/Jerusalem").tz_convert("UTC")
+    assert list(as_dates(pd.Series(moments), "rows.csv").time.dt.normalize()) == list(days)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Hong_Kong", "Australia/Sydney"])
+def test_times_without_a_zone_that_may_be_utc_are_said(zone: str) -> None:
+    moments = DAYS.tz_localize(zone).tz_convert("UTC").tz_localize(None)
+    for column in (moments, moments.strftime("%Y-%m-%d %H:%M:%S")):
+        assert "write Z behind" in str(as_dates(pd.Series(column), "rows.csv").note)
+    remedied = as_dates(pd.Series(moments.strftime("%Y-%m-%d %H:%M:%SZ")), "rows.csv")
+    assert list(remedied.time) == list(DAYS)
+    assert as_dates(pd.Series(DAYS + pd.Timedelta(hours=16)), "rows.csv").note is None
+
+
+FURTHER = {
+    "Korean": lambda d: f"{d:%Y}. {d.month}. {d.day}",
+    "Korean with a point at the end": lambda d: f"{d:%Y}. {d.month}. {d.day}.",
+    "Czech": lambda d: f"{d.day}. {d.month}. {d:%Y}",
+    "zone as a region": lambda d: f"{d:%Y-%m-%d %H:%M:%S} America/New_York",
+    "zone of the US": lambda d: f"{d:%Y-%m-%d %H:%M} US/Eastern",
+}
+
+
+@pytest.mark.parametrize("name", FURTHER)
+def test_blanks_behind_points_and_regions_of_zones_are_read(name: str) -> None:
+    assert list(as_dates(pd.Series([FURTHER[name](d) for d in DAYS]), "rows.csv").time) == list(DAYS)

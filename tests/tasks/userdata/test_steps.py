@@ -1,5 +1,7 @@
 """Steps of a table: rows of any steps are read as they are, or refused with a remedy that works."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -197,3 +199,45 @@ def test_empty_days_between_the_rows_with_values_do_not_count(rows: str, freq: s
     frame = prices(known).set_index("date").reindex(pd.date_range(known[0], known[-1])).rename_axis("date")
     reading = read(frame, on_bad_row="drop")
     assert (reading.freq, len(reading.table)) == (freq, 300)
+
+
+PAIRS = [
+    ("W", "B"), ("B", "W"), ("MS", "W"), ("W", "MS"), ("MS", "B"), ("QS", "MS"), ("h", "D"), ("D", "h"),
+    ("30min", "5min"), ("5min", "30min"), ("YS", "MS"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("first", "then"), PAIRS)
+def test_steps_that_change_are_refused_with_their_date_and_a_longer_step(first: str, then: str) -> None:
+    early = pd.date_range("1990-01-01", periods=60, freq=first)
+    late = pd.date_range(early[-1] + pd.Timedelta(days=1), periods=150, freq=then)
+    frame = prices(early.append(late))
+    with pytest.raises(BasinError, match="apart from there on") as refused:
+        read(frame)
+    named = pd.Timestamp(str(refused.value).split("apart before ")[1].split(" and ")[0])
+    assert early[-2] <= named <= late[1]
+    longer = str(refused.value).split("--resample ")[1].split(" ")[0]
+    found = read(frame, resample=longer)
+    assert len(found.table) > 20 and found.freq in (longer, "B", "D")
+    if longer == then:
+        assert len(found.table) > 140
+    elif longer == first:
+        assert (found.table["time"] < early[-1]).sum() > 50
+
+
+def test_gaps_are_no_change_of_the_steps() -> None:
+    days = pd.bdate_range("2000-01-03", periods=2000)
+    rare = np.random.default_rng(1).random(2000) < 0.35
+    assert read(prices(days[~rare])).freq == "B"
+    assert read(prices(days[:1000].append(days[1015:]))).freq == "B"
+
+
+def test_periods_of_business_days_are_read_without_a_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        periods = pd.period_range("2020-01-01", periods=300, freq="B", name="date")
+        frame = pd.DataFrame({"close": range(300)}, index=periods)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        table = from_frame(frame, "rows")
+    assert list(table.frame["date"]) == list(pd.bdate_range("2020-01-01", periods=300))
