@@ -244,11 +244,11 @@ def are_ranges(text: pd.Series) -> bool:
 
 def _halves(cell: str) -> tuple[str, str] | None:
     """Return the dates of a range, the first one with the time zone of the last if it has none."""
-    if not _BETWEEN.search(cell) or _form_groups(cell):
+    if not _BETWEEN.search(cell) or groups_of(cell):
         return None
     for match in _BETWEEN.finditer(cell):
         first, last = cell[: match.start()], cell[match.end() :]
-        begin, end = _form_groups(first), _form_groups(last)
+        begin, end = groups_of(first), groups_of(last)
         if begin and end and begin.keys() == end.keys():
             zone = "" if begin.get("zone") else end.get("zone", "")
             return f"{first} {zone}".strip(), last
@@ -306,15 +306,7 @@ def fits_a_form(cell: str) -> bool:
 
 
 def groups_of(cell: str) -> dict[str, str]:
-    """Return the parts of a cell by the first form that it has, or none for other cells and digits alone.
-
-    The parts of a range are those of its first date.
-    """
-    halves = _halves(cell)
-    return _form_groups(cell if halves is None else halves[0])
-
-
-def _form_groups(cell: str) -> dict[str, str]:
+    """Return the parts of a cell by the first form that it has, or none for other cells and digits alone."""
     if cell.isdigit() or not any(map(str.isdigit, cell)):
         return {}
     for pattern, replacement in _REPLACED:
