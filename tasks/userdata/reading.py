@@ -25,6 +25,7 @@ from tasks.userdata.row_order import far_dates, in_order
 from tasks.userdata.sentinels import mask_sentinels, naming_sentinels
 from tasks.userdata.signs import lone_negative, without_marks
 from tasks.userdata.steps import Step, calendar_of, named_calendar, on_steps, step_of
+from tasks.userdata.unfinished import without_unfinished
 
 CARRIED = 5
 """Most consecutive rows in which the last known value of an input replaces a missing one."""
@@ -129,7 +130,8 @@ def _understood(source: Table, request: Request) -> Reading:
     freq = _of_kind(request.resample or step.freq, kind)
     if not request.resample:
         known = table["time"].notna() & ~table["far"]
-        moved = pd.concat([on_steps(table[known], freq, kind, notes), table[~known]])
+        kept = without_unfinished(table[known], freq, notes)
+        moved = pd.concat([on_steps(kept, freq, kind, notes), table[~known]])
         table = moved.sort_values(["series", "time", "row"])
     apart = _apart(source, roles)
     table = bad_rows.removed(table, cells, kind, theirs, request.on_bad_row, label, notes, apart)
@@ -169,15 +171,16 @@ def _understood(source: Table, request: Request) -> Reading:
     )
 
 
-def dated_values(source: Table, reading: Reading, request: Request) -> pd.DataFrame:
+def dated_values(source: Table, reading: Reading, request: Request, moved: bool = True) -> pd.DataFrame:
     """Return the rows of a table that have a date as a long table, read as ``reading`` was, with bad rows.
 
-    ``row`` has the numbers of the rows in the table, from 1. The dates are on the steps of the rows.
+    ``row`` has the numbers of the rows in the table, from 1. The dates are on the steps of the rows if
+    ``moved``, and otherwise those of the table.
     """
     roles = source.roles(reading.time, reading.targets, reading.series, request.freq)
     roles = replace(roles, series=reading.series)
     table = _long(replace(source, notes=[]), roles, request)[0].dropna(subset=["time"])
-    return table if request.resample else on_steps(table, reading.freq, reading.kind, [])
+    return table if request.resample or not moved else on_steps(table, reading.freq, reading.kind, [])
 
 
 def _require_different(request: Request, label: str) -> None:
