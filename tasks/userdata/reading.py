@@ -16,6 +16,7 @@ from tasks.userdata import bad_rows
 from tasks.userdata.files.columns import OHLC, Roles, changed_unit, unit_in
 from tasks.userdata.files.numbers import CODES, CURRENCIES
 from tasks.userdata.files.table import Table
+from tasks.userdata.filled_days import without_filled_days
 from tasks.userdata.input_names import column_name, input_name
 from tasks.userdata.kinds import kind_of
 from tasks.userdata.request import Request
@@ -97,9 +98,10 @@ def _understood(source: Table, request: Request) -> Reading:
     rows = len(table)
     table["far"] = far_dates(table)
     table = in_order(_without_empty_ends(table, cells, theirs, notes), notes)
+    table = without_filled_days(table, request.freq or request.resample, notes, warned)
     dated = table[~table["far"]].dropna(subset=["time"])
-    if dated["close"].notna().any():
-        dated = dated.dropna(subset=["close"])
+    if (finite := np.isfinite(dated["close"])).any():
+        dated = dated[finite]
     step = step_of(dated, request.freq, request.resample, label, notes)
     _require_days(source.calendar, request.resample or step.freq, label)
     name = roles.targets[0]
@@ -246,6 +248,7 @@ def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, 
             pd.DataFrame(
                 {
                     "date": dates.to_numpy(dtype=object),
+                    "time": part["time"].to_numpy(),
                     "cell": frame[target].to_numpy(dtype=object),
                     "unreadable": numbers.unreadable,
                 },
