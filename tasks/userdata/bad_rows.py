@@ -50,9 +50,10 @@ def removed(
 ) -> pd.DataFrame:
     """Return the table without bad rows, or raise ``BasinError`` that names the first of them.
 
-    ``cells`` has the cells as written. ``apart`` is a column that tells rows of one date apart, if there is
-    one. With ``act="interpolate"`` the holes of levels are filled later. Many rows of one date with different
-    values are a panel or shorter periods, and are refused in any case.
+    ``cells`` has the cells as written, and the dates before they were moved to the steps of the rows.
+    ``apart`` is a column that tells rows of one date apart, if there is one. With ``act="interpolate"`` the
+    holes of levels are filled later. Many rows of one date with different values are a panel or shorter
+    periods, and are refused in any case.
     """
     unreadable = cells["unreadable"].reindex(table.index)
     copies = table.duplicated(["series", "time", "close"])
@@ -107,7 +108,10 @@ def _named(place: int, cells: pd.DataFrame, found: pd.DataFrame, what: str, seve
     if what == "no date":
         written = "empty" if cells["date"].isna().loc[place] else repr(str(cells.loc[place, "date"])[:40])
         return f"row {row} ({of}{written})"
-    shown = of + stamp(cast(pd.Timestamp, found.loc[place, "time"]))
+    own, moved = cast(pd.Timestamp, cells.loc[place, "time"]), cast(pd.Timestamp, found.loc[place, "time"])
+    shown = of + stamp(own)
+    if what == AGAIN and own.normalize() != moved.normalize():
+        shown += f", moved to {stamp(moved)}"
     if what == "a cell that is no number":
         return f"row {row} ({shown}: {str(cells.loc[place, 'cell'])[:40]!r})"
     cell = str(cells.loc[place, "cell"]).strip() if cells["cell"].notna().loc[place] else ""
@@ -165,7 +169,9 @@ def _levels(table: pd.DataFrame, calendar: Calendar, act: str, label: str, notes
             continue
         run = pd.Series(np.flatnonzero(expected.isin(absent)))
         longest = int(run.groupby(run - np.arange(len(run))).size().max())
-        first = ", ".join(stamp(t) for t in absent[:SHOWN]) + (" ..." if len(absent) > SHOWN else "")
+        first = ", ".join(stamp(t)[: 7 if step.calendar else None] for t in absent[:SHOWN]) + (
+            " ..." if len(absent) > SHOWN else ""
+        )
         said = f"series {name}: {count_of(len(absent), step.period)} missing ({first})"
         if act != "interpolate" or longest > ISOLATED:
             remedy = (

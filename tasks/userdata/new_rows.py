@@ -13,10 +13,12 @@ from tasks.runtime.frequencies import stamp
 from tasks.sources.dates import as_dates
 from tasks.sources.dates.clock import ZONE
 from tasks.userdata.files.frames import INDEX, name_of
+from tasks.userdata.files.table import Table
 from tasks.userdata.input_names import column_name
 from tasks.userdata.reading import Reading, dated_values
 from tasks.userdata.request import Request
 from tasks.userdata.sources import UNNAMED, Data, as_data, read_unaudited, table_of
+from tasks.userdata.unfinished import without_unfinished
 
 KEY = ["series", "time"]
 """Columns that identify a value of a long table."""
@@ -51,6 +53,7 @@ def extended(data: Data, rows: Any, request: Request, remedy: str) -> Data:
     old, added = (
         table_of(part, request.targets, request.time, request.series, request.exog) for part in (data, new)
     )
+    old = _finished(old, reading, request)
     if isinstance(rows, pd.Series) and len(reading.targets) == 1:
         target = reading.targets[0]
         _require_name(rows, [target, *_labels(data)])
@@ -62,6 +65,15 @@ def extended(data: Data, rows: Any, request: Request, remedy: str) -> Data:
     if set(range(len(old.frame), len(together.frame))) <= set(unused):
         together.notes.append("warning: the rows have no value that the data lack: the forecast is the same")
     return replace(together, frame=together.frame.drop(index=unused).reset_index(drop=True))
+
+
+def _finished(source: Table, reading: Reading, request: Request) -> Table:
+    """Return a table that was read as ``reading`` without its rows of an unfinished period."""
+    if request.resample:
+        return source
+    dated = dated_values(source, reading, request, moved=False)
+    rows = set(dated["row"]) - set(without_unfinished(dated, reading.freq, [])["row"])
+    return replace(source, frame=source.frame.drop(index=source.frame.index[[row - 1 for row in rows]]))
 
 
 def _labels(data: Data) -> list[str]:

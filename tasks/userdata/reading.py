@@ -16,6 +16,7 @@ from tasks.userdata import bad_rows
 from tasks.userdata.files.columns import OHLC, Roles, changed_unit, unit_in
 from tasks.userdata.files.numbers import CODES, CURRENCIES
 from tasks.userdata.files.table import Table
+from tasks.userdata.filled_days import without_filled_days
 from tasks.userdata.input_names import column_name, input_name
 from tasks.userdata.kinds import kind_of
 from tasks.userdata.request import Request
@@ -25,6 +26,7 @@ from tasks.userdata.row_order import far_dates, in_order
 from tasks.userdata.sentinels import mask_sentinels, naming_sentinels
 from tasks.userdata.signs import lone_negative, without_marks
 from tasks.userdata.steps import Step, calendar_of, named_calendar, on_steps, step_of
+from tasks.userdata.unfinished import without_unfinished
 
 CARRIED = 5
 """Most consecutive rows in which the last known value of an input replaces a missing one."""
@@ -96,9 +98,10 @@ def _understood(source: Table, request: Request) -> Reading:
     rows = len(table)
     table["far"] = far_dates(table)
     table = in_order(_without_empty_ends(table, cells, theirs, notes), notes)
+    table = without_filled_days(table, request.freq or request.resample, notes, warned)
     dated = table[~table["far"]].dropna(subset=["time"])
-    if dated["close"].notna().any():
-        dated = dated.dropna(subset=["close"])
+    if (finite := np.isfinite(dated["close"])).any():
+        dated = dated[finite]
     step = step_of(dated, request.freq, request.resample, label, notes)
     _require_days(source.calendar, request.resample or step.freq, label)
     name = roles.targets[0]
@@ -129,7 +132,8 @@ def _understood(source: Table, request: Request) -> Reading:
     freq = _of_kind(request.resample or step.freq, kind)
     if not request.resample:
         known = table["time"].notna() & ~table["far"]
-        moved = pd.concat([on_steps(table[known], freq, kind, notes), table[~known]])
+        kept = without_unfinished(table[known], freq, notes)
+        moved = pd.concat([on_steps(kept, freq, kind, notes), table[~known]])
         table = moved.sort_values(["series", "time", "row"])
     apart = _apart(source, roles)
     table = bad_rows.removed(table, cells, kind, theirs, request.on_bad_row, label, notes, apart)
@@ -169,15 +173,16 @@ def _understood(source: Table, request: Request) -> Reading:
     )
 
 
-def dated_values(source: Table, reading: Reading, request: Request) -> pd.DataFrame:
+def dated_values(source: Table, reading: Reading, request: Request, moved: bool = True) -> pd.DataFrame:
     """Return the rows of a table that have a date as a long table, read as ``reading`` was, with bad rows.
 
-    ``row`` has the numbers of the rows in the table, from 1. The dates are on the steps of the rows.
+    ``row`` has the numbers of the rows in the table, from 1. The dates are on the steps of the rows if
+    ``moved``, and otherwise those of the table.
     """
     roles = source.roles(reading.time, reading.targets, reading.series, request.freq)
     roles = replace(roles, series=reading.series)
     table = _long(replace(source, notes=[]), roles, request)[0].dropna(subset=["time"])
-    return table if request.resample else on_steps(table, reading.freq, reading.kind, [])
+    return table if request.resample or not moved else on_steps(table, reading.freq, reading.kind, [])
 
 
 def _require_different(request: Request, label: str) -> None:
@@ -243,6 +248,7 @@ def _long(source: Table, roles: Roles, request: Request) -> tuple[pd.DataFrame, 
             pd.DataFrame(
                 {
                     "date": dates.to_numpy(dtype=object),
+                    "time": part["time"].to_numpy(),
                     "cell": frame[target].to_numpy(dtype=object),
                     "unreadable": numbers.unreadable,
                 },

@@ -7,7 +7,7 @@ from tasks.sources.dates.months import SEASONS, month_of
 from tasks.sources.dates.numbers import of_numbers
 from tasks.sources.dates.order import UnknownOrder
 from tasks.sources.dates.times import Dates, require_years
-from tasks.sources.dates.zones import if_utc, of_zone
+from tasks.sources.dates.zones import DAY, if_utc, of_zone
 
 __all__ = [
     "MOST_UNREAD", "SEASONS", "Dates", "UnknownOrder", "as_dates", "date_like", "month_of",
@@ -38,7 +38,7 @@ def written_as_dates(column: pd.Series) -> bool:
     cells = forms.sample(column).astype("string").str.strip()
     if cells.empty or cells.str.fullmatch(_NUMBER).mean() > 1 - MOST_UNREAD:
         return False
-    return forms.form_of(forms.plain(cells))[1] >= 1 - MOST_UNREAD
+    return forms.are_ranges(cells) or forms.form_of(forms.plain(cells))[1] >= 1 - MOST_UNREAD
 
 
 def as_dates(column: pd.Series, label: str) -> Dates:
@@ -86,9 +86,22 @@ def _of_text(text: pd.Series, label: str) -> Dates:
         time = pd.to_datetime(text, errors="coerce", format="ISO8601")
         if time.notna().equals(text.notna()):
             return Dates(time.astype("datetime64[ns]"), if_utc(time))
+    if forms.are_ranges(text):
+        return _of_ranges(text, label)
     text = forms.plain(text)
     form, share = forms.form_of(text)
     if form is None or share < 1 - MOST_UNREAD:
         return Dates(pd.Series(pd.NaT, index=text.index))
     found = forms.read(text, form, label)
     return Dates(found.time.astype("datetime64[ns]"), found.note)
+
+
+def _of_ranges(text: pd.Series, label: str) -> Dates:
+    """Read ranges of dates as their first dates, and those of a week as its last day."""
+    first, last = (_of_text(part, label) for part in (forms.starts(text), forms.ends(text)))
+    length = (last.time - first.time).dropna()
+    weeks = length.isin([6 * DAY, 7 * DAY]).mean() > 1 - MOST_UNREAD
+    time = first.time + 6 * DAY if weeks else first.time
+    how = "the last days of their weeks" if weeks else "their starts"
+    note = f"dates are ranges such as {text.dropna().iloc[0]}, dated by {how}"
+    return Dates(time, "; ".join(filter(None, (note, first.note))))

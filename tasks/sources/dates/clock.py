@@ -21,8 +21,11 @@ _ABBREVIATED = "|".join(NAMED)
 
 _REGION = r"[A-Z][A-Za-z]+(?:/[A-Z][A-Za-z_]+)+"
 
-ZONE = rf"(?:[Zz]|(?:UTC|GMT)?[+-]\d{{2}}(?::?\d{{2}})?|UTC|GMT|{_ABBREVIATED}|{_REGION})(?:\s*\([^)]*\))?"
-"""Time zone such as Z, UTC, +01, +0100, +01:00, GMT+0100 (CET) and America/New_York."""
+ZONE = (
+    rf"(?:[Zz]|(?:UTC|GMT)?[+-]\d{{2}}(?::?\d{{2}})?|UTC|GMT|{_ABBREVIATED}|{_REGION}"
+    rf"|\((?:UTC|{_ABBREVIATED})\))(?:\s*\([^)]*\))?"
+)
+"""Time zone such as Z, UTC, +01, +0100, +01:00, GMT+0100 (CET), (CET) and America/New_York."""
 
 TAIL = rf"(?:(?:\s+|T|,\s*|:|\s+-\s+)(?P<clock>{CLOCK}))?\s*(?P<zone>{ZONE})?"
 """Time of day and time zone behind a date."""
@@ -43,7 +46,7 @@ def offset_of(zone: pd.Series) -> pd.Series:
 
 def offset_of_name(zone: pd.Series) -> pd.Series:
     """Return how far zones such as EST are ahead of UTC, with NaT for other texts and ambiguous names."""
-    hours = zone.astype("string").str.extract(r"^([A-Z]+)")[0].map(NAMED).astype(float)
+    hours = zone.astype("string").str.extract(r"^\(?([A-Z]+)")[0].map(NAMED).astype(float)
     found: pd.Series = pd.to_timedelta(hours, unit="h")
     return found
 
@@ -79,6 +82,6 @@ def _offsets(zone: pd.Series) -> pd.Series:
     parts = zone.str.extract(r"([+-])(\d{2}):?(\d{2})?")
     sign = parts[0].map({"+": 1.0, "-": -1.0}).astype(float)
     minutes = sign * (60 * pd.to_numeric(parts[1]) + pd.to_numeric(parts[2]).fillna(0)).astype(float)
-    utc = zone.str.fullmatch(r"[Zz]|UTC|GMT").fillna(False)
+    utc = zone.str.fullmatch(r"[Zz]|\(?UTC\)?|GMT").fillna(False)
     found: pd.Series = pd.to_timedelta(minutes.mask(utc, 0.0), unit="min")
     return found

@@ -11,7 +11,7 @@ from tasks.runtime.errors import BasinError
 from tasks.sources.dates.clock import TAIL, time_of_day
 from tasks.sources.dates.months import NAME, SEASONS, month_of, months_of
 from tasks.sources.dates.order import century, three_numbers
-from tasks.sources.dates.times import Dates, in_order, require_years, to_times
+from tasks.sources.dates.times import Dates, days_of_years, in_order, require_years, to_times
 from tasks.sources.dates.zones import with_offsets
 
 SAMPLE = 1000
@@ -141,16 +141,29 @@ def _quarters(text: pd.Series, parts: Parts, label: str) -> Dates:
     return Dates(time, "; ".join(filter(None, ("dates are quarters", note))))
 
 
+def _named_years(text: pd.Series, parts: Parts, label: str) -> Dates:
+    year, note = _full_year(parts, label)
+    words = f"dates such as {text.dropna().iloc[0]} are years, dated by the year that they name"
+    return Dates(to_times(year, label=label), "; ".join(filter(None, (words, note))))
+
+
+def _ordinals(text: pd.Series, parts: Parts, label: str) -> Dates:
+    year, day = _number(parts, "y"), _number(parts, "j")
+    days = days_of_years(year, day, label)
+    return _zoned(Dates(days + _clock(parts), "dates are a year and the number of its day"), parts)
+
+
 def _weeks(text: pd.Series, parts: Parts, label: str) -> Dates:
-    return weeks(_number(parts, "y"), _number(parts, "w"), label, _number(parts, "d", 1.0))
+    return weeks(_number(parts, "y"), _number(parts, "w"), label, _number(parts, "d", 7.0))
 
 
-def weeks(year: pd.Series, week: pd.Series, label: str, day: pd.Series | float = 1.0) -> Dates:
-    """Return the Mondays, or other days, of weeks of ISO 8601, whose first has the 4th of January."""
+def weeks(year: pd.Series, week: pd.Series, label: str, day: pd.Series | float = 7.0) -> Dates:
+    """Return the last days, or others, of weeks of ISO 8601, whose first has the 4th of January."""
     fourth = to_times(year, 1.0, 4.0, label=label)
     monday = fourth - pd.to_timedelta(fourth.dt.dayofweek, unit="D")
     time = monday + pd.to_timedelta(7 * (week.where(week.between(1, 53)) - 1) + day - 1, unit="D")
-    return Dates(time, "dates are weeks of ISO 8601")
+    words = "dates are weeks of ISO 8601"
+    return Dates(time, words if (time.dt.dayofweek < 6).any() else f"{words}, dated by their last days")
 
 
 def _seasons(text: pd.Series, parts: Parts, label: str) -> Dates:
@@ -186,6 +199,8 @@ FORMS = (
     Form(r"(?P<y>\d{4})[ \-:./]*[QqKkTt](?P<q>[1-4])", _quarters),
     Form(rf"[QqTt](?P<q>[1-4])[ \-:/.']*{_YEAR}", _quarters),
     Form(rf"(?P<q>[1-4])[ ]?[QqTt][ \-:/.']*{_YEAR}", _quarters),
+    Form(rf"(?P<y>\d{{4}})[-/](?P<j>\d{{3}}){TAIL}", _ordinals),
+    Form(rf"(?:[CFW]Y|AD)\s*{_YEAR}", _named_years),
     Form(r"(?P<y>\d{4})[ \-:]?[Ww](?P<w>\d{1,2})(?:-(?P<d>[1-7]))?", _weeks),
     Form(rf"(?P<season>(?i:{'|'.join(SEASONS)}))[ \-/]*(?P<y>\d{{4}})", _seasons),
     Form(r"(?P<a>\d{2})(?P<b>\d{2})(?P<c>\d{4}|\d{2})", _digits),
@@ -203,6 +218,41 @@ _REPLACED = (
     (re.compile(r"^(.*?)(\s+\d{1,2}:\d\d(?::\d\d)?)\s+(\d{4})$"), r"\1 \3\2"),
 )
 """Ideographs or points and blanks between numbers, ``de`` between words, a year behind the time of day."""
+
+
+_BETWEEN = re.compile(r"\s*(?:/|-+|[–—~]|\b(?:to|until|bis)\b)\s*")
+"""What may stand between the dates of a range."""
+
+
+def starts(text: pd.Series) -> pd.Series:
+    """Return the first dates of cells that are ranges such as ``01.01.2020 00:00 - 01.01.2020 01:00``."""
+    cells = text.map({cell: _halves(cell) for cell in text.dropna().unique()}, na_action="ignore")
+    return cells.str[0].astype("string")
+
+
+def ends(text: pd.Series) -> pd.Series:
+    """Return the last dates of cells that are ranges."""
+    cells = text.map({cell: _halves(cell) for cell in text.dropna().unique()}, na_action="ignore")
+    return cells.str[1].astype("string")
+
+
+def are_ranges(text: pd.Series) -> bool:
+    """Return whether most cells of a column are ranges of dates."""
+    cells = [str(cell) for cell in sample(text)]
+    return bool(cells) and float(np.mean([_halves(cell) is not None for cell in cells])) > 0.5
+
+
+def _halves(cell: str) -> tuple[str, str] | None:
+    """Return the dates of a range, the first one with the time zone of the last if it has none."""
+    if not _BETWEEN.search(cell) or groups_of(cell):
+        return None
+    for match in _BETWEEN.finditer(cell):
+        first, last = cell[: match.start()], cell[match.end() :]
+        begin, end = groups_of(first), groups_of(last)
+        if begin and end and begin.keys() == end.keys():
+            zone = "" if begin.get("zone") else end.get("zone", "")
+            return f"{first} {zone}".strip(), last
+    return None
 
 
 def plain(text: pd.Series) -> pd.Series:

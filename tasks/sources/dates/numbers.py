@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.runtime.errors import BasinError
-from tasks.sources.dates.times import FIRST, LAST, Dates, in_order, require_years, to_times
+from tasks.sources.dates.times import FIRST, LAST, Dates, days_of_years, in_order, require_years, to_times
 from tasks.sources.dates.zones import if_zone_unknown, local_times
 
 EPOCHS = {
@@ -101,8 +101,10 @@ def _are_short_months(known: pd.Series) -> bool:
 
 
 def _calendar(value: pd.Series, known: pd.Series, label: str) -> Dates | None:
-    """Read years, YYYYMM, YYYYMMDD, and the latter with hours, minutes and seconds behind them."""
+    """Read years, YYYYMM, YYYYDDD, and YYYYMMDD with hours, minutes and seconds behind it."""
     digits = int(known.abs().map(lambda v: len(f"{v:.0f}")).mode().max())
+    if digits == 7:
+        return _ordinals(value, known, label)
     if digits not in (4, 6, 8, 10, 12, 14):
         return None
     text = value.where(value >= 0).map("{:.0f}".format, na_action="ignore").astype("string")
@@ -122,6 +124,16 @@ def _calendar(value: pd.Series, known: pd.Series, label: str) -> Dates | None:
     for part, unit in zip(parts[3:], ("h", "min", "s"), strict=False):
         time = time + pd.to_timedelta(part, unit=unit)  # type: ignore[call-overload]
     return Dates(time, {4: "dates are years", 6: "dates are written as YYYYMM"}.get(digits))
+
+
+def _ordinals(value: pd.Series, known: pd.Series, label: str) -> Dates | None:
+    """Read a year and the number of its day, such as 2020366."""
+    year, day = value // 1000, value % 1000
+    valid = year.between(FIRST, LAST) & day.between(1, 366)
+    if valid.sum() < (1 - MOST_ODD) * len(known):
+        return None
+    time = days_of_years(year.where(valid), day, label)
+    return Dates(time, "dates are written as YYYYDDD, a year and the number of its day")
 
 
 def _epochs(value: pd.Series, known: pd.Series) -> Dates | None:

@@ -9,7 +9,7 @@ from tasks.sources.dates.forms import groups_of
 FEW = 2
 """Number of cells up to which a period may be an error of single rows."""
 
-DIGITS = {4: "years", 6: "months", 8: "days"}
+DIGITS = {4: "years", 6: "months", 7: "days", 8: "days"}
 """Periods of dates that are written as digits alone, by their number."""
 
 ORDER = ("years", "quarters", "months", "weeks", "days")
@@ -27,7 +27,7 @@ def _period(cell: str) -> str | None:
     if re.fullmatch(r"\d+", cell):
         return DIGITS.get(len(cell))
     groups = groups_of(cell)
-    for period, group in (("quarters", "q"), ("weeks", "w"), ("days", "d"), ("days", "c")):
+    for period, group in (("quarters", "q"), ("weeks", "w"), ("days", "d"), ("days", "c"), ("days", "j")):
         if groups.get(group):
             return period
     return "months" if groups else None

@@ -34,6 +34,12 @@ def to_times(
     return times
 
 
+def days_of_years(year: pd.Series, day: pd.Series, label: str) -> pd.Series:
+    """Return the dates of days of the year from 1, with NaT where the year does not have so many."""
+    time = to_times(year, label=label) + pd.to_timedelta(day.where(day.between(1, 366)) - 1, unit="D")
+    return time.where(time.dt.year == year)
+
+
 def require_years(year: pd.Series, label: str) -> None:
     """Raise ``BasinError`` if a year lies outside of 1678 to 2261."""
     outside = np.flatnonzero((year < FIRST) | (year > LAST))

@@ -6,7 +6,7 @@ from tasks.sources.dates.clock import offset_of, offset_of_name
 from tasks.sources.dates.sessions import ZONES, in_zone, session_zone, written_in_local_time, zone_unknown
 from tasks.sources.dates.times import Dates, several_a_day
 
-DAY = pd.Timedelta(days=1)
+DAY, HOUR = pd.Timedelta(days=1), pd.Timedelta(hours=1)
 
 CURRENCIES = ("America/New_York", 17)
 """Zone and hour at which the next day of the currency markets begins."""
@@ -15,17 +15,19 @@ CURRENCIES = ("America/New_York", 17)
 def with_offsets(local: pd.Series, zone: pd.Series) -> Dates:
     """Return the dates of times as written and of the text of their zones, such as +01:00, Z or EST.
 
-    Names of zones are not used if no cell has an offset. Otherwise they stand for their offset, and cells
-    with a name that several zones have are no dates.
+    Names of zones are not used if no cell has an offset, unless all cells have a name and these differ, as
+    CET and CEST. Otherwise they stand for their offset, and cells with a name that several zones have are no
+    dates.
     """
     offset = offset_of(zone)
     named = offset.isna() & zone.notna()
-    if offset.isna().all():
+    by_name = offset_of_name(zone)
+    if offset.isna().all() and not (by_name.nunique() > 1 and by_name.notna().equals(local.notna())):
         return Dates(
             local, f"dates name a time zone, such as {zone[named].iloc[0]}: the times are used as written"
         )
     if named.any():
-        offset = offset.fillna(offset_of_name(zone))
+        offset = offset.fillna(by_name)
         local = local.mask(named & offset.isna())
     moments = (local - offset.fillna(pd.Timedelta(0))).astype("datetime64[ns]")
     found = of_zone(local, moments)
@@ -66,6 +68,31 @@ def local_times(moments: pd.Series) -> Dates | None:
         f"times of day in UTC shift with the summer time of {zone}, or of a zone with the same rule: they "
         f"are read as local times of {zone}",
     )
+
+
+def with_clock_changes(dates: Dates) -> Dates:
+    """Return dates in UTC if an hour is repeated and another left out where the clocks of a zone change.
+
+    All changes of the clocks within the rows must fit, and the rows must go on by their usual step in UTC.
+    """
+    known = dates.time.dropna()
+    steps = known.diff().dropna()
+    usual = steps.abs().median()
+    if not usual <= HOUR or (steps == usual).all():
+        return dates
+    ordered = known if steps.median() > pd.Timedelta(0) else known[::-1]
+    summer = (~ordered.duplicated()).to_numpy()  # of two equal times, the first is in summer time
+    for zone in ZONES:
+        local = ordered.dt.tz_localize(zone, ambiguous=summer, nonexistent="NaT")
+        moments = local.dt.tz_convert("UTC").dt.tz_localize(None)
+        changes = (ordered - moments).diff().fillna(pd.Timedelta(0)) != pd.Timedelta(0)
+        if changes.any() and (moments.diff()[changes] == usual).all() and moments.notna().all():
+            note = (
+                f"hours are repeated or left out where the clocks of {zone}, or of a zone with the same "
+                "rule, change: times are read as local times there and converted to UTC"
+            )
+            return Dates(moments.reindex(dates.time.index), "; ".join(filter(None, (dates.note, note))))
+    return dates
 
 
 def if_zone_unknown(moments: pd.Series) -> str:

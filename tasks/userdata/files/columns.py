@@ -12,6 +12,7 @@ from tasks.runtime.frequencies import frequency
 from tasks.sources.dates import Dates, UnknownOrder, as_dates, date_like, written_as_dates
 from tasks.sources.dates.periods import periods_in
 from tasks.sources.dates.times import distinct, in_order
+from tasks.sources.dates.zones import with_clock_changes
 from tasks.userdata.files.numbers import number_like
 from tasks.userdata.files.parts import named, repeats, split_dates, with_clock
 
@@ -121,6 +122,7 @@ def find(
         require(frame, [series], label)
     dates, parts = _time(frame, time, label, freq)
     dates, used = with_clock(frame, parts, dates, label)
+    dates = with_clock_changes(dates)
     numeric = [
         str(column)
         for column in frame.columns

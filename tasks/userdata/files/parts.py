@@ -11,7 +11,7 @@ from tasks.sources.dates.clock import CLOCK, time_of_day
 from tasks.sources.dates.forms import weeks
 from tasks.sources.dates.months import months_of
 from tasks.sources.dates.order import century
-from tasks.sources.dates.times import in_order, to_times
+from tasks.sources.dates.times import days_of_years, in_order, to_times
 from tasks.userdata.files.seasons import months_of_seasons, quarter_of
 
 NAMES = {
@@ -72,7 +72,7 @@ def split_dates(frame: pd.DataFrame, label: str) -> tuple[Dates, list[str]] | No
         time = to_times(year, month, 1.0 if day is None else day, label=label)
     elif (ordinal := _ordinals(frame, columns)) is not None:
         used.append(ordinal[0])
-        time = to_times(year, label=label) + pd.to_timedelta(ordinal[1] - 1, unit="D")
+        time = days_of_years(year, ordinal[1], label)
     elif (quarter := _quarters(frame, columns.get("quarter"))) is not None:
         used.append(columns["quarter"])
         time = to_times(year, 3 * quarter - 2, label=label)
@@ -184,7 +184,7 @@ def _ordinals(frame: pd.DataFrame, columns: dict[str, str]) -> tuple[str, pd.Ser
     for part in ("dayofyear", "day"):
         days = _numbers(frame, columns.get(part), 366)
         if days is not None and (part == "dayofyear" or days.max() > 31):
-            return columns[part], days.where(days.between(1, 366))
+            return columns[part], days
     return None
 
 

@@ -36,6 +36,7 @@ SPANISH = [
 ]
 CENTURY = pd.date_range("1901-01-01", periods=1440, freq="MS")
 EPOCH = pd.Timestamp(0)
+DAY, HOUR = pd.Timedelta(days=1), pd.Timedelta(hours=1)
 
 
 def seconds(days: pd.DatetimeIndex) -> list[int]:
@@ -86,7 +87,16 @@ FORMS = {
     "1955-Jan": (MONTHS, lambda d: f"{d:%Y-%b}"),
     "YYYY.MM": (MONTHS, lambda d: f"{d:%Y.%m}"),
     "Shiller": (MONTHS, lambda d: f"{d:%Y.%m}".rstrip("0") if d.month == 10 else f"{d:%Y.%m}"),
-    "weeks": (WEEKS, lambda d: f"{d:%G-W%V}"),
+    "weeks": (WEEKS + pd.Timedelta(days=6), lambda d: f"{d:%G-W%V}"),
+    "days of weeks": (WEEKS, lambda d: f"{d:%G-W%V}-1"),
+    "ranges of a week": (WEEKS + pd.Timedelta(days=6), lambda d: str(d.to_period("W-SUN"))),
+    "ranges of a week until the next": (WEEKS, lambda d: f"{d - 6 * DAY:%Y-%m-%d} to {d + DAY:%Y-%m-%d}"),
+    "ranges of an hour": (HOURS, lambda d: f"{d:%d.%m.%Y %H:%M} - {d + HOUR:%d.%m.%Y %H:%M}"),
+    "ranges of an hour in ISO 8601": (HOURS, lambda d: f"{d:%Y-%m-%dT%H:%MZ}/{d + HOUR:%Y-%m-%dT%H:%MZ}"),
+    "year and day": (DAYS, lambda d: f"{d:%Y%j}"),
+    "year and day in ISO 8601": (DAYS, lambda d: f"{d:%Y-%j}"),
+    "water years": (MONTHS[::12], lambda d: f"WY{d:%Y}"),
+    "fiscal years of two digits": (MONTHS[::12], lambda d: f"FY {d:%y}"),
     "days of decimal years": (DAYS, lambda d: f"{d.year + (d.dayofyear - 0.5) / 365.25:.4f}"),
     "days of decimal years from 0": (
         DAYS, lambda d: f"{d.year + (d.dayofyear - 1) / (366 if d.is_leap_year else 365):.6f}"
@@ -322,3 +332,13 @@ FURTHER = {
 @pytest.mark.parametrize("name", FURTHER)
 def test_blanks_behind_points_and_regions_of_zones_are_read(name: str) -> None:
     assert list(as_dates(pd.Series([FURTHER[name](d) for d in DAYS]), "rows.csv").time) == list(DAYS)
+
+
+@pytest.mark.parametrize("cell", ["01/01/2019", "2019-01-02 - 14:30", "1950-51", "Jan-55", "2019-02-01"])
+def test_dates_with_marks_between_their_parts_are_no_ranges(cell: str) -> None:
+    assert "ranges" not in str(as_dates(pd.Series([cell] * 3), "file").note)
+
+
+def test_a_year_has_no_more_days_than_it_has() -> None:
+    found = as_dates(pd.Series(["2019365", "2020366", "2021366"]), "file").time
+    assert list(found.notna()) == [True, True, False]

@@ -143,3 +143,29 @@ def test_a_named_zone_beside_offsets_is_not_utc() -> None:
     found = as_dates(text, "file")
     assert pd.isna(found.time[7]) and found.time[8] == pd.Timestamp("2022-06-01 08:00")
     assert "times without a zone are read as UTC" in str(found.note)
+
+
+YEAR = pd.date_range("2017-12-31 23:00", "2018-12-31 22:00", freq="h", tz="UTC")
+WRITTEN = {
+    "without a zone": lambda t: f"{t:%Y-%m-%d %H:%M}",
+    "with the name of the zone": lambda t: f"{t:%Y-%m-%d %H:%M %Z}",
+    "with the name in brackets": lambda t: f"{t:%d.%m.%Y %H:%M} ({t:%Z})",
+    "ranges": lambda t: f"{t:%d.%m.%Y %H:%M} - {t + pd.Timedelta(hours=1):%d.%m.%Y %H:%M}",
+}
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
+@pytest.mark.parametrize("form", WRITTEN)
+@pytest.mark.parametrize("rows", [slice(None), slice(None, None, -1), slice(0, 4000)])
+def test_local_times_with_a_repeated_and_a_missing_hour_are_those_of_utc(zone, form, rows) -> None:
+    times = YEAR[rows].tz_convert(zone)
+    text = [WRITTEN[form](t) for t in times]
+    reading = read(pd.Series(text))
+    assert list(reading.table["time"]) == sorted(times.tz_convert("UTC").tz_localize(None))
+    assert any("converted to UTC" in note for note in reading.notes)
+
+
+def test_a_missing_hour_at_another_time_is_no_change_of_the_clocks() -> None:
+    times = YEAR.tz_localize(None).delete(range(3000, 3001))
+    reading = read(pd.Series(times))
+    assert list(reading.table["time"]) == list(times)

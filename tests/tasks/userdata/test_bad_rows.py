@@ -250,3 +250,18 @@ def test_a_refusal_after_a_mask_names_the_sentinel(share: str) -> None:
     ):
         reading = understand(from_frame(pd.DataFrame({"date": days, "value": value}), "x"), Request())
         planned(reading, Request(), "x")
+
+
+@pytest.mark.parametrize("value", [None, "abc", "inf"])
+def test_bad_rows_are_named_by_the_dates_of_the_file_and_not_by_moved_ones(value: str | None) -> None:
+    days = pd.date_range("1990-01-15", periods=360, freq=pd.DateOffset(months=1))
+    values = [f"{10 + 5 * np.sin(k * np.pi / 6) + 0.1 * (k % 7):.2f}" for k in range(360)]
+    table = pd.DataFrame({"date": days, "value": values})
+    table.loc[50, "value"] = value
+    with pytest.raises(BasinError, match=r"row 51 \(1994-03-15"):
+        understand(from_frame(table, "rows.csv"), Request())
+    with pytest.raises(BasinError, match=r"row 361 \(2019-06-16, moved to 2019-06-01\)"):
+        again = pd.concat([table.assign(value=values), pd.DataFrame({"date": ["2019-06-16"], "value": "9"})])
+        understand(from_frame(again.astype({"date": "datetime64[ns]"}), "rows.csv"), Request())
+    with pytest.raises(BasinError, match=r"1 month missing \(1994-03\)"):
+        understand(from_frame(table.assign(value=values).drop(index=50), "rows.csv"), Request())

@@ -297,3 +297,17 @@ def test_a_file_is_extended_by_a_file(tmp_path: Path) -> None:
         extended(old, FRAME[LAST], request, "")
     together = read_unaudited(extended(FRAME[KNOWN], new, request, ""), request)[0]
     pd.testing.assert_frame_equal(together.table, read_unaudited(FRAME, request)[0].table)
+
+
+@pytest.mark.parametrize("freq", ["ME", "BME", "W-FRI"])
+def test_a_row_of_an_unfinished_period_gives_way_to_the_row_of_the_period(freq: str) -> None:
+    ends = pd.date_range("1990-01-01", periods=ROWS, freq=freq)
+    whole = pd.DataFrame({"date": ends, "close": CLOSE})
+    early = whole.iloc[:-1].copy()
+    early.loc[early.index[-1], ["date", "close"]] = (
+        ends[-2] - pd.Timedelta(days=3 if freq == "W-FRI" else 12),
+        1.0,
+    )
+    data = as_data(early)
+    together = extended(data, whole.iloc[-2:], Request(), "")
+    assert list(read_unaudited(together, Request())[0].table["close"]) == list(CLOSE)
