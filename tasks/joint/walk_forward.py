@@ -1,0 +1,128 @@
+"""Walk-forward of joint models: yearly refits of copulas and the tilt, scored on the year that follows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from tasks.joint.correlation import Dynamics, fit_constant, fit_dcc, fit_ewma, fit_pool
+from tasks.joint.marginals import Marginals
+from tasks.joint.models import CopulaPath, TiltedPath, fit_tilted
+from tasks.joint.panel import Panel, Refit
+from tasks.runtime.parallel import Progress, run_units, silent
+
+PEERS = ("base", "dcc-t", "dcc-gaussian", "ewma-gaussian", "t-copula")
+"""Copulas that are compared with the tilt. ``base`` is the one that it tilts."""
+
+WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Weights of the energy, of which the one with the highest past log score is used."""
+
+WARM_UP = 250
+"""First rows of a history, which form the averages of correlations and do not count in fits."""
+
+COVERED = 2 / 3
+"""Share of a refit's rows in which a series must have scores to take part."""
+
+
+@dataclass(frozen=True)
+class Year:
+    """Models fitted at a refit and their log densities of the rows that follow.
+
+    ``rows`` are the rows of the panel at which all ``members`` have returns, of which the model learned from
+    the first ``learned``. ``log_density`` holds the log densities of the copulas at the others, and ``gain``
+    ``(rows, weights)`` that of the tilt over its base for each of ``WEIGHTS``, with the standard error of
+    log Z.
+    """
+
+    refit: Refit
+    members: np.ndarray
+    rows: np.ndarray
+    learned: int
+    dynamics: dict[str, Dynamics]
+    tilted: TiltedPath
+    log_density: dict[str, np.ndarray]
+    gain: np.ndarray
+    log_z_error: np.ndarray
+    effective_size: np.ndarray
+
+
+def history(scores: np.ndarray, refit: Refit) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return the series and rows of a refit, and how many of the rows lie before it.
+
+    A series takes part if it has scores at ``COVERED`` of the rows before the refit. Rows at which one of
+    them has none are left out.
+    """
+    there = np.isfinite(scores)
+    before = slice(refit.start, refit.first)
+    filled = there[before].any(axis=1)
+    members = np.flatnonzero(there[before][filled].mean(axis=0) >= COVERED)
+    rows = np.arange(refit.start, min(refit.end, len(scores)))
+    rows = rows[there[refit.start : refit.end][:, members].all(axis=1)]
+    return members, rows, int((rows < refit.first).sum())
+
+
+def fit_year(scores: np.ndarray, scale: np.ndarray, refit: Refit, peers: tuple[str, ...], seed: int) -> Year:
+    """Fit the models of one refit and compute their log densities of the rows that follow."""
+    generator = torch.Generator().manual_seed(1000 * seed + refit.first)
+    members, rows, learned = history(scores, refit)
+    known = scores[rows][:, members]
+    past = known[:learned]
+    after = min(WARM_UP, learned // 4)
+    fits = {
+        "base": lambda: fit_pool(past, after),
+        "dcc-t": lambda: fit_dcc(past),
+        "dcc-gaussian": lambda: fit_dcc(past, gaussian=True),
+        "ewma-gaussian": lambda: fit_ewma(past),
+        "t-copula": lambda: fit_constant(past),
+    }
+    dynamics = {name: fits[name]() for name in peers}
+    ahead = slice(learned, len(known))
+    paths = {name: CopulaPath.along(known, found) for name, found in dynamics.items()}
+    coming = [*rows, min(rows[-1] + 1, len(scale) - 1)]
+    tilted = fit_tilted(paths["base"], scale[coming][:, members], slice(after, learned), generator)
+    gain, error, effective = gains(tilted, ahead, generator)
+    densities = {name: path.log_density(ahead) for name, path in paths.items()}
+    return Year(refit, members, rows, learned, dynamics, tilted, densities, gain, error, effective)
+
+
+def gains(
+    tilted: TiltedPath, rows: slice, generator: torch.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the log density of the tilt less that of its base, for each of ``WEIGHTS``.
+
+    With it come the standard error of log Z and the effective sample size, ``(rows, weights)`` each.
+    """
+    energy = tilted.energy(rows)
+    found = []
+    for weight in WEIGHTS:
+        normaliser = tilted.weighted(weight).normaliser(rows, generator)
+        log_z, error = normaliser.log_z.numpy(), normaliser.error.numpy()
+        found.append((-weight * energy - log_z, error, normaliser.effective_size.numpy()))
+    gain, error, effective = (np.stack(part, axis=1) for part in zip(*found, strict=True))
+    return gain, error, effective
+
+
+def walk_forward(
+    panel: Panel,
+    marginals: Marginals,
+    walk: list[Refit],
+    peers: tuple[str, ...] = PEERS,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> list[Year]:
+    """Fit and score all refits, on Ray if that saves time."""
+    scores = marginals.scores(panel.returns)
+    units = [(scores, marginals.scale, refit, peers, seed) for refit in walk]
+    return run_units(fit_year, units, "joint models", progress)
+
+
+def weights_of(years: list[Year]) -> list[float]:
+    """Return the weight of the energy for each year: the best in the years before, 1/4 in the first.
+
+    The energy of the first year has no past by which it could be weighted.
+    """
+    total, found = np.zeros(len(WEIGHTS)), []
+    for year in years:
+        found.append(WEIGHTS[int(total.argmax())] if total.any() else WEIGHTS[1])
+        total += year.gain.sum(axis=0)
+    return found
