@@ -34,24 +34,29 @@ def past_average(values: np.ndarray, half_life: float) -> np.ndarray:
     return found
 
 
-def raw_states(standard: np.ndarray, x: np.ndarray, correlation: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Return the states ``(rows + 1, 14)`` before standardisation.
+def raw_states(
+    standard: np.ndarray, x: np.ndarray, correlation: np.ndarray, scale: np.ndarray, market: np.ndarray
+) -> np.ndarray:
+    """Return the states ``(rows + 1, 15)`` before standardisation.
 
-    They are the mean log scale of the marginals and the mean correlation of the coming row, the move of the
-    market in the last row and its average, and averages of past statistics. ``standard`` ``(rows,
-    statistics)`` are standardised statistics, ``x`` the standardised values, and ``correlation`` and
-    ``scale`` have one row more, for the row to come.
+    They are the mean log scale of the marginals and the mean correlation of the coming row, the log ratio of
+    the market's scale by its own volatility model to that by scales and correlations, the move of the market
+    in the last row and its average, and averages of past statistics. ``standard`` ``(rows, statistics)`` are
+    standardised statistics and ``x`` standardised values. ``correlation``, ``scale`` and ``market`` have one
+    row more, for the row to come.
     """
     d = x.shape[1]
     mean = (correlation.sum((1, 2)) - d) / (d * (d - 1))
-    market = x.mean(axis=1) / np.sqrt((mean[:-1] * (d - 1) + 1) / d)
+    move = x.mean(axis=1) / np.sqrt((mean[:-1] * (d - 1) + 1) / d)
     columns = [STATISTICS.index(name) for name in REMEMBERED]
     past = [past_average(np.clip(standard[:, columns], -5, 5), half_life) for half_life in HALF_LIVES]
+    implied = np.sqrt(np.einsum("ti,tij,tj->t", scale, correlation, scale)) / d
     now = [
         np.log(scale).mean(axis=1),
         np.arctanh(np.clip(mean, -0.9, 0.9)),
-        np.append(0.0, np.tanh(market / 2)),
-        np.tanh(3 * past_average(market, 20)),
+        np.nan_to_num(np.log(market / implied)),
+        np.append(0.0, np.tanh(move / 2)),
+        np.tanh(3 * past_average(move, 20)),
     ]
     return np.column_stack([*now, *past])
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -22,25 +23,62 @@ BLOCK = 25
 """Series whose density is computed at once in fits. Of more, the sum over blocks is maximised."""
 
 
-@dataclass(frozen=True)
-class Dynamics:
-    """Fitted correlation dynamics: ``name``, its ``parameters`` and the degrees of freedom of the copula."""
+class Dynamics(Protocol):
+    """Fitted dynamics of a correlation, and the degrees of freedom of the copula."""
 
-    name: str
-    parameters: np.ndarray
-    nu: float
-    target: np.ndarray | None = None
+    @property
+    def nu(self) -> float: ...
 
     def correlations(self, scores: np.ndarray) -> np.ndarray:
         """Return the correlations ``(rows + 1, d, d)`` that are known before each row of normal scores."""
-        x = standardised(scores, self.nu)
-        if self.name == "pool":
-            return pooled(components(x), self.parameters)
-        if self.name == "ewma":
-            return averaged(x, self.parameters[0], self.target)
-        if self.name == "constant":
-            return np.repeat(self.target[None], len(x) + 1, axis=0)
-        return dcc(x, *self.parameters, self.target)
+        ...
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A correlation that does not move."""
+
+    target: np.ndarray
+    nu: float
+
+    def correlations(self, scores: np.ndarray) -> np.ndarray:
+        return np.repeat(self.target[None], len(scores) + 1, axis=0)
+
+
+@dataclass(frozen=True)
+class Dcc:
+    """DCC(1,1): the share of the last products, of the last correlation, and the mean ``target``."""
+
+    news: float
+    memory: float
+    target: np.ndarray
+    nu: float
+
+    def correlations(self, scores: np.ndarray) -> np.ndarray:
+        return dcc(standardised(scores, self.nu), self.news, self.memory, self.target)
+
+
+@dataclass(frozen=True)
+class Ewma:
+    """An exponential average of Gaussian scores that begins with ``start``."""
+
+    half_life: float
+    start: np.ndarray
+    nu: float = math.inf
+
+    def correlations(self, scores: np.ndarray) -> np.ndarray:
+        return averaged(scores, self.half_life, self.start)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A weighted mean of the matrices of :func:`components`."""
+
+    weights: np.ndarray
+    nu: float
+
+    def correlations(self, scores: np.ndarray) -> np.ndarray:
+        return pooled(components(standardised(scores, self.nu)), self.weights)
 
 
 def student(scores: np.ndarray, nu: float) -> np.ndarray:
@@ -133,39 +171,41 @@ def best_degrees(scores: np.ndarray, correlations: np.ndarray) -> float:
     return float(max(DEGREES, key=lambda nu: _likelihood(scores, correlations, nu)))
 
 
-def fit_constant(scores: np.ndarray) -> Dynamics:
+def fit_constant(scores: np.ndarray) -> Constant:
     """Fit a t copula of constant correlation, that of the Spearman-like normal scores."""
     target = np.corrcoef(scores.T)
     nu = best_degrees(scores, np.repeat(target[None], len(scores), axis=0))
-    return Dynamics("constant", np.empty(0), nu, target)
+    return Constant(target, nu)
 
 
-def fit_dcc(scores: np.ndarray, gaussian: bool = False) -> Dynamics:
+def fit_dcc(scores: np.ndarray, gaussian: bool = False) -> Dcc:
     """Fit DCC(1,1) with a t copula, or a Gaussian one, by maximum likelihood."""
     nu = math.inf if gaussian else 15.0
 
-    def parameters(free: np.ndarray) -> np.ndarray:
+    def parameters(free: np.ndarray) -> tuple[float, float]:
         news = 0.2 / (1 + math.exp(-free[0]))
-        return np.array([news, (1 - news) * 0.9999 / (1 + math.exp(-free[1]))])
+        return news, (1 - news) * 0.9999 / (1 + math.exp(-free[1]))
 
-    def likelihood(values: np.ndarray, nu: float) -> float:
-        x = standardised(scores, nu)
-        return _likelihood(scores, dcc(x, *values, np.corrcoef(x.T))[:-1], nu)
+    def fitted(news: float, memory: float, nu: float) -> Dcc:
+        return Dcc(news, memory, np.corrcoef(standardised(scores, nu).T), nu)
+
+    def likelihood(news: float, memory: float, nu: float) -> float:
+        return _likelihood(scores, fitted(news, memory, nu).correlations(scores)[:-1], nu)
 
     for _ in range(1 if gaussian else 2):  # with degrees of freedom near the best
         found = optimize.minimize(
-            lambda free, nu=nu: -likelihood(parameters(free), nu),
+            lambda free, nu=nu: -likelihood(*parameters(free), nu),
             [-3.0, 3.5],
             method="Nelder-Mead",
             options={"xatol": 0.02, "fatol": 0.2, "maxiter": 60},
         )
-        values = parameters(found.x)
+        news, memory = parameters(found.x)
         if not gaussian:
-            nu = float(max(DEGREES, key=lambda nu: likelihood(values, nu)))
-    return Dynamics("dcc", values, nu, np.corrcoef(standardised(scores, nu).T))
+            nu = float(max(DEGREES, key=lambda nu: likelihood(news, memory, nu)))
+    return fitted(news, memory, nu)
 
 
-def fit_ewma(scores: np.ndarray) -> Dynamics:
+def fit_ewma(scores: np.ndarray) -> Ewma:
     """Fit the half-life of an exponential average with a Gaussian copula (RiskMetrics) by likelihood.
 
     The first rows, which know little, do not count.
@@ -177,10 +217,10 @@ def fit_ewma(scores: np.ndarray) -> Dynamics:
         return -_likelihood(scores[after:], found[after:], math.inf)
 
     found = optimize.minimize_scalar(loss, bounds=(math.log(5), math.log(2000)), method="bounded")
-    return Dynamics("ewma", np.array([math.exp(found.x)]), math.inf, target)
+    return Ewma(math.exp(found.x), target)
 
 
-def fit_pool(scores: np.ndarray, after: int) -> Dynamics:
+def fit_pool(scores: np.ndarray, after: int) -> Pool:
     """Fit the weights of the pool and the degrees of freedom by likelihood of the rows from ``after`` on.
 
     All components are known before each row, so that none is fitted to what it forecasts.
@@ -209,4 +249,4 @@ def fit_pool(scores: np.ndarray, after: int) -> Dynamics:
 
     optimiser.step(loss)
     weights = torch.softmax(free.detach(), 0).numpy()
-    return Dynamics("pool", weights, best_degrees(scores[after:], pooled(matrices, weights)))
+    return Pool(weights, best_degrees(scores[after:], pooled(matrices, weights)))

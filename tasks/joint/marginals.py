@@ -29,6 +29,8 @@ class Marginals:
     eta: np.ndarray
     lam: np.ndarray
     known: np.ndarray
+    market: np.ndarray
+    """Forecast scale ``(rows + 1,)`` of the mean return of all series, by the same model."""
 
     def scores(self, returns: np.ndarray) -> np.ndarray:
         """Return the normal scores of returns ``(rows, series)``."""
@@ -43,10 +45,8 @@ class Marginals:
         """Return the log densities of returns ``(rows, series)``, in nats."""
         rows = slice(0, len(returns))
         z = (returns - self.loc[rows]) / self.scale[rows]
-        found: np.ndarray = hansen.log_density(np, z, self.eta[rows], self.lam[rows]) - np.log(
-            self.scale[rows]
-        )
-        return found
+        standard: np.ndarray = hansen.log_density(np, z, self.eta[rows], self.lam[rows])
+        return standard - np.log(self.scale[rows])
 
     def quantiles(self, row: int, series: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """Return the returns at normal scores ``(draws, series)`` for the forecast of one row."""
@@ -71,9 +71,13 @@ def _quantiles(eta: float, lam: float) -> np.ndarray:
 
 def fit_marginals(panel: Panel, walk: list[Refit], progress: Progress = silent) -> Marginals:
     """Fit the marginals of all series at each refit, on Ray if that saves time."""
-    units = [(panel.returns[:, i], walk) for i in range(len(panel.names))]
+    there = np.isfinite(panel.returns)
+    market = np.where(there, panel.returns, 0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+    market[there.mean(axis=1) < 0.5] = np.nan
+    units = [(values, walk) for values in (*panel.returns.T, market)]
     found = np.stack(run_units(series_marginals, units, "volatility models", progress), axis=2)
-    return Marginals(*found[:4], known=found[4] == 1)
+    loc, scale, eta, lam, known = found[..., :-1]
+    return Marginals(loc, scale, eta, lam, known == 1, found[1, :, -1])
 
 
 def series_marginals(values: np.ndarray, walk: list[Refit]) -> np.ndarray:
@@ -89,11 +93,10 @@ def series_marginals(values: np.ndarray, walk: list[Refit]) -> np.ndarray:
             continue
         ahead = there[(there >= refit.first) & (there < refit.end)]
         params = garch.fit(MODEL, learned)
-        rows = np.concatenate([past, ahead, [refit.end - 1] if refit.end == len(values) + 1 else []]).astype(
-            int
-        )
-        table = garch.forecasts(MODEL, params, values[np.concatenate([past, ahead])], 0)
-        table = table[list(PARAMETERS)].to_numpy().T
+        known = np.concatenate([past, ahead])
+        rows = np.append(known, len(values)) if refit.end > len(values) else known
+        forecasts = garch.forecasts(MODEL, params, values[known], 0)
+        table = forecasts[list(PARAMETERS)].to_numpy().T
         forecast = slice(len(past) - 1, len(rows) - 1)
         if not fitted:
             found[:4, rows[1:]] = table[:, : len(rows) - 1]

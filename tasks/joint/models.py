@@ -37,6 +37,10 @@ class CopulaPath:
     def along(cls, scores: np.ndarray, dynamics: Dynamics) -> "CopulaPath":
         return cls(scores, dynamics, dynamics.correlations(scores))
 
+    def after(self, row: int) -> "CopulaPath":
+        """Return the rows from ``row`` on."""
+        return replace(self, scores=self.scores[row:], correlation=self.correlation[row:])
+
     def copula(self, rows: slice) -> EllipticalCopula:
         """Return the copula of some rows."""
         return EllipticalCopula(torch.as_tensor(self.correlation[rows]), self.dynamics.nu)
@@ -64,13 +68,17 @@ class TiltedPath:
     conditions: Conditions
     scaling: Scaling
 
+    def after(self, row: int) -> "TiltedPath":
+        """Return the rows from ``row`` on."""
+        return replace(self, base=self.base.after(row), conditions=self.conditions[row:])
+
     def weighted(self, weight: float) -> "TiltedPath":
         """Return the same with another weight of the energy."""
         return replace(self, tilt=replace(self.tilt, weight=weight))
 
     def energy(self, rows: slice) -> np.ndarray:
         """Return the energies of the rows of the scores, in nats."""
-        points = self.base.whitened()[rows, None]
+        points = self.base.copula(rows).whiten(torch.as_tensor(self.base.scores[rows]))[:, None]
         return self.tilt.energy(points, self.conditions[rows])[:, 0].numpy()
 
     def normaliser(self, rows: slice, generator: torch.Generator, draws: int = DRAWS) -> Normaliser:
@@ -92,13 +100,19 @@ class TiltedPath:
         return copula.scores(pool[chosen][None])[0].numpy()
 
 
-def fit_tilted(base: CopulaPath, scale: np.ndarray, learn: slice, generator: torch.Generator) -> TiltedPath:
-    """Fit the tilt of a copula to the rows ``learn``, with ``scale`` ``(rows + 1, d)`` of the marginals."""
+def fit_tilted(
+    base: CopulaPath, scale: np.ndarray, market: np.ndarray, learn: slice, generator: torch.Generator
+) -> TiltedPath:
+    """Fit the tilt of a copula to the rows ``learn``.
+
+    ``scale`` ``(rows + 1, d)`` are the scales of the marginals, and ``market`` ``(rows + 1,)`` is that of
+    their mean.
+    """
     nu = base.dynamics.nu
     w = base.whitened()
     pool = statistics(base.copula(slice(0, 1)).draw(DRAWS, generator), nu)
     standard = ((statistics(w, nu) - pool.mean(0)) / pool.std(0)).numpy()
-    states = raw_states(standard, standardised(base.scores, nu), base.correlation, scale)
+    states = raw_states(standard, standardised(base.scores, nu), base.correlation, scale, market)
     scaling = scaling_of(states[learn])
     known = conditions(states, w.numpy(), scaling)
     tilt = fit_cross_section(w[learn], known[learn], nu, generator=generator)

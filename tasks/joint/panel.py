@@ -94,5 +94,5 @@ def refits(times: pd.DatetimeIndex) -> list[Refit]:
     if not firsts:
         firsts = [LEAST]
     ends = [*firsts[1:], len(times) + 1]
-    starts = [int(np.searchsorted(times, times[first] - pd.DateOffset(years=YEARS))) for first in firsts]
+    starts = [int(times.searchsorted(times[first] - pd.DateOffset(years=YEARS))) for first in firsts]
     return [Refit(*rows) for rows in zip(starts, firsts, ends, strict=True)]

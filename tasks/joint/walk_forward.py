@@ -1,5 +1,6 @@
 """Walk-forward of joint models: yearly refits of copulas and the tilt, scored on the year that follows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,24 +27,28 @@ COVERED = 2 / 3
 
 @dataclass(frozen=True)
 class Year:
-    """Models fitted at a refit and their log densities of the rows that follow.
+    """Models fitted at a refit, and their copulas along the rows that follow.
 
-    ``rows`` are the rows of the panel at which all ``members`` have returns, of which the model learned from
-    the first ``learned``. ``log_density`` holds the log densities of the copulas at the others, and ``gain``
-    ``(rows, weights)`` that of the tilt over its base for each of ``WEIGHTS``, with the standard error of
-    log Z.
+    ``rows`` are the rows of the panel at which all ``members`` have returns, of which the models learned from
+    the first ``learned``. The paths begin after those. ``gain`` ``(rows, weights)`` is the log density of the
+    tilt less that of its base for each of ``WEIGHTS``, with the standard error of log Z and the effective
+    sample size.
     """
 
     refit: Refit
     members: np.ndarray
     rows: np.ndarray
     learned: int
-    dynamics: dict[str, Dynamics]
+    paths: dict[str, CopulaPath]
     tilted: TiltedPath
-    log_density: dict[str, np.ndarray]
     gain: np.ndarray
     log_z_error: np.ndarray
     effective_size: np.ndarray
+
+    @property
+    def ahead(self) -> np.ndarray:
+        """Rows of the panel that were forecast."""
+        return self.rows[self.learned :]
 
 
 def history(scores: np.ndarray, refit: Refit) -> tuple[np.ndarray, np.ndarray, int]:
@@ -61,28 +66,29 @@ def history(scores: np.ndarray, refit: Refit) -> tuple[np.ndarray, np.ndarray, i
     return members, rows, int((rows < refit.first).sum())
 
 
-def fit_year(scores: np.ndarray, scale: np.ndarray, refit: Refit, peers: tuple[str, ...], seed: int) -> Year:
+def fit_year(
+    scores: np.ndarray, marginals: Marginals, refit: Refit, peers: tuple[str, ...], seed: int
+) -> Year:
     """Fit the models of one refit and compute their log densities of the rows that follow."""
     generator = torch.Generator().manual_seed(1000 * seed + refit.first)
     members, rows, learned = history(scores, refit)
     known = scores[rows][:, members]
     past = known[:learned]
     after = min(WARM_UP, learned // 4)
-    fits = {
+    fits: dict[str, Callable[[], Dynamics]] = {
         "base": lambda: fit_pool(past, after),
         "dcc-t": lambda: fit_dcc(past),
         "dcc-gaussian": lambda: fit_dcc(past, gaussian=True),
         "ewma-gaussian": lambda: fit_ewma(past),
         "t-copula": lambda: fit_constant(past),
     }
-    dynamics = {name: fits[name]() for name in peers}
-    ahead = slice(learned, len(known))
-    paths = {name: CopulaPath.along(known, found) for name, found in dynamics.items()}
-    coming = [*rows, min(rows[-1] + 1, len(scale) - 1)]
-    tilted = fit_tilted(paths["base"], scale[coming][:, members], slice(after, learned), generator)
-    gain, error, effective = gains(tilted, ahead, generator)
-    densities = {name: path.log_density(ahead) for name, path in paths.items()}
-    return Year(refit, members, rows, learned, dynamics, tilted, densities, gain, error, effective)
+    paths = {name: CopulaPath.along(known, fits[name]()) for name in peers}
+    coming = [*rows, rows[-1] + 1]
+    scale, market = marginals.scale[coming][:, members], marginals.market[coming]
+    tilted = fit_tilted(paths["base"], scale, market, slice(after, learned), generator).after(learned)
+    found = gains(tilted, slice(0, len(known) - learned), generator)
+    paths = {name: path.after(learned) for name, path in paths.items()}
+    return Year(refit, members, rows, learned, paths, tilted, *found)
 
 
 def gains(
@@ -112,7 +118,7 @@ def walk_forward(
 ) -> list[Year]:
     """Fit and score all refits, on Ray if that saves time."""
     scores = marginals.scores(panel.returns)
-    units = [(scores, marginals.scale, refit, peers, seed) for refit in walk]
+    units = [(scores, marginals, refit, peers, seed) for refit in walk]
     return run_units(fit_year, units, "joint models", progress)
 
 
