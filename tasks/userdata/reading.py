@@ -184,7 +184,8 @@ def _require_different(request: Request, label: str) -> None:
 
 def _roles(source: Table, request: Request) -> Roles:
     roles = source.roles_of_values(request.time, request.targets, request.series, request.freq)
-    if request.all_targets:
+    wide = request.jointly and not (request.series or roles.series)
+    if request.all_targets or wide:
         return roles
     if len(roles.targets) > 1 and not request.targets:
         raise BasinError(
