@@ -1,10 +1,7 @@
 """Joint energy of each day, which is high on days that the model finds improbable, and who drives it."""
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
-import torch
 
 from ebm_core.tilts.copula import log_spherical
 from tasks.joint.panel import Panel
@@ -32,26 +29,20 @@ def energies(years: list[Year], chosen: list[float], panel: Panel) -> pd.DataFra
     return pd.concat(parts)
 
 
-class Drivers(NamedTuple):
-    """Date, and what each series adds to its energy, in nats."""
+def contributions(year: Year, weight: float, position: int, panel: Panel) -> pd.Series:
+    """Return what each series adds to the energy of one of the rows ahead of a year, highest first, in nats.
 
-    time: pd.Timestamp
-    shares: pd.Series
-
-
-def drivers(years: list[Year], chosen: list[float], panel: Panel) -> Drivers:
-    """Return the change in energy of the last row if the whitened coordinate of each series were zero."""
-    year, weight = next((y, w) for y, w in reversed(list(zip(years, chosen, strict=True))) if len(y.ahead))
-    row, base = len(year.ahead) - 1, year.tilted.base
-    w = base.whitened()[row]
+    It is the change in energy if the whitened coordinate of the series were zero.
+    """
+    base = year.tilted.base
+    w = base.whitened()[position]
     without = w.repeat(len(w) + 1, 1)
     without[range(1, len(w) + 1), range(len(w))] = 0
-    tilted = year.tilted.weighted(weight)
-    known = tilted.conditions[row : row + 1]
-    energy = tilted.tilt.energy(without, known)[0] - log_spherical(without, base.dynamics.nu)
+    known = year.tilted.conditions[position : position + 1]
+    energy = year.tilted.weighted(weight).tilt.energy(without, known)[0]
+    energy = energy - log_spherical(without, base.dynamics.nu)
     names = [panel.names[i] for i in year.members]
-    shares = pd.Series(torch.sub(energy[0], energy[1:]).numpy(), index=names)
-    return Drivers(panel.times[year.ahead[row]], shares.sort_values(ascending=False))
+    return pd.Series((energy[0] - energy[1:]).numpy(), index=names).sort_values(ascending=False)
 
 
 BAND = (0.05, 0.95)

@@ -31,6 +31,8 @@ def joint_lines(joint: dict[str, Any], unit: str) -> list[str]:
 def _about_series(joint: dict[str, Any], unit: str) -> list[str]:
     together, tails, energy = joint["together"], joint["tail_dependence"], joint["energy"]
     d = max(map(int, together["at_least"]))
+    short = unit.split(" (")[0]
+    fall = with_unit(f"{together['fall']:g}", short)
     falls = ", ".join(f"{k} or more {_percent(chance)}" for k, chance in together["at_least"].items())
     pairs = ", ".join(
         f"{' and '.join(pair['series'])} {text(pair['value'], 2)}" for pair in tails["pairs"][:LISTED]
@@ -40,16 +42,16 @@ def _about_series(joint: dict[str, Any], unit: str) -> list[str]:
         f"{name} {signed(value, 1)}" for name, value in list(energy["drivers"].items())[:LISTED]
     )
     lines = [
-        f"falls of {with_unit(f'{together["fall"]:g}', unit.split(' (')[0])} or more, of {d} series: {falls}",
-        f"lower-tail dependence at {100 * tails['level']:g} %: {text(tails['mean'], 2)} in the mean of pairs; "
-        f"{pairs}",
+        f"falls of {fall} or more, of {d} series: {falls}",
+        f"lower-tail dependence at {100 * tails['level']:g} %: {text(tails['mean'], 2)} in the mean of "
+        f"pairs; {pairs}",
         f"energy on {last['time']}: {text(last['energy'], 1)} nats, on normal days {text(low, 1)} to "
         f"{text(high, 1)}; most from {drivers}",
     ]
     for row in joint["stress"]:
         means = {name: mean for name, mean in row["mean"].items() if name.startswith("portfolio ")}
         shown = ", ".join(f"{name} {signed(mean, 2)}" for name, mean in means.items())
-        stress = with_unit(signed(row["return"], 2), unit.split(" (")[0])
+        stress = with_unit(signed(row["return"], 2), short)
         lines.append(f"if {row['series']} moves by {stress}: mean of {shown}")
     return lines
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from tasks.runtime.errors import BasinError
 
 OPTIONS = (
-    "accept", "calendar", "data", "dev", "epochs", "event", "events", "exog", "freq", "horizon", "jointly", "kind",
-    "leads", "max-false-alarms-per-year", "model", "on-bad-row", "out", "overwrite", "peers", "refit",
+    "accept", "calendar", "data", "dev", "epochs", "event", "events", "exog", "freq", "horizon", "jointly",
+    "kind", "leads", "max-false-alarms-per-year", "model", "on-bad-row", "out", "overwrite", "peers", "refit",
     "resample", "seed", "seeds", "series", "spec", "strict", "target", "targets", "test-from", "test-to",
     "time", "until", "variable", "weights", "width",
 )  # fmt: skip

@@ -153,7 +153,7 @@ def walk_of_test(panel: Panel, request: Request, freq: str, notes: list[str]) ->
         past, test = every[:-count], every[-count:]
         notes.append("test block: the last quarter of the years")
     notes.append(
-        f"the models were refitted {len(test)} times, at the first date of the test block, "
+        f"the models were refitted {count_of(len(test), 'time')}, at the first date of the test block, "
         f"{stamp(times[test[0].first], freq)}, and of each year after it, on up to {YEARS} years before"
     )
     return Walk(past[-PAST:], test)

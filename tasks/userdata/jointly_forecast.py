@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.joint.ahead import Ahead, ahead_of
-from tasks.joint.energy import band, drivers, energies
+from tasks.joint.energy import band, contributions, energies
 from tasks.joint.marginals import fit_marginals
 from tasks.joint.panel import Panel
 from tasks.joint.portfolios import portfolio_returns
@@ -138,8 +138,7 @@ def together(draws: np.ndarray, fall: float) -> dict[str, Any]:
 
 def tail_dependence(draws: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
     """Return the mean over pairs of P(both in their lower tail) / P(one is), and the highest pairs."""
-    below = (draws <= np.quantile(draws, TAIL, axis=0)).astype(float)
-    both = below.T @ below / len(draws) / TAIL
+    both = both_below(draws, np.quantile(draws, TAIL, axis=0))
     first, second = np.triu_indices(len(names), 1)
     values = both[first, second]
     order = np.argsort(-values)[:PAIRS]
@@ -150,10 +149,18 @@ def tail_dependence(draws: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]
     }
 
 
+def both_below(values: np.ndarray, bounds: np.ndarray | float) -> np.ndarray:
+    """Return the share of rows on which two series are both below their bounds, divided by ``TAIL``."""
+    below = (values <= bounds).astype(float)
+    shares: np.ndarray = below.T @ below / len(values) / TAIL
+    return shares
+
+
 def energy_of_days(reading: Reading, panel: Panel, years: list[Year], chosen: list[float]) -> dict[str, Any]:
     """Return the energies of the latest days, the band of normal days, and what drives the last one."""
     table = energies(years, chosen, panel)
-    last = drivers(years, chosen, panel)
+    year, weight = next((y, w) for y, w in reversed(list(zip(years, chosen, strict=True))) if len(y.ahead))
+    shares = contributions(year, weight, len(year.ahead) - 1, panel)
     latest = table.tail(LATEST)
     return {
         "band": list(band(table)),
@@ -162,7 +169,7 @@ def energy_of_days(reading: Reading, panel: Panel, years: list[Year], chosen: li
             {"time": stamp(time, reading.freq), "energy": float(row["energy"])}
             for time, row in latest.iterrows()
         ],
-        "drivers": {str(name): float(value) for name, value in last.shares.head(PAIRS).items()},
+        "drivers": {str(name): float(value) for name, value in shares.head(PAIRS).items()},
     }
 
 

@@ -149,6 +149,6 @@ class Request:
         for name, given in others.items():
             if given:
                 raise BasinError(
-                    f"--jointly forecasts the next step of all series from their own past, refitted each year; "
-                    f"omit {name}, or omit --jointly"
+                    "--jointly forecasts the next step of all series from their own past, refitted each "
+                    f"year; omit {name}, or omit --jointly"
                 )

@@ -137,10 +137,10 @@ def forecast(
     """Forecast the dates after the last row.
 
     Writes ``forecast.json``, ``forecast.csv`` and ``forecast.png`` in the folder ``out``, ``forecast.nc`` for
-    levels, ``paths.parquet`` for sample paths, ``scenarios.parquet`` for joint densities, and ``model/`` unless ``model`` is given. With ``model``, the
-    folder of a model from an earlier backtest or forecast, nothing is refitted. ``owner`` is the result in
-    whose folder that is, which must live as long as the forecast. Raises ``BasinError`` for bad data or
-    options, or if files in ``out`` would be lost.
+    levels, ``paths.parquet`` for sample paths, ``scenarios.parquet`` for joint densities, and ``model/``
+    unless ``model`` is given. With ``model``, the folder of a model from an earlier backtest or forecast,
+    nothing is refitted. ``owner`` is the result in whose folder that is, which must live as long as the
+    forecast. Raises ``BasinError`` for bad data or options, or if files in ``out`` would be lost.
     """
     if model is not None:
         if request.jointly:

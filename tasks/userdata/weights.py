@@ -34,8 +34,8 @@ def portfolios_of(given: Any) -> dict[str, dict[str, float]]:
     if isinstance(given, (Mapping, pd.Series)):
         return _of_frame(pd.Series(dict(given), name="portfolio").to_frame(), "weights")
     raise BasinError(
-        f'weights: expected "equal", a path, a dictionary or Series of weights by series, or a DataFrame with '
-        f"a column for each portfolio, found {type(given).__name__}"
+        'weights: expected "equal", a path, a dictionary or Series of weights by series, or a DataFrame '
+        f"with a column for each portfolio, found {type(given).__name__}"
     )
 
 
