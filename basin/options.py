@@ -130,10 +130,10 @@ def request(
     )
 
 
-def portfolios(weights: Any) -> dict[str, dict[str, float]]:
+def portfolios(weights: Any) -> dict[str, dict[str, float]] | None:
     """Return weights of the series by portfolio."""
     if weights is None:
-        return {}
+        return None
     from tasks.userdata.weights import portfolios_of
 
     return portfolios_of(weights)

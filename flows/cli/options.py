@@ -168,10 +168,10 @@ def request(
     )
 
 
-def portfolios(weights: str | None) -> dict[str, dict[str, float]]:
+def portfolios(weights: str | None) -> dict[str, dict[str, float]] | None:
     """Return the weights of the option by portfolio."""
     if weights is None:
-        return {}
+        return None
     from tasks.userdata.weights import portfolios_of
 
     return portfolios_of(weights)

@@ -51,7 +51,7 @@ class Ahead:
         return float(JointTilt(self.tilt.energy(pool, self.conditions)[0]).effective_size)
 
     def given(
-        self, returns: dict[str, float], count: int = DRAWS, seed: int = 0
+        self, returns: dict[str, float], count: int | None = None, seed: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return draws ``(count, d)`` of the returns, given those of some series, and their weights.
 
@@ -59,7 +59,7 @@ class Ahead:
         """
         scores = {self.names.index(name): self.score(name, value) for name, value in returns.items()}
         generator = torch.Generator().manual_seed(seed)
-        points = self._copula.draw_given(scores, count, generator)
+        points = self._copula.draw_given(scores, count or DRAWS, generator)
         drawn = self._returns(points[0])
         for name, value in returns.items():
             drawn[:, self.names.index(name)] = value
@@ -74,7 +74,8 @@ class Ahead:
         """Return the returns of whitened coordinates ``(count, d)``."""
         scores = self._copula.scores(whitened[None])[0].numpy()
         d = len(self.names)
-        row = Marginals(*self.marginals[:, None], np.ones((1, d), bool), np.ones(1))
+        loc, scale, eta, lam = self.marginals[:, None]
+        row = Marginals(loc, scale, eta, lam, np.ones((1, d), bool), np.ones(1))
         return row.quantiles(0, np.arange(d), scores)
 
     def save(self, folder: Path) -> None:

@@ -62,7 +62,7 @@ def _percent(chance: float) -> str:
 
 def joint_rows(joint: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return the columns and rows of the joint scores of each model, with the gains of the energy model."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for model, scores in joint["models"].items():
         gains = joint["paired"].get(model, {})
         log = gains.get("log_score", {})

@@ -72,7 +72,7 @@ def panel_from(reading: Reading, request: Request, notes: list[str]) -> Panel:
         notes.append(f"dev: rows from {request.test_from} on are not read")
     elif request.test_to:
         wide = wide[wide.index < pd.Timestamp(request.test_to) + pd.Timedelta(days=1)]
-    wide = _without_ended(wide, notes)
+    wide = _without_short(_without_ended(wide, notes), notes)
     if not wide.empty:
         there, last = int(wide.iloc[-1].notna().sum()), stamp(wide.index[-1], reading.freq)
         if there < wide.shape[1] / 2:
@@ -80,20 +80,42 @@ def panel_from(reading: Reading, request: Request, notes: list[str]) -> Panel:
                 f"jointly: on the last date, {last}, {there} of {wide.shape[1]} series have a value; remove "
                 "that row, or add the missing values"
             )
-    holes = int((wide.isna().any(axis=1) & wide.apply(_began).all(axis=1)).sum())
-    if holes:
-        notes.append(
-            f"{count_of(holes, 'date')} at which a series has no value {'is' if holes == 1 else 'are'} not "
-            "used for the joint density, but for the volatility of the other series"
-        )
+    _tell_gaps(wide, reading.freq, notes)
     if reading.kind == "price":
         return panel_of(wide)
     changes = {name: column.dropna().diff().iloc[1:] for name, column in wide.items()}
     return panel_of(pd.DataFrame(changes).reindex(wide.index[1:]), log=False)
 
 
-def _began(column: pd.Series) -> pd.Series:
-    return column.notna().cummax()
+def _tell_gaps(wide: pd.DataFrame, freq: str, notes: list[str]) -> None:
+    """Add notes on the dates at which a series that has begun has no value."""
+    gaps = wide.isna() & wide.notna().cummax()
+    holes = gaps.any(axis=1)
+    if holes.any():
+        count = int(holes.sum())
+        notes.append(
+            f"{count_of(count, 'date')} at which a series has no value {'is' if count == 1 else 'are'} not "
+            "used for the joint density, but for the volatility of the other series"
+        )
+    most = wide.index[gaps.mean(axis=1) > 0.5]
+    if len(most):
+        shown = listed([stamp(time, freq) for time in most[:3]])
+        notes.append(
+            f"warning: coverage: most series have no value on {count_of(len(most), 'date')}: {shown}"
+            f"{' ...' if len(most) > 3 else ''}"
+        )
+
+
+def _without_short(wide: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Return the series that have enough returns for a first fit, unless none has."""
+    short = [str(name) for name, known in wide.notna().sum().items() if known <= LEAST + 1]
+    if not short or len(short) == wide.shape[1]:
+        return wide
+    notes.append(
+        f"{listed(short[:10])}{' ...' if len(short) > 10 else ''}: left out, because "
+        f"{'it has' if len(short) == 1 else 'they have'} no more than {LEAST} returns"
+    )
+    return wide.drop(columns=short)
 
 
 def _without_ended(wide: pd.DataFrame, notes: list[str]) -> pd.DataFrame:

@@ -155,16 +155,17 @@ def highest_days(
 ) -> list[dict[str, Any]]:
     """Return the days of the highest energy, with the returns of the portfolios and what drove them."""
     ours = forecasts[forecasts["model"] == "ebm"].pivot(index="time", columns="series", values="observed")
-    rows = []
-    for time, energy in days["energy"].nlargest(HIGHEST).items():
-        row = int(panel.times.get_loc(time))
+    returns, rows = ours.to_dict("index"), []
+    highest = days["energy"].nlargest(HIGHEST)
+    for time, energy in zip(pd.DatetimeIndex(highest.index), highest, strict=True):
+        row = int(panel.times.searchsorted(time))
         year, weight = next((y, w) for y, w in zip(years, chosen, strict=True) if row in y.ahead)
         drivers = contributions(year, weight, int(np.flatnonzero(year.ahead == row)[0]), panel)
         rows.append(
             {
                 "time": stamp(time, freq),
                 "energy": float(energy),
-                "portfolios": {str(name): float(value) for name, value in ours.loc[time].items()},
+                "portfolios": {str(name): float(value) for name, value in returns[time].items()},
                 "drivers": {str(name): float(value) for name, value in drivers.head(DRIVERS).items()},
             }
         )

@@ -69,8 +69,8 @@ def ahead(
     )
     gain = found["joint"]["tilt"]
     notes.append(
-        f"the weight of the energy is {gain['weight']:g}, by which its log score on the days of the "
-        f"{len(walk.past)} refits before was {gain['past_gain']:+.3f} nats a day above that of its base"
+        f"the weight of the energy is {gain['weight']:g}, with which the log score on {gain['days']} earlier "
+        f"days was {gain['past_gain']:+.3f} nats a day above that of the base"
     )
     return found, tuple(notes)
 
@@ -112,7 +112,11 @@ def content(
         "joint": {
             "scenarios": SCENARIOS,
             "effective_size": model.effective_size(),
-            "tilt": {"weight": model.tilt.weight, "past_gain": float(past[WEIGHTS.index(model.tilt.weight)])},
+            "tilt": {
+                "weight": model.tilt.weight,
+                "past_gain": float(past[WEIGHTS.index(model.tilt.weight)]),
+                "days": sum(len(year.ahead) for year in years),
+            },
             "portfolios": {
                 name: {
                     "weights": {s: w for s, w in weights[name].items() if w},
@@ -166,8 +170,8 @@ def energy_of_days(reading: Reading, panel: Panel, years: list[Year], chosen: li
         "band": list(band(table)),
         "days": len(table),
         "latest": [
-            {"time": stamp(time, reading.freq), "energy": float(row["energy"])}
-            for time, row in latest.iterrows()
+            {"time": stamp(time, reading.freq), "energy": float(energy)}
+            for time, energy in zip(pd.DatetimeIndex(latest.index), latest["energy"], strict=True)
         ],
         "drivers": {str(name): float(value) for name, value in shares.head(PAIRS).items()},
     }

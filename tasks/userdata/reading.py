@@ -96,6 +96,8 @@ def _understood(source: Table, request: Request) -> Reading:
     mask_sentinels(table, list(dict.fromkeys(["close", *theirs, *(OHLC if has_range else ())])), notes)
     rows = len(table)
     table["far"] = far_dates(table)
+    if request.jointly:
+        table = bad_rows.without_empty_cells(table, cells)
     table = in_order(_without_empty_ends(table, cells, theirs, notes), notes)
     dated = table[~table["far"]].dropna(subset=["time"])
     if dated["close"].notna().any():

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from shlex import quote
 from typing import Literal, get_args
@@ -59,8 +59,8 @@ class Request:
     Those of a level are of its anomaly."""
     jointly: bool = False
     """Whether the next returns of several series are forecast as one joint density."""
-    weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Weights of the series by portfolio. Equal weights are the default."""
+    weights: Mapping[str, Mapping[str, float]] | None = None
+    """Weights of the series by portfolio, with ``jointly``. None and no portfolio are equal weights."""
     accept: tuple[tuple[str, str], ...] = ()
     """Checks of the audit whose findings are accepted, each with a reason."""
 
@@ -136,7 +136,7 @@ class Request:
 
     def _check_jointly(self) -> None:
         """Raise ``BasinError`` for options that do not go together with joint forecasts."""
-        if self.weights and not self.jointly:
+        if self.weights is not None and not self.jointly:
             raise BasinError("--weights is for the portfolios of joint forecasts; add --jointly")
         if not self.jointly:
             return

@@ -25,7 +25,7 @@ def portfolios_of(given: Any) -> dict[str, dict[str, float]]:
     ``given`` is ``"equal"``, the path of a table with a row for each series and a column for each portfolio,
     a dictionary or Series of weights by series, or a DataFrame with a column for each portfolio.
     """
-    if given is None or (isinstance(given, str) and given == EQUAL):
+    if isinstance(given, str) and given == EQUAL:
         return {}
     if isinstance(given, (str, PathLike)):
         return _of_frame(_from_file(Path(given)), f"--weights {quote(str(given))}")
@@ -70,7 +70,7 @@ def _of_frame(frame: pd.DataFrame, label: str) -> dict[str, dict[str, float]]:
     return found
 
 
-def matrix_of(portfolios: Mapping[str, Mapping[str, float]], names: tuple[str, ...]) -> pd.DataFrame:
+def matrix_of(portfolios: Mapping[str, Mapping[str, float]] | None, names: tuple[str, ...]) -> pd.DataFrame:
     """Return weights ``(series, portfolios)``, equal ones if there are no portfolios."""
     if not portfolios:
         return pd.DataFrame({EQUAL: np.full(len(names), 1 / len(names))}, index=list(names))
