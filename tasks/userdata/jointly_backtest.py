@@ -21,7 +21,7 @@ from tasks.runtime.parallel import Progress
 from tasks.scoring.predictive import from_sample
 from tasks.scoring.summary import summarise
 from tasks.userdata.backtest_result import Backtest
-from tasks.userdata.jointly import OwnPanel, panel_from, peers_of, require_history, walk_of_test
+from tasks.userdata.jointly import OwnPanel, for_panel, panel_from, peers_of, require_history, walk_of_test
 from tasks.userdata.jointly_forecast import PAIRS, RETURN_UNIT, TAIL, both_below
 from tasks.userdata.jointly_page import write_report
 from tasks.userdata.progress import Stages, expected_panel_seconds
@@ -44,6 +44,7 @@ def backtest_panel(
     reading: Reading, request: Request, name: str, out: Path, work: Path, stages: Stages
 ) -> Backtest:
     """Backtest the joint density of the next step of all series, refitted each year."""
+    reading = for_panel(reading)
     notes = list(reading.notes)
     panel = panel_from(reading, request, notes)
     walk = walk_of_test(panel, request, reading.freq, notes)

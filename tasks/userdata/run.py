@@ -88,10 +88,9 @@ def backtest(
 def _backtest(data: Data, request: Request, out: Path, work: Path, stages: Stages) -> Backtest:
     reading, name = read(data, request)
     if request.jointly:
-        from tasks.userdata.jointly import for_panel  # imports PyTorch, as the next
-        from tasks.userdata.jointly_backtest import backtest_panel
+        from tasks.userdata.jointly_backtest import backtest_panel  # imports PyTorch
 
-        return backtest_panel(for_panel(reading), request, name, out, work, stages)
+        return backtest_panel(reading, request, name, out, work, stages)
     if max(request.leads) > 1 and reading.kind != "level":
         from tasks.userdata.joint_paths_run import backtest_paths, for_paths
 
@@ -192,16 +191,9 @@ def _forecast(
 ) -> Forecast:
     reading, name = read(data, request)
     if request.jointly:
-        from tasks.userdata.jointly import for_panel  # imports PyTorch, as the next
-        from tasks.userdata.jointly_forecast import ahead
-        from tasks.userdata.jointly_result import JointForecast
+        from tasks.userdata.jointly_run import forecast_panel  # imports PyTorch
 
-        reading = for_panel(reading)
-        found, notes = ahead(reading, request, work, stages)
-        found = with_file(found, reading.kind, reading.freq, reading.table, {})
-        joint = JointForecast(out, found | {"notes": list(notes)}, notes)
-        write_forecast(work, joint, reading.unit)
-        return joint
+        return forecast_panel(reading, request, out, work, stages)
     if max(request.leads) > 1 and reading.kind != "level":
         from tasks.userdata.joint_paths_run import for_paths, paths_ahead  # imports PyTorch
 
