@@ -49,6 +49,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "exchange",
         "alarm",
     ),
+    "joint": ("joint", "joint-dow", "joint-short"),
     "fields": ("field", "field-scale"),
     "pipeline": ("cold", "runs", "repro", "tests"),
     "speed": ("forecast-time", "patience", "backtest-time", "nino-time", "imports"),
