@@ -25,6 +25,10 @@ DENSITIES = ("base", "dcc-t")
 """Copulas that the short rows compare with."""
 
 
+VINES = {"vine": "a regular vine", "dcc-vine": "a regular vine of what DCC leaves"}
+"""Vines, which are compared in a row of their own."""
+
+
 def stocks() -> pd.DataFrame:
     """Return the prices of the 20 US stocks that skfolio ships, read without importing it."""
     found = importlib.util.find_spec("skfolio")
@@ -133,13 +137,13 @@ def portfolios(name: str, found: dict[str, Any]) -> Iterator[Row]:
         )
 
 
-def short(prices: pd.DataFrame, first: int, last: int) -> pd.DataFrame:
-    """Return the joint log densities of ``first`` to ``last`` by the tilt and ``DENSITIES``."""
+def short(prices: pd.DataFrame, first: int, last: int, peers: tuple[str, ...] = DENSITIES) -> pd.DataFrame:
+    """Return the joint log densities of ``first`` to ``last`` by the tilt and by peers."""
     panel = panel_of(prices[: f"{last}-12-31"])
     walk = refits(panel.times)
     marginals = fit_marginals(panel, walk)
     walk = [refit for refit in walk if panel.times[refit.first].year >= first]
-    years = walk_forward(panel, marginals, walk, DENSITIES)
+    years = walk_forward(panel, marginals, walk, peers)
     return log_densities(years, panel, marginals)
 
 
@@ -173,4 +177,20 @@ def joint_short() -> Iterator[Row]:
         )
 
 
-ROWS = {"joint": joint, "joint-dow": joint_dow, "joint-short": joint_short}
+def joint_vine() -> Iterator[Row]:
+    """Compare with regular vines, which take minutes a year to fit."""
+    first = DEVELOPMENT if DEV else BLOCK
+    table = short(known(stocks()), first, BLOCK - 1 if DEV else 2022, (*DENSITIES, *VINES))
+    for peer, words in VINES.items():
+        test = gain("log_score", table["ebm"] - table[peer], table.index.to_series())["log_score"]
+        yield Row(
+            f"20 US stocks jointly, next day, {table.index[0]:%Y}-{table.index[-1]:%Y}: over {words}",
+            "shown",
+            f"{test['gain']:+.3f}, t {test['t']:.1f}",
+            True,
+            value=test["gain"],
+            unit="nats",
+        )
+
+
+ROWS = {"joint": joint, "joint-dow": joint_dow, "joint-short": joint_short, "joint-vine": joint_vine}
