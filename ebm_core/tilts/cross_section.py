@@ -135,7 +135,7 @@ def fit_cross_section(
     nu: float,
     *,
     pairs: int = 32,
-    ridge: tuple[float, float, float] = (100.0, 3000.0, 100.0),
+    ridge: tuple[float, float, float] = (10.0, 3000.0, 10.0),
     generator: torch.Generator,
 ) -> CrossSectionTilt:
     """Fit a tilt to whitened coordinates ``(n, d)`` by ranking noise contrast, with Newton's method.
