@@ -15,7 +15,7 @@ from benchmarks.row import Comparison, Row
 from tasks.joint.evaluate import by_year, evaluate, gain, log_densities
 from tasks.joint.marginals import fit_marginals
 from tasks.joint.panel import panel_of, refits
-from tasks.joint.walk_forward import walk_forward
+from tasks.joint.walk_forward import walk_forward, weights_of
 from tasks.runtime.errors import BasinError
 
 BLOCK, DEVELOPMENT = 2003, 1996
@@ -144,7 +144,7 @@ def short(prices: pd.DataFrame, first: int, last: int, peers: tuple[str, ...] = 
     marginals = fit_marginals(panel, walk)
     walk = [refit for refit in walk if panel.times[refit.first].year >= first]
     years = walk_forward(panel, marginals, walk, peers)
-    return log_densities(years, panel, marginals)
+    return log_densities(years, weights_of(years), panel, marginals)
 
 
 def joint_dow() -> Iterator[Row]:

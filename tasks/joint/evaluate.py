@@ -7,7 +7,7 @@ import pandas as pd
 
 from tasks.joint.marginals import Marginals
 from tasks.joint.panel import Panel
-from tasks.joint.portfolios import RANDOM, portfolio_returns, random_weights
+from tasks.joint.portfolios import RANDOM, of_members, portfolio_returns, random_weights
 from tasks.joint.scores import FILTERED, Scored, fell_together, score_own, score_year
 from tasks.joint.walk_forward import WEIGHTS, Year, weights_of
 from tasks.runtime.parallel import Progress, run_units, silent
@@ -23,9 +23,21 @@ def evaluate(
 ) -> dict[str, Any]:
     """Return the block ``joint`` of ``scores.json``: all models on the same dates, with paired tests."""
     chosen = weights_of(years)
-    table = log_densities(years, panel, marginals)
+    scored = by_draws(years, chosen, panel, marginals, seed, progress)
+    return joint_scores(years, chosen, scored, panel, marginals, seed)
+
+
+def joint_scores(
+    years: list[Year],
+    chosen: list[float],
+    scored: dict[str, Scored],
+    panel: Panel,
+    marginals: Marginals,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Return the block of years with weights of the energy, of which the draws have been scored."""
+    table = log_densities(years, chosen, panel, marginals)
     dates = table.index.to_series().reset_index(drop=True)
-    scored = by_draws(years, panel, marginals, tuple(table.columns), seed, progress)
     fell = np.concatenate([fell_together(year, panel) for year in years])
     losses = {
         "log_score": -table,
@@ -64,11 +76,11 @@ def evaluate(
     }
 
 
-def log_densities(years: list[Year], panel: Panel, marginals: Marginals) -> pd.DataFrame:
+def log_densities(years: list[Year], chosen: list[float], panel: Panel, marginals: Marginals) -> pd.DataFrame:
     """Return the joint log densities of the returns at each date by each model that has one."""
     densities = marginals.log_density(panel.returns)
     parts = []
-    for year, weight in zip(years, weights_of(years), strict=True):
+    for year, weight in zip(years, chosen, strict=True):
         own = densities[np.ix_(year.ahead, year.members)].sum(axis=1)
         base = own + year.paths["base"].log_density(slice(0, len(own)))
         table = {"ebm": base + year.gain[:, WEIGHTS.index(weight)]}
@@ -97,28 +109,41 @@ def gain(score: str, difference: Any, dates: pd.Series) -> dict[str, Any]:
 
 def by_draws(
     years: list[Year],
+    chosen: list[float],
     panel: Panel,
     marginals: Marginals,
-    densities: tuple[str, ...],
-    seed: int,
-    progress: Progress,
+    seed: int = 0,
+    progress: Progress = silent,
+    kept: np.ndarray | None = None,
 ) -> dict[str, Scored]:
-    """Return the scores by draws of each model at all dates."""
-    models = (*densities, FILTERED)
+    """Return the scores by draws of each model at all dates, with draws of the portfolios ``kept``.
+
+    The weights of these are ``(series, portfolios)``, and are divided by their sum over a year's members.
+    """
+    models = ("ebm", *years[0].paths, FILTERED)
+    kept = np.empty((len(panel.names), 0)) if kept is None else kept
     units = [
-        (year, weight, panel, marginals, models, seed)
-        for year, weight in zip(years, weights_of(years), strict=True)
+        (year, weight, panel, marginals, models, kept, seed)
+        for year, weight in zip(years, chosen, strict=True)
     ]
     found = run_units(scored_year, units, "portfolios", progress)
     return {name: Scored.joined([part[name] for part in found]) for name in found[0]}
 
 
 def scored_year(
-    year: Year, weight: float, panel: Panel, marginals: Marginals, models: tuple[str, ...], seed: int
+    year: Year,
+    weight: float,
+    panel: Panel,
+    marginals: Marginals,
+    models: tuple[str, ...],
+    kept: np.ndarray,
+    seed: int,
 ) -> dict[str, Scored]:
     """Score one year by draws, and the classical models of each portfolio's own returns."""
     weights = random_weights(len(year.members), RANDOM, seed)
-    return score_year(year, weight, panel, marginals, models, weights, seed) | score_own(year, panel, weights)
+    own = of_members(kept, year.members)
+    scored = score_year(year, weight, panel, marginals, models, weights, own, seed)
+    return scored | score_own(year, panel, weights, own)
 
 
 def of_all(scored: dict[str, Scored], score: str) -> pd.DataFrame:
@@ -136,6 +161,7 @@ def of_portfolios(
             portfolio_returns(
                 panel.returns[np.ix_(year.ahead, year.members)],
                 random_weights(len(year.members), RANDOM, seed),
+                panel.log,
             )
             for year in years
         ]

@@ -81,9 +81,9 @@ class TiltedPath:
         points = self.base.copula(rows).whiten(torch.as_tensor(self.base.scores[rows]))[:, None]
         return self.tilt.energy(points, self.conditions[rows])[:, 0].numpy()
 
-    def normaliser(self, rows: slice, generator: torch.Generator, draws: int = DRAWS) -> Normaliser:
+    def normaliser(self, rows: slice, generator: torch.Generator, draws: int | None = None) -> Normaliser:
         """Estimate log Z of rows from common draws of the base."""
-        pool = self.base.copula(slice(0, 1)).draw(draws, generator)
+        pool = self.base.copula(slice(0, 1)).draw(draws or DRAWS, generator)
         found = [
             normalise(self.tilt.energy(pool, self.conditions[start : min(start + CHUNK, rows.stop)]))
             for start in range(rows.start, rows.stop, CHUNK)
@@ -91,10 +91,10 @@ class TiltedPath:
         parts = zip(*((part.log_z, part.error, part.effective_size) for part in found), strict=True)
         return Normaliser(*map(torch.cat, parts))
 
-    def draws(self, row: int, count: int, generator: torch.Generator, draws: int = DRAWS) -> np.ndarray:
+    def draws(self, row: int, count: int, generator: torch.Generator, draws: int | None = None) -> np.ndarray:
         """Return equally weighted draws ``(count, d)`` of the normal scores at a row, by resampling."""
         copula = self.base.copula(slice(row, row + 1))
-        pool = copula.draw(draws, generator)
+        pool = copula.draw(draws or DRAWS, generator)
         energy = self.tilt.energy(pool, self.conditions[row : row + 1])[0]
         chosen = JointTilt(energy).resample(count, generator)
         return copula.scores(pool[chosen][None])[0].numpy()

@@ -16,6 +16,9 @@ LEAST = 500
 STILL = 0.25
 """Share of zero returns above which a series is left out until it moves more often."""
 
+FALL = 3.0
+"""Fall of a price in per cent that is counted in all series."""
+
 ALIKE = 0.999
 """Correlation from which two series are taken for one."""
 
@@ -27,6 +30,13 @@ class Panel:
     times: pd.DatetimeIndex
     names: tuple[str, ...]
     returns: np.ndarray
+    log: bool = True
+    """Whether returns are 100·Δlog of prices. If not, they are differences, which add up in portfolios."""
+
+    @property
+    def fall(self) -> float:
+        """Fall that is counted in all series: 3 % of prices, and else twice the median standard deviation."""
+        return FALL if self.log else float(f"{2 * np.median(np.nanstd(self.returns, axis=0)):.2g}")
 
     def __post_init__(self) -> None:
         self._check()
@@ -62,7 +72,7 @@ class Panel:
 
 
 def panel_of(prices: pd.DataFrame, log: bool = True) -> Panel:
-    """Return the panel of a table of prices, one column a series, or of returns if ``log`` is false.
+    """Return the panel of a table of prices, one column a series, or of differences if ``log`` is false.
 
     Each return is the change from the latest price of its series.
     """
@@ -72,7 +82,7 @@ def panel_of(prices: pd.DataFrame, log: bool = True) -> Panel:
     else:
         returns = prices
     times = pd.DatetimeIndex(returns.index)
-    return Panel(times, tuple(map(str, prices.columns)), returns.to_numpy(dtype=float))
+    return Panel(times, tuple(map(str, prices.columns)), returns.to_numpy(dtype=float), log)
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,15 @@ RANDOM = 50
 """Random long-only portfolios beside the one of equal weights."""
 
 
-def portfolio_returns(returns: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def portfolio_returns(returns: np.ndarray, weights: np.ndarray, log: bool = True) -> np.ndarray:
     """Return the log returns ``(*, portfolios)`` of returns ``(*, series)``, both in per cent.
 
-    ``weights`` ``(series, portfolios)`` are shares of the wealth at the beginning of the step.
+    ``weights`` ``(series, portfolios)`` are shares of the wealth at the beginning of the step. If ``log`` is
+    false, returns are differences, and those of portfolios are weighted sums.
     """
+    if not log:
+        sums: np.ndarray = returns @ weights
+        return sums
     simple = np.expm1(returns / 100) @ weights
     found: np.ndarray = 100 * np.log1p(np.maximum(simple, -0.999))
     return found
@@ -35,6 +39,19 @@ def check_weights(weights: dict[str, float], names: tuple[str, ...]) -> np.ndarr
     if not np.isfinite(found).all() or not np.isclose(found.sum(), 1, atol=1e-3):
         raise BasinError(f"weights: they sum to {found.sum():g}; expected 1")
     return found
+
+
+def of_members(weights: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """Return the weights ``(members, portfolios)`` of the series that take part, divided by their sum."""
+    found = weights[members]
+    total = found.sum(axis=0)
+    if (np.abs(total) < 1e-6).any():
+        raise BasinError(
+            "weights: all series of a portfolio have too short a history in a year of the test block; give a "
+            "later --test-from"
+        )
+    divided: np.ndarray = found / total
+    return divided
 
 
 def own_model(model: str, values: np.ndarray, learned: int, draws: int) -> np.ndarray:

@@ -17,10 +17,8 @@ DRAWS = 1000
 ENERGY_DRAWS = 250
 """Draws of them for the energy score, whose time grows with their square."""
 
-FALL = 3.0
-"""Fall of a series in per cent, and share of the series that fall at once."""
-
 QUARTER = 0.25
+"""Share of the series that fall at once."""
 
 FILTERED = "joint-filtered-simulation"
 """Peer without a density: past standardised residuals of all series at a common date, at today's scales."""
@@ -36,8 +34,9 @@ OWN = {"gjr-on-portfolio": "gjr-skewt", "egarch-on-portfolio": "egarch-skewt"}
 class Scored:
     """Scores of one model at n dates: of all series, and of portfolios.
 
-    ``together`` is the probability that at least a quarter of the series fall by more than 3 %. Value at risk
-    and shortfall are ``(n, portfolios, levels)``. Models of the portfolio's own returns have NaN for the
+    ``together`` is the probability that at least a quarter of the series fall by more than ``Panel.fall``.
+    Value at risk and shortfall are ``(n, portfolios, levels)``, and ``kept`` are the draws
+    ``(n, draws, portfolios)`` of further portfolios. Models of the portfolio's own returns have NaN for the
     first three.
     """
 
@@ -48,6 +47,7 @@ class Scored:
     crps: np.ndarray
     var: np.ndarray
     shortfall: np.ndarray
+    kept: np.ndarray
 
     @classmethod
     def joined(cls, parts: list["Scored"]) -> "Scored":
@@ -91,43 +91,55 @@ def score_year(
     marginals: Marginals,
     models: tuple[str, ...],
     weights: np.ndarray,
+    kept: np.ndarray,
     seed: int,
 ) -> dict[str, Scored]:
-    """Score models by their draws at the rows ahead, for portfolios ``weights`` ``(members, portfolios)``."""
+    """Score models by their draws at the rows ahead, for portfolios ``weights`` ``(members, portfolios)``.
+
+    The draws of the portfolios ``kept`` ``(members, portfolios)`` are returned too.
+    """
     import scoringrules
 
     observed = panel.returns[np.ix_(year.ahead, year.members)]
-    realised = portfolio_returns(observed, weights)
+    realised = portfolio_returns(observed, weights, panel.log)
     found = {}
     for model in models:
-        energy, variogram, together, drawn = [], [], [], []
+        energy, variogram, together, drawn, own = [], [], [], [], []
         for position in range(len(year.ahead)):
             draws = draws_of(model, year, weight, panel, marginals, position, seed)
             few = draws[:: DRAWS // ENERGY_DRAWS]
             energy.append(float(scoringrules.es_ensemble(observed[position], few)))
             variogram.append(float(scoringrules.vs_ensemble(observed[position], few)))
-            together.append(((draws < -FALL).mean(axis=1) >= QUARTER).mean())
-            drawn.append(portfolio_returns(draws, weights))
+            together.append(((draws < -panel.fall).mean(axis=1) >= QUARTER).mean())
+            drawn.append(portfolio_returns(draws, weights, panel.log))
+            own.append(portfolio_returns(draws, kept, panel.log).astype(np.float32))
         found[model] = Scored(
-            np.array(energy), np.array(variogram), np.array(together), **of_samples(np.stack(drawn), realised)
+            np.array(energy),
+            np.array(variogram),
+            np.array(together),
+            kept=np.stack(own),
+            **of_samples(np.stack(drawn), realised),
         )
     return found
 
 
 def fell_together(year: Year, panel: Panel) -> np.ndarray:
-    """Return whether at least a quarter of the series fell by more than 3 % at each row ahead."""
+    """Return whether at least a quarter of the series fell by more than ``Panel.fall`` at each row ahead."""
     observed = panel.returns[np.ix_(year.ahead, year.members)]
-    fell: np.ndarray = (observed < -FALL).mean(axis=1) >= QUARTER
+    fell: np.ndarray = (observed < -panel.fall).mean(axis=1) >= QUARTER
     return fell
 
 
-def score_own(year: Year, panel: Panel, weights: np.ndarray) -> dict[str, Scored]:
+def score_own(year: Year, panel: Panel, weights: np.ndarray, kept: np.ndarray) -> dict[str, Scored]:
     """Score the classical models of each portfolio's own returns at the rows ahead."""
-    series = portfolio_returns(panel.returns[np.ix_(year.rows, year.members)], weights)
+    both = np.column_stack([weights, kept])
+    series = portfolio_returns(panel.returns[np.ix_(year.rows, year.members)], both, panel.log)
+    scored = weights.shape[1]
     found = {}
     for name, model in OWN.items():
         columns = [own_model(model, values, year.learned, DRAWS) for values in series.T]
         missing = np.full(len(year.ahead), np.nan)
-        own = of_samples(np.stack(columns, axis=2), series[year.learned :])
-        found[name] = Scored(missing, missing, missing, **own)
+        drawn = np.stack(columns, axis=2)
+        own = of_samples(drawn[:, :, :scored], series[year.learned :, :scored])
+        found[name] = Scored(missing, missing, missing, kept=drawn[:, :, scored:].astype(np.float32), **own)
     return found

@@ -89,7 +89,7 @@ def fit_year(
     }
     base = CopulaPath.along(known, fit_pool(past, after))
     paths = {name: base if name == "base" else fits[name]() for name in peers}
-    coming = [*rows, rows[-1] + 1]
+    coming = [*rows, refit.end - 1]  # the row after the data, of a refit that is open
     scale, market = marginals.scale[coming][:, members], marginals.market[coming]
     tilted = fit_tilted(base, scale, market, slice(after, learned), generator).after(learned)
     found = gains(tilted, slice(0, len(known) - learned), generator)
@@ -104,6 +104,8 @@ def gains(
 
     With it come the standard error of log Z and the effective sample size, ``(rows, weights)`` each.
     """
+    if rows.start == rows.stop:
+        return (np.empty((0, len(WEIGHTS))),) * 3
     energy = tilted.energy(rows)
     found = []
     for weight in WEIGHTS:
