@@ -76,7 +76,13 @@ def joint() -> Iterator[Row]:
         value=dcc["gain"],
         unit="nats",
         comparison=Comparison.paired(
-            name, "log score, nats", ours, best, over_best["gain"], over_best["se"], digits=2
+            name.replace("-", "–"),
+            "log score, nats",
+            ours,
+            best,
+            over_best["gain"],
+            over_best["se"],
+            digits=2,
         ),
     )
     worst = min(found["by_year"], key=lambda year: found["by_year"][year]["dcc-t"]["t"])
