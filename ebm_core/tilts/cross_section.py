@@ -47,7 +47,7 @@ def statistics(w: Tensor, nu: float) -> Tensor:
     radius = torch.log1p(d * square / nu) if nu != math.inf else torch.log1p(square)
     share = w.abs() / square.clamp_min(1e-12).sqrt()[..., None]
     market = w.sum(-1) / math.sqrt(d)
-    largest = share.topk(2, -1).values.clamp_min(1e-6).log()
+    largest = torch.log1p(share.topk(2, -1).values)
     found = [
         radius,
         torch.exp(-radius),
@@ -135,7 +135,7 @@ def fit_cross_section(
     nu: float,
     *,
     pairs: int = 32,
-    ridge: tuple[float, float, float] = (100.0, 3000.0, 100.0),
+    ridge: tuple[float, float, float] = (10.0, 3000.0, 10.0),
     generator: torch.Generator,
 ) -> CrossSectionTilt:
     """Fit a tilt to whitened coordinates ``(n, d)`` by ranking noise contrast, with Newton's method.
@@ -240,9 +240,12 @@ class Normaliser:
 def normalise(energy: Tensor) -> Normaliser:
     """Estimate log Z = log E_q[exp(−E)] from energies ``(n, k)`` of k draws of the base.
 
-    The standard error is √(1/ESS − 1/k), by the delta method for independent draws.
+    The draws are the antithetic pairs of :func:`ebm_core.tilts.copula.draw_spherical`, the second half being
+    the negatives of the first. A pair is one independent draw: the standard error is √(1/ESS − 2/k), with the
+    effective number ESS of pairs, by the delta method.
     """
-    count = energy.shape[1]
-    log_z = torch.logsumexp(-energy, 1) - math.log(count)
-    effective = 1 / (torch.softmax(-energy, 1) ** 2).sum(1)
-    return Normaliser(log_z, (1 / effective - 1 / count).clamp_min(0).sqrt(), effective)
+    pairs = energy.shape[1] // 2
+    log_weight = torch.logaddexp(-energy[:, :pairs], -energy[:, pairs:]) - math.log(2)
+    log_z = torch.logsumexp(log_weight, 1) - math.log(pairs)
+    effective = 1 / (torch.softmax(log_weight, 1) ** 2).sum(1)
+    return Normaliser(log_z, (1 / effective - 1 / pairs).clamp_min(0).sqrt(), 2 * effective)

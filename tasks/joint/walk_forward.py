@@ -6,11 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tasks.joint.correlation import Dynamics, fit_constant, fit_dcc, fit_ewma, fit_pool
+from tasks.joint.correlation import fit_constant, fit_dcc, fit_ewma, fit_pool
 from tasks.joint.marginals import Marginals
 from tasks.joint.models import CopulaPath, TiltedPath, fit_tilted
 from tasks.joint.panel import Panel, Refit
+from tasks.joint.vine import VinePath
 from tasks.runtime.parallel import Progress, run_units, silent
+
+Path = CopulaPath | VinePath
+"""A joint model along the scores of a panel."""
 
 PEERS = ("base", "dcc-t", "dcc-gaussian", "ewma-gaussian", "t-copula")
 """Copulas that are compared with the tilt. ``base`` is the one that it tilts."""
@@ -39,7 +43,7 @@ class Year:
     members: np.ndarray
     rows: np.ndarray
     learned: int
-    paths: dict[str, CopulaPath]
+    paths: dict[str, Path]
     tilted: TiltedPath
     gain: np.ndarray
     log_z_error: np.ndarray
@@ -75,17 +79,19 @@ def fit_year(
     known = scores[rows][:, members]
     past = known[:learned]
     after = min(WARM_UP, learned // 4)
-    fits: dict[str, Callable[[], Dynamics]] = {
-        "base": lambda: fit_pool(past, after),
-        "dcc-t": lambda: fit_dcc(past),
-        "dcc-gaussian": lambda: fit_dcc(past, gaussian=True),
-        "ewma-gaussian": lambda: fit_ewma(past),
-        "t-copula": lambda: fit_constant(past),
+    fits: dict[str, Callable[[], Path]] = {
+        "dcc-t": lambda: CopulaPath.along(known, fit_dcc(past)),
+        "dcc-gaussian": lambda: CopulaPath.along(known, fit_dcc(past, gaussian=True)),
+        "ewma-gaussian": lambda: CopulaPath.along(known, fit_ewma(past)),
+        "t-copula": lambda: CopulaPath.along(known, fit_constant(past)),
+        "vine": lambda: VinePath.along(known, learned, filtered=False),
+        "dcc-vine": lambda: VinePath.along(known, learned, filtered=True),
     }
-    paths = {name: CopulaPath.along(known, fits[name]()) for name in peers}
+    base = CopulaPath.along(known, fit_pool(past, after))
+    paths = {name: base if name == "base" else fits[name]() for name in peers}
     coming = [*rows, refit.end - 1]  # the row after the data, of a refit that is open
     scale, market = marginals.scale[coming][:, members], marginals.market[coming]
-    tilted = fit_tilted(paths["base"], scale, market, slice(after, learned), generator).after(learned)
+    tilted = fit_tilted(base, scale, market, slice(after, learned), generator).after(learned)
     found = gains(tilted, slice(0, len(known) - learned), generator)
     paths = {name: path.after(learned) for name, path in paths.items()}
     return Year(refit, members, rows, learned, paths, tilted, *found)
