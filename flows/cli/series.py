@@ -55,7 +55,6 @@ def forecast(
     --------
     basin forecast --data prices.csv --target close --out results
     basin forecast --data sst.csv --target nino34 --leads 1,3,6 --out results
-    basin forecast --data stocks.csv --jointly --weights weights.csv --out results
     basin forecast --data new.csv --model results/model --out latest --json
     """
     if domain is not None and data is not None:

@@ -149,7 +149,7 @@ def pooled(matrices: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def log_copula(scores: np.ndarray, correlations: np.ndarray, nu: float) -> np.ndarray:
     """Return the log densities ``(rows,)`` of the copula at normal scores ``(rows, d)``."""
     x = torch.as_tensor(student(scores, nu))
-    factor = torch.linalg.cholesky(torch.as_tensor(correlations))
+    factor = torch.linalg.cholesky(torch.tensor(correlations))
     w = torch.linalg.solve_triangular(factor, x[..., None], upper=False)[..., 0]
     joint = log_spherical(w, nu) - torch.diagonal(factor, dim1=1, dim2=2).log().sum(1)
     return (joint - log_spherical(x[..., None], nu).sum(-1)).numpy()

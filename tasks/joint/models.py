@@ -43,11 +43,12 @@ class CopulaPath:
 
     def copula(self, rows: slice) -> EllipticalCopula:
         """Return the copula of some rows."""
-        return EllipticalCopula(torch.as_tensor(self.correlation[rows]), self.dynamics.nu)
+        # A copy, because arrays from Ray are read-only, of which PyTorch warns.
+        return EllipticalCopula(torch.tensor(self.correlation[rows]), self.dynamics.nu)
 
     def whitened(self) -> torch.Tensor:
         """Return the whitened coordinates ``(rows, d)`` of the scores."""
-        return self.copula(slice(0, len(self.scores))).whiten(torch.as_tensor(self.scores))
+        return self.copula(slice(0, len(self.scores))).whiten(torch.tensor(self.scores))
 
     def log_density(self, rows: slice) -> np.ndarray:
         """Return the log density of the copula at rows of the scores, in nats."""
@@ -78,7 +79,7 @@ class TiltedPath:
 
     def energy(self, rows: slice) -> np.ndarray:
         """Return the energies of the rows of the scores, in nats."""
-        points = self.base.copula(rows).whiten(torch.as_tensor(self.base.scores[rows]))[:, None]
+        points = self.base.copula(rows).whiten(torch.tensor(self.base.scores[rows]))[:, None]
         return self.tilt.energy(points, self.conditions[rows])[:, 0].numpy()
 
     def normaliser(self, rows: slice, generator: torch.Generator, draws: int | None = None) -> Normaliser:

@@ -105,7 +105,13 @@ def fan_section(forecasts: pd.DataFrame, domain: Any) -> Section:
             f"for the last date, {last['time']:%Y-%m-%d}. VaR at 1 % there: {text(last['var_0.01'], 2)}, "
             f"expected shortfall {text(last['shortfall_0.01'], 2)}.",
             f"Forecasts of the portfolio {name}",
-            [("observed", "return"), ("band", "90 % interval"), ("fan2", "50 %"), ("fan1", "90 %")],
+            [
+                ("observed", "return"),
+                ("band", "90 % interval"),
+                ("ebm", "median of the last"),
+                ("fan2", "50 %"),
+                ("fan1", "90 %"),
+            ],
             charts.WIDE,
         )
         content += part(f"Portfolio {name}", card(figure))

@@ -176,7 +176,7 @@ def highest_days(
 def tail_dependence(
     years: list[Year], chosen: list[float], panel: Panel, marginals: Marginals
 ) -> dict[str, Any]:
-    """Return realised lower-tail dependence beside that of the models, of all pairs and of the highest.
+    """Return realised lower-tail dependence beside that of the models, of all pairs and of the closest.
 
     A series is in its lower tail if its return is below the quantile of its own forecast. Those of the models
     are means over every 21st date. Series that take part in all years are compared.
@@ -197,7 +197,7 @@ def tail_dependence(
     found = {"realised": both_below(scores, special.ndtri(TAIL))}
     found |= {model: total / dates for model, total in sums.items()}
     first, second = np.triu_indices(len(common), 1)
-    order = np.argsort(-found["realised"][first, second])[:PAIRS]
+    order = np.argsort(-found["ebm"][first, second])[:PAIRS]
     names = [panel.names[i] for i in common]
     return {
         "level": TAIL,

@@ -154,9 +154,11 @@ def tail_dependence(draws: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]
 
 
 def both_below(values: np.ndarray, bounds: np.ndarray | float) -> np.ndarray:
-    """Return the share of rows on which two series are both below their bounds, divided by ``TAIL``."""
+    """Return P(both of two series are below their bounds) divided by √(P(one is) · P(the other is))."""
     below = (values <= bounds).astype(float)
-    shares: np.ndarray = below.T @ below / len(values) / TAIL
+    both = below.T @ below
+    alone = np.sqrt(np.maximum(both.diagonal(), 1))
+    shares: np.ndarray = both / alone[:, None] / alone
     return shares
 
 

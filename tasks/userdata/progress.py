@@ -18,8 +18,8 @@ YEAR, STEP, INTERVALS = 0.2, 0.02, 1.0
 TILT, PATHS, SUMMARY, DENSITY = 0.6, 0.3, 0.55, 0.05
 """Seconds of a series in joint paths: tilt for 1,000 rows, window, and scores or density of a lead."""
 
-VOLATILITY, COPULA, DRAWN = 0.25, 0.2, 1.5
-"""Seconds of a series in a refit of joint densities: marginal, copula and tilt, and scores by draws."""
+VOLATILITY, COPULA, DRAWN = 0.06, 0.5, 2.5
+"""Seconds of a series in a refit of joint densities: marginal, copula and tilt, and peers with scores."""
 
 CORES = 4
 """Cores from which on more do not shorten a run much."""

@@ -11,6 +11,7 @@ import pandas as pd
 
 from tasks.joint.portfolios import check_weights
 from tasks.runtime.errors import BasinError
+from tasks.userdata.files.table import load
 
 EQUAL = "equal"
 """Name of the portfolio of equal weights."""
@@ -43,13 +44,17 @@ def _from_file(path: Path) -> pd.DataFrame:
     label = f"--weights {quote(str(path))}"
     if not path.is_file():
         raise BasinError(f"{label}: there is no such file; give equal, or the path of a CSV file of weights")
-    try:
-        table = pd.read_csv(path, sep=None, engine="python", dtype={0: str})
-    except (OSError, ValueError) as error:
-        raise BasinError(f"{label}: cannot be read: {' '.join(str(error).split())}; {FORM}") from error
-    if table.shape[1] < 2 or table.empty:
-        raise BasinError(f"{label}: {len(table)} rows and {table.shape[1]} columns; {FORM}")
-    return table.set_index(table.columns[0])
+    table = load(path)
+    first, *others = map(str, table.frame.columns)
+    if not others or table.frame.empty:
+        raise BasinError(f"{label}: {len(table.frame)} rows and {1 + len(others)} columns; {FORM}")
+    comma = table.comma(first)
+    numbers = {name: table.numbers(name, comma) for name in others}
+    columns = {
+        name: table.frame[name].where(found.unreadable, pd.Series(found.value, table.frame.index))
+        for name, found in numbers.items()
+    }
+    return pd.DataFrame(columns).set_axis(table.frame[first].astype(str))
 
 
 def _of_frame(frame: pd.DataFrame, label: str) -> dict[str, dict[str, float]]:

@@ -249,3 +249,12 @@ def test_tail_dependence_and_falls_together_count_draws() -> None:
     p = (x[:, 0] <= -1).mean()
     assert chances["3"] == pytest.approx(p**2, abs=0.003)
     assert chances["2"] == pytest.approx(p) and set(chances) == {"1", "2", "3"}
+
+
+def test_a_portfolio_library_takes_the_scenarios_as_they_are(forecast: JointForecast) -> None:
+    skfolio = pytest.importorskip("skfolio")
+    optimization = pytest.importorskip("skfolio.optimization")
+    scenarios = forecast.scenarios()
+    model = optimization.MeanRisk(risk_measure=skfolio.RiskMeasure.CVAR).fit(np.expm1(scenarios / 100))
+    least = forecast.portfolio(dict(zip(scenarios, model.weights_, strict=True)))
+    assert (least["es_0.05"] >= forecast.portfolio()["es_0.05"].to_numpy()).all()
