@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from ebm_core.base.arguments import check_at_least, check_generator, check_whole
-from ebm_core.tilts.copula import draw_spherical
+from ebm_core.base.arguments import check_at_least, check_generator, check_points, check_whole
+from ebm_core.tilts.copula import check_freedom, draw_spherical
 
 STATISTICS = (
     "radius",
@@ -40,7 +41,7 @@ def statistics(w: Tensor, nu: float) -> Tensor:
 
     They do not change if series change their places. The market is Σ w/√d, the size is the mean square, and
     shares are coordinates divided by its root. All are bounded or grow with a logarithm, so that a linear
-    energy of small weight keeps a finite normaliser.
+    energy of small weight keeps a finite normaliser (:meth:`CrossSectionTilt.tail_index`).
     """
     d = w.shape[-1]
     square = (w**2).mean(-1)
@@ -82,11 +83,33 @@ class Conditions:
     ``state`` ``(n, states)`` describes the whole cross-section. ``size`` and ``sign`` ``(n, terms, d)`` are
     coefficients of each series, such as its recent size. The energy does not change if series change their
     places together with their coefficients.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import Conditions
+    >>> size = torch.zeros(100, 1, 5)  # one coefficient of the size of each of 5 series, at 100 dates
+    >>> known = Conditions(torch.zeros(100, 2), size, sign=torch.zeros(100, 0, 5))
+    >>> len(known), len(known[:10])
+    (100, 10)
     """
 
     state: Tensor
     size: Tensor
     sign: Tensor
+
+    def __post_init__(self) -> None:
+        for name, shape in (("state", "(n, states)"), ("size", "(n, terms, d)"), ("sign", "(n, terms, d)")):
+            value = getattr(self, name)
+            check_points(name, value, shape)
+            if value.dim() != shape.count(",") + 1 or len(value) != len(self.state):
+                rows = "n of the state" if name != "state" else "n dates"
+                raise ValueError(f"{name}: shape {tuple(value.shape)}; expected {shape}, with {rows}")
+            object.__setattr__(self, name, value.double())
+        if self.size.shape[2] != self.sign.shape[2]:
+            raise ValueError(
+                f"sign: {self.sign.shape[2]} series; expected {self.size.shape[2]}, as many as in size"
+            )
 
     def __len__(self) -> int:
         return len(self.state)
@@ -103,6 +126,20 @@ class CrossSectionTilt:
     the cross-section, θ(x) linear in the state, f and g of :func:`member_terms`, and a and b linear in the
     coefficients of the members. E is linear in its parameters, which are therefore fitted by a convex loss.
     ``weight`` γ is 1 after a fit and 0 gives the base.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import Conditions, CrossSectionTilt
+    >>> nothing, theta = torch.zeros(0).double(), torch.zeros(17, 1).double()
+    >>> theta[0] = -1  # the first statistic, the radius, is to be larger than under the base
+    >>> mean, spread = torch.zeros(17).double(), torch.ones(17).double()
+    >>> tilt = CrossSectionTilt(5.0, mean, spread, theta, nothing, nothing)
+    >>> known = Conditions(torch.zeros(1, 0), torch.zeros(1, 0, 3), torch.zeros(1, 0, 3))
+    >>> tilt.energy(torch.tensor([[0.0, 0.0, 0.0], [1.0, 2.0, 2.0]]), known)  # −log(1 + 9/5)
+    tensor([[ 0.0000, -1.0296]], dtype=torch.float64)
+    >>> tilt.tail_index(known)  # instead of 5: tails are heavier, and Z is finite
+    tensor([3.], dtype=torch.float64)
     """
 
     nu: float
@@ -115,6 +152,15 @@ class CrossSectionTilt:
 
     def energy(self, w: Tensor, conditions: Conditions) -> Tensor:
         """Return energies ``(n, k)``, in nats, of points ``(n, k, d)``, or ``(k, d)`` for all dates."""
+        self._check_conditions(conditions)
+        check_points("w", w, "(n, k, d)")
+        d = conditions.size.shape[2]
+        if w.dim() not in (2, 3) or w.shape[-1] != d or (w.dim() == 3 and len(w) != len(conditions)):
+            raise ValueError(
+                f"w: shape {tuple(w.shape)}; expected ({len(conditions)}, k, {d}) or (k, {d}), "
+                "the dates and series of the conditions"
+            )
+        w = w.double()
         z = (statistics(w, self.nu) - self.mean) / self.spread
         terms = member_terms(w)
         ones = torch.ones(len(conditions), 1, dtype=w.dtype, device=w.device)
@@ -127,6 +173,48 @@ class CrossSectionTilt:
             member = torch.einsum("j,njd->nd", parameter, coefficient) / math.sqrt(w.shape[-1])
             energy = energy + torch.einsum(f"nd,{points}d->nk", member, term)
         return self.weight * energy
+
+    def tail_index(self, conditions: Conditions) -> Tensor:
+        """Return the tail index α ``(n,)`` of the tilt: |w| exceeds r with a mass of the order r^−α.
+
+        It is ν of the base, infinite for the normal distribution. An energy with large negative weights of
+        the statistics that grow makes it smaller, and Z is infinite unless α > 0. Where coordinates grow as
+        r^e_i, 0 ≤ e_i ≤ 1, these statistics are 2 e_i log r, or 2 log r for the size of all. The index is the
+        least over the directions: all or some of the series may be large, and the market up, down or small.
+        """
+        self._check_conditions(conditions)
+        state = torch.cat([torch.ones(len(conditions), 1).to(conditions.state), conditions.state], 1)
+        weight = dict(zip(STATISTICS, 2 * self.weight * (state @ self.theta.T / self.spread).T, strict=True))
+        d = conditions.size.shape[2]
+        members = (weight["members' tails"] + weight["members' far tails"])[:, None] / d
+        members = members + 2 * self.weight * (
+            torch.einsum("j,njd->nd", self.size, conditions.size) / math.sqrt(d)
+        )
+        gain = (1 - members).sort(1, descending=True).values  # of log mass, if a series is large too
+        some = gain[:, 0] + gain[:, 1:].clamp_min(0).sum(1)
+        opposed = gain[:, :2].sum(1) + gain[:, 2:].clamp_min(0).sum(1) - 1  # at least two, with a small sum
+        largest = torch.maximum(some - weight["market size"], opposed) + weight["market in the tail"].abs()
+        return self.nu + d + weight["radius"] + weight["size"] - largest
+
+    def check_normaliser(self, conditions: Conditions) -> None:
+        """Raise ``ValueError`` if Z is infinite at a date, where no number of draws could estimate it."""
+        index = self.tail_index(conditions)
+        if not (index > 0).all():
+            date = int((~(index > 0)).int().argmax())
+            raise ValueError(
+                f"energy: the tail index of date {date} is {index[date]:.2g}, so Z is infinite; expected one "
+                "above 0: reduce the weight of the tilt, or fit with a larger ridge"
+            )
+
+    def _check_conditions(self, conditions: Conditions) -> None:
+        """Raise ``ValueError`` unless the conditions have the terms of the tilt."""
+        for name, value, expected in (
+            ("state", conditions.state, self.theta.shape[1] - 1),
+            ("size", conditions.size, len(self.size)),
+            ("sign", conditions.sign, len(self.sign)),
+        ):
+            if value.shape[1] != expected:
+                raise ValueError(f"conditions.{name}: {value.shape[1]}; expected {expected}, as in the fit")
 
 
 def fit_cross_section(
@@ -144,15 +232,39 @@ def fit_cross_section(
     Σ_t E(w_t) + log Σ_j exp(−E(w_tj)) is convex. ``ridge`` are the penalties of half the squared constant
     weights of the statistics, of their dependence on the state, and of the members' weights. Reference: Ma
     and Collins (2018), EMNLP.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ebm_core import Conditions, fit_cross_section
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> w = torch.randn(500, 4, generator=generator)
+    >>> calm = torch.rand(500, 1, generator=generator) < 0.8
+    >>> w = w * torch.where(calm, 0.6, 1.8)  # all series are calm or not at the same dates
+    >>> known = Conditions(torch.zeros(500, 0), torch.zeros(500, 0, 4), torch.zeros(500, 0, 4))
+    >>> tilt = fit_cross_section(w, known, nu=float("inf"), generator=generator)
+    >>> points = torch.tensor([[0.1], [1.0], [3.0]]).expand(3, 4)
+    >>> near, between, far = tilt.energy(points, known[:1])[0]
+    >>> bool(near < between and far < between)
+    True
     """
     check_whole("pairs", pairs, 1)
     check_generator(generator)
+    check_freedom(nu)
+    if len(ridge) != 3:
+        raise ValueError(f"ridge: {ridge}; expected three numbers: constant, state and members")
     for name, value in zip(("constant", "state", "members"), ridge, strict=True):
         check_at_least(f"ridge of {name}", value, 1e-6)
-    if w.dim() != 2 or len(w) != len(conditions):
-        raise ValueError(f"w {tuple(w.shape)} and {len(conditions)} conditions: expected (n, d) and n")
-    if not (torch.isfinite(w).all() and all(torch.isfinite(v).all() for v in vars(conditions).values())):
-        raise ValueError("w or conditions have values that are not finite; leave out those dates")
+    check_points("w", w, "(n, d)")
+    d = conditions.size.shape[2]
+    if w.shape != (len(conditions), d) or len(w) < 1 or d < 2:
+        raise ValueError(
+            f"w: shape {tuple(w.shape)}; expected ({len(conditions)}, {d}), the dates and series of the "
+            "conditions, at least (1, 2)"
+        )
+    for name, value in {"w": w, **{f"conditions.{name}": v for name, v in vars(conditions).items()}}.items():
+        if not torch.isfinite(value).all():
+            raise ValueError(f"{name}: has values that are not finite; expected none: leave out those dates")
     w = w.double()
     n, d = w.shape
     pool = statistics(draw_spherical(POOL, d, nu, generator).to(w), nu)
@@ -240,12 +352,16 @@ class Normaliser:
 def normalise(energy: Tensor) -> Normaliser:
     """Estimate log Z = log E_q[exp(−E)] from energies ``(n, k)`` of k draws of the base.
 
-    The draws are the antithetic pairs of :func:`ebm_core.tilts.copula.draw_spherical`, the second half being
-    the negatives of the first. A pair is one independent draw: the standard error is √(1/ESS − 2/k), with the
-    effective number ESS of pairs, by the delta method.
+    The standard error is that of the delta method. Draws of the first and the second half are taken as pairs,
+    as :meth:`EllipticalCopula.draw` returns them, because w and −w have similar energies. It holds for
+    independent draws too. Z must be finite (:meth:`CrossSectionTilt.check_normaliser`).
     """
-    pairs = energy.shape[1] // 2
-    log_weight = torch.logaddexp(-energy[:, :pairs], -energy[:, pairs:]) - math.log(2)
-    log_z = torch.logsumexp(log_weight, 1) - math.log(pairs)
-    effective = 1 / (torch.softmax(log_weight, 1) ** 2).sum(1)
-    return Normaliser(log_z, (1 / effective - 1 / pairs).clamp_min(0).sqrt(), 2 * effective)
+    check_points("energy", energy, "(n, k)")
+    if energy.dim() != 2 or energy.shape[1] < 2 or not torch.isfinite(energy).all():
+        raise ValueError(f"energy: shape {tuple(energy.shape)}; expected finite (n, k), with k = 2 or more")
+    count = energy.shape[1]
+    log_z = torch.logsumexp(-energy, 1) - math.log(count)
+    weights = torch.softmax(-energy, 1)
+    centred = functional.pad(weights - 1 / count, (0, count % 2))
+    error = centred.reshape(len(energy), 2, -1).sum(1).norm(dim=1)
+    return Normaliser(log_z, error, 1 / (weights**2).sum(1))

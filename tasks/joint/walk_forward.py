@@ -109,9 +109,12 @@ def gains(
     energy = tilted.energy(rows)
     found = []
     for weight in WEIGHTS:
-        normaliser = tilted.weighted(weight).normaliser(rows, generator)
+        weighted = tilted.weighted(weight)
+        normaliser = weighted.normaliser(rows, generator)
         log_z, error = normaliser.log_z.numpy(), normaliser.error.numpy()
-        found.append((-weight * energy - log_z, error, normaliser.effective_size.numpy()))
+        finite = (weighted.tilt.tail_index(weighted.conditions[rows]) > 0).numpy()
+        gain = np.where(finite, -weight * energy - log_z, -np.inf)  # a weight that is not used any more
+        found.append((gain, error, normaliser.effective_size.numpy()))
     gain, error, effective = (np.stack(part, axis=1) for part in zip(*found, strict=True))
     return gain, error, effective
 
