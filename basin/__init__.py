@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tasks.userdata.backtest_result import Backtest
     from tasks.userdata.forecast_result import Forecast
     from tasks.userdata.inspection import Inspection
+    from tasks.userdata.jointly_result import JointForecast
 
 __all__ = [
     "Alarm",
@@ -26,6 +27,7 @@ __all__ = [
     "Field",
     "Forecast",
     "Inspection",
+    "JointForecast",
     "alarm",
     "audit",
     "backtest",
@@ -42,6 +44,7 @@ RESULTS = {
     "Field": "tasks.fields.field",
     "Forecast": "tasks.userdata.forecast_result",
     "Inspection": "tasks.userdata.inspection",
+    "JointForecast": "tasks.userdata.jointly_result",
 }
 """Classes of results and their modules, which are imported when they are used."""
 

@@ -54,7 +54,7 @@ BadRow: TypeAlias = Literal["stop", "drop", "interpolate"]
 
 EXPECTED: dict[str, tuple[Any, tuple[str, ...]]] = {
     "a text": (str, ("calendar", "freq", "kind", "on_bad_row", "resample", "variable")),
-    "True or False": (bool, ("dev", "overwrite", "strict")),
+    "True or False": (bool, ("dev", "jointly", "overwrite", "strict")),
     "a whole number": (Integral, ("epochs", "horizon", "refit", "seed", "seeds", "width")),
     "a number": (Real, ("max_false_alarms_per_year",)),
     "a path": ((str, PathLike), ("out",)),
@@ -105,6 +105,7 @@ def request(
     test_from: Day | None = None,
     test_to: Day | None = None,
     accept: Mapping[str, str] | None = None,
+    weights: Any = None,
     **others: Any,
 ) -> "Request":
     """Return the options as a ``Request``; ``others`` are passed on unchanged."""
@@ -124,8 +125,18 @@ def request(
         test_from=day("test_from", test_from),
         test_to=day("test_to", test_to),
         accept=reasons(accept),
+        weights=portfolios(weights),
         **others,
     )
+
+
+def portfolios(weights: Any) -> dict[str, dict[str, float]] | None:
+    """Return weights of the series by portfolio."""
+    if weights is None:
+        return None
+    from tasks.userdata.weights import portfolios_of
+
+    return portfolios_of(weights)
 
 
 def _typed(option: str, given: Any) -> Any:

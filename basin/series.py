@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Union
+from typing import TYPE_CHECKING, Any, Literal, Union
 
 from basin import options
 from basin.options import BadRow, Day, Label, Labels, Names, Source
@@ -30,6 +30,8 @@ def forecast(
     kind: "Kind | None" = None,
     freq: str | None = None,
     events: Names = (),
+    jointly: bool = False,
+    weights: Any = None,
     model: Union["Backtest", "Forecast", str, PathLike[str], None] = None,
     refit: int | None = None,
     seeds: int = 5,
@@ -74,6 +76,12 @@ def forecast(
     events : str or sequence of str, optional
         Events whose probability is forecast, such as ``"<=-2"`` or ``"end>=0.5@6"``, in the unit of the
         forecast. Those of a level are of its anomaly.
+    jointly : bool, default False
+        Forecast the next step of all series as one joint density. Every column that could be forecast is a
+        series by default. The result is a ``JointForecast``, with scenarios, portfolios and stress tables.
+    weights : "equal", str, Path, dict, Series or DataFrame, optional
+        With ``jointly``, weights of portfolios: by the names of the series, with a column of the frame or of
+        the table for each portfolio. The default is equal weights.
     model : Backtest, Forecast, str or Path, optional
         Earlier result, or its folder ``model/``, whose model is used without a new fit.
     refit : int, optional
@@ -138,6 +146,8 @@ def forecast(
         kind=kind,
         freq=freq,
         events=events,
+        jointly=jointly,
+        weights=weights,
         refit=refit,
         seeds=seeds,
         on_bad_row=on_bad_row,
@@ -170,6 +180,8 @@ def backtest(
     test_from: Day | None = None,
     test_to: Day | None = None,
     peers: Names | None = None,
+    jointly: bool = False,
+    weights: Any = None,
     time: Label | None = None,
     series: Label | None = None,
     targets: Literal["all"] | None = None,
@@ -206,6 +218,11 @@ def backtest(
         First and last date to score. By default the last fifth of the rows is scored.
     peers : str or sequence of str, optional
         Models to compare with. The default depends on the kind of the data.
+    jointly : bool, default False
+        Forecast the next step of all series as one joint density. ``scores["joint"]`` compares it with other
+        copulas, and the forecasts are those of portfolios.
+    weights : "equal", str, Path, dict, Series or DataFrame, optional
+        With ``jointly``, weights of portfolios, as in :func:`forecast`.
     time, series, targets, kind, freq, refit, seeds, on_bad_row, resample, calendar, strict, accept
         As in :func:`forecast`.
     dev : bool, default False
@@ -257,6 +274,8 @@ def backtest(
         test_from=test_from,
         test_to=test_to,
         peers=peers,
+        jointly=jointly,
+        weights=weights,
         time=time,
         series=series,
         targets=targets,

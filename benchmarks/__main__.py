@@ -12,7 +12,7 @@ import sys
 from benchmarks import ROOT, energies
 from benchmarks.applications import applications, divergence, music_speech, pictures
 from benchmarks.auditing import audit, cases
-from benchmarks.forecasting import forecast, lean, scores, season
+from benchmarks.forecasting import forecast, joint, lean, scores, season
 from benchmarks.operation import (
     adversity,
     chaos,
@@ -37,7 +37,7 @@ PIPELINE = {
     "cold": times.cold,
     "tests": times.tests,
 }
-FORECAST = {**forecast.ROWS, "season": season.season}
+FORECAST = {**forecast.ROWS, "season": season.season, **joint.ROWS}
 OPERATION = {
     "chaos": chaos.chaos,
     "cluster": chaos.cluster,

@@ -29,6 +29,7 @@ PIPELINE = (
 )
 FLOW = (*PIPELINE, "tasks/reporting", "tasks/operations", "tasks/runtime", "flows", "dvc.yaml")
 OWN_FILES = (*TILT, "tasks/forecasters", "tasks/scoring", "tasks/userdata", "tasks/reporting/verdict.py")
+JOINT = ("ebm_core/tilts", "tasks/joint", "tasks/forecasters/returns/garch.py", "tasks/scoring")
 OWN_COMMANDS = (*OWN_FILES, "tasks/stages", "tasks/reporting", "tasks/runtime", "flows/cli")
 FIELDS = (
     "ebm_core/base",
@@ -61,6 +62,10 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "season": (*OWN_FILES, "benchmarks/forecasting/season.py"),
     "exchange": ("benchmarks/forecasting/exchange.py", "tasks/forecasters/sample_paths.py", "tasks/tilts"),
     "alarm": (*OWN_FILES, "tasks/events"),
+    "joint": JOINT,
+    "joint-dow": JOINT,
+    "joint-short": JOINT,
+    "joint-vine": JOINT,
     "forecast-time": OWN_COMMANDS,
     "patience": OWN_FILES,
     "backtest-time": OWN_COMMANDS,

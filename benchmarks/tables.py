@@ -18,6 +18,7 @@ from tasks.runtime.files import atomic_write
 
 COMPARISONS = {
     "front-page": (
+        ("joint", "20 US stocks jointly, next day, 2003–2022", "log score, nats"),
         ("sp500", "S&P 500, next day, 2014–2018", "log score, nats"),
         ("sp500", "NASDAQ, next day, 2014–2018", "log score, nats"),
         ("closes", "Seven markets, each its own file, next day, from 2008", "log score, nats"),
@@ -49,6 +50,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "exchange",
         "alarm",
     ),
+    "joint": ("joint", "joint-vine", "joint-dow", "joint-short"),
     "fields": ("field", "field-scale"),
     "pipeline": ("cold", "runs", "repro", "tests"),
     "speed": ("forecast-time", "patience", "backtest-time", "nino-time", "imports"),

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from ebm_core.sampling.samplers import annealed_langevin, hmc, langevin, mala
     from ebm_core.sampling.tempering import parallel_tempering
     from ebm_core.tilts.bilinear import BilinearEnergy
+    from ebm_core.tilts.copula import EllipticalCopula
+    from ebm_core.tilts.cross_section import Conditions, CrossSectionTilt, fit_cross_section
     from ebm_core.tilts.growth import widened
     from ebm_core.tilts.pool import LinearPool, fit_pool_weights
     from ebm_core.tilts.seeds import Fit, fit_seeds
@@ -48,12 +50,15 @@ __all__ = [
     "AmortisedSampler",
     "BilinearEnergy",
     "ClassEnergy",
+    "Conditions",
     "ContrastiveDivergence",
     "ConvEnergy",
+    "CrossSectionTilt",
     "DataChains",
     "DenoisingEnergy",
     "DenoisingScoreMatching",
     "DoubleWellEnergy",
+    "EllipticalCopula",
     "EnergyDiscrepancy",
     "EnergyFit",
     "Fit",
@@ -86,6 +91,7 @@ __all__ = [
     "energy_calibration",
     "energy_histogram",
     "fit",
+    "fit_cross_section",
     "fit_pool_weights",
     "fit_seeds",
     "fit_tilt",
@@ -155,6 +161,10 @@ MODULES = {
     "mala": "sampling.samplers",
     "parallel_tempering": "sampling.tempering",
     "BilinearEnergy": "tilts.bilinear",
+    "EllipticalCopula": "tilts.copula",
+    "Conditions": "tilts.cross_section",
+    "CrossSectionTilt": "tilts.cross_section",
+    "fit_cross_section": "tilts.cross_section",
     "widened": "tilts.growth",
     "LinearPool": "tilts.pool",
     "fit_pool_weights": "tilts.pool",

@@ -19,6 +19,8 @@ from tasks.userdata.alarm_page import alarm_page
 from tasks.userdata.audit import page_of
 from tasks.userdata.joint_paths import OwnPaths
 from tasks.userdata.joint_paths_page import write_report
+from tasks.userdata.jointly import OwnPanel
+from tasks.userdata.jointly_page import write_report as write_panel
 from tests.synthetic import AUDIT, LEADS, PEERS, make_inputs, png, project
 from tests.tasks.stages.test_report import made_up
 
@@ -38,6 +40,9 @@ def pages(folder: Path, project_root: Path, monkeypatch: pytest.MonkeyPatch) -> 
         make_inputs(workspace, "x_z")
         stage.report(workspace, load_params(project_root, domain))
         found[domain] = workspace.report
+        if domain == "finance":
+            found["panel"] = folder / "panel.html"
+            panel(found["panel"], read_json(workspace.scores), pd.read_parquet(workspace.forecasts))
         if domain == "climate":
             found["joint"] = folder / "joint.html"
             joint(found["joint"], read_json(workspace.scores), pd.read_parquet(workspace.forecasts))
@@ -96,6 +101,42 @@ def joint(target: Path, scores: dict[str, Any], forecasts: pd.DataFrame) -> None
         reference="damped-persistence",
     )  # fmt: skip
     write_report(target, domain, scores, forecasts, ["a note", "another", "a third"])
+
+
+def panel(target: Path, scores: dict[str, Any], forecasts: pd.DataFrame) -> None:
+    models = ("ebm", "base", "dcc-t", "joint-filtered-simulation")
+    test = {"gain": 0.3, "se": 0.02, "t": 15.0, "p": 0.0}
+    names = ("log_score", "energy_score", "variogram_score", "brier")
+    days = [f"{time:%Y-%m-%d}" for time in forecasts["time"].drop_duplicates().iloc[[20, 90, 150]]]
+    of_series = {"sp500": 2.5, "nasdaq": -0.4}
+    scores["joint"] = {
+        "n": 200,
+        "from": days[0],
+        "to": days[-1],
+        "series": ["A", "B", "C"],
+        "models": {m: dict.fromkeys(names[m == models[3] : 3], 1.5) for m in models},
+        "paired": {m: {name: test for name in names[m == models[3] :]} for m in models[1:]},
+        "by_year": {str(year): {m: test for m in models[1:3]} for year in (2014, 2015)},
+        "weights": {"2014": 0.25, "2015": 1.0},
+        "log_z_error": {"median": 0.003, "worst": 0.02},
+        "together": {"happened": 7, "fall": 3.0, **{m: {"brier": 0.03} for m in models}},
+        "energy": {
+            "band": [2.5, 9.5],
+            "highest": [
+                {"time": day, "energy": 9.9, "portfolios": of_series, "drivers": {"A": 3.2, "B": 0.1}}
+                for day in days
+            ],
+        },
+        "tail_dependence": {
+            "level": 0.05,
+            "dates": 12,
+            "mean": dict.fromkeys(("realised", *models[:3]), 0.3),
+            "pairs": [{"series": ["A", "B"], "values": dict.fromkeys(("realised", *models[:3]), 0.4)}],
+        },
+    }  # fmt: skip
+    energy = 5 + np.sin(np.arange(len(forecasts)))
+    domain = OwnPanel("A title", "% (100·Δlog)", "B", "price", models[1:3], reference=PEERS["finance"][0])
+    write_panel(target, domain, scores, forecasts.assign(energy=energy), ["a note", "another", "a third"])
 
 
 def monitor() -> str:

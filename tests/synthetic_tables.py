@@ -33,3 +33,13 @@ def seasonal(seed: int, rows: int = 720) -> pd.DataFrame:
     dates = pd.date_range("1950-01-01", periods=rows, freq="MS")
     value += 26 + 2 * np.cos(2 * np.pi * dates.month / 12)
     return pd.DataFrame({"date": dates.strftime("%Y-%m-%d"), "close": value.round(3)})
+
+
+def panel(seed: int, rows: int = 620, series: int = 4) -> pd.DataFrame:
+    """Closes of stocks A, B, ... with a common factor and days on which all move more, in columns."""
+    rng = np.random.default_rng(seed)
+    stress = np.exp(0.5 * rng.standard_normal((rows, 1)))
+    moves = 0.01 * stress * (rng.standard_normal((rows, 1)) + rng.standard_normal((rows, series)))
+    days = pd.bdate_range("2015-01-01", periods=rows, name="date")
+    names = [chr(ord("A") + i) for i in range(series)]
+    return pd.DataFrame(50 * np.exp(np.cumsum(moves, axis=0)).round(5), days, names)

@@ -127,6 +127,7 @@ ORDER = (
     "checks",
     "tilts",
     "scoring",
+    "joint",
     "reporting",
     "events",
     "fields",

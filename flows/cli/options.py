@@ -117,6 +117,18 @@ BadRow = Annotated[
         "holes of a level from the rows before.",
     ),
 ]
+Jointly = Annotated[
+    bool,
+    typer.Option("--jointly", help="Forecast the next step of all series as one joint density."),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        help="With --jointly: equal, or a table with the series in the first column and a column of weights "
+        "for each portfolio.",
+    ),
+]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
 Overwrite = Annotated[
     bool,
@@ -135,6 +147,7 @@ def request(
     test_to: str | None = None,
     peers: list[str] | None = None,
     events: list[str] | None = None,
+    weights: str | None = None,
     **others: Any,
 ) -> "Request":
     """Build a :class:`Request` from command-line options; ``others`` are passed on unchanged."""
@@ -145,6 +158,7 @@ def request(
         all_targets=targets == "all",
         events=tuple(events or ()),
         accept=tuple(_accepted(given) for given in accept or ()),
+        weights=portfolios(weights),
         exog=tuple(exog or ()),
         leads=steps(horizon, leads),
         test_from=day("--test-from", test_from),
@@ -152,6 +166,15 @@ def request(
         peers=None if peers in (None, ["auto"]) else tuple(peers),
         **others,
     )
+
+
+def portfolios(weights: str | None) -> dict[str, dict[str, float]] | None:
+    """Return the weights of the option by portfolio."""
+    if weights is None:
+        return None
+    from tasks.userdata.weights import portfolios_of
+
+    return portfolios_of(weights)
 
 
 def _accepted(given: str) -> tuple[str, str]:

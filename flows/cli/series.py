@@ -32,6 +32,8 @@ def forecast(
     horizon: options.Horizon = None,
     leads: options.Leads = None,
     events: options.Events = None,
+    jointly: options.Jointly = False,
+    weights: options.Weights = None,
     model: Annotated[
         Path | None,
         typer.Option(
@@ -80,6 +82,8 @@ def forecast(
         horizon=horizon,
         leads=leads,
         events=events,
+        jointly=jointly,
+        weights=weights,
         refit=refit,
         seeds=seeds,
         on_bad_row=on_bad_row,
@@ -124,6 +128,8 @@ def backtest(
     freq: options.Freq = None,
     horizon: options.Horizon = None,
     leads: options.Leads = None,
+    jointly: options.Jointly = False,
+    weights: options.Weights = None,
     test_from: options.TestFrom = None,
     test_to: options.TestTo = None,
     refit: options.Refit = None,
@@ -145,6 +151,7 @@ def backtest(
     --------
     basin backtest --data prices.csv --target close --exog vix --out results
     basin backtest --data prices.csv --test-from 2015-01-01 --out results
+    basin backtest --data stocks.csv --jointly --out results
     """
     from flows.cli.tables import print_scores
     from tasks.userdata.run import backtest as run
@@ -160,6 +167,8 @@ def backtest(
         freq=freq,
         horizon=horizon,
         leads=leads,
+        jointly=jointly,
+        weights=weights,
         test_from=test_from,
         test_to=test_to,
         refit=refit,

@@ -33,6 +33,16 @@ MODELS = {
         "Mixture density network",
         "a neural network that gives a mixture of four normals, with the same inputs and training",
     ),
+    "dcc-t": ("DCC t copula", "correlations by DCC(1,1), with a t copula; the same marginals"),
+    "dcc-gaussian": ("DCC Gaussian copula", "correlations by DCC(1,1), with a Gaussian copula"),
+    "ewma-gaussian": ("EWMA Gaussian copula", "exponentially weighted correlations, as RiskMetrics"),
+    "t-copula": ("Constant t copula", "a correlation that does not move"),
+    "joint-filtered-simulation": (
+        "Joint filtered simulation",
+        "past standardised residuals of all series at a common date, at the scales of the day",
+    ),
+    "gjr-on-portfolio": ("GJR on the portfolio", "GJR-skew-t of the portfolio's own returns"),
+    "egarch-on-portfolio": ("EGARCH on the portfolio", "EGARCH-skew-t of the portfolio's own returns"),
     "climatology": ("Climatology", "the usual value at that time of year"),
     "persistence": ("Persistence", "the last anomaly stays"),
     "damped-persistence": (

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from tasks.reporting.joint import joint_lines, joint_rows, joint_title
 from tasks.reporting.labels import decimals, from_normal, places, spaced, with_unit
 
 
@@ -21,12 +22,18 @@ def score_tables(scores: dict[str, Any]) -> list[ScoreTable]:
 
     With one lead, a table has every score of each model, and the gains of ``ebm`` over it: in CRPS, in per
     cent and with its t, and in log score, in nats. With several leads, it has the CRPS at each lead, and in
-    brackets the t of the gain of ``ebm`` in CRPS.
+    brackets the t of the gain of ``ebm`` in CRPS. Joint densities of many series have a table of their own,
+    the first.
     """
     if "leads" in scores:
-        return [_table("all dates", scores, scores)]
-    blocks = [("pooled", scores["pooled"]), *scores["series"].items()]
-    return [_table(name, block, scores) for name, block in blocks]
+        blocks = [("all dates", scores)]
+    else:
+        blocks = [("pooled", scores["pooled"]), *scores["series"].items()]
+    tables = [_table(name, block, scores) for name, block in blocks]
+    if "log_z_error" not in scores.get("joint", {}):
+        return tables
+    columns, rows = joint_rows(scores["joint"])
+    return [ScoreTable(joint_title(scores["joint"]), columns, tuple(rows)), *tables]
 
 
 def _table(name: str, block: dict[str, Any], scores: dict[str, Any]) -> ScoreTable:
@@ -94,7 +101,7 @@ def _number(value: float | None, form: str, unit: str = "") -> str:
 
 def forecast_lines(forecast: dict[str, Any]) -> list[str]:
     """Return a line for each step: dates, mean, 90 % interval and probabilities of events."""
-    lines = []
+    lines = joint_lines(forecast["joint"], forecast["unit"]) if "joint" in forecast else []
     for series, content in forecast["series"].items():
         for step in content["steps"]:
             plain = "" if step["tilt_weight"] else " (forecast of the base, without a tilt)"

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from tasks.runtime.errors import BasinError
 
 OPTIONS = (
-    "accept", "calendar", "data", "dev", "epochs", "event", "events", "exog", "freq", "horizon", "kind",
-    "leads", "max-false-alarms-per-year", "model", "on-bad-row", "out", "overwrite", "peers", "refit",
+    "accept", "calendar", "data", "dev", "epochs", "event", "events", "exog", "freq", "horizon", "jointly",
+    "kind", "leads", "max-false-alarms-per-year", "model", "on-bad-row", "out", "overwrite", "peers", "refit",
     "resample", "seed", "seeds", "series", "spec", "strict", "target", "targets", "test-from", "test-to",
-    "time", "until", "variable", "width",
+    "time", "until", "variable", "weights", "width",
 )  # fmt: skip
 """Options of the command line that are keywords in Python."""
 
-FLAGS = ("dev", "overwrite", "strict")
+FLAGS = ("dev", "jointly", "overwrite", "strict")
 """Options without a value, which are True in Python."""
 
 NUMBERS = ("epochs", "horizon", "max-false-alarms-per-year", "refit", "seed", "seeds", "width")

@@ -110,13 +110,19 @@ def _binomial_log(x: int, n: int, rate: float) -> float:
 
 
 def fz0(y: np.ndarray, var: np.ndarray, shortfall: np.ndarray, level: float) -> float:
-    """Return the mean FZ0 loss of value at risk and expected shortfall together, where lower is better.
+    """Return the mean of :func:`fz0_losses`."""
+    return float(fz0_losses(y, var, shortfall, level).mean())
+
+
+def fz0_losses(y: np.ndarray, var: np.ndarray, shortfall: np.ndarray, level: float) -> np.ndarray:
+    """Return the FZ0 losses of value at risk and expected shortfall together, where lower is better.
 
     The loss is −1{y ≤ v}(v − y)/(α e) + v/e + log(−e) − 1, with value at risk v < 0 and expected shortfall e
     < 0 in the unit of returns. Reference: Patton, Ziegel and Chen (2019), eq. 6.
     """
-    loss = np.where(y <= var, y - var, 0.0) / (level * shortfall) + var / shortfall + np.log(-shortfall) - 1
-    return float(loss.mean())
+    beyond = np.where(y <= var, y - var, 0.0) / (level * shortfall)
+    loss: np.ndarray = beyond + var / shortfall + np.log(-shortfall) - 1
+    return loss
 
 
 def model_scores(

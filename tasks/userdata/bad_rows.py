@@ -201,3 +201,13 @@ def filled(value: np.ndarray, period: int) -> np.ndarray:
         change = (value[earlier] - value[earlier - 1]).mean() if period > 1 and len(earlier) else 0.0
         value[place] = max(value[place - 1] + change, 0.0 if (value[:place] >= 0).all() else -np.inf)
     return value
+
+
+def without_empty_cells(table: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """Leave out empty cells at dates at which other series have a value, as a long table does without them.
+
+    ``cells`` are the cells of each row as written.
+    """
+    known = table["close"].notna()
+    others = known.groupby(table["time"]).transform("any")
+    return table[known | cells["unreadable"] | ~others]

@@ -318,10 +318,10 @@ class Forecast(Stored):
             row |= {entry: step[entry] for entry in ("lead", "mean", "sd") if entry in step}
             if "anomaly" in step:
                 row |= {"anomaly": step["anomaly"]["mean"], "normal": step["normal"]}
-            row |= _chosen("q", step["quantiles"], LEVELS)
+            row |= chosen("q", step["quantiles"], LEVELS)
             for entry in ("var", "es"):
-                row |= _chosen(f"{entry}_", step.get(entry, {}), TAILS)
-            row |= _chosen("value_q", step.get("value", {}).get("quantiles", {}), LEVELS)
+                row |= chosen(f"{entry}_", step.get(entry, {}), TAILS)
+            row |= chosen("value_q", step.get("value", {}).get("quantiles", {}), LEVELS)
             of = "anomaly" if "anomaly" in step else "y"
             row |= {f"P({of} {event})": chance for event, chance in step["events"].items()}
             rows.append(row)
@@ -397,7 +397,7 @@ def _digits(width: float) -> int:
     return 2 if width <= 0 else max(2, 2 - floor(log10(width)))
 
 
-def _chosen(prefix: str, values: dict[str, float], levels: Sequence[float]) -> dict[str, float]:
+def chosen(prefix: str, values: dict[str, float], levels: Sequence[float]) -> dict[str, float]:
     """Return the values of some of the levels, with a column name for each."""
     keys = [quantiles.key(level) for level in levels]
     return {f"{prefix}{key}": values[key] for key in keys if key in values}

@@ -331,7 +331,7 @@ def forecast_paths(
                 "time": stamp(ahead[lead - 1], reading.freq),
                 "lead": lead,
                 "tilt_weight": fitted.weight,
-                **_described(moves[:, lead - 1, i], events[lead]),
+                **described(moves[:, lead - 1, i], events[lead]),
             }
             for lead in request.leads
         ]
@@ -373,7 +373,8 @@ def _variance(moves: np.ndarray) -> dict[str, list[float]]:
     return {"step": alone.var(axis=0, ddof=1).tolist(), "sum": moves.var(axis=0, ddof=1).tolist()}
 
 
-def _described(sample: np.ndarray, events: tuple[str, ...]) -> dict[str, Any]:
+def described(sample: np.ndarray, events: tuple[str, ...]) -> dict[str, Any]:
+    """Return the entries of ``forecast.json`` of a sample of one step."""
     values = np.quantile(sample, LEVELS)
     mean, sd = float(sample.mean()), float(sample.std(ddof=1))
     # Mean and median of mirrored paths are 0 up to rounding.

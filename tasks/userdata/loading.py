@@ -33,6 +33,10 @@ def load_results(folder: Path) -> Backtest | Forecast | Alarm | Audit:
         forecasts = _table(folder / "forecasts.parquet", remedy)
         return Backtest(folder, content, forecasts, notes, content.get("reference", "base"))
     if name == "forecast.json":
+        if "joint" in content:
+            from tasks.userdata.jointly_result import JointForecast
+
+            return JointForecast(folder, content, notes)
         return Forecast(folder, content, notes)
     if name == "alarm.json":
         return Alarm(folder, content, _table(folder / "alarm.parquet", remedy), notes)

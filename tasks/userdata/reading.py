@@ -97,6 +97,8 @@ def _understood(source: Table, request: Request) -> Reading:
     mask_sentinels(table, list(dict.fromkeys(["close", *theirs, *(OHLC if has_range else ())])), notes)
     rows = len(table)
     table["far"] = far_dates(table)
+    if request.jointly:
+        table = bad_rows.without_empty_cells(table, cells)
     table = in_order(_without_empty_ends(table, cells, theirs, notes), notes)
     table = without_filled_days(table, request.freq or request.resample, notes, warned)
     dated = table[~table["far"]].dropna(subset=["time"])
@@ -198,7 +200,8 @@ def _require_different(request: Request, label: str) -> None:
 
 def _roles(source: Table, request: Request) -> Roles:
     roles = source.roles_of_values(request.time, request.targets, request.series, request.freq)
-    if request.all_targets:
+    wide = request.jointly and not (request.series or roles.series)
+    if request.all_targets or wide:
         return roles
     if len(roles.targets) > 1 and not request.targets:
         raise BasinError(

@@ -1,6 +1,7 @@
 """Options of the commands on a user's file. Unset options are inferred from the data and reported."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from shlex import quote
@@ -56,6 +57,10 @@ class Request:
     events: tuple[str, ...] = ()
     """Events whose probability is forecast, such as ``<=-2`` or ``end>=0.5@6``, in the unit of the forecast.
     Those of a level are of its anomaly."""
+    jointly: bool = False
+    """Whether the next returns of several series are forecast as one joint density."""
+    weights: Mapping[str, Mapping[str, float]] | None = None
+    """Weights of the series by portfolio, with ``jointly``. None and no portfolio are equal weights."""
     accept: tuple[tuple[str, str], ...] = ()
     """Checks of the audit whose findings are accepted, each with a reason."""
 
@@ -103,6 +108,7 @@ class Request:
             raise BasinError(
                 "--dev must not read the test block and needs to know its first date; give --test-from"
             )
+        self._check_jointly()
         for event in self.events:
             match = EVENT.fullmatch(event.replace(" ", ""))
             if match is None:
@@ -127,3 +133,22 @@ class Request:
             raise BasinError("--target has no column; give the columns to forecast, or omit --target")
         if self.all_targets and self.target is not None:
             raise BasinError("--targets all and --target exclude each other; give one of them")
+
+    def _check_jointly(self) -> None:
+        """Raise ``BasinError`` for options that do not go together with joint forecasts."""
+        if self.weights is not None and not self.jointly:
+            raise BasinError("--weights is for the portfolios of joint forecasts; add --jointly")
+        if not self.jointly:
+            return
+        others = {
+            "--horizon or --leads": max(self.leads, default=1) > 1,
+            "--exog": self.exog,
+            "--refit": self.refit,
+            "--events": self.events,
+        }
+        for name, given in others.items():
+            if given:
+                raise BasinError(
+                    "--jointly forecasts the next step of all series from their own past, refitted each "
+                    f"year; omit {name}, or omit --jointly"
+                )

@@ -87,6 +87,10 @@ def backtest(
 
 def _backtest(data: Data, request: Request, out: Path, work: Path, stages: Stages) -> Backtest:
     reading, name = read(data, request)
+    if request.jointly:
+        from tasks.userdata.jointly_backtest import backtest_panel  # imports PyTorch
+
+        return backtest_panel(reading, request, name, out, work, stages)
     if max(request.leads) > 1 and reading.kind != "level":
         from tasks.userdata.joint_paths_run import backtest_paths, for_paths
 
@@ -132,18 +136,21 @@ def forecast(
     """Forecast the dates after the last row.
 
     Writes ``forecast.json``, ``forecast.csv`` and ``forecast.png`` in the folder ``out``, ``forecast.nc`` for
-    levels, ``paths.parquet`` for sample paths, and ``model/`` unless ``model`` is given. With ``model``, the
-    folder of a model from an earlier backtest or forecast, nothing is refitted. ``owner`` is the result in
-    whose folder that is, which must live as long as the forecast. Raises ``BasinError`` for bad data or
-    options, or if files in ``out`` would be lost.
+    levels, ``paths.parquet`` for sample paths, ``scenarios.parquet`` for joint densities, and ``model/``
+    unless ``model`` is given. With ``model``, the folder of a model from an earlier backtest or forecast,
+    nothing is refitted. ``owner`` is the result in whose folder that is, which must live as long as the
+    forecast. Raises ``BasinError`` for bad data or options, or if files in ``out`` would be lost.
     """
     if model is not None:
+        if request.jointly:
+            raise BasinError("--model is not for --jointly, which fits its model again; omit --model")
         _require_model(model)
     fitted = FITTED if model is None else ()
-    names = [*names_of(*DATA, *fitted), *FORECAST_FILES, "paths.parquet"]
+    names = [*names_of(*DATA, *fitted), *FORECAST_FILES, "paths.parquet", "scenarios.parquet"]
     with _results(out, "forecast", names, overwrite) as work, naming(data):
         result = _forecast(data, request, out, work, model, stages)
-    kept = None if result.steps["kind"] == "level" else model or out / "model"
+    fitted_again = result.steps["kind"] == "level" or request.jointly
+    kept = None if fitted_again else model or out / "model"
     return replace(result, again=partial(_again, data, request, kept, owner))
 
 
@@ -183,6 +190,10 @@ def _forecast(
     data: Data, request: Request, out: Path, work: Path, model: Path | None, stages: Stages
 ) -> Forecast:
     reading, name = read(data, request)
+    if request.jointly:
+        from tasks.userdata.jointly_run import forecast_panel  # imports PyTorch
+
+        return forecast_panel(reading, request, out, work, stages)
     if max(request.leads) > 1 and reading.kind != "level":
         from tasks.userdata.joint_paths_run import for_paths, paths_ahead  # imports PyTorch
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.synthetic_pages import pages
 
-KINDS = ("finance", "climate", "joint", "alarm", "audit", "monitor", "application", "validation")
+KINDS = ("finance", "climate", "joint", "panel", "alarm", "audit", "monitor", "application", "validation")
 
 
 @pytest.fixture(scope="module")
