@@ -65,7 +65,6 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "joint": JOINT,
     "joint-dow": JOINT,
     "joint-short": JOINT,
-    "joint-vine": JOINT,
     "forecast-time": OWN_COMMANDS,
     "patience": OWN_FILES,
     "backtest-time": OWN_COMMANDS,

@@ -50,7 +50,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "exchange",
         "alarm",
     ),
-    "joint": ("joint", "joint-vine", "joint-dow", "joint-short"),
+    "joint": ("joint", "joint-dow", "joint-short"),
     "fields": ("field", "field-scale"),
     "pipeline": ("cold", "runs", "repro", "tests"),
     "speed": ("forecast-time", "patience", "backtest-time", "nino-time", "imports"),

@@ -12,10 +12,10 @@ import pandas as pd
 
 from benchmarks.forecasting.files import DEV, mirrored
 from benchmarks.row import Comparison, Row
-from tasks.joint.evaluate import by_year, evaluate, gain, log_densities
-from tasks.joint.marginals import fit_marginals
-from tasks.joint.panel import panel_of, refits
-from tasks.joint.walk_forward import walk_forward, weights_of
+from tasks.joint.evaluate import by_draws, by_year, gain, joint_scores, log_densities
+from tasks.joint.marginals import Marginals, fit_marginals
+from tasks.joint.panel import Panel, panel_of, refits
+from tasks.joint.walk_forward import PEERS, Year, walk_forward, weights_of
 from tasks.runtime.errors import BasinError
 
 BLOCK, DEVELOPMENT = 2003, 1996
@@ -25,8 +25,11 @@ DENSITIES = ("base", "dcc-t")
 """Copulas that the short rows compare with."""
 
 
-VINES = {"vine": "a regular vine", "dcc-vine": "a regular vine of what DCC leaves"}
-"""Vines, which are compared in a row of their own."""
+Walk = tuple[list[Year], list[float], Panel, Marginals]
+"""Years, the weights of the energy in them, the panel and its marginals."""
+
+WARM_UP = 2
+"""Years before the first one that is scored, whose forecasts tell the weight of the energy."""
 
 
 def stocks() -> pd.DataFrame:
@@ -47,17 +50,25 @@ def known(prices: pd.DataFrame) -> pd.DataFrame:
     return prices[: f"{BLOCK - 1}-12-31"] if DEV else prices
 
 
+def walked(prices: pd.DataFrame, first: int, peers: tuple[str, ...] = PEERS) -> Walk:
+    """Walk through the prices, and return what was forecast from the year ``first`` on."""
+    panel = panel_of(prices)
+    walk = refits(panel.times)
+    marginals = fit_marginals(panel, walk)
+    walk = [refit for refit in walk if panel.times[refit.first].year >= first - WARM_UP]
+    years = walk_forward(panel, marginals, walk, peers)
+    chosen = weights_of(years)
+    scored = [k for k, refit in enumerate(walk) if panel.times[refit.first].year >= first]
+    return [years[k] for k in scored], [chosen[k] for k in scored], panel, marginals
+
+
 @cache
 def twenty() -> tuple[dict[str, Any], float]:
     """Evaluate the 20 stocks with all peers, and time it."""
     began = time.monotonic()
-    panel = panel_of(known(stocks()))
-    walk = refits(panel.times)
-    marginals = fit_marginals(panel, walk)
-    first = DEVELOPMENT if DEV else BLOCK
-    walk = [refit for refit in walk if panel.times[refit.first].year >= first]
-    found = evaluate(walk_forward(panel, marginals, walk), panel, marginals)
-    return found, time.monotonic() - began
+    years, chosen, panel, marginals = walked(known(stocks()), DEVELOPMENT if DEV else BLOCK)
+    scored = by_draws(years, chosen, panel, marginals)
+    return joint_scores(years, chosen, scored, panel, marginals), time.monotonic() - began
 
 
 def joint() -> Iterator[Row]:
@@ -143,19 +154,14 @@ def portfolios(name: str, found: dict[str, Any]) -> Iterator[Row]:
         )
 
 
-def short(prices: pd.DataFrame, first: int, last: int, peers: tuple[str, ...] = DENSITIES) -> pd.DataFrame:
-    """Return the joint log densities of ``first`` to ``last`` by the tilt and by peers."""
-    panel = panel_of(prices[: f"{last}-12-31"])
-    walk = refits(panel.times)
-    marginals = fit_marginals(panel, walk)
-    walk = [refit for refit in walk if panel.times[refit.first].year >= first]
-    years = walk_forward(panel, marginals, walk, peers)
-    return log_densities(years, weights_of(years), panel, marginals)
+def densities(prices: pd.DataFrame, first: int, last: int) -> pd.DataFrame:
+    """Return the joint log densities of ``first`` to ``last`` by the tilt and ``DENSITIES``."""
+    return log_densities(*walked(prices[: f"{last}-12-31"], first, DENSITIES))
 
 
 def joint_dow() -> Iterator[Row]:
     first, last = (DEVELOPMENT, BLOCK - 1) if DEV else (BLOCK, 2015)
-    table = short(dow(), first, last)
+    table = densities(dow(), first, last)
     test = gain("log_score", table["ebm"] - table["dcc-t"], table.index.to_series())["log_score"]
     yield Row(
         f"28 Dow stocks jointly, next day, {first}-{last}: joint log score over DCC-t",
@@ -171,7 +177,7 @@ def joint_short() -> Iterator[Row]:
     """Evaluate the first three test years of panels with six years, where little is known."""
     begin = 1990 if DEV else 2004
     for name, prices in (("20 US stocks", stocks()), ("28 Dow stocks", dow())):
-        table = short(prices[f"{begin}-01-01" :].dropna(axis=1), begin + 3, begin + 5)
+        table = densities(prices[f"{begin}-01-01" :].dropna(axis=1), begin + 3, begin + 5)
         years = by_year(table)
         t = {year: entry["dcc-t"]["t"] for year, entry in years.items()}
         yield Row(
@@ -183,20 +189,4 @@ def joint_short() -> Iterator[Row]:
         )
 
 
-def joint_vine() -> Iterator[Row]:
-    """Compare with regular vines, which take minutes a year to fit."""
-    first = DEVELOPMENT if DEV else BLOCK
-    table = short(known(stocks()), first, BLOCK - 1 if DEV else 2022, (*DENSITIES, *VINES))
-    for peer, words in VINES.items():
-        test = gain("log_score", table["ebm"] - table[peer], table.index.to_series())["log_score"]
-        yield Row(
-            f"20 US stocks jointly, next day, {table.index[0]:%Y}-{table.index[-1]:%Y}: over {words}",
-            "shown",
-            f"{test['gain']:+.3f}, t {test['t']:.1f}",
-            True,
-            value=test["gain"],
-            unit="nats",
-        )
-
-
-ROWS = {"joint": joint, "joint-dow": joint_dow, "joint-short": joint_short, "joint-vine": joint_vine}
+ROWS = {"joint": joint, "joint-dow": joint_dow, "joint-short": joint_short}

@@ -19,6 +19,9 @@ Path = CopulaPath | VinePath
 PEERS = ("base", "dcc-t", "dcc-gaussian", "ewma-gaussian", "t-copula")
 """Copulas that are compared with the tilt. ``base`` is the one that it tilts."""
 
+VINES = ("vine", "dcc-vine")
+"""Regular vines of the scores and of what DCC leaves of them. They take half a minute a year to fit."""
+
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Weights of the energy, of which the one with the highest past log score is used."""
 

@@ -8,7 +8,7 @@ import pandas as pd
 from tasks.joint.correlation import HALF_LIVES
 from tasks.joint.marginals import Marginals
 from tasks.joint.panel import LEAST, YEARS, Panel, Refit, panel_of, refits
-from tasks.joint.walk_forward import PEERS, history
+from tasks.joint.walk_forward import PEERS, VINES, history
 from tasks.reporting.labels import count_of, listed
 from tasks.runtime.errors import BasinError, expected
 from tasks.runtime.frequencies import stamp
@@ -135,8 +135,8 @@ def peers_of(request: Request) -> tuple[str, ...]:
     """Return the copulas that are compared with the tilt, among them its base."""
     wanted = PEERS if request.peers is None else request.peers
     for peer in wanted:
-        if peer not in PEERS:
-            raise BasinError(f"--peers {peer}: not a peer of --jointly; {expected(peer, PEERS)}")
+        if peer not in (*PEERS, *VINES):
+            raise BasinError(f"--peers {peer}: not a peer of --jointly; {expected(peer, (*PEERS, *VINES))}")
     return tuple(dict.fromkeys(("base", *wanted)))
 
 
