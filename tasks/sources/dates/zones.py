@@ -77,10 +77,10 @@ def with_clock_changes(dates: Dates) -> Dates:
     """
     known = dates.time.dropna()
     steps = known.diff().dropna()
-    usual = steps.abs().median()
+    usual = pd.Timedelta(steps.abs().median())
     if not usual <= HOUR or (steps == usual).all():
         return dates
-    ordered = known if steps.median() > pd.Timedelta(0) else known[::-1]
+    ordered = known if pd.Timedelta(steps.median()) > pd.Timedelta(0) else known[::-1]
     summer = (~ordered.duplicated()).to_numpy()  # of two equal times, the first is in summer time
     for zone in ZONES:
         local = ordered.dt.tz_localize(zone, ambiguous=summer, nonexistent="NaT")
