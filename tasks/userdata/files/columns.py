@@ -78,6 +78,9 @@ CURRENCY = re.compile(
 )
 """Names of columns with the currency or unit of a row."""
 
+LEAST_SECONDS = 1e8
+"""Least number that counts seconds since 1970 in a column whose name does not say so. Days are fewer."""
+
 FEW_UNREAD = 0.05
 """Share of dates from which cells that are not read have another form, and are no bad rows."""
 
@@ -155,7 +158,8 @@ def _time(frame: pd.DataFrame, given: str | None, label: str, freq: str | None) 
 
     Columns of dates that are named as such come first, then dates in several columns, other columns of dates
     as text, columns of years, and at last numbers in the first column, if they are regular. Numbers that
-    count seconds or days are dates only in a column without another name.
+    count days are dates only in a column without another name, and those that count seconds or less in any
+    column, if they are regular and whole minutes.
     """
     if given is not None:
         split = None if given in frame.columns else split_dates(frame, label)
@@ -188,11 +192,13 @@ def _time(frame: pd.DataFrame, given: str | None, label: str, freq: str | None) 
         return _read(frame, column, label, freq), [column]
     if years:
         return years[0]
-    if columns and mostly_numbers(frame[columns[0]]):
-        nameless = bool(re.fullmatch(r"column 1|unnamed.*|index|", columns[0], re.IGNORECASE))
-        guess = _guessed(frame[columns[0]], nameless, label)
-        if guess is not None and guess.time.notna().mean() > 0.5 and _regular(guess.time):
-            return _read(frame, columns[0], label, freq), [columns[0]]
+    for column in [c for c in columns if mostly_numbers(frame[c])]:
+        nameless = bool(re.fullmatch(r"column 1|unnamed.*|index|", column, re.IGNORECASE))
+        guess = _guessed(frame[column], nameless, label)
+        if guess is None or guess.time.notna().mean() <= 0.5 or not _regular(guess.time):
+            continue
+        if column == columns[0] or _is_clock(frame[column], guess):
+            return _read(frame, column, label, freq), [column]
     for column in known:
         if not mostly_numbers(frame[column]) and not named(column):
             _read(frame, column, label, freq)  # says which form is not read
@@ -265,7 +271,13 @@ def _guessed(column: pd.Series, nameless: bool, label: str) -> Dates | None:
         if nameless:
             raise
         return None
-    return dates if nameless or not dates.counted else None
+    return dates if nameless or not dates.counted or _is_clock(column, dates) else None
+
+
+def _is_clock(column: pd.Series, dates: Dates) -> bool:
+    """Return whether numbers count seconds or smaller units, and all are whole minutes."""
+    large = bool(pd.to_numeric(column, errors="coerce").max() >= LEAST_SECONDS)
+    return dates.counted and large and bool((dates.time.dropna().dt.ceil("min") == dates.time.dropna()).all())
 
 
 def names_dates(column: str) -> bool:

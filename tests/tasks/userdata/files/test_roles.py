@@ -8,6 +8,7 @@ import pytest
 
 from tasks.runtime.errors import BasinError
 from tasks.sources.dates import SEASONS
+from tasks.userdata.files.columns import find
 from tasks.userdata.files.table import from_frame, load
 
 DAYS = pd.bdate_range("2019-01-02", periods=300)
@@ -258,3 +259,19 @@ def test_years_that_begin_with_another_month_are_refused(first: int) -> None:
         BasinError, match=f"^the months of a row begin with {names[0]}, so that Water Year may not"
     ):
         from_frame(frame, "t").roles(None, (), None)
+
+
+def test_regular_counts_of_seconds_are_dates_under_any_name_and_other_large_numbers_are_not() -> None:
+    hours = pd.date_range("2018-01-01", periods=300, freq="h")
+    close = 100 + np.random.default_rng(2).normal(0, 1, 300).cumsum()
+    seconds = hours.astype("datetime64[s]").astype("int64")
+    for frame in (
+        pd.DataFrame({"t": seconds, "close": close}),
+        pd.DataFrame({"close": close, "t": 1000 * seconds}),
+    ):
+        found = find(frame, None, (), None, "rows")
+        assert found.time == "t" and found.targets == ("close",)
+        assert list(found.dates.time) == list(hours)
+    people = 2_500_000_000 + 80_000_001 * np.arange(300)
+    with pytest.raises(BasinError, match="no column holds dates"):
+        find(pd.DataFrame({"population": people, "close": close}), None, (), None, "rows")
