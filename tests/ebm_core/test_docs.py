@@ -24,7 +24,7 @@ def test_the_documented_examples_run_and_print_what_the_page_says(
             assert NUMBER.sub("#", printed) == NUMBER.sub("#", said)
             numbers = [[float(n) for n in NUMBER.findall(text)] for text in (printed, said)]
             assert numbers[0] == pytest.approx(numbers[1], abs=0.02)
-    assert shown == 4
+    assert shown == 5
     low, high = names["bracket"](names["forward"], names["reverse"])
     assert low < names["energy"].log_z < high
     assert names["ksd"](names["learned"].averaged, names["x"], names["generator"]).statistic < 0.01
