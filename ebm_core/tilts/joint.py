@@ -90,7 +90,8 @@ class JointTilt:
 
     ``energy`` ``(n,)`` holds the energies of n draws y_i. Their weights are w_i ∝ exp(−E(y_i)) by
     self-normalised importance sampling. Standard errors assume independent draws. For draws in antithetic
-    pairs they are too large if the energy is monotone in the draw. Reference: Owen (2013), Monte Carlo
+    pairs they are too large if the energy is monotone in the draw, and too small by up to √2 if it is the
+    same at both draws of a pair. Reference: Owen (2013), Monte Carlo
     theory, methods and examples, ch. 9.
     """
 

@@ -107,10 +107,15 @@ TILT = ("mean", "spread", "theta", "size", "sign")
 
 
 def ahead_of(year: Year, weight: float, panel: Panel, marginals: Marginals) -> Ahead:
-    """Return the forecast of the row after the data, of a refit that learned from all rows."""
+    """Return the forecast of the row after the data, of a refit that learned from all rows.
+
+    It is that of the base, of weight 0, if the normaliser would be infinite.
+    """
     members = year.members
     row = np.stack([getattr(marginals, name)[-1, members] for name in ("loc", "scale", "eta", "lam")])
     tilted = year.tilted.weighted(weight)
+    if not (tilted.tilt.tail_index(tilted.conditions[-1:]) > 0).all():
+        tilted = tilted.weighted(0.0)
     correlation = torch.tensor(tilted.base.correlation[-1:])
     names = tuple(panel.names[i] for i in members)
     return Ahead(names, panel.log, row, correlation, tilted.tilt, tilted.conditions[-1:])

@@ -9,22 +9,13 @@ from tasks.joint.marginals import Marginals
 from tasks.joint.panel import Panel
 from tasks.joint.portfolios import RANDOM, of_members, portfolio_returns, random_weights
 from tasks.joint.scores import FILTERED, Scored, fell_together, score_own, score_year
-from tasks.joint.walk_forward import WEIGHTS, Year, weights_of
+from tasks.joint.walk_forward import WEIGHTS, Year
 from tasks.runtime.parallel import Progress, run_units, silent
 from tasks.scoring.predictive import TAIL_LEVELS
 from tasks.scoring.scores import christoffersen, confidence_set, fz0_losses, kupiec, paired_test
 
 LEVELS = (0.01, 0.05)
 """Levels of value at risk of portfolios."""
-
-
-def evaluate(
-    years: list[Year], panel: Panel, marginals: Marginals, seed: int = 0, progress: Progress = silent
-) -> dict[str, Any]:
-    """Return the block ``joint`` of ``scores.json``: all models on the same dates, with paired tests."""
-    chosen = weights_of(years)
-    scored = by_draws(years, chosen, panel, marginals, seed, progress)
-    return joint_scores(years, chosen, scored, panel, marginals, seed)
 
 
 def joint_scores(

@@ -62,7 +62,10 @@ class CopulaPath:
 
 @dataclass(frozen=True)
 class TiltedPath:
-    """The tilt of a copula along its scores, with what is known before each row and the row to come."""
+    """The tilt of a copula along its scores, with what is known before each row and the row to come.
+
+    At a row at which the normaliser would be infinite, the energy is 0 and the forecast is that of the base.
+    """
 
     base: CopulaPath
     tilt: CrossSectionTilt
@@ -80,13 +83,18 @@ class TiltedPath:
     def energy(self, rows: slice) -> np.ndarray:
         """Return the energies of the rows of the scores, in nats."""
         points = self.base.copula(rows).whiten(torch.tensor(self.base.scores[rows]))[:, None]
-        return self.tilt.energy(points, self.conditions[rows])[:, 0].numpy()
+        return self._energies(points, rows)[:, 0].numpy()
+
+    def _energies(self, points: torch.Tensor, rows: slice) -> torch.Tensor:
+        known = self.conditions[rows]
+        finite = self.tilt.tail_index(known) > 0
+        return torch.where(finite[:, None], self.tilt.energy(points, known), 0.0)
 
     def normaliser(self, rows: slice, generator: torch.Generator, draws: int | None = None) -> Normaliser:
         """Estimate log Z of rows from common draws of the base."""
         pool = self.base.copula(slice(0, 1)).draw(draws or DRAWS, generator)
         found = [
-            normalise(self.tilt.energy(pool, self.conditions[start : min(start + CHUNK, rows.stop)]))
+            normalise(self._energies(pool, slice(start, min(start + CHUNK, rows.stop))))
             for start in range(rows.start, rows.stop, CHUNK)
         ]
         parts = zip(*((part.log_z, part.error, part.effective_size) for part in found), strict=True)
@@ -96,7 +104,7 @@ class TiltedPath:
         """Return equally weighted draws ``(count, d)`` of the normal scores at a row, by resampling."""
         copula = self.base.copula(slice(row, row + 1))
         pool = copula.draw(draws or DRAWS, generator)
-        energy = self.tilt.energy(pool, self.conditions[row : row + 1])[0]
+        energy = self._energies(pool, slice(row, row + 1))[0]
         chosen = JointTilt(energy).resample(count, generator)
         return copula.scores(pool[chosen][None])[0].numpy()
 

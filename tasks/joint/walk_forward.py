@@ -58,16 +58,18 @@ class Year:
         return self.rows[self.learned :]
 
 
-def history(scores: np.ndarray, refit: Refit) -> tuple[np.ndarray, np.ndarray, int]:
+def history(scores: np.ndarray, forecast: np.ndarray, refit: Refit) -> tuple[np.ndarray, np.ndarray, int]:
     """Return the series and rows of a refit, and how many of the rows lie before it.
 
-    A series takes part if it has scores at ``COVERED`` of the rows before the refit. Rows at which one of
-    them has none are left out.
+    A series takes part if it has scores at ``COVERED`` of the rows before the refit, and if its marginals
+    were fitted by then: ``forecast`` tells the rows at which they were forecast, and its other scores are
+    those of its first fit, which may come later. Rows at which a member has no score are left out.
     """
     there = np.isfinite(scores)
     before = slice(refit.start, refit.first)
     filled = there[before].any(axis=1)
-    members = np.flatnonzero(there[before][filled].mean(axis=0) >= COVERED)
+    fitted = forecast[refit.first : refit.end].any(axis=0)
+    members = np.flatnonzero(fitted & (there[before][filled].mean(axis=0) >= COVERED))
     rows = np.arange(refit.start, min(refit.end, len(scores)))
     rows = rows[there[refit.start : refit.end][:, members].all(axis=1)]
     return members, rows, int((rows < refit.first).sum())
@@ -78,7 +80,7 @@ def fit_year(
 ) -> Year:
     """Fit the models of one refit and compute their log densities of the rows that follow."""
     generator = torch.Generator().manual_seed(1000 * seed + refit.first)
-    members, rows, learned = history(scores, refit)
+    members, rows, learned = history(scores, marginals.known, refit)
     known = scores[rows][:, members]
     past = known[:learned]
     after = min(WARM_UP, learned // 4)
@@ -109,15 +111,12 @@ def gains(
     """
     if rows.start == rows.stop:
         return (np.empty((0, len(WEIGHTS))),) * 3
-    energy = tilted.energy(rows)
     found = []
     for weight in WEIGHTS:
         weighted = tilted.weighted(weight)
         normaliser = weighted.normaliser(rows, generator)
-        log_z, error = normaliser.log_z.numpy(), normaliser.error.numpy()
-        finite = (weighted.tilt.tail_index(weighted.conditions[rows]) > 0).numpy()
-        gain = np.where(finite, -weight * energy - log_z, -np.inf)  # a weight that is not used any more
-        found.append((gain, error, normaliser.effective_size.numpy()))
+        gain = -weighted.energy(rows) - normaliser.log_z.numpy()
+        found.append((gain, normaliser.error.numpy(), normaliser.effective_size.numpy()))
     gain, error, effective = (np.stack(part, axis=1) for part in zip(*found, strict=True))
     return gain, error, effective
 

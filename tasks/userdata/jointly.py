@@ -201,7 +201,7 @@ def require_history(panel: Panel, marginals: Marginals, walk: Walk, notes: list[
     """Raise ``BasinError`` if a refit has too few common dates, and tell which series have no forecast."""
     scores = marginals.scores(panel.returns)
     for refit in walk.refits:
-        members, _, learned = history(scores, refit)
+        members, _, learned = history(scores, marginals.known, refit)
         before = f"{panel.times[refit.first - 1]:%Y-%m-%d}"
         if len(members) < 2:
             raise BasinError(

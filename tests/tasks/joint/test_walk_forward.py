@@ -82,16 +82,25 @@ def test_the_pool_follows_a_correlation_that_moves_and_beats_one_of_all_rows():
     assert moving > CopulaPath.along(scores, fit_dcc(scores[:1000])).log_density(ahead).mean() - 0.05
 
 
-def test_late_and_still_series_take_part_when_they_can():
+def test_a_series_takes_part_from_its_first_fit_and_not_before():
+    """Before it, its scores are those of parameters that were not known at that time."""
     values = returns(1600, 4)
-    values[:900, 2] = np.nan
-    values[:1200, 3] = np.where(np.arange(1200) % 2, values[:1200, 3], 0)
+    values[:400, 2] = np.nan
+    values[:700, 3] = np.where(np.arange(700) % 2, values[:700, 3], 0)
     known = panel(values)
     walk = refits(known.times)
-    scores = fit_marginals(known, walk).scores(known.returns)
-    first, *_, last = (history(scores, refit) for refit in walk)
-    assert list(first[0]) == [0, 1]
-    assert 2 not in first[0] and np.isfinite(scores[last[1]][:, last[0]]).all()
+    marginals = fit_marginals(known, walk)
+    scores = marginals.scores(known.returns)
+    for refit in walk:
+        members, rows, learned = history(scores, marginals.known, refit)
+        assert marginals.known[rows[learned:]][:, members].all()
+        changed = values.copy()
+        changed[refit.end :] *= 3
+        later = fit_marginals(panel(changed), walk)
+        again, same, _ = history(later.scores(changed), later.known, refit)
+        assert list(again) == list(members) and np.array_equal(rows, same)
+        assert np.array_equal(scores[rows][:, members], later.scores(changed)[rows][:, members])
+    assert list(members) == [0, 1, 2, 3]
 
 
 def test_the_energy_is_weighted_by_the_years_before():
